@@ -1,0 +1,52 @@
+# make serve: a service to try, at once.   make test: everything that is checked.   The rest: CONTRIBUTING.md.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
+BIN := .venv/bin
+READY := .venv/.ready
+
+# Another environment that happens to be active has no say here.
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test lint types unit format bench lock
+
+help:
+	@echo "make serve   sets up, migrates and serves in dev mode on SQLite"
+	@echo "make test    sets up, then runs lint, types, import contracts and all tests"
+	@echo "also: lint, types, unit (the tests alone), format, bench, lock"
+
+serve: $(READY)
+	$(BIN)/lingpai serve --dev
+
+test: lint types unit
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-logo
+
+types: $(READY)
+	$(BIN)/mypy
+
+unit: $(READY)
+	$(BIN)/pytest -n 2 --dist worksteal --durations 15
+
+format: $(READY)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(READY)
+	$(BIN)/python bench/run.py
+
+# Versions stay where they are unless pyproject.toml asks otherwise; `make lock UPGRADE=--upgrade` moves them all.
+lock: $(READY)
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 --extra dev $(UPGRADE) --output-file requirements.lock pyproject.toml
+
+# The lock holds the build back end too, so that building our own package fetches nothing that has no hash.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit(1)' 2>/dev/null || { echo "Lingpai needs Python 3.11 or newer; $(PYTHON) is not. Say which one: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Setting up .venv (once, and when the locked versions change)"
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

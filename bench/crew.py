@@ -1,0 +1,104 @@
+"""Processes that the bench starts, and ends."""
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+HERE = Path(__file__).parent
+PATIENCE = 60.0
+"""Seconds that an answer or an end may take."""
+
+
+class Process:
+    """A process that ends with its block."""
+
+    def __init__(self, *command: str | Path, stdin: int | None = subprocess.DEVNULL, errors: IO[bytes] | None = None) -> None:
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=errors, env=environment())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def age(self) -> float:
+        """Seconds since its start."""
+        return time.monotonic() - self.started
+
+    def stop(self) -> None:
+        """SIGTERM, and where that does not help SIGKILL."""
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe:
+                pipe.close()
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(PATIENCE / 3)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+class Helper(Process):
+    """A program of this folder that answers a line of JSON with a line of JSON; it says one by itself when it is ready."""
+
+    def __init__(self, program: str, *arguments: str) -> None:
+        super().__init__(sys.executable, HERE / program, *arguments, stdin=subprocess.PIPE)
+        self.greeting = self.hear()
+
+    def ask(self, question: Any) -> Any:
+        """Its answer."""
+        self.tell(question)
+        return self.hear()
+
+    def tell(self, question: Any) -> None:
+        """Asks; the answer is to be heard."""
+        assert self.process.stdin
+        self.process.stdin.write(json.dumps(question).encode() + b"\n")
+        self.process.stdin.flush()
+
+    def hear(self) -> Any:
+        """The next answer. Raises TimeoutError."""
+        assert self.process.stdout
+        if not select.select([self.process.stdout], [], [], PATIENCE)[0]:
+            raise TimeoutError(f"no answer from {self.process.args}")
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self.process.args} has ended")
+        return json.loads(line)
+
+
+def environment() -> dict[str, str]:
+    """Ours, without settings of the service that happen to be there."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("LINGPAI_")}
+
+
+def free_port() -> int:
+    """A port on loopback that nobody has."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
+
+
+def first_answer(process: Process, port: int, request: bytes) -> float:
+    """Seconds from the process's start until it has answered a request. Raises TimeoutError, and RuntimeError where it has ended."""
+    while process.age() < PATIENCE:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
+                connection.sendall(request)
+                if connection.recv(4_096).startswith(b"HTTP/1.1 200"):
+                    return process.age()
+        except ConnectionError:
+            pass
+        if process.process.poll() is not None:
+            raise RuntimeError(f"{process.process.args} has ended")
+        time.sleep(0.002)
+    raise TimeoutError(f"no answer from {process.process.args}")

@@ -1,0 +1,37 @@
+"""Raw Argon2id, a process of its own: `[threads, seconds]` on each line of standard input, calls a second on standard output.
+
+The same call as a login makes, of the same build, on plain threads of a machine that does nothing else meanwhile.
+"""
+
+import json
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from argon2.low_level import Type, verify_secret
+
+import people
+
+
+def rate(phc: bytes, seconds: float) -> float:
+    """Calls a second on this thread."""
+    start = time.monotonic()
+    calls = 0
+    while (spent := time.monotonic() - start) < seconds:
+        verify_secret(phc, people.PASSWORD.encode(), Type.ID)
+        calls += 1
+    return calls / spent
+
+
+def main() -> None:
+    """Until standard input ends."""
+    phc = people.password_hash()
+    print("{}", flush=True)
+    for line in sys.stdin:
+        threads, seconds = json.loads(line)
+        with ThreadPoolExecutor(threads) as pool:
+            print(sum(pool.map(rate, [phc] * threads, [seconds] * threads)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Lingpai: one account core behind login APIs that cannot change any more."""

@@ -1,0 +1,245 @@
+"""The only place where things are made and joined: settings become a house.
+
+Imports what the settings ask for inside its functions: everything at once would be 134 MiB and 0.8 s.
+"""
+
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from lingpai.core.chance import Chance, Clock, SystemChance, SystemClock
+from lingpai.core.model import Channel
+from lingpai.settings import Settings, sqlite_file
+from lingpai.settings.load import SettingsError
+from lingpai.settings.secret import secret_of
+
+if TYPE_CHECKING:
+    from lingpai.ephemeral import Ephemeral
+    from lingpai.flows import Kit
+    from lingpai.guard.seals import Seals
+    from lingpai.post import Sender
+    from lingpai.store.database import Database
+    from lingpai.web.app import App
+    from lingpai.web.dialect import Door
+    from lingpai.worker import Worker
+
+
+class WrongSchema(Exception):
+    """The database's schema is another than this version works with. `found` is None for an empty database."""
+
+    def __init__(self, found: str | None, known: str) -> None:
+        super().__init__(found, known)
+        self.found = found
+        self.known = known
+
+    @property
+    def newer(self) -> bool:
+        """Whether a later version made it. Revisions are numbered, all with as many digits."""
+        return self.found is not None and self.found > self.known
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What serves and works. `close` lets go of everything, in the reverse order of its making."""
+
+    kit: "Kit"
+    app: "App"
+    worker: "Worker"
+    _stack: AsyncExitStack
+
+    async def close(self) -> None:
+        """Once the app answers no more and the worker has ended."""
+        await self._stack.aclose()
+
+
+async def build(settings: Settings, clock: Clock | None = None, chance: Chance | None = None, *, processes: int = 1) -> House:
+    """The whole house. `processes`: how many share this machine's cores for hashing.
+
+    Raises SettingsError for what only the parts can judge, WrongSchema, and StoreDown.
+    """
+    clock, chance = clock or SystemClock(), chance or SystemChance()
+    async with AsyncExitStack() as stack:
+        kit, seals = await _kit(stack, settings, clock, chance, threads=hashing_threads(settings, processes))
+        worker = await _worker(stack, kit, seals)
+        return House(kit, _app(kit), worker, stack.pop_all())
+    raise AssertionError  # for mypy: the stack could swallow an exception, and does not
+
+
+@asynccontextmanager
+async def open_kit(settings: Settings) -> AsyncIterator["Kit"]:
+    """As much of the house as an operator's command needs. Raises as `build` does."""
+    async with AsyncExitStack() as stack:
+        kit, _ = await _kit(stack, settings, SystemClock(), SystemChance(), threads=1)
+        yield kit
+
+
+@asynccontextmanager
+async def open_worker(settings: Settings) -> AsyncIterator["Worker"]:
+    """The back door alone. Raises as `build` does."""
+    async with AsyncExitStack() as stack:
+        kit, seals = await _kit(stack, settings, SystemClock(), SystemChance(), threads=1)
+        yield await _worker(stack, kit, seals)
+
+
+@asynccontextmanager
+async def open_store(settings: Settings, clock: Clock | None = None, chance: Chance | None = None) -> AsyncIterator["Database"]:
+    """The database, its schema known to fit. Raises WrongSchema and StoreDown."""
+    from lingpai.store.migrate import latest
+
+    if _absent(settings):
+        raise WrongSchema(None, latest())
+    store = await _connect(settings, clock or SystemClock(), chance or SystemChance())
+    try:
+        found = await store.version()
+        if found != latest():
+            raise WrongSchema(found, latest())
+        yield store
+    finally:
+        await store.close()
+
+
+async def schema(settings: Settings) -> str | None:
+    """The revision of the database; None where there is no database or nothing in it. Raises StoreDown."""
+    if _absent(settings):
+        return None
+    store = await _connect(settings, SystemClock(), SystemChance())
+    try:
+        return await store.version()
+    finally:
+        await store.close()
+
+
+def _absent(settings: Settings) -> bool:
+    """Whether there is no file yet. Opening it would make one, and others might read that."""
+    file = sqlite_file(settings)
+    return file is not None and not file.exists()
+
+
+def database_url(settings: Settings) -> str:
+    """Where the database is, for migrations: an absolute path or PostgreSQL's URL. Makes the data folder where there is none."""
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = sqlite_file(settings)
+    return f"sqlite:///{file}" if file else settings.database_url
+
+
+def hashing_threads(settings: Settings, processes: int) -> int:
+    """This process's share of the hashing threads, at least one."""
+    return max(1, (settings.hashing.threads or len(os.sched_getaffinity(0))) // processes)
+
+
+async def _connect(settings: Settings, clock: Clock, chance: Chance) -> "Database":
+    file = sqlite_file(settings)
+    if file:
+        from lingpai.store.sqlite import open_sqlite
+
+        return await open_sqlite(file, clock, chance)
+    from lingpai.store.postgres import open_postgres
+
+    return await open_postgres(settings.database_url)
+
+
+def _ephemeral(settings: Settings, store: "Database", clock: Clock, chance: Chance) -> "Ephemeral":
+    if settings.valkey_url:
+        from lingpai.ephemeral.valkey import ValkeyEphemeral
+
+        return ValkeyEphemeral(settings.valkey_url, clock, chance)
+    from lingpai.ephemeral.sql import SqlEphemeral
+
+    file = sqlite_file(settings)
+    return SqlEphemeral(store, clock, file.with_name("counters.db") if file else None)
+
+
+async def _kit(stack: AsyncExitStack, settings: Settings, clock: Clock, chance: Chance, *, threads: int) -> "tuple[Kit, Seals]":
+    from lingpai.flows import Kit
+    from lingpai.guard.codes import Proofs
+    from lingpai.guard.devices import Devices
+    from lingpai.guard.letters import Letters
+    from lingpai.guard.limits import Limits
+    from lingpai.guard.messages import Messages
+    from lingpai.guard.passwords import Passwords
+    from lingpai.guard.seals import Seals
+    from lingpai.guard.streaks import Streaks
+    from lingpai.store.outbox import Bell
+
+    store = await stack.enter_async_context(open_store(settings, clock, chance))
+    seals = Seals(_secret(settings, chance), chance)
+    ephemeral = _ephemeral(settings, store, clock, chance)
+    stack.push_async_callback(ephemeral.close)
+    passwords = Passwords(settings.hashing, settings.passwords.min_score, threads, clock, chance, familiar=(settings.product,))
+    stack.callback(passwords.close)
+    limits = Limits(ephemeral, settings.limits, clock)
+    kit = Kit(
+        settings=settings,
+        clock=clock,
+        chance=chance,
+        store=store,
+        ephemeral=ephemeral,
+        passwords=passwords,
+        proofs=Proofs(ephemeral, seals, chance),
+        limits=limits,
+        messages=Messages(ephemeral, limits, clock),
+        streaks=Streaks(ephemeral, settings.limits, clock),
+        devices=Devices(seals, chance),
+        letters=Letters(seals, clock),
+        bell=Bell(),
+    )
+    return kit, seals
+
+
+def _secret(settings: Settings, chance: Chance) -> bytes:
+    try:
+        return secret_of(settings, chance)
+    except ValueError as error:
+        raise SettingsError([str(error)]) from None
+
+
+async def _worker(stack: AsyncExitStack, kit: "Kit", seals: "Seals") -> "Worker":
+    from lingpai.worker import Worker
+
+    senders = _senders(kit.settings)
+    for sender in senders.values():
+        stack.push_async_callback(sender.close)
+    return Worker(kit.store, kit.ephemeral, seals, senders, kit.clock, kit.chance, bell=kit.bell, settings=kit.settings)
+
+
+def _senders(settings: Settings) -> "Mapping[Channel, Sender]":
+    if settings.dev:
+        from lingpai.post.inbox import InboxSender
+
+        return {"email": InboxSender(), "sms": InboxSender()}
+    from lingpai.post.smtp import SmtpSender
+
+    sender = settings.mail.sender or f"no-reply@{urlsplit(settings.public_url).hostname}"
+    try:
+        return {"email": SmtpSender(settings.mail.smtp_url or "", sender, settings.product)}
+    except ValueError as error:
+        raise SettingsError([f"mail.smtp_url, mail.sender: {error}"]) from None
+
+
+def _app(kit: "Kit") -> "App":
+    from lingpai.web.app import App
+    from lingpai.web.dialect import Door
+    from lingpai.web.dialects import maillink
+    from lingpai.web.pages import activation, recovery
+
+    own = kit.settings.maillink
+    home = Door(maillink.MAILLINK, own, own.prefix.rstrip("/"), maillink.links(kit.settings))
+    doors = [door for door in (home,) if door.settings.enabled]
+    refuse_clash(doors)
+    return App(kit, doors, home, (*activation.CALLS, *recovery.CALLS))
+
+
+def refuse_clash(doors: "Sequence[Door]") -> None:
+    """Raises SettingsError when two dialects claim the same path on the same host."""
+    from lingpai.web.routes import clash
+
+    found = clash(doors)
+    if found:
+        where = f"{found.path} on host {found.host}" if found.host else f"{found.path} on every host"
+        keys = f"{found.first}.prefix, {found.second}.prefix"
+        raise SettingsError(
+            [f"{keys}: {found.first} and {found.second} both claim {where}; expected another prefix or other hosts for one"]
+        )

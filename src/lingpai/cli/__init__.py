@@ -1,0 +1,51 @@
+"""The command line, one file a group. Heavy imports stand inside the commands: `--help` loads no database driver.
+
+By click, which uvicorn brings along anyway: typer would bring pydantic into the serving process, 11 MiB and 0.1 s.
+"""
+
+import click
+
+from lingpai.build import WrongSchema
+from lingpai.cli.account import account
+from lingpai.cli.migrate import migrate
+from lingpai.cli.outbox import outbox
+from lingpai.cli.serve import serve
+from lingpai.cli.settings import settings
+from lingpai.cli.worker import worker
+from lingpai.core.errors import StoreDown
+from lingpai.settings.load import SettingsError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(package_name="lingpai")
+def lingpai() -> None:
+    """The account service behind login APIs that cannot change any more."""
+
+
+for command in (serve, migrate, worker, account, outbox, settings):
+    lingpai.add_command(command)
+
+
+def main() -> None:
+    """Runs the command of this process. Exit code 2: wrong usage or settings; 1: it could not be done."""
+    try:
+        lingpai(prog_name="lingpai")
+    except SettingsError as error:
+        _end(2, "lingpai cannot start; these settings do not fit:", *(f"  {problem}" for problem in error.problems))
+    except WrongSchema as error:
+        _end(1, f"lingpai: {_schema(error)}")
+    except StoreDown as error:
+        _end(1, f"lingpai: the database does not answer ({error.__cause__ or 'no reply in time'})")
+
+
+def _schema(wrong: WrongSchema) -> str:
+    if wrong.newer:
+        return f"the database is at revision {wrong.found}, newer than this version knows ({wrong.known}): run the version that made it"
+    state = f"is at revision {wrong.found}" if wrong.found else "has no tables yet"
+    return f"the database {state}, and this version needs {wrong.known}: run `lingpai migrate` with the same --data and --config"
+
+
+def _end(code: int, *lines: str) -> None:
+    for line in lines:
+        click.echo(line, err=True)
+    raise SystemExit(code)

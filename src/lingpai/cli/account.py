@@ -1,0 +1,144 @@
+"""`lingpai account …`: what an operator may do to one account. Each deed stands in the audit trail."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from lingpai.cli.options import Failure, places, read
+
+if TYPE_CHECKING:
+    from lingpai.core.model import Account
+    from lingpai.flows import Kit
+    from lingpai.flows.operate import Dossier
+
+T = TypeVar("T")
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@click.group()
+def account() -> None:
+    """Show, lock, unlock, log out or delete one account."""
+
+
+def _one(command: Command) -> Command:
+    """Gives a command the account: `who` and `realm`."""
+    who = click.argument("who", metavar="WHO")
+    realm = click.option("--realm", default="main", show_default=True, help="The set of users it belongs to.")
+    return who(realm(places(command)))
+
+
+@account.command()
+@_one
+def show(who: str, realm: str, data: Path, config: Path | None) -> None:
+    """Show the account, its sessions and its latest audit entries. WHO: its mail address, proved phone, or id."""
+    from lingpai.flows import operate
+
+    _print(_run(who, realm, data, config, operate.show))
+
+
+@account.command()
+@_one
+def lock(who: str, realm: str, data: Path, config: Path | None) -> None:
+    """Lock the account and end its sessions: it answers everywhere as a wrong password does."""
+    from lingpai.flows import operate
+
+    click.echo("Locked." if _run(who, realm, data, config, operate.lock) else "It was locked already; its sessions are ended.")
+
+
+@account.command()
+@_one
+def unlock(who: str, realm: str, data: Path, config: Path | None) -> None:
+    """Open a locked account, and end its wait after failed logins."""
+    from lingpai.flows import operate
+
+    click.echo("Unlocked." if _run(who, realm, data, config, operate.unlock) else "It was not locked; its failed logins are forgotten.")
+
+
+@account.command("end-sessions")
+@_one
+def end_sessions(who: str, realm: str, data: Path, config: Path | None) -> None:
+    """Log the account out everywhere."""
+    from lingpai.flows import operate
+
+    click.echo(f"Sessions ended: {_run(who, realm, data, config, operate.end_sessions)}.")
+
+
+@account.command()
+@_one
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete(who: str, realm: str, yes: bool, data: Path, config: Path | None) -> None:
+    """Delete the account with its addresses, sessions and waiting letters."""
+    from lingpai.flows import operate
+
+    if not yes:
+        click.confirm(f"Delete {who} of realm {realm} for ever?", abort=True)
+    _run(who, realm, data, config, operate.delete)
+    click.echo("Deleted.")
+
+
+def _run(who: str, realm: str, data: Path, config: Path | None, deed: "Callable[[Kit, Account], Awaitable[T]]") -> T:
+    """Opens the house as far as a flow needs it, finds the account, does the deed. Raises Failure when there is no such one."""
+    from lingpai.build import open_kit
+
+    settings = read(data, config).settings
+
+    async def run() -> T:
+        async with open_kit(settings) as kit:
+            found = await _find(kit, realm, who)
+            if found is None:
+                raise Failure(f"there is no account {who} in realm {realm}")
+            return await deed(kit, found)
+
+    return asyncio.run(run())
+
+
+async def _find(kit: "Kit", realm: str, who: str) -> "Account | None":
+    """What holds an @ is an address; digits are a phone where they can be one, else an id."""
+    from lingpai.core import rules
+    from lingpai.core.errors import BadInput
+    from lingpai.store import accounts
+
+    try:
+        address = rules.email(who) if "@" in who else rules.phone(who)
+    except BadInput:
+        found = await accounts.by_id(kit.store, int(who)) if who.isascii() and who.isdigit() and len(who) < 19 else None
+        return found if found and found.realm == realm else None
+    return await accounts.find(kit.store, realm, address.kind, address.key)
+
+
+def _print(dossier: "Dossier") -> None:
+    from lingpai.cli import table
+    from lingpai.cli.table import when
+
+    whole = dossier.account
+    facts = {
+        "id": whole.id,
+        "realm": whole.realm,
+        "e-mail": f"{whole.email} ({_proved(whole.email_proved_at)})" if whole.email else None,
+        "phone": f"{whole.phone} ({_proved(whole.phone_proved_at)})" if whole.phone else None,
+        "name": whole.name,
+        "nickname": whole.nickname,
+        "registered": f"{when(whole.created_at)} from {whole.created_ip}",
+        "password": when(whole.password_changed_at) or "as registered",
+        "locked": when(whole.locked_at) or "no",
+    }
+    table.show("Account", ("", ""), facts.items())
+    table.show(
+        "Live sessions",
+        ("since", "until", "last seen", "from", "program"),
+        ((when(one.created_at), when(one.expires_at), when(one.seen_at), one.ip, one.agent) for one in dossier.sessions),
+    )
+    table.show(
+        "Audit trail, newest first",
+        ("at", "event", "result", "from", "detail"),
+        ((when(one.at), one.event, one.result, one.ip, one.detail) for one in dossier.trail),
+    )
+
+
+def _proved(at: int | None) -> str:
+    from lingpai.cli.table import when
+
+    return f"proved {when(at)}" if at else "not proved"

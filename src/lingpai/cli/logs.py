@@ -1,0 +1,49 @@
+"""Structured logs: one event, one line, on standard error, with the instant in UTC."""
+
+import logging
+import sys
+from typing import Any
+
+import msgspec
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from lingpai.settings import Log
+
+_JSON = msgspec.json.Encoder(enc_hook=repr)
+
+
+def configure(log: Log) -> None:
+    """Sets up structlog for this process, and sends what libraries log (warnings and worse) the same way."""
+    level = logging.getLevelNamesMapping()[log.level.upper()]
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    people = log.format == "console"
+    structlog.configure(
+        processors=[*shared, _console()] if people else [*shared, structlog.processors.format_exc_info, _line],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr) if people else structlog.BytesLoggerFactory(sys.stderr.buffer),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(handlers=[_Bridge()], level=max(level, logging.WARNING), force=True)
+
+
+def _line(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:
+    return _JSON.encode(event)
+
+
+def _console() -> Processor:
+    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+
+
+class _Bridge(logging.Handler):
+    """A library's record as an event of ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        told: dict[str, Any] = {"logger": record.name}
+        if record.exc_info:
+            told["exc_info"] = record.exc_info
+        structlog.get_logger().log(record.levelno, record.getMessage(), **told)

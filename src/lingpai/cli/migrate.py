@@ -1,0 +1,31 @@
+"""`lingpai migrate`: brings the database to the schema that this version knows."""
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from lingpai.cli.options import Failure, places, read
+
+
+@click.command()
+@click.option("--to", metavar="REV", default="head", show_default=True, help="A revision; `base` is an empty database.")
+@places
+def migrate(to: str, data: Path, config: Path | None) -> None:
+    """Bring the database to the newest schema, or to another revision, up or down."""
+    from lingpai.build import WrongSchema, database_url, schema
+    from lingpai.store import migrate as steps
+
+    newest = steps.latest()
+    # Revisions are numbered without a gap.
+    if to not in ("head", "base") and not (len(to) == len(newest) and to.isdigit() and 0 < int(to) <= int(newest)):
+        raise Failure(f"there is no revision {to}; expected head, base, or 0001 to {newest}")
+    settings = read(data, config, need="look").settings
+    found = asyncio.run(schema(settings))
+    if found and found > newest:
+        raise WrongSchema(found, newest)
+    if found and (to == "base" or to < found):
+        steps.downgrade(database_url(settings), to)
+    else:
+        steps.upgrade(database_url(settings), to)
+    click.echo(f"The database was at revision {found or 'base'} and is at {asyncio.run(schema(settings)) or 'base'}.")

@@ -1,0 +1,45 @@
+"""What every command takes, and how a command says that it failed."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from lingpai.settings.check import Need
+from lingpai.settings.load import Loaded, load
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Failure(click.ClickException):
+    """The command could not do it; the text says why. Exit code 1."""
+
+    exit_code = 1
+
+    def show(self, file: Any = None) -> None:
+        click.echo(f"lingpai: {self.message}", file=file, err=True)
+
+
+def places(command: Command) -> Command:
+    """Gives a command `--data` and `--config`, its parameters `data` and `config`."""
+    data = click.option(
+        "--data",
+        metavar="DIR",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path("lingpai-data"),
+        show_default=True,
+        help="The folder for the database and the secret.",
+    )
+    config = click.option(
+        "--config",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="A TOML file of settings; variables LINGPAI_… win over it.",
+    )
+    return data(config(command))
+
+
+def read(data: Path, config: Path | None, need: Need = "operate") -> Loaded:
+    """The settings of an operator's command. Raises SettingsError."""
+    return load(config, data=data, need=need)

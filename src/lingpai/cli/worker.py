@@ -1,0 +1,35 @@
+"""`lingpai worker`: sends letters, without serving."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import click
+
+from lingpai.cli.options import places, read
+from lingpai.settings import Settings
+
+
+@click.command()
+@places
+def worker(data: Path, config: Path | None) -> None:
+    """Send waiting letters until SIGTERM; any number of workers share the work. `serve` does it too."""
+    from lingpai.cli.logs import configure
+
+    loaded = read(data, config, need="serve")
+    configure(loaded.settings.log)
+    asyncio.run(_work(loaded.settings))
+
+
+async def _work(settings: Settings) -> None:
+    import structlog
+
+    from lingpai.build import open_worker
+
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with open_worker(settings) as worker:
+        structlog.get_logger().info("worker.started")
+        await worker.run(stop)
+    structlog.get_logger().info("worker.stopped")

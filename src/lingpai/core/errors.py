@@ -1,0 +1,195 @@
+"""The tree of refusals. Each has a stable code; the sentence for people is made in `words`, the envelope in a dialect.
+
+    Refusal
+    ├─ BadInput                  a field is missing, of the wrong shape, or over its length
+    │  └─ PasswordsDiffer
+    ├─ WeakPassword
+    ├─ BadCredentials
+    │  ├─ UnknownAccount
+    │  └─ WrongPassword
+    ├─ NotLoggedIn
+    ├─ NotActivated              said only after a right password
+    ├─ CrossSite                 a browser sent it from another site
+    ├─ Taken                     said only where a dialect reveals accounts, or the seed does
+    ├─ NoSuchAccount             likewise
+    ├─ BadProof
+    │  ├─ BadCode
+    │  ├─ BadLink
+    │  ├─ BadCaptcha
+    │  └─ BadGrant
+    ├─ TooSoon                   a message was sent a moment ago; seconds to wait
+    ├─ Limited                   a rate limit; seconds to wait
+    └─ Unavailable               nothing was counted or spent; seconds to wait
+       ├─ Overloaded
+       └─ StoreDown
+
+A dialect lists as much of the tree as its seed tells: `choose()` walks up from the leaf to what is listed.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar, TypeVar
+
+T = TypeVar("T")
+
+
+class Refusal(Exception):
+    """The answer is no. `code` never changes; `details` are the values that the sentence needs."""
+
+    code: ClassVar[str] = "refused"
+
+    def __init__(self, **details: str | int) -> None:
+        super().__init__(self.code, details)
+        self.details = details
+
+
+class BadInput(Refusal):
+    """A field is missing or does not fit. Details: `field` and `reason` (a key of `words`), and the numbers it names."""
+
+    code = "bad-input"
+
+    def __init__(self, field: str, reason: str, **details: str | int) -> None:
+        super().__init__(field=field, reason=reason, **details)
+        self.field = field
+        self.reason = reason
+
+
+class PasswordsDiffer(BadInput):
+    """The repetition is not the same as the password."""
+
+    code = "passwords-differ"
+
+
+class WeakPassword(Refusal):
+    """The password could be guessed. `reason`: common, personal or guessable."""
+
+    code = "weak-password"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason=reason)
+        self.reason = reason
+
+
+class BadCredentials(Refusal):
+    """Unknown account or wrong password."""
+
+    code = "bad-credentials"
+
+
+class UnknownAccount(BadCredentials):
+    """There is no such account (a dialect whose seed does not tell lists only the parent)."""
+
+    code = "unknown-account"
+
+
+class WrongPassword(BadCredentials):
+    """The account is there; the password is not its own, or it is locked."""
+
+    code = "wrong-password"
+
+
+class NotLoggedIn(Refusal):
+    """No live session."""
+
+    code = "not-logged-in"
+
+
+class NotActivated(Refusal):
+    """The address has not been proved yet."""
+
+    code = "not-activated"
+
+
+class CrossSite(Refusal):
+    """A browser sent a state-changing call from another site."""
+
+    code = "cross-site"
+
+
+class Taken(Refusal):
+    """The address or name belongs to an account already. Detail: `field`."""
+
+    code = "taken"
+
+
+class NoSuchAccount(Refusal):
+    """There is no account at this address. Said only where the operator has asked for it."""
+
+    code = "no-such-account"
+
+
+class BadProof(Refusal):
+    """Something that was to prove a right is wrong, spent or expired."""
+
+    code = "bad-proof"
+
+
+class BadCode(BadProof):
+    """A mailed or texted code."""
+
+    code = "bad-code"
+
+
+class BadLink(BadProof):
+    """A mailed link."""
+
+    code = "bad-link"
+
+
+class BadCaptcha(BadProof):
+    """A captcha."""
+
+    code = "bad-captcha"
+
+
+class BadGrant(BadProof):
+    """A leave to do one thing, given a moment ago."""
+
+    code = "bad-grant"
+
+
+class TooSoon(Refusal):
+    """A message went to this address a moment ago; `seconds` (at least 1) until the next may."""
+
+    code = "too-soon"
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(seconds=seconds)
+        self.seconds = seconds
+
+
+class Limited(Refusal):
+    """A rate limit. `limit` names it; `seconds` (at least 1) until a next try counts."""
+
+    code = "limited"
+
+    def __init__(self, limit: str, seconds: int) -> None:
+        super().__init__(limit=limit, seconds=seconds)
+        self.limit = limit
+        self.seconds = seconds
+
+
+class Unavailable(Refusal):
+    """Not now; nothing was counted or spent. `seconds` (at least 1) until a next try makes sense."""
+
+    code = "unavailable"
+
+    def __init__(self, seconds: int = 2) -> None:
+        super().__init__(seconds=seconds)
+        self.seconds = seconds
+
+
+class Overloaded(Unavailable):
+    """The hashing queue is full."""
+
+    code = "overloaded"
+
+
+class StoreDown(Unavailable):
+    """A store does not answer."""
+
+    code = "store-down"
+
+
+def choose(table: Mapping[type[Refusal], T], refusal: Refusal) -> T:
+    """The entry for the refusal's own class, else for its nearest listed parent. The table lists `Refusal` itself."""
+    return next(table[kind] for kind in type(refusal).__mro__ if kind in table)

@@ -1,0 +1,189 @@
+"""Parse, do not check: each rule returns the clean value or raises BadInput with the field, the reason and the numbers it names.
+
+A text's length is judged before anything is normalised, so that no input costs more than its allowed length. Every rule takes
+the text and the name that the field has in the call.
+"""
+
+import re
+import unicodedata
+from typing import Final
+
+import phonenumbers
+from email_validator import EmailNotValidError, ValidatedEmail, validate_email
+
+from lingpai.core import skeleton
+from lingpai.core.errors import BadInput
+from lingpai.core.model import Address
+
+EMAIL_LENGTH = 254
+"""RFC 5321, section 4.5.3.1.3, without the angle brackets."""
+PHONE_LENGTH = 32
+ACCOUNT_LENGTH = (2, 16)
+PASSWORD_LENGTH = (8, 128)
+NICKNAME_LENGTH = 32
+
+SHRINK = 4
+"""NFC makes a text at most this many times shorter: no canonical decomposition in Unicode is longer."""
+
+HOME: Final = "CN"
+"""The region of a phone number without a country's prefix (contract, rule 4)."""
+
+_PHONE = re.compile(r"\+?[0-9 ().-]+")
+_MAINLAND = re.compile(r"[0-9]{11}")
+_PHONE_DIGITS = range(7, 16)
+"""How many digits a phone number may have: a name of digits alone must not look like one (E.164 allows 15)."""
+
+_SIGNS = "_.-"
+_HANGUL_FILLERS = frozenset("\u115f\u1160\u3164\uffa0")
+"""The only letters among the default-ignorable code points (Unicode, DerivedCoreProperties): they show nothing."""
+_ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+_JOINER = "\u200d"
+"""Joins the parts of an emoji."""
+
+RESERVED: Final = (
+    "abuse", "account", "accounts", "admin", "administrator", "anonymous", "api", "bot", "contact", "everyone", "help", "helpdesk",
+    "hostmaster", "info", "lingpai", "login", "mail", "mailer-daemon", "moderator", "nobody", "no-reply", "noreply", "null", "official",
+    "operator", "owner", "postmaster", "register", "root", "security", "service", "settings", "staff", "superuser", "support", "sysadmin",
+    "system", "team", "undefined", "webmaster", "www", "客服", "官方", "版主", "管理员", "系统", "系统管理员", "超级管理员", "运营",
+)  # fmt: skip
+"""Names that speak for the service; nor any that looks like one of them."""
+_RESERVED_KEYS = frozenset(skeleton.key(name) for name in RESERVED)
+
+
+def email(text: str, field: str = "email") -> Address:
+    """An e-mail address (contract, rule 4).
+
+    `value` is the spelling to keep, its domain in ASCII, as SMTP carries it (RFC 5890). `key` is equal for spellings that are
+    equal after NFC, IDNA of the domain and lower-casing of ASCII letters, and for no others: what only NFKC or a full folding of
+    case would join to another address is refused, or is an address of its own. Reasons: missing, longest, email.
+    """
+    _bounded(text, field, EMAIL_LENGTH)
+    spelling = unicodedata.normalize("NFC", text)
+    if not unicodedata.is_normalized("NFKC", spelling):
+        raise BadInput(field, "email")
+    try:
+        found = _checked(spelling)
+    except EmailNotValidError:
+        raise BadInput(field, "email") from None
+    local, _, domain = spelling.rpartition("@")
+    # A domain that had to be mapped (full-width letters, capitals beyond ASCII, another dot) took a folding too wide.
+    if domain.translate(_ASCII_LOWER) not in {found.domain, found.ascii_domain}:
+        raise BadInput(field, "email")
+    return Address("email", f"{local}@{found.ascii_domain}", f"{local.translate(_ASCII_LOWER)}@{found.ascii_domain}")
+
+
+def _checked(spelling: str) -> ValidatedEmail:
+    # Everything is named: these switches also have module-wide defaults that somebody else may turn.
+    return validate_email(
+        spelling,
+        allow_smtputf8=True,
+        allow_empty_local=False,
+        allow_quoted_local=False,
+        allow_domain_literal=False,
+        allow_display_name=False,
+        strict=False,
+        check_deliverability=False,
+        test_environment=False,
+        globally_deliverable=True,
+    )
+
+
+def phone(text: str, field: str = "phone") -> Address:
+    """A phone number; `value` and `key` are its E.164 form. Without a prefix it is one of China.
+
+    Takes ASCII digits with spaces, dots, hyphens and brackets. Reasons: missing, longest, phone.
+    """
+    _bounded(text, field, PHONE_LENGTH)
+    if not _PHONE.fullmatch(text):
+        raise BadInput(field, "phone")
+    try:
+        number = phonenumbers.parse(text, HOME)
+    except phonenumbers.NumberParseException:
+        raise BadInput(field, "phone") from None
+    if not phonenumbers.is_valid_number(number):
+        raise BadInput(field, "phone")
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return Address("phone", e164, e164)
+
+
+def mainland_phone(text: str, field: str = "phone") -> Address:
+    """A phone number of China in its 11 digits, without a prefix. Reasons: missing, longest, phone."""
+    _bounded(text, field, PHONE_LENGTH)
+    if not _MAINLAND.fullmatch(text):
+        raise BadInput(field, "phone")
+    return phone(text, field)
+
+
+def account_name(text: str, field: str = "account") -> Address:
+    """An account's name (contract, rule 4); `key` is equal for names that differ in case alone or look the same.
+
+    Reasons: missing, too-short, too-long, account-characters, account-scripts, account-digits, account-capitals, account-reserved.
+    """
+    low, high = ACCOUNT_LENGTH
+    _bounded(text, field, high, low)
+    if not unicodedata.is_normalized("NFKC", text) or not all(map(_fits_name, text)):
+        raise BadInput(field, "account-characters")
+    if not skeleton.one_script("".join(filter(str.isalpha, text))):
+        raise BadInput(field, "account-scripts")
+    if text.isdecimal() and len(text) in _PHONE_DIGITS:
+        raise BadInput(field, "account-digits")
+    if not skeleton.faithful(text):
+        raise BadInput(field, "account-capitals")
+    key = skeleton.key(text)
+    if key in _RESERVED_KEYS:
+        raise BadInput(field, "account-reserved")
+    return Address("name", text, key)
+
+
+def _fits_name(character: str) -> bool:
+    letter = character.isalpha() and character not in _HANGUL_FILLERS
+    return letter or character.isdecimal() or character in _SIGNS
+
+
+def password(text: str, field: str = "password", *, low: int = PASSWORD_LENGTH[0], high: int = PASSWORD_LENGTH[1]) -> str:
+    """A new password in NFC, of `low` to `high` code points after NFC; any characters (contract, rule 9).
+
+    Whether it could be guessed is judged where it is hashed. Reasons: missing, too-short, too-long, characters.
+    """
+    if len(text) > SHRINK * high:
+        raise BadInput(field, "too-long", low=low, high=high)
+    clean = normal(text, field)
+    if len(clean) < low:
+        raise BadInput(field, "too-short", low=low, high=high)
+    if len(clean) > high:
+        raise BadInput(field, "too-long", low=low, high=high)
+    return clean
+
+
+def normal(text: str, field: str = "password") -> str:
+    """A password to compare with, in NFC as a new one is. Reasons: missing, longest (512 code points), characters."""
+    _bounded(text, field, SHRINK * PASSWORD_LENGTH[1])
+    if not _encodable(text):
+        raise BadInput(field, "characters")
+    return unicodedata.normalize("NFC", text)
+
+
+def nickname(text: str, field: str = "nickname") -> str:
+    """What an account calls itself, in NFC, of up to 32 code points, without controls, line ends and marks that turn the order of reading.
+
+    Space around it goes. Reasons: missing, longest, characters.
+    """
+    _bounded(text, field, NICKNAME_LENGTH)
+    clean = unicodedata.normalize("NFC", text).strip()
+    _bounded(clean, field, NICKNAME_LENGTH)
+    if any(unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for character in clean.replace(_JOINER, "")):
+        raise BadInput(field, "characters")
+    return clean
+
+
+def _bounded(text: str, field: str, high: int, low: int = 0) -> None:
+    if not text:
+        raise BadInput(field, "missing")
+    if low and len(text) < low:
+        raise BadInput(field, "too-short", low=low, high=high)
+    if len(text) > high:
+        raise BadInput(field, "too-long", low=low, high=high) if low else BadInput(field, "longest", high=high)
+
+
+def _encodable(text: str) -> bool:
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)

@@ -1,0 +1,104 @@
+"""What people read: `locales/*.toml`, one file a language, loaded once. Field names and codes are never translated (contract, rule 12)."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, get_args
+
+from lingpai.core.errors import BadInput, Refusal, WeakPassword
+from lingpai.core.model import Locale
+
+LOCALES: Final[tuple[Locale, ...]] = get_args(Locale)
+
+_MINUTE = 60
+_HOUR = 3_600
+
+_CHINESE = {"hans", "cn", "sg"}
+"""Subtags after `zh` that leave it Simplified Chinese; `zh-TW`, `zh-Hant` and the like are other languages to us."""
+_ENGLISH = re.compile(r"en(-[a-z0-9]{1,8}){0,4}")
+_RANGE = re.compile(r"[ \t]*([A-Za-z0-9*-]{1,35})[ \t]*(?:;[ \t]*[qQ]=([01](?:\.[0-9]{0,3})?)[ \t]*)?")
+"""A language range and its weight (RFC 9110, sections 12.4.2 and 12.5.4)."""
+_HEADER_LENGTH = 512
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for key, value in table.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
+
+
+def _load(locale: Locale) -> dict[str, str]:
+    return _flat(tomllib.loads((Path(__file__).parent / "locales" / f"{locale}.toml").read_text("utf-8")))
+
+
+TEXTS: Final[Mapping[Locale, Mapping[str, str]]] = {locale: _load(locale) for locale in LOCALES}
+"""Every text under its dotted key, by language."""
+
+
+def text(key: str, locale: Locale, **values: str | int) -> str:
+    """The text under a dotted key (`"maillink.registered"`) with its `{values}` filled in.
+
+    Raises KeyError for a key or a value that is not there; a test looks for such keys in the source.
+    """
+    return TEXTS[locale][key].format_map(values)
+
+
+def refusal(why: Refusal, locale: Locale) -> str:
+    """The sentence for a refusal: why, which field where there is one, and how long to wait where waiting helps."""
+    values: dict[str, str | int] = dict(why.details)
+    if "field" in values:
+        values["field"] = field(str(values["field"]), locale)
+    if "seconds" in values:
+        values["wait"] = wait(int(values["seconds"]), locale)
+    return text(_key(why), locale, **values)
+
+
+def _key(why: Refusal) -> str:
+    if isinstance(why, BadInput):
+        low, high = why.details.get("low"), why.details.get("high")
+        return "reason.exact-length" if low is not None and low == high else f"reason.{why.reason}"
+    if isinstance(why, WeakPassword):
+        return f"weak.{why.reason}"
+    return f"refusal.{why.code}"
+
+
+def field(name: str, locale: Locale) -> str:
+    """A field as people call it, with the name that the API uses: `邮箱（email）`; the bare name where we have no word for it."""
+    label = TEXTS[locale].get(f"field.{name}")
+    return text("field.named", locale, label=label, name=name) if label else name
+
+
+def wait(seconds: int, locale: Locale) -> str:
+    """A span of at least a second in words, rounded up: seconds up to two minutes, minutes up to two hours, then hours."""
+    unit, size = "second", 1
+    if seconds > 2 * _MINUTE:
+        unit, size = "minute", _MINUTE
+    if seconds > 2 * _HOUR:
+        unit, size = "hour", _HOUR
+    count = -(-seconds // size)
+    return text(f"wait.{unit}" if count == 1 else f"wait.{unit}s", locale, count=count)
+
+
+def locale_of(tag: str | None) -> Locale | None:
+    """The language that a tag (BCP 47, in any case) names; None for one that we do not speak, whose reader gets the default."""
+    primary, *rest = (tag or "").lower().split("-", 5)
+    if primary == "zh" and _CHINESE.issuperset(rest):
+        return "zh-Hans"
+    return "en" if _ENGLISH.fullmatch("-".join([primary, *rest])) else None
+
+
+def accepted(accept_language: str | None, default: Locale) -> Locale:
+    """The language that `Accept-Language` asks for most (RFC 9110, section 12.5.4); `default` where it asks for none of ours.
+
+    Reads the header's first 512 characters; what is no language range is passed over.
+    """
+    best, chosen = 0.0, default
+    for item in (accept_language or "")[:_HEADER_LENGTH].split(","):
+        found = _RANGE.fullmatch(item)
+        locale = default if found and found[1] == "*" else locale_of(found[1]) if found else None
+        weight = min(float(found[2] or 1), 1.0) if found else 0.0
+        if locale and weight > best:
+            best, chosen = weight, locale
+    return chosen

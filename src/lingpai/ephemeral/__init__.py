@@ -1,0 +1,78 @@
+"""What lasts minutes: codes, link tokens, captchas, grants, counters. Four atomic verbs.
+
+Two implementations, one conformance suite (`tests/conformance`): `sql` (the default, on the store's own database) and
+`valkey` (many machines). Every verb is one atomic statement; nobody reads and then writes.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+UNLIMITED = 0
+"""`tries` of an entry whose proof is too long to guess: a wrong one costs nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What stands under a key."""
+
+    value: bytes
+    proof: bytes = b""
+    """The digest of what the caller must bring; empty where the key itself is the secret."""
+    life: float = 0.0
+    """Seconds it has left; over 0."""
+    tries: int = UNLIMITED
+    """Wrong proofs it still bears before it is dead; UNLIMITED bears any number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What a counter says after a hit."""
+
+    total: int
+    life: float
+    """Seconds until it starts again from nothing."""
+
+
+class Ephemeral(Protocol):
+    """Raises `StoreDown` from every verb when the place where things are kept does not answer."""
+
+    async def put(self, key: str, entry: Entry, *, only_new: bool = False) -> bool:
+        """Keeps the entry for `entry.life` seconds, in place of an older one.
+
+        With `only_new` a live one stays and the answer is False. This is also how what was taken is put back.
+        """
+        ...
+
+    async def get(self, key: str, proof: bytes | None = None) -> Entry | None:
+        """Looks without spending. None: nothing there, past its time, dead, or another proof.
+
+        With `proof`, a wrong one costs the entry one of its tries, in the same atomic step; the last one kills it.
+        Without `proof` it looks whatever the proof is, and costs nothing. A dead entry is None to everybody.
+        """
+        ...
+
+    async def take(self, key: str, proof: bytes | None = None) -> Entry | None:
+        """Spends: the entry is gone, and of many racing callers exactly one gets it.
+
+        None as for `get`; a wrong proof takes and costs nothing.
+        """
+        ...
+
+    async def hit(self, key: str, life: float, amount: int = 1) -> Count:
+        """Adds to a counter that starts at nothing and ends `life` seconds after its first hit; never under 0.
+
+        `amount` 0 only looks; a negative one gives back. Counters and entries do not share keys.
+        """
+        ...
+
+    async def purge(self, limit: int) -> int:
+        """Deletes up to `limit` entries and counters that are past their time; returns how many."""
+        ...
+
+    async def ping(self) -> None:
+        """Returns when the place answers; `StoreDown` otherwise."""
+        ...
+
+    async def close(self) -> None:
+        """Lets go of connections."""
+        ...

@@ -1,0 +1,193 @@
+"""Counters beside the store: in a file of their own on SQLite, in an UNLOGGED table on PostgreSQL.
+
+A power cut may take them, which costs nobody more than a few seconds of a limit; so no hit waits for a disk.
+"""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import ceil
+from pathlib import Path
+from typing import Any, Protocol
+
+import apsw
+from sqlalchemy import and_, bindparam, case, delete, select, update
+from sqlalchemy.dialects.postgresql import insert  # its ON CONFLICT is SQLite's too, word for word
+from sqlalchemy.dialects.sqlite.base import SQLiteDialect
+from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.sql.elements import BindParameter
+
+from lingpai.core.chance import SECOND, Clock
+from lingpai.core.errors import StoreDown
+from lingpai.ephemeral import Count
+from lingpai.store.database import Database, Query, Row, with_constants
+from lingpai.store.schema import counters
+
+DIALECT = with_constants(SQLiteDialect(paramstyle="qmark"))
+PATIENCE = 1.0
+"""Seconds that a hit waits for another process's lock before it is StoreDown."""
+PAUSE = 0.002
+"""Seconds between two tries for the lock."""
+
+_now: BindParameter[int] = bindparam("now")
+_live = counters.c.expires_at > _now
+_over = counters.c.expires_at <= _now
+_columns = (counters.c.total, counters.c.expires_at)
+_insert = insert(counters).values(key=bindparam("key"), total=bindparam("amount"), expires_at=bindparam("ends"))
+_new = _insert.excluded
+ADD = Query(
+    _insert.on_conflict_do_update(
+        index_elements=[counters.c.key],
+        set_={
+            "total": case((_over, _new.total), else_=counters.c.total + _new.total),
+            "expires_at": case((_over, _new.expires_at), else_=counters.c.expires_at),
+        },
+    ).returning(*_columns)
+)
+_left = counters.c.total - bindparam("amount")
+GIVE_BACK = Query(
+    update(counters)
+    .where(and_(counters.c.key == bindparam("name"), _live, counters.c.total > 0))
+    .values(total=case((_left > 0, _left), else_=0))
+    .returning(*_columns)
+)
+LOOK = Query(select(*_columns).where(and_(counters.c.key == bindparam("key"), _live)))
+PURGE = Query(
+    delete(counters).where(
+        _over, counters.c.key.in_(select(counters.c.key).where(_over).limit(bindparam("most")).with_for_update(skip_locked=True))
+    )
+)
+
+
+class Counters(Protocol):
+    """The part of `Ephemeral` that counts."""
+
+    async def hit(self, key: str, life: float, amount: int = 1) -> Count:
+        """As `Ephemeral.hit`."""
+        ...
+
+    async def purge(self, limit: int) -> int:
+        """As `Ephemeral.purge`."""
+        ...
+
+    async def close(self) -> None:
+        """Lets go of files."""
+        ...
+
+
+class _SqlCounters:
+    """What the two have in common: which statement a hit is."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    async def _row(self, query: Query, **values: Any) -> Row | None:
+        """Runs one statement, a transaction of its own; the first row of its answer."""
+        raise NotImplementedError
+
+    async def hit(self, key: str, life: float, amount: int = 1) -> Count:
+        now = self._clock.now()
+        if amount > 0:
+            row = await self._row(ADD, key=key, now=now, amount=amount, ends=now + ceil(life * SECOND))
+        elif amount == 0:
+            row = await self._row(LOOK, key=key, now=now)
+        else:
+            row = await self._row(GIVE_BACK, name=key, now=now, amount=-amount)
+        return Count(row[0], (row[1] - now) / SECOND) if row else Count(0, 0.0)
+
+
+class TableCounters(_SqlCounters):
+    """Counters in the store's database (PostgreSQL)."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        super().__init__(clock)
+        self._database = database
+
+    async def _row(self, query: Query, **values: Any) -> Row | None:
+        # On PostgreSQL a statement outside of `begin` is a transaction of its own: one round trip instead of three.
+        return await self._database.row(query, **values)
+
+    async def purge(self, limit: int) -> int:
+        return await self._database.run(PURGE, now=self._clock.now(), most=limit)
+
+    async def close(self) -> None:
+        """Nothing to let go of: the database is the store's."""
+
+
+class FileCounters(_SqlCounters):
+    """Counters in an SQLite file of their own, with synchronous=OFF.
+
+    A hit runs inline on the event loop: without a disk to wait for it costs less than a hop to a thread. Processes share the file.
+    """
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        """Opens the file, and makes it anew where it is missing or damaged. Raises StoreDown."""
+        super().__init__(clock)
+        try:
+            with _alone(path):
+                self._file = _sound(path)
+        except (apsw.Error, OSError) as error:
+            raise StoreDown from error
+
+    async def purge(self, limit: int) -> int:
+        await self._row(PURGE, now=self._clock.now(), most=limit)
+        return self._file.changes()
+
+    async def close(self) -> None:
+        self._file.close()
+
+    async def _row(self, query: Query, **values: Any) -> Row | None:
+        plan = query.plan(DIALECT)
+        end = self._clock.monotonic() + PATIENCE
+        while True:
+            try:
+                rows = self._file.execute(plan.sql, plan.lay(values)).fetchall()
+            except apsw.BusyError as error:
+                if self._clock.monotonic() >= end:
+                    raise StoreDown from error
+            except apsw.Error as error:
+                raise StoreDown from error
+            else:
+                return rows[0] if rows else None
+            await self._clock.sleep(PAUSE)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keeps other processes from opening the file meanwhile, so that nobody deletes it under another."""
+    with path.with_name(f"{path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _sound(path: Path) -> apsw.Connection:
+    """The open file. One that a power cut has damaged is thrown away: without synchronous that can happen."""
+    try:
+        return _open(path)
+    except (apsw.CorruptError, apsw.NotADBError, apsw.IOError):
+        for end in ("", "-wal", "-shm"):
+            path.with_name(path.name + end).unlink(missing_ok=True)
+        return _open(path)
+
+
+def _open(path: Path) -> apsw.Connection:
+    file = apsw.Connection(str(path))
+    try:
+        file.set_busy_timeout(1_000)
+        _set_up(file)
+        # From now on waiting is the loop's affair.
+        file.set_busy_timeout(0)
+    except apsw.Error:
+        file.close()
+        raise
+    return file
+
+
+def _set_up(file: apsw.Connection) -> None:
+    for pragma in ("journal_mode = WAL", "synchronous = OFF", "temp_store = MEMORY"):
+        file.execute(f"PRAGMA {pragma}")
+    if file.execute("PRAGMA quick_check(1)").fetchall() != [("ok",)]:
+        raise apsw.CorruptError("the counters are damaged")
+    file.execute(str(CreateTable(counters, if_not_exists=True).compile(dialect=DIALECT)))
+    for index in counters.indexes:
+        file.execute(str(CreateIndex(index, if_not_exists=True).compile(dialect=DIALECT)))

@@ -1,0 +1,110 @@
+"""What lasts minutes, on the store's own database: entries in a table that is as safe as the rest, counters where they cost little.
+
+A power cut must not revive a spent code, so entries are committed like accounts. Counters may be lost (`counters.py`).
+"""
+
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import and_, bindparam, case, delete, select, update
+from sqlalchemy.dialects.postgresql import insert  # its ON CONFLICT is SQLite's too, word for word
+
+from lingpai.core.chance import SECOND, Clock
+from lingpai.ephemeral import UNLIMITED, Count, Entry
+from lingpai.ephemeral.counters import Counters, FileCounters, TableCounters
+from lingpai.store.database import Database, Query, Row
+from lingpai.store.schema import entries
+
+DEAD = -1
+"""`tries` of an entry that bore its last wrong proof. The row stays until its time is over."""
+
+_columns = (entries.c.value, entries.c.proof, entries.c.tries, entries.c.expires_at)
+_live = and_(entries.c.expires_at > bindparam("now"), entries.c.tries != DEAD)
+_this = and_(entries.c.key == bindparam("key"), _live)
+_over = entries.c.expires_at <= bindparam("now")
+
+_insert = insert(entries).values({column.name: bindparam(column.name) for column in entries.c})
+_new_row = {column.name: _insert.excluded[column.name] for column in _columns}
+PUT = Query(_insert.on_conflict_do_update(index_elements=[entries.c.key], set_=_new_row))
+PUT_NEW = Query(_insert.on_conflict_do_update(index_elements=[entries.c.key], set_=_new_row, where=_over | (entries.c.tries == DEAD)))
+
+LOOK = Query(select(*_columns).where(_this))
+# Compares and counts in one step: of racing wrong proofs each costs a try, and past the last one nothing is compared any more.
+PROVE = Query(
+    update(entries)
+    .where(_this, entries.c.tries != UNLIMITED)
+    .values(tries=case((entries.c.proof == bindparam("given"), entries.c.tries), (entries.c.tries == 1, DEAD), else_=entries.c.tries - 1))
+    .returning(*_columns)
+)
+TAKE = Query(delete(entries).where(_this).returning(*_columns))
+TAKE_PROVED = Query(delete(entries).where(_this, entries.c.proof == bindparam("given")).returning(*_columns))
+PURGE = Query(
+    delete(entries).where(
+        _over, entries.c.key.in_(select(entries.c.key).where(_over).limit(bindparam("most")).with_for_update(skip_locked=True))
+    )
+)
+
+
+class SqlEphemeral:
+    """`Ephemeral` on the store's database; closing it leaves the database open."""
+
+    def __init__(self, database: Database, clock: Clock, counters: Path | None) -> None:
+        """`counters`: the file for counters; None keeps them in a table of the database (PostgreSQL)."""
+        self._database = database
+        self._clock = clock
+        self._counters: Counters = FileCounters(counters, clock) if counters else TableCounters(database, clock)
+
+    async def put(self, key: str, entry: Entry, *, only_new: bool = False) -> bool:
+        now = self._clock.now()
+        touched = await self._database.run(
+            PUT_NEW if only_new else PUT,
+            key=key,
+            value=entry.value,
+            proof=entry.proof,
+            tries=entry.tries,
+            expires_at=now + ceil(entry.life * SECOND),
+            now=now,
+        )
+        return touched == 1
+
+    async def get(self, key: str, proof: bytes | None = None) -> Entry | None:
+        now = self._clock.now()
+        row = await self._database.row(LOOK, key=key, now=now)
+        # Only an entry that no wrong proof harms may be judged by what was read; the others are compared where tries are counted.
+        if row and proof is not None and row[2] != UNLIMITED:
+            row = await self._change(PROVE, key=key, now=now, given=proof)
+        return _entry(row, now, proof)
+
+    async def take(self, key: str, proof: bytes | None = None) -> Entry | None:
+        now = self._clock.now()
+        # Where nothing is to be had, nobody waits for the lock that writing needs.
+        if _entry(await self._database.row(LOOK, key=key, now=now), now, proof) is None:
+            return None
+        if proof is None:
+            return _entry(await self._change(TAKE, key=key, now=now), now)
+        return _entry(await self._change(TAKE_PROVED, key=key, now=now, given=proof), now)
+
+    async def hit(self, key: str, life: float, amount: int = 1) -> Count:
+        return await self._counters.hit(key, life, amount)
+
+    async def purge(self, limit: int) -> int:
+        purged = await self._database.run(PURGE, now=self._clock.now(), most=limit)
+        return purged + await self._counters.purge(limit - purged)
+
+    async def ping(self) -> None:
+        await self._database.ping()
+
+    async def close(self) -> None:
+        await self._counters.close()
+
+    async def _change(self, query: Query, **values: Any) -> Row | None:
+        async with self._database.begin() as run:
+            return await run.row(query, **values)
+
+
+def _entry(row: Row | None, now: int, proof: bytes | None = None) -> Entry | None:
+    if row is None or (proof is not None and row[1] != proof):
+        return None
+    value, kept, tries, expires_at = row
+    return Entry(value, kept, (expires_at - now) / SECOND, tries)

@@ -1,0 +1,77 @@
+"""Activating: the mailed link proves the address."""
+
+from dataclasses import dataclass
+
+from lingpai.core.errors import BadLink
+from lingpai.core.model import Account, Address, Links, Origin
+from lingpai.flows import Kit
+from lingpai.guard.codes import ACTIVATION_LIFE, digest
+from lingpai.store import accounts, audit, sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """What an activation link leads to."""
+
+    account: Account
+    active: bool
+    """Whether the address is proved by now."""
+    fresh: bool = False
+    """Whether this very call proved it."""
+
+
+async def look(kit: Kit, realm: str, email: Address, token: str, origin: Origin) -> Activation:
+    """What the link would do; spends nothing. Raises BadLink, and Limited for too many wrong ones."""
+    await kit.limits.check("check_client", origin.client)
+    live = await kit.proofs.look_link("activate", realm, email.key, token)
+    account = await accounts.find(kit.store, realm, email.kind, email.key)
+    if live is None or account is None or account.locked_at:
+        await kit.limits.spend("check_client", origin.client)
+        raise BadLink
+    return Activation(account, active=account.email_proved_at is not None)
+
+
+async def open_link(kit: Kit, realm: str, email: Address, token: str, origin: Origin) -> Activation:
+    """Proves the address; of many racing callers exactly one is `fresh`. Raises as `look` does.
+
+    The link lives on for its 24 hours, so that a second click says "already active"; what it can do is spent with the
+    conditional update. Sessions from before the proof end (contract, rule 8), but for the browser's own.
+    """
+    found = await look(kit, realm, email, token, origin)
+    if found.active:
+        return found
+    now = kit.clock.now()
+    async with kit.store.begin() as run:
+        fresh = await accounts.prove(run, account_id=found.account.id, kind=email.kind, key=email.key, at=now)
+        if fresh:
+            await sessions.end_all(run, account_id=found.account.id, keep_digest=digest(origin.session) if origin.session else None)
+            await audit.add(run, at=now, realm=realm, account_id=found.account.id, event="activate", result="ok", origin=origin)
+    return Activation(found.account, active=True, fresh=fresh)
+
+
+async def again(kit: Kit, realm: str, email: Address, origin: Origin, links: Links) -> None:
+    """Mails the activation link once more; the older one is dead then. Says nothing of whether the account exists.
+
+    Raises TooSoon within 60 seconds of the last one.
+    """
+    await kit.messages.start(realm, "activate", email, origin)
+    try:
+        token = await kit.proofs.new_link("activate", realm, email.key, 0, ACTIVATION_LIFE)
+        async with kit.store.begin() as run:
+            account = await accounts.find(run, realm, email.kind, email.key)
+            waits = account is not None and account.email_proved_at is None and account.locked_at is None
+            if account and waits:
+                await kit.letters.activate(run, account, links, token, origin.locale)
+            await audit.add(
+                run,
+                at=kit.clock.now(),
+                realm=realm,
+                account_id=account.id if account else None,
+                event="activate.again",
+                result="ok" if waits else "nothing-sent",
+                origin=origin,
+            )
+    except BaseException:
+        await kit.messages.give_back(realm, "activate", email, origin)
+        raise
+    kit.bell.ring()

@@ -1,0 +1,1 @@
+"""Who may pass: passwords, links and codes, limits, seals."""

@@ -1,0 +1,104 @@
+"""What proves an address: mailed links and short codes, bound to purpose, realm and address (contract, rule 6).
+
+Only digests are stored: of a link's token SHA-256, for it has 256 random bits; of a code, which could be searched, a keyed one.
+One link and one code live at a time for each purpose and address: a newer one takes the older one's place.
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Literal, get_args
+
+from lingpai.core.chance import Chance
+from lingpai.core.errors import StoreDown
+from lingpai.ephemeral import UNLIMITED, Entry, Ephemeral
+from lingpai.guard.seals import Seals
+
+Purpose = Literal["register", "activate", "reset", "bind", "login"]
+Form = Literal["link", "code"]
+
+ACTIVATION_LIFE = 24 * 3_600
+"""Seconds for which an activation link is good (contract, maillink)."""
+RESET_LIFE = 3 * 3_600
+"""Seconds for which a reset link is good (contract, maillink)."""
+CODE_LIFE = 600
+"""Seconds for which a code is good (contract, rule 6)."""
+
+
+def digest(token: str) -> bytes:
+    """SHA-256: enough for a token of 256 random bits, which nobody can search for."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+class Proofs:
+    """Makes, looks at and spends links and codes. `key` is always an `Address.key`. Every method but `put_back` raises StoreDown."""
+
+    def __init__(self, ephemeral: Ephemeral, seals: Seals, chance: Chance) -> None:
+        self._ephemeral = ephemeral
+        self._seals = seals
+        self._chance = chance
+
+    async def new_link(self, purpose: Purpose, realm: str, key: str, holder: int, life: float) -> str:
+        """A token for a link that is good for `life` seconds; the older link is dead. `holder`: the account it is for, or 0."""
+        token = self._chance.token()
+        await self._ephemeral.put(self._place("link", purpose, realm, key), Entry(str(holder).encode(), digest(token), life))
+        return token
+
+    async def look_link(self, purpose: Purpose, realm: str, key: str, token: str) -> Entry | None:
+        """The link, unspent; None where it is wrong, spent, replaced or expired."""
+        return await self._ephemeral.get(self._place("link", purpose, realm, key), digest(token))
+
+    async def take_link(self, purpose: Purpose, realm: str, key: str, token: str) -> Entry | None:
+        """Spends the link: of racing callers exactly one gets it."""
+        return await self._ephemeral.take(self._place("link", purpose, realm, key), digest(token))
+
+    async def new_code(
+        self, purpose: Purpose, realm: str, key: str, holder: str, *, life: float = CODE_LIFE, length: int = 6, tries: int = 5
+    ) -> str:
+        """A code of digits that is good for `life` seconds and dead after `tries` wrong ones; the older code is dead."""
+        code = self._chance.code(length)
+        entry = Entry(holder.encode(), self._code_digest(purpose, realm, key, code), life, tries)
+        await self._ephemeral.put(self._place("code", purpose, realm, key), entry)
+        return code
+
+    async def look_code(self, purpose: Purpose, realm: str, key: str, code: str) -> Entry | None:
+        """The code, unspent; None as for a link. A wrong one costs one of its tries."""
+        return await self._ephemeral.get(self._place("code", purpose, realm, key), self._code_digest(purpose, realm, key, code))
+
+    async def take_code(self, purpose: Purpose, realm: str, key: str, code: str) -> Entry | None:
+        """Spends the code: of racing callers exactly one gets it. A wrong one costs one of its tries."""
+        # `take` judges for nothing; only what `get` has found right, at a price, may come that far.
+        if await self.look_code(purpose, realm, key, code) is None:
+            return None
+        return await self._ephemeral.take(self._place("code", purpose, realm, key), self._code_digest(purpose, realm, key, code))
+
+    async def put_back(self, purpose: Purpose, realm: str, key: str, entry: Entry) -> None:
+        """Gives back what was taken by a request that then was refused, with the life and the tries it had left; a newer one stays.
+
+        Where the store is down it is lost: the refusal that led here is what the caller has to hear.
+        """
+        form: Form = "link" if entry.tries == UNLIMITED else "code"
+        with suppress(StoreDown):
+            await self._ephemeral.put(self._place(form, purpose, realm, key), entry, only_new=True)
+
+    async def kill(self, realm: str, keys: Iterable[str]) -> None:
+        """Ends every link and code of these addresses, whatever their purpose (contract, rule 10)."""
+        for key in keys:
+            for purpose in get_args(Purpose):
+                for form in get_args(Form):
+                    await self._ephemeral.take(self._place(form, purpose, realm, key))
+
+    @staticmethod
+    def holder(entry: Entry) -> int:
+        """The account that a link was made for; 0 where it was made for none."""
+        return int(entry.value)
+
+    def _place(self, form: Form, purpose: Purpose, realm: str, key: str) -> str:
+        # Keyed, so that the table does not tell whose addresses these are.
+        name = base64.urlsafe_b64encode(self._seals.digest(key, "address")).rstrip(b"=").decode()
+        return f"{form}:{purpose}:{realm}:{name}"
+
+    def _code_digest(self, purpose: Purpose, realm: str, key: str, code: str) -> bytes:
+        # The address's length goes first, so that no other pair of address and code reads the same.
+        return self._seals.digest(f"{len(key)}:{key}{code}", f"code:{purpose}:{realm}")

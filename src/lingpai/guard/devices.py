@@ -1,0 +1,44 @@
+"""The device cookie: which accounts a browser has logged into before. Signed, so that nobody can claim to be known.
+
+It proves nothing else: a browser that an account knows has its own count of failed logins (contract, rule 14).
+"""
+
+import base64
+import hmac
+from collections.abc import Iterable
+
+from lingpai.core.chance import Chance
+from lingpai.guard.seals import Seals
+
+MOST = 5
+"""Accounts that a cookie remembers."""
+LONGEST = 300
+"""Characters of a cookie that is read at all."""
+
+
+class Devices:
+    """Reads and writes device cookies: `id.account-account-….signature`, all of it fit for a cookie's value."""
+
+    def __init__(self, seals: Seals, chance: Chance) -> None:
+        self._seals = seals
+        self._chance = chance
+
+    def read(self, cookie: str | None) -> tuple[str, frozenset[int]]:
+        """The device's id and the accounts that know it; an empty id and no accounts where the cookie is missing or not ours."""
+        body, _, signature = (cookie or "")[: LONGEST + 1].rpartition(".")
+        if not body or len(body) + len(signature) >= LONGEST or not hmac.compare_digest(self._sign(body), signature.encode("utf-8", "surrogatepass")):
+            return "", frozenset()
+        device, _, accounts = body.partition(".")
+        return device, frozenset(int(account) for account in accounts.split("-"))
+
+    def write(self, device: str, accounts: Iterable[int], account_id: int) -> str:
+        """The cookie with one more account; a new id where `device` is empty.
+
+        It remembers 5 accounts: this one, and of the others the 4 youngest.
+        """
+        others = sorted(set(accounts) - {account_id}, reverse=True)[: MOST - 1]
+        body = f"{device or self._chance.token(16)}.{'-'.join(str(account) for account in [account_id, *others])}"
+        return f"{body}.{self._sign(body).decode()}"
+
+    def _sign(self, body: str) -> bytes:
+        return base64.urlsafe_b64encode(self._seals.digest(body, "device")).rstrip(b"=")

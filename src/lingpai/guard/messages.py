@@ -1,0 +1,122 @@
+"""When a message may go out: the interval between two for one purpose, and how many an address gets (contract, rule 7).
+
+Purposes are shared by the dialects of a realm. The instant of the last message is kept for an hour, so that each dialect can
+measure its own interval from it, whichever sent it.
+"""
+
+import hashlib
+from contextlib import suppress
+from typing import Final
+
+from lingpai.core.chance import SECOND, Clock
+from lingpai.core.errors import Limited, StoreDown, TooSoon
+from lingpai.core.model import Address, Origin
+from lingpai.ephemeral import Entry, Ephemeral
+from lingpai.ephemeral.local import seconds
+from lingpai.guard.codes import Purpose
+from lingpai.guard.limits import Limits
+
+INTERVAL: Final = 60
+"""Seconds between two messages to one address for one purpose, unless a dialect asks for more."""
+KEPT: Final = 3_600
+"""Seconds for which the last instant is kept: the longest interval there can be."""
+
+
+class Messages:
+    """Says whether one more message may go to an address. Raises StoreDown: without the store nothing is sent."""
+
+    def __init__(self, ephemeral: Ephemeral, limits: Limits, clock: Clock) -> None:
+        self._ephemeral = ephemeral
+        self._limits = limits
+        self._clock = clock
+
+    async def check(self, realm: str, purpose: Purpose, address: Address, origin: Origin, interval: float = INTERVAL) -> None:
+        """Raises what `start` would: TooSoon or Limited. Counts nothing."""
+        self._wait(await self._ephemeral.get(_last(realm, purpose, address)), interval)
+        for name, who in _rates(realm, purpose, address, origin):
+            await self._limits.check(name, who)
+
+    async def start(self, realm: str, purpose: Purpose, address: Address, origin: Origin, interval: float = INTERVAL) -> None:
+        """Starts the interval and counts the message, whatever will be sent; of racing callers exactly one passes.
+
+        Raises TooSoon within `interval` seconds of the last one, and Limited; then nothing is counted.
+        """
+        await self._begin(_last(realm, purpose, address), interval)
+        spent: list[tuple[str, str]] = []
+        try:
+            for name, who in _rates(realm, purpose, address, origin):
+                spent.append((name, who))
+                await self._limits.spend(name, who)
+        except Limited:
+            await self._undo(_last(realm, purpose, address), spent)
+            raise
+
+    async def give_back(self, realm: str, purpose: Purpose, address: Address, origin: Origin) -> None:
+        """Undoes a start whose message could not be written down. Where the store is down it does what it can, and raises nothing."""
+        await self._undo(_last(realm, purpose, address), _rates(realm, purpose, address, origin))
+
+    async def may_notice(self, realm: str, address: Address, *, taken: bool) -> bool:
+        """Whether "somebody tried to register your address" may go out: once an hour. Asking counts, where the address is taken.
+
+        Asked for a free address too, with the same work, so that no time tells the two apart.
+        """
+        word = "notice" if taken else "no-notice"
+        return await self._ephemeral.put(f"{word}:{realm}:{_digest(address)}", Entry(b"", life=KEPT), only_new=True) and taken
+
+    async def _begin(self, last: str, interval: float) -> None:
+        """Puts now in the place of the last instant. Between the two steps nobody can slip in: whoever is first there stays."""
+        older = await self._ephemeral.get(last)
+        self._wait(older, interval)
+        if older and await self._ephemeral.take(last, older.proof) is None:
+            raise TooSoon(seconds(interval))
+        if not await self._ephemeral.put(last, self._stamp(older), only_new=True):
+            raise TooSoon(seconds(interval))
+
+    async def _undo(self, last: str, spent: list[tuple[str, str]]) -> None:
+        for name, who in spent:
+            await self._limits.give_back(name, who)
+        with suppress(StoreDown):
+            started = await self._ephemeral.take(last)
+            if started and (older := _instants(started)[1]):
+                life = KEPT - (self._clock.now() - older) / SECOND
+                if life > 0:
+                    await self._ephemeral.put(last, _entry(older, 0, life), only_new=True)
+
+    def _wait(self, last: Entry | None, interval: float) -> None:
+        if last is None:
+            return
+        left = interval - (self._clock.now() - _instants(last)[0]) / SECOND
+        if left > 0:
+            # Another machine's clock may be ahead of this one.
+            raise TooSoon(seconds(min(left, interval)))
+
+    def _stamp(self, older: Entry | None) -> Entry:
+        return _entry(self._clock.now(), _instants(older)[0] if older else 0, KEPT)
+
+
+def _entry(instant: int, before: int, life: float) -> Entry:
+    """The last instant, and the one before it for the case that it is undone (0: none).
+
+    It is its own proof: who replaces it has read it.
+    """
+    value = f"{instant} {before}".encode()
+    return Entry(value, value, life)
+
+
+def _instants(entry: Entry) -> tuple[int, int]:
+    instant, before = entry.value.split()
+    return int(instant), int(before)
+
+
+def _rates(realm: str, purpose: Purpose, address: Address, origin: Origin) -> list[tuple[str, str]]:
+    """The limits that a message counts on, and who it counts for. Over the realms together an address gets no more than one would give."""
+    who = f"{address.kind}:{address.key}"
+    return [("message_purpose", f"{realm}:{purpose}:{who}"), ("message_address", who), ("message_client", origin.client)]
+
+
+def _last(realm: str, purpose: Purpose, address: Address) -> str:
+    return f"sent:{purpose}:{realm}:{_digest(address)}"
+
+
+def _digest(address: Address) -> str:
+    return hashlib.sha256(f"{address.kind}:{address.key}".encode()).hexdigest()[:32]

@@ -1,0 +1,112 @@
+"""The hashing pool: bounded, queued, sheds load. Passwords are judged, hashed and verified here and nowhere else."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from lingpai.core.chance import Chance, Clock
+from lingpai.core.errors import Overloaded
+from lingpai.guard import strength
+from lingpai.guard.hashes import Hashes
+from lingpai.guard.pool import Pool
+from lingpai.settings import Hashing
+
+HELD = (0.4, 0.6)
+"""Seconds for which a refusal is held back: an instant one, to callers that retry at once, starves the lowered threads."""
+RETRY = (1.0, 4.0)
+"""Seconds after which the refused are asked to come again, spread so that they do not come together."""
+
+log = structlog.get_logger("lingpai.guard.passwords")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What verifying found."""
+
+    right: bool
+    upgraded: str | None = None
+    """A new hash to keep, where the stored one was weaker than those made now."""
+
+
+class Place:
+    """A caller's place in the queue: lends the hashing threads for as long as it is held."""
+
+    def __init__(self, passwords: "Passwords") -> None:
+        self._passwords = passwords
+
+    async def new(self, password: str, personal: Sequence[str], min_score: int | None = None) -> str:
+        """Judges as `judge` does and returns the PHC string to keep; one hop to the threads for both."""
+        return await self._passwords.run(partial(self._passwords.judge_and_make, password, personal, min_score))
+
+    async def judge(self, password: str, personal: Sequence[str], min_score: int | None = None) -> None:
+        """Raises WeakPassword (common, personal, guessable). `personal` is what the account is known by: addresses, names.
+
+        `min_score` is the lowest zxcvbn score (0 to 4) that passes; the setting where it is None.
+        """
+        await self._passwords.run(partial(self._passwords.judge, password, personal, min_score))
+
+    async def verify(self, phc: str | None, password: str) -> Verdict:
+        """Whether the password is the hash's own. None, for somebody we do not know, costs the same work and is never right."""
+        return await self._passwords.run(partial(self._passwords.verify, phc, password))
+
+
+class Passwords:
+    """As many callers as threads and places in the queue; one more is refused before any work is done for it."""
+
+    def __init__(
+        self, hashing: Hashing, min_score: int, threads: int, clock: Clock, chance: Chance, *, familiar: Sequence[str] = ()
+    ) -> None:
+        """`threads` are this process's own; `familiar` words (the product's name) are personal to every account."""
+        self._hashes = Hashes(hashing, chance)
+        self._min_score = min_score
+        self._familiar = tuple(familiar)
+        self._clock = clock
+        self._chance = chance
+        self._places = threads + hashing.queue
+        self._taken = 0
+        self._pool = Pool(threads)
+        self.run = self._pool.run
+        self.close = self._pool.close
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[Place]:
+        """Holds a place. Raises Overloaded, after about half a second, where there is none."""
+        if self._taken >= self._places:
+            await self._clock.sleep(self._chance.spread(*HELD))
+            raise Overloaded(int(self._chance.spread(*RETRY)))
+        self._taken += 1
+        try:
+            yield Place(self)
+        finally:
+            self._taken -= 1
+
+    @property
+    def taken(self) -> int:
+        """How many places are held."""
+        return self._taken
+
+    # What follows runs on the hashing threads.
+
+    def judge(self, password: str, personal: Sequence[str], min_score: int | None) -> None:
+        """See `Place.judge`."""
+        strength.judge(password, (*personal, *self._familiar), self._min_score if min_score is None else min_score)
+
+    def judge_and_make(self, password: str, personal: Sequence[str], min_score: int | None) -> str:
+        """See `Place.new`."""
+        self.judge(password, personal, min_score)
+        return self._hashes.make(password)
+
+    def verify(self, phc: str | None, password: str) -> Verdict:
+        """See `Place.verify`."""
+        known = self._hashes.known(phc) if phc else None
+        if phc is None or known is None:
+            if phc:
+                log.warning("stored password hash is of a foreign kind, or would cost too much")
+            self._hashes.matches(self._hashes.decoy, password)
+            return Verdict(right=False)
+        if not self._hashes.matches(phc, password):
+            return Verdict(right=False)
+        return Verdict(right=True, upgraded=self._hashes.make(password) if self._hashes.weaker(known) else None)

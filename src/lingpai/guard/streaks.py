@@ -1,0 +1,120 @@
+"""Failed logins in a row: after so many, a while in which only a reset helps (contract, rule 14).
+
+A guess is counted before it is judged, so that a burst of parallel ones gets no more of them judged than the number says:
+failed ones and those under way together are never over it.
+"""
+
+import hashlib
+
+from lingpai import settings
+from lingpai.core.chance import Clock
+from lingpai.core.errors import Limited
+from lingpai.core.model import Origin
+from lingpai.ephemeral import Ephemeral
+from lingpai.ephemeral.local import FallbackCounters
+
+MINUTE = 60
+DAY = 86_400
+"""Seconds after which a row of failures is forgotten, counted from its first."""
+PAUSE = 0.05
+"""Seconds between two looks whether a login under way has ended, where there are as many as may still fail."""
+PATIENCE = 2.0
+"""Seconds until such a wait ends with Limited."""
+
+
+class Streaks:
+    """Who failed how often, by bucket: an account for everybody, or for one browser that has logged into it before."""
+
+    def __init__(self, ephemeral: Ephemeral, limits: settings.Limits, clock: Clock) -> None:
+        self._counters = FallbackCounters(ephemeral, clock)
+        self._after = limits.lock_after
+        self._lock_life = limits.lock_minutes * MINUTE
+        self._clock = clock
+
+    def bucket(self, realm: str, who: int | str, origin: Origin) -> str:
+        """On whom a login counts: `who` is the account's id, or where there is none the address's key.
+
+        A browser that the account knows counts for itself, so that strangers cannot lock its owner out.
+        """
+        device = origin.device if who in origin.known_to else ""
+        return f"{_base(realm, who)}/{device}"
+
+    async def locked(self, bucket: str) -> bool:
+        """True: the login fails, whatever the password (the caller does the same work and reports nothing here).
+
+        False: it may be judged, and the caller reports how it ended, by `failed` or `succeeded`. Raises Limited where so many
+        are under way that one more might be too many, and they do not end for a while.
+        """
+        keys = await self._keys(bucket)
+        end = self._clock.monotonic() + PATIENCE
+        while not await self._admitted(keys):
+            if await self._is_locked(keys):
+                return True
+            if self._clock.monotonic() >= end:
+                raise Limited("login_address", 1)
+            await self._clock.sleep(PAUSE)
+        if locked := await self._is_locked(keys):
+            await self._counters.hit(keys.under_way, DAY, -1)
+        return locked
+
+    async def failed(self, bucket: str) -> None:
+        """The password was wrong, or there was nothing to log into. The last of the row locks."""
+        keys = await self._keys(bucket)
+        # In this order no look in between can miss a failure: it is counted before it is no longer under way,
+        # and the lock is there before the row starts again.
+        tally = await self._counters.hit(keys.failures, DAY)
+        if tally.total >= tally.allowed(self._after):
+            await self._counters.hit(keys.lock, self._lock_life)
+            self._counters.remember(keys.lock, self._lock_life)
+            await self._counters.hit(keys.failures, DAY, -tally.total)
+        await self._counters.hit(keys.under_way, DAY, -1)
+
+    async def succeeded(self, bucket: str) -> None:
+        """The password was right: the row is over."""
+        keys = await self._keys(bucket)
+        await self._counters.hit(keys.failures, DAY, -self._after)
+        await self._counters.hit(keys.under_way, DAY, -1)
+
+    async def cleared(self, realm: str, account_id: int) -> None:
+        """After a reset: what was counted for the account, and each lock of it, is gone, for everybody and for every browser."""
+        turn = _turn(_base(realm, account_id))
+        await self._counters.hit(turn, DAY)
+        self._counters.remember(turn, DAY)
+
+    async def _keys(self, bucket: str) -> "_Keys":
+        base = bucket.rpartition("/")[0]
+        tally = await self._counters.hit(_turn(base), DAY, 0)
+        return _Keys(f"{_digest(bucket)}:{tally.total}")
+
+    async def _admitted(self, keys: "_Keys") -> bool:
+        """Takes a place under way, if one is free. Who comes later sees it here or, once it failed, among the failures."""
+        under_way = await self._counters.hit(keys.under_way, DAY)
+        failures = await self._counters.hit(keys.failures, DAY, 0)
+        if under_way.total + failures.total <= under_way.allowed(self._after):
+            return True
+        await self._counters.hit(keys.under_way, DAY, -1)
+        return False
+
+    async def _is_locked(self, keys: "_Keys") -> bool:
+        return (await self._counters.hit(keys.lock, self._lock_life, 0)).total > 0
+
+
+class _Keys:
+    """The counters of one bucket, in one turn: a reset starts the next turn, with counters that nobody has hit."""
+
+    def __init__(self, bucket: str) -> None:
+        self.under_way = f"streak:under-way:{bucket}"
+        self.failures = f"streak:failures:{bucket}"
+        self.lock = f"streak:lock:{bucket}"
+
+
+def _base(realm: str, who: int | str) -> str:
+    return f"{realm}/{who}" if isinstance(who, int) else f"{realm}/address {who}"
+
+
+def _turn(base: str) -> str:
+    return f"streak:turn:{_digest(base)}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -1,0 +1,118 @@
+"""The words of a letter: one sheet of sentences, set twice, as text and as HTML, so that both say the same.
+
+No pictures and nothing remote; well under 20 KB; light and dark as the reader's screen is.
+"""
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from lingpai.core import words
+from lingpai.core.chance import moment
+from lingpai.core.model import Letter, Locale
+from lingpai.post import Message
+
+Values = Mapping[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Which of a letter's values stands where."""
+
+    link: str
+    """Where the button leads."""
+    when: str | None = None
+    """The instant of what the letter tells of; `ip` tells from where."""
+    way_out: str | None = None
+    """A second link, for the reader who did not ask for this."""
+
+
+FORMS = {
+    "activate": Form(link="url", when="registered_at", way_out="reset_url"),
+    "reset": Form(link="url"),
+    "taken": Form(link="reset_url", when="at"),
+    "password_changed": Form(link="reset_url", when="at"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A letter's sentences, in the order of reading."""
+
+    locale: Locale
+    product: str
+    subject: str
+    why: str
+    facts: tuple[str, ...]
+    """When and from where that was; nothing for what has no such moment."""
+    button: str
+    link: str
+    bare: str
+    """Introduces the link as text."""
+    holds: str | None
+    otherwise: str
+    way_out: str | None
+    footer: str
+
+
+# Two environments: what is written as text must not be escaped, what is written as HTML must.
+_TEXT = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    autoescape=False,  # noqa: S701 - plain text; `_line` keeps a value in its line
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_HTML = _TEXT.overlay(autoescape=True)
+
+
+def render(letter: Letter, values: Values, brand: str) -> Message:
+    """The letter in its own language, for the product named `brand`. Raises KeyError for a letter or a value that is not there."""
+    sheet = _sheet(letter, values, _line(brand))
+    text = _TEXT.get_template("letter.txt").render(sheet=sheet)
+    return Message(sheet.subject, text, _HTML.get_template("letter.html").render(sheet=sheet))
+
+
+def _sheet(letter: Letter, values: Values, product: str) -> Sheet:
+    form = FORMS[letter.template]
+    known: dict[str, str | int] = {"product": product, "recipient": _line(letter.recipient), "hours": values.get("hours", 0)}
+    if form.when:
+        known |= {"at": _instant(values[form.when]), "ip": _line(str(values["ip"]))}
+
+    def say(key: str) -> str:
+        return words.text(f"letter.{key}", letter.locale, **known)
+
+    return Sheet(
+        locale=letter.locale,
+        product=product,
+        subject=say(f"{letter.template}.subject"),
+        why=say(f"{letter.template}.why"),
+        facts=(say("when"), say("from")) if form.when else (),
+        button=say(f"{letter.template}.button"),
+        link=_link(values[form.link]),
+        bare=say("bare"),
+        holds=say(f"{letter.template}.holds") if "hours" in values else None,
+        otherwise=say(f"{letter.template}.otherwise"),
+        way_out=_link(values[form.way_out]) if form.way_out else None,
+        footer=say("footer"),
+    )
+
+
+def _instant(value: str | int) -> str:
+    return moment(int(value)).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _link(value: str | int) -> str:
+    url = _line(str(value))
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise ValueError("a letter links to web pages only")
+    return url
+
+
+def _line(value: str) -> str:
+    """One line: no control, no line end, no invisible mark that turns the order of reading (Unicode C*, Zl, Zp)."""
+    return "".join(" " if unicodedata.category(character)[0] == "C" or character in "\u2028\u2029" else character for character in value)

@@ -1,0 +1,84 @@
+"""What settings must be together, beyond each by itself."""
+
+from collections.abc import Iterator, Mapping, Set
+from ipaddress import ip_address
+from typing import Literal
+from urllib.parse import urlsplit
+
+from lingpai.settings import Settings
+
+Need = Literal["serve", "operate", "look"]
+"""How much must be there: all that `serve` and `worker` need; what an operator's command needs, who opens seals; or nothing."""
+
+
+def problems(settings: Settings, sources: Mapping[str, str], *, host: str, need: Need, refused: Set[str]) -> list[str]:
+    """What keeps the command from starting, a sentence each."""
+    found: list[str] = []
+    if need == "serve":
+        found += [] if "public_url" in refused else _cookie(settings, sources)
+        found += _listening(settings, host)
+        found += (_missing(path, why) for path, why in _needed(settings) if path not in refused)
+    if need != "look" and settings.database_url.startswith("postgresql:") and settings.secret is None and "secret" not in refused:
+        found.append(_missing("secret", "required on PostgreSQL, where all nodes must share it; expected 32 bytes or more"))
+    return found
+
+
+def warnings(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
+    """What is allowed but will not work as the operator may think."""
+    for origin in settings.allowed_origins:
+        if settings.cookie_same_site == "lax" and settings.public_url and not same_site(origin, settings.public_url):
+            yield (
+                f"{sources['allowed_origins']}: allowed_origins: {origin} is another site than {settings.public_url}, "
+                'so browsers will send it no cookie; cookie_same_site = "none" is needed'
+            )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens there."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def same_site(one: str, other: str) -> bool:
+    """Whether browsers take two origins for one site (HTML Standard, 'schemefully same site').
+
+    An estimate, good enough for a warning: the registrable domain is two labels, or three under the likes of co.uk and com.cn.
+    """
+    return _site(one) == _site(other)
+
+
+def _site(origin: str) -> tuple[str, str]:
+    parts = urlsplit(origin)
+    host = parts.hostname or ""
+    labels = host.split(".")
+    if labels[-1].isdigit() or ":" in host:
+        return parts.scheme, host
+    generic = len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in ("ac", "co", "com", "edu", "gov", "net", "org")
+    return parts.scheme, ".".join(labels[-3 if generic else -2 :])
+
+
+def _needed(settings: Settings) -> Iterator[tuple[str, str]]:
+    if not settings.dev and not settings.public_url:
+        yield "public_url", "required outside dev mode; expected such as https://id.example.com"
+    if not settings.dev and settings.mail.smtp_url is None:
+        yield "mail.smtp_url", "required outside dev mode; expected such as smtp://user:password@host:587"
+
+
+def _missing(path: str, why: str) -> str:
+    variable = f"LINGPAI_{path.replace('.', '__').upper()}"
+    return f"{path}: not set, neither in a file (--config) nor as {variable}; {why}"
+
+
+def _listening(settings: Settings, host: str) -> Iterator[str]:
+    if settings.dev and not is_loopback(host):
+        yield f"--host {host}: dev mode listens on this machine only, for it shows every mail; expected 127.0.0.1, ::1 or localhost"
+
+
+def _cookie(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
+    if settings.cookie_same_site == "none" and not settings.public_url.startswith("https:"):
+        yield (
+            f'{sources["cookie_same_site"]}: cookie_same_site = "none" does not fit; browsers take it only with https, '
+            f'expected "lax", or a public_url that is https'
+        )

@@ -1,0 +1,124 @@
+"""What a setting's text must look like. Each form returns the clean value, or raises ValueError saying what would fit."""
+
+import re
+from collections.abc import Callable
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from urllib.parse import SplitResult, parse_qs, urlsplit
+
+Form = Callable[[str], object]
+
+_UNITS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
+_PORTS = {"http": 80, "https": 443}
+
+
+def rate(text: str) -> tuple[int, int]:
+    """`"10/minute"` as count and seconds."""
+    found = re.fullmatch(r"([1-9][0-9]{0,8})/(second|minute|hour|day)", text)
+    if not found:
+        raise ValueError("a count and a unit, such as 10/minute, 5/hour or 3/day")
+    return int(found[1]), _UNITS[found[2]]
+
+
+def site(text: str) -> str:
+    """`public_url`: scheme, host and port alone. A closing slash is taken off."""
+    wanted = "an http or https URL of a host alone, such as https://id.example.com"
+    clean = text.removesuffix("/")
+    parts = _split(clean, wanted)
+    if parts.scheme not in _PORTS or clean != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
+        raise ValueError(wanted)
+    return clean
+
+
+def origin(text: str) -> str:
+    """An origin as browsers write it (RFC 6454, section 6.2): lower case, no default port, nothing after it."""
+    wanted = "an origin as browsers send it, such as https://app.example.com"
+    parts = _split(text, wanted)
+    if parts.scheme not in _PORTS or "@" in parts.netloc:
+        raise ValueError(wanted)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    port = "" if parts.port in (None, _PORTS[parts.scheme]) else f":{parts.port}"
+    clean = f"{parts.scheme}://{host}{port}"
+    if text != clean:
+        raise ValueError(f"{wanted} (here perhaps {clean})")
+    return clean
+
+
+def network(text: str) -> str:
+    """An IPv4 or IPv6 network; a bare address is a network of one."""
+    try:
+        return str(ip_network(text))
+    except ValueError:
+        raise ValueError(f"a network, such as 10.0.0.0/8 or 2001:db8::/32{_masked(text)}") from None
+
+
+def _masked(text: str) -> str:
+    try:
+        found: IPv4Network | IPv6Network = ip_network(text, strict=False)
+    except ValueError:
+        return ""
+    return f" (here perhaps {found})"
+
+
+def host(text: str) -> str:
+    """A host name or address, without a port, in lower case."""
+    if not re.fullmatch(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9])?|\[[0-9a-f:.]+\]", text):
+        raise ValueError("a host name in lower case without a port, such as id.example.com")
+    return text
+
+
+def database(text: str) -> str:
+    """Where the accounts are."""
+    wanted = "sqlite:///file, or postgresql://user:password@host/name (for a socket: postgresql:///name?host=/folder)"
+    parts = _split(text, wanted, host_needed=False)
+    sqlite = parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1 and text == f"sqlite://{parts.path}"
+    if not sqlite and (parts.scheme != "postgresql" or not text.startswith("postgresql://")):
+        raise ValueError(wanted)
+    return text
+
+
+def valkey(text: str) -> str:
+    """Where short-lived things are kept instead of the database."""
+    wanted = "valkey://host:6379/0, valkeys://host:6379/0 (TLS) or unix:///path"
+    parts = _split(text, wanted, host_needed=False)
+    if not (parts.path if parts.scheme == "unix" else parts.scheme in ("valkey", "valkeys") and parts.hostname):
+        raise ValueError(wanted)
+    return text
+
+
+def smtp(text: str) -> str:
+    """Where mail is handed over. `post/relay.py` reads it; what it refuses is refused here, where the source is known."""
+    wanted = "smtp://user:password@host:587 or smtps://user:password@host:465, with ?tls=off or required and ?ca=/file"
+    parts = _split(text, wanted)
+    options = parse_qs(parts.query, keep_blank_values=True)
+    allowed = {"tls": (["off"], ["required"])} if parts.scheme == "smtp" else {}
+    if parts.scheme not in ("smtp", "smtps") or parts.path not in ("", "/") or parts.fragment:
+        raise ValueError(wanted)
+    if any(name != "ca" and value not in allowed.get(name, ()) for name, value in options.items()):
+        raise ValueError(wanted)
+    return text
+
+
+def mailbox(text: str) -> str:
+    """An address that mail comes from: `no-reply@example.com`, or with a name before it in angle brackets."""
+    if not re.fullmatch(r"([^<>@\r\n]+ <[^<>@\s]+@[^<>@\s]+>)|([^<>@\s]+@[^<>@\s]+)", text):
+        raise ValueError("an address, such as no-reply@example.com or Example <no-reply@example.com>")
+    return text
+
+
+def secret(text: str) -> str:
+    """At least 256 bits, if every byte were random."""
+    if len(text.encode()) < 32:
+        raise ValueError("32 bytes or more, such as `openssl rand -base64 32` prints")
+    return text
+
+
+def _split(text: str, wanted: str, host_needed: bool = True) -> SplitResult:
+    """`urlsplit`, with a bad port or bracket and a missing host said in our words."""
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise ValueError(wanted) from None
+    if re.search(r"\s", text) or (host_needed and not parts.hostname):
+        raise ValueError(wanted)
+    return parts

@@ -1,0 +1,138 @@
+"""The settings as a flat list of keys: read off the structs, so that names, types and texts are written once."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import msgspec
+from msgspec import Meta, inspect
+
+from lingpai.settings import Rate, Settings
+from lingpai.settings.forms import Form
+
+PREFIX = "LINGPAI_"
+COMMAND_LINE = ("dev", "data")
+"""Fields of `Settings` that no file and no variable sets."""
+MASK = "********"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One setting. `path` is its dotted name: `mail.smtp_url`."""
+
+    path: str
+    type: Any
+    default: Any
+
+    @property
+    def variable(self) -> str:
+        """`LINGPAI_MAIL__SMTP_URL`."""
+        return PREFIX + self.path.replace(".", "__").upper()
+
+    @property
+    def meta(self) -> Meta:
+        return next((part for part in get_args(self.type) if isinstance(part, Meta)), Meta())
+
+    @property
+    def description(self) -> str:
+        return self.meta.description or ""
+
+    @property
+    def form(self) -> Form | None:
+        """What each of its texts must pass."""
+        return (self.meta.extra or {}).get("form")
+
+    @property
+    def bare(self) -> Any:
+        """Its type without the annotation."""
+        return get_args(self.type)[0] if get_origin(self.type) is Annotated else self.type
+
+    @property
+    def secret(self) -> bool:
+        """Whether its value is shown to nobody."""
+        return bool((self.meta.extra or {}).get("secret"))
+
+    @property
+    def listed(self) -> bool:
+        """Whether it takes several texts."""
+        return isinstance(_info(self.type), inspect.VarTupleType)
+
+    @property
+    def fits(self) -> str:
+        """What it takes, in words."""
+        if self.bare is Rate:
+            return "a rate such as 10/minute"
+        if get_origin(self.bare) is Literal:
+            return " or ".join(get_args(self.bare))
+        return (self.meta.extra or {}).get("fits") or _words(_info(self.type))
+
+    def shown(self, value: Any) -> str:
+        """A value for people's eyes: as TOML writes it, secrets masked. An unset one is empty."""
+        if value is None or value == "":
+            return ""
+        return MASK if self.secret else masked(_toml(value))
+
+
+def keys(struct: type[msgspec.Struct] = Settings, prefix: str = "") -> Iterator[Key]:
+    """All of them, in the order of the structs."""
+    for field in msgspec.structs.fields(struct):
+        if prefix or field.name not in COMMAND_LINE:
+            if isinstance(field.default, msgspec.Struct) and not isinstance(field.default, Rate):
+                yield from keys(type(field.default), f"{prefix}{field.name}.")
+            else:
+                yield Key(prefix + field.name, field.type, field.default)
+
+
+def masked(text: str) -> str:
+    """A URL (or any text) without the password inside it."""
+    text = re.sub(r"(://[^@:\s]*:).*@", rf"\1{MASK}@", text)
+    return re.sub(r"(?i)([?&](?:password|sslpassword)=)[^&\s\"']*", rf"\1{MASK}", text)
+
+
+def value_at(settings: Settings, path: str) -> Any:
+    """`value_at(settings, "mail.smtp_url")`."""
+    value: Any = settings
+    for name in path.split("."):
+        value = getattr(value, name)
+    return value
+
+
+def _info(kind: Any) -> inspect.Type:
+    info = inspect.type_info(kind)
+    while isinstance(info, inspect.Metadata):
+        info = info.type
+    return next(part for part in info.types if not isinstance(part, inspect.NoneType)) if isinstance(info, inspect.UnionType) else info
+
+
+def _words(info: inspect.Type) -> str:
+    match info:
+        case inspect.BoolType():
+            return "true or false"
+        case inspect.IntType(ge=low, le=high):
+            return f"a whole number from {low} to {high}"
+        case inspect.VarTupleType():
+            return "a list of texts"
+        case inspect.StrType(min_length=low, max_length=high) if low and high:
+            return f"text of {low} to {high} characters"
+        case _:
+            return "text"
+
+
+def _toml(value: Any) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case int():
+            return str(value)
+        case tuple():
+            return f"[{', '.join(map(_toml, value))}]"
+        case Rate():
+            return f'"{_rate(value)}"'
+        case _:
+            return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _rate(rate: Rate) -> str:
+    units = {1: "second", 60: "minute", 3_600: "hour", 86_400: "day"}
+    return f"{rate.count}/{units[rate.seconds]}"

@@ -1,0 +1,43 @@
+"""The reference of all settings, made from their declarations."""
+
+from collections.abc import Iterator
+
+from lingpai.settings.keys import Key, keys, masked, value_at
+from lingpai.settings.load import Loaded
+
+_HEAD = """# Settings
+
+Read from one TOML file (`--config FILE`) and from the environment; the environment wins. A key with a dot lies in a table of the file:
+`mail.smtp_url` is `smtp_url` under `[mail]`. In a variable a list is written with commas. A key or variable that does not exist, or a
+value that does not fit, is refused at the start. Written by `lingpai settings --markdown`.
+
+| key | variable | takes | default | what it is |
+| --- | --- | --- | --- | --- |
+"""
+
+
+def markdown() -> str:
+    """The page `docs/settings.md`."""
+    return _HEAD + "".join(f"| {' | '.join(_cells(key))} |\n" for key in keys())
+
+
+def _cells(key: Key) -> Iterator[str]:
+    yield f"`{key.path}`"
+    yield f"`{key.variable}`"
+    yield key.fits
+    yield f"`{key.shown(key.default)}`" if key.shown(key.default) else ""
+    yield key.description
+
+
+def text() -> str:
+    """The same for a terminal."""
+    return "".join(
+        f"{key.path} ({key.variable})\n    {key.description}\n    takes {key.fits}; default {key.shown(key.default) or 'not set'}\n\n"
+        for key in keys()
+    )
+
+
+def in_force(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
+    """Key, value with secrets masked, and where it came from."""
+    for key in keys():
+        yield key.path, key.shown(value_at(loaded.settings, key.path)), masked(loaded.sources.get(key.path, "default"))

@@ -1,0 +1,51 @@
+"""The secret that the keys for stored secrets are derived from."""
+
+import os
+from pathlib import Path
+
+from lingpai.core.chance import Chance
+from lingpai.settings import Settings, forms
+
+_FILE = "secret"
+
+
+def secret_of(settings: Settings, chance: Chance) -> bytes:
+    """The configured one; else the one in the data folder, made there (mode 600) by whoever comes first.
+
+    Raises ValueError when the file holds too little.
+    """
+    if settings.secret is not None:
+        return settings.secret.encode()
+    path = settings.data / _FILE
+    if not path.exists():
+        _make(path, chance)
+    try:
+        return forms.secret(path.read_text().strip()).encode()
+    except ValueError as wanted:
+        raise ValueError(f"{path}: the secret does not fit; expected {wanted}") from None
+
+
+def _make(path: Path, chance: Chance) -> None:
+    """Written whole under another name and then linked: nobody reads half of it, and the first of two stays."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = path.with_name(f".{_FILE}-{chance.token(9)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(chance.token(32) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    """A new name is on disk only when its folder is."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

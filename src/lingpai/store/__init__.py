@@ -1,0 +1,1 @@
+"""What lasts: accounts, identifiers, sessions, letters, the audit trail. SQLite and PostgreSQL."""

@@ -1,0 +1,220 @@
+"""Accounts, and the identifiers they are found by. A lookup returns None; what changes something says whether it did."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, Text, bindparam, not_, or_, select, update
+from sqlalchemy import delete as removal
+from sqlalchemy.dialects.postgresql import insert  # its ON CONFLICT is SQLite's too, word for word
+
+from lingpai.core.model import Account, Address, Kind
+from lingpai.store.database import Query, Row, Runner
+from lingpai.store.schema import accounts, identifiers, letters
+
+beside = identifiers.alias("beside")
+_sought = identifiers.alias("sought")
+
+COLUMNS = (
+    accounts.c.id,
+    accounts.c.realm,
+    accounts.c.password,
+    accounts.c.nickname,
+    accounts.c.locale,
+    accounts.c.created_at,
+    accounts.c.created_ip,
+    accounts.c.locked_at,
+    accounts.c.password_changed_at,
+    beside.c.kind,
+    beside.c.value,
+    beside.c.proved_at,
+)
+"""What `laid` reads: the account's own columns, and those of one identifier that lies beside it."""
+_OWN = 9
+
+_NONE: tuple[Any, Any] = (None, None)
+
+_FIND = Query(
+    select(*COLUMNS)
+    .select_from(_sought)
+    .join(accounts, accounts.c.id == _sought.c.account_id)
+    .join(beside, beside.c.account_id == accounts.c.id)
+    .where(
+        _sought.c.realm == bindparam("realm"),
+        _sought.c.kind == bindparam("kind"),
+        _sought.c.key == bindparam("key"),
+        or_(_sought.c.kind != "phone", _sought.c.proved_at.is_not(None)),
+    )
+)
+_BY_ID = Query(
+    select(*COLUMNS).select_from(accounts).outerjoin(beside, beside.c.account_id == accounts.c.id).where(accounts.c.id == bindparam("id"))
+)
+_KEYS = Query(select(identifiers.c.key).where(identifiers.c.account_id == bindparam("account_id")).order_by(identifiers.c.id))
+_ADD = Query(
+    insert(accounts)
+    .values({name: bindparam(name) for name in ("realm", "password", "nickname", "locale", "created_at", "created_ip")})
+    .returning(accounts.c.id)
+)
+_ADD_IDENTIFIER = Query(
+    insert(identifiers)
+    .from_select(
+        ["account_id", "realm", "kind", "value", "key", "proved_at"],
+        select(
+            accounts.c.id,
+            accounts.c.realm,
+            bindparam("kind", type_=Text()),
+            bindparam("value", type_=Text()),
+            bindparam("key", type_=Text()),
+            bindparam("proved_at", type_=BigInteger()),
+        )
+        .where(accounts.c.id == bindparam("account_id"), accounts.c.realm == bindparam("realm"))
+        .with_for_update(read=True, key_share=True),
+    )
+    .on_conflict_do_nothing()
+)
+_TAKE_UNPROVED = Query(
+    removal(identifiers)
+    .where(
+        identifiers.c.account_id == bindparam("account_id"),
+        identifiers.c.kind == bindparam("kind"),
+        identifiers.c.key == bindparam("key"),
+        identifiers.c.proved_at.is_(None),
+    )
+    .returning(identifiers.c.realm, identifiers.c.value)
+)
+_DROP = Query(
+    removal(identifiers).where(
+        identifiers.c.account_id == bindparam("account_id"),
+        not_((identifiers.c.kind == bindparam("kind")) & (identifiers.c.key == bindparam("key"))),
+    )
+)
+_BY_ACCOUNT = accounts.c.id == bindparam("account_id")
+_SET_PASSWORD = Query(update(accounts).where(_BY_ACCOUNT).values(password=bindparam("new"), password_changed_at=bindparam("at")))
+_UPGRADE = Query(update(accounts).where(_BY_ACCOUNT, accounts.c.password == bindparam("old")).values(password=bindparam("new")))
+_RENAME = Query(update(accounts).where(_BY_ACCOUNT).values(nickname=bindparam("new")))
+_LOCK = Query(update(accounts).where(_BY_ACCOUNT, accounts.c.locked_at.is_(None)).values(locked_at=bindparam("at")))
+_UNLOCK = Query(update(accounts).where(_BY_ACCOUNT, accounts.c.locked_at.is_not(None)).values(locked_at=None))
+_DELETE = Query(removal(accounts).where(_BY_ACCOUNT))
+_ERASE_LETTERS = Query(
+    update(letters)
+    .where(letters.c.account_id == bindparam("account_id"), letters.c.state == "waiting")
+    .values(
+        state="failed",
+        error="the account was deleted",
+        sealed=None,
+        lease_owner=None,
+        lease_until=None,
+        ended_at=letters.c.due_at,
+    )
+)
+
+
+def laid(rows: Sequence[Row], skip: int = 0) -> Account:
+    """One account of the rows that `COLUMNS` were read into, behind `skip` others; a row for each of its identifiers.
+
+    Of two of a kind the proved one stands, and of two proved the one that was proved first.
+    """
+    best: dict[str, Any] = {}
+    for row in rows:
+        kind, value, proved_at = row[-3:]
+        there = best.get(kind)
+        if there is None or (proved_at is not None and (there[1] is None or proved_at < there[1])):
+            best[kind] = (value, proved_at)
+    others: Row = (*best.get("email", _NONE), *best.get("phone", _NONE), best.get("name", _NONE)[0])
+    return Account(*rows[0][skip : skip + _OWN], *others)
+
+
+async def find(run: Runner, realm: str, kind: Kind, key: str) -> Account | None:
+    """The account that has this identifier; a phone finds one only when it is proved."""
+    rows = await run.rows(_FIND, realm=realm, kind=kind, key=key)
+    return laid(rows) if rows else None
+
+
+async def by_id(run: Runner, id: int) -> Account | None:  # noqa: A002 - a row's number is called id everywhere
+    """The account with this number."""
+    rows = await run.rows(_BY_ID, id=id)
+    return laid(rows) if rows else None
+
+
+async def keys(run: Runner, *, account_id: int) -> list[str]:
+    """The keys of all its identifiers, proved or not, oldest first."""
+    return [row[0] for row in await run.rows(_KEYS, account_id=account_id)]
+
+
+async def add(run: Runner, *, realm: str, password: str | None, nickname: str, locale: str, created_at: int, created_ip: str) -> int:
+    """A new account, that nothing finds yet. In a transaction."""
+    row = await run.row(
+        _ADD, realm=realm, password=password, nickname=nickname, locale=locale, created_at=created_at, created_ip=created_ip
+    )
+    assert row is not None
+    return int(row[0])
+
+
+async def add_identifier(run: Runner, *, account_id: int, realm: str, address: Address, proved_at: int | None) -> bool:
+    """False: another account of the realm has it (an unproved phone is in nobody's way), this one has it already, or this one is gone."""
+    added = await run.run(
+        _ADD_IDENTIFIER,
+        account_id=account_id,
+        realm=realm,
+        kind=address.kind,
+        value=address.value,
+        key=address.key,
+        proved_at=proved_at,
+    )
+    return added == 1
+
+
+async def prove(run: Runner, *, account_id: int, kind: Kind, key: str, at: int) -> bool:
+    """The identifier is the account's own from now on. In a transaction; of many racing callers exactly one gets True.
+
+    False: it is not there, or was proved before, or (a phone) another account proved it first; it is dropped then.
+    """
+    # Taken out and put back as proved: so the unique index decides between two accounts that prove one phone, and nothing is read first.
+    row = await run.row(_TAKE_UNPROVED, account_id=account_id, kind=kind, key=key)
+    if row is None:
+        return False
+    realm, value = row
+    return await add_identifier(run, account_id=account_id, realm=realm, address=Address(kind, value, key), proved_at=at)
+
+
+async def drop_identifiers(run: Runner, *, account_id: int, keep: tuple[Kind, str]) -> None:
+    """Drops all but the one with this kind and key: what a stranger set before the owner's proof dies with it."""
+    await run.run(_DROP, account_id=account_id, kind=keep[0], key=keep[1])
+
+
+async def set_password(run: Runner, *, account_id: int, password: str | None, at: int) -> None:
+    """Another password (a PHC string), or none. Sessions are ended by `sessions.end_all`, in the same transaction."""
+    await run.run(_SET_PASSWORD, account_id=account_id, new=password, at=at)
+
+
+async def upgrade_password(run: Runner, *, account_id: int, old: str, new: str) -> bool:
+    """The same password hashed anew. False: it is not `old` any more."""
+    return await run.run(_UPGRADE, account_id=account_id, old=old, new=new) == 1
+
+
+async def rename(run: Runner, *, account_id: int, nickname: str) -> None:
+    """Another nickname."""
+    await run.run(_RENAME, account_id=account_id, new=nickname)
+
+
+async def lock(run: Runner, *, account_id: int, at: int) -> bool:
+    """From now on it has no live session and gets none. False: it was locked before, or is not there."""
+    return await run.run(_LOCK, account_id=account_id, at=at) == 1
+
+
+async def unlock(run: Runner, *, account_id: int) -> bool:
+    """False: it was not locked."""
+    return await run.run(_UNLOCK, account_id=account_id) == 1
+
+
+async def withdraw(run: Runner, *, account_id: int) -> None:
+    """Takes back an account added in the same transaction: nothing has been written of it anywhere else."""
+    await run.run(_DELETE, account_id=account_id)
+
+
+async def delete(run: Runner, *, account_id: int) -> None:
+    """Deletes it with its identifiers and sessions. In a transaction.
+
+    Its waiting letters are given up and their contents erased; the audit trail keeps its number, which is never used again.
+    """
+    await run.run(_DELETE, account_id=account_id)
+    await run.run(_ERASE_LETTERS, account_id=account_id)

@@ -1,0 +1,77 @@
+"""The audit trail: who did what, from where, and how it ended. No secrets; a row outlives its account."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import BigInteger, bindparam, delete, insert, select
+
+from lingpai.core.model import Origin
+from lingpai.store.database import Query, Runner
+from lingpai.store.schema import audit
+
+AGENT = 255
+"""Characters kept of what a program says it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One entry of the trail."""
+
+    id: int
+    at: int
+    realm: str
+    account_id: int | None
+    event: str
+    """What was done, such as `login` or `reset.ask`."""
+    result: str
+    """`ok`, or the code of the refusal, among others."""
+    ip: str
+    agent: str
+    request_id: str
+    detail: str
+
+
+_NAMES = ("at", "realm", "account_id", "event", "result", "ip", "agent", "request_id", "detail")
+_ADD = Query(insert(audit).values({name: bindparam(name) for name in _NAMES}))
+_OF = Query(
+    select(audit.c.id, *(audit.c[name] for name in _NAMES))
+    .where(audit.c.account_id == bindparam("account_id"))
+    .order_by(audit.c.id.desc())
+    .limit(bindparam("limit", type_=BigInteger()))
+)
+_past = (
+    select(audit.c.id)
+    .where(audit.c.at < bindparam("before"))
+    .order_by(audit.c.at)
+    .limit(bindparam("limit", type_=BigInteger()))
+    .with_for_update(skip_locked=True)
+    .cte("past")
+)
+_PURGE = Query(delete(audit).where(audit.c.id.in_(select(_past.c.id))))
+
+
+async def add(
+    run: Runner, *, at: int, realm: str, account_id: int | None, event: str, result: str, origin: Origin, detail: str = ""
+) -> None:
+    """Adds an entry; in the transaction of what it tells of, or by itself."""
+    await run.run(
+        _ADD,
+        at=at,
+        realm=realm,
+        account_id=account_id,
+        event=event,
+        result=result,
+        ip=origin.ip,
+        agent=origin.agent[:AGENT],
+        request_id=origin.request_id,
+        detail=detail,
+    )
+
+
+async def of(run: Runner, *, account_id: int, limit: int) -> list[Event]:
+    """The account's last entries, newest first."""
+    return [Event(*row) for row in await run.rows(_OF, account_id=account_id, limit=limit)]
+
+
+async def purge(run: Runner, before: int, limit: int) -> int:
+    """Deletes up to `limit` entries older than the instant `before`; returns how many."""
+    return await run.run(_PURGE, before=before, limit=limit)

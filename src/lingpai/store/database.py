@@ -1,0 +1,114 @@
+"""A database as the store's modules see it: run one statement, or several in a transaction.
+
+Two implementations: `sqlite` (apsw; reads run inline on the event loop, commits wait for the disk on a thread) and `postgres` (asyncpg).
+A statement is written once in SQLAlchemy Core, compiled once per database, and run on the raw driver.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any, Protocol, cast
+
+from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import BindParameter, ClauseElement
+
+Row = tuple[Any, ...]
+Values = Mapping[str, Any]
+
+
+class _Constants(SQLCompiler):
+    """Writes constants into the SQL itself: only where it reads them does a database see that a partial index fits."""
+
+    def visit_bindparam(self, bindparam: BindParameter[Any], *args: Any, **kwargs: Any) -> str:
+        if not bindparam.required:
+            kwargs["literal_binds"] = True
+        return str(super().visit_bindparam(bindparam, *args, **kwargs))  # type: ignore[no-untyped-call]  # SQLAlchemy's compilers are
+
+
+def with_constants(dialect: DefaultDialect) -> DefaultDialect:
+    """The dialect, with values that are part of the statement written into the SQL; only `bindparam`s are left open."""
+    dialect.statement_compiler = cast("type[SQLCompiler]", type("Compiler", (_Constants, dialect.statement_compiler), {}))
+    return dialect
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A statement as one raw driver takes it."""
+
+    sql: str
+    lay: Callable[[Values], Row]
+    """Puts named values into the order in which the SQL asks for them. KeyError: one is missing."""
+
+
+class Query:
+    """A statement with named values (`bindparam`), ready for both databases.
+
+    Write it at module level; it compiles when it is first run. Values are int, str, bytes or None, as the columns are.
+    """
+
+    def __init__(self, statement: ClauseElement) -> None:
+        self.statement = statement
+        self._plans: dict[str, Plan] = {}
+
+    def plan(self, dialect: DefaultDialect) -> Plan:
+        """The statement for one database; compiled once."""
+        try:
+            return self._plans[dialect.name]
+        except KeyError:
+            compiled = self.statement.compile(dialect=dialect)
+            plan = self._plans[dialect.name] = Plan(str(compiled), _layer(tuple(getattr(compiled, "positiontup", None) or ())))
+            return plan
+
+
+def _layer(names: tuple[str, ...]) -> Callable[[Values], Row]:
+    if not names:
+        return lambda values: ()
+    if len(names) == 1:
+        only = names[0]
+        return lambda values: (values[only],)
+    return itemgetter(*names)
+
+
+class Runner(Protocol):
+    """Runs statements: the database itself (each statement by itself), or one transaction."""
+
+    async def rows(self, query: Query, **values: Any) -> list[Row]:
+        """All rows of the answer."""
+        ...
+
+    async def row(self, query: Query, **values: Any) -> Row | None:
+        """The first row of the answer, or None."""
+        ...
+
+    async def run(self, query: Query, **values: Any) -> int:
+        """Runs a statement that changes something; returns how many rows it touched."""
+        ...
+
+
+class Database(Runner, Protocol):
+    """The store. Everything raises `StoreDown` when the database does not answer in time."""
+
+    name: str
+    """`sqlite` or `postgres`."""
+
+    def begin(self) -> AbstractAsyncContextManager[Runner]:
+        """One transaction: committed (and on disk) when the block ends, rolled back when it raises.
+
+        No hashing, no network and no waiting inside. `rows` and `row` on the database itself do not write;
+        `run` on it is a transaction of its own.
+        """
+        ...
+
+    async def version(self) -> str | None:
+        """The schema's revision; None for an empty database."""
+        ...
+
+    async def ping(self) -> None:
+        """Returns when the database answers; `StoreDown` otherwise."""
+        ...
+
+    async def close(self) -> None:
+        """Lets go of connections."""
+        ...

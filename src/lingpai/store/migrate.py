@@ -1,0 +1,27 @@
+"""Bringing a database's schema up to date, and back. Before anything else has the database open: see `upgrade`."""
+
+LATEST = "0001"
+"""The newest revision there is in `migrations/versions`."""
+
+
+def latest() -> str:
+    """The revision that this program needs. Asked at every start, so it costs nothing."""
+    return LATEST
+
+
+def upgrade(url: str, revision: str = "head") -> None:
+    """Brings the database at the URL (`sqlite:///file`, `postgresql://…`) up to the revision; makes the file where there is none.
+
+    Blocks, and is for a thread without a running event loop. A SQLite file must not be open elsewhere in this process:
+    two SQLite libraries on one file break each other's locks. Two runs at once: one waits for the other.
+    """
+    from lingpai.store.migrations import runner  # noqa: PLC0415 - Alembic takes as long to load as the rest of the service
+
+    runner.upgrade(url, revision)
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Takes the database back to an older revision, or to `base`: nothing. What the older one has no place for is lost."""
+    from lingpai.store.migrations import runner  # noqa: PLC0415 - as above
+
+    runner.downgrade(url, revision)

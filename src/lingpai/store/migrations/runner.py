@@ -1,0 +1,87 @@
+"""Runs Alembic. All steps of a run are one transaction, which holds a lock from its start.
+
+Of two runs at once one waits, and then has nothing to do.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import asyncpg
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, NullPool, create_engine, make_url, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+Command = Callable[[Config, str], None]
+
+_LOCK = 0x6C696E67
+"""The number of the advisory lock on PostgreSQL ("ling")."""
+_WAIT = 60.0
+"""Seconds that a run on SQLite waits for another process's transaction."""
+_TRIES = 100
+
+
+def upgrade(url: str, revision: str) -> None:
+    """Steps up to the revision."""
+    _run(url, lambda config: command.upgrade(config, revision))
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Steps down to the revision."""
+    _run(url, lambda config: command.downgrade(config, revision))
+
+
+def _run(url: str, work: Callable[[Config], None]) -> None:
+    if make_url(url).get_backend_name() == "sqlite":
+        _on_sqlite(Path(make_url(url).database or ""), work)
+    else:
+        asyncio.run(_on_postgres(url, work))
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _on_sqlite(path: Path, work: Callable[[Config], None]) -> None:
+    path.touch(mode=0o600)
+    _switch_to_wal(path)
+    engine = create_engine("sqlite://", creator=lambda: sqlite3.connect(path, timeout=_WAIT, isolation_level=None), poolclass=NullPool)
+    with engine.connect() as connection:
+        # Off, because a step that replaces a table must not empty those that point to it.
+        connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        work(_config(connection))
+        connection.exec_driver_sql("COMMIT")
+    engine.dispose()
+
+
+def _switch_to_wal(path: Path) -> None:
+    """Once for the life of the file. Of two processes that switch at one moment both may hear "locked", in spite of the time-out."""
+    with closing(sqlite3.connect(path, timeout=_WAIT, isolation_level=None)) as connection:
+        for attempt in range(_TRIES):
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError:
+                if attempt == _TRIES - 1:
+                    raise
+                # Waits for the other's turn to be over: for this the time-out holds.
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("COMMIT")
+
+
+async def _on_postgres(url: str, work: Callable[[Config], None]) -> None:
+    async def connect() -> "asyncpg.Connection[asyncpg.Record]":
+        return await asyncpg.connect(url)
+
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
+    async with engine.begin() as connection:
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        await connection.run_sync(lambda sync: work(_config(sync)))
+    await engine.dispose()

@@ -1,0 +1,227 @@
+"""Letters: rows of the transaction that caused them, sent afterwards by the worker that has leased them."""
+
+import asyncio
+from typing import Protocol
+
+from sqlalchemy import BigInteger, bindparam, delete, func, insert, or_, select, update
+
+from lingpai.core.model import Channel, Letter, LetterState, Locale
+from lingpai.store.database import Query, Row, Runner
+from lingpai.store.schema import letters
+
+KEPT = 30 * 86_400_000
+"""Milliseconds for which a letter that has ended stays to be looked at; its contents are erased at once."""
+
+
+class Bell:
+    """Wakes this process's worker when a letter was written; another process's finds it when it next looks."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def ring(self) -> None:
+        """There is something to do. A ring that nobody waits for is kept for the next who does."""
+        self._event.set()
+
+    async def wait(self, seconds: float) -> bool:
+        """Returns True as soon as it rings, False after that many seconds."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._event.wait()
+        except TimeoutError:
+            return False
+        self._event.clear()
+        return True
+
+
+class Words(Protocol):
+    """A letter's rendered words (`post.Message`), where the row is to keep them."""
+
+    @property
+    def subject(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def html(self) -> str | None: ...
+
+
+_FIELDS = (
+    letters.c.id,
+    letters.c.channel,
+    letters.c.template,
+    letters.c.recipient,
+    letters.c.locale,
+    letters.c.sealed,
+    letters.c.account_id,
+    letters.c.created_at,
+    letters.c.due_at,
+    letters.c.expires_at,
+    letters.c.attempts,
+    letters.c.state,
+    letters.c.error,
+    letters.c.subject,
+    letters.c.text,
+    letters.c.html,
+)
+_LIMIT = bindparam("limit", type_=BigInteger())
+_NAMES = ("channel", "template", "recipient", "locale", "sealed", "account_id", "created_at", "expires_at")
+_ADD = Query(
+    insert(letters)
+    .values(
+        {name: bindparam(name) for name in _NAMES} | {"due_at": bindparam("created_at"), "attempts": 0, "state": "waiting", "error": ""}
+    )
+    .returning(letters.c.id)
+)
+_CLAIMABLE = (
+    letters.c.state == "waiting",
+    letters.c.due_at <= bindparam("now"),
+    or_(letters.c.lease_until.is_(None), letters.c.lease_until <= bindparam("now")),
+)
+_DUE = Query(select(letters.c.id).where(*_CLAIMABLE).limit(1))
+# A CTE, because PostgreSQL may run a subquery more than once and then claims more than `limit`.
+_due = select(letters.c.id).where(*_CLAIMABLE).order_by(letters.c.due_at).limit(_LIMIT).with_for_update(skip_locked=True).cte("due")
+_CLAIM = Query(
+    update(letters)
+    .where(letters.c.id.in_(select(_due.c.id)))
+    .values(lease_owner=bindparam("owner"), lease_until=bindparam("until"), attempts=letters.c.attempts + 1)
+    .returning(*_FIELDS)
+)
+_OURS = (letters.c.id == bindparam("letter"), letters.c.lease_owner == bindparam("owner"), letters.c.state == "waiting")
+_DELIVERED = Query(
+    update(letters)
+    .where(*_OURS)
+    .values(
+        {name: bindparam(name) for name in ("subject", "text", "html")}
+        | {"state": "sent", "ended_at": bindparam("at"), "error": "", "sealed": None, "lease_owner": None, "lease_until": None}
+    )
+)
+_RETRY = Query(
+    update(letters).where(*_OURS).values(due_at=bindparam("due_at"), error=bindparam("error"), lease_owner=None, lease_until=None)
+)
+_GIVE_UP = Query(
+    update(letters)
+    .where(*_OURS)
+    .values(state=bindparam("end"), ended_at=bindparam("at"), error=bindparam("error"), sealed=None, lease_owner=None, lease_until=None)
+)
+_RELEASE = Query(
+    update(letters)
+    .where(letters.c.lease_owner == bindparam("owner"), letters.c.state == "waiting")
+    .values(lease_owner=None, lease_until=None, attempts=letters.c.attempts - 1)
+)
+_kept = letters.c.text.is_not(None)
+_RECENT = Query(
+    select(*_FIELDS).where(letters.c.state == "sent", letters.c.id > bindparam("after"), _kept).order_by(letters.c.id.desc()).limit(_LIMIT)
+)
+_RECENT_TO = Query(
+    select(*_FIELDS)
+    .where(
+        letters.c.state == "sent",
+        letters.c.id > bindparam("after"),
+        _kept,
+        func.lower(letters.c.recipient) == func.lower(bindparam("to", type_=letters.c.recipient.type)),
+    )
+    .order_by(letters.c.id.desc())
+    .limit(_LIMIT)
+)
+_OVERVIEW = Query(select(letters.c.state, func.count()).group_by(letters.c.state))
+_LISTING = Query(select(*_FIELDS).where(letters.c.state == bindparam("state")).order_by(letters.c.id.desc()).limit(_LIMIT))
+_past = (
+    select(letters.c.id)
+    .where(letters.c.ended_at <= bindparam("before"))
+    .order_by(letters.c.ended_at)
+    .limit(_LIMIT)
+    .with_for_update(skip_locked=True)
+    .cte("past")
+)
+_PURGE = Query(delete(letters).where(letters.c.id.in_(select(_past.c.id))))
+
+
+def _letters(rows: list[Row]) -> list[Letter]:
+    return [Letter(*row) for row in rows]
+
+
+async def add(
+    run: Runner,
+    *,
+    channel: Channel,
+    template: str,
+    recipient: str,
+    locale: Locale,
+    sealed: bytes,
+    account_id: int | None,
+    created_at: int,
+    expires_at: int,
+) -> int:
+    """A letter, due at once, sent once the transaction is committed; returns its number. Past `expires_at` it must not be sent."""
+    row = await run.row(
+        _ADD,
+        channel=channel,
+        template=template,
+        recipient=recipient,
+        locale=locale,
+        sealed=sealed,
+        account_id=account_id,
+        created_at=created_at,
+        expires_at=expires_at,
+    )
+    assert row is not None
+    return int(row[0])
+
+
+async def due(run: Runner, *, now: int) -> bool:
+    """Whether `claim` would find something: an idle worker need not take SQLite's one write lock to learn that nothing waits."""
+    return await run.row(_DUE, now=now) is not None
+
+
+async def claim(run: Runner, *, now: int, owner: str, lease_until: int, limit: int) -> list[Letter]:
+    """Leases up to `limit` letters that are due, the longest due first; nobody else gets them before `lease_until`. In a transaction.
+
+    `attempts` counts this one. Expired letters come too: the worker gives them up.
+    """
+    rows = await run.rows(_CLAIM, now=now, owner=owner, until=lease_until, limit=limit)
+    return sorted(_letters(rows), key=lambda letter: (letter.due_at, letter.id))
+
+
+async def delivered(run: Runner, *, id: int, owner: str, at: int, kept: Words | None) -> bool:  # noqa: A002 - the row's number
+    """Somebody else answers for it now: its contents are erased, and only `kept` stays. False: the lease is another's."""
+    subject, text, html = (kept.subject, kept.text, kept.html) if kept else (None, None, None)
+    return await run.run(_DELIVERED, letter=id, owner=owner, at=at, subject=subject, text=text, html=html) == 1
+
+
+async def retry(run: Runner, *, id: int, owner: str, due_at: int, error: str) -> bool:  # noqa: A002 - the row's number
+    """To be tried again at `due_at`. False: the lease is another's."""
+    return await run.run(_RETRY, letter=id, owner=owner, due_at=due_at, error=error) == 1
+
+
+async def give_up(run: Runner, *, id: int, owner: str, state: LetterState, error: str, at: int) -> bool:  # noqa: A002 - the row's number
+    """Never sent (`failed` or `expired`): its contents are erased, the error stays to be seen. False: the lease is another's."""
+    return await run.run(_GIVE_UP, letter=id, owner=owner, end=state, error=error, at=at) == 1
+
+
+async def release(run: Runner, *, owner: str) -> int:
+    """Gives back what the owner has leased and not tried; returns how many letters."""
+    return await run.run(_RELEASE, owner=owner)
+
+
+async def recent(run: Runner, *, to: str | None, after: int, limit: int) -> list[Letter]:
+    """The newest `limit` delivered letters whose words were kept (the dev inbox), numbered over `after`; oldest first."""
+    if to is None:
+        rows = await run.rows(_RECENT, after=after, limit=limit)
+    else:
+        rows = await run.rows(_RECENT_TO, after=after, limit=limit, to=to)
+    return _letters(rows[::-1])
+
+
+async def overview(run: Runner) -> dict[str, int]:
+    """How many letters there are in each state."""
+    return dict(await run.rows(_OVERVIEW))
+
+
+async def listing(run: Runner, *, state: LetterState, limit: int) -> list[Letter]:
+    """The newest letters in a state."""
+    return _letters(await run.rows(_LISTING, state=state, limit=limit))
+
+
+async def purge(run: Runner, now: int, limit: int) -> int:
+    """Deletes up to `limit` letters that ended 30 days ago; returns how many."""
+    return await run.run(_PURGE, before=now - KEPT, limit=limit)

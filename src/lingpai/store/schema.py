@@ -1,0 +1,144 @@
+"""The tables. Columns are BIGINT, TEXT and BYTES only, so that nothing has to be converted on the way to the raw drivers.
+
+Instants are milliseconds since 1970 UTC. `metadata` is what a migrated database looks like (`migrations/`); a test compares the two.
+"""
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, text
+
+metadata = MetaData()
+
+Number = BigInteger().with_variant(Integer(), "sqlite")
+"""SQLite's integers have 64 bits whatever they are called; a primary key must be called INTEGER to be the row's own number."""
+
+TAKEN = "kind <> 'phone' OR proved_at IS NOT NULL"
+"""Which identifiers are unique in their realm: all but unproved phones. A lookup names the same condition, so that it may use the index."""
+
+WAITING = "state = 'waiting'"
+"""Which letters the worker looks through."""
+
+
+def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Number, primary_key=True, autoincrement=True),
+    Column("realm", Text, nullable=False),
+    Column("password", Text),
+    Column("nickname", Text, nullable=False),
+    Column("locale", Text, nullable=False),
+    Column("created_at", Number, nullable=False),
+    Column("created_ip", Text, nullable=False),
+    Column("locked_at", Number),
+    Column("password_changed_at", Number),
+    # The number of a deleted account is never used again: audit rows and device cookies still name it.
+    sqlite_autoincrement=True,
+)
+
+identifiers = Table(
+    "identifiers",
+    metadata,
+    Column("id", Number, primary_key=True, autoincrement=True),
+    Column("account_id", Number, ForeignKey("accounts.id", name="fk_identifiers_account", ondelete="CASCADE"), nullable=False),
+    Column("realm", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("proved_at", Number),
+    Index("uq_identifiers_account", "account_id", "kind", "key", unique=True),
+    _partial("uq_identifiers_taken", "realm", "kind", "key", where=TAKEN, unique=True),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Number, primary_key=True, autoincrement=True),
+    Column("account_id", Number, ForeignKey("accounts.id", name="fk_sessions_account", ondelete="CASCADE"), nullable=False),
+    Column("realm", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("created_at", Number, nullable=False),
+    Column("expires_at", Number, nullable=False),
+    Column("seen_at", Number, nullable=False),
+    Column("ip", Text, nullable=False),
+    Column("agent", Text, nullable=False),
+    Index("uq_sessions_digest", "digest", unique=True),
+    Index("ix_sessions_account", "account_id"),
+    Index("ix_sessions_expires", "expires_at"),
+    sqlite_autoincrement=True,
+)
+
+letters = Table(
+    "letters",
+    metadata,
+    Column("id", Number, primary_key=True, autoincrement=True),
+    Column("channel", Text, nullable=False),
+    Column("template", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("locale", Text, nullable=False),
+    Column("sealed", LargeBinary),
+    # No foreign key, here and in the audit trail: the row outlives its account.
+    Column("account_id", Number),
+    Column("created_at", Number, nullable=False),
+    Column("due_at", Number, nullable=False),
+    Column("expires_at", Number, nullable=False),
+    Column("attempts", Number, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("lease_owner", Text),
+    Column("lease_until", Number),
+    Column("ended_at", Number),
+    Column("subject", Text),
+    Column("text", Text),
+    Column("html", Text),
+    _partial("ix_letters_due", "due_at", where=WAITING),
+    _partial("ix_letters_account", "account_id", where=WAITING),
+    _partial("ix_letters_owner", "lease_owner", where="lease_owner IS NOT NULL"),
+    Index("ix_letters_state", "state", "id"),
+    Index("ix_letters_ended", "ended_at"),
+    sqlite_autoincrement=True,
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Number, primary_key=True, autoincrement=True),
+    Column("at", Number, nullable=False),
+    Column("realm", Text, nullable=False),
+    Column("account_id", Number),
+    Column("event", Text, nullable=False),
+    Column("result", Text, nullable=False),
+    Column("ip", Text, nullable=False),
+    Column("agent", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Index("ix_audit_account", "account_id", "id"),
+    Index("ix_audit_at", "at"),
+)
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+    Column("proof", LargeBinary, nullable=False),
+    # 0 bears any number of wrong proofs (`ephemeral.UNLIMITED`), over 0 that many, -1 is dead.
+    Column("tries", Number, nullable=False),
+    Column("expires_at", Number, nullable=False),
+    Index("ix_entries_expires", "expires_at"),
+    sqlite_with_rowid=False,
+)
+
+volatile = MetaData()
+"""What a power cut may take: on PostgreSQL an UNLOGGED table that the migrations make; on SQLite a file of its own (`ephemeral`)."""
+
+counters = Table(
+    "counters",
+    volatile,
+    Column("key", Text, primary_key=True),
+    Column("total", Number, nullable=False),
+    Column("expires_at", Number, nullable=False),
+    Index("ix_counters_expires", "expires_at"),
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,149 @@
+"""Logins by cookie. Only the token's digest is stored."""
+
+from sqlalchemy import BigInteger, LargeBinary, Text, bindparam, delete, insert, select, update
+
+from lingpai.core.model import Account, Session
+from lingpai.store.accounts import COLUMNS, beside, laid
+from lingpai.store.database import Query, Runner
+from lingpai.store.schema import accounts, sessions
+
+SEEN_EVERY = 600_000
+"""Milliseconds between two writes of when a session was last seen: a check must not cost a write."""
+AGENT = 255
+"""Characters kept of what a program says it is."""
+
+_SESSION = (
+    sessions.c.id,
+    sessions.c.account_id,
+    sessions.c.created_at,
+    sessions.c.expires_at,
+    sessions.c.seen_at,
+    sessions.c.ip,
+    sessions.c.agent,
+)
+_WIDTH = len(_SESSION)
+
+_ADD = Query(
+    insert(sessions)
+    .from_select(
+        ["account_id", "realm", "digest", "created_at", "expires_at", "seen_at", "ip", "agent"],
+        select(
+            accounts.c.id,
+            accounts.c.realm,
+            bindparam("digest", type_=LargeBinary()),
+            bindparam("at", type_=BigInteger()),
+            bindparam("expires_at", type_=BigInteger()),
+            bindparam("at", type_=BigInteger()),
+            bindparam("ip", type_=Text()),
+            bindparam("agent", type_=Text()),
+        )
+        .where(
+            accounts.c.id == bindparam("account_id"),
+            accounts.c.realm == bindparam("realm"),
+            accounts.c.password.is_not_distinct_from(bindparam("password")),
+            accounts.c.locked_at.is_(None),
+        )
+        # PostgreSQL: a change of the password that runs at the same time is waited for, and then seen.
+        .with_for_update(key_share=True),
+    )
+    .returning(sessions.c.id)
+)
+_ALIVE = Query(
+    select(*_SESSION, *COLUMNS)
+    .select_from(sessions)
+    .join(accounts, accounts.c.id == sessions.c.account_id)
+    .outerjoin(beside, beside.c.account_id == accounts.c.id)
+    .where(
+        sessions.c.digest == bindparam("digest"),
+        sessions.c.realm == bindparam("realm"),
+        sessions.c.expires_at > bindparam("now"),
+        accounts.c.locked_at.is_(None),
+    )
+)
+_SEEN = Query(
+    update(sessions)
+    .where(sessions.c.id == bindparam("session_id"), sessions.c.seen_at <= bindparam("now", type_=BigInteger()) - SEEN_EVERY)
+    .values(seen_at=bindparam("now"))
+)
+_END = Query(delete(sessions).where(sessions.c.digest == bindparam("digest")))
+_HOLD = Query(select(accounts.c.id).where(accounts.c.id == bindparam("account_id")).with_for_update(key_share=True))
+_END_ALL = Query(
+    delete(sessions).where(sessions.c.account_id == bindparam("account_id"), sessions.c.digest.is_distinct_from(bindparam("keep")))
+)
+_OF = Query(
+    select(*_SESSION)
+    .where(sessions.c.account_id == bindparam("account_id"), sessions.c.expires_at > bindparam("now"))
+    .order_by(sessions.c.id.desc())
+)
+_past = (
+    select(sessions.c.id)
+    .where(sessions.c.expires_at <= bindparam("now"))
+    .order_by(sessions.c.expires_at)
+    .limit(bindparam("limit", type_=BigInteger()))
+    .with_for_update(skip_locked=True)
+    .cte("past")
+)
+_PURGE = Query(delete(sessions).where(sessions.c.id.in_(select(_past.c.id))))
+
+
+async def add(
+    run: Runner,
+    *,
+    account_id: int,
+    realm: str,
+    digest: bytes,
+    password: str | None,
+    at: int,
+    expires_at: int,
+    ip: str,
+    agent: str,
+) -> int | None:
+    """A login, while the account's password is still the one that was verified and it is not locked; None otherwise.
+
+    One conditional statement, so that a login that races a reset or a lock leaves no session. In a transaction.
+    """
+    row = await run.row(
+        _ADD,
+        account_id=account_id,
+        realm=realm,
+        digest=digest,
+        password=password,
+        at=at,
+        expires_at=expires_at,
+        ip=ip,
+        agent=agent[:AGENT],
+    )
+    return int(row[0]) if row else None
+
+
+async def alive(run: Runner, *, digest: bytes, realm: str, now: int) -> tuple[Session, Account] | None:
+    """Whose live session this is. None: ended, expired, of another realm, or of a locked account."""
+    rows = await run.rows(_ALIVE, digest=digest, realm=realm, now=now)
+    return (Session(*rows[0][:_WIDTH]), laid(rows, _WIDTH)) if rows else None
+
+
+async def seen(run: Runner, *, session_id: int, now: int) -> None:
+    """Notes that the session is in use; writes at most every 10 minutes."""
+    await run.run(_SEEN, session_id=session_id, now=now)
+
+
+async def end(run: Runner, *, digest: bytes) -> bool:
+    """Logs out. False: there was no such session."""
+    return await run.run(_END, digest=digest) == 1
+
+
+async def end_all(run: Runner, *, account_id: int, keep_digest: bytes | None = None) -> int:
+    """Logs the account out everywhere, but for the one to keep; returns how many sessions ended. In a transaction."""
+    # PostgreSQL: a login under way holds the account's row until its session is there to be seen, and deleted, here.
+    await run.row(_HOLD, account_id=account_id)
+    return await run.run(_END_ALL, account_id=account_id, keep=keep_digest)
+
+
+async def of(run: Runner, *, account_id: int, now: int) -> list[Session]:
+    """The account's live sessions, newest first."""
+    return [Session(*row) for row in await run.rows(_OF, account_id=account_id, now=now)]
+
+
+async def purge(run: Runner, now: int, limit: int) -> int:
+    """Deletes up to `limit` sessions that have expired; returns how many."""
+    return await run.run(_PURGE, now=now, limit=limit)

@@ -1,0 +1,214 @@
+"""SQLite (apsw, WAL): one connection that reads and one that writes, in each process.
+
+Reads run inline on the event loop: a row by its key costs less than a hop to a thread. A commit waits for the disk, so it runs on
+the writer's own thread, with the GIL free. Another process's write lock is waited for without blocking the loop.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import apsw
+from sqlalchemy.dialects.sqlite.base import SQLiteDialect
+
+from lingpai.core.chance import Chance, Clock
+from lingpai.core.errors import StoreDown
+from lingpai.store.database import Query, Row, Runner, with_constants
+
+T = TypeVar("T")
+
+DIALECT = with_constants(SQLiteDialect(paramstyle="qmark"))
+PATIENCE = 5.0
+"""Seconds that a writer waits for its turn before it is told StoreDown."""
+PAUSE = (0.001, 0.008)
+"""Seconds between two tries for a lock that another process holds, drawn anew each time."""
+
+_BUSY = (apsw.BusyError, apsw.LockedError)
+_DOWN = (
+    *_BUSY,
+    apsw.IOError,
+    apsw.FullError,
+    apsw.CorruptError,
+    apsw.CantOpenError,
+    apsw.NotADBError,
+    apsw.ReadOnlyError,
+    apsw.ProtocolError,
+    apsw.ConnectionClosedError,
+)
+"""The file, the disk or another process is in the way; anything else is a mistake in a statement and goes up as it is."""
+
+_REVISION_TABLE = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'"
+
+
+class _Transaction:
+    """The connection that writes, while a transaction is open on it."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+
+    async def rows(self, query: Query, **values: Any) -> list[Row]:
+        plan = query.plan(DIALECT)
+        try:
+            return self._connection.execute(plan.sql, plan.lay(values)).fetchall()
+        except _DOWN as error:
+            raise StoreDown from error
+
+    async def row(self, query: Query, **values: Any) -> Row | None:
+        rows = await self.rows(query, **values)
+        return rows[0] if rows else None
+
+    async def run(self, query: Query, **values: Any) -> int:
+        await self.rows(query, **values)
+        return self._connection.changes()
+
+
+class SqliteDatabase:
+    """One file; `Database` says what it promises. Made by `open_sqlite`."""
+
+    name = "sqlite"
+
+    def __init__(self, reader: apsw.Connection, writer: apsw.Connection, clock: Clock, chance: Chance) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._clock = clock
+        self._chance = chance
+        self._turn = asyncio.Lock()
+        self._transaction = _Transaction(writer)
+        self._closed = False
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lingpai-commit")
+
+    async def rows(self, query: Query, **values: Any) -> list[Row]:
+        plan = query.plan(DIALECT)
+        try:
+            return self._reader.execute(plan.sql, plan.lay(values)).fetchall()
+        except _BUSY:
+            # Rare in WAL: another process is recovering the file, or closing it as its last user.
+            return await self._patiently(lambda: self._reader.execute(plan.sql, plan.lay(values)).fetchall())
+        except _DOWN as error:
+            raise StoreDown from error
+
+    async def row(self, query: Query, **values: Any) -> Row | None:
+        rows = await self.rows(query, **values)
+        return rows[0] if rows else None
+
+    async def run(self, query: Query, **values: Any) -> int:
+        async with self.begin() as run:
+            return await run.run(query, **values)
+
+    def begin(self) -> AbstractAsyncContextManager[Runner]:
+        return self._begin()
+
+    @asynccontextmanager
+    async def _begin(self) -> AsyncIterator[Runner]:
+        await self._acquire()
+        try:
+            await self._patiently(self._start)
+            try:
+                yield self._transaction
+                await self._commit()
+            finally:
+                self._roll_back()
+        finally:
+            self._turn.release()
+
+    async def _acquire(self) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._turn.acquire()
+        except TimeoutError as error:
+            raise StoreDown from error
+
+    async def _patiently(self, work: Callable[[], T]) -> T:
+        """Tries until no other process is in the way; the loop runs on between the tries."""
+        end = self._clock.monotonic() + PATIENCE
+        while True:
+            try:
+                return work()
+            except _BUSY as error:
+                if self._clock.monotonic() >= end:
+                    raise StoreDown from error
+            except _DOWN as error:
+                raise StoreDown from error
+            await self._clock.sleep(self._chance.spread(*PAUSE))
+
+    def _start(self) -> None:
+        self._roll_back()
+        self._writer.execute("BEGIN IMMEDIATE")
+
+    async def _commit(self) -> None:
+        """Returns, or raises, only once the commit is over: until then nobody else may use the connection."""
+        commit = asyncio.get_running_loop().run_in_executor(self._thread, self._writer.execute, "COMMIT")
+        try:
+            await _to_the_end(commit)
+        except _DOWN as error:
+            raise StoreDown from error
+
+    def _roll_back(self) -> None:
+        """Ends what is still open: nothing after a commit, nor where an error has rolled back by itself."""
+        try:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+        except _DOWN as error:
+            raise StoreDown from error
+
+    async def version(self) -> str | None:
+        def ask() -> str | None:
+            if not self._reader.execute(_REVISION_TABLE).fetchall():
+                return None
+            row = self._reader.execute("SELECT version_num FROM alembic_version").fetchone()
+            return str(row[0]) if row else None
+
+        return await self._patiently(ask)
+
+    async def ping(self) -> None:
+        await self._patiently(lambda: self._reader.execute("SELECT count(*) FROM sqlite_master").fetchall())
+
+    async def close(self) -> None:
+        """Waits for the transaction that runs. The last process to close the file empties the log into it."""
+        async with self._turn:
+            if not self._closed:
+                self._closed = True
+                self._reader.close()
+                await _to_the_end(asyncio.get_running_loop().run_in_executor(self._thread, self._writer.close))
+                self._thread.shutdown()
+
+
+async def _to_the_end(work: asyncio.Future[T]) -> T:
+    """Waits until the work is over even where the waiter is cancelled meanwhile; the cancellation goes on afterwards."""
+    cancelled: asyncio.CancelledError | None = None
+    while not work.done():
+        try:
+            await asyncio.wait([work])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled:
+        work.exception()
+        raise cancelled
+    return work.result()
+
+
+async def open_sqlite(
+    path: Path, clock: Clock, chance: Chance, *, synchronous: Literal["FULL", "NORMAL"] = "FULL", vfs: str | None = None
+) -> SqliteDatabase:
+    """Opens the file, and makes it where there is none. `vfs` names a registered apsw VFS. Raises StoreDown."""
+    try:
+        writer = apsw.Connection(str(path), vfs=vfs)
+        reader = apsw.Connection(str(path), vfs=vfs)
+    except _DOWN as error:
+        raise StoreDown from error
+    database = SqliteDatabase(reader, writer, clock, chance)
+    # A file that `migrate` has made is in WAL already, and this changes nothing.
+    await database._patiently(lambda: writer.execute("PRAGMA journal_mode = WAL"))
+    await database._patiently(lambda: _set_up(writer, synchronous))
+    await database._patiently(lambda: _set_up(reader, synchronous, query_only=True))
+    return database
+
+
+def _set_up(connection: apsw.Connection, synchronous: str, *, query_only: bool = False) -> None:
+    # Without it this build of SQLite plans a statement anew each time it is given values, which costs more than running it.
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
+    for pragma in (f"synchronous = {synchronous}", "foreign_keys = ON", "temp_store = MEMORY", f"query_only = {int(query_only)}"):
+        connection.execute(f"PRAGMA {pragma}")

@@ -1,0 +1,40 @@
+"""The files that pages load, served from memory."""
+
+import hashlib
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lingpai.web.dialect import Call, Door, Nothing, Reply
+from lingpai.web.exchange import Exchange
+
+if TYPE_CHECKING:
+    from lingpai.flows import Kit
+
+_KINDS = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".ico": "image/x-icon",
+}
+_FILES = {file.name: file.read_bytes() for file in sorted((Path(__file__).parent / "static").iterdir()) if file.suffix in _KINDS}
+_TAGS = {name: hashlib.sha256(content).hexdigest()[:16] for name, content in _FILES.items()}
+
+
+def link(name: str) -> str:
+    """The address of a file; it changes with the content, so that a browser may keep what it has. KeyError for none of ours."""
+    return f"/static/{name}?v={_TAGS[name]}"
+
+
+async def _serve(name: str, kit: "Kit", door: Door, exchange: Exchange, _: Nothing) -> Reply:
+    tag = f'"{_TAGS[name]}"'
+    current = exchange.query.get("v") == _TAGS[name]
+    keep = "public, max-age=31536000, immutable" if current else "no-cache"
+    lines = (("etag", tag), ("cache-control", keep))
+    if tag.encode() in exchange.heads.get(b"if-none-match", b""):
+        return Reply(b"", 304, _KINDS[Path(name).suffix], lines)
+    return Reply(_FILES[name], 200, _KINDS[Path(name).suffix], lines)
+
+
+CALLS = tuple(Call(("GET",), f"/static/{name}", partial(_serve, name), changes=False, quiet=True) for name in _FILES)

@@ -1,0 +1,40 @@
+"""Cookies: reading what a browser sends (RFC 6265, 5.4), and writing our two."""
+
+from lingpai.settings import Settings
+
+SESSION = "lingpai_session"
+DEVICE = "lingpai_device"
+HOUR = 3_600
+YEAR = 365 * 24 * HOUR
+_LONGEST = 1_024
+
+
+def read(header: bytes) -> dict[str, str]:
+    """Name and value of each cookie. One that is there twice with two values is empty: a neighbouring site may have planted one."""
+    found: dict[str, str] = {}
+    for part in header.decode("latin-1").split(";"):
+        name, _, value = part.strip(" \t").partition("=")
+        if name in found and found[name] != value:
+            value = ""
+        found[name] = value if len(value) <= _LONGEST else ""
+    return found
+
+
+class Cookies:
+    """Writes `Set-Cookie` lines as the settings want them."""
+
+    def __init__(self, settings: Settings) -> None:
+        secure = "; Secure" if settings.public_url.startswith("https://") else ""
+        self._end = f"; Path=/; HttpOnly; SameSite={settings.cookie_same_site.capitalize()}{secure}"
+        self._life = settings.sessions.hours * HOUR
+
+    def session(self, token: str) -> bytes:
+        """Sets the session cookie for a session's life; an empty token clears it."""
+        return self._line(SESSION, token, self._life if token else 0)
+
+    def device(self, value: str) -> bytes:
+        """Sets the cookie by which a browser is known again, for a year."""
+        return self._line(DEVICE, value, YEAR)
+
+    def _line(self, name: str, value: str, life: int) -> bytes:
+        return f"{name}={value}; Max-Age={life}{self._end}".encode("latin-1")

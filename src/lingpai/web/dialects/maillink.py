@@ -1,0 +1,227 @@
+"""maillink (seed 001): an address is proved by a link in a mail; a login gives a session cookie."""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from lingpai.core import rules, words
+from lingpai.core.errors import (
+    BadCredentials,
+    BadLink,
+    NoSuchAccount,
+    NotActivated,
+    NotLoggedIn,
+    PasswordsDiffer,
+    Refusal,
+    Taken,
+    TooSoon,
+    WeakPassword,
+    choose,
+)
+from lingpai.core.model import Address, Links, Locale
+from lingpai.flows import Kit, activate, login, profile, recover, register, sessions
+from lingpai.settings import Settings
+from lingpai.web.dialect import Call, Dialect, Door, Nothing, Reply
+from lingpai.web.exchange import Exchange
+from lingpai.web.fields import Text
+from lingpai.web.pages import activation, recovery
+
+RESET_INTERVAL = 180
+"""Seconds between two reset mails (contract, maillink)."""
+
+Email = Annotated[Address, Text(4, 60, rules.email)]
+Password = Annotated[str, Text(8, 40)]
+NewPassword = Annotated[str, Text(8, 40, rules.password)]
+
+
+class Registration(msgspec.Struct, frozen=True, kw_only=True):
+    """POST /register."""
+
+    email: Email
+    phone: Annotated[Address | None, Text(11, 11, rules.mainland_phone, optional=True)] = None
+    password: NewPassword
+
+
+class Credentials(msgspec.Struct, frozen=True, kw_only=True):
+    """POST /login."""
+
+    email: Email
+    password: Password
+
+
+class Whose(msgspec.Struct, frozen=True, kw_only=True):
+    """Calls that take an address alone."""
+
+    email: Email
+
+
+class Reset(msgspec.Struct, frozen=True, kw_only=True):
+    """POST /reset_password/reset."""
+
+    email: Email
+    vcode: Annotated[str, Text(1, 128)]
+    password: NewPassword
+    rp_password: Annotated[str, Text(1, 128, rules.normal)]
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """POST /userinfo/update."""
+
+    nickname: Annotated[str | None, Text(1, 32, rules.nickname, optional=True)] = None
+
+
+class Said(msgspec.Struct, frozen=True):
+    """`data` of a call that only says that it is done."""
+
+    msg: str
+
+
+class Done(msgspec.Struct, frozen=True):
+    """Success in words."""
+
+    code: int
+    msg: str
+    data: Said
+
+
+class User(msgspec.Struct, frozen=True):
+    """`data` of GET /userinfo/get."""
+
+    id: int
+    email: str
+    phone: str | None
+    nickname: str
+
+
+class Card(msgspec.Struct, frozen=True):
+    """GET /userinfo/get."""
+
+    code: int
+    msg: str
+    data: User
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """Every refusal: `code` 0, -1 (not logged in) or 2 (internal error); `data.seconds` where one has to wait."""
+
+    code: int
+    msg: str
+    data: dict[str, int]
+
+
+CODES: dict[type[Refusal], int] = {Refusal: 0, NotLoggedIn: -1}
+
+
+def refuse(refusal: Refusal, locale: Locale) -> dict[str, Any]:
+    """The envelope of a refusal. The leaves of BadCredentials are one to this dialect: nobody learns which it was."""
+    if isinstance(refusal, BadCredentials):
+        refusal = BadCredentials()
+    data = {"seconds": refusal.seconds} if isinstance(refusal, TooSoon) else {}
+    return {"code": choose(CODES, refusal), "msg": words.refusal(refusal, locale), "data": data}
+
+
+def fail(locale: Locale) -> dict[str, Any]:
+    """The envelope of an internal error."""
+    return {"code": 2, "msg": words.text("web.failed", locale), "data": {}}
+
+
+def missing(locale: Locale) -> dict[str, Any]:
+    """The envelope of 404 and 405."""
+    return {"code": 0, "msg": words.text("web.missing", locale), "data": {}}
+
+
+def _done(key: str, exchange: Exchange, session: str | None = None, device: str | None = None) -> Reply:
+    said = Done(200, "success", Said(words.text(f"maillink.{key}", exchange.locale)))
+    return Reply(msgspec.json.encode(said), session=session, device=device)
+
+
+def links(settings: Settings) -> Links:
+    """Where this dialect's mails lead."""
+    base = settings.public_url.rstrip("/")
+    own = base + settings.maillink.prefix.rstrip("/")
+    return Links(activate=f"{own}/activate_account", reset=f"{own}/reset_password/verify", forgot=f"{base}/forgot")
+
+
+async def sign_up(kit: Kit, door: Door, exchange: Exchange, wish: Registration) -> Reply:
+    """POST /register."""
+    application = register.Application(wish.email, wish.password, wish.phone)
+    await register.by_link(
+        kit, door.settings.realm, application, exchange.origin, door.links, reveal=door.settings.reveal_accounts
+    )
+    return _done("registered", exchange)
+
+
+async def log_in(kit: Kit, door: Door, exchange: Exchange, wish: Credentials) -> Reply:
+    """POST /login."""
+    opened = await login.with_password(kit, door.settings.realm, wish.email, wish.password, exchange.origin)
+    return _done("logged_in", exchange, session=opened.token, device=opened.device)
+
+
+async def send_activation(kit: Kit, door: Door, exchange: Exchange, wish: Whose) -> Reply:
+    """POST /send_activate_email."""
+    await activate.again(kit, door.settings.realm, wish.email, exchange.origin, door.links)
+    return _done("activation_sent", exchange)
+
+
+async def send_reset(kit: Kit, door: Door, exchange: Exchange, wish: Whose) -> Reply:
+    """POST /reset_password/send_mail."""
+    await recover.ask_link(
+        kit,
+        door.settings.realm,
+        wish.email,
+        exchange.origin,
+        door.links,
+        interval=RESET_INTERVAL,
+        reveal=door.settings.reveal_accounts,
+    )
+    return _done("reset_sent", exchange)
+
+
+async def reset(kit: Kit, door: Door, exchange: Exchange, wish: Reset) -> Reply:
+    """POST /reset_password/reset."""
+    if wish.rp_password != wish.password:
+        raise PasswordsDiffer("rp_password", "passwords-differ")
+    await recover.by_link(kit, door.settings.realm, wish.email, wish.vcode, wish.password, exchange.origin, door.links)
+    return _done("reset", exchange)
+
+
+async def user_info(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+    """GET /userinfo/get."""
+    account = (await sessions.current(kit, door.settings.realm, exchange.origin))[1]
+    card = Card(200, "success", User(account.id, account.email or "", account.phone, account.nickname))
+    return Reply(msgspec.json.encode(card))
+
+
+async def update_user(kit: Kit, door: Door, exchange: Exchange, wish: Profile) -> Reply:
+    """POST /userinfo/update."""
+    _, account = await sessions.current(kit, door.settings.realm, exchange.origin)
+    if wish.nickname is not None:
+        await profile.rename(kit, account, wish.nickname, exchange.origin)
+    return _done("updated", exchange)
+
+
+async def log_out(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+    """POST /logout."""
+    await sessions.end(kit, door.settings.realm, exchange.origin)
+    return _done("logged_out", exchange, session="")
+
+
+MAILLINK = Dialect(
+    name="maillink",
+    refuse=refuse,
+    fail=fail,
+    missing=missing,
+    failed_as=Refused,
+    calls=(
+        Call(("POST",), "/register", sign_up, Registration, Done, refusals=(WeakPassword, Taken, TooSoon)),
+        Call(("POST",), "/login", log_in, Credentials, Done, sets_session=True, refusals=(BadCredentials, NotActivated)),
+        Call(("GET",), "/activate_account", activation.open_link, activation.Opened, changes=False),
+        Call(("POST",), "/send_activate_email", send_activation, Whose, Done, refusals=(TooSoon,)),
+        Call(("POST",), "/reset_password/send_mail", send_reset, Whose, Done, refusals=(TooSoon, NoSuchAccount)),
+        Call(("GET",), "/reset_password/verify", recovery.show_form, activation.Opened, changes=False),
+        Call(("POST",), "/reset_password/reset", reset, Reset, Done, refusals=(BadLink, WeakPassword, PasswordsDiffer)),
+        Call(("POST",), "/logout", log_out, gives=Done, refusals=(NotLoggedIn,)),
+        Call(("GET",), "/userinfo/get", user_info, gives=Card, changes=False, quiet=True, refusals=(NotLoggedIn,)),
+        Call(("POST",), "/userinfo/update", update_user, Profile, Done, refusals=(NotLoggedIn,)),
+    ),
+)

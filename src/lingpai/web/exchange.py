@@ -1,0 +1,140 @@
+"""A request as the handlers see it: clean fields, who asks, in which language; nothing of HTTP that decides anything."""
+
+import re
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from lingpai.core import words
+from lingpai.core.chance import Chance
+from lingpai.core.model import Locale, Origin
+from lingpai.guard.devices import Devices
+from lingpai.settings import Settings
+from lingpai.web import cookies
+from lingpai.web.client import Clients
+
+Scope = MutableMapping[str, Any]
+Heads = Mapping[bytes, bytes]
+
+_PURPOSES = frozenset((b"sec-purpose", b"purpose", b"x-purpose", b"x-moz"))
+_AGENT_LENGTH = 256
+_Q = re.compile(r"(?:^|[;\s])q=([01](?:\.\d{0,3})?)")
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request. Made once, at the door."""
+
+    method: str
+    path: str
+    """As it was sent, percent signs included."""
+    host: str
+    """The Host header in lower case without its port. It chooses a door; no link is ever built from it."""
+    heads: Heads
+    """All headers, by their lower-case names."""
+    origin: Origin
+    cookies: dict[str, str]
+    spends: bool
+    """False for HEAD, and for a request marked as prefetch or preview: nothing may be spent or changed (contract, rule 6)."""
+    product: str
+    """The name that pages show."""
+    query: dict[str, Any] = field(default_factory=dict)
+    fields: dict[str, Any] = field(default_factory=dict)
+    """The body's fields; those of the query for GET."""
+
+    @property
+    def locale(self) -> Locale:
+        """The language of the answer."""
+        return self.origin.locale
+
+    @property
+    def wants_html(self) -> bool:
+        """Whether `Accept` names HTML, and names JSON less (RFC 9110, 12.5.1): a browser that navigates. `*/*` names neither."""
+        weights: dict[str, float] = {}
+        for part in self.heads.get(b"accept", b"").decode("latin-1").lower().split(","):
+            name, _, options = part.partition(";")
+            weights[name.strip()] = _quality(options)
+        return weights.get("text/html", 0) > weights.get("application/json", 0)
+
+
+def _quality(options: str) -> float:
+    found = _Q.search(options)
+    return float(found[1]) if found else 1.0
+
+
+def heads(scope: Scope) -> Heads:
+    """The headers by name; those that came more than once are joined in their order, so that none is overlooked."""
+    lines: list[tuple[bytes, bytes]] = scope["headers"]
+    found = dict(lines)
+    if len(found) == len(lines):
+        return found
+    joined: dict[bytes, bytes] = {}
+    for name, value in lines:
+        joined[name] = joined[name] + (b"; " if name == b"cookie" else b", ") + value if name in joined else value
+    return joined
+
+
+class Reception:
+    """Makes exchanges of requests."""
+
+    def __init__(self, settings: Settings, chance: Chance, devices: Devices) -> None:
+        self._clients = Clients(settings.trusted_proxies)
+        self._product = settings.product
+        self._chance = chance
+        self._devices = devices
+        self._accepted = lru_cache(maxsize=1_024)(words.accepted)
+
+    def greet(self, scope: Scope, heads: Heads, host: str, path: bytes, language: Locale, *, changes: bool) -> Exchange:
+        """The exchange, its fields still to be read. `language` is spoken where the request asks for none that we have."""
+        cookie = heads.get(b"cookie")
+        brought = cookies.read(cookie) if cookie else {}
+        method: str = scope["method"]
+        return Exchange(
+            method=method,
+            path=path.decode("latin-1"),
+            host=host,
+            heads=heads,
+            origin=self._origin(scope, heads, brought, language, changes),
+            cookies=brought,
+            spends=method != "HEAD" and not _only_looks(heads),
+            product=self._product,
+        )
+
+    def _origin(self, scope: Scope, heads: Heads, brought: dict[str, str], language: Locale, changes: bool) -> Origin:
+        peer = scope.get("client")
+        client, ip = self._clients.find(peer[0] if peer else "", heads.get(b"x-forwarded-for", b"").decode("latin-1"))
+        asked = heads.get(b"accept-language")
+        known = brought.get(cookies.DEVICE) if changes else None
+        device, accounts = self._devices.read(known) if known else ("", frozenset[int]())
+        return Origin(
+            client=client,
+            ip=ip,
+            agent=printable(heads.get(b"user-agent", b"").decode("utf-8", "replace"))[:_AGENT_LENGTH],
+            locale=self._accepted(asked.decode("latin-1"), language) if asked else language,
+            request_id=self._chance.token(12),
+            known_to=accounts,
+            device=device,
+            session=brought.get(cookies.SESSION, ""),
+        )
+
+
+def host(heads: Heads) -> str:
+    """The host that was asked for, in lower case, without its port and closing dot."""
+    name = heads.get(b"host", b"").decode("latin-1").lower()
+    return name.rpartition("]")[0] + "]" if name.startswith("[") else name.partition(":")[0].rstrip(".")
+
+
+def printable(text: str) -> str:
+    """The text on one line: what would break the line or steer a terminal is written as its escape."""
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
+def _only_looks(heads: Heads) -> bool:
+    """Whether a browser or a mail program fetches this ahead of its reader."""
+    if _PURPOSES.isdisjoint(heads):
+        return False
+    said = b" ".join(heads[name].lower() for name in _PURPOSES if name in heads)
+    return any(word in said for word in (b"prefetch", b"preview", b"prerender"))

@@ -1,0 +1,99 @@
+"""The pages behind an activation link."""
+
+from typing import Annotated
+
+import msgspec
+
+from lingpai.core import rules, words
+from lingpai.core.errors import BadInput, BadLink, TooSoon
+from lingpai.core.model import Address
+from lingpai.flows import Kit, activate
+from lingpai.settings import Maillink
+from lingpai.web.dialect import Call, Door, Reply
+from lingpai.web.exchange import Exchange
+from lingpai.web.fields import Text, read
+from lingpai.web.pages import page
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands behind the question mark of a link, as it was opened: perhaps cut off, perhaps changed."""
+
+    email: Annotated[str, Text(1, 16_384, optional=True)] = ""
+    vcode: Annotated[str, Text(1, 16_384, optional=True)] = ""
+
+
+class MailedLink(msgspec.Struct, frozen=True, kw_only=True):
+    """What a mailed link carries."""
+
+    email: Annotated[Address, Text(4, 60, rules.email)]
+    vcode: Annotated[str, Text(1, 128)]
+
+
+class Whose(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom to write to."""
+
+    email: Annotated[Address, Text(4, 60, rules.email)]
+
+
+async def open_link(kit: Kit, door: Door, exchange: Exchange, opened: Opened) -> Reply:
+    """GET /activate_account: activates, or asks for a click first where the setting says so or nothing may be spent."""
+    link = whole(exchange)
+    if link is None:
+        return bad_link(exchange, opened.email)
+    asks = isinstance(door.settings, Maillink) and door.settings.activation == "confirm"
+    if exchange.spends and not asks:
+        return await confirm(kit, door, exchange, link)
+    try:
+        found = await activate.look(kit, door.settings.realm, link.email, link.vcode, exchange.origin)
+    except BadLink:
+        return bad_link(exchange, link.email.value)
+    if found.active:
+        return page("active.html", exchange, account=found.account, fresh=False)
+    return page("activate.html", exchange, account=found.account, vcode=link.vcode)
+
+
+async def confirm(kit: Kit, door: Door, exchange: Exchange, link: MailedLink) -> Reply:
+    """POST /page/activate: the click."""
+    try:
+        found = await activate.open_link(kit, door.settings.realm, link.email, link.vcode, exchange.origin)
+    except BadLink:
+        return bad_link(exchange, link.email.value)
+    return page("active.html", exchange, account=found.account, fresh=found.fresh)
+
+
+async def send_again(kit: Kit, door: Door, exchange: Exchange, opened: Opened) -> Reply:
+    """POST /page/activate/again: another mail; the page says the same whether there is an account or not."""
+    try:
+        email = read(exchange.fields, Whose).email
+    except BadInput as bad:
+        return again(exchange, opened.email, "activate", bad)
+    seconds = 0
+    try:
+        await activate.again(kit, door.settings.realm, email, exchange.origin, door.links)
+    except TooSoon as wait:
+        seconds = wait.seconds
+    return page("sent.html", exchange, email=email.value, purpose="activate", seconds=seconds)
+
+
+def again(exchange: Exchange, email: str, purpose: str, bad: BadInput) -> Reply:
+    """The form once more, with what was typed and why it does not do."""
+    return page("bad_link.html", exchange, email=email[:60], purpose=purpose, error=words.refusal(bad, exchange.locale))
+
+
+def whole(exchange: Exchange) -> MailedLink | None:
+    """The link, where it came whole."""
+    try:
+        return read(exchange.fields, MailedLink)
+    except BadInput:
+        return None
+
+
+def bad_link(exchange: Exchange, email: str) -> Reply:
+    """Says that the link is bad and offers another."""
+    return page("bad_link.html", exchange, email=email[:60], purpose="activate", error="")
+
+
+CALLS = (
+    Call(("POST",), "/page/activate", confirm, MailedLink),
+    Call(("POST",), "/page/activate/again", send_again, Opened),
+)

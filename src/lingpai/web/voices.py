@@ -1,0 +1,90 @@
+"""How the door says no: a dialect in its envelope, the house's own calls and pages in plain words."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Protocol
+
+import msgspec
+
+from lingpai.core import words
+from lingpai.core.errors import BadInput, CrossSite, Limited, NotLoggedIn, Refusal, Unavailable, choose
+from lingpai.core.model import Locale
+from lingpai.web.dialect import Dialect, Reply
+from lingpai.web.exchange import Exchange
+from lingpai.web.gate import TooLarge
+from lingpai.web.pages import page
+
+Statuses = Mapping[type[Refusal], int]
+
+STATUSES: Statuses = {Refusal: 200, TooLarge: 413, Limited: 429, Unavailable: 503}
+"""A dialect's business outcomes are all 200 (contract, rule 1)."""
+OWN_STATUSES: Statuses = {**STATUSES, Refusal: 409, BadInput: 400, NotLoggedIn: 401, CrossSite: 403}
+"""The pages and the house's own calls speak HTTP."""
+
+
+class Voice(Protocol):
+    """Answers where no handler does."""
+
+    language: Locale
+
+    def refuse(self, refusal: Refusal, exchange: Exchange) -> Reply:
+        """The answer to what a handler, or the door itself, refused."""
+        ...
+
+    def fail(self, exchange: Exchange) -> Reply:
+        """The answer to a bug of ours: 500, and nothing of what it was."""
+        ...
+
+    def missing(self, exchange: Exchange, allow: str = "") -> Reply:
+        """404; or 405, where other methods are allowed."""
+        ...
+
+
+class Envelope:
+    """A dialect's voice."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.language = dialect.language
+        self._dialect = dialect
+
+    def refuse(self, refusal: Refusal, exchange: Exchange) -> Reply:
+        said = self._dialect.refuse(refusal, exchange.locale)
+        return Reply(msgspec.json.encode(said), choose(STATUSES, refusal), headers=_retry(refusal))
+
+    def fail(self, exchange: Exchange) -> Reply:
+        return Reply(msgspec.json.encode(self._dialect.fail(exchange.locale)), 500)
+
+    def missing(self, exchange: Exchange, allow: str = "") -> Reply:
+        return _missing(Reply(msgspec.json.encode(self._dialect.missing(exchange.locale))), allow)
+
+
+class Plain:
+    """The house's own voice: a page for a browser that navigates, else a line of JSON."""
+
+    def __init__(self, language: Locale) -> None:
+        self.language = language
+
+    def refuse(self, refusal: Refusal, exchange: Exchange) -> Reply:
+        said = self._say(exchange, refusal.code, words.refusal(refusal, exchange.locale))
+        return replace(said, status=choose(OWN_STATUSES, refusal), headers=_retry(refusal))
+
+    def fail(self, exchange: Exchange) -> Reply:
+        return replace(self._say(exchange, "internal-error", words.text("web.failed", exchange.locale)), status=500)
+
+    def missing(self, exchange: Exchange, allow: str = "") -> Reply:
+        code = "method-not-allowed" if allow else "not-found"
+        return _missing(self._say(exchange, code, words.text("web.missing", exchange.locale)), allow)
+
+    def _say(self, exchange: Exchange, code: str, text: str) -> Reply:
+        if exchange.wants_html:
+            return page("problem.html", exchange, text=text)
+        said: dict[str, Any] = {"error": code, "message": text}
+        return Reply(msgspec.json.encode(said))
+
+
+def _missing(reply: Reply, allow: str) -> Reply:
+    return replace(reply, status=405, headers=(("allow", allow),)) if allow else replace(reply, status=404)
+
+
+def _retry(refusal: Refusal) -> tuple[tuple[str, str], ...]:
+    return (("retry-after", str(refusal.details["seconds"])),) if isinstance(refusal, Limited | Unavailable) else ()

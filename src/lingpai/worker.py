@@ -1,0 +1,263 @@
+"""The back door: claims due letters, renders them, sends them; tries again later, or gives up. Purges what is past its time.
+
+Any number of workers share the work. A letter is claimed by a lease that outlives the longest attempt, so nobody else sends it
+meanwhile; the lease of a worker that died ends by itself, and the letter is sent again: at least once.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import structlog
+
+from lingpai.core.chance import SECOND, Chance, Clock
+from lingpai.core.errors import StoreDown
+from lingpai.core.model import Channel, Letter
+from lingpai.ephemeral import Ephemeral
+from lingpai.guard.letters import Letters
+from lingpai.guard.seals import Seals
+from lingpai.post import Message, Permanent, Sender, Temporary
+from lingpai.post.letters import render
+from lingpai.settings import Settings
+from lingpai.store import audit, outbox, sessions
+from lingpai.store.database import Database
+from lingpai.store.outbox import Bell
+
+log = structlog.get_logger()
+
+SLOTS = 8
+"""Letters that one worker sends at a time."""
+
+SEND_SECONDS = 30.0
+"""How long one attempt may take."""
+
+LEASE_SECONDS = 45
+"""Over SEND_SECONDS by what writing the outcome may take; under the 60 in which a dead worker's letters are free (contract)."""
+
+GRACE_SECONDS = 10.0
+"""What running attempts are given when the worker is told to stop (contract: SIGTERM)."""
+
+BATCH = 200
+"""Rows that one purging statement deletes: it holds its locks for a moment only."""
+
+DAY = 86_400 * SECOND
+
+WAITS = (5, 15, 45, 135, 405, 1_215)
+"""Seconds before the second try and those after it; then HOUR each, ATTEMPTS in all: about two days."""
+
+HOUR, ATTEMPTS = 3_600, 53
+
+_ADDRESS = re.compile(r"[^\s<>@]+@[^\s<>@]+")
+
+
+def next_try(attempt: int) -> int | None:
+    """Seconds to wait after that many failed attempts (1 or more); None: it is given up."""
+    if attempt >= ATTEMPTS:
+        return None
+    return WAITS[attempt - 1] if attempt <= len(WAITS) else HOUR
+
+
+def masked(text: str) -> str:
+    """The text with mail addresses as logs may show them: `a***@example.com`."""
+    return _ADDRESS.sub(lambda found: f"{found[0][:1]}***@{found[0].partition('@')[2]}", text)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one attempt."""
+
+    name: Literal["delivered", "retry", "failed", "expired"]
+    error: str = ""
+    due_at: int = 0
+    kept: Message | None = None
+
+
+class Worker:
+    """Sends letters until it is told to stop. Losing the store for a while stops nothing but the work."""
+
+    def __init__(
+        self,
+        store: Database,
+        ephemeral: Ephemeral,
+        seals: Seals,
+        senders: Mapping[Channel, Sender],
+        clock: Clock,
+        chance: Chance,
+        *,
+        bell: Bell,
+        settings: Settings,
+        send_seconds: float = SEND_SECONDS,
+    ) -> None:
+        """`send_seconds` is under LEASE_SECONDS: the end of the attempt comes before the end of the lease."""
+        assert send_seconds < LEASE_SECONDS
+        self._store = store
+        self._ephemeral = ephemeral
+        self._letters = Letters(seals, clock)
+        self._senders = senders
+        self._clock = clock
+        self._chance = chance
+        self._bell = bell
+        self._settings = settings
+        self._send_seconds = send_seconds
+        self._owner = chance.token(12)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Works until `stop` is set; then running attempts get GRACE_SECONDS, and the leases of the rest are given back."""
+        busy: set[asyncio.Task[None]] = set()
+        purging = asyncio.create_task(self._purge_for_ever())
+        try:
+            while not stop.is_set():
+                found = await self._fill(busy)
+                if not found or len(busy) >= SLOTS:
+                    await self._pause(stop, busy)
+        finally:
+            await _drop({purging})
+            await self._wind_up(busy)
+
+    async def once(self) -> int:
+        """Claims what is due, up to SLOTS letters, and sees each attempt through; returns how many there were."""
+        letters = await self._claim(SLOTS)
+        await asyncio.gather(*(self._deliver(letter) for letter in letters))
+        return len(letters)
+
+    async def purge(self) -> int:
+        """Deletes what is past its time, a batch at a time; returns how many rows. Any number of workers may."""
+        now, store = self._clock.now(), self._store
+        trail = now - self._settings.audit.keep_days * DAY
+        sweeps: tuple[Callable[[], Awaitable[int]], ...] = (
+            lambda: self._ephemeral.purge(BATCH),
+            lambda: sessions.purge(store, now, BATCH),
+            lambda: outbox.purge(store, now, BATCH),
+            lambda: audit.purge(store, trail, BATCH),
+        )
+        return sum([await self._sweep(sweep) for sweep in sweeps])
+
+    async def _sweep(self, sweep: Callable[[], Awaitable[int]]) -> int:
+        total = count = await sweep()
+        while count >= BATCH:
+            await self._clock.sleep(self._chance.spread(0.05, 0.15))  # the store's other callers come first
+            count = await sweep()
+            total += count
+        return total
+
+    async def _purge_for_ever(self) -> None:
+        while True:
+            await self._clock.sleep(self._chance.spread(45, 75))
+            try:
+                await self.purge()
+            except Exception as error:  # noqa: BLE001 - the next round may fare better; the cause is in the log
+                log.warning("purge.failed", error=type(error).__name__)
+
+    async def _fill(self, busy: set[asyncio.Task[None]]) -> int:
+        """Starts an attempt on each free slot for which there is a due letter."""
+        try:
+            letters = await self._claim(SLOTS - len(busy))
+        except Exception as error:  # noqa: BLE001 - a worker that dies would stop all mail
+            log.warning("worker.claim_failed", error=type(error).__name__)
+            return 0
+        for letter in letters:
+            task = asyncio.create_task(self._deliver(letter))
+            busy.add(task)
+            task.add_done_callback(busy.discard)
+        return len(letters)
+
+    async def _claim(self, limit: int) -> list[Letter]:
+        """No more than are sent at once: a lease must not run while its letter waits for a free slot."""
+        now = self._clock.now()
+        if not await outbox.due(self._store, now=now):
+            return []
+        async with self._store.begin() as run:
+            return await outbox.claim(run, now=now, owner=self._owner, lease_until=now + LEASE_SECONDS * SECOND, limit=limit)
+
+    async def _pause(self, stop: asyncio.Event, busy: set[asyncio.Task[None]]) -> None:
+        """Until something may be due and a slot is free, or it is time to stop."""
+        waits: set[asyncio.Task[Any]] = {asyncio.create_task(stop.wait())}
+        if len(busy) < SLOTS:
+            waits.add(asyncio.create_task(self._bell.wait(self._chance.spread(0.8, 1.2))))
+        try:
+            await asyncio.wait(waits if len(busy) < SLOTS else waits | busy, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await _drop(waits)
+
+    async def _wind_up(self, busy: set[asyncio.Task[None]]) -> None:
+        if busy:
+            grace = asyncio.create_task(self._clock.sleep(GRACE_SECONDS))
+            rest = asyncio.create_task(asyncio.wait(set(busy)))
+            await asyncio.wait({grace, rest}, return_when=asyncio.FIRST_COMPLETED)
+            await _drop({grace, rest, *busy})
+        with suppress(StoreDown):  # then the leases end by themselves
+            await outbox.release(self._store, owner=self._owner)
+
+    async def _deliver(self, letter: Letter) -> None:
+        """One attempt, written down and logged; raises nothing."""
+        outcome = await self._attempt(letter)
+        told = {"id": letter.id, "template": letter.template, "to": masked(letter.recipient), "attempt": letter.attempts}
+        if outcome.error:
+            told["error"] = masked(outcome.error)
+        (log.info if outcome.name == "delivered" else log.warning)("letter." + outcome.name, **told)
+        try:
+            await self._write(letter, outcome)
+        except Exception as error:  # noqa: BLE001 - its lease ends, and it is sent again
+            log.error("letter.unwritten", id=letter.id, error=type(error).__name__)
+
+    async def _attempt(self, letter: Letter) -> Outcome:
+        """Never raises: what goes wrong with one letter must not touch the others."""
+        if letter.expires_at <= self._clock.now():
+            return Outcome("expired", letter.error or "not delivered in time")
+        try:
+            return await self._send(letter)
+        except Permanent as error:
+            return Outcome("failed", str(error))
+        except Temporary as error:
+            return self._later(letter, str(error))
+        except TimeoutError:
+            return self._later(letter, f"not taken within {self._send_seconds:.0f} s")
+        except Exception as error:  # noqa: BLE001 - a slip of ours, or another secret than the letter was sealed with: the next version may do better
+            return self._later(letter, f"could not be written: {type(error).__name__}")
+
+    async def _send(self, letter: Letter) -> Outcome:
+        if letter.sealed is None:
+            raise Permanent("its contents were erased")
+        message = render(letter, self._letters.values(letter.sealed), self._settings.product)
+        sender = self._senders[letter.channel]
+        async with asyncio.timeout(self._send_seconds):
+            await sender.send(letter, message)
+        return Outcome("delivered", kept=message if sender.keeps_text else None)
+
+    def _later(self, letter: Letter, error: str) -> Outcome:
+        """A next try, with a tenth of jitter so that a recovered server is not met by all at once; or the end."""
+        seconds = next_try(letter.attempts)
+        if seconds is None:
+            return Outcome("failed", error)
+        due_at = self._clock.now() + round(seconds * SECOND * self._chance.spread(0.9, 1.1))
+        if due_at >= letter.expires_at:
+            return Outcome("expired", error)
+        return Outcome("retry", error, due_at=due_at)
+
+    async def _write(self, letter: Letter, outcome: Outcome) -> None:
+        """Insists while the store is down: a letter that went out and is not written down would go out twice."""
+        for _ in range(5):
+            with suppress(StoreDown):
+                await self._record(letter, outcome)
+                return
+            await self._clock.sleep(self._chance.spread(1, 3))
+        await self._record(letter, outcome)
+
+    async def _record(self, letter: Letter, outcome: Outcome) -> None:
+        store, owner, now = self._store, self._owner, self._clock.now()
+        if outcome.name == "delivered":
+            await outbox.delivered(store, id=letter.id, owner=owner, at=now, kept=outcome.kept)
+        elif outcome.name == "retry":
+            await outbox.retry(store, id=letter.id, owner=owner, due_at=outcome.due_at, error=outcome.error)
+        else:
+            await outbox.give_up(store, id=letter.id, owner=owner, state=outcome.name, error=outcome.error, at=now)
+
+
+async def _drop(tasks: set[asyncio.Task[Any]]) -> None:
+    """Cancels them and sees them end."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,214 @@
+"""The migrations, up and down with data in the tables, on both databases."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, MetaData, NullPool, create_engine, inspect
+from sqlalchemy.ext.asyncio import create_async_engine
+
+import lingpai.store.migrations
+from conftest import open_database
+from fakes import START, FakeChance, FakeClock
+from lingpai.core.model import Origin
+from lingpai.store import accounts, audit, outbox, sessions
+from lingpai.store.migrate import downgrade, latest, upgrade
+from lingpai.store.schema import metadata, volatile
+from rows import account, letter, login
+
+
+@pytest.fixture
+def empty_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database with nothing in it."""
+    return f"sqlite:///{tmp_path / 'new.db'}" if database_kind == "sqlite" else str(request.getfixturevalue("empty_postgres_url"))
+
+
+def ask(url: str, question: Callable[[Connection], Any]) -> Any:
+    if url.startswith("sqlite"):
+        with create_engine(url, poolclass=NullPool).connect() as connection:
+            return question(connection)
+
+    async def answer() -> Any:
+        name, _, query = url.removeprefix("postgresql://postgres@/").partition("?")
+        async with create_async_engine(f"postgresql+asyncpg://postgres@/{name}?{query}", poolclass=NullPool).connect() as connection:
+            return await connection.run_sync(question)
+
+    return asyncio.run(answer())
+
+
+def tables(url: str) -> set[str]:
+    return set(ask(url, lambda connection: inspect(connection).get_table_names()))
+
+
+def shape(connection: Connection) -> dict[str, Any]:
+    """Columns, keys and indexes, as the database itself tells them; SQLite keeps the very words that made them."""
+    told = inspect(connection)
+    if connection.dialect.name == "sqlite":
+        rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE tbl_name <> 'alembic_version'")
+        return {name: sql for name, sql in rows}
+    return {
+        table: (
+            [(column["name"], str(column["type"]), column["nullable"]) for column in told.get_columns(table)],
+            told.get_pk_constraint(table)["constrained_columns"],
+            [(key["name"], key["referred_table"], key["options"]) for key in told.get_foreign_keys(table)],
+            sorted(
+                (index["name"], index["column_names"], bool(index["unique"]), [str(option) for option in index["dialect_options"].values()])
+                for index in told.get_indexes(table)
+            ),
+        )
+        for table in told.get_table_names()
+        if table != "alembic_version"
+    }
+
+
+def expected(kind: str) -> MetaData:
+    both = MetaData()
+    for table in [*metadata.sorted_tables, *(volatile.sorted_tables if kind == "postgres" else [])]:
+        table.to_metadata(both)
+    return both
+
+
+def test_a_migrated_database_is_what_the_schema_says(empty_url: str, database_kind: str) -> None:
+    upgrade(empty_url)
+
+    def differences(connection: Connection) -> Any:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        return compare_metadata(context, expected(database_kind))
+
+    assert ask(empty_url, differences) == []
+
+
+def test_it_is_the_same_database_that_the_schema_itself_would_make(
+    empty_url: str, database_kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """Partial indexes too, which Alembic does not compare."""
+
+    def make(connection: Connection) -> dict[str, Any]:
+        expected(database_kind).create_all(connection)
+        return shape(connection)
+
+    made = ask(empty_url, make)
+    migrated = f"sqlite:///{tmp_path / 'migrated.db'}" if database_kind == "sqlite" else str(request.getfixturevalue("postgres_url"))
+    upgrade(migrated)
+    assert ask(migrated, shape) == made
+    assert "proved_at IS NOT NULL" in str(made)
+
+
+def test_counters_on_postgres_are_unlogged_and_on_sqlite_elsewhere(empty_url: str, database_kind: str) -> None:
+    upgrade(empty_url)
+    if database_kind == "sqlite":
+        assert "counters" not in tables(empty_url)
+        return
+    logged = "SELECT relname, relpersistence::text FROM pg_class WHERE relkind = 'r' AND relname IN ('counters', 'entries')"
+    assert dict(ask(empty_url, lambda connection: connection.exec_driver_sql(logged).all())) == {"counters": "u", "entries": "p"}
+
+
+def test_up_twice_is_up_once_and_down_leaves_nothing(empty_url: str) -> None:
+    upgrade(empty_url)
+    upgrade(empty_url)
+    assert {"accounts", "letters", "entries"} < tables(empty_url)
+    downgrade(empty_url, "base")
+    assert tables(empty_url) == {"alembic_version"}
+    upgrade(empty_url)
+    assert "accounts" in tables(empty_url)
+
+
+async def fill(url: str) -> None:
+    store = await open_database(url, FakeClock(), FakeChance())
+    async with store.begin() as run:
+        made = await account(run, "ada@example.com", proved_at=START)
+        await login(run, made, "token")
+        await letter(run, account_id=made)
+        await audit.add(
+            run, at=START, realm="main", account_id=made, event="register", result="ok", origin=Origin(client="192.0.2.7", ip="192.0.2.7")
+        )
+    await store.close()
+
+
+async def full(url: str) -> bool:
+    store = await open_database(url, FakeClock(), FakeChance())
+    found = await accounts.find(store, "main", "email", "ada@example.com")
+    there = found is not None and await sessions.of(store, account_id=found.id, now=START) and await outbox.due(store, now=START)
+    await store.close()
+    return bool(there)
+
+
+def test_data_survives_going_up_again_and_does_not_hinder_going_down(empty_url: str) -> None:
+    upgrade(empty_url)
+    asyncio.run(fill(empty_url))
+    upgrade(empty_url)
+    assert asyncio.run(full(empty_url))
+    downgrade(empty_url, "base")
+    upgrade(empty_url)
+    assert not asyncio.run(full(empty_url))
+
+
+async def revision(url: str) -> str | None:
+    store = await open_database(url, FakeClock(), FakeChance())
+    told = await store.version()
+    await store.close()
+    return told
+
+
+def test_the_database_tells_its_revision(empty_url: str) -> None:
+    upgrade(empty_url)
+    assert asyncio.run(revision(empty_url)) == latest()
+    downgrade(empty_url, "base")
+    assert asyncio.run(revision(empty_url)) is None
+
+
+def test_migrations_that_start_at_the_same_moment_do_no_harm(empty_url: str) -> None:
+    program = "import sys; from lingpai.store.migrate import upgrade; sys.stdin.read(); upgrade(sys.argv[1])"
+    processes = [
+        subprocess.Popen([sys.executable, "-c", program, empty_url], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    for process in processes:
+        assert process.stdin
+        process.stdin.close()
+    assert [process.wait(60) for process in processes] == [0] * 4
+    for process in processes:
+        assert process.stderr
+        assert process.stderr.read() == ""
+        process.stderr.close()
+    assert asyncio.run(revision(empty_url)) == latest()
+
+
+def test_a_step_that_fails_leaves_the_database_as_it_was(empty_url: str) -> None:
+    upgrade(empty_url)
+    downgrade(empty_url, "base")
+
+    def obstruct(connection: Connection) -> None:
+        connection.exec_driver_sql("CREATE TABLE audit (id INTEGER)")
+        connection.commit()
+
+    ask(empty_url, obstruct)
+    with pytest.raises(Exception, match="audit"):
+        upgrade(empty_url)
+    assert tables(empty_url) == {"alembic_version", "audit"}
+
+
+def test_the_newest_revision_is_the_one_that_the_program_names() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(lingpai.store.migrations.__file__).parent))
+    assert ScriptDirectory.from_config(config).get_current_head() == latest()
+
+
+def test_asking_for_the_newest_revision_does_not_load_alembic() -> None:
+    program = (
+        "import sys; from lingpai.store.migrate import latest; latest(); sys.exit('alembic' in sys.modules or 'sqlalchemy' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_new_sqlite_file_is_its_owners_alone(tmp_path: Path) -> None:
+    upgrade(f"sqlite:///{tmp_path / 'a % b.db'}")
+    assert (tmp_path / "a % b.db").stat().st_mode & 0o777 == 0o600

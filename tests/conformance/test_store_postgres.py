@@ -1,0 +1,159 @@
+"""What PostgreSQL needs beyond the common promises: it may go away, and come back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+from sqlalchemy import text
+
+import lingpai.store.postgres
+from conftest import Postgres
+from lingpai.core.errors import StoreDown
+from lingpai.store import accounts
+from lingpai.store.database import Database, Query
+from lingpai.store.postgres import open_postgres
+from rows import account, new_account, until_blocked
+
+
+@pytest.fixture
+async def store(postgres_url: str) -> AsyncIterator[Database]:
+    opened = await open_postgres(postgres_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lingpai.store.postgres, "PATIENCE", 0.2)
+
+
+def name(url: str) -> str:
+    return urlsplit(url).path[1:]
+
+
+def cut_off(postgres: Postgres, url: str) -> None:
+    """Ends every connection to the database, as a server that restarts does."""
+    postgres.ask(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name(url)}'")
+
+
+async def test_a_connection_lost_in_a_transaction_is_a_store_that_is_down_and_the_next_one_works(
+    store: Database, postgres: Postgres, postgres_url: str
+) -> None:
+    async def register() -> None:
+        async with store.begin() as run:
+            made = await account(run, "ada@example.com")
+            cut_off(postgres, postgres_url)
+            await accounts.rename(run, account_id=made, nickname="half")
+
+    with pytest.raises(StoreDown):
+        await register()
+    assert await accounts.find(store, "main", "email", "ada@example.com") is None
+    assert await new_account(store, "ada@example.com")
+
+
+async def test_a_connection_lost_before_the_commit_is_a_store_that_is_down(store: Database, postgres: Postgres, postgres_url: str) -> None:
+    async def register() -> None:
+        async with store.begin() as run:
+            await account(run, "ada@example.com")
+            cut_off(postgres, postgres_url)
+
+    with pytest.raises(StoreDown):
+        await register()
+    assert await accounts.find(store, "main", "email", "ada@example.com") is None
+
+
+async def test_connections_lost_while_idle_are_made_anew(store: Database, postgres: Postgres, postgres_url: str) -> None:
+    await asyncio.gather(*(new_account(store) for _ in range(8)))
+    cut_off(postgres, postgres_url)
+    answers = await asyncio.gather(*(store.ping() for _ in range(20)), return_exceptions=True)
+    assert {type(answer) for answer in answers} <= {type(None), StoreDown}
+    assert await new_account(store)
+
+
+async def test_a_server_that_is_not_there_is_a_store_that_is_down(tmp_path: Path) -> None:
+    store = await open_postgres(f"postgresql://postgres@/lingpai?host={tmp_path}")
+    for ask in (store.ping, store.version):
+        with pytest.raises(StoreDown):
+            await ask()
+    with pytest.raises(StoreDown):
+        await new_account(store)
+    await store.close()
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_pool_without_a_free_connection_is_a_store_that_is_down(postgres_url: str) -> None:
+    store = await open_postgres(postgres_url, size=1)
+    async with store.begin() as run:
+        with pytest.raises(StoreDown):
+            await store.ping()
+        await account(run, "ada@example.com")
+    assert await accounts.find(store, "main", "email", "ada@example.com")
+    await store.close()
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_statement_that_takes_too_long_is_a_store_that_is_down(postgres_url: str) -> None:
+    store = await open_postgres(postgres_url)
+    made = await new_account(store)
+    async with store.begin() as run:
+        await accounts.rename(run, account_id=made, nickname="held")
+        with pytest.raises(StoreDown):
+            await accounts.lock(store, account_id=made, at=1)
+    assert await accounts.lock(store, account_id=made, at=1)
+    await store.close()
+
+
+async def test_a_database_that_only_reads_is_a_store_that_is_down_for_writers(
+    store: Database, postgres: Postgres, postgres_url: str
+) -> None:
+    postgres.ask(f"ALTER DATABASE {name(postgres_url)} SET default_transaction_read_only = on")
+    with pytest.raises(StoreDown):
+        await new_account(store)
+    await store.ping()
+
+
+async def test_a_deadlock_is_told_to_one_of_the_two_as_a_store_that_is_down(store: Database) -> None:
+    one, two = await new_account(store), await new_account(store)
+
+    async def lock(first: int, then: int, ready: asyncio.Event, go: asyncio.Event) -> None:
+        async with store.begin() as run:
+            await accounts.rename(run, account_id=first, nickname="held")
+            ready.set()
+            await go.wait()
+            await accounts.rename(run, account_id=then, nickname="held")
+
+    here, there = asyncio.Event(), asyncio.Event()
+    answers = await asyncio.gather(lock(one, two, here, there), lock(two, one, there, here), return_exceptions=True)
+    assert sorted(type(answer) for answer in answers if answer) == [StoreDown]
+
+
+async def test_a_task_cancelled_while_it_waits_for_a_row_lets_go_of_its_connection(postgres_url: str) -> None:
+    store = await open_postgres(postgres_url, size=3)
+    made = await new_account(store)
+    async with store.begin() as run:
+        await accounts.rename(run, account_id=made, nickname="held")
+        waiting = asyncio.create_task(accounts.lock(store, account_id=made, at=1))
+        await until_blocked(store)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    await asyncio.gather(*(new_account(store) for _ in range(6)))
+    found = await accounts.by_id(store, made)
+    assert found
+    assert found.locked_at is None
+    await store.close()
+
+
+async def test_a_statement_with_a_mistake_is_no_outage(store: Database) -> None:
+    with pytest.raises(asyncpg.UndefinedTableError):
+        await store.rows(Query(text("SELECT * FROM nowhere")))
+    assert await new_account(store)
+
+
+async def test_an_empty_database_has_no_revision(empty_postgres_url: str) -> None:
+    store = await open_postgres(empty_postgres_url)
+    assert await store.version() is None
+    await store.close()

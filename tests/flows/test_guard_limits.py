@@ -1,0 +1,109 @@
+import asyncio
+from collections.abc import Awaitable
+
+import pytest
+from fakes import FakeClock
+
+from lingpai import settings
+from lingpai.core.errors import Limited, StoreDown
+from lingpai.ephemeral import Count, Ephemeral
+from lingpai.guard.limits import Limits
+from lingpai.settings import Rate
+
+RATES = settings.Limits(login_address=Rate(10, 60), check_client=Rate(3, 60))
+sqlite = pytest.mark.parametrize("ephemeral_url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def limits(ephemeral: Ephemeral, clock: FakeClock) -> Limits:
+    return Limits(ephemeral, RATES, clock)
+
+
+async def passed(*calls: Awaitable[None]) -> int:
+    """How many of the calls were let through."""
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    assert all(result is None or isinstance(result, Limited) for result in results)
+    return results.count(None)
+
+
+async def test_of_fifty_racing_ones_as_many_pass_as_the_limit_says(limits: Limits) -> None:
+    assert await passed(*(limits.spend("login_address", "ada@example.com") for _ in range(50))) == 10
+
+
+@sqlite
+async def test_a_refusal_names_the_limit_and_the_seconds_to_wait(limits: Limits, clock: FakeClock) -> None:
+    for _ in range(10):
+        await limits.spend("login_address", "ada@example.com")
+    clock.advance(seconds=40.5)
+    with pytest.raises(Limited) as refused:
+        await limits.spend("login_address", "ada@example.com")
+    assert (refused.value.limit, refused.value.seconds) == ("login_address", 20)
+    clock.advance(seconds=refused.value.seconds)
+    await limits.spend("login_address", "ada@example.com")
+
+
+@sqlite
+async def test_each_limit_and_each_caller_counts_for_itself(limits: Limits) -> None:
+    assert await passed(*(limits.spend("login_address", "ada@example.com") for _ in range(11))) == 10
+    assert await passed(*(limits.spend("login_address", "bob@example.com") for _ in range(11))) == 10
+    assert await passed(*(limits.spend("check_client", "ada@example.com") for _ in range(4))) == 3
+
+
+@sqlite
+async def test_a_check_counts_nothing_and_refuses_where_one_more_would_be_refused(limits: Limits) -> None:
+    assert await passed(*(limits.check("check_client", "198.51.100.7") for _ in range(9))) == 9
+    for _ in range(3):
+        await limits.check("check_client", "198.51.100.7")
+        await limits.spend("check_client", "198.51.100.7")
+    with pytest.raises(Limited):
+        await limits.check("check_client", "198.51.100.7")
+
+
+@sqlite
+async def test_what_is_given_back_may_be_spent_again(limits: Limits) -> None:
+    for _ in range(3):
+        await limits.spend("check_client", "198.51.100.7")
+    await limits.give_back("check_client", "198.51.100.7")
+    assert await passed(*(limits.spend("check_client", "198.51.100.7") for _ in range(2))) == 1
+
+
+class Flaky:
+    """Counters that do not answer while they are `lost`; they keep nothing else."""
+
+    def __init__(self) -> None:
+        self.lost = False
+        self.keys: list[str] = []
+
+    async def hit(self, key: str, life: float, amount: int = 1) -> Count:
+        if self.lost:
+            raise StoreDown
+        self.keys.append(key)
+        return Count(1, life)
+
+
+async def test_no_address_stands_in_a_counters_name(clock: FakeClock) -> None:
+    counters = Flaky()
+    await Limits(counters, RATES, clock).spend("login_address", "ada@example.com" * 100)
+    assert "ada" not in counters.keys[0]
+    assert len(counters.keys[0]) < 100
+
+
+async def test_while_the_counters_are_lost_a_quarter_of_each_limit_holds_and_at_least_one(clock: FakeClock) -> None:
+    counters = Flaky()
+    limits = Limits(counters, RATES, clock)
+    counters.lost = True
+    assert await passed(*(limits.spend("login_address", "ada@example.com") for _ in range(10))) == 2
+    assert await passed(*(limits.spend("check_client", "198.51.100.7") for _ in range(10))) == 1
+    with pytest.raises(Limited):
+        await limits.check("login_address", "ada@example.com")
+    clock.advance(seconds=60)
+    await limits.check("login_address", "ada@example.com")
+
+
+async def test_the_shared_counters_hold_again_as_soon_as_they_answer(clock: FakeClock) -> None:
+    counters = Flaky()
+    limits = Limits(counters, RATES, clock)
+    counters.lost = True
+    assert await passed(*(limits.spend("login_address", "ada@example.com") for _ in range(10))) == 2
+    counters.lost = False
+    assert await passed(*(limits.spend("login_address", "ada@example.com") for _ in range(10))) == 10

@@ -1,0 +1,216 @@
+import asyncio
+
+import pytest
+from fakes import FakeClock
+
+from lingpai import settings
+from lingpai.core.errors import Limited, StoreDown, TooSoon
+from lingpai.core.model import Address, Origin
+from lingpai.ephemeral import Entry, Ephemeral
+from lingpai.guard.limits import Limits
+from lingpai.guard.messages import Messages
+from lingpai.settings import Rate
+
+ADA = Address("email", "ada@example.com", "ada@example.com")
+BOB = Address("email", "bob@example.com", "bob@example.com")
+HERE = Origin("198.51.100.7", "198.51.100.7")
+RATES = settings.Limits()
+sqlite = pytest.mark.parametrize("ephemeral_url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def rates() -> settings.Limits:
+    return RATES
+
+
+@pytest.fixture
+def messages(ephemeral: Ephemeral, clock: FakeClock, rates: settings.Limits) -> Messages:
+    return Messages(ephemeral, Limits(ephemeral, rates, clock), clock)
+
+
+async def outcomes(*calls) -> list[type | None]:
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    return [None if result is None else type(result) for result in results]
+
+
+async def test_of_fifty_racing_starts_exactly_one_passes(messages: Messages) -> None:
+    results = await outcomes(*(messages.start("main", "reset", ADA, HERE) for _ in range(50)))
+    assert sorted(results, key=str) == [TooSoon] * 49 + [None]
+
+
+async def test_of_fifty_racing_starts_after_the_interval_exactly_one_passes(messages: Messages, clock: FakeClock) -> None:
+    await messages.start("main", "reset", ADA, HERE)
+    clock.advance(seconds=60)
+    results = await outcomes(*(messages.start("main", "reset", ADA, HERE) for _ in range(50)))
+    assert sorted(results, key=str) == [TooSoon] * 49 + [None]
+
+
+@sqlite
+async def test_a_message_within_the_interval_is_refused_with_the_seconds_to_wait(messages: Messages, clock: FakeClock) -> None:
+    await messages.start("main", "reset", ADA, HERE)
+    clock.advance(seconds=10.5)
+    for call in (messages.check, messages.start):
+        with pytest.raises(TooSoon) as refused:
+            await call("main", "reset", ADA, HERE)
+        assert refused.value.seconds == 50
+    clock.advance(seconds=50)
+    await messages.check("main", "reset", ADA, HERE)
+    await messages.start("main", "reset", ADA, HERE)
+
+
+@sqlite
+async def test_each_purpose_realm_and_address_has_its_own_interval(messages: Messages) -> None:
+    await messages.start("main", "reset", ADA, HERE)
+    await messages.start("main", "activate", ADA, HERE)
+    await messages.start("boss", "reset", ADA, HERE)
+    await messages.start("main", "reset", BOB, HERE)
+    with pytest.raises(TooSoon):
+        await messages.start("main", "reset", ADA, HERE)
+
+
+@sqlite
+async def test_a_longer_interval_is_measured_from_the_last_message_of_any_dialect(messages: Messages, clock: FakeClock) -> None:
+    await messages.start("main", "reset", ADA, HERE, 60)
+    clock.advance(seconds=60)
+    with pytest.raises(TooSoon) as refused:
+        await messages.start("main", "reset", ADA, HERE, 180)
+    assert refused.value.seconds == 120
+    await messages.start("main", "reset", ADA, HERE, 60)
+    clock.advance(seconds=179)
+    with pytest.raises(TooSoon) as refused:
+        await messages.start("main", "reset", ADA, HERE, 180)
+    assert refused.value.seconds == 1
+    clock.advance(seconds=1)
+    await messages.start("main", "reset", ADA, HERE, 180)
+
+
+@sqlite
+async def test_a_clock_that_was_set_back_makes_nobody_wait_longer_than_the_interval(messages: Messages, clock: FakeClock) -> None:
+    await messages.start("main", "reset", ADA, HERE)
+    clock.set_back(seconds=600)
+    with pytest.raises(TooSoon) as refused:
+        await messages.start("main", "reset", ADA, HERE)
+    assert refused.value.seconds == 60
+
+
+@sqlite
+async def test_a_refused_start_counts_nothing(messages: Messages, clock: FakeClock) -> None:
+    for _ in range(4):
+        await messages.start("main", "reset", ADA, HERE)
+        for _ in range(10):
+            with pytest.raises(TooSoon):
+                await messages.start("main", "reset", ADA, HERE)
+        clock.advance(seconds=60)
+    await messages.start("main", "reset", ADA, HERE)
+
+
+@sqlite
+async def test_an_address_gets_five_messages_an_hour_over_all_purposes_and_realms(messages: Messages, clock: FakeClock) -> None:
+    for realm, purpose in (("main", "reset"), ("main", "activate"), ("boss", "reset"), ("main", "login"), ("main", "bind")):
+        await messages.start(realm, purpose, ADA, HERE)
+    for call in (messages.check, messages.start):
+        with pytest.raises(Limited) as refused:
+            await call("boss", "login", ADA, HERE)
+        assert (refused.value.limit, refused.value.seconds) == ("message_address", 3_600)
+    clock.advance(hours=1)
+    await messages.start("boss", "login", ADA, HERE)
+
+
+@sqlite
+async def test_an_address_gets_ten_messages_a_day_for_one_purpose(messages: Messages, clock: FakeClock) -> None:
+    for _ in range(10):
+        await messages.start("main", "reset", ADA, HERE)
+        clock.advance(minutes=61)
+    with pytest.raises(Limited) as refused:
+        await messages.start("main", "reset", ADA, HERE)
+    assert refused.value.limit == "message_purpose"
+    await messages.start("main", "activate", ADA, HERE)
+    clock.advance(hours=24)
+    await messages.start("main", "reset", ADA, HERE)
+
+
+@sqlite
+async def test_a_client_gets_twenty_messages_sent_an_hour(messages: Messages) -> None:
+    addresses = [Address("email", f"{number}@example.com", f"{number}@example.com") for number in range(21)]
+    for address in addresses[:20]:
+        await messages.start("main", "reset", address, HERE)
+    with pytest.raises(Limited) as refused:
+        await messages.start("main", "reset", addresses[20], HERE)
+    assert refused.value.limit == "message_client"
+    await messages.start("main", "reset", addresses[20], Origin("198.51.100.8", "198.51.100.8"))
+
+
+@sqlite
+@pytest.mark.parametrize("rates", [settings.Limits(message_client=Rate(1, 3_600))])
+async def test_a_limited_client_neither_counts_for_the_address_nor_starts_its_interval(messages: Messages, clock: FakeClock) -> None:
+    await messages.start("main", "reset", BOB, HERE)
+    for _ in range(20):
+        with pytest.raises(Limited):
+            await messages.start("main", "reset", ADA, HERE)
+    for number in range(5):
+        await messages.start("main", "reset", ADA, Origin(f"198.51.100.{number}", ""))
+        clock.advance(seconds=60)
+
+
+@sqlite
+async def test_a_start_that_is_given_back_counts_nothing_and_starts_no_interval(messages: Messages) -> None:
+    for _ in range(6):
+        await messages.start("main", "reset", ADA, HERE)
+        await messages.give_back("main", "reset", ADA, HERE)
+    await messages.start("main", "reset", ADA, HERE)
+
+
+@sqlite
+async def test_a_start_that_is_given_back_leaves_the_message_before_it(messages: Messages, clock: FakeClock) -> None:
+    await messages.start("main", "reset", ADA, HERE)
+    clock.advance(seconds=100)
+    await messages.start("main", "reset", ADA, HERE, 60)
+    await messages.give_back("main", "reset", ADA, HERE)
+    with pytest.raises(TooSoon) as refused:
+        await messages.start("main", "reset", ADA, HERE, 180)
+    assert refused.value.seconds == 80
+    await messages.start("main", "reset", ADA, HERE, 60)
+
+
+@sqlite
+async def test_a_notice_goes_out_once_an_hour(messages: Messages, clock: FakeClock) -> None:
+    assert await messages.may_notice("main", ADA, taken=True)
+    assert not await messages.may_notice("main", ADA, taken=True)
+    assert await messages.may_notice("main", BOB, taken=True)
+    assert await messages.may_notice("boss", ADA, taken=True)
+    clock.advance(minutes=60)
+    assert await messages.may_notice("main", ADA, taken=True)
+
+
+async def test_of_fifty_racing_registrations_one_may_notify(messages: Messages) -> None:
+    assert (await asyncio.gather(*(messages.may_notice("main", ADA, taken=True) for _ in range(50)))).count(True) == 1
+
+
+@sqlite
+async def test_an_address_is_the_same_in_all_its_spellings(messages: Messages) -> None:
+    await messages.start("main", "reset", ADA, HERE)
+    with pytest.raises(TooSoon):
+        await messages.start("main", "reset", Address("email", "Ada@example.com", "ada@example.com"), HERE)
+
+
+class Down:
+    """A place that does not answer."""
+
+    async def get(self, key: str, proof: bytes | None = None) -> Entry | None:
+        raise StoreDown
+
+    async def take(self, key: str, proof: bytes | None = None) -> Entry | None:
+        raise StoreDown
+
+    async def hit(self, key: str, life: float, amount: int = 1) -> None:
+        raise StoreDown
+
+
+async def test_where_the_store_is_down_nothing_may_be_sent(clock: FakeClock) -> None:
+    down = Down()
+    messages = Messages(down, Limits(down, RATES, clock), clock)
+    with pytest.raises(StoreDown):
+        await messages.check("main", "reset", ADA, HERE)
+    with pytest.raises(StoreDown):
+        await messages.start("main", "reset", ADA, HERE)
+    await messages.give_back("main", "reset", ADA, HERE)

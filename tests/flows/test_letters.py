@@ -1,0 +1,198 @@
+"""The letters' words: both parts say the same, in both languages, and no value gets out of its place."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from fakes import START
+from lingpai.core.model import Letter, Locale
+from lingpai.core.words import LOCALES
+from lingpai.post import Message
+from lingpai.post.letters import FORMS, render
+
+URL = "https://id.example.com/activate_account?email=ada%40example.com&vcode=Xk2p9QfZ7mNtB4vYc8Lw"
+HELP = "https://id.example.com/forgot?email=ada%40example.com"
+VALUES: dict[str, dict[str, str | int]] = {
+    "activate": {"url": URL, "reset_url": HELP, "registered_at": START, "ip": "2001:db8::1", "hours": 24},
+    "reset": {"url": URL, "hours": 3},
+    "taken": {"reset_url": HELP, "at": START, "ip": "203.0.113.7"},
+    "password_changed": {"reset_url": HELP, "at": START, "ip": "203.0.113.7"},
+}
+LETTER = Letter(
+    id=1,
+    channel="email",
+    template="activate",
+    recipient="ada@example.com",
+    locale="en",
+    sealed=b"",
+    account_id=1,
+    created_at=START,
+    due_at=START,
+    expires_at=START + 1,
+    attempts=1,
+    state="waiting",
+    error="",
+)
+EVIL = "\"'><img src=x onerror=alert(1)>{{7*7}}{product}\r\nBcc: v@example.com\n.\n\u2028\u202eevil\x1b[31m\ud800"
+
+
+class Page(HTMLParser):
+    """What a mail program would show, follow and fetch."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words = ""
+        self._hidden = False
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._hidden = tag in ("style", "title")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._hidden = False
+
+    def handle_data(self, data: str) -> None:
+        if not self._hidden:
+            self.words += f" {data}"
+
+    @property
+    def links(self) -> list[str | None]:
+        return [attributes["href"] for tag, attributes in self.tags if tag == "a"]
+
+
+def written(
+    template: str, locale: Locale = "en", brand: str = "Lingpai", recipient: str = "ada@example.com", **values: str | int
+) -> Message:
+    return render(replace(LETTER, template=template, locale=locale, recipient=recipient), VALUES[template] | values, brand)
+
+
+def page(message: Message) -> Page:
+    assert message.html is not None
+    return Page(message.html)
+
+
+@pytest.fixture(params=VALUES)
+def template(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=LOCALES)
+def locale(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+def test_there_are_values_here_for_every_letter() -> None:
+    assert VALUES.keys() == FORMS.keys()
+
+
+def test_text_and_html_say_the_same(template: str, locale: Locale) -> None:
+    message = written(template, locale)
+    shown = " ".join(page(message).words.split())
+    for line in message.text.splitlines():
+        if line not in ("", "-- "):
+            assert line.rstrip(":：") in shown, line
+
+
+def test_the_button_and_the_bare_text_lead_to_the_same_place(template: str, locale: Locale) -> None:
+    message = written(template, locale)
+    link = VALUES[template][FORMS[template].link]
+    assert page(message).links[:2] == [link, link]
+    assert link in page(message).words.split()
+    assert link in message.text.splitlines()
+
+
+def test_the_language_is_marked_and_is_the_letters_own(template: str, locale: Locale) -> None:
+    message = written(template, locale)
+    assert {attributes["lang"] for _, attributes in page(message).tags if "lang" in attributes} == {locale}
+    chinese = re.search(r"[\u4e00-\u9fff]", message.subject + message.text)
+    assert bool(chinese) == (locale == "zh-Hans")
+
+
+def test_nothing_is_fetched_and_nothing_is_big(template: str, locale: Locale) -> None:
+    message = written(template, locale, recipient=f"{'a' * 64}@{'b' * 60}.{'c' * 60}.example.com")
+    assert message.html is not None
+    assert len(message.html.encode()) < 20_000
+    assert {tag for tag, _ in page(message).tags} <= {
+        "html",
+        "head",
+        "meta",
+        "title",
+        "style",
+        "body",
+        "table",
+        "tr",
+        "td",
+        "a",
+        "br",
+        "div",
+    }
+    assert all(attributes.keys().isdisjoint({"src", "background", "srcset", "poster"}) for _, attributes in page(message).tags)
+    assert not re.search(r"url\(|@import|@font-face", message.html)
+
+
+def test_dark_and_light_are_both_meant(template: str, locale: Locale) -> None:
+    html = written(template, locale).html or ""
+    assert "@media (prefers-color-scheme: dark)" in html
+    assert '<meta name="color-scheme" content="light dark">' in html
+    classes = set(re.findall(r'class="([^"]+)"', html))
+    named = {name for group in classes for name in group.split()}
+    assert all(f".{name} {{" in html for name in named)
+
+
+@pytest.mark.parametrize(("template", "ip"), [("activate", "2001:db8::1"), ("taken", "203.0.113.7"), ("password_changed", "203.0.113.7")])
+def test_it_says_when_and_from_where(template: str, ip: str, locale: Locale) -> None:
+    message = written(template, locale)
+    for part in (message.text, page(message).words):
+        assert "2026-09-21 14:13 UTC" in part
+        assert ip in part
+
+
+@pytest.mark.parametrize(("template", "hours"), [("activate", "24"), ("reset", "3")])
+def test_it_says_how_long_the_link_holds(template: str, hours: str, locale: Locale) -> None:
+    message = written(template, locale)
+    for part in (message.text, page(message).words):
+        assert re.search(rf"\b{hours} (hours|小时)", part)
+
+
+def test_an_activation_letter_offers_a_reset_to_the_owner_who_did_not_register(locale: Locale) -> None:
+    message = written("activate", locale)
+    assert page(message).links[2] == HELP
+    assert HELP in message.text.splitlines()
+
+
+def test_the_product_and_the_recipient_are_named(template: str, locale: Locale) -> None:
+    message = written(template, locale, brand="星河 Passport")
+    assert "星河 Passport" in message.subject
+    for part in (message.text, page(message).words):
+        assert "星河 Passport" in part
+        assert "ada@example.com" in part
+
+
+def test_no_value_gets_out_of_its_place(template: str, locale: Locale) -> None:
+    evil = {"ip": EVIL} if "ip" in VALUES[template] else {}
+    message = written(template, locale, brand=EVIL, recipient=EVIL, **evil)
+    plain = written(template, locale)
+    assert [tag for tag, _ in page(message).tags] == [tag for tag, _ in page(plain).tags]
+    assert len(message.text.splitlines()) == len(plain.text.splitlines())
+    assert "\n" not in message.subject
+    assert "49" not in message.text
+    for part in (message.subject, message.text, message.html or ""):
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f\u2028\u2029\u202e\ud800-\udfff]", part)
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "//evil.example.com", "mailto:a@example.com", ""])
+def test_a_link_leads_to_a_web_page_or_there_is_no_letter(template: str, locale: Locale, url: str) -> None:
+    with pytest.raises(ValueError, match="web pages"):
+        written(template, locale, **{FORMS[template].link: url})
+
+
+def test_an_unknown_letter_and_a_missing_value_are_told() -> None:
+    with pytest.raises(KeyError):
+        render(replace(LETTER, template="unheard-of"), {}, "Lingpai")
+    with pytest.raises(KeyError):
+        render(LETTER, {"url": URL}, "Lingpai")

@@ -1,0 +1,403 @@
+"""The hashing pool, what it keeps, and what it refuses as guessable (contract, rule 9)."""
+
+import asyncio
+import os
+import threading
+import unicodedata
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import structlog
+from argon2 import extract_parameters
+from argon2.low_level import Type, hash_secret
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fakes import FakeChance, FakeClock, settle
+from lingpai.core import data
+from lingpai.core.errors import Overloaded, WeakPassword
+from lingpai.guard import hashes, strength
+from lingpai.guard.hashes import Hashes
+from lingpai.guard.passwords import Passwords, Verdict
+from lingpai.guard.pool import NICE, Pool
+from lingpai.settings import Hashing
+
+SMALL = Hashing(memory_kib=64, time=2, queue=2)
+GOOD = "quietly-Orbiting7"
+PERSONAL = ("ada.lovelace@brightmill.com", "Lingpai", "+8613800138000", "李小明")
+
+
+@pytest.fixture
+def pool() -> Iterator[Pool]:
+    made = Pool(1)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def passwords(clock: FakeClock, chance: FakeChance) -> Iterator[Passwords]:
+    made = Passwords(SMALL, 1, 1, clock, chance, familiar=("Brightmill",))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+async def busy(pool: Pool) -> AsyncIterator[threading.Event]:
+    """The pool's one thread is at work until the event is set."""
+    started, go = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        started.set()
+        go.wait()
+
+    work = asyncio.create_task(pool.run(wait))
+    await settle()
+    assert started.wait(10)
+    yield go
+    go.set()
+    await work
+
+
+async def kept(passwords: Passwords, password: str = GOOD) -> str:
+    async with passwords.place() as place:
+        return await place.new(password, ())
+
+
+async def verify(passwords: Passwords, phc: str | None, password: str) -> Verdict:
+    async with passwords.place() as place:
+        return await place.verify(phc, password)
+
+
+def phc(password: str, *, memory: int = 64, time: int = 2, kind: Type = Type.ID) -> str:
+    return hash_secret(password.encode(), b"a salt of its own", time, memory, 1, 32, kind).decode()
+
+
+def judged(password: str, personal: tuple[str, ...] = PERSONAL, min_score: int = 1) -> str | None:
+    try:
+        strength.judge(password, personal, min_score)
+    except WeakPassword as weak:
+        return weak.reason
+    return None
+
+
+async def test_a_password_is_kept_as_argon2id_with_the_parameters_of_the_settings(passwords: Passwords) -> None:
+    found = extract_parameters(await kept(passwords))
+    assert (found.type, found.memory_cost, found.time_cost, found.parallelism) == (Type.ID, 64, 2, 1)
+    assert (found.salt_len, found.hash_len) == (16, 32)
+
+
+async def test_the_same_password_is_never_kept_the_same_way(passwords: Passwords) -> None:
+    assert await kept(passwords) != await kept(passwords)
+
+
+async def test_the_right_password_is_right_and_every_other_is_wrong(passwords: Passwords) -> None:
+    stored = await kept(passwords)
+    assert await verify(passwords, stored, GOOD) == Verdict(right=True)
+    for wrong in (GOOD.upper(), GOOD[:-1], GOOD + " ", "x" + GOOD, ""):
+        assert await verify(passwords, stored, wrong) == Verdict(right=False)
+
+
+async def test_a_long_password_counts_to_its_last_character(passwords: Passwords) -> None:
+    long = "the quick brown fox jumps over it " * 3
+    stored = await kept(passwords, long + "a")
+    assert not (await verify(passwords, stored, long + "b")).right
+
+
+async def test_a_decomposed_spelling_is_the_same_password(passwords: Passwords) -> None:
+    stored = await kept(passwords, "caf\u00e9-orbiting")
+    assert (await verify(passwords, stored, unicodedata.normalize("NFD", "caf\u00e9-orbiting"))).right
+
+
+async def test_a_stranger_costs_the_work_of_a_friend_and_is_never_right(passwords: Passwords, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = await kept(passwords)
+    verified: list[str] = []
+
+    def watched(phc: bytes, secret: bytes, kind: Type) -> bool:
+        verified.append(phc.decode())
+        return real(phc, secret, kind)
+
+    real = hashes.verify_secret
+    monkeypatch.setattr(hashes, "verify_secret", watched)
+    assert await verify(passwords, None, GOOD) == Verdict(right=False)
+    await verify(passwords, stored, "a wrong one")
+    await verify(passwords, "$2b$12$of-another-kind", GOOD)
+    assert len(verified) == 3
+    assert len({repr(extract_parameters(one)) for one in verified}) == 1
+
+
+def test_the_decoy_is_another_one_in_every_process() -> None:
+    assert Hashes(SMALL, FakeChance(1)).decoy != Hashes(SMALL, FakeChance(2)).decoy
+
+
+@pytest.mark.parametrize(("memory", "time"), [(32, 4), (32, 2), (64, 1)])
+async def test_a_weaker_hash_is_verified_and_upgraded(passwords: Passwords, memory: int, time: int) -> None:
+    stored = phc(GOOD, memory=memory, time=time)
+    verdict = await verify(passwords, stored, GOOD)
+    assert verdict.right
+    assert verdict.upgraded is not None
+    assert extract_parameters(verdict.upgraded).memory_cost == 64
+    assert await verify(passwords, verdict.upgraded, GOOD) == Verdict(right=True)
+    assert await verify(passwords, stored, "a wrong one") == Verdict(right=False)
+
+
+async def test_a_stronger_hash_stays(passwords: Passwords) -> None:
+    assert await verify(passwords, phc(GOOD, memory=128, time=1), GOOD) == Verdict(right=True)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        phc(GOOD).replace("m=64", "m=4194304"),
+        phc(GOOD).replace("t=2", "t=4294967295"),
+        phc(GOOD).replace("m=64,t=2", "m=1048576,t=2"),
+        phc(GOOD).replace("p=1", "p=255"),
+        phc(GOOD, kind=Type.I),
+        phc(GOOD, kind=Type.D),
+        phc(GOOD).replace("v=19", "v=16"),
+        phc(GOOD) + "\n",
+        "$2b$12$abcdefghijklmnopqrstuv",
+        "plain",
+        "",
+    ],
+)
+async def test_a_foreign_or_absurd_hash_is_not_run_and_never_right(
+    passwords: Passwords, stored: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = hashes.verify_secret
+
+    def watched(phc: bytes, secret: bytes, kind: Type) -> bool:
+        assert phc.decode() != stored
+        return real(phc, secret, kind)
+
+    monkeypatch.setattr(hashes, "verify_secret", watched)
+    assert await verify(passwords, stored, GOOD) == Verdict(right=False)
+
+
+async def test_a_full_queue_refuses_before_any_work_and_after_half_a_second(passwords: Passwords, clock: FakeClock) -> None:
+    held = [passwords.place() for _ in range(3)]
+    for place in held:
+        await place.__aenter__()
+    refused = asyncio.create_task(kept(passwords))
+    await settle()
+    assert not refused.done()
+    assert clock.sleeping == 1
+    await clock.elapse(seconds=0.6)
+    with pytest.raises(Overloaded) as why:
+        await refused
+    assert 0.4 <= clock.slept[0] <= 0.6
+    assert 1 <= why.value.seconds <= 4
+    for place in held:
+        await place.__aexit__(None, None, None)
+    assert await kept(passwords)
+
+
+async def test_the_refused_are_not_asked_to_come_back_together(passwords: Passwords, clock: FakeClock) -> None:
+    clock.auto = True
+    seconds = set()
+    async with passwords.place(), passwords.place(), passwords.place():
+        for _ in range(50):
+            with pytest.raises(Overloaded) as why:
+                await kept(passwords)
+            seconds.add(why.value.seconds)
+    assert len(seconds) > 1
+    assert len(set(clock.slept)) > 1
+
+
+async def test_a_place_is_given_back_however_its_caller_ends(passwords: Passwords) -> None:
+    async def hold(forever: asyncio.Event) -> None:
+        async with passwords.place():
+            await forever.wait()
+
+    with pytest.raises(WeakPassword):
+        await kept(passwords, "password1")
+    caller = asyncio.create_task(hold(asyncio.Event()))
+    await settle()
+    assert passwords.taken == 1
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert passwords.taken == 0
+
+
+async def test_work_is_done_in_the_order_it_came(pool: Pool, busy: threading.Event) -> None:
+    done: list[int] = []
+    tasks = [asyncio.create_task(pool.run(lambda number=number: done.append(number))) for number in range(20)]
+    await settle()
+    busy.set()
+    await asyncio.gather(*tasks)
+    assert done == list(range(20))
+
+
+async def test_work_of_a_caller_who_has_gone_is_not_done(pool: Pool, busy: threading.Event) -> None:
+    done: list[str] = []
+    gone = asyncio.create_task(pool.run(lambda: done.append("gone")))
+    there = asyncio.create_task(pool.run(lambda: done.append("there")))
+    await settle()
+    gone.cancel()
+    await settle()
+    busy.set()
+    await there
+    assert done == ["there"]
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+
+
+class Panic(BaseException):
+    """What a Rust extension raises is no Exception."""
+
+
+async def test_a_thread_outlives_work_that_fails(pool: Pool) -> None:
+    def fail() -> None:
+        raise Panic
+
+    with pytest.raises(Panic):
+        await pool.run(fail)
+    assert await pool.run(lambda: "alive") == "alive"
+
+
+async def test_the_hashing_threads_lower_themselves_and_nobody_else(pool: Pool) -> None:
+    def nice() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    before = nice()
+    assert before < NICE
+    assert await pool.run(nice) == NICE == 19
+    assert nice() == before
+
+
+async def test_a_thread_that_may_not_lower_itself_says_so_and_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(which: int, who: int, priority: int) -> None:
+        raise PermissionError("not here")
+
+    monkeypatch.setattr(os, "setpriority", refuse)
+    with structlog.testing.capture_logs() as logs:
+        pool = Pool(1)
+        assert await pool.run(lambda: 1) == 1
+        pool.close()
+    assert [(line["log_level"], line["error"]) for line in logs] == [("warning", "not here")]
+
+
+async def test_hashing_happens_on_the_pools_threads(passwords: Passwords, monkeypatch: pytest.MonkeyPatch) -> None:
+    names: list[str] = []
+    judge, real = strength.judge, hashes.hash_secret
+
+    def watched_judge(password: str, personal: tuple[str, ...], min_score: int) -> None:
+        names.append(threading.current_thread().name)
+        judge(password, personal, min_score)
+
+    def watched_hash(*given: object) -> bytes:
+        names.append(threading.current_thread().name)
+        return real(*given)  # type: ignore[arg-type]  # passed on as it came
+
+    monkeypatch.setattr(strength, "judge", watched_judge)
+    monkeypatch.setattr(hashes, "hash_secret", watched_hash)
+    await kept(passwords)
+    assert names == ["hashing-0", "hashing-0"]
+
+
+async def test_closing_drops_what_has_not_begun_and_ends_the_threads(pool: Pool, busy: threading.Event) -> None:
+    done: list[str] = []
+    waiting = asyncio.create_task(pool.run(lambda: done.append("too late")))
+    await settle()
+    closing = asyncio.create_task(asyncio.to_thread(pool.close))
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    busy.set()
+    await closing
+    assert done == []
+    assert not any(thread.is_alive() for thread in pool.threads)
+
+
+async def test_a_weak_password_is_not_hashed(passwords: Passwords, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*given: object) -> bytes:
+        raise AssertionError("hashed")
+
+    monkeypatch.setattr(hashes, "hash_secret", never)
+    async with passwords.place() as place:
+        for password, personal in [("password1", ()), ("adalovelace1815", PERSONAL), ("Brightmill2026", ())]:
+            with pytest.raises(WeakPassword):
+                await place.new(password, personal)
+
+
+async def test_a_call_may_ask_for_a_higher_score(passwords: Passwords) -> None:
+    async with passwords.place() as place:
+        await place.judge("passwordqz", ())
+        with pytest.raises(WeakPassword, match="guessable"):
+            await place.judge("passwordqz", (), min_score=3)
+
+
+def test_every_listed_password_is_refused_in_any_case() -> None:
+    listed = data.lines("common-passwords.txt")
+    assert len(listed) >= 10_000
+    assert {judged(password) for password in listed[::25]} == {"common"}
+    assert {judged(password.upper()) for password in listed[::25] if password.isascii()} == {"common"}
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "ada.lovelace",
+        "AdaLovelace",
+        "lovelace",
+        "Lovelace1!",
+        "lovelace18151210",
+        "adaadaada",
+        "ecalevol99",
+        "l0v3l4c3!!",
+        "a-d-a-l-o-v-e",
+        "brightmill",
+        "Brightmill2026",
+        "lingpai2026!",
+        "L1ngp@1!!2026",
+        "iapgnil#1",
+        "ada.lovelace@brightmill.com",
+        "13800138000",
+        "李小明李小明12",
+    ],
+)
+def test_little_more_than_the_accounts_own_names_is_refused(password: str) -> None:
+    assert judged(password) == "personal"
+
+
+@pytest.mark.parametrize(
+    "password", ["adaptations", "lovelace-Orbits-quietly", "xK9#mQ2$vL", "correct horse battery", "我家门前有一条小河", "........#K2"]
+)
+def test_what_only_holds_a_name_among_much_else_is_taken(password: str) -> None:
+    assert judged(password) is None
+
+
+def test_without_names_nothing_is_personal() -> None:
+    assert judged("lovelace18151210", ()) is None
+
+
+@pytest.mark.parametrize("password", ["........", "zzzzzzzzzzzzzzzzzz"])
+def test_what_zxcvbn_finds_at_once_is_guessable(password: str) -> None:
+    assert judged(password) == "guessable"
+    assert judged(password, min_score=0) is None
+
+
+def test_a_long_password_is_strong_where_either_end_is() -> None:
+    assert judged("z" * 30 + "xK9#mQ2$vL-orbit", min_score=3) is None
+    assert judged("xK9#mQ2$vL-orbiting-now!" + "z" * 30, min_score=3) is None
+    assert judged("z" * 128, min_score=1) == "guessable"
+
+
+def test_zxcvbn_never_sees_what_it_would_brood_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    real = strength.zxcvbn
+
+    def watched(password: str, words: list[str]) -> object:
+        seen.append(password)
+        return real(password, words)
+
+    monkeypatch.setattr(strength, "zxcvbn", watched)
+    judged("4@8({[<369!1|0$5+7%2" * 6, min_score=4)
+    judged("@({[<!|$+%" * 12, min_score=4)
+    assert seen
+    assert max(map(len, seen)) <= 24
+    assert max(len({sign for sign in one if sign in strength.LEET}) for one in seen) <= 4
+
+
+@given(st.text(min_size=1, max_size=128), st.lists(st.text(max_size=64), max_size=3))
+def test_any_password_is_judged(password: str, personal: list[str]) -> None:
+    assert judged(password, tuple(personal)) in (None, "common", "personal", "guessable")

@@ -1,0 +1,192 @@
+"""What people read: complete in every language, and chosen as rule 12 of the contract says."""
+
+import ast
+import re
+import string
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lingpai.core import errors, words
+from lingpai.core.errors import BadInput, Limited, Overloaded, Refusal, Taken, TooSoon, WeakPassword
+from lingpai.core.model import Locale
+
+SOURCE = Path(words.__file__).parents[1]
+KEY = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)+")
+TEMPLATES = [path for path in SOURCE.rglob("*") if path.suffix in (".html", ".txt", ".j2") and path.parent.name != "data"]
+BUILT = ("refusal.", "reason.", "weak.", "wait.", "field.")
+"""Beginnings of the keys that words.py itself puts together."""
+
+
+def trees() -> Iterator[ast.AST]:
+    for path in sorted(SOURCE.rglob("*.py")):
+        yield from ast.walk(ast.parse(path.read_text("utf-8")))
+
+
+def literals() -> set[str]:
+    """Every string in the source and the templates, and the beginnings of those that are put together."""
+    in_code = {node.value for node in trees() if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    in_templates = {found for path in TEMPLATES for found in re.findall(r"[\"']([^\"'\n]+)[\"']", path.read_text("utf-8"))}
+    return in_code | in_templates
+
+
+def asked() -> set[str]:
+    """Every key that is written out where a text is asked for."""
+    calls = [node for node in trees() if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant)]
+    named = [call.args[0].value for call in calls if getattr(call.func, "attr", getattr(call.func, "id", "")) == "text"]
+    in_templates = [found for path in TEMPLATES for found in re.findall(r"\bt\(\s*[\"']([^\"']+)[\"']\s*[,)]", path.read_text("utf-8"))]
+    return {key for key in [*named, *in_templates] if isinstance(key, str) and KEY.fullmatch(key)}
+
+
+def kinds(kind: type[Refusal] = Refusal) -> Iterator[type[Refusal]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from kinds(child)
+
+
+def placeholders(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def test_every_language_has_the_same_keys() -> None:
+    chinese, english = (set(words.TEXTS[locale]) for locale in words.LOCALES)
+    assert chinese ^ english == set()
+
+
+def test_every_language_fills_the_same_values_into_a_text() -> None:
+    chinese, english = (words.TEXTS[locale] for locale in words.LOCALES)
+    assert {key for key in chinese if placeholders(chinese[key]) != placeholders(english[key])} <= {"reason.too-short", "reason.too-long"}
+
+
+def test_no_text_is_empty() -> None:
+    assert [key for locale in words.LOCALES for key, text in words.TEXTS[locale].items() if not text.strip()] == []
+
+
+def test_every_key_that_the_source_asks_for_is_there() -> None:
+    assert asked() - set(words.TEXTS["en"]) == set()
+
+
+def test_every_text_is_used() -> None:
+    found = literals()
+    beginnings = (*BUILT, *(part for part in found if re.fullmatch(r"[a-z_]+(\.[a-z0-9_-]+)*\.", part)))
+    assert [key for key in words.TEXTS["en"] if key not in found and not key.startswith(beginnings)] == []
+
+
+def test_every_refusal_has_its_words() -> None:
+    spoken = {kind.code for kind in kinds() if not issubclass(kind, BadInput | WeakPassword) and kind.__module__ == errors.__name__}
+    assert {key.removeprefix("refusal.") for key in words.TEXTS["en"] if key.startswith("refusal.")} == spoken
+
+
+def test_every_reason_that_the_source_gives_has_its_words() -> None:
+    given = {
+        call.args[1].value
+        for call in trees()
+        if isinstance(call, ast.Call)
+        and getattr(call.func, "id", "") in ("BadInput", "PasswordsDiffer")
+        and len(call.args) > 1
+        and isinstance(call.args[1], ast.Constant)
+    }
+    assert len(given) > 10
+    assert {reason for reason in given if f"reason.{reason}" not in words.TEXTS["en"]} == set()
+
+
+def test_a_missing_key_or_value_raises() -> None:
+    with pytest.raises(KeyError):
+        words.text("maillink.no-such-text", "en")
+    with pytest.raises(KeyError):
+        words.text("field.named", "en", label="name")
+
+
+def test_braces_in_a_value_stay_as_they_are() -> None:
+    assert words.text("field.named", "en", label="{name}", name="{0}") == "{name} ({0})"
+
+
+def test_a_refusal_names_the_field_in_words_and_as_the_api_does() -> None:
+    why = BadInput("email", "too-short", low=4, high=60)
+    assert words.refusal(why, "zh-Hans") == "邮箱（email）的长度应为 4 至 60 个字符"
+    assert words.refusal(why, "en") == "Please use 4 to 60 characters: e-mail address (email)."
+
+
+def test_a_field_without_words_is_called_by_its_name() -> None:
+    assert words.refusal(BadInput("HashId", "missing"), "zh-Hans") == "请填写HashId"
+
+
+def test_one_length_alone_is_not_told_as_a_range() -> None:
+    assert words.refusal(BadInput("phone", "too-short", low=11, high=11), "zh-Hans") == "手机号（phone）的长度应为 11 个字符"
+
+
+def test_what_is_taken_is_named() -> None:
+    assert words.refusal(Taken(field="email"), "zh-Hans") == "邮箱（email）已被注册"
+
+
+@pytest.mark.parametrize("reason", ["common", "personal", "guessable"])
+@pytest.mark.parametrize("locale", words.LOCALES)
+def test_a_weak_password_is_told_why(reason: str, locale: Locale) -> None:
+    assert words.refusal(WeakPassword(reason), locale) == words.TEXTS[locale][f"weak.{reason}"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "chinese", "english"),
+    [
+        (1, "1 秒", "1 second"),
+        (42, "42 秒", "42 seconds"),
+        (120, "120 秒", "120 seconds"),
+        (121, "3 分钟", "3 minutes"),
+        (7_200, "120 分钟", "120 minutes"),
+        (7_201, "3 小时", "3 hours"),
+    ],
+)
+def test_who_has_to_wait_is_told_how_long(seconds: int, chinese: str, english: str) -> None:
+    assert words.refusal(TooSoon(seconds), "zh-Hans").endswith(f"还需等待 {chinese}")
+    assert english in words.refusal(TooSoon(seconds), "en")
+    assert chinese in words.refusal(Limited("login_client", seconds), "zh-Hans")
+    assert chinese in words.refusal(Overloaded(seconds), "zh-Hans")
+
+
+@pytest.mark.parametrize("tag", ["zh", "zh-CN", "zh-Hans", "zh-Hans-CN", "ZH-hans-cn"])
+def test_these_tags_mean_simplified_chinese(tag: str) -> None:
+    assert words.locale_of(tag) == "zh-Hans"
+
+
+@pytest.mark.parametrize("tag", ["en", "EN", "en-US", "en-GB-oxendict"])
+def test_these_tags_mean_english(tag: str) -> None:
+    assert words.locale_of(tag) == "en"
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [None, "", "-", "zh-TW", "zh-Hant", "zh-Hant-CN", "enx", "en-", "en_US", "fr", "english", "zh-" + "a" * 100_000, "en" + "-a" * 50],
+)
+def test_any_other_tag_means_the_default(tag: str | None) -> None:
+    assert words.locale_of(tag) is None
+
+
+@pytest.mark.parametrize(
+    ("header", "locale"),
+    [
+        (None, "zh-Hans"),
+        ("", "zh-Hans"),
+        ("en", "en"),
+        ("en-US,en;q=0.9,zh;q=0.8", "en"),
+        ("zh;q=0.5, en;q=0.9", "en"),
+        ("zh-TW,zh;q=0.9,en;q=0.8", "zh-Hans"),
+        ("fr, en;q=0.1", "en"),
+        ("fr, *;q=0.5", "zh-Hans"),
+        ("en;q=0", "zh-Hans"),
+        ("en ; q=0.000", "zh-Hans"),
+        ("*, en;q=0.9", "zh-Hans"),
+        ("en;q=0.5, zh-CN;q=0.5", "en"),
+        ("en;q=nonsense", "zh-Hans"),
+        ("en;Q=1.000", "en"),
+        (",,;;==,\ten", "en"),
+        ("x" * 512 + ",en", "zh-Hans"),
+    ],
+)
+def test_the_language_asked_for_most_is_spoken(header: str | None, locale: Locale) -> None:
+    assert words.accepted(header, "zh-Hans") == locale
+
+
+def test_where_none_of_ours_is_asked_for_the_default_is_spoken() -> None:
+    assert words.accepted("fr", "en") == "en"
+    assert words.accepted("*", "en") == "en"

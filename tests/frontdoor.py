@@ -1,0 +1,275 @@
+"""A front door for tests: the real application and server around a small dialect, and a client that sends bytes as they are."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Annotated, Any, cast
+
+import msgspec
+
+from fakes import FakeChance, FakeClock
+from lingpai.core.errors import Limited, NotLoggedIn, Overloaded, Refusal, StoreDown, choose
+from lingpai.core.model import Links, Locale
+from lingpai.flows import Kit
+from lingpai.guard.devices import Devices
+from lingpai.guard.seals import Seals
+from lingpai.settings import DialectSettings, Settings
+from lingpai.web.app import App
+from lingpai.web.dialect import Call, Dialect, Door, Nothing, Reply
+from lingpai.web.exchange import Exchange
+from lingpai.web.fields import Text
+from lingpai.web.pages import page
+from lingpai.web.protocol import Bounds
+from lingpai.web.serve import Server, listen
+
+URL = "https://id.example.com"
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    title: Annotated[str, Text(2, 10)]
+    text: Annotated[str | None, Text(1, 20, optional=True)] = None
+
+
+class Told(msgspec.Struct, frozen=True):
+    code: int
+    said: Any
+
+
+class Refused(msgspec.Struct, frozen=True):
+    code: int
+    why: str
+    field: str = ""
+
+
+CODES: dict[type[Refusal], int] = {Refusal: 0, NotLoggedIn: -1}
+
+
+def refuse(refusal: Refusal, locale: Locale) -> dict[str, Any]:
+    found = {"code": choose(CODES, refusal), "why": str(refusal.details.get("reason", refusal.code))}
+    return found | ({"field": refusal.details["field"]} if "field" in refusal.details else {})
+
+
+def fail(locale: Locale) -> dict[str, Any]:
+    return {"code": 2, "why": f"failed/{locale}"}
+
+
+def missing(locale: Locale) -> dict[str, Any]:
+    return {"code": 0, "why": f"missing/{locale}"}
+
+
+def told(said: Any, **more: Any) -> Reply:
+    return Reply(msgspec.json.encode(Told(200, said)), **more)
+
+
+async def write(kit: Kit, door: Door, exchange: Exchange, note: Note) -> Reply:
+    return told(f"{note.title}/{note.text}")
+
+
+async def look(kit: Kit, door: Door, exchange: Exchange, note: Note) -> Reply:
+    return told({"title": note.title, "spends": exchange.spends, "locale": exchange.locale, "html": exchange.wants_html})
+
+
+async def who(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+    if exchange.origin.session != "known":
+        raise NotLoggedIn
+    return told([exchange.origin.client, exchange.origin.ip])
+
+
+async def enter(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+    return told("in", session="token-1", device=kit.devices.write(exchange.origin.device, exchange.origin.known_to, 7))
+
+
+async def leave(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+    return told(sorted(exchange.origin.known_to), session="")
+
+
+async def forgetful(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+    return told("in", session="token-1")
+
+
+async def bug(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+    raise ZeroDivisionError("hunter2")
+
+
+async def busy(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+    raise Overloaded(3)
+
+
+async def limited(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+    raise Limited("login_client", 42)
+
+
+async def show(kit: Kit, door: Door, exchange: Exchange, note: Note) -> Reply:
+    return page("problem.html", exchange, text=note.title)
+
+
+async def wait(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+    await cast(Any, kit).gate.wait()
+    return told("waited")
+
+
+CALLS = (
+    Call(("POST",), "/write", write, Note, Told),
+    Call(("GET",), "/look", look, Note, Told, changes=False),
+    Call(("GET",), "/who", who, gives=Told, changes=False, quiet=True, refusals=(NotLoggedIn,)),
+    Call(("POST",), "/enter", enter, gives=Told, sets_session=True),
+    Call(("POST",), "/leave", leave, gives=Told),
+    Call(("POST",), "/forgetful", forgetful, gives=Told),
+    Call(("POST",), "/bug", bug, gives=Told),
+    Call(("POST",), "/busy", busy, gives=Told),
+    Call(("POST",), "/limited", limited, gives=Told),
+    Call(("GET",), "/show", show, Note, changes=False),
+    Call(("GET",), "/wait", wait, gives=Told, changes=False),
+)
+NOTES = Dialect("notes", CALLS, refuse, fail, missing, failed_as=Refused)
+PAGES = (
+    Call(("GET",), "/login", show, Note, changes=False),
+    Call(("POST",), "/page/login", show, Note),
+    Call(("GET",), "/enter", show, Note, changes=False),
+)
+
+
+def door(dialect: Dialect = NOTES, **settings: Any) -> Door:
+    found = DialectSettings(**settings)
+    return Door(dialect, found, found.prefix.rstrip("/"), Links(activate="", reset="", forgot=""))
+
+
+@dataclass
+class Cap:
+    """The coarse cap: so many for each, then refused."""
+
+    count: int = 1_000
+    spent: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    async def spend(self, name: str, who: str) -> None:
+        self.spent[name, who] = self.spent.get((name, who), 0) + 1
+        if self.spent[name, who] > self.count:
+            raise Limited(name, 17)
+
+
+@dataclass
+class Pinged:
+    """A store of which only the answer to a ping is asked."""
+
+    up: bool = True
+
+    async def ping(self) -> None:
+        if not self.up:
+            raise StoreDown
+
+
+def kit(cap: Cap | None = None, **settings: Any) -> Kit:
+    """What the door itself uses of a kit; `gate` holds back GET /wait."""
+    chance = FakeChance()
+    return cast(
+        Kit,
+        SimpleNamespace(
+            settings=Settings(**{"public_url": URL, **settings}),
+            clock=FakeClock(),
+            chance=chance,
+            limits=cap or Cap(),
+            devices=Devices(Seals(b"0123456789abcdef0123456789abcdef", chance), chance),
+            store=Pinged(),
+            ephemeral=Pinged(),
+            gate=asyncio.Event(),
+        ),
+    )
+
+
+def app(cap: Cap | None = None, doors: Sequence[Door] = (), **settings: Any) -> App:
+    doors = doors or (door(),)
+    return App(kit(cap, **settings), doors, doors[0], PAGES)
+
+
+@dataclass
+class Answer:
+    """A reply, read back from its bytes."""
+
+    status: int
+    lines: list[tuple[str, str]]
+    body: bytes
+
+    def all(self, name: str) -> list[str]:
+        return [value for key, value in self.lines if key == name]
+
+    def __getitem__(self, name: str) -> str:
+        (only,) = self.all(name)
+        return only
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+async def ask(
+    served: App, method: str, target: str, body: bytes = b"", *, peer: str = "192.0.2.1", announce: bool = True, **heads: str | list[str]
+) -> Answer:
+    """One request straight to the application, without a socket. `heads`: underscores stand for hyphens, a list for many lines."""
+    path, _, query = target.partition("?")
+    named = {"host": "id.example.com", **({"content_length": str(len(body))} if body and announce else {}), **heads}
+    lines = [
+        (name.replace("_", "-").encode(), value.encode("latin-1"))
+        for name, values in named.items()
+        for value in ([values] if isinstance(values, str) else values)
+    ]
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "headers": lines,
+        "client": (peer, 1),
+    }
+    sent: list[Any] = []
+    parts = [body[at : at + 10_000] for at in range(0, len(body), 10_000)] or [b""]
+
+    async def receive() -> Any:
+        part = parts.pop(0)
+        return {"type": "http.request", "body": part, "more_body": bool(parts)}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await served(scope, receive, send)
+    start, end = sent
+    return Answer(start["status"], [(name.decode(), value.decode("latin-1")) for name, value in start["headers"]], end["body"])
+
+
+@asynccontextmanager
+async def serving(served: App | None = None, bounds: Bounds | None = None) -> AsyncIterator[tuple[Server, int]]:
+    """The server on a port of the system's choice."""
+    listening = listen("127.0.0.1", 0)
+    server = Server(served or app(), [listening], FakeClock(), FakeChance(), bounds or Bounds())
+    await server.start()
+    try:
+        yield server, listening.getsockname()[1]
+    finally:
+        await server.drain(1)
+
+
+async def raw(port: int, *parts: bytes) -> bytes:
+    """Sends bytes as they are and returns all that comes back until the other end closes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+        return await asyncio.wait_for(reader.read(), 20)
+    finally:
+        writer.close()
+
+
+def answers(data: bytes) -> list[Answer]:
+    """Every reply in a row of them."""
+    found = []
+    while data:
+        head, _, rest = data.partition(b"\r\n\r\n")
+        first, *lines = head.decode("latin-1").split("\r\n")
+        pairs = [(name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
+        length = int(dict(pairs).get("content-length", "0"))
+        found.append(Answer(int(first.split()[1]), pairs, rest[:length]))
+        data = rest[length:]
+    return found

@@ -1,0 +1,90 @@
+"""Rows for the store's tests: an account with its address, a login, a letter."""
+
+import hashlib
+from dataclasses import dataclass
+
+from sqlalchemy import text
+
+from fakes import START, settle
+from lingpai.core.model import Address, Kind
+from lingpai.store import accounts, outbox, sessions
+from lingpai.store.database import Database, Query, Runner
+
+DAY = 86_400_000
+_WAITING = Query(text("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+
+
+@dataclass(frozen=True)
+class Words:
+    subject: str = "subject"
+    text: str = "text"
+    html: str | None = None
+
+
+def address(value: str, kind: Kind = "email") -> Address:
+    return Address(kind, value, value.lower())
+
+
+def digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+async def account(run: Runner, email: str | None = None, *, proved_at: int | None = None, password: str | None = "phc") -> int:
+    """A new account; in a transaction."""
+    made = await accounts.add(run, realm="main", password=password, nickname="", locale="en", created_at=START, created_ip="192.0.2.7")
+    if email:
+        assert await accounts.add_identifier(run, account_id=made, realm="main", address=address(email), proved_at=proved_at)
+    return made
+
+
+async def new_account(database: Database, email: str | None = None, *, proved_at: int | None = None) -> int:
+    async with database.begin() as run:
+        return await account(run, email, proved_at=proved_at)
+
+
+async def login(run: Runner, account_id: int, token: str, *, password: str = "phc", life: int = DAY) -> int | None:
+    return await sessions.add(
+        run,
+        account_id=account_id,
+        realm="main",
+        digest=digest(token),
+        password=password,
+        at=START,
+        expires_at=START + life,
+        ip="192.0.2.7",
+        agent="curl",
+    )
+
+
+async def new_login(database: Database, account_id: int, token: str, *, life: int = DAY) -> int | None:
+    async with database.begin() as run:
+        return await login(run, account_id, token, life=life)
+
+
+async def letter(run: Runner, recipient: str = "ada@example.com", *, account_id: int | None = None, at: int = START) -> int:
+    """A waiting letter that is worth sending for a day; in a transaction."""
+    return await outbox.add(
+        run,
+        channel="email",
+        template="activate",
+        recipient=recipient,
+        locale="en",
+        sealed=b"sealed",
+        account_id=account_id,
+        created_at=at,
+        expires_at=at + DAY,
+    )
+
+
+async def new_letters(database: Database, count: int, *, at: int = START) -> list[int]:
+    async with database.begin() as run:
+        return [await letter(run, at=at) for _ in range(count)]
+
+
+async def until_blocked(database: Database) -> None:
+    """Returns when another transaction waits for a lock: PostgreSQL says so; on SQLite it waits for its turn after a few of the loop's."""
+    await settle()
+    for _ in range(10_000):
+        if database.name == "sqlite" or (await database.row(_WAITING)) != (0,):
+            return
+    raise AssertionError("nobody waits for a lock")

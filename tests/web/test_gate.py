@@ -1,0 +1,197 @@
+"""The strict input gate (contract, rule 2): what is read, and what is refused as bad input, never as a bug."""
+
+from typing import Any
+
+import pytest
+
+from frontdoor import app, ask
+from lingpai.core.errors import BadInput
+from lingpai.web import gate
+
+JSON = b"application/json"
+FORM = b"application/x-www-form-urlencoded"
+
+TAKEN: list[tuple[bytes, dict[str, Any]]] = [
+    (b'{"title":"abc"}', {"title": "abc"}),
+    (b' \t\r\n{"a":1 , "b":-0.5e2}\n', {"a": 1, "b": -50.0}),
+    (b'{"a":"\\u00e9\\ud83d\\ude00\\/\\n"}', {"a": "é😀/\n"}),
+    ('{"名":"值"}'.encode(), {"名": "值"}),
+    (b'{"a":{"b":[true,false,null]}}', {"a": {"b": [True, False, None]}}),
+    (b'{"a":9223372036854775807,"b":-9223372036854775808}', {"a": 2**63 - 1, "b": -(2**63)}),
+    (b"{}", {}),
+    (b"", {}),
+    (b" \n", {}),
+]
+
+REFUSED = [
+    # After the JSONTestSuite (n_*: a parser must refuse; i_*: it may): grammar
+    b"{",
+    b"}",
+    b'{"a"}',
+    b'{"a":}',
+    b'{"a":1,}',
+    b'{"a":1,,"b":2}',
+    b'{,"a":1}',
+    b'{a:1}',
+    b"{'a':1}",
+    b'{1:1}',
+    b'{"a" "b"}',
+    b'{"a":1 "b":2}',
+    b'{"a":1}}',
+    b'{"a":1}#',
+    b'{"a":1}/**/',
+    b'{"a":1}{"a":2}',
+    b'{"a":1}\x00',
+    b'{"a":"b',
+    b'{"a":True}',
+    b'{"a":nul}',
+    b'{"a":\x0c1}',
+    # numbers
+    b'{"a":01}',
+    b'{"a":-01}',
+    b'{"a":1.}',
+    b'{"a":.5}',
+    b'{"a":+1}',
+    b'{"a":0x1}',
+    b'{"a":1e}',
+    b'{"a":1_000}',
+    b'{"a":-}',
+    b'{"a":NaN}',
+    b'{"a":-NaN}',
+    b'{"a":Infinity}',
+    b'{"a":-Infinity}',
+    b'{"a":1e999}',
+    b'{"a":-1e999}',
+    b'{"a":9223372036854775808}',
+    b'{"a":-9223372036854775809}',
+    b'{"a":' + b"9" * 5_000 + b"}",
+    '{"a":１}'.encode(),
+    # strings
+    b'{"a":"\\x00"}',
+    b'{"a":"\\u12"}',
+    b'{"a":"\\u 123"}',
+    b'{"a":"\\u+123"}',
+    b'{"a":"a\nb"}',
+    b'{"a":"\t"}',
+    b'{"a":"\x00"}',
+    b'{"a":"\\u0000"}',
+    b'{"a\\u0000":1}',
+    b'{"a":"\\ud800"}',
+    b'{"a":"\\udc00\\ud800"}',
+    b'{"\\ud800":1}',
+    b'{"a":{"b":["\\udfff"]}}',
+    # encodings
+    b'{"a":"\xff"}',
+    b'{"a":"\xed\xa0\x80"}',
+    b'{"a":"\xc0\xaf"}',
+    b'\xef\xbb\xbf{"a":1}',
+    '{"a":1}'.encode("utf-16"),
+    # keys that are there twice
+    b'{"a":1,"a":1}',
+    b'{"a":1,"\\u0061":2}',
+    b'{"x":{"a":1,"a":2}}',
+    b'{"x":[{"a":1,"a":2}]}',
+    # depth
+    b'{"a":' * 20 + b"1" + b"}" * 20,
+    b'{"a":' + b"[" * 8_000 + b"]" * 8_000 + b"}",
+    b"[" * 8_000,
+    b'{"a":' * 3_000,
+    # not an object
+    b"[]",
+    b'["title","abc"]',
+    b'"title"',
+]
+
+
+@pytest.mark.parametrize(("whole", "fields"), TAKEN)
+@pytest.mark.parametrize("content_type", [JSON, FORM, b"text/plain", b""])
+def test_a_json_object_is_json_whatever_its_content_type_says(whole: bytes, fields: dict[str, Any], content_type: bytes) -> None:
+    assert gate.fields(whole, content_type) == fields
+
+
+@pytest.mark.parametrize("whole", REFUSED)
+@pytest.mark.parametrize("content_type", [JSON, FORM])
+def test_what_is_no_strict_json_object_is_bad_input(whole: bytes, content_type: bytes) -> None:
+    if content_type == FORM and whole.startswith((b"\xff\xfe", b"}")):
+        content_type = JSON
+    with pytest.raises(BadInput):
+        gate.fields(whole, content_type)
+
+
+@pytest.mark.parametrize("whole", [b"null", b"1", b"true", b"title=abc"])
+def test_what_says_that_it_is_json_must_be_an_object(whole: bytes) -> None:
+    with pytest.raises(BadInput):
+        gate.fields(whole, b"application/json; charset=utf-8")
+
+
+@pytest.mark.parametrize(
+    ("raw", "fields"),
+    [
+        (b"title=abc&text=a+b%26c", {"title": "abc", "text": "a b&c"}),
+        (b"title=%E4%BB%A4%E7%89%8C", {"title": "令牌"}),
+        (b"&&title=a=b&", {"title": "a=b"}),
+        (b"title", {"title": ""}),
+        (b"title=100%", {"title": "100%"}),
+        (b"Title=a&title=b", {"Title": "a", "title": "b"}),
+    ],
+)
+def test_a_form_and_a_query_are_decoded_once(raw: bytes, fields: dict[str, str]) -> None:
+    assert gate.fields(raw, FORM) == fields
+    assert gate.pairs(raw) == fields
+
+
+@pytest.mark.parametrize("raw", [b"a=1&a=1", b"a=1&%61=2", b"a=%00", b"%00=1", b"a=\0", b"a=%ff", b"a=%ed%a0%80", b"a=\xff"])
+def test_a_form_and_a_query_that_are_not_exact_are_bad_input(raw: bytes) -> None:
+    with pytest.raises(BadInput):
+        gate.fields(raw, FORM)
+    with pytest.raises(BadInput):
+        gate.pairs(raw)
+
+
+def test_a_duplicate_field_is_named_and_an_odd_name_is_not_said_back() -> None:
+    with pytest.raises(BadInput) as plain:
+        gate.fields(b'{"email":1,"email":2}')
+    assert (plain.value.field, plain.value.reason) == ("email", "duplicate")
+    with pytest.raises(BadInput) as odd:
+        gate.pairs(b"<script>=1&<script>=2")
+    assert odd.value.field == "query"
+
+
+async def test_bad_input_is_the_dialects_own_data_error() -> None:
+    answer = await ask(app(), "POST", "/write", b'{"title":"abc","title":"abc"}')
+    assert (answer.status, answer.json()) == (200, {"code": 0, "why": "duplicate", "field": "title"})
+    answer = await ask(app(), "GET", "/look?title=abc&title=abc")
+    assert (answer.status, answer.json()["why"]) == (200, "duplicate")
+    answer = await ask(app(), "POST", "/write?a=1&a=2", b'{"title":"abc"}')
+    assert (answer.status, answer.json()["why"]) == (200, "duplicate")
+
+
+async def test_a_form_and_json_say_the_same() -> None:
+    for body in (b"title=abc&text=hi&is_admin=true", b'{"title":"abc","text":"hi","is_admin":true}'):
+        assert (await ask(app(), "POST", "/write", body)).json() == {"code": 200, "said": "abc/hi"}
+
+
+@pytest.mark.parametrize("value", [b"true", b"1", b"[]", b"{}", b"null", b'["abc"]', b"1.5"])
+async def test_a_field_of_another_type_is_refused(value: bytes) -> None:
+    answer = await ask(app(), "POST", "/write", b'{"title":' + value + b"}")
+    assert answer.status == 200
+    assert (answer.json()["code"], answer.json()["field"]) == (0, "title")
+
+
+@pytest.mark.parametrize("body", [b"x" * 16_385, b"{" * 16_385, b"\xff" * 20_000, b'{"title":"' + b"a" * 16_384 + b'"}'])
+@pytest.mark.parametrize("announce", [True, False])
+async def test_a_body_over_the_limit_is_413_whatever_it_holds(body: bytes, announce: bool) -> None:
+    answer = await ask(app(), "POST", "/write", body, announce=announce)
+    assert (answer.status, answer.json()["why"]) == (413, "too-large")
+
+
+async def test_size_is_judged_before_the_path_the_limit_and_the_site() -> None:
+    for path in ("/nowhere", "/look", "/enter"):
+        answer = await ask(app(), "POST", path, b"x" * 16_385, sec_fetch_site="cross-site")
+        assert (answer.status, answer.json()["why"]) == (413, "too-large")
+
+
+async def test_a_body_at_the_limit_is_read() -> None:
+    whole = b'{"title":"abc","more":"'
+    whole += b"a" * (16_384 - len(whole) - 2) + b'"}'
+    assert (await ask(app(), "POST", "/write", whole)).json() == {"code": 200, "said": "abc/None"}

@@ -1,0 +1,74 @@
+"""What a person lives through, told once and run through every door that can tell it."""
+
+import pytest
+
+from web.speakers import Maillink
+from web.town import Town
+
+ADA = "ada@example.com"
+FIRST = "correct horse battery"
+SECOND = "a staple of another kind"
+
+
+@pytest.fixture(params=[Maillink])
+def speaker(request: pytest.FixtureRequest, town: Town) -> Maillink:
+    return request.param(town)
+
+
+async def test_a_person_registers_proves_the_address_logs_in_and_out(speaker: Maillink) -> None:
+    assert (await speaker.register(ADA, FIRST)).yes
+    await speaker.prove(ADA)
+    assert await speaker.who() is None
+    assert (await speaker.log_in(ADA, FIRST)).yes
+    assert (await speaker.who() or {})["email"] == ADA
+    assert (await speaker.log_out()).yes
+    assert await speaker.who() is None
+
+
+async def test_a_forgotten_password_is_reset_and_every_login_ends(speaker: Maillink) -> None:
+    await speaker.register(ADA, FIRST)
+    await speaker.prove(ADA)
+    await speaker.log_in(ADA, FIRST)
+    elsewhere = speaker.another()
+    assert (await elsewhere.forget(ADA)).yes
+    assert (await elsewhere.reset(ADA, SECOND)).yes
+    assert await speaker.who() is None
+    assert await elsewhere.who() is None, "a reset logs nobody in"
+    assert not (await speaker.log_in(ADA, FIRST)).yes
+    assert (await speaker.log_in(ADA, SECOND)).yes
+    last = (await speaker.town.mails(ADA))[-1]
+    assert "密码" in last["subject"]
+    assert "203.0.113.9" in last["text"]
+
+
+async def test_a_login_lasts_24_hours(speaker: Maillink) -> None:
+    await speaker.register(ADA, FIRST)
+    await speaker.prove(ADA)
+    await speaker.log_in(ADA, FIRST)
+    speaker.town.clock.advance(hours=23, minutes=59)
+    assert await speaker.who()
+    speaker.town.clock.advance(minutes=2)
+    assert await speaker.who() is None
+
+
+async def test_a_new_login_in_a_browser_ends_its_old_session(speaker: Maillink) -> None:
+    await speaker.register(ADA, FIRST)
+    await speaker.prove(ADA)
+    await speaker.log_in(ADA, FIRST)
+    old = speaker.browser.cookies["lingpai_session"]
+    await speaker.log_in(ADA, FIRST)
+    assert speaker.browser.cookies["lingpai_session"] != old
+    thief = speaker.another()
+    thief.browser.cookies.set("lingpai_session", old)
+    assert await thief.who() is None
+
+
+async def test_a_planted_cookie_never_becomes_a_session(speaker: Maillink) -> None:
+    planted = "x" * 43
+    speaker.browser.cookies.set("lingpai_session", planted, domain="127.0.0.1")
+    await speaker.register(ADA, FIRST)
+    await speaker.prove(ADA)
+    await speaker.log_in(ADA, FIRST)
+    thief = speaker.another()
+    thief.browser.cookies.set("lingpai_session", planted)
+    assert await thief.who() is None

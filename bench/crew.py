@@ -21,6 +21,7 @@ class Process:
     """A process that ends with its block."""
 
     def __init__(self, *command: str | Path, stdin: int | None = subprocess.DEVNULL, errors: IO[bytes] | None = None) -> None:
+        self.name = " ".join(map(str, command[:3]))
         self.started = time.monotonic()
         self.process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=errors, env=environment())
 
@@ -70,10 +71,10 @@ class Helper(Process):
         """The next answer. Raises TimeoutError."""
         assert self.process.stdout
         if not select.select([self.process.stdout], [], [], PATIENCE)[0]:
-            raise TimeoutError(f"no answer from {self.process.args}")
+            raise TimeoutError(f"no answer from {self.name}")
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self.process.args} has ended")
+            raise RuntimeError(f"{self.name} has ended")
         return json.loads(line)
 
 
@@ -99,6 +100,6 @@ def first_answer(process: Process, port: int, request: bytes) -> float:
         except ConnectionError:
             pass
         if process.process.poll() is not None:
-            raise RuntimeError(f"{process.process.args} has ended")
+            raise RuntimeError(f"{process.name} has ended")
         time.sleep(0.002)
-    raise TimeoutError(f"no answer from {process.process.args}")
+    raise TimeoutError(f"no answer from {process.name}")

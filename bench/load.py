@@ -9,12 +9,11 @@ import itertools
 import sys
 import time
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, cast
 
 import msgspec
-import uvloop
-
 import people
+import uvloop
 
 Kind = Literal["check", "login", "registration"]
 
@@ -114,9 +113,7 @@ class Tally:
         """The sums."""
         span = self.plan.end - self.plan.begin
         waits, held = _spread(self.right), _spread(self.refused)
-        return Outcome(
-            span, len(self.right), len(self.refused), self.others, waits, held, self.lost, busy / span, self.strange
-        )
+        return Outcome(span, len(self.right), len(self.refused), self.others, waits, held, self.lost, busy / span, self.strange)
 
 
 class Caller(asyncio.Protocol):
@@ -133,8 +130,7 @@ class Caller(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's does not inherit from it
         self._due = time.monotonic()
         self._next()
 

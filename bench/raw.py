@@ -8,9 +8,8 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from argon2.low_level import Type, verify_secret
-
 import people
+from argon2.low_level import Type, verify_secret
 
 
 def rate(phc: bytes, seconds: float) -> float:

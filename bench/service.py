@@ -21,7 +21,10 @@ RATES = (
     "register_client",
     "client",
 )
-TOLD = f"public_url https://{people.SITE}, SMTP to an aiosmtpd on loopback, trusted_proxies 127.0.0.1/32, limits.* 100000000/minute, the rest default"
+TOLD = (
+    f"public_url https://{people.SITE}, SMTP to an aiosmtpd on loopback, trusted_proxies 127.0.0.1/32, "
+    "limits.* 100000000/minute, the rest default"
+)
 """The settings in words."""
 
 _IMPORTED = re.compile(r"^import time: +\d+ \| +\d+ \| +([\w.]+)$", re.MULTILINE)
@@ -114,7 +117,7 @@ class Service(Process):
 
     def _sum(self, file: str, name: str) -> float:
         texts = (Path(f"/proc/{pid}/{file}").read_text() for pid in self.pids())
-        return sum(int(kib) * 1_024 for text in texts for kib in re.findall(rf"^{name}: +(\d+) kB", text, re.MULTILINE)) / 1e6
+        return sum(int(kib) * 1_024 for text in texts for kib in re.findall(rf"^{name}:\s+(\d+) kB", text, re.MULTILINE)) / 1e6
 
 
 def _settings(database_url: str, smtp_port: int) -> str:

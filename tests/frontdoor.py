@@ -2,11 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import wraps
 from types import SimpleNamespace
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, ParamSpec, cast
 
 import msgspec
 
@@ -23,8 +24,9 @@ from lingpai.web.exchange import Exchange
 from lingpai.web.fields import Text
 from lingpai.web.pages import page
 from lingpai.web.protocol import Bounds
-from lingpai.web.serve import Server, listen
+from lingpai.web.serve import Server, listen, run
 
+P = ParamSpec("P")
 URL = "https://id.example.com"
 
 
@@ -236,6 +238,16 @@ async def ask(
     await served(scope, receive, send)
     start, end = sent
     return Answer(start["status"], [(name.decode(), value.decode("latin-1")) for name, value in start["headers"]], end["body"])
+
+
+def wired(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """Runs a test on uvloop, the loop that serves."""
+
+    @wraps(test)
+    def inner(*args: P.args, **kwargs: P.kwargs) -> None:
+        run(test(*args, **kwargs))
+
+    return inner
 
 
 @asynccontextmanager

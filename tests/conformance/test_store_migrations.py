@@ -53,7 +53,7 @@ def shape(connection: Connection) -> dict[str, Any]:
     told = inspect(connection)
     if connection.dialect.name == "sqlite":
         rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE tbl_name <> 'alembic_version'")
-        return {name: sql for name, sql in rows}
+        return {row.name: row.sql for row in rows}
     return {
         table: (
             [(column["name"], str(column["type"]), column["nullable"]) for column in told.get_columns(table)],

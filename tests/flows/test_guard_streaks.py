@@ -48,11 +48,14 @@ async def guess(streaks: Streaks, bucket: str) -> bool:
     return True
 
 
-async def test_of_a_hundred_parallel_guesses_twenty_are_judged_and_then_it_is_locked(streaks: Streaks) -> None:
+async def test_of_a_hundred_parallel_guesses_no_more_than_twenty_are_judged_before_it_is_locked(streaks: Streaks) -> None:
     bucket = streaks.bucket("main", 7, STRANGER)
-    judged = await asyncio.gather(*(guess(streaks, bucket) for _ in range(100)))
-    assert judged.count(True) == 20
-    assert await streaks.locked(bucket)
+    judged = (await asyncio.gather(*(guess(streaks, bucket) for _ in range(100)))).count(True)
+    # Some may have waited in vain, so the row need not be full yet.
+    while not await streaks.locked(bucket):
+        await streaks.failed(bucket)
+        judged += 1
+    assert judged == 20
 
 
 async def test_a_burst_after_nineteen_failures_gets_one_judged(streaks: Streaks) -> None:

@@ -27,7 +27,7 @@ def trees() -> Iterator[ast.AST]:
 def literals() -> set[str]:
     """Every string in the source and the templates, and the beginnings of those that are put together."""
     in_code = {node.value for node in trees() if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    in_templates = {found for path in TEMPLATES for found in re.findall(r"[\"']([^\"'\n]+)[\"']", path.read_text("utf-8"))}
+    in_templates = {found for path in TEMPLATES for found in re.findall(r"(?<=[\"'])[a-z0-9_.-]+(?=[\"'])", path.read_text("utf-8"))}
     return in_code | in_templates
 
 

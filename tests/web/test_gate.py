@@ -26,7 +26,6 @@ TAKEN: list[tuple[bytes, dict[str, Any]]] = [
 REFUSED = [
     # After the JSONTestSuite (n_*: a parser must refuse; i_*: it may): grammar
     b"{",
-    b"}",
     b'{"a"}',
     b'{"a":}',
     b'{"a":1,}',
@@ -85,7 +84,6 @@ REFUSED = [
     b'{"a":"\xed\xa0\x80"}',
     b'{"a":"\xc0\xaf"}',
     b'\xef\xbb\xbf{"a":1}',
-    '{"a":1}'.encode("utf-16"),
     # keys that are there twice
     b'{"a":1,"a":1}',
     b'{"a":1,"\\u0061":2}',
@@ -112,13 +110,11 @@ def test_a_json_object_is_json_whatever_its_content_type_says(whole: bytes, fiel
 @pytest.mark.parametrize("whole", REFUSED)
 @pytest.mark.parametrize("content_type", [JSON, FORM])
 def test_what_is_no_strict_json_object_is_bad_input(whole: bytes, content_type: bytes) -> None:
-    if content_type == FORM and whole.startswith((b"\xff\xfe", b"}")):
-        content_type = JSON
     with pytest.raises(BadInput):
         gate.fields(whole, content_type)
 
 
-@pytest.mark.parametrize("whole", [b"null", b"1", b"true", b"title=abc"])
+@pytest.mark.parametrize("whole", [b"null", b"1", b"true", b"title=abc", b"}", '{"a":1}'.encode("utf-16")])
 def test_what_says_that_it_is_json_must_be_an_object(whole: bytes) -> None:
     with pytest.raises(BadInput):
         gate.fields(whole, b"application/json; charset=utf-8")

@@ -1,5 +1,6 @@
 """maillink (seed 001): an address is proved by a link in a mail; a login gives a session cookie."""
 
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -30,8 +31,8 @@ RESET_INTERVAL = 180
 """Seconds between two reset mails (contract, maillink)."""
 
 Email = Annotated[Address, Text(4, 60, rules.email)]
-Password = Annotated[str, Text(8, 40)]
-NewPassword = Annotated[str, Text(8, 40, rules.password)]
+Password = Annotated[str, Text(1, 160, partial(rules.password, low=8, high=40))]
+"""8 to 40 code points, measured after NFC; a spelling before it may be longer."""
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +40,7 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
 
     email: Email
     phone: Annotated[Address | None, Text(11, 11, rules.mainland_phone, optional=True)] = None
-    password: NewPassword
+    password: Password
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +61,7 @@ class Reset(msgspec.Struct, frozen=True, kw_only=True):
 
     email: Email
     vcode: Annotated[str, Text(1, 128)]
-    password: NewPassword
+    password: Password
     rp_password: Annotated[str, Text(1, 128, rules.normal)]
 
 

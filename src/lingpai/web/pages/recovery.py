@@ -1,5 +1,6 @@
 """The pages behind "I forgot my password": asking for a link, and the form that the link opens."""
 
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -20,7 +21,7 @@ RESET_INTERVAL = 180
 class NewPassword(msgspec.Struct, frozen=True, kw_only=True):
     """The form for a new password, beside the link's own fields."""
 
-    password: Annotated[str, Text(8, 40, rules.password)]
+    password: Annotated[str, Text(1, 160, partial(rules.password, low=8, high=40))]
     rp_password: Annotated[str, Text(1, 128, rules.normal)]
 
 

@@ -1,0 +1,110 @@
+"""What the rounds say: a line for each figure, what stands beside it, the ratio, and whether what must be reached is."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from statistics import median
+
+from load import Outcome
+from rounds import CHECK_CALLERS, LOGIN_CALLERS, PROBE_PACE, Round, Storm
+
+Pick = Callable[[Round], float]
+
+LOGINS, CHECKS, STORM_P99, STORM_LOGINS, START, MEMORY = 0.88, 0.5, 10.0, 0.85, 0.8, 120.0
+"""What must be reached: on SQLite, by one process."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One figure; `must` says of a value that has a target how it is written, and whether it is reached."""
+
+    what: str
+    figure: str
+    beside: str = ""
+    must: str = ""
+    reached: bool | None = None
+
+    def __str__(self) -> str:
+        verdict = "" if self.reached is None else "reached" if self.reached else "MISSED"
+        return f"  {self.what:<58} {self.figure:<26} {self.beside:<54} {self.must:<8} {verdict}".rstrip()
+
+
+def lines(rounds: list[Round], starts: tuple[float, float], threads: int, *, targets: bool) -> Iterator[Line]:
+    """The whole report; targets hold on SQLite."""
+    for line in _lines(rounds, starts, threads):
+        yield line if targets else Line(line.what, line.figure, line.beside)
+
+
+def _lines(rounds: list[Round], starts: tuple[float, float], threads: int) -> Iterator[Line]:
+    def mid(pick: Pick) -> float:
+        return median(map(pick, rounds))
+
+    share = mid(lambda one: one.logins.rate / one.raw)
+    raw = f"raw Argon2id/s on {threads} threads {mid(lambda one: one.raw):.1f}"
+    yield _at_least(f"logins/s, {LOGIN_CALLERS} callers", mid(lambda one: one.logins.rate), raw, share, LOGINS)
+    share = mid(lambda one: one.checks.rate / one.bare.rate)
+    bare = f"bare ASGI handler, same row/s {mid(lambda one: one.bare.rate):,.0f}"
+    yield _at_least(f"session checks/s, {CHECK_CALLERS} callers", mid(lambda one: one.checks.rate), bare, share, CHECKS)
+    yield Line("  their wait, p50 / p99 ms", _waits(one.checks for one in rounds))
+    yield Line(f"session check, idle, {PROBE_PACE:.0f}/s, p50 / p99 ms", _waits(one.idle for one in rounds))
+    yield from _storm("who asks again at once", rounds, lambda one: one.hasty)
+    yield from _storm("who honours Retry-After", rounds, lambda one: one.patient)
+    share = mid(lambda one: one.registrations.rate / one.raw)
+    sent = f"share of raw {share:.2f}, letters/s delivered meanwhile {mid(lambda one: one.letters):.1f}"
+    yield Line(f"registrations/s, {LOGIN_CALLERS} callers", f"{mid(lambda one: one.registrations.rate):.1f}", sent)
+    yield from _memory(rounds)
+    answer, bare_import = starts
+    beside = f"bare import of the same libraries {bare_import:.2f} s"
+    yield Line("second start to first answer", f"{answer:.2f} s", beside, f"<= {START} s", answer <= START)
+    yield from _generator(rounds)
+
+
+def _at_least(what: str, value: float, beside: str, share: float, least: float) -> Line:
+    return Line(what, f"{value:,.1f}, share {share:.2f}", beside, f">= {least}", share >= least)
+
+
+def _storm(who: str, rounds: list[Round], pick: Callable[[Round], Storm]) -> Iterator[Line]:
+    storms = [pick(one) for one in rounds]
+    p99 = median(storm.checks.waits.p99 for storm in storms)
+    times = median(storm.logins.offered / one.logins.rate for storm, one in zip(storms, rounds, strict=True))
+    share = median(storm.logins.rate / one.logins.rate for storm, one in zip(storms, rounds, strict=True))
+    crowd = f"{median(storm.callers for storm in storms):.0f} callers, {times:.1f} times the calm rate offered"
+    yield Line(f"storm, {who}: check p50 / p99 ms", _waits(storm.checks for storm in storms), crowd, f"< {STORM_P99:g} ms", p99 < STORM_P99)
+    calm = f"calm logins/s {median(one.logins.rate for one in rounds):.1f}"
+    yield _at_least("  logins/s in it", median(storm.logins.rate for storm in storms), calm, share, STORM_LOGINS)
+    refused = median(storm.logins.refused / storm.logins.seconds for storm in storms)
+    held = [storm.logins.held for storm in storms]
+    low, mid, high = min(one.low for one in held), median(one.p50 for one in held), max(one.high for one in held)
+    yield Line("  503/s in it", f"{refused:.0f}", f"held back {low:.0f} / {mid:.0f} / {high:.0f} ms (least, median, most)")
+
+
+def _memory(rounds: list[Round]) -> Iterator[Line]:
+    idle, idle_proportional = rounds[0].memory.idle, rounds[0].memory.idle_proportional
+    yield Line("memory, all processes, idle", f"{idle:.0f} MB resident", f"PSS {idle_proportional:.0f} MB")
+    most = max(one.memory.hashing for one in rounds)
+    beside = f"PSS {median(one.memory.hashing_proportional for one in rounds):.0f} MB at one moment"
+    yield Line("memory while hashing, the most", f"{most:.0f} MB resident", beside, f"< {MEMORY:g} MB", most < MEMORY)
+
+
+def _generator(rounds: list[Round]) -> Iterator[Line]:
+    """What the load generators used of a core, and whether anything went wrong with their answers."""
+    bare, checks, storm = (
+        median(ones) for ones in zip(*((one.bare.busy, one.checks.busy, one.hasty.logins.busy) for one in rounds), strict=True)
+    )
+    shares = f"{bare:.2f} bare, {checks:.2f} checks, {storm:.2f} storm"
+    yield Line("load generator, share of one core", shares, "near 1 it would itself be what was measured")
+    outcomes = [outcome for one in rounds for outcome in _outcomes(one)]
+    others, lost = sum(outcome.other for outcome in outcomes), sum(outcome.lost for outcome in outcomes)
+    yield Line(
+        "other answers; connections lost", f"{others}; {lost}", next((outcome.strange[:400] for outcome in outcomes if outcome.strange), "")
+    )
+
+
+def _outcomes(one: Round) -> Iterator[Outcome]:
+    yield from (one.logins, one.bare, one.checks, one.idle, one.registrations)
+    for storm in (one.hasty, one.patient):
+        yield from (storm.logins, storm.checks)
+
+
+def _waits(outcomes: Iterable[Outcome]) -> str:
+    waits = [outcome.waits for outcome in outcomes]
+    return f"{median(one.p50 for one in waits):.1f} / {median(one.p99 for one in waits):.1f}"

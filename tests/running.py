@@ -1,0 +1,110 @@
+"""The real command, as a process of its own."""
+
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+SECONDS = 40
+"""How long anything may take here, on a machine that does much else."""
+INHERITED = {name: value for name, value in os.environ.items() if not name.startswith("LINGPAI_")}  # noqa: TID251 - for the child
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that has run."""
+
+    code: int
+    out: str
+    err: str
+
+
+async def lingpai(*words: str | Path, stdin: str = "", **variables: str) -> Ended:
+    """Runs the command to its end; `variables` are its LINGPAI_ settings."""
+    process = await _start(words, variables, asyncio.subprocess.PIPE)
+    async with asyncio.timeout(SECONDS):
+        out, err = await process.communicate(stdin.encode())
+    assert process.returncode is not None
+    return Ended(process.returncode, out.decode(), err.decode())
+
+
+class Running:
+    """`lingpai serve`, ready. What it logs goes to a file."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: IO[bytes]) -> None:
+        self.process = process
+        self.said: list[str] = []
+        self._log = log
+
+    @property
+    def url(self) -> str:
+        return self.said[0].rpartition(" ")[2]
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    @property
+    def log(self) -> str:
+        self._log.seek(0)
+        return self._log.read().decode()
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """What it logged as JSON."""
+        return [msgspec.json.decode(line) for line in self.log.splitlines()]
+
+    @property
+    def children(self) -> list[int]:
+        return [int(pid) for task in self._tasks() for pid in task.read_text().split()]
+
+    async def listen(self) -> None:
+        """Until it says where it serves; its end before that is told with all that it wrote."""
+        assert self.process.stdout
+        async with asyncio.timeout(SECONDS):
+            line = await self.process.stdout.readline()
+        assert line, f"it ended: {await self.process.wait()} {self.log}"
+        self.said.append(line.decode().strip())
+
+    def tell(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    async def end(self) -> int:
+        """The exit code after SIGTERM."""
+        self.tell(signal.SIGTERM)
+        return await self.ended()
+
+    async def ended(self) -> int:
+        async with asyncio.timeout(SECONDS):
+            return await self.process.wait()
+
+    def _tasks(self) -> Iterator[Path]:
+        return Path(f"/proc/{self.process.pid}/task").glob("*/children")
+
+
+@asynccontextmanager
+async def serving(*words: str | Path, **variables: str) -> AsyncIterator[Running]:
+    """`lingpai serve` on a free port. Killed where the test leaves it running."""
+    with tempfile.TemporaryFile() as log:
+        running = Running(await _start(("serve", "--port", "0", *words), variables, log), log)
+        try:
+            await running.listen()
+            yield running
+        finally:
+            if running.process.returncode is None:
+                running.tell(signal.SIGKILL)
+            await running.ended()
+
+
+async def _start(words: tuple[str | Path, ...], variables: Mapping[str, str], err: int | IO[bytes]) -> asyncio.subprocess.Process:
+    pipe = asyncio.subprocess.PIPE
+    call = [sys.executable, "-m", "lingpai", *map(str, words)]
+    return await asyncio.create_subprocess_exec(*call, env=INHERITED | variables, stdin=pipe, stdout=pipe, stderr=err)

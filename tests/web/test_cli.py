@@ -1,0 +1,335 @@
+"""The command line, as people and machines meet it: what it prints, what it refuses, its exit codes."""
+
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+from lingpai.build import open_kit, refuse_clash
+from lingpai.cli.outbox import masked
+from lingpai.core import rules
+from lingpai.core.errors import WrongPassword
+from lingpai.core.model import Links, Origin
+from lingpai.flows import login
+from lingpai.settings import Hashing, Maillink, Settings
+from lingpai.settings.load import SettingsError
+from lingpai.store import accounts, outbox
+from lingpai.web.dialect import Door
+from lingpai.web.dialects.maillink import MAILLINK
+from running import Ended, lingpai, serving
+
+REAL = {"LINGPAI_PUBLIC_URL": "https://id.example.com", "LINGPAI_MAIL__SMTP_URL": "smtp://127.0.0.1:9"}
+SECRET = "a secret of 32 bytes, or more of them"
+QUICK = {"LINGPAI_HASHING__MEMORY_KIB": "8", "LINGPAI_HASHING__TIME": "1"}
+MIGRATE = "run `lingpai migrate` with the same --data and --config\n"
+
+
+def told(ended: Ended) -> list[str]:
+    """What a refusal to start lists."""
+    assert ended.code == 2
+    assert ended.out == ""
+    head, *lines = ended.err.splitlines()
+    assert head == "lingpai cannot start; these settings do not fit:"
+    return [line.strip() for line in lines]
+
+
+async def test_serving_needs_a_public_url_and_a_mail_server_outside_dev_mode(tmp_path: Path) -> None:
+    assert told(await lingpai("serve", "--data", tmp_path)) == [
+        "public_url: not set, neither in a file (--config) nor as LINGPAI_PUBLIC_URL; required outside dev mode; "
+        "expected such as https://id.example.com",
+        "mail.smtp_url: not set, neither in a file (--config) nor as LINGPAI_MAIL__SMTP_URL; required outside dev mode; "
+        "expected such as smtp://user:password@host:587",
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+async def test_an_unknown_key_and_an_unknown_variable_are_refused_together(tmp_path: Path, command: str) -> None:
+    file = tmp_path / "lingpai.toml"
+    file.write_text('[mail]\nsmpt_url = "smtp://mail.example.com"\n')
+    found = told(await lingpai(command, "--config", file, "--data", tmp_path, **REAL, LINGPAI_TRUSTED_PROXY="10.0.0.0/8"))
+    assert found == [
+        f"{file}: unknown key mail.smpt_url; did you mean mail.smtp_url?",
+        "LINGPAI_TRUSTED_PROXY: unknown variable; did you mean LINGPAI_TRUSTED_PROXIES?",
+    ]
+
+
+async def test_dev_mode_does_not_listen_beyond_this_machine(tmp_path: Path) -> None:
+    found = told(await lingpai("serve", "--dev", "--host", "0.0.0.0", "--data", tmp_path))  # noqa: S104 - it is refused
+    assert found == ["--host 0.0.0.0: dev mode listens on this machine only, for it shows every mail; expected 127.0.0.1, ::1 or localhost"]
+
+
+async def test_an_option_that_does_not_exist_is_wrong_usage() -> None:
+    ended = await lingpai("serve", "--prot", "80")
+    assert (ended.code, ended.out) == (2, "")
+    assert "No such option '--prot'" in ended.err
+
+
+async def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        ended = await lingpai("serve", "--dev", "--port", port, "--data", tmp_path)
+    assert (ended.code, ended.err) == (1, f"lingpai: cannot listen on 127.0.0.1 port {port}: Address already in use\n")
+
+
+async def test_a_secret_that_is_too_short_is_told_with_its_file(sqlite_path: Path) -> None:
+    sqlite_path.with_name("secret").write_text("short")
+    found = told(await lingpai("account", "show", "1", "--data", sqlite_path.parent))
+    assert found[0].startswith(f"{sqlite_path.with_name('secret')}: the secret does not fit; expected 32 bytes or more")
+
+
+def test_two_dialects_on_one_path_are_both_named() -> None:
+    links = Links("", "", "")
+    other = MAILLINK.__class__("other", MAILLINK.calls[:1], MAILLINK.refuse, MAILLINK.fail, MAILLINK.missing)
+    doors = [Door(MAILLINK, Maillink(), "", links), Door(other, Maillink(), "", links)]
+    with pytest.raises(SettingsError) as refused:
+        refuse_clash(doors)
+    assert refused.value.problems == [
+        "maillink.prefix, other.prefix: maillink and other both claim /register on every host; expected another prefix or other hosts for one"
+    ]
+    refuse_clash([doors[0], Door(other, Maillink(prefix="/x"), "/x", links)])
+
+
+@pytest.mark.parametrize("dev", [(), ("--dev",)])
+async def test_a_newer_schema_is_refused_even_in_dev_mode(sqlite_path: Path, dev: tuple[str, ...]) -> None:
+    with closing(sqlite3.connect(sqlite_path)) as file:
+        file.execute("UPDATE alembic_version SET version_num = '9999'")
+        file.commit()
+    newer = "lingpai: the database is at revision 9999, newer than this version knows (0001): run the version that made it\n"
+    for command in (("serve", *dev), ("migrate",), ("account", "show", "1"), ("outbox",)):
+        ended = await lingpai(*command, "--data", sqlite_path.parent, **REAL)
+        assert (ended.code, ended.err) == (1, newer), command
+
+
+async def test_an_empty_database_is_refused_until_it_is_migrated(tmp_path: Path) -> None:
+    ended = await lingpai("serve", "--data", tmp_path, **REAL)
+    assert (ended.code, ended.err) == (1, f"lingpai: the database has no tables yet, and this version needs 0001: {MIGRATE}")
+    assert list(tmp_path.iterdir()) == []
+    assert (await lingpai("migrate", "--data", tmp_path)).out == "The database was at revision base and is at 0001.\n"
+    assert (tmp_path / "lingpai.db").stat().st_mode & 0o777 == 0o600
+    async with serving("--data", tmp_path, **REAL) as running:
+        assert await running.end() == 0
+
+
+async def test_an_empty_postgresql_is_refused_until_it_is_migrated_and_can_be_taken_back(tmp_path: Path, empty_postgres_url: str) -> None:
+    there = {"LINGPAI_DATABASE_URL": empty_postgres_url}
+    ended = await lingpai("serve", "--data", tmp_path, **REAL, **there, LINGPAI_SECRET=SECRET)
+    assert (ended.code, ended.err) == (1, f"lingpai: the database has no tables yet, and this version needs 0001: {MIGRATE}")
+    assert (await lingpai("migrate", "--data", tmp_path, **there)).out == "The database was at revision base and is at 0001.\n"
+    async with serving("--data", tmp_path, **REAL, **there, LINGPAI_SECRET=SECRET) as running:
+        async with httpx.AsyncClient() as client:
+            assert (await client.get(f"{running.url}/readyz")).status_code == 200
+        assert await running.end() == 0
+    back = await lingpai("migrate", "--to", "base", "--data", tmp_path, **there)
+    assert back.out == "The database was at revision 0001 and is at base.\n"
+
+
+async def test_a_revision_that_does_not_exist_is_told(tmp_path: Path) -> None:
+    ended = await lingpai("migrate", "--to", "0002", "--data", tmp_path)
+    assert (ended.code, ended.err) == (1, "lingpai: there is no revision 0002; expected head, base, or 0001 to 0001\n")
+
+
+async def test_a_database_that_does_not_answer_is_told(tmp_path: Path) -> None:
+    url = f"postgresql://nobody@/none?host={tmp_path}"
+    ended = await lingpai("migrate", "--data", tmp_path, LINGPAI_DATABASE_URL=url)
+    assert ended.code == 1
+    assert ended.err.startswith("lingpai: the database does not answer (")
+
+
+async def test_dev_mode_starts_with_nothing_and_catches_the_mail(tmp_path: Path) -> None:
+    async with serving("--dev", "--data", tmp_path / "new", **QUICK) as running, httpx.AsyncClient(base_url=running.url) as client:
+        assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+        answer = await client.post("/register", json={"email": "ada@example.com", "password": "correct-horse-battery"})
+        assert answer.json()["code"] == 200
+        while not (mails := (await client.get("/dev/inbox.json", params={"to": "ada@example.com"})).json()):
+            pass
+        assert f"{running.url}/activate_account?email=" in mails[0]["text"]
+        assert await running.end() == 0
+        assert "correct-horse" not in running.log
+
+
+async def test_a_second_start_of_dev_mode_keeps_what_the_first_one_made(tmp_path: Path) -> None:
+    async with serving("--dev", "--data", tmp_path, **QUICK) as running:
+        await running.end()
+    made = (tmp_path / "secret").read_text()
+    async with serving("--dev", "--data", tmp_path, **QUICK) as running:
+        assert await running.end() == 0
+    assert (tmp_path / "secret").read_text() == made
+
+
+async def test_several_processes_serve_one_port_and_end_together(sqlite_path: Path) -> None:
+    async with serving("--workers", "2", "--data", sqlite_path.parent, **REAL) as running:
+        async with httpx.AsyncClient(base_url=running.url) as client:
+            for _ in range(20):
+                assert (await client.get("/readyz", headers={"Connection": "close"})).status_code == 200
+        workers = running.children
+        assert len(workers) == 2
+        assert await running.end() == 0
+        assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+
+
+async def test_logs_are_lines_of_json_with_instants_in_utc(sqlite_path: Path) -> None:
+    origins = {"LINGPAI_ALLOWED_ORIGINS": "https://app.example.org"}
+    async with serving("--data", sqlite_path.parent, **REAL, **origins) as running:
+        async with httpx.AsyncClient(base_url=running.url) as client:
+            answer = await client.get("/nothing?vcode=sesame")
+        await running.end()
+    doubt, start, request, _ = running.events
+    assert doubt["event"] == "settings.doubtful"
+    assert doubt["level"] == "warning"
+    assert "cookie_same_site" in doubt["what"]
+    assert start["event"] == "serving"
+    assert start["timestamp"].endswith("Z")
+    assert request["request_id"] == answer.headers["X-Request-Id"]
+    assert "sesame" not in running.log
+
+
+async def test_the_level_keeps_lesser_events_out(sqlite_path: Path) -> None:
+    async with serving("--data", sqlite_path.parent, **REAL, LINGPAI_LOG__LEVEL="warning") as running:
+        await running.end()
+    assert running.log == ""
+
+
+async def test_the_reference_and_what_is_in_force_are_printed(tmp_path: Path) -> None:
+    ended = await lingpai("settings", "--data", tmp_path, LINGPAI_SECRET=SECRET, LINGPAI_HASHING__TIME="3")
+    assert ended.code == 0
+    assert (
+        "hashing.time (LINGPAI_HASHING__TIME)\n    passes over the memory\n    takes a whole number from 1 to 64; default 2\n" in ended.out
+    )
+    assert "\nhashing.time = 3    # LINGPAI_HASHING__TIME\n" in ended.out
+    assert "\nsecret = ********    # LINGPAI_SECRET\n" in ended.out
+    assert SECRET not in ended.out
+
+
+async def test_settings_that_do_not_fit_are_told_after_the_reference(tmp_path: Path) -> None:
+    ended = await lingpai("settings", "--data", tmp_path, LINGPAI_HASHING__TIME="0")
+    assert ended.code == 2
+    assert "hashing.time (LINGPAI_HASHING__TIME)" in ended.out
+    assert "LINGPAI_HASHING__TIME: '0' does not fit; expected a whole number from 1 to 64" in ended.err
+
+
+class Desk:
+    """An operator's place: a migrated database with ada in it."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.folder = folder
+        self.variables = {"LINGPAI_DATABASE_URL": url, "LINGPAI_SECRET": SECRET}
+        hashing = Hashing(memory_kib=8, time=1)
+        self.settings = Settings(dev=True, data=folder, database_url=url, secret=SECRET, hashing=hashing)
+
+    async def settle(self) -> int:
+        async with open_kit(self.settings) as kit:
+            async with kit.passwords.place() as place:
+                phc = await place.new("correct-horse-battery", [])
+            async with kit.store.begin() as run:
+                found = await accounts.add(
+                    run, realm="main", password=phc, nickname="Ada", locale="en", created_at=kit.clock.now(), created_ip="198.51.100.7"
+                )
+                for address in (rules.email("ada@example.com"), rules.phone("13800138000")):
+                    await accounts.add_identifier(run, account_id=found, realm="main", address=address, proved_at=kit.clock.now())
+            return found
+
+    async def log_in(self) -> None:
+        async with open_kit(self.settings) as kit:
+            here = Origin(client="198.51.100.7", ip="198.51.100.7")
+            await login.with_password(kit, "main", rules.email("ada@example.com"), "correct-horse-battery", here)
+
+    async def ask(self, *words: str, stdin: str = "") -> Ended:
+        return await lingpai("account", *words, "--data", self.folder, stdin=stdin, **self.variables)
+
+
+@pytest.fixture
+async def desk(database_url: str, tmp_path: Path) -> AsyncIterator[Desk]:
+    yield Desk(database_url, tmp_path)
+
+
+async def test_an_account_is_found_by_mail_address_by_phone_and_by_id(desk: Desk) -> None:
+    found = await desk.settle()
+    for who in ("ada@example.com", "ADA@Example.com", "+8613800138000", "13800138000", str(found)):
+        ended = await desk.ask("show", who)
+        assert ended.code == 0
+        assert "ada@example.com (proved " in ended.out
+    for who in ("bob@example.com", "13900139000", str(found + 1), "nobody"):
+        ended = await desk.ask("show", who)
+        assert (ended.code, ended.err) == (1, f"lingpai: there is no account {who} in realm main\n")
+    assert (await desk.ask("show", str(found), "--realm", "boss")).err == f"lingpai: there is no account {found} in realm boss\n"
+
+
+async def test_a_locked_account_logs_nobody_in_until_it_is_unlocked(desk: Desk) -> None:
+    await desk.settle()
+    await desk.log_in()
+    assert (await desk.ask("lock", "ada@example.com")).out == "Locked.\n"
+    with pytest.raises(WrongPassword):
+        await desk.log_in()
+    assert (await desk.ask("lock", "ada@example.com")).out == "It was locked already; its sessions are ended.\n"
+    assert (await desk.ask("unlock", "ada@example.com")).out == "Unlocked.\n"
+    await desk.log_in()
+    shown = (await desk.ask("show", "ada@example.com")).out
+    assert "operator.lock" in shown
+    assert "operator.unlock" in shown
+
+
+async def test_sessions_are_ended_and_counted(desk: Desk) -> None:
+    await desk.settle()
+    await desk.log_in()
+    await desk.log_in()
+    assert (await desk.ask("end-sessions", "ada@example.com")).out == "Sessions ended: 2.\n"
+    assert (await desk.ask("end-sessions", "ada@example.com")).out == "Sessions ended: 0.\n"
+
+
+async def test_an_account_is_deleted_only_after_a_yes(desk: Desk) -> None:
+    await desk.settle()
+    refused = await desk.ask("delete", "ada@example.com", stdin="n\n")
+    assert refused.code == 1
+    assert (await desk.ask("show", "ada@example.com")).code == 0
+    assert (await desk.ask("delete", "ada@example.com", stdin="y\n")).out.endswith("Deleted.\n")
+    assert (await desk.ask("show", "ada@example.com")).code == 1
+
+
+async def test_the_outbox_tells_what_failed_and_why_without_whole_addresses(desk: Desk) -> None:
+    async with open_kit(desk.settings) as kit:
+        now = kit.clock.now()
+        for at in ("ada@example.com", "bob@example.com"):
+            await outbox.add(
+                kit.store, channel="email", template="reset", recipient=at, locale="en", sealed=b"x", account_id=None, created_at=now,
+                expires_at=now + 60_000,
+            )  # fmt: skip
+        async with kit.store.begin() as run:
+            (first, _) = await outbox.claim(run, now=now, owner="w", lease_until=now + 1_000, limit=2)
+        await outbox.give_up(kit.store, id=first.id, owner="w", state="failed", error="550 no such user", at=now)
+    ended = await lingpai("outbox", "--data", desk.folder, **desk.variables)
+    assert ended.code == 0
+    rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in ended.out.splitlines() if line.startswith("│")]
+    assert sorted(rows[:2]) == [["failed", "1"], ["waiting", "1"]]
+    assert [(row[1], row[2], row[3], row[7]) for row in rows[2:]] == [
+        ("waiting", "reset", "b…@example.com", ""),
+        ("failed", "reset", "a…@example.com", "550 no such user"),
+    ]
+
+
+def test_an_address_in_the_outbox_is_masked() -> None:
+    assert masked("ada@example.com") == "a…@example.com"
+    assert masked("+8613800138000") == "+8613…00"
+
+
+def test_sqlite_and_smtp_alone_load_nothing_else(sqlite_path: Path) -> None:
+    program = f"""
+import asyncio, sys
+from pathlib import Path
+import lingpai.cli
+from lingpai.build import build
+from lingpai.settings import Mail, Settings
+from lingpai.web import serve
+async def main():
+    mail = Mail(smtp_url="smtp://127.0.0.1:9")
+    await (await build(Settings(data=Path({str(sqlite_path.parent)!r}), public_url="https://id.example.com", mail=mail))).close()
+asyncio.run(main())
+print(*sorted({{"asyncpg", "valkey", "alembic", "sqlite3", "typer", "pydantic", "rich.table", "lingpai.post.inbox"}} & set(sys.modules)))
+"""
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "\n"

@@ -163,21 +163,18 @@ class Pinged:
             raise StoreDown
 
 
-def kit(cap: Cap | None = None, **settings: Any) -> Kit:
-    """What the door itself uses of a kit; `gate` holds back GET /wait."""
+def kit(cap: Cap | None = None, **settings: Any) -> Any:
+    """What the door itself uses of a kit, and tests may change; `gate` holds back GET /wait."""
     chance = FakeChance()
-    return cast(
-        Kit,
-        SimpleNamespace(
-            settings=Settings(**{"public_url": URL, **settings}),
-            clock=FakeClock(),
-            chance=chance,
-            limits=cap or Cap(),
-            devices=Devices(Seals(b"0123456789abcdef0123456789abcdef", chance), chance),
-            store=Pinged(),
-            ephemeral=Pinged(),
-            gate=asyncio.Event(),
-        ),
+    return SimpleNamespace(
+        settings=Settings(**{"public_url": URL, **settings}),
+        clock=FakeClock(),
+        chance=chance,
+        limits=cap or Cap(),
+        devices=Devices(Seals(b"0123456789abcdef0123456789abcdef", chance), chance),
+        store=Pinged(),
+        ephemeral=Pinged(),
+        gate=asyncio.Event(),
     )
 
 

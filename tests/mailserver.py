@@ -52,6 +52,7 @@ class MailServer:
     port: int = 0
     says: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     arrived: list[Arrived] = field(default_factory=list)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
     raw: bytearray = field(default_factory=bytearray)
     """Every byte that clients sent, after decryption where there was any."""
     connections: list["Line"] = field(default_factory=list)
@@ -63,6 +64,11 @@ class MailServer:
 
     def url(self, user: str = "", scheme: str = "smtp", query: str = "") -> str:
         return f"{scheme}://{user}127.0.0.1:{self.port}{query}"
+
+    async def arrival(self) -> None:
+        """Returns when another letter has arrived."""
+        self.news.clear()
+        await self.news.wait()
 
     def commands(self) -> list[bytes]:
         """The verbs of the lines that clients sent, outside and inside of letters."""
@@ -144,6 +150,7 @@ class Handler:
         said = await self._house.answer("END", server, "250 taken")
         if said.startswith("2") or said == DROP:
             self._house.arrived.append(arrived)
+            self._house.news.set()
         return said
 
 

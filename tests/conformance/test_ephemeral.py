@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from fakes import FakeClock
 from valkey import Valkey
 
+from fakes import FakeClock
 from lingpai.ephemeral import UNLIMITED, Count, Entry, Ephemeral
 from lingpai.ephemeral.valkey import ValkeyEphemeral
 
@@ -192,6 +192,12 @@ async def test_after_a_hundred_racing_wrong_proofs_the_right_one_is_dead(ephemer
     await ephemeral.put("key", Entry(b"", RIGHT, 600, 5))
     assert await racing(100, lambda _: ephemeral.get("key", WRONG)) == [None] * 100
     assert await ephemeral.get("key", RIGHT) is None
+
+
+@pytest.mark.parametrize("ephemeral_url", ["sqlite"], indirect=True)  # the one that keeps racing callers in their order
+async def test_a_right_proof_that_comes_after_the_last_try_is_not_judged_though_it_came_at_the_same_moment(ephemeral: Ephemeral) -> None:
+    await ephemeral.put("key", Entry(b"", RIGHT, 600, 5))
+    assert await racing(6, lambda number: ephemeral.get("key", RIGHT if number == 5 else WRONG)) == [None] * 6
 
 
 async def test_a_counter_starts_at_nothing_and_ends_with_its_first_hits_life(ephemeral: Ephemeral, lapse: Lapse) -> None:

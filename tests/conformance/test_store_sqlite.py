@@ -125,6 +125,16 @@ async def test_a_writer_cancelled_while_it_waits_for_another_process_leaves_the_
     assert clock.sleeping == 0
 
 
+async def test_a_block_that_raises_lets_other_processes_write_at_once(store: Database, other_process: apsw.Connection) -> None:
+    async def fail() -> None:
+        async with store.begin():
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        await fail()
+    other_process.execute("BEGIN IMMEDIATE; ROLLBACK")
+
+
 async def test_a_cancelled_commit_holds_the_turn_until_it_is_over(sqlite_path: Path, clock: FakeClock, chance: FakeChance) -> None:
     disk = Sick()
     store = await open_sqlite(sqlite_path, clock, chance, vfs="sick")

@@ -370,6 +370,7 @@ async def test_a_connection_on_which_a_letter_failed_carries_no_other(server: Ma
     await sender.send(LETTER, MESSAGE)
     assert len(server.arrived) == 1
     assert len(server.connections) == 2
+    assert server.connections[0].transport is None
 
 
 async def test_a_cancelled_attempt_leaves_no_half_letter_behind(server: MailServer, sender: SmtpSender) -> None:

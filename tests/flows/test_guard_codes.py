@@ -3,8 +3,8 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from fakes import FakeChance, FakeClock
 
+from fakes import FakeChance, FakeClock
 from lingpai.core.errors import StoreDown
 from lingpai.ephemeral import UNLIMITED, Entry, Ephemeral
 from lingpai.guard.codes import RESET_LIFE, Proofs

@@ -1,6 +1,6 @@
 import pytest
-from fakes import FakeChance
 
+from fakes import FakeChance
 from lingpai.guard.devices import Devices
 from lingpai.guard.seals import Seals
 

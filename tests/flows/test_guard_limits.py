@@ -2,8 +2,8 @@ import asyncio
 from collections.abc import Awaitable
 
 import pytest
-from fakes import FakeClock
 
+from fakes import FakeClock
 from lingpai import settings
 from lingpai.core.errors import Limited, StoreDown
 from lingpai.ephemeral import Count, Ephemeral

@@ -1,6 +1,6 @@
 import pytest
-from fakes import FakeChance
 
+from fakes import FakeChance
 from lingpai.guard.seals import BadSeal, Seals
 
 SECRET = b"a secret of the test, 32 bytes or more"

@@ -1,8 +1,8 @@
 import asyncio
 
 import pytest
-from fakes import FakeClock
 
+from fakes import FakeClock
 from lingpai import settings
 from lingpai.core.errors import Limited, StoreDown
 from lingpai.core.model import Origin

@@ -2,6 +2,7 @@
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,9 +23,9 @@ def taken(environ: dict[str, str], config: Path | None = None) -> Settings:
     return load(config, FULL | environ).settings
 
 
-def refused(environ: dict[str, str], config: Path | None = None, **more: object) -> list[str]:
+def refused(environ: dict[str, str], config: Path | None = None, **more: Any) -> list[str]:
     with pytest.raises(SettingsError) as caught:
-        load(config, environ, **more)  # type: ignore[arg-type]
+        load(config, environ, **more)
     return caught.value.problems
 
 

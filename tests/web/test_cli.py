@@ -1,12 +1,13 @@
 """The command line, as people and machines meet it: what it prints, what it refuses, its exit codes."""
 
+import asyncio
 import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -22,12 +23,18 @@ from lingpai.settings.load import SettingsError
 from lingpai.store import accounts, outbox
 from lingpai.web.dialect import Door
 from lingpai.web.dialects.maillink import MAILLINK
-from running import Ended, lingpai, serving
+from mailserver import mail_server
+from running import SECONDS, Ended, lingpai, lingpai_here, serving, start
 
 REAL = {"LINGPAI_PUBLIC_URL": "https://id.example.com", "LINGPAI_MAIL__SMTP_URL": "smtp://127.0.0.1:9"}
 SECRET = "a secret of 32 bytes, or more of them"
+RESET: dict[str, Any] = {"channel": "email", "template": "reset", "locale": "en"}
 QUICK = {"LINGPAI_HASHING__MEMORY_KIB": "8", "LINGPAI_HASHING__TIME": "1"}
 MIGRATE = "run `lingpai migrate` with the same --data and --config\n"
+
+
+def held(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
 
 
 def told(ended: Ended) -> list[str]:
@@ -46,7 +53,7 @@ async def test_serving_needs_a_public_url_and_a_mail_server_outside_dev_mode(tmp
         "mail.smtp_url: not set, neither in a file (--config) nor as LINGPAI_MAIL__SMTP_URL; required outside dev mode; "
         "expected such as smtp://user:password@host:587",
     ]
-    assert list(tmp_path.iterdir()) == []
+    assert held(tmp_path) == set()
 
 
 @pytest.mark.parametrize("command", ["serve", "worker"])
@@ -91,7 +98,8 @@ def test_two_dialects_on_one_path_are_both_named() -> None:
     with pytest.raises(SettingsError) as refused:
         refuse_clash(doors)
     assert refused.value.problems == [
-        "maillink.prefix, other.prefix: maillink and other both claim /register on every host; expected another prefix or other hosts for one"
+        "maillink.prefix, other.prefix: maillink and other both claim /register on every host; "
+        "expected another prefix or other hosts for one"
     ]
     refuse_clash([doors[0], Door(other, Maillink(prefix="/x"), "/x", links)])
 
@@ -110,7 +118,7 @@ async def test_a_newer_schema_is_refused_even_in_dev_mode(sqlite_path: Path, dev
 async def test_an_empty_database_is_refused_until_it_is_migrated(tmp_path: Path) -> None:
     ended = await lingpai("serve", "--data", tmp_path, **REAL)
     assert (ended.code, ended.err) == (1, f"lingpai: the database has no tables yet, and this version needs 0001: {MIGRATE}")
-    assert list(tmp_path.iterdir()) == []
+    assert held(tmp_path) == set()
     assert (await lingpai("migrate", "--data", tmp_path)).out == "The database was at revision base and is at 0001.\n"
     assert (tmp_path / "lingpai.db").stat().st_mode & 0o777 == 0o600
     async with serving("--data", tmp_path, **REAL) as running:
@@ -147,8 +155,9 @@ async def test_dev_mode_starts_with_nothing_and_catches_the_mail(tmp_path: Path)
         assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
         answer = await client.post("/register", json={"email": "ada@example.com", "password": "correct-horse-battery"})
         assert answer.json()["code"] == 200
-        while not (mails := (await client.get("/dev/inbox.json", params={"to": "ada@example.com"})).json()):
-            pass
+        async with asyncio.timeout(SECONDS):
+            while not (mails := (await client.get("/dev/inbox.json", params={"to": "ada@example.com"})).json()):
+                pass
         assert f"{running.url}/activate_account?email=" in mails[0]["text"]
         assert await running.end() == 0
         assert "correct-horse" not in running.log
@@ -171,7 +180,7 @@ async def test_several_processes_serve_one_port_and_end_together(sqlite_path: Pa
         workers = running.children
         assert len(workers) == 2
         assert await running.end() == 0
-        assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+        assert not [pid for pid in workers if str(pid) in held(Path("/proc"))]
 
 
 async def test_logs_are_lines_of_json_with_instants_in_utc(sqlite_path: Path) -> None:
@@ -180,20 +189,20 @@ async def test_logs_are_lines_of_json_with_instants_in_utc(sqlite_path: Path) ->
         async with httpx.AsyncClient(base_url=running.url) as client:
             answer = await client.get("/nothing?vcode=sesame")
         await running.end()
-    doubt, start, request, _ = running.events
+        doubt, start, request, _ = running.events
+        assert "sesame" not in running.log
     assert doubt["event"] == "settings.doubtful"
     assert doubt["level"] == "warning"
     assert "cookie_same_site" in doubt["what"]
     assert start["event"] == "serving"
     assert start["timestamp"].endswith("Z")
     assert request["request_id"] == answer.headers["X-Request-Id"]
-    assert "sesame" not in running.log
 
 
 async def test_the_level_keeps_lesser_events_out(sqlite_path: Path) -> None:
     async with serving("--data", sqlite_path.parent, **REAL, LINGPAI_LOG__LEVEL="warning") as running:
         await running.end()
-    assert running.log == ""
+        assert running.log == ""
 
 
 async def test_the_reference_and_what_is_in_force_are_printed(tmp_path: Path) -> None:
@@ -241,12 +250,12 @@ class Desk:
             await login.with_password(kit, "main", rules.email("ada@example.com"), "correct-horse-battery", here)
 
     async def ask(self, *words: str, stdin: str = "") -> Ended:
-        return await lingpai("account", *words, "--data", self.folder, stdin=stdin, **self.variables)
+        return await lingpai_here("account", *words, "--data", self.folder, stdin=stdin, **self.variables)
 
 
 @pytest.fixture
-async def desk(database_url: str, tmp_path: Path) -> AsyncIterator[Desk]:
-    yield Desk(database_url, tmp_path)
+def desk(database_url: str, tmp_path: Path) -> Desk:
+    return Desk(database_url, tmp_path)
 
 
 async def test_an_account_is_found_by_mail_address_by_phone_and_by_id(desk: Desk) -> None:
@@ -295,11 +304,9 @@ async def test_an_account_is_deleted_only_after_a_yes(desk: Desk) -> None:
 async def test_the_outbox_tells_what_failed_and_why_without_whole_addresses(desk: Desk) -> None:
     async with open_kit(desk.settings) as kit:
         now = kit.clock.now()
-        for at in ("ada@example.com", "bob@example.com"):
-            await outbox.add(
-                kit.store, channel="email", template="reset", recipient=at, locale="en", sealed=b"x", account_id=None, created_at=now,
-                expires_at=now + 60_000,
-            )  # fmt: skip
+        async with kit.store.begin() as run:
+            for to in ("ada@example.com", "bob@example.com"):
+                await outbox.add(run, recipient=to, sealed=b"x", account_id=None, created_at=now, expires_at=now + 60_000, **RESET)
         async with kit.store.begin() as run:
             (first, _) = await outbox.claim(run, now=now, owner="w", lease_until=now + 1_000, limit=2)
         await outbox.give_up(kit.store, id=first.id, owner="w", state="failed", error="550 no such user", at=now)
@@ -311,6 +318,26 @@ async def test_the_outbox_tells_what_failed_and_why_without_whole_addresses(desk
         ("waiting", "reset", "b…@example.com", ""),
         ("failed", "reset", "a…@example.com", "550 no such user"),
     ]
+
+
+async def test_the_worker_alone_sends_what_waits(desk: Desk) -> None:
+    found = await desk.settle()
+    async with open_kit(desk.settings) as kit, kit.store.begin() as run:
+        account = await accounts.by_id(run, found)
+        assert account
+        await kit.letters.reset(run, account, Links("", "https://id.example.com/reset", ""), "token", "en")
+    async with mail_server() as mail:
+        real = {**REAL, **desk.variables, "LINGPAI_MAIL__SMTP_URL": mail.url()}
+        process = await start(("worker", "--data", desk.folder), real, asyncio.subprocess.PIPE)
+        assert process.stderr
+        async with asyncio.timeout(SECONDS):
+            async for line in process.stderr:
+                if b"letter.delivered" in line:
+                    break
+            process.terminate()
+            await process.communicate()
+    assert process.returncode == 0
+    assert [letter.recipients for letter in mail.arrived] == [("ada@example.com",)]
 
 
 def test_an_address_in_the_outbox_is_masked() -> None:
@@ -330,6 +357,6 @@ async def main():
     mail = Mail(smtp_url="smtp://127.0.0.1:9")
     await (await build(Settings(data=Path({str(sqlite_path.parent)!r}), public_url="https://id.example.com", mail=mail))).close()
 asyncio.run(main())
-print(*sorted({{"asyncpg", "valkey", "alembic", "sqlite3", "typer", "pydantic", "rich.table", "lingpai.post.inbox"}} & set(sys.modules)))
+print(*sorted({{"asyncpg", "valkey", "alembic", "sqlite3", "typer", "pydantic", "lingpai.post.inbox"}} & set(sys.modules)))
 """
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "\n"

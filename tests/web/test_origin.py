@@ -85,9 +85,9 @@ async def test_an_allowed_origin_gets_a_preflight_and_credentials() -> None:
 @pytest.mark.parametrize("origin", [EVIL, OURS, "null", f"{FRIEND}.evil.example", f"{FRIEND}, {EVIL}"])
 async def test_no_other_origin_gets_cors(origin: str) -> None:
     served = app(allowed_origins=(FRIEND,))
-    answer = await ask(served, "OPTIONS", "/write", origin=origin, access_control_request_method="POST")
-    assert (answer.status, answer["allow"]) == (405, "POST")
-    for answer in (answer, await ask(served, "GET", "/who", origin=origin)):
+    preflight = await ask(served, "OPTIONS", "/write", origin=origin, access_control_request_method="POST")
+    assert (preflight.status, preflight["allow"]) == (405, "POST")
+    for answer in (preflight, await ask(served, "GET", "/who", origin=origin)):
         assert not [name for name, _ in answer.lines if name.startswith("access-control-")]
         assert answer["vary"] == "Origin"
 

@@ -1,6 +1,7 @@
 """`lingpai serve`: the service in one process or several, each with an outbox worker of its own."""
 
 import asyncio
+import os
 import socket
 import subprocess
 import sys
@@ -71,7 +72,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return listen(host, port)
     except OSError as error:
-        raise Failure(f"cannot listen on {host} port {port}: {error.strerror or error}") from None
+        raise Failure(f"cannot listen on {host} port {port}: {os.strerror(error.errno) if error.errno else error}") from None
 
 
 def _url(listening: socket.socket) -> str:
@@ -110,7 +111,6 @@ async def _live(settings: Settings, listening: socket.socket, processes: int, li
     working = asyncio.create_task(house.worker.run(stop))
 
     async def close() -> None:
-        stop.set()
         await working
         await house.close()
 
@@ -119,7 +119,7 @@ async def _live(settings: Settings, listening: socket.socket, processes: int, li
         if lifeline is None:
             _say_where(settings, _url(listening))
 
-    await serve_on(house.app, [listening], house.kit.clock, house.kit.chance, close, ready=ready, lifeline=lifeline)
+    await serve_on(house.app, [listening], house.kit.clock, house.kit.chance, close, ready=ready, stopping=stop.set, lifeline=lifeline)
     log.info("stopped")
 
 

@@ -6,10 +6,6 @@ from lingpai.flows import Kit
 from lingpai.guard.codes import digest
 from lingpai.store import audit, sessions
 
-SEEN_EVERY = 600_000
-"""Milliseconds between two writes of when a session was last seen (a check must not cost a write)."""
-
-
 async def current(kit: Kit, realm: str, origin: Origin) -> tuple[Session, Account]:
     """Whose the request's session is. Raises NotLoggedIn."""
     now = kit.clock.now()
@@ -17,7 +13,7 @@ async def current(kit: Kit, realm: str, origin: Origin) -> tuple[Session, Accoun
     if found is None:
         raise NotLoggedIn
     session, _ = found
-    if now - session.seen_at >= SEEN_EVERY:
+    if now - session.seen_at >= sessions.SEEN_EVERY:
         await sessions.seen(kit.store, session_id=session.id, now=now)
     return found
 

@@ -13,7 +13,7 @@ from lingpai.guard.seals import Seals
 MOST = 5
 """Accounts that a cookie remembers."""
 LONGEST = 300
-"""Characters of a cookie that is read at all."""
+"""Characters of a cookie's body that are read at all."""
 
 
 class Devices:
@@ -25,8 +25,8 @@ class Devices:
 
     def read(self, cookie: str | None) -> tuple[str, frozenset[int]]:
         """The device's id and the accounts that know it; an empty id and no accounts where the cookie is missing or not ours."""
-        body, _, signature = (cookie or "")[: LONGEST + 1].rpartition(".")
-        if not body or len(body) + len(signature) >= LONGEST or not hmac.compare_digest(self._sign(body), signature.encode("utf-8", "surrogatepass")):
+        body, _, signature = (cookie or "").rpartition(".")
+        if not body or len(body) > LONGEST or not hmac.compare_digest(self._sign(body), signature.encode("utf-8", "surrogatepass")):
             return "", frozenset()
         device, _, accounts = body.partition(".")
         return device, frozenset(int(account) for account in accounts.split("-"))

@@ -96,8 +96,8 @@ class Database(Runner, Protocol):
     def begin(self) -> AbstractAsyncContextManager[Runner]:
         """One transaction: committed (and on disk) when the block ends, rolled back when it raises.
 
-        No hashing, no network and no waiting inside. `rows` and `row` on the database itself do not write;
-        `run` on it is a transaction of its own.
+        No hashing, no network and no waiting inside. `run` on the database itself is a transaction of its own;
+        `rows` and `row` on it only look (PostgreSQL lets a single statement there change what it returns; SQLite refuses).
         """
         ...
 

@@ -147,7 +147,7 @@ async def _as_it_is(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
 async def open_postgres(url: str, *, size: int = 10) -> PostgresDatabase:
     """Makes the pool, of up to `size` connections in this process; connects when the first statement needs it.
 
-    `url` is a `postgresql://` URL as libpq reads it (`?host=` may name a socket's folder). ValueError for one that is none.
+    `url` is a `postgresql://` URL as libpq reads it (`?host=` may name a socket's folder).
     """
     pool = await asyncpg.create_pool(
         url,

@@ -36,7 +36,7 @@ class App:
 
     def __init__(self, kit: "Kit", doors: Sequence[Door], home: Door, pages: Sequence[Call] = ()) -> None:
         """`home` is the door that pages and the house's own calls are given. The doors must not clash (`routes.clash`)."""
-        own = (*health.CALLS, *openapi.calls(doors), *assets.CALLS, *(dev.CALLS if kit.settings.dev else ()))
+        own = (*health.CALLS, *openapi.calls(doors, pages), *assets.CALLS, *(dev.CALLS if kit.settings.dev else ()))
         self._kit = kit
         self._routes = Routes(doors, pages, home, own)
         self._reception = Reception(kit.settings, kit.chance, kit.devices)
@@ -143,4 +143,3 @@ class App:
 
 def _short(path: str) -> str:
     return printable(path[:_PATH_LENGTH])
-

@@ -16,10 +16,10 @@ from lingpai.web.pages import page
 if TYPE_CHECKING:
     from lingpai.flows import Kit
 
-BATCH = 500
-"""Letters that one look into the outbox takes."""
 SHOWN = 200
-"""Letters that the page shows at most."""
+"""Messages that the page shows at most: the newest."""
+LISTED = 10_000
+"""Messages that the JSON lists at most: the newest."""
 
 
 def _identity(text: str, field: str) -> int:
@@ -49,22 +49,14 @@ class Caught(msgspec.Struct, frozen=True):
 
 async def inbox(kit: "Kit", door: Door, exchange: Exchange, wish: Filter) -> Reply:
     """GET /dev/inbox: the newest first, links clickable."""
-    caught = await _caught(kit, wish)
-    return page("dev_inbox.html", exchange, letters=caught[: -SHOWN - 1 : -1], to=wish.to)
+    letters = await outbox.recent(kit.store, to=wish.to, after=wish.after, limit=SHOWN)
+    return page("dev_inbox.html", exchange, letters=[_shown(letter) for letter in reversed(letters)])
 
 
 async def inbox_json(kit: "Kit", door: Door, exchange: Exchange, wish: Filter) -> Reply:
     """GET /dev/inbox.json: the oldest first."""
-    return Reply(msgspec.json.encode(await _caught(kit, wish)))
-
-
-async def _caught(kit: "Kit", wish: Filter) -> list[Caught]:
-    found: list[Letter] = []
-    after = wish.after
-    while batch := await outbox.recent(kit.store, to=wish.to, after=after, limit=BATCH):
-        found += batch
-        after = batch[-1].id
-    return [_shown(letter) for letter in found if letter.text is not None]
+    letters = await outbox.recent(kit.store, to=wish.to, after=wish.after, limit=LISTED)
+    return Reply(msgspec.json.encode([_shown(letter) for letter in letters]))
 
 
 def _shown(letter: Letter) -> Caught:

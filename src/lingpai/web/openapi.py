@@ -35,12 +35,21 @@ _HTTP = {
 }
 """What the HTTP layer answers before it knows of any call."""
 _TEXT: Json = {"text/plain": {"schema": {"type": "string"}}}
+_OWN_STATUSES = {
+    "400": "A field is missing or does not fit.",
+    "401": "Not logged in.",
+    "403": "A browser sent it from another site.",
+    "409": "Refused.",
+}
+"""What the pages and the house's own calls answer beside these."""
+_HTML: Json = {"text/html": {"schema": {"type": "string"}}}
+_ERROR: Json = {_JSON: {"schema": {"type": "object", "properties": {"error": {"type": "string"}, "message": {"type": "string"}}}}}
 _WITH_HEADERS = {"405": "Allow", "429": "Retry-After", "503": "Retry-After"}
 
 
-def calls(doors: Sequence[Door]) -> tuple[Call, ...]:
-    """GET /openapi.json for these doors."""
-    whole = cache(lambda: msgspec.json.encode(document(doors)))
+def calls(doors: Sequence[Door], pages: Sequence[Call] = ()) -> tuple[Call, ...]:
+    """GET /openapi.json for these doors and pages."""
+    whole = cache(lambda: msgspec.json.encode(document(doors, pages)))
 
     async def serve(kit: "Kit", door: Door, exchange: Exchange, _: Nothing) -> Reply:
         return Reply(whole())
@@ -48,15 +57,16 @@ def calls(doors: Sequence[Door]) -> tuple[Call, ...]:
     return (Call(("GET",), "/openapi.json", serve, changes=False, quiet=True),)
 
 
-def document(doors: Sequence[Door]) -> Json:
-    """The whole document; two doors that share a path on different hosts are both described under it by their methods."""
+def document(doors: Sequence[Door], pages: Sequence[Call] = ()) -> Json:
+    """The whole document; what shares a path (a page and a call, doors on different hosts) is described under it by its methods."""
     refs, components = _shapes(doors)
     paths: Json = {}
     for door in doors:
         for call in door.dialect.calls:
             paths.setdefault(door.base_path + call.path, {}).update(_methods(door.dialect, call, refs))
-    for call in health.CALLS:
-        paths[call.path] = {"get": _own(call, refs)}
+    for call in (*pages, *health.CALLS):
+        for method in call.methods:
+            paths.setdefault(call.path, {}).setdefault(method.lower(), _own(call, method, refs))
     return {
         "openapi": "3.1.0",
         "info": {"title": "Lingpai", "version": "1", "description": "The account service behind login APIs that cannot change any more."},
@@ -88,11 +98,14 @@ def _operation(dialect: Dialect, call: Call, method: str, refs: Refs) -> Json:
         operation["summary"] = summary
     if refusals := ", ".join(f"`{kind.code}`" for kind in call.refusals):
         operation["description"] = f"Refuses beside bad input: {refusals}."
+    return operation | _taken(call, method)
+
+
+def _taken(call: Call, method: str) -> Json:
     if method == "GET":
-        operation["parameters"] = _parameters(call)
-    elif body := _body(call):
-        operation["requestBody"] = body
-    return operation
+        return {"parameters": _parameters(call)}
+    body = _body(call)
+    return {"requestBody": body} if body else {}
 
 
 def _parameters(call: Call) -> list[Json]:
@@ -136,7 +149,7 @@ def _answers(call: Call, failed: Json, refs: Refs) -> Json:
 def _success(call: Call, failed: Json, refs: Refs) -> Json:
     content: Json = {_JSON: {"schema": {"anyOf": [refs[call.gives], failed]} if call.gives else failed}}
     if call.gives is None:
-        content["text/html"] = {"schema": {"type": "string"}}
+        content |= _HTML
     return _answer("200", "Success, or a refusal in the dialect's envelope.", content)
 
 
@@ -147,13 +160,18 @@ def _answer(status: str, text: str, content: Json) -> Json:
     return {"description": text, "headers": headers, "content": content}
 
 
-def _own(call: Call, refs: Refs) -> Json:
-    content = {_JSON: {"schema": refs[call.gives or Nothing]}}
-    answers = {"200": _answer("200", "It is.", content), "503": _answer("503", "A store does not answer.", content)}
-    anything: Json = {_JSON: {"schema": {"type": "object"}}, "text/html": {"schema": {"type": "string"}}}
-    answers |= {status: _answer(status, text, anything) for status, text in _STATUSES.items() if status in ("405", "413", "500")}
+def _own(call: Call, method: str, refs: Refs) -> Json:
+    """A page, or a call of the house's own: these speak HTTP."""
+    shown: Json = {_JSON: {"schema": refs[call.gives]}} if call.gives else _HTML
+    answers = {"200": _answer("200", "Success.", shown)}
+    answers |= {
+        status: _answer(status, text, _HTML | _ERROR | (_TEXT if status in _HTTP else {}))
+        for status, text in (_OWN_STATUSES | _STATUSES).items()
+    }
+    answers["503"] = _answer("503", _STATUSES["503"], _HTML | (shown if call.gives else _ERROR))
     return {
-        "operationId": call.path.strip("/"),
-        "tags": ["health"],
-        "responses": answers | {status: _answer(status, text, _TEXT) for status, text in _HTTP.items()},
+        "operationId": f"house{method.capitalize()}{call.path.replace('/', '_')}",
+        "tags": ["house"],
+        "responses": {status: _answer(status, text, _TEXT) for status, text in _HTTP.items()} | answers,
+        **_taken(call, method),
     }

@@ -45,13 +45,14 @@ async def serve(
     close: Callable[[], Awaitable[None]],
     *,
     ready: Callable[[], None] = lambda: None,
+    stopping: Callable[[], None] = lambda: None,
     lifeline: int | None = None,
     bounds: Bounds | None = None,
 ) -> None:
     """Serves until SIGTERM or SIGINT, or until `lifeline` (a file descriptor) is at its end because the supervisor is gone.
 
     Then: no new connections, running requests finish (10 s), `close` is awaited, and it returns; the process's exit code is the caller's.
-    `ready` is called once connections are taken.
+    `ready` is called once connections are taken, `stopping` as soon as it is told to stop: what winds up meanwhile ends sooner.
     """
     server = Server(app, sockets, clock, chance, bounds or Bounds())
     with _stopped(lifeline) as stop:
@@ -59,6 +60,7 @@ async def serve(
         gc.freeze()  # what start made lives as long as the process: no collection need look at it again
         ready()
         await stop.wait()
+        stopping()
         await server.drain(DRAIN_SECONDS)
         await close()
 
@@ -71,7 +73,7 @@ def _stopped(lifeline: int | None) -> Iterator[asyncio.Event]:
     for number in _SIGNALS:
         loop.add_signal_handler(number, stop.set)
     if lifeline is not None:
-        loop.add_reader(lifeline, stop.set)
+        loop.add_reader(lifeline, _orphaned, lifeline, stop)
     try:
         yield stop
     finally:
@@ -79,6 +81,11 @@ def _stopped(lifeline: int | None) -> Iterator[asyncio.Event]:
             loop.remove_signal_handler(number)
         if lifeline is not None:
             loop.remove_reader(lifeline)
+
+
+def _orphaned(lifeline: int, stop: asyncio.Event) -> None:
+    asyncio.get_running_loop().remove_reader(lifeline)  # an end stays readable, and would keep the loop awake
+    stop.set()
 
 
 class Server:

@@ -50,7 +50,7 @@ def _config(connection: Connection) -> Config:
 
 def _on_sqlite(path: Path, work: Callable[[Config], None]) -> None:
     path.touch(mode=0o600)
-    _switch_to_wal(path)
+    switch_to_wal(path)
     engine = create_engine("sqlite://", creator=lambda: sqlite3.connect(path, timeout=_WAIT, isolation_level=None), poolclass=NullPool)
     with engine.connect() as connection:
         # Off, because a step that replaces a table must not empty those that point to it.
@@ -61,7 +61,7 @@ def _on_sqlite(path: Path, work: Callable[[Config], None]) -> None:
     engine.dispose()
 
 
-def _switch_to_wal(path: Path) -> None:
+def switch_to_wal(path: Path) -> None:
     """Once for the life of the file. Of two processes that switch at one moment both may hear "locked", in spite of the time-out."""
     with closing(sqlite3.connect(path, timeout=_WAIT, isolation_level=None)) as connection:
         for attempt in range(_TRIES):

@@ -1,0 +1,128 @@
+"""The real service as an operator runs it, not in dev mode, and callers who come at the same moment."""
+
+import asyncio
+import json
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import httpx
+
+from frontdoor import Answer, answers
+from lingpai.settings import Settings
+from lingpai.settings.load import load
+from mailserver import Arrived, MailServer
+from running import Running, serving
+
+SITE = "https://id.example.com"
+SECRET = "a secret that only these tests have"
+RATES = (
+    "login_address",
+    "login_client",
+    "message_address",
+    "message_client",
+    "message_purpose",
+    "check_client",
+    "register_client",
+    "client",
+)
+PATIENCE = 40
+"""Seconds that anything may take here, on a machine that does much else."""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A data folder, a file of settings, and the mail server that they name."""
+
+    folder: Path
+    mail: MailServer
+
+    @property
+    def settings(self) -> Settings:
+        """What the service reads, for a house in the test's own process."""
+        return load(self.folder / "lingpai.toml", {}, data=self.folder).settings
+
+    def serve(self) -> AbstractAsyncContextManager[Running]:
+        """A process of the service, ready, on a port of its own."""
+        return serving("--data", self.folder, "--config", self.folder / "lingpai.toml")
+
+    async def link(self, to: str, path: str) -> dict[str, str]:
+        """The query of the link to `path` that was mailed to an address; waits for that mail."""
+        async with asyncio.timeout(PATIENCE):
+            while not (found := [link for arrived in self.mail.arrived if to in arrived.recipients if (link := leads(arrived, path))]):
+                await self.mail.arrival()
+        return found[-1]
+
+
+def install(folder: Path, database_url: str, mail: MailServer) -> Installation:
+    """Quick hashes for many callers at once, and limits that nobody meets: neither is the subject here."""
+    lines = [
+        f'public_url = "{SITE}"',
+        f'database_url = "{database_url}"',
+        f'secret = "{SECRET}"',
+        'trusted_proxies = ["127.0.0.1/32"]',
+        "[mail]",
+        f'smtp_url = "{mail.url()}"',
+        "[hashing]",
+        "memory_kib = 8",
+        "time = 1",
+        "queue = 1000",
+        "[limits]",
+        "lock_after = 100",
+        *(f'{rate} = "100000000/minute"' for rate in RATES),
+    ]
+    (folder / "lingpai.toml").write_text("\n".join(lines))
+    return Installation(folder, mail)
+
+
+def leads(arrived: Arrived, path: str) -> dict[str, str]:
+    """The query of a mail's link to a path of ours; empty where there is none."""
+    body = arrived.mail.get_body(("plain",))
+    assert body is not None
+    for word in body.get_content().split():
+        if word.startswith(f"{SITE}{path}?"):
+            return {name: values[0] for name, values in parse_qs(urlsplit(word).query).items()}
+    return {}
+
+
+def caller(running: Running) -> httpx.AsyncClient:
+    """Somebody with a connection and cookies of their own."""
+    return httpx.AsyncClient(base_url=running.url, timeout=PATIENCE, trust_env=False, headers={"Accept-Language": "en"})
+
+
+async def race(ports: list[int], requests: list[bytes]) -> list[Answer]:
+    """Sends each request on a connection of its own, to the ports in turn; all are whole but for the last byte when that goes out together."""
+    barrier = asyncio.Barrier(len(requests))
+
+    async def run(port: int, request: bytes) -> Answer:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            writer.write(request[:-1])
+            await writer.drain()
+            await barrier.wait()
+            writer.write(request[-1:])
+            (answer,) = answers(await reader.read())
+        finally:
+            writer.close()
+        return answer
+
+    async with asyncio.timeout(PATIENCE):
+        return await asyncio.gather(*(run(ports[number % len(ports)], request) for number, request in enumerate(requests)))
+
+
+def get(path: str, query: dict[str, str], client: str) -> bytes:
+    """A request as bytes, after which the connection closes."""
+    return _head("GET", f"{path}?{urlencode(query)}", client, "").encode()
+
+
+def post(path: str, fields: dict[str, Any], client: str) -> bytes:
+    """As `get`, with a body in JSON."""
+    body = json.dumps(fields).encode()
+    return _head("POST", path, client, f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n").encode() + body
+
+
+def _head(method: str, target: str, client: str, more: str) -> str:
+    common = f"Host: id.example.com\r\nX-Forwarded-For: {client}\r\nAccept-Language: en\r\nConnection: close\r\n"
+    return f"{method} {target} HTTP/1.1\r\n{common}{more}\r\n"

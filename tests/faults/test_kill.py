@@ -1,0 +1,139 @@
+"""SIGKILL, again and again, while many register: what was acknowledged is whole and its mail arrives; what was not is whole or not there."""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from signal import SIGKILL
+from typing import Any
+
+import httpx
+from sqlalchemy import text
+
+from fakes import FakeChance
+from faults.service import SITE, Installation, caller, install
+from lingpai.build import House, build
+from lingpai.core.chance import SECOND, SystemClock
+from lingpai.store.database import Query
+from mailserver import mail_server
+from running import Running
+
+KILLS = 20
+CALLERS = 8
+PASSWORD = "correct horse battery"
+LOST_LEASE = 60
+"""Seconds within which a dead worker's letters are free (contract, "Running it")."""
+
+
+class LaterClock(SystemClock):
+    """The machine's clock, a minute later: so long a dead worker's lease may hold."""
+
+    def now(self) -> int:
+        return super().now() + LOST_LEASE * SECOND
+
+
+@dataclass
+class Storm:
+    """Callers who register one address after another; each address is asked for once."""
+
+    asked: int = 0
+    acknowledged: list[str] = field(default_factory=list)
+    last: list[str] = field(default_factory=list)
+    """Those whose acknowledgement was followed by SIGKILL at once."""
+    cut_off: int = 0
+    """Requests that were killed with their service."""
+    refused: list[Any] = field(default_factory=list)
+
+    async def rage(self, running: Running, until: int) -> None:
+        """Kills the service at the moment when that many registrations are acknowledged, and sees its callers off."""
+        async with caller(running) as client:
+            await asyncio.gather(*(self._call(client, running, until) for _ in range(CALLERS)))
+
+    async def _call(self, client: httpx.AsyncClient, running: Running, until: int) -> None:
+        while running.process.returncode is None:
+            self.asked += 1
+            email = f"person{self.asked}@example.com"
+            try:
+                reply = await client.post("/register", json={"email": email, "password": PASSWORD})
+            except httpx.TransportError:
+                self.cut_off += 1
+                return
+            if reply.json()["code"] != 200:
+                self.refused.append(reply.json())
+            self.acknowledged.append(email)
+            if len(self.acknowledged) == until:
+                running.tell(SIGKILL)
+                self.last.append(email)
+
+
+@dataclass(frozen=True)
+class Remains:
+    """What lies in the database afterwards."""
+
+    house: House
+
+    async def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        return await self.house.kit.store.rows(Query(text(sql)))
+
+    async def addresses(self) -> set[str]:
+        return {value for (value,) in await self.rows("SELECT value FROM identifiers")}
+
+    async def halves(self) -> dict[str, list[tuple[Any, ...]]]:
+        """By table, the rows whose other part is missing, or is there twice."""
+        whole = "SELECT a.id FROM accounts a JOIN identifiers i ON i.account_id = a.id AND i.realm = a.realm"
+        told = "SELECT account_id FROM {} WHERE {} GROUP BY account_id HAVING count(*) = 1"
+        letter = told.format("letters", "template = 'activate'")
+        event = told.format("audit", "event = 'register' AND result = 'ok'")
+        known = "SELECT id FROM accounts"
+        return {
+            "accounts": await self.rows(f"{known} WHERE id NOT IN ({whole}) OR id NOT IN ({letter}) OR id NOT IN ({event})"),
+            "identifiers": await self.rows(f"SELECT id FROM identifiers WHERE account_id NOT IN ({known})"),
+            "letters": await self.rows(f"SELECT id FROM letters WHERE account_id NOT IN ({known}) OR template <> 'activate'"),
+            "audit": await self.rows(f"SELECT id FROM audit WHERE account_id NOT IN ({known}) OR event <> 'register'"),
+            "sessions": await self.rows("SELECT id FROM sessions"),
+        }
+
+    async def leased(self) -> int:
+        return len(await self.rows("SELECT id FROM letters WHERE state = 'waiting' AND lease_until IS NOT NULL"))
+
+    async def states(self) -> Counter[str]:
+        return Counter(state for (state,) in await self.rows("SELECT state FROM letters"))
+
+
+async def test_twenty_kills_in_a_storm_lose_no_acknowledged_account_and_no_mail(database_url: str, tmp_path: Path) -> None:
+    chance, storm = FakeChance("kill"), Storm()
+    async with mail_server() as mail:
+        installation = install(tmp_path, database_url, mail)
+        for _ in range(KILLS):
+            async with installation.serve() as running:
+                await storm.rage(running, len(storm.acknowledged) + int(chance.spread(1, 16)))
+                assert await running.ended() == -SIGKILL
+        assert storm.refused == []
+        assert storm.cut_off > KILLS, "kills hit requests under way"
+        house = await build(installation.settings, LaterClock())
+        try:
+            await judge(Remains(house), storm, installation)
+        finally:
+            await house.close()
+
+
+async def judge(remains: Remains, storm: Storm, installation: Installation) -> None:
+    addresses = await remains.addresses()
+    assert set(storm.acknowledged) - addresses == set()
+    assert {table: rows for table, rows in (await remains.halves()).items() if rows} == {}
+    assert await remains.leased(), "kills hit letters under way"
+    while await remains.house.worker.once():
+        pass
+    assert await remains.states() == {"sent": len(addresses)}
+    assert {to for arrived in installation.mail.arrived for to in arrived.recipients} == addresses
+    await enter(remains.house, storm, installation)
+
+
+async def enter(house: House, storm: Storm, installation: Installation) -> None:
+    """Who was acknowledged just before a kill follows the mailed link and logs in."""
+    transport = httpx.ASGITransport(app=house.app, client=("127.0.0.1", 50_000))
+    async with httpx.AsyncClient(transport=transport, base_url=SITE) as browser:
+        for email in storm.last:
+            await browser.get("/activate_account", params=await installation.link(email, "/activate_account"))
+            reply = await browser.post("/login", json={"email": email, "password": PASSWORD})
+            assert reply.json()["code"] == 200, email

@@ -15,8 +15,11 @@ help:
 	@echo "make test    sets up, then runs lint, types, import contracts and all tests"
 	@echo "also: lint, types, unit (the tests alone), format, bench, lock"
 
+# Elsewhere: make serve PORT=9000 DATA=/path/to/folder
+PORT ?= 8000
+DATA ?= lingpai-data
 serve: $(READY)
-	$(BIN)/lingpai serve --dev
+	$(BIN)/lingpai serve --dev --port $(PORT) --data $(DATA)
 
 test: lint types unit
 
@@ -37,6 +40,8 @@ format: $(READY)
 
 bench: $(READY)
 	$(BIN)/python bench/run.py
+	$(BIN)/python bench/captchas.py
+	$(BIN)/python bench/tokens.py
 
 # Versions stay where they are unless pyproject.toml asks otherwise; `make lock UPGRADE=--upgrade` moves them all.
 lock: $(READY)

@@ -78,7 +78,15 @@ def application(read: Read) -> Callable[..., Awaitable[None]]:
 async def main(port: int, url: str) -> None:
     """Until SIGTERM."""
     app = application(await reader(url))
-    options: dict[str, Any] = {"http": "httptools", "loop": "uvloop", "lifespan": "off", "access_log": False, "log_config": None}
+    options: dict[str, Any] = {
+        "http": "httptools",
+        "loop": "uvloop",
+        "lifespan": "off",
+        "ws": "none",
+        "access_log": False,
+        "proxy_headers": False,
+        "log_config": None,
+    }
     await uvicorn.Server(uvicorn.Config(app, port=port, server_header=False, **options)).serve()
 
 

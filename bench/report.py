@@ -80,8 +80,8 @@ def _storm(who: str, rounds: list[Round], pick: Callable[[Round], Storm]) -> Ite
 def _memory(rounds: list[Round]) -> Iterator[Line]:
     idle, idle_proportional = rounds[0].memory.idle, rounds[0].memory.idle_proportional
     yield Line("memory, all processes, idle", f"{idle:.0f} MB resident", f"PSS {idle_proportional:.0f} MB")
-    most = max(one.memory.hashing for one in rounds)
-    beside = f"PSS {median(one.memory.hashing_proportional for one in rounds):.0f} MB at one moment"
+    first, most = rounds[0].memory.hashing, max(one.memory.hashing for one in rounds)
+    beside = f"PSS {max(one.memory.hashing_proportional for one in rounds):.0f} MB; before the first storm {first:.0f} MB resident"
     yield Line("memory while hashing, the most", f"{most:.0f} MB resident", beside, f"< {MEMORY:g} MB", most < MEMORY)
 
 
@@ -92,10 +92,14 @@ def _generator(rounds: list[Round]) -> Iterator[Line]:
     )
     shares = f"{bare:.2f} bare, {checks:.2f} checks, {storm:.2f} storm"
     yield Line("load generator, share of one core", shares, "near 1 it would itself be what was measured")
+    others = median(one.others for one in rounds)
+    yield Line("cores busy with other things", f"{others:.2f}", "" if others < 0.1 else "too many: these figures say little")
     outcomes = [outcome for one in rounds for outcome in _outcomes(one)]
-    others, lost = sum(outcome.other for outcome in outcomes), sum(outcome.lost for outcome in outcomes)
+    strange, lost = sum(outcome.other for outcome in outcomes), sum(outcome.lost for outcome in outcomes)
     yield Line(
-        "other answers; connections lost", f"{others}; {lost}", next((outcome.strange[:400] for outcome in outcomes if outcome.strange), "")
+        "other answers; connections lost",
+        f"{strange}; {lost}",
+        next((outcome.strange[:400] for outcome in outcomes if outcome.strange), ""),
     )
 
 

@@ -1,8 +1,10 @@
 """One round after another: each measures everything once, side by side, so that a noisy machine is noisy to all of them."""
 
+import os
 import time
 from dataclasses import asdict, dataclass
 from itertools import count
+from pathlib import Path
 from statistics import mean
 from typing import Any
 
@@ -41,7 +43,7 @@ class Spans:
     settle: float = 0.7
 
 
-FULL = Spans(rounds=3, starts=5, raw=2.0, logins=4.0, checks=2.5, probe=3.0, storm=5.0, registrations=3.0)
+FULL = Spans(rounds=3, starts=5, raw=2.0, logins=4.0, checks=2.0, probe=2.5, storm=4.0, registrations=2.5)
 QUICK = Spans(rounds=1, starts=1, raw=0.4, logins=1.0, checks=0.5, probe=0.5, storm=1.0, registrations=0.7, warm=0.3, settle=0.3)
 
 
@@ -69,6 +71,8 @@ class Memory:
 class Round:
     """What one round measured."""
 
+    others: float
+    """Cores that were busy with other things before it began."""
     raw: float
     logins: Outcome
     bare: Outcome
@@ -101,6 +105,7 @@ class Bench:
 
     def round(self, spans: Spans) -> Round:
         """Measures everything once."""
+        others = _busy(spans.settle)
         before = self._raw_rate(spans)
         logins, hashing = self._logins(spans)
         after = self._raw_rate(spans)
@@ -111,7 +116,7 @@ class Bench:
         hasty = self._storm(spans, logins.rate, patient=False)
         patient = self._storm(spans, logins.rate, patient=True)
         memory = Memory(*self._idle, *hashing)
-        return Round(mean((before, after)), logins, bare, checks, idle, hasty, patient, registrations, letters, memory)
+        return Round(others, mean((before, after)), logins, bare, checks, idle, hasty, patient, registrations, letters, memory)
 
     def _raw_rate(self, spans: Spans) -> float:
         time.sleep(spans.settle)
@@ -155,6 +160,19 @@ class Bench:
         begin = time.monotonic() + warm + 0.2  # requests are made meanwhile
         given: dict[str, Any] = {"port": self._service.port, "most": MOST, "ramp": warm, **more}
         helper.tell(msgspec.to_builtins(Plan(kind=kind, callers=callers, begin=begin, end=begin + seconds, **given)))
+
+
+def _busy(seconds: float) -> float:
+    """Cores that are busy (proc(5), stat: all but idle and iowait), while the bench does nothing."""
+    before = _idle()
+    time.sleep(seconds)
+    idle, total = (now - then for now, then in zip(_idle(), before, strict=True))
+    return len(os.sched_getaffinity(0)) * (1 - idle / total)
+
+
+def _idle() -> tuple[int, int]:
+    ticks = [int(tick) for tick in Path("/proc/stat").read_text().partition("\n")[0].split()[1:9]]
+    return ticks[3] + ticks[4], sum(ticks)
 
 
 def _heard(helper: Helper) -> Outcome:

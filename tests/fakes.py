@@ -8,7 +8,7 @@ import itertools
 from lingpai.core.chance import SECOND
 
 START = 1_790_000_000_000
-"""Where a FakeClock starts: 2026-09-21 13:33:20 UTC."""
+"""Where a FakeClock starts: 2026-09-21 14:13:20 UTC."""
 
 
 def _seconds(days: float, hours: float, minutes: float, seconds: float) -> float:

@@ -1,4 +1,4 @@
-"""Records the spoken digits in `src/lingpai/guard/captcha/digits` with espeak-ng; run by hand, on a machine that has it (Debian: `espeak-ng`).
+"""Records the spoken digits in `src/lingpai/guard/captcha/digits` with espeak-ng (in Debian); run by hand.
 
     python tools/make_digits.py
 
@@ -9,6 +9,7 @@ The licence is told in `LICENSES.md` beside them.
 import io
 import subprocess
 import wave
+from itertools import pairwise
 from pathlib import Path
 
 DIGITS = Path(__file__).parents[1] / "src" / "lingpai" / "guard" / "captcha" / "digits"
@@ -19,7 +20,7 @@ VOICES = {"man": ("cmn-latn-pinyin", 45), "woman": ("cmn-latn-pinyin+f2", 60)}
 WORDS_A_MINUTE = 130
 RATE = 8_000
 LOUDEST, QUIET = 68, 2
-"""How far a sample may lie from the middle (128), as in the library's English digits; what is nearer than QUIET at either end is cut off."""
+"""How far a sample lies from the middle (128) at most, as in the English digits. What is nearer than QUIET is cut off at the ends."""
 
 
 def speak(reading: str, voice: str, pitch: int) -> tuple[list[int], int]:
@@ -36,7 +37,7 @@ def slower(samples: list[int], rate: int) -> list[float]:
     """As many samples a second as asked for, each the mean of those that it stands for."""
     step = rate / RATE
     edges = [round(number * step) for number in range(int(len(samples) / step) + 1)]
-    return [sum(samples[low:high]) / (high - low) for low, high in zip(edges, edges[1:], strict=False)]
+    return [sum(samples[low:high]) / (high - low) for low, high in pairwise(edges)]
 
 
 def eight_bits(samples: list[float]) -> bytes:

@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from lingpai.core.chance import Chance, Clock, SystemChance, SystemClock
@@ -19,7 +19,10 @@ from lingpai.settings.secret import secret_of
 if TYPE_CHECKING:
     from lingpai.ephemeral import Ephemeral
     from lingpai.flows import Kit
+    from lingpai.guard.captcha.offered import Captchas
+    from lingpai.guard.captcha.picture import Draw
     from lingpai.guard.seals import Seals
+    from lingpai.guard.tokens import Tokens
     from lingpai.post import Sender
     from lingpai.store.database import Database
     from lingpai.web.app import App
@@ -154,39 +157,81 @@ def _ephemeral(settings: Settings, store: "Database", clock: Clock, chance: Chan
 
 async def _kit(stack: AsyncExitStack, settings: Settings, clock: Clock, chance: Chance, *, threads: int) -> "tuple[Kit, Seals]":
     from lingpai.flows import Kit
-    from lingpai.guard.codes import Proofs
-    from lingpai.guard.devices import Devices
-    from lingpai.guard.letters import Letters
-    from lingpai.guard.limits import Limits
-    from lingpai.guard.messages import Messages
-    from lingpai.guard.passwords import Passwords
-    from lingpai.guard.seals import Seals
-    from lingpai.guard.streaks import Streaks
+    from lingpai.guard import codes, devices, grants, letters, limits, logins, messages, passwords, seals, streaks
     from lingpai.store.outbox import Bell
 
     store = await stack.enter_async_context(open_store(settings, clock, chance))
-    seals = Seals(_secret(settings, chance), chance)
+    keys = seals.Seals(_secret(settings, chance), chance)
     ephemeral = _ephemeral(settings, store, clock, chance)
     stack.push_async_callback(ephemeral.close)
-    passwords = Passwords(settings.hashing, settings.passwords.min_score, threads, clock, chance, familiar=(settings.product,))
-    stack.callback(passwords.close)
-    limits = Limits(ephemeral, settings.limits, clock)
+    hashing = passwords.Passwords(settings.hashing, settings.passwords.min_score, threads, clock, chance, familiar=(settings.product,))
+    stack.callback(hashing.close)
+    rates = limits.Limits(ephemeral, settings.limits, clock)
+    known = devices.Devices(keys, chance)
+    tokens, captchas = None, None
+    if settings.mailcode.enabled:
+        tokens = _tokens(settings, store, keys, clock, chance)
+        captchas = _captchas(stack, settings, ephemeral, keys, clock, chance)
     kit = Kit(
         settings=settings,
         clock=clock,
         chance=chance,
         store=store,
         ephemeral=ephemeral,
-        passwords=passwords,
-        proofs=Proofs(ephemeral, seals, chance),
-        limits=limits,
-        messages=Messages(ephemeral, limits, clock),
-        streaks=Streaks(ephemeral, settings.limits, clock),
-        devices=Devices(seals, chance),
-        letters=Letters(seals, clock),
+        passwords=hashing,
+        proofs=codes.Proofs(ephemeral, keys, chance),
+        limits=rates,
+        messages=messages.Messages(ephemeral, rates, clock),
+        streaks=streaks.Streaks(ephemeral, settings.limits, clock),
+        devices=known,
+        letters=letters.Letters(keys, clock),
+        grants=grants.Grants(ephemeral, chance),
+        logins=logins.Logins(store, known, tokens, clock, chance, settings.sessions.hours),
+        # They stand on large libraries. Where no dialect that is served reaches them, they are not there.
+        tokens=cast("Tokens", tokens),
+        captchas=cast("Captchas", captchas),
         bell=Bell(),
     )
-    return kit, seals
+    return kit, keys
+
+
+def _tokens(settings: Settings, store: "Database", seals: "Seals", clock: Clock, chance: Chance) -> "Tokens":
+    from lingpai.guard.keys import KeyRing
+    from lingpai.guard.tokens import Tokens
+
+    issuer = settings.jwt.issuer or settings.public_url
+    ring = KeyRing(store, seals, clock, chance, settings.jwt.alg)
+    return Tokens(ring, store, issuer, settings.jwt.audience or issuer, clock, chance)
+
+
+def _captchas(
+    stack: AsyncExitStack, settings: Settings, ephemeral: "Ephemeral", seals: "Seals", clock: Clock, chance: Chance
+) -> "Captchas":
+    from lingpai.guard.captcha import Answers, OpenAnswers
+    from lingpai.guard.captcha.easel import Easel
+    from lingpai.guard.captcha.offered import Captchas
+    from lingpai.guard.captcha.picture import Pictures
+    from lingpai.guard.captcha.speaker import Speaker
+    from lingpai.guard.captcha.spoken import Spoken
+
+    answers = (OpenAnswers if settings.dev else Answers)(ephemeral, seals, chance)
+    easel = Easel(settings.captcha.queue, clock, chance)
+    stack.callback(easel.close)
+    speaker = Speaker(settings.captcha.queue, clock, chance)
+    stack.push_async_callback(speaker.close)
+    work = None
+    if settings.captcha.pow:
+        from lingpai.guard.captcha.work import Work
+
+        work = Work(ephemeral, seals, easel, clock, chance, cost=settings.captcha.pow_cost)
+    return Captchas(answers, Pictures(answers, easel, chance, _artist), Spoken(answers, speaker.say, chance), work)
+
+
+def _artist() -> "Draw":
+    """Called for the first picture: until then Pillow is not there."""
+    from lingpai.guard.captcha.artist import artist
+
+    return artist()
 
 
 def _secret(settings: Settings, chance: Chance) -> bytes:
@@ -197,12 +242,12 @@ def _secret(settings: Settings, chance: Chance) -> bytes:
 
 
 async def _worker(stack: AsyncExitStack, kit: "Kit", seals: "Seals") -> "Worker":
-    from lingpai.worker import Worker
+    from lingpai.worker import BLUR, Worker
 
     senders = _senders(kit.settings)
     for sender in senders.values():
         stack.push_async_callback(sender.close)
-    return Worker(kit.store, kit.ephemeral, seals, senders, kit.clock, kit.chance, bell=kit.bell, settings=kit.settings)
+    return Worker(kit.store, kit.ephemeral, seals, senders, kit.clock, kit.chance, bell=kit.bell, settings=kit.settings, blur=BLUR)
 
 
 def _senders(settings: Settings) -> "Mapping[Channel, Sender]":
@@ -227,9 +272,18 @@ def _app(kit: "Kit") -> "App":
 
     own = kit.settings.maillink
     home = Door(maillink.MAILLINK, own, own.prefix.rstrip("/"), maillink.links(kit.settings))
-    doors = [door for door in (home,) if door.settings.enabled]
+    doors = [home] if own.enabled else []
+    pages = [*activation.CALLS, *recovery.CALLS]
+    if kit.settings.mailcode.enabled:
+        from lingpai.web import oauth
+        from lingpai.web.dialects import mailcode
+        from lingpai.web.pages import authorization
+
+        own_too = kit.settings.mailcode
+        doors.append(Door(mailcode.MAILCODE, own_too, own_too.prefix.rstrip("/"), mailcode.links(kit.settings)))
+        pages += [*authorization.CALLS, *oauth.CALLS]
     refuse_clash(doors)
-    return App(kit, doors, home, (*activation.CALLS, *recovery.CALLS))
+    return App(kit, doors, home, pages)
 
 
 def refuse_clash(doors: "Sequence[Door]") -> None:

@@ -40,6 +40,9 @@ LEASE_SECONDS = 45
 GRACE_SECONDS = 10.0
 """What running attempts are given when the worker is told to stop (contract: SIGTERM)."""
 
+BLUR = 0.4
+"""Most seconds between the bell and the look for letters: an answer's successor must not tell whether a letter was written (A46)."""
+
 BATCH = 200
 """Rows that one purging statement deletes: it holds its locks for a moment only."""
 
@@ -69,7 +72,7 @@ def masked(text: str) -> str:
 class Outcome:
     """What came of one attempt."""
 
-    name: Literal["delivered", "retry", "failed", "expired"]
+    name: Literal["delivered", "retry", "failed", "expired", "nobody"]
     error: str = ""
     due_at: int = 0
     kept: Message | None = None
@@ -90,8 +93,12 @@ class Worker:
         bell: Bell,
         settings: Settings,
         send_seconds: float = SEND_SECONDS,
+        blur: float = 0.0,
     ) -> None:
-        """`send_seconds` is under LEASE_SECONDS: the end of the attempt comes before the end of the lease."""
+        """`send_seconds` is under LEASE_SECONDS: the end of the attempt comes before the end of the lease.
+
+        `blur`: most seconds between the bell and the look for letters (see BLUR).
+        """
         assert send_seconds < LEASE_SECONDS
         self._store = store
         self._ephemeral = ephemeral
@@ -102,6 +109,7 @@ class Worker:
         self._bell = bell
         self._settings = settings
         self._send_seconds = send_seconds
+        self._blur = blur
         self._owner = chance.token(12)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -113,6 +121,9 @@ class Worker:
                 found = await self._fill(busy)
                 if not found or len(busy) >= SLOTS:
                     await self._pause(stop, busy)
+                    # So that the next request of whoever caused a letter does not meet the work on it.
+                    if self._blur:
+                        await self._clock.sleep(self._chance.spread(0, self._blur))
         finally:
             await _drop({purging})
             await self._wind_up(busy)
@@ -197,7 +208,8 @@ class Worker:
         told = {"id": letter.id, "template": letter.template, "to": masked(letter.recipient), "attempt": letter.attempts}
         if outcome.error:
             told["error"] = masked(outcome.error)
-        (log.info if outcome.name == "delivered" else log.warning)("letter." + outcome.name, **told)
+        if letter.recipient:
+            (log.info if outcome.name == "delivered" else log.warning)("letter." + outcome.name, **told)
         try:
             await self._write(letter, outcome)
         except Exception as error:  # noqa: BLE001 - its lease ends, and it is sent again
@@ -222,6 +234,8 @@ class Worker:
         if letter.sealed is None:
             raise Permanent("its contents were erased")
         message = render(letter, self._letters.values(letter.sealed), self._settings.product)
+        if not letter.recipient:
+            return Outcome("nobody")
         sender = self._senders[letter.channel]
         async with asyncio.timeout(self._send_seconds):
             await sender.send(letter, message)
@@ -250,6 +264,8 @@ class Worker:
         store, owner, now = self._store, self._owner, self._clock.now()
         if outcome.name == "delivered":
             await outbox.delivered(store, id=letter.id, owner=owner, at=now, kept=outcome.kept)
+        elif outcome.name == "nobody":
+            await outbox.discard(store, id=letter.id, owner=owner)
         elif outcome.name == "retry":
             await outbox.retry(store, id=letter.id, owner=owner, due_at=outcome.due_at, error=outcome.error)
         else:

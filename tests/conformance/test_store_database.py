@@ -6,12 +6,12 @@ from collections import defaultdict
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.engine.default import DefaultDialect
 
 from fakes import START, settle
 from lingpai.core.errors import StoreDown
 from lingpai.store import accounts, audit, outbox, sessions
-from lingpai.store.database import Database, Plan, Query, Runner
+from lingpai.store.database import Database, Dialect, Plan, Query, Runner
+from lingpai.store.migrate import latest
 from rows import account, new_account
 
 QUERIES = {
@@ -109,7 +109,7 @@ async def test_a_missing_value_is_a_mistake_that_shows(database: Database) -> No
 
 
 async def test_the_schemas_revision_is_told_and_the_database_answers(database: Database) -> None:
-    assert await database.version() == "0001"
+    assert await database.version() == latest()
     await database.ping()
 
 
@@ -129,9 +129,9 @@ class Explained(Query):
     def __init__(self, query: Query) -> None:
         super().__init__(query.statement)
 
-    def plan(self, dialect: DefaultDialect) -> Plan:
+    def plan(self, dialect: Dialect) -> Plan:
         plan = super().plan(dialect)
-        how = "EXPLAIN QUERY PLAN" if dialect.name == "sqlite" else "EXPLAIN (GENERIC_PLAN)"
+        how = "EXPLAIN QUERY PLAN" if dialect.grammar.name == "sqlite" else "EXPLAIN (GENERIC_PLAN)"
         return Plan(f"{how} {plan.sql}", lambda _: plan.lay(defaultdict(lambda: None)))
 
 

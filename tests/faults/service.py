@@ -56,8 +56,11 @@ class Installation:
         return found[-1]
 
 
-def install(folder: Path, database_url: str, mail: MailServer) -> Installation:
-    """Quick hashes for many callers at once, and limits that nobody meets: neither is the subject here."""
+def install(folder: Path, database_url: str, mail: MailServer, *more: str) -> Installation:
+    """Limits that nobody meets, and quick hashes, many at a time, so that callers who came together go on together.
+
+    `more` are lines of TOML.
+    """
     lines = [
         f'public_url = "{SITE}"',
         f'database_url = "{database_url}"',
@@ -66,12 +69,14 @@ def install(folder: Path, database_url: str, mail: MailServer) -> Installation:
         "[mail]",
         f'smtp_url = "{mail.url()}"',
         "[hashing]",
-        "memory_kib = 8",
+        "memory_kib = 1024",
         "time = 1",
+        "threads = 32",
         "queue = 1000",
         "[limits]",
         "lock_after = 100",
         *(f'{rate} = "100000000/minute"' for rate in RATES),
+        *more,
     ]
     (folder / "lingpai.toml").write_text("\n".join(lines))
     return Installation(folder, mail)
@@ -93,7 +98,7 @@ def caller(running: Running) -> httpx.AsyncClient:
 
 
 async def race(ports: list[int], requests: list[bytes]) -> list[Answer]:
-    """Sends each request on a connection of its own, to the ports in turn; all are whole but for the last byte when that goes out together."""
+    """Each request on a connection of its own, to the ports in turn. Their last bytes go out together, when all the rest is there."""
     barrier = asyncio.Barrier(len(requests))
 
     async def run(port: int, request: bytes) -> Answer:

@@ -1,4 +1,4 @@
-"""SIGKILL, again and again, while many register: what was acknowledged is whole and its mail arrives; what was not is whole or not there."""
+"""SIGKILL, again and again, while many register: what was acknowledged is there and is mailed; what was not is whole or not there."""
 
 import asyncio
 from collections import Counter

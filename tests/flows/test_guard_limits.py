@@ -88,6 +88,18 @@ async def test_no_address_stands_in_a_counters_name(clock: FakeClock) -> None:
     assert len(counters.keys[0]) < 100
 
 
+async def test_the_coarse_cap_is_counted_here_whether_the_shared_counters_answer_or_not(clock: FakeClock) -> None:
+    counters = Flaky()
+    limits = Limits(counters, settings.Limits(client=Rate(8, 60)), clock)
+    assert await passed(*(limits.spend("client", "198.51.100.7") for _ in range(6))) == 6
+    counters.lost = True
+    assert await passed(*(limits.spend("client", "198.51.100.7") for _ in range(6))) == 2
+    assert await passed(*(limits.spend("client", "198.51.100.8") for _ in range(9))) == 8
+    assert counters.keys == []
+    clock.advance(seconds=60)
+    await limits.spend("client", "198.51.100.7")
+
+
 async def test_while_the_counters_are_lost_a_quarter_of_each_limit_holds_and_at_least_one(clock: FakeClock) -> None:
     counters = Flaky()
     limits = Limits(counters, RATES, clock)

@@ -18,9 +18,12 @@ HELP = "https://id.example.com/forgot?email=ada%40example.com"
 VALUES: dict[str, dict[str, str | int]] = {
     "activate": {"url": URL, "reset_url": HELP, "registered_at": START, "ip": "2001:db8::1", "hours": 24},
     "reset": {"url": URL, "hours": 3},
+    "register_code": {"code": "048213", "minutes": 10},
+    "reset_code": {"code": "k7m3p9xa", "minutes": 10},
     "taken": {"reset_url": HELP, "at": START, "ip": "203.0.113.7"},
     "password_changed": {"reset_url": HELP, "at": START, "ip": "203.0.113.7"},
 }
+LINKS = {template: form.link for template, form in FORMS.items() if form.link}
 LETTER = Letter(
     id=1,
     channel="email",
@@ -98,9 +101,18 @@ def test_text_and_html_say_the_same(template: str, locale: Locale) -> None:
             assert line.rstrip(":：") in shown, line
 
 
+def test_a_code_stands_in_both_parts_and_not_in_the_subject(template: str, locale: Locale) -> None:
+    message = written(template, locale)
+    if code := VALUES[template].get("code"):
+        assert str(code) in message.text
+        assert str(code) in Page(message.html or "").words
+        assert str(code) not in message.subject
+
+
+@pytest.mark.parametrize("template", LINKS)
 def test_the_button_and_the_bare_text_lead_to_the_same_place(template: str, locale: Locale) -> None:
     message = written(template, locale)
-    link = VALUES[template][FORMS[template].link]
+    link = VALUES[template][LINKS[template]]
     assert page(message).links[:2] == [link, link]
     assert link in page(message).words.split()
     assert link in message.text.splitlines()
@@ -186,9 +198,10 @@ def test_no_value_gets_out_of_its_place(template: str, locale: Locale) -> None:
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "//evil.example.com", "mailto:a@example.com", ""])
+@pytest.mark.parametrize("template", LINKS)
 def test_a_link_leads_to_a_web_page_or_there_is_no_letter(template: str, locale: Locale, url: str) -> None:
     with pytest.raises(ValueError, match="web pages"):
-        written(template, locale, **{FORMS[template].link: url})
+        written(template, locale, **{LINKS[template]: url})
 
 
 def test_an_unknown_letter_and_a_missing_value_are_told() -> None:

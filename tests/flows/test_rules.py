@@ -180,6 +180,13 @@ def test_nothing_is_missing(rule: Callable[[str], object]) -> None:
     assert reason(rule, "") == "missing"
 
 
+def test_an_address_that_was_refused_before_is_refused_in_the_field_of_this_call() -> None:
+    for field in ("email", "account"):
+        with pytest.raises(BadInput) as refused:
+            rules.email("ada@@example.com", field)
+        assert (refused.value.details["field"], refused.value.details["reason"]) == (field, "email")
+
+
 def test_a_refusal_names_the_field_that_the_call_names() -> None:
     with pytest.raises(BadInput) as why:
         rules.email("nobody", "EmailAccount")

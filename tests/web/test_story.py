@@ -2,7 +2,7 @@
 
 import pytest
 
-from web.speakers import Maillink
+from web.speakers import Mailcode, Maillink
 from web.town import Town
 
 ADA = "ada@example.com"
@@ -10,12 +10,21 @@ FIRST = "correct horse battery"
 SECOND = "a staple of another kind"
 
 
-@pytest.fixture(params=[Maillink])
-def speaker(request: pytest.FixtureRequest, town: Town) -> Maillink:
+Speaker = Maillink | Mailcode
+
+
+@pytest.fixture(params=[Maillink, Mailcode])
+def speaker(request: pytest.FixtureRequest, town: Town) -> Speaker:
     return request.param(town)
 
 
-async def test_a_person_registers_proves_the_address_logs_in_and_out(speaker: Maillink) -> None:
+@pytest.fixture
+def browser(town: Town) -> Maillink:
+    """A door that gives cookies."""
+    return Maillink(town)
+
+
+async def test_a_person_registers_proves_the_address_logs_in_and_out(speaker: Speaker) -> None:
     assert (await speaker.register(ADA, FIRST)).yes
     await speaker.prove(ADA)
     assert await speaker.who() is None
@@ -25,7 +34,7 @@ async def test_a_person_registers_proves_the_address_logs_in_and_out(speaker: Ma
     assert await speaker.who() is None
 
 
-async def test_a_forgotten_password_is_reset_and_every_login_ends(speaker: Maillink) -> None:
+async def test_a_forgotten_password_is_reset_and_every_login_ends(speaker: Speaker) -> None:
     await speaker.register(ADA, FIRST)
     await speaker.prove(ADA)
     await speaker.log_in(ADA, FIRST)
@@ -41,7 +50,7 @@ async def test_a_forgotten_password_is_reset_and_every_login_ends(speaker: Maill
     assert "203.0.113.9" in last["text"]
 
 
-async def test_a_login_lasts_24_hours(speaker: Maillink) -> None:
+async def test_a_login_lasts_24_hours(speaker: Speaker) -> None:
     await speaker.register(ADA, FIRST)
     await speaker.prove(ADA)
     await speaker.log_in(ADA, FIRST)
@@ -51,24 +60,24 @@ async def test_a_login_lasts_24_hours(speaker: Maillink) -> None:
     assert await speaker.who() is None
 
 
-async def test_a_new_login_in_a_browser_ends_its_old_session(speaker: Maillink) -> None:
-    await speaker.register(ADA, FIRST)
-    await speaker.prove(ADA)
-    await speaker.log_in(ADA, FIRST)
-    old = speaker.browser.cookies["lingpai_session"]
-    await speaker.log_in(ADA, FIRST)
-    assert speaker.browser.cookies["lingpai_session"] != old
-    thief = speaker.another()
+async def test_a_new_login_in_a_browser_ends_its_old_session(browser: Maillink) -> None:
+    await browser.register(ADA, FIRST)
+    await browser.prove(ADA)
+    await browser.log_in(ADA, FIRST)
+    old = browser.browser.cookies["lingpai_session"]
+    await browser.log_in(ADA, FIRST)
+    assert browser.browser.cookies["lingpai_session"] != old
+    thief = browser.another()
     thief.browser.cookies.set("lingpai_session", old)
     assert await thief.who() is None
 
 
-async def test_a_planted_cookie_never_becomes_a_session(speaker: Maillink) -> None:
+async def test_a_planted_cookie_never_becomes_a_session(browser: Maillink) -> None:
     planted = "x" * 43
-    speaker.browser.cookies.set("lingpai_session", planted, domain="127.0.0.1")
-    await speaker.register(ADA, FIRST)
-    await speaker.prove(ADA)
-    await speaker.log_in(ADA, FIRST)
-    thief = speaker.another()
+    browser.browser.cookies.set("lingpai_session", planted, domain="127.0.0.1")
+    await browser.register(ADA, FIRST)
+    await browser.prove(ADA)
+    await browser.log_in(ADA, FIRST)
+    thief = browser.another()
     thief.browser.cookies.set("lingpai_session", planted)
     assert await thief.who() is None

@@ -12,7 +12,7 @@ from lingpai.build import House
 from lingpai.settings import Hashing, Settings
 
 PUBLIC_URL = "http://127.0.0.1:8000"
-QUICK = Hashing(memory_kib=8, time=1, threads=2)
+QUICK = Hashing(memory_kib=8, time=1, threads=2, queue=200)
 """Argon2id that costs nothing: most stories are not about it."""
 
 

@@ -7,6 +7,9 @@ import click
 
 from lingpai.build import WrongSchema
 from lingpai.cli.account import account
+from lingpai.cli.client import client
+from lingpai.cli.invite import invite
+from lingpai.cli.key import key
 from lingpai.cli.migrate import migrate
 from lingpai.cli.outbox import outbox
 from lingpai.cli.serve import serve
@@ -22,7 +25,7 @@ def lingpai() -> None:
     """The account service behind login APIs that cannot change any more."""
 
 
-for command in (serve, migrate, worker, account, outbox, settings):
+for command in (serve, migrate, worker, account, invite, client, key, outbox, settings):
     lingpai.add_command(command)
 
 

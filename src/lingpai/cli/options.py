@@ -1,14 +1,19 @@
 """What every command takes, and how a command says that it failed."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from lingpai.settings.check import Need
 from lingpai.settings.load import Loaded, load
 
+if TYPE_CHECKING:
+    from lingpai.flows import Kit
+
+T = TypeVar("T")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -43,3 +48,16 @@ def places(command: Command) -> Command:
 def read(data: Path, config: Path | None, need: Need = "operate") -> Loaded:
     """The settings of an operator's command. Raises SettingsError."""
     return load(config, data=data, need=need)
+
+
+def opened(data: Path, config: Path | None, deed: "Callable[[Kit], Awaitable[T]]") -> T:
+    """Opens the house as far as a flow needs it, and does the deed. Raises SettingsError, WrongSchema and StoreDown."""
+    from lingpai.build import open_kit
+
+    settings = read(data, config).settings
+
+    async def run() -> T:
+        async with open_kit(settings) as kit:
+            return await deed(kit)
+
+    return asyncio.run(run())

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -30,6 +31,8 @@ def serve(dev: bool, host: str, port: int, workers: int, data: Path, config: Pat
     """Serve until SIGTERM; outside dev mode after `lingpai migrate`."""
     from lingpai.cli.logs import configure
 
+    os.umask(0o077)
+    _raise_open_files()
     loaded = load(config, data=data, dev=dev, host=host)
     configure(_log(loaded))
     for doubt in loaded.warnings:
@@ -41,6 +44,12 @@ def serve(dev: bool, host: str, port: int, workers: int, data: Path, config: Pat
         _work(settings, listening)
     else:
         _supervise(settings, listening, workers)
+
+
+def _raise_open_files() -> None:
+    """As many connections as this user may have: the usual soft limit of 1,024 is soon used up by slow ones (A53)."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _log(loaded: Loaded) -> Log:
@@ -91,7 +100,9 @@ def _supervise(settings: Settings, listening: socket.socket, workers: int) -> No
     from lingpai.web.supervise import supervise
 
     _say_where(settings, _url(listening))
-    code = supervise(workers, lambda lifeline: _work(settings, listening, processes=workers, lifeline=lifeline), SystemClock())
+    code = supervise(
+        workers, lambda lifeline: _work(settings, listening, processes=workers, lifeline=lifeline), SystemClock(), let_go=listening.close
+    )
     raise SystemExit(code)
 
 

@@ -8,8 +8,15 @@
     │  ├─ UnknownAccount
     │  └─ WrongPassword
     ├─ NotLoggedIn
+    │  └─ BadToken
+    ├─ BadClient
     ├─ NotActivated              said only after a right password
     ├─ CrossSite                 a browser sent it from another site
+    ├─ NotInvited
+    │  ├─ InviteRequired
+    │  ├─ BadInvite
+    │  └─ RegistrationClosed
+    ├─ NoInvitesLeft
     ├─ Taken                     said only where a dialect reveals accounts, or the seed does
     ├─ NoSuchAccount             likewise
     ├─ BadProof
@@ -93,6 +100,22 @@ class NotLoggedIn(Refusal):
     code = "not-logged-in"
 
 
+class BadToken(NotLoggedIn):
+    """A JWT that is not ours, was changed, or is over. `reason` says which test it failed: for tests and logs, told to nobody."""
+
+    code = "bad-token"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason=reason)
+        self.reason = reason
+
+
+class BadClient(Refusal):
+    """Another service's name and secret are missing or wrong. The code is that of RFC 6749, 5.2."""
+
+    code = "invalid_client"
+
+
 class NotActivated(Refusal):
     """The address has not been proved yet."""
 
@@ -103,6 +126,36 @@ class CrossSite(Refusal):
     """A browser sent a state-changing call from another site."""
 
     code = "cross-site"
+
+
+class NotInvited(Refusal):
+    """Registration is not open to this one."""
+
+    code = "not-invited"
+
+
+class InviteRequired(NotInvited):
+    """The realm takes nobody without an invite, and none was sent."""
+
+    code = "invite-required"
+
+
+class BadInvite(NotInvited):
+    """Unknown, used up, expired or revoked."""
+
+    code = "bad-invite"
+
+
+class RegistrationClosed(NotInvited):
+    """The realm takes nobody."""
+
+    code = "registration-closed"
+
+
+class NoInvitesLeft(Refusal):
+    """The account has given all the invites it had."""
+
+    code = "no-invites-left"
 
 
 class Taken(Refusal):
@@ -179,7 +232,7 @@ class Unavailable(Refusal):
 
 
 class Overloaded(Unavailable):
-    """The hashing queue is full."""
+    """A queue for slow work is full: hashing, or drawing captchas."""
 
     code = "overloaded"
 

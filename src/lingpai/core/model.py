@@ -1,8 +1,13 @@
-"""What lasts, as values. Instants are milliseconds since 1970 UTC (`chance.py`)."""
+"""What lasts, as values. Instants are milliseconds since 1970 UTC (`chance.py`).
+
+What each request makes anew is a Struct, which takes a tenth of the time that a frozen dataclass takes.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote
+
+import msgspec
 
 Kind = Literal["email", "phone", "name"]
 Channel = Literal["email", "sms"]
@@ -10,8 +15,7 @@ Locale = Literal["zh-Hans", "en"]
 LetterState = Literal["waiting", "sent", "failed", "expired"]
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(msgspec.Struct, frozen=True):
     """A clean identifier: what a request's spelling was parsed to (`rules.py`).
 
     `value` is the spelling to keep and to send to; `key` is equal for two spellings of the same address.
@@ -22,8 +26,7 @@ class Address:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """Who asks, from where, in which language. Made once a request, at the door."""
 
     client: str
@@ -32,8 +35,8 @@ class Origin:
     agent: str = ""
     locale: Locale = "zh-Hans"
     request_id: str = ""
-    known_to: frozenset[int] = frozenset()
-    """Accounts that this browser has logged into before (its signed device cookie says so)."""
+    known_to: frozenset[str] = frozenset()
+    """Marks of the accounts that this browser has logged into before (its signed device cookie says so; `guard/devices.py`)."""
     device: str = ""
     """The device cookie's own id; empty where there is none."""
     session: str = ""
@@ -52,8 +55,7 @@ class Identifier:
     proved_at: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(msgspec.Struct, frozen=True):
     """One account, with its identifiers laid beside it."""
 
     id: int
@@ -73,8 +75,7 @@ class Account:
     name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(msgspec.Struct, frozen=True):
     """A login that lives. The token itself is stored nowhere, only its SHA-256."""
 
     id: int

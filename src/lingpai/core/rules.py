@@ -6,6 +6,7 @@ the text and the name that the field has in the call.
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 import phonenumbers
@@ -58,17 +59,25 @@ def email(text: str, field: str = "email") -> Address:
     case would join to another address is refused, or is an address of its own. Reasons: missing, longest, email.
     """
     _bounded(text, field, EMAIL_LENGTH)
+    address = _email(text)
+    if address is None:
+        raise BadInput(field, "email")
+    return address
+
+
+@lru_cache(maxsize=2_048)  # who is refused comes again with the same address, and this is the dearest part of a refusal
+def _email(text: str) -> Address | None:
     spelling = unicodedata.normalize("NFC", text)
     if not unicodedata.is_normalized("NFKC", spelling):
-        raise BadInput(field, "email")
+        return None
     try:
         found = _checked(spelling)
     except EmailNotValidError:
-        raise BadInput(field, "email") from None
+        return None
     local, _, domain = spelling.rpartition("@")
     # A domain that had to be mapped (full-width letters, capitals beyond ASCII, another dot) took a folding too wide.
     if domain.translate(_ASCII_LOWER) not in {found.domain, found.ascii_domain}:
-        raise BadInput(field, "email")
+        return None
     return Address("email", f"{local}@{found.ascii_domain}", f"{local.translate(_ASCII_LOWER)}@{found.ascii_domain}")
 
 
@@ -174,6 +183,21 @@ def nickname(text: str, field: str = "nickname") -> str:
     if any(unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for character in clean.replace(_JOINER, "")):
         raise BadInput(field, "characters")
     return clean
+
+
+def word(text: str, field: str = "verification") -> str:
+    """A mailed code of letters and digits, as people bring it: in any case, with spaces around it. Reason: missing."""
+    clean = text.strip().lower()
+    if not clean:
+        raise BadInput(field, "missing")
+    return clean
+
+
+def captcha_kind(text: str, field: str = "kind") -> str:
+    """A kind of captcha: picture, spoken or work. Reason: captcha-kind."""
+    if text not in ("picture", "spoken", "work"):
+        raise BadInput(field, "captcha-kind")
+    return text
 
 
 def _bounded(text: str, field: str, high: int, low: int = 0) -> None:

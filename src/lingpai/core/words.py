@@ -66,7 +66,7 @@ def _key(why: Refusal) -> str:
 
 def field(name: str, locale: Locale) -> str:
     """A field as people call it, with the name that the API uses: `邮箱（email）`; the bare name where we have no word for it."""
-    label = TEXTS[locale].get(f"field.{name}")
+    label = TEXTS[locale].get(f"field.{name.lower()}")
     return text("field.named", locale, label=label, name=name) if label else name
 
 

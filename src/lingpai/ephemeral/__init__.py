@@ -4,15 +4,15 @@ Two implementations, one conformance suite (`tests/conformance`): `sql` (the def
 `valkey` (many machines). Every verb is one atomic statement; nobody reads and then writes.
 """
 
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 UNLIMITED = 0
 """`tries` of an entry whose proof is too long to guess: a wrong one costs nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """What stands under a key."""
 
     value: bytes
@@ -24,8 +24,7 @@ class Entry:
     """Wrong proofs it still bears before it is dead; UNLIMITED bears any number."""
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(msgspec.Struct, frozen=True):
     """What a counter says after a hit."""
 
     total: int

@@ -12,18 +12,18 @@ from typing import Any, Protocol
 
 import apsw
 from sqlalchemy import and_, bindparam, case, delete, select, update
-from sqlalchemy.dialects.postgresql import insert  # its ON CONFLICT is SQLite's too, word for word
+from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from sqlalchemy.schema import CreateIndex, CreateTable
-from sqlalchemy.sql.elements import BindParameter
+from sqlalchemy.sql.elements import BindParameter, ClauseElement
 
 from lingpai.core.chance import SECOND, Clock
 from lingpai.core.errors import StoreDown
 from lingpai.ephemeral import Count
-from lingpai.store.database import Database, Query, Row, with_constants
+from lingpai.store.database import Database, Inserter, Query, Row, with_constants
 from lingpai.store.schema import counters
 
-DIALECT = with_constants(SQLiteDialect(paramstyle="qmark"))
+DIALECT = with_constants(SQLiteDialect(paramstyle="qmark"), insert)
 PATIENCE = 1.0
 """Seconds that a hit waits for another process's lock before it is StoreDown."""
 PAUSE = 0.002
@@ -33,17 +33,19 @@ _now: BindParameter[int] = bindparam("now")
 _live = counters.c.expires_at > _now
 _over = counters.c.expires_at <= _now
 _columns = (counters.c.total, counters.c.expires_at)
-_insert = insert(counters).values(key=bindparam("key"), total=bindparam("amount"), expires_at=bindparam("ends"))
-_new = _insert.excluded
-ADD = Query(
-    _insert.on_conflict_do_update(
-        index_elements=[counters.c.key],
-        set_={
-            "total": case((_over, _new.total), else_=counters.c.total + _new.total),
-            "expires_at": case((_over, _new.expires_at), else_=counters.c.expires_at),
-        },
-    ).returning(*_columns)
-)
+
+
+def _add(insert: Inserter) -> ClauseElement:
+    one = insert(counters).values(key=bindparam("key"), total=bindparam("amount"), expires_at=bindparam("ends"))
+    new = one.excluded
+    changed = {
+        "total": case((_over, new.total), else_=counters.c.total + new.total),
+        "expires_at": case((_over, new.expires_at), else_=counters.c.expires_at),
+    }
+    return one.on_conflict_do_update(index_elements=[counters.c.key], set_=changed).returning(*_columns)
+
+
+ADD = Query(_add)
 _left = counters.c.total - bindparam("amount")
 GIVE_BACK = Query(
     update(counters)
@@ -190,6 +192,6 @@ def _set_up(file: apsw.Connection) -> None:
         file.execute(f"PRAGMA {pragma}")
     if file.execute("PRAGMA quick_check(1)").fetchall() != [("ok",)]:
         raise apsw.CorruptError("the counters are damaged")
-    file.execute(str(CreateTable(counters, if_not_exists=True).compile(dialect=DIALECT)))
+    file.execute(str(CreateTable(counters, if_not_exists=True).compile(dialect=DIALECT.grammar)))
     for index in counters.indexes:
-        file.execute(str(CreateIndex(index, if_not_exists=True).compile(dialect=DIALECT)))
+        file.execute(str(CreateIndex(index, if_not_exists=True).compile(dialect=DIALECT.grammar)))

@@ -1,8 +1,8 @@
 """Counters in this process's memory: what limits fall back on while the shared counters do not answer."""
 
-from dataclasses import dataclass
 from math import ceil
 
+import msgspec
 import structlog
 
 from lingpai.core.chance import Clock
@@ -19,8 +19,7 @@ SHARED = 1_024
 log = structlog.get_logger("lingpai.counters")
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(msgspec.Struct, frozen=True):
     """What a counter says, and how much of a limit holds for it."""
 
     total: int

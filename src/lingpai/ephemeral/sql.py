@@ -7,13 +7,12 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import and_, bindparam, case, delete, select, update
-from sqlalchemy.dialects.postgresql import insert  # its ON CONFLICT is SQLite's too, word for word
+from sqlalchemy import ColumnElement, Insert, and_, bindparam, case, delete, select, update
 
 from lingpai.core.chance import SECOND, Clock
 from lingpai.ephemeral import UNLIMITED, Count, Entry
 from lingpai.ephemeral.counters import Counters, FileCounters, TableCounters
-from lingpai.store.database import Database, Query, Row
+from lingpai.store.database import Database, Inserter, Query, Row
 from lingpai.store.schema import entries
 
 DEAD = -1
@@ -24,10 +23,15 @@ _live = and_(entries.c.expires_at > bindparam("now"), entries.c.tries != DEAD)
 _this = and_(entries.c.key == bindparam("key"), _live)
 _over = entries.c.expires_at <= bindparam("now")
 
-_insert = insert(entries).values({column.name: bindparam(column.name) for column in entries.c})
-_new_row = {column.name: _insert.excluded[column.name] for column in _columns}
-PUT = Query(_insert.on_conflict_do_update(index_elements=[entries.c.key], set_=_new_row))
-PUT_NEW = Query(_insert.on_conflict_do_update(index_elements=[entries.c.key], set_=_new_row, where=_over | (entries.c.tries == DEAD)))
+
+def _put(insert: Inserter, where: ColumnElement[bool] | None = None) -> Insert:
+    one = insert(entries).values({column.name: bindparam(column.name) for column in entries.c})
+    new = {column.name: one.excluded[column.name] for column in _columns}
+    return one.on_conflict_do_update(index_elements=[entries.c.key], set_=new, where=where)
+
+
+PUT = Query(_put)
+PUT_NEW = Query(lambda insert: _put(insert, _over | (entries.c.tries == DEAD)))
 
 LOOK = Query(select(*_columns).where(_this))
 # Compares and counts in one step: of racing wrong proofs each costs a try, and past the last one nothing is compared any more.

@@ -27,6 +27,7 @@ async def look(kit: Kit, realm: str, email: Address, token: str, origin: Origin)
     account = await accounts.find(kit.store, realm, email.kind, email.key)
     if live is None or account is None or account.locked_at:
         await kit.limits.spend("check_client", origin.client)
+        await audit.add(kit.store, at=kit.clock.now(), realm=realm, account_id=None, event="activate", result="bad-link", origin=origin)
         raise BadLink
     return Activation(account, active=account.email_proved_at is not None)
 
@@ -56,12 +57,13 @@ async def again(kit: Kit, realm: str, email: Address, origin: Origin, links: Lin
     """
     await kit.messages.start(realm, "activate", email, origin)
     try:
-        token = await kit.proofs.new_link("activate", realm, email.key, 0, ACTIVATION_LIFE)
+        found = await accounts.find(kit.store, realm, email.kind, email.key)
+        proved = found is not None and found.email_proved_at is not None
+        token = await kit.proofs.new_link("activate", realm, email.key, 0, ACTIVATION_LIFE, spare=proved)
         async with kit.store.begin() as run:
             account = await accounts.find(run, realm, email.kind, email.key)
             waits = account is not None and account.email_proved_at is None and account.locked_at is None
-            if account and waits:
-                await kit.letters.activate(run, account, links, token, origin.locale)
+            await kit.letters.activate(run, account if waits else None, links, token, origin.locale)
             await audit.add(
                 run,
                 at=kit.clock.now(),

@@ -1,61 +1,118 @@
-"""Logging in with a password."""
+"""Logging in with a password: for a session cookie, or for a JWT behind a captcha."""
 
 from dataclasses import dataclass
 
-from lingpai.core.chance import SECOND
-from lingpai.core.errors import NotActivated, Refusal, UnknownAccount, WrongPassword
+from lingpai.core.errors import BadCaptcha, NotActivated, Refusal, UnknownAccount, WrongPassword
 from lingpai.core.model import Account, Address, Origin
 from lingpai.flows import Kit
-from lingpai.guard.codes import digest
+from lingpai.guard.captcha import Answer, Demand
+from lingpai.guard.devices import mark
+from lingpai.guard.logins import Opened
 from lingpai.guard.passwords import Place, Verdict
-from lingpai.store import accounts, audit, sessions
+from lingpai.store import accounts, audit
 
-HOUR = 3_600
+PATIENT = 2
+"""Failures in a row after which `after_failures` asks for a captcha."""
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """A login that succeeded."""
+class Try:
+    """One try to log in, already clean."""
+
+    realm: str
+    address: Address
+    password: str
+    captcha: Demand = "never"
+    answer: Answer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a try found that was right."""
 
     account: Account
-    token: str
-    """The session's token, for the cookie; stored only as its digest."""
-    device: str
-    """The device cookie, which now knows the account."""
+    upgraded: str | None
 
 
-async def with_password(kit: Kit, realm: str, address: Address, password: str, origin: Origin) -> Opened:
+async def for_cookie(kit: Kit, attempt: Try, origin: Origin) -> Opened:
     """Opens a session of `sessions.hours` and ends the browser's old one.
 
     Raises UnknownAccount or WrongPassword after the same work (a locked account is a wrong password), NotActivated after
     a right password on an unproved address, Limited and Overloaded before any.
     """
+    found = await _find(kit, attempt, origin)
+    try:
+        return await kit.logins.cookie(found.account, origin, found.upgraded)
+    except WrongPassword as why:
+        raise await _refused(kit, attempt.realm, found.account, origin, why) from None
+
+
+async def for_jwt(kit: Kit, attempt: Try, origin: Origin, lifetime: int) -> str:
+    """A JWT of `lifetime` seconds. Raises as `for_cookie` does, and BadCaptcha before any password is judged.
+
+    A refusal's detail `captcha` (0 or 1) says whether the next try needs one.
+    """
+    found = await _find(kit, attempt, origin)
+    try:
+        return await kit.logins.jwt(found.account, origin, lifetime, found.upgraded)
+    except WrongPassword as why:
+        raise await _refused(kit, attempt.realm, found.account, origin, why) from None
+
+
+async def _find(kit: Kit, attempt: Try, origin: Origin) -> Found:
     async with kit.passwords.place() as place:
-        account = await accounts.find(kit.store, realm, address.kind, address.key)
-        bucket = kit.streaks.bucket(realm, account.id if account else address.key, origin)
+        account = await accounts.find(kit.store, attempt.realm, attempt.address.kind, attempt.address.key)
+        device = origin.device if account and mark(account) in origin.known_to else ""
+        bucket = kit.streaks.bucket(attempt.realm, account.id if account else attempt.address.key, device)
         await kit.limits.spend("login_client", origin.client)
-        await kit.limits.spend("login_address", bucket)
-        verdict = await _judged(kit, place, bucket, account, password)
-    if account is None:
-        raise await _refused(kit, realm, account, origin, UnknownAccount())
-    if not verdict.right:
-        raise await _refused(kit, realm, account, origin, WrongPassword())
-    if account.email_proved_at is None and address.kind == "email":
-        raise await _refused(kit, realm, account, origin, NotActivated())
-    return await _open(kit, realm, account, verdict, origin)
+        # On the address as it was typed, whether it has an account or not: a registration must not change what counts.
+        await kit.limits.spend("login_address", f"{attempt.realm}:{attempt.address.kind}:{attempt.address.key}/{device}")
+        await _captcha(kit, attempt, bucket)
+        verdict = await _judged(kit, place, bucket, account, attempt.password)
+    if why := _against(account, verdict, attempt.address):
+        why.details["captcha"] = int(await _demanded(kit, attempt, bucket))
+        raise await _refused(kit, attempt.realm, account, origin, why)
+    assert account is not None
+    return Found(account, verdict.upgraded)
+
+
+async def _captcha(kit: Kit, attempt: Try, bucket: str) -> None:
+    if not await _demanded(kit, attempt, bucket):
+        return
+    if attempt.answer is None:
+        raise BadCaptcha(captcha=1)
+    await kit.captchas.spend(attempt.answer)
+
+
+async def _demanded(kit: Kit, attempt: Try, bucket: str) -> bool:
+    if attempt.captcha == "after_failures":
+        return await kit.streaks.failures(bucket) >= PATIENT
+    return attempt.captcha == "always"
 
 
 async def _judged(kit: Kit, place: Place, bucket: str, account: Account | None, password: str) -> Verdict:
     """Whether this login may be; the same work for a stranger, a locked account, and a row of failures that has locked it."""
-    barred = await kit.streaks.locked(bucket)
-    right = False
+    turn = await kit.streaks.admit(bucket)
     try:
         verdict = await place.verify(account.password if account else None, password)
-        right = verdict.right and account is not None and account.locked_at is None
-    finally:
-        if not barred:
-            await (kit.streaks.succeeded if right else kit.streaks.failed)(bucket)
-    return verdict if right and not barred else Verdict(right=False, upgraded=None)
+    except BaseException:
+        if turn:
+            await kit.streaks.abandoned(turn)
+        raise
+    right = verdict.right and account is not None and account.locked_at is None
+    if turn:
+        await (kit.streaks.succeeded if right else kit.streaks.failed)(turn)
+    return verdict if right and turn else Verdict(right=False, upgraded=None)
+
+
+def _against(account: Account | None, verdict: Verdict, address: Address) -> Refusal | None:
+    if account is None:
+        return UnknownAccount()
+    if not verdict.right:
+        return WrongPassword()
+    if account.email_proved_at is None and address.kind == "email":
+        return NotActivated()
+    return None
 
 
 async def _refused(kit: Kit, realm: str, account: Account | None, origin: Origin, why: Refusal) -> Refusal:
@@ -69,29 +126,3 @@ async def _refused(kit: Kit, realm: str, account: Account | None, origin: Origin
         origin=origin,
     )
     return why
-
-
-async def _open(kit: Kit, realm: str, account: Account, verdict: Verdict, origin: Origin) -> Opened:
-    token = kit.chance.token()
-    now = kit.clock.now()
-    async with kit.store.begin() as run:
-        opened = await sessions.add(
-            run,
-            account_id=account.id,
-            realm=realm,
-            digest=digest(token),
-            password=account.password,
-            at=now,
-            expires_at=now + kit.settings.sessions.hours * HOUR * SECOND,
-            ip=origin.ip,
-            agent=origin.agent,
-        )
-        if opened is None:
-            # The password was changed or the account locked while this one was hashed.
-            raise WrongPassword
-        if verdict.upgraded and account.password:
-            await accounts.upgrade_password(run, account_id=account.id, old=account.password, new=verdict.upgraded)
-        if origin.session:
-            await sessions.end(run, digest=digest(origin.session))
-        await audit.add(run, at=now, realm=realm, account_id=account.id, event="login", result="ok", origin=origin)
-    return Opened(account, token, kit.devices.write(origin.device, origin.known_to, account.id))

@@ -2,13 +2,10 @@
 
 from dataclasses import dataclass
 
-from lingpai.core.model import Account, Origin, Session
-from lingpai.flows import Kit
+from lingpai.core.model import Account, Session
+from lingpai.flows import OPERATOR, Kit
 from lingpai.store import accounts, audit, sessions
 from lingpai.store.database import Runner
-
-OPERATOR = Origin(client="operator", ip="operator", agent="lingpai")
-"""Who asks, in the trail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,4 +59,6 @@ async def delete(kit: Kit, account: Account) -> None:
 
 
 async def _note(kit: Kit, run: Runner, account: Account, deed: str) -> None:
-    await audit.add(run, at=kit.clock.now(), realm=account.realm, account_id=account.id, event=f"operator.{deed}", result="ok", origin=OPERATOR)
+    await audit.add(
+        run, at=kit.clock.now(), realm=account.realm, account_id=account.id, event=f"operator.{deed}", result="ok", origin=OPERATOR
+    )

@@ -6,6 +6,7 @@ from lingpai.flows import Kit
 from lingpai.guard.codes import digest
 from lingpai.store import audit, sessions
 
+
 async def current(kit: Kit, realm: str, origin: Origin) -> tuple[Session, Account]:
     """Whose the request's session is. Raises NotLoggedIn."""
     now = kit.clock.now()

@@ -6,6 +6,7 @@ One link and one code live at a time for each purpose and address: a newer one t
 
 import base64
 import hashlib
+import hmac
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Literal, get_args
@@ -24,11 +25,20 @@ RESET_LIFE = 3 * 3_600
 """Seconds for which a reset link is good (contract, maillink)."""
 CODE_LIFE = 600
 """Seconds for which a code is good (contract, rule 6)."""
+CODE_LENGTH = 6
+WORD_LENGTH = 8
+WORD_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
+"""A code that is looked up without its address is longer and of letters too: 31^8, about 40 bits (contract, rule 6)."""
 
 
 def digest(token: str) -> bytes:
     """SHA-256: enough for a token of 256 random bits, which nobody can search for."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+def sid_digest(sid: str) -> bytes:
+    """The digest of a JWT's session row. No cookie has the same one: 0xFF stands in no UTF-8, and cookies are digested as that."""
+    return hashlib.sha256(b"\xffjwt:" + sid.encode("utf-8", "surrogatepass")).digest()
 
 
 class Proofs:
@@ -39,10 +49,14 @@ class Proofs:
         self._seals = seals
         self._chance = chance
 
-    async def new_link(self, purpose: Purpose, realm: str, key: str, holder: int, life: float) -> str:
-        """A token for a link that is good for `life` seconds; the older link is dead. `holder`: the account it is for, or 0."""
+    async def new_link(self, purpose: Purpose, realm: str, key: str, holder: int, life: float, *, spare: bool = False) -> str:
+        """A token for a link that is good for `life` seconds; the older link is dead. `holder`: the account it is for, or 0.
+
+        A `spare` one will be mailed to nobody: the same work, but it opens nothing and the older link stays.
+        """
         token = self._chance.token()
-        await self._ephemeral.put(self._place("link", purpose, realm, key), Entry(str(holder).encode(), digest(token), life))
+        place = self._place("link", purpose, realm, key)
+        await self._ephemeral.put(f"spare-{place}" if spare else place, Entry(str(holder).encode(), digest(token), life))
         return token
 
     async def look_link(self, purpose: Purpose, realm: str, key: str, token: str) -> Entry | None:
@@ -54,13 +68,29 @@ class Proofs:
         return await self._ephemeral.take(self._place("link", purpose, realm, key), digest(token))
 
     async def new_code(
-        self, purpose: Purpose, realm: str, key: str, holder: str, *, life: float = CODE_LIFE, length: int = 6, tries: int = 5
+        self, purpose: Purpose, realm: str, key: str, holder: str, *, life: float = CODE_LIFE, length: int = CODE_LENGTH, tries: int = 5
     ) -> str:
         """A code of digits that is good for `life` seconds and dead after `tries` wrong ones; the older code is dead."""
         code = self._chance.code(length)
-        entry = Entry(holder.encode(), self._code_digest(purpose, realm, key, code), life, tries)
-        await self._ephemeral.put(self._place("code", purpose, realm, key), entry)
+        await self._keep_code(purpose, realm, key, holder, code, life, tries)
         return code
+
+    async def new_word(self, purpose: Purpose, realm: str, key: str, holder: str, *, life: float = CODE_LIFE, tries: int = 5) -> str:
+        """As `new_code`, of 8 unambiguous small letters and digits; `find_word` finds it without its address."""
+        word = self._chance.code(WORD_LENGTH, WORD_ALPHABET)
+        await self._keep_code(purpose, realm, key, holder, word, life, tries)
+        await self._ephemeral.put(self._word_place(purpose, realm, word), Entry(key.encode(), life=life))
+        return word
+
+    async def find_word(self, purpose: Purpose, realm: str, word: str) -> bool:
+        """Whether this is a live word, whoever's; spends nothing, and a wrong one costs no address a try."""
+        known = await self._ephemeral.get(self._word_place(purpose, realm, word))
+        if known is None:
+            return False
+        key = known.value.decode()
+        entry = await self._ephemeral.get(self._place("code", purpose, realm, key))
+        # A newer code may have taken this one's place.
+        return entry is not None and hmac.compare_digest(entry.proof, self._code_digest(purpose, realm, key, word))
 
     async def look_code(self, purpose: Purpose, realm: str, key: str, code: str) -> Entry | None:
         """The code, unspent; None as for a link. A wrong one costs one of its tries."""
@@ -98,6 +128,14 @@ class Proofs:
         # Keyed, so that the table does not tell whose addresses these are.
         name = base64.urlsafe_b64encode(self._seals.digest(key, "address")).rstrip(b"=").decode()
         return f"{form}:{purpose}:{realm}:{name}"
+
+    async def _keep_code(self, purpose: Purpose, realm: str, key: str, holder: str, code: str, life: float, tries: int) -> None:
+        entry = Entry(holder.encode(), self._code_digest(purpose, realm, key, code), life, tries)
+        await self._ephemeral.put(self._place("code", purpose, realm, key), entry)
+
+    def _word_place(self, purpose: Purpose, realm: str, word: str) -> str:
+        digest = self._seals.digest(word, f"word:{purpose}:{realm}")
+        return f"word:{purpose}:{realm}:{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}"
 
     def _code_digest(self, purpose: Purpose, realm: str, key: str, code: str) -> bytes:
         # The address's length goes first, so that no other pair of address and code reads the same.

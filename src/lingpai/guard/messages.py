@@ -111,7 +111,8 @@ def _instants(entry: Entry) -> tuple[int, int]:
 def _rates(realm: str, purpose: Purpose, address: Address, origin: Origin) -> list[tuple[str, str]]:
     """The limits that a message counts on, and who it counts for. Over the realms together an address gets no more than one would give."""
     who = f"{address.kind}:{address.key}"
-    return [("message_purpose", f"{realm}:{purpose}:{who}"), ("message_address", who), ("message_client", origin.client)]
+    rates = [("message_purpose", f"{realm}:{purpose}:{who}"), ("message_address", who), ("message_client", origin.client)]
+    return rates if purpose == "reset" else [*rates, ("message_other", who)]
 
 
 def _last(realm: str, purpose: Purpose, address: Address) -> str:

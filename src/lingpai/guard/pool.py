@@ -26,9 +26,10 @@ class Pool:
     It bounds nothing: who hands in work has a place (`passwords.py`).
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, name: str = "hashing") -> None:
+        """`name`: what the threads are called."""
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self.threads = [threading.Thread(target=self._serve, name=f"hashing-{number}", daemon=True) for number in range(threads)]
+        self.threads = [threading.Thread(target=self._serve, name=f"{name}-{number}", daemon=True) for number in range(threads)]
         for thread in self.threads:
             thread.start()
 
@@ -71,4 +72,4 @@ def _lower() -> None:
     try:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
     except OSError as error:
-        log.warning("hashing thread keeps its priority", error=str(error))
+        log.warning("a thread for slow work keeps its priority", thread=threading.current_thread().name, error=str(error))

@@ -9,13 +9,14 @@ import hashlib
 from lingpai import settings
 from lingpai.core.chance import Clock
 from lingpai.core.errors import Limited
-from lingpai.core.model import Origin
 from lingpai.ephemeral import Ephemeral
 from lingpai.ephemeral.local import FallbackCounters
 
 MINUTE = 60
 DAY = 86_400
 """Seconds after which a row of failures is forgotten, counted from its first."""
+UNDER_WAY = 60
+"""Seconds after which a login counts as under way no more, though nobody said how it ended: its process died."""
 PAUSE = 0.05
 """Seconds between two looks whether a login under way has ended, where there are as many as may still fail."""
 PATIENCE = 2.0
@@ -31,75 +32,86 @@ class Streaks:
         self._lock_life = limits.lock_minutes * MINUTE
         self._clock = clock
 
-    def bucket(self, realm: str, who: int | str, origin: Origin) -> str:
+    def bucket(self, realm: str, who: int | str, device: str) -> str:
         """On whom a login counts: `who` is the account's id, or where there is none the address's key.
 
         A browser that the account knows counts for itself, so that strangers cannot lock its owner out.
         """
-        device = origin.device if who in origin.known_to else ""
         return f"{_base(realm, who)}/{device}"
 
-    async def locked(self, bucket: str) -> bool:
-        """True: the login fails, whatever the password (the caller does the same work and reports nothing here).
+    async def admit(self, bucket: str) -> "Turn | None":
+        """None: it is locked, and the login fails, whatever the password (the caller does the same work and reports nothing here).
 
-        False: it may be judged, and the caller reports how it ended, by `failed` or `succeeded`. Raises Limited where so many
-        are under way that one more might be too many, and they do not end for a while.
+        Else it may be judged, and the caller hands the turn back, to `failed`, `succeeded` or `abandoned`. Raises Limited where so
+        many are under way that one more might be too many, and they do not end for a while.
         """
-        keys = await self._keys(bucket)
+        turn = await self._turn(bucket)
         end = self._clock.monotonic() + PATIENCE
-        while not await self._admitted(keys):
-            if await self._is_locked(keys):
-                return True
+        while not await self._admitted(turn):
+            if await self._is_locked(turn):
+                return None
             if self._clock.monotonic() >= end:
                 raise Limited("login_address", 1)
             await self._clock.sleep(PAUSE)
-        if locked := await self._is_locked(keys):
-            await self._counters.hit(keys.under_way, DAY, -1)
-        return locked
+        if await self._is_locked(turn):
+            await self.abandoned(turn)
+            return None
+        return turn
 
-    async def failed(self, bucket: str) -> None:
+    async def failures(self, bucket: str) -> int:
+        """Failures in a row so far; the row's whole length where it is locked."""
+        turn = await self._turn(bucket)
+        if await self._is_locked(turn):
+            return self._after
+        return (await self._counters.hit(turn.failures, DAY, 0)).total
+
+    async def failed(self, turn: "Turn") -> None:
         """The password was wrong, or there was nothing to log into. The last of the row locks."""
-        keys = await self._keys(bucket)
         # In this order no look in between can miss a failure: it is counted before it is no longer under way,
         # and the lock is there before the row starts again.
-        tally = await self._counters.hit(keys.failures, DAY)
+        tally = await self._counters.hit(turn.failures, DAY)
         if tally.total >= tally.allowed(self._after):
-            await self._counters.hit(keys.lock, self._lock_life)
-            self._counters.remember(keys.lock, self._lock_life)
-            await self._counters.hit(keys.failures, DAY, -tally.total)
-        await self._counters.hit(keys.under_way, DAY, -1)
+            await self._counters.hit(turn.lock, self._lock_life)
+            self._counters.remember(turn.lock, self._lock_life)
+            await self._counters.hit(turn.failures, DAY, -tally.total)
+        await self._counters.hit(turn.under_way, UNDER_WAY, -1)
 
-    async def succeeded(self, bucket: str) -> None:
+    async def abandoned(self, turn: "Turn") -> None:
+        """It was not judged after all: nothing is counted."""
+        await self._counters.hit(turn.under_way, UNDER_WAY, -1)
+
+    async def succeeded(self, turn: "Turn") -> None:
         """The password was right: the row is over."""
-        keys = await self._keys(bucket)
-        await self._counters.hit(keys.failures, DAY, -self._after)
-        await self._counters.hit(keys.under_way, DAY, -1)
+        # Looking costs less than writing, and there is seldom a row.
+        if (await self._counters.hit(turn.failures, DAY, 0)).total:
+            await self._counters.hit(turn.failures, DAY, -self._after)
+        await self._counters.hit(turn.under_way, UNDER_WAY, -1)
 
     async def cleared(self, realm: str, account_id: int) -> None:
         """After a reset: what was counted for the account, and each lock of it, is gone, for everybody and for every browser."""
-        turn = _turn(_base(realm, account_id))
-        await self._counters.hit(turn, DAY)
-        self._counters.remember(turn, DAY)
+        number = _number(_base(realm, account_id))
+        await self._counters.hit(number, DAY)
+        self._counters.remember(number, DAY)
 
-    async def _keys(self, bucket: str) -> "_Keys":
+    async def _turn(self, bucket: str) -> "Turn":
         base = bucket.rpartition("/")[0]
-        tally = await self._counters.hit(_turn(base), DAY, 0)
-        return _Keys(f"{_digest(bucket)}:{tally.total}")
+        tally = await self._counters.hit(_number(base), DAY, 0)
+        return Turn(f"{_digest(bucket)}:{tally.total}")
 
-    async def _admitted(self, keys: "_Keys") -> bool:
+    async def _admitted(self, turn: "Turn") -> bool:
         """Takes a place under way, if one is free. Who comes later sees it here or, once it failed, among the failures."""
-        under_way = await self._counters.hit(keys.under_way, DAY)
-        failures = await self._counters.hit(keys.failures, DAY, 0)
+        under_way = await self._counters.hit(turn.under_way, UNDER_WAY)
+        failures = await self._counters.hit(turn.failures, DAY, 0)
         if under_way.total + failures.total <= under_way.allowed(self._after):
             return True
-        await self._counters.hit(keys.under_way, DAY, -1)
+        await self.abandoned(turn)
         return False
 
-    async def _is_locked(self, keys: "_Keys") -> bool:
-        return (await self._counters.hit(keys.lock, self._lock_life, 0)).total > 0
+    async def _is_locked(self, turn: "Turn") -> bool:
+        return (await self._counters.hit(turn.lock, self._lock_life, 0)).total > 0
 
 
-class _Keys:
+class Turn:
     """The counters of one bucket, in one turn: a reset starts the next turn, with counters that nobody has hit."""
 
     def __init__(self, bucket: str) -> None:
@@ -112,7 +124,7 @@ def _base(realm: str, who: int | str) -> str:
     return f"{realm}/{who}" if isinstance(who, int) else f"{realm}/address {who}"
 
 
-def _turn(base: str) -> str:
+def _number(base: str) -> str:
     return f"streak:turn:{_digest(base)}"
 
 

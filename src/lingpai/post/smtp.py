@@ -30,8 +30,8 @@ ABOUT_US = range(530, 539)
 """Replies about our login or our encryption, not about the letter (RFC 4954, section 6; RFC 3207, section 4)."""
 
 _REFUSED = (aiosmtplib.SMTPSenderRefused, aiosmtplib.SMTPRecipientRefused, aiosmtplib.SMTPDataError)
-_SECRET = re.compile(r"https?://\S+|[A-Za-z0-9_+/=-]{20,}")
-"""What a server may quote from a letter or a login: addresses of pages, tokens, base64."""
+_SECRET = re.compile(r"https?://\S+|(?![A-Z_]+\b)[A-Za-z0-9_+/=-]{20,}")
+"""What a server may quote from a letter or a login: addresses of pages, tokens, base64 (CERTIFICATE_VERIFY_FAILED is none)."""
 
 
 class SmtpSender:

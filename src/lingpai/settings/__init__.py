@@ -5,6 +5,7 @@ The meta description of a field is its entry in the reference page; `form` is wh
 
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -56,10 +57,31 @@ class Passwords(msgspec.Struct, frozen=True):
     min_score: Annotated[int, Meta(ge=0, le=4, description="lowest zxcvbn score that is taken")] = 1
 
 
+class Captcha(msgspec.Struct, frozen=True):
+    """What tells people from programs."""
+
+    pow: Annotated[bool, Meta(description="offer work for the browser (ALTCHA) to pages and new clients, beside pictures")] = False
+    pow_cost: Annotated[
+        int, Meta(ge=100, le=1_000_000, description="rounds of PBKDF2 in one try; there are 1,000 tries on average, and at most 1,500")
+    ] = 2_000
+    queue: Annotated[int, Meta(ge=1, le=1_000, description="captchas that may wait to be drawn; one more is answered 503")] = 16
+
+
 class Sessions(msgspec.Struct, frozen=True):
     """Logins by cookie."""
 
     hours: Annotated[int, Meta(ge=1, le=720, description="hours from login to the session's end")] = 24
+
+
+class Jwt(msgspec.Struct, frozen=True):
+    """Logins by JWT."""
+
+    alg: Annotated[
+        Literal["ES256", "EdDSA", "RS256"],
+        Meta(description="how keys made from now on sign (RFC 7518, RFC 8037); `lingpai key rotate` makes one"),
+    ] = "ES256"
+    issuer: Annotated[str, Meta(max_length=255, description="the iss of every JWT; default public_url")] = ""
+    audience: Annotated[str, Meta(max_length=255, description="the aud of every JWT; default the issuer")] = ""
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -68,11 +90,18 @@ class Limits(msgspec.Struct, frozen=True):
     login_address: Annotated[Rate, Meta(description="logins tried for one address")] = Rate(10, 60)
     login_client: Annotated[Rate, Meta(description="logins tried by one client")] = Rate(30, 60)
     message_address: Annotated[Rate, Meta(description="messages to one address, for all purposes together")] = Rate(5, 3_600)
+    message_other: Annotated[
+        Rate, Meta(description="of those, for anything but a reset: so that strangers cannot use up what the owner needs to get back in")
+    ] = Rate(4, 3_600)
     message_client: Annotated[Rate, Meta(description="messages asked for by one client")] = Rate(20, 3_600)
     message_purpose: Annotated[Rate, Meta(description="messages to one address for one purpose")] = Rate(10, 86_400)
     check_client: Annotated[Rate, Meta(description="codes and links checked by one client")] = Rate(10, 60)
     register_client: Annotated[Rate, Meta(description="registrations by one client")] = Rate(10, 3_600)
-    client: Annotated[Rate, Meta(description="calls of any kind by one client that change something: the coarse cap")] = Rate(600, 60)
+    captcha_client: Annotated[Rate, Meta(description="captchas asked for by one client")] = Rate(60, 60)
+    auth_client: Annotated[Rate, Meta(description="wrong credentials of other services (introspection) from one client")] = Rate(10, 60)
+    client: Annotated[
+        Rate, Meta(description="calls of any kind by one client that change something: the coarse cap, counted by each process for itself")
+    ] = Rate(600, 60)
     lock_after: Annotated[
         int,
         Meta(ge=1, le=100, description="failed logins in a row after which only a reset helps (NIST SP 800-63B-4 allows 100 at most)"),
@@ -129,6 +158,53 @@ class Maillink(DialectSettings, frozen=True):
     ] = "open"
 
 
+class Mailcode(DialectSettings, frozen=True):
+    """Seed 000."""
+
+    picture: Annotated[
+        Literal["base64", "data-uri"], Meta(description="data-uri puts data:image/png;base64, before a captcha's picture")
+    ] = "base64"
+    default_expiry: Annotated[
+        int, Meta(ge=0, le=2_592_000, description="seconds that a JWT lives where Expiry is missing, 5 or more; 0: Expiry is required")
+    ] = 0
+    login_captcha: Annotated[
+        Literal["always", "after_failures", "never"],
+        Meta(description="when a login takes a captcha; after_failures: from the third try on"),
+    ] = "always"
+
+
+Policy = Literal["open", "required", "closed"]
+
+
+class Invites(msgspec.Struct, frozen=True):
+    """Who may register, in every realm that says nothing else."""
+
+    policy: Annotated[
+        Policy, Meta(description="open: an invite is optional, a wrong one refused; required: none registers without; closed: nobody does")
+    ] = "open"
+    initial: Annotated[int, Meta(ge=0, le=1_000, description="invites that a new account has to give")] = 0
+
+
+class RealmInvites(msgspec.Struct, frozen=True):
+    """What one realm says otherwise."""
+
+    policy: Annotated[Policy | None, Meta(description="overrides invites.policy in this realm")] = None
+    initial: Annotated[int, Meta(ge=-1, le=1_000, description="overrides invites.initial in this realm; -1: it does not")] = -1
+
+
+class Realm(msgspec.Struct, frozen=True):
+    """One set of users."""
+
+    invites: RealmInvites = RealmInvites()
+
+
+class Realms(msgspec.Struct, frozen=True):
+    """The realms that may say something of their own."""
+
+    main: Realm = Realm()
+    boss: Realm = Realm()
+
+
 class Settings(msgspec.Struct, frozen=True):
     """All of it. `dev` and `data` come from the command line only."""
 
@@ -176,11 +252,32 @@ class Settings(msgspec.Struct, frozen=True):
     mail: Mail = Mail()
     hashing: Hashing = Hashing()
     passwords: Passwords = Passwords()
+    captcha: Captcha = Captcha()
     sessions: Sessions = Sessions()
+    jwt: Jwt = Jwt()
     limits: Limits = Limits()
     audit: Audit = Audit()
     log: Log = Log()
     maillink: Maillink = Maillink()
+    mailcode: Mailcode = Mailcode()
+    invites: Invites = Invites()
+    realms: Realms = Realms()
+
+
+def reached(public_url: str, dialect: DialectSettings) -> str:
+    """Where a dialect is reached, without a closing slash: at `public_url`, or on the first of its own hosts where that is none of them."""
+    here = urlsplit(public_url)
+    named = not dialect.hosts or here.hostname in dialect.hosts
+    port = f":{here.port}" if here.port else ""
+    base = public_url if named else f"{here.scheme}://{dialect.hosts[0]}{port}"
+    return base + dialect.prefix.rstrip("/")
+
+
+def invites_in(settings: Settings, realm: str) -> Invites:
+    """What holds for invites in a realm: its own words, else everybody's."""
+    own: RealmInvites = getattr(settings.realms, realm, Realm()).invites
+    common = settings.invites
+    return Invites(own.policy or common.policy, common.initial if own.initial < 0 else own.initial)
 
 
 def sqlite_file(settings: Settings) -> Path | None:

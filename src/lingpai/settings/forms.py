@@ -20,13 +20,13 @@ def rate(text: str) -> tuple[int, int]:
 
 
 def site(text: str) -> str:
-    """`public_url`: scheme, host and port alone. A closing slash is taken off."""
+    """`public_url`: scheme, host and port alone, as browsers write an origin. A closing slash is taken off."""
     wanted = "an http or https URL of a host alone, such as https://id.example.com"
     clean = text.removesuffix("/")
     parts = _split(clean, wanted)
-    if parts.scheme not in _PORTS or clean != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
+    if parts.scheme not in _PORTS or clean.partition("://")[2] != parts.netloc or "@" in parts.netloc:
         raise ValueError(wanted)
-    return clean
+    return _origin(parts)
 
 
 def origin(text: str) -> str:
@@ -35,12 +35,18 @@ def origin(text: str) -> str:
     parts = _split(text, wanted)
     if parts.scheme not in _PORTS or "@" in parts.netloc:
         raise ValueError(wanted)
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    port = "" if parts.port in (None, _PORTS[parts.scheme]) else f":{parts.port}"
-    clean = f"{parts.scheme}://{host}{port}"
+    clean = _origin(parts)
     if text != clean:
         raise ValueError(f"{wanted} (here perhaps {clean})")
     return clean
+
+
+def _origin(parts: SplitResult) -> str:
+    """Lower case, no default port, as browsers send it."""
+    name = parts.hostname or ""
+    host = f"[{name}]" if ":" in name else name.encode("idna").decode() if not name.isascii() else name
+    port = "" if parts.port in (None, _PORTS[parts.scheme]) else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}"
 
 
 def network(text: str) -> str:

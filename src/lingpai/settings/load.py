@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -19,7 +19,8 @@ from lingpai.settings.keys import MASK, PREFIX, Key, keys, masked
 
 _KEYS = {key.path: key for key in keys()}
 _VARIABLES = {key.variable: key for key in _KEYS.values()}
-_TABLES = {key.path.rpartition(".")[0] for key in _KEYS.values()} - {""}
+_TABLES = {".".join(names[:depth]) for names in (path.split(".") for path in _KEYS) for depth in range(1, len(names))}
+S = TypeVar("S", bound=msgspec.Struct)
 _OPTIONS = ("dev", "data", "config", "host", "port", "workers")
 
 
@@ -164,10 +165,12 @@ def _nearest_variable(name: str) -> str:
 
 def _assembled(values: Mapping[str, Any], *, dev: bool, data: Path) -> Settings:
     settings = Settings(dev=dev, data=data)
-    tables: dict[str, dict[str, Any]] = {}
     for path, value in values.items():
-        table, _, name = path.rpartition(".")
-        tables.setdefault(table, {})[name] = value
-    top = tables.pop("", {})
-    nested = {name: msgspec.structs.replace(getattr(settings, name), **inner) for name, inner in tables.items()}
-    return msgspec.structs.replace(settings, **top, **nested)
+        settings = _with(settings, path.split("."), value)
+    return settings
+
+
+def _with(struct: S, names: list[str], value: Any) -> S:
+    """The struct with one value, however deep, replaced."""
+    inner = _with(getattr(struct, names[0]), names[1:], value) if names[1:] else value
+    return msgspec.structs.replace(struct, **{names[0]: inner})

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Text, bindparam, not_, or_, select, update
+from sqlalchemy import BigInteger, Text, bindparam, insert, not_, or_, select, update
 from sqlalchemy import delete as removal
-from sqlalchemy.dialects.postgresql import insert  # its ON CONFLICT is SQLite's too, word for word
 
 from lingpai.core.model import Account, Address, Kind
 from lingpai.store.database import Query, Row, Runner
@@ -55,21 +54,23 @@ _ADD = Query(
     .returning(accounts.c.id)
 )
 _ADD_IDENTIFIER = Query(
-    insert(identifiers)
-    .from_select(
-        ["account_id", "realm", "kind", "value", "key", "proved_at"],
-        select(
-            accounts.c.id,
-            accounts.c.realm,
-            bindparam("kind", type_=Text()),
-            bindparam("value", type_=Text()),
-            bindparam("key", type_=Text()),
-            bindparam("proved_at", type_=BigInteger()),
+    lambda insert: (
+        insert(identifiers)
+        .from_select(
+            ["account_id", "realm", "kind", "value", "key", "proved_at"],
+            select(
+                accounts.c.id,
+                accounts.c.realm,
+                bindparam("kind", type_=Text()),
+                bindparam("value", type_=Text()),
+                bindparam("key", type_=Text()),
+                bindparam("proved_at", type_=BigInteger()),
+            )
+            .where(accounts.c.id == bindparam("account_id"), accounts.c.realm == bindparam("realm"))
+            .with_for_update(read=True, key_share=True),
         )
-        .where(accounts.c.id == bindparam("account_id"), accounts.c.realm == bindparam("realm"))
-        .with_for_update(read=True, key_share=True),
+        .on_conflict_do_nothing()
     )
-    .on_conflict_do_nothing()
 )
 _TAKE_UNPROVED = Query(
     removal(identifiers)
@@ -91,6 +92,7 @@ _BY_ACCOUNT = accounts.c.id == bindparam("account_id")
 _SET_PASSWORD = Query(update(accounts).where(_BY_ACCOUNT).values(password=bindparam("new"), password_changed_at=bindparam("at")))
 _UPGRADE = Query(update(accounts).where(_BY_ACCOUNT, accounts.c.password == bindparam("old")).values(password=bindparam("new")))
 _RENAME = Query(update(accounts).where(_BY_ACCOUNT).values(nickname=bindparam("new")))
+_SPEAK = Query(update(accounts).where(_BY_ACCOUNT).values(locale=bindparam("new")))
 _LOCK = Query(update(accounts).where(_BY_ACCOUNT, accounts.c.locked_at.is_(None)).values(locked_at=bindparam("at")))
 _UNLOCK = Query(update(accounts).where(_BY_ACCOUNT, accounts.c.locked_at.is_not(None)).values(locked_at=None))
 _DELETE = Query(removal(accounts).where(_BY_ACCOUNT))
@@ -194,6 +196,11 @@ async def upgrade_password(run: Runner, *, account_id: int, old: str, new: str) 
 async def rename(run: Runner, *, account_id: int, nickname: str) -> None:
     """Another nickname."""
     await run.run(_RENAME, account_id=account_id, new=nickname)
+
+
+async def speak(run: Runner, *, account_id: int, locale: str) -> None:
+    """Another language."""
+    await run.run(_SPEAK, account_id=account_id, new=locale)
 
 
 async def lock(run: Runner, *, account_id: int, at: int) -> bool:

@@ -10,12 +10,17 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Protocol, cast
 
+from sqlalchemy import TableClause
+from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import BindParameter, ClauseElement
 
 Row = tuple[Any, ...]
 Values = Mapping[str, Any]
+
+Inserter = Callable[[TableClause], Insert]
+"""Makes the INSERT that may have an ON CONFLICT. PostgreSQL's is another class, but has the same methods, word for word."""
 
 
 class _Constants(SQLCompiler):
@@ -27,10 +32,18 @@ class _Constants(SQLCompiler):
         return str(super().visit_bindparam(bindparam, *args, **kwargs))  # type: ignore[no-untyped-call]  # SQLAlchemy's compilers are
 
 
-def with_constants(dialect: DefaultDialect) -> DefaultDialect:
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a database writes SQL. Each is made where its driver is, so that a process loads only the one that it uses."""
+
+    grammar: DefaultDialect
+    insert: Inserter
+
+
+def with_constants(grammar: DefaultDialect, insert: Inserter) -> Dialect:
     """The dialect, with values that are part of the statement written into the SQL; only `bindparam`s are left open."""
-    dialect.statement_compiler = cast("type[SQLCompiler]", type("Compiler", (_Constants, dialect.statement_compiler), {}))
-    return dialect
+    grammar.statement_compiler = cast("type[SQLCompiler]", type("Compiler", (_Constants, grammar.statement_compiler), {}))
+    return Dialect(grammar, insert)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +61,23 @@ class Query:
     Write it at module level; it compiles when it is first run. Values are int, str, bytes or None, as the columns are.
     """
 
-    def __init__(self, statement: ClauseElement) -> None:
+    def __init__(self, statement: ClauseElement | Callable[[Inserter], ClauseElement]) -> None:
+        """One with ON CONFLICT is a function of the dialect's INSERT."""
         self.statement = statement
         self._plans: dict[str, Plan] = {}
 
-    def plan(self, dialect: DefaultDialect) -> Plan:
+    def plan(self, dialect: Dialect) -> Plan:
         """The statement for one database; compiled once."""
         try:
-            return self._plans[dialect.name]
+            return self._plans[dialect.grammar.name]
         except KeyError:
-            compiled = self.statement.compile(dialect=dialect)
-            plan = self._plans[dialect.name] = Plan(str(compiled), _layer(tuple(getattr(compiled, "positiontup", None) or ())))
+            plan = self._plans[dialect.grammar.name] = self._compile(dialect)
             return plan
+
+    def _compile(self, dialect: Dialect) -> Plan:
+        statement = self.statement if isinstance(self.statement, ClauseElement) else self.statement(dialect.insert)
+        compiled = statement.compile(dialect=dialect.grammar)
+        return Plan(str(compiled), _layer(tuple(getattr(compiled, "positiontup", None) or ())))
 
 
 def _layer(names: tuple[str, ...]) -> Callable[[Values], Row]:

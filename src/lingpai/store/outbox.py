@@ -103,6 +103,7 @@ _GIVE_UP = Query(
     .where(*_OURS)
     .values(state=bindparam("end"), ended_at=bindparam("at"), error=bindparam("error"), sealed=None, lease_owner=None, lease_until=None)
 )
+_DISCARD = Query(delete(letters).where(*_OURS))
 _RELEASE = Query(
     update(letters)
     .where(letters.c.lease_owner == bindparam("owner"), letters.c.state == "waiting")
@@ -196,6 +197,11 @@ async def retry(run: Runner, *, id: int, owner: str, due_at: int, error: str) ->
 async def give_up(run: Runner, *, id: int, owner: str, state: LetterState, error: str, at: int) -> bool:  # noqa: A002 - the row's number
     """Never sent (`failed` or `expired`): its contents are erased, the error stays to be seen. False: the lease is another's."""
     return await run.run(_GIVE_UP, letter=id, owner=owner, end=state, error=error, at=at) == 1
+
+
+async def discard(run: Runner, *, id: int, owner: str) -> bool:  # noqa: A002 - the row's number
+    """A letter to nobody leaves no row. False: the lease is another's."""
+    return await run.run(_DISCARD, letter=id, owner=owner) == 1
 
 
 async def release(run: Runner, *, owner: str) -> int:

@@ -3,18 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
 from lingpai.core.errors import StoreDown
-from lingpai.store.database import Query, Row, Runner, with_constants
+from lingpai.store.database import Inserter, Query, Row, Runner, with_constants
 
 Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 
-DIALECT = with_constants(PGDialect_asyncpg())  # type: ignore[no-untyped-call]  # SQLAlchemy's dialects are
+DIALECT = with_constants(PGDialect_asyncpg(), cast("Inserter", insert))  # type: ignore[no-untyped-call]  # SQLAlchemy's dialects are
 PATIENCE = 5.0
 """Seconds for a free connection, for a new one, and for one statement; then StoreDown."""
 

@@ -18,7 +18,8 @@ WAITING = "state = 'waiting'"
 
 
 def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
-    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+    # Not as `postgresql_where`: SQLAlchemy would load all of that dialect to judge the word, 2.2 MB on SQLite too.
+    return Index(name, *columns, unique=unique, info={"where": where})
 
 
 accounts = Table(
@@ -33,6 +34,9 @@ accounts = Table(
     Column("created_ip", Text, nullable=False),
     Column("locked_at", Number),
     Column("password_changed_at", Number),
+    # No foreign key: who invited is history, and outlives the inviter's account.
+    Column("invited_by", Number),
+    Column("invites_left", Number, nullable=False, server_default=text("0")),
     # The number of a deleted account is never used again: audit rows and device cookies still name it.
     sqlite_autoincrement=True,
 )
@@ -67,6 +71,51 @@ sessions = Table(
     Index("ix_sessions_account", "account_id"),
     Index("ix_sessions_expires", "expires_at"),
     sqlite_autoincrement=True,
+)
+
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    Column("id", Number, primary_key=True, autoincrement=True),
+    Column("kid", Text, nullable=False),
+    # The key that was the newest when this one was made, empty for the first: unique, so of racing makers one makes the next.
+    Column("follows", Text, nullable=False),
+    Column("alg", Text, nullable=False),
+    Column("public", Text, nullable=False),
+    Column("private", LargeBinary),
+    Column("created_at", Number, nullable=False),
+    Column("signs_at", Number, nullable=False),
+    Column("revoked_at", Number),
+    Index("uq_signing_keys_kid", "kid", unique=True),
+    Index("uq_signing_keys_follows", "follows", unique=True),
+    sqlite_autoincrement=True,
+)
+
+clients = Table(
+    "clients",
+    metadata,
+    Column("id", Number, primary_key=True, autoincrement=True),
+    Column("name", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("created_at", Number, nullable=False),
+    Index("uq_clients_name", "name", unique=True),
+)
+
+invites = Table(
+    "invites",
+    metadata,
+    Column("id", Number, primary_key=True, autoincrement=True),
+    Column("realm", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    # None: the operator's, or of an account that is gone.
+    Column("owner_id", Number, ForeignKey("accounts.id", name="fk_invites_owner", ondelete="SET NULL")),
+    Column("uses", Number, nullable=False),
+    Column("used", Number, nullable=False),
+    Column("created_at", Number, nullable=False),
+    Column("expires_at", Number),
+    Column("revoked_at", Number),
+    Index("uq_invites_code", "realm", "code", unique=True),
+    Index("ix_invites_owner", "owner_id"),
 )
 
 letters = Table(

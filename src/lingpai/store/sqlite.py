@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import apsw
+from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
 from lingpai.core.chance import Chance, Clock
@@ -20,7 +21,7 @@ from lingpai.store.database import Query, Row, Runner, with_constants
 
 T = TypeVar("T")
 
-DIALECT = with_constants(SQLiteDialect(paramstyle="qmark"))
+DIALECT = with_constants(SQLiteDialect(paramstyle="qmark"), insert)
 PATIENCE = 5.0
 """Seconds that a writer waits for its turn before it is told StoreDown."""
 PAUSE = (0.001, 0.008)
@@ -76,6 +77,8 @@ class SqliteDatabase:
         self._clock = clock
         self._chance = chance
         self._turn = asyncio.Lock()
+        self._waiting = 0
+        """How many wait for their turn."""
         self._transaction = _Transaction(writer)
         self._closed = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lingpai-commit")
@@ -115,11 +118,17 @@ class SqliteDatabase:
             self._turn.release()
 
     async def _acquire(self) -> None:
+        if not self._waiting and not self._turn.locked():
+            await self._turn.acquire()  # at once: a timer would cost more
+            return
+        self._waiting += 1
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._turn.acquire()
         except TimeoutError as error:
             raise StoreDown from error
+        finally:
+            self._waiting -= 1
 
     async def _patiently(self, work: Callable[[], T]) -> T:
         """Tries until no other process is in the way; the loop runs on between the tries."""

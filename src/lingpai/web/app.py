@@ -1,11 +1,12 @@
 """The door itself, as a bare ASGI application: find the route, judge, read, call, answer, and write one line."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from lingpai.core.errors import BadInput, CrossSite, Refusal
+from lingpai.core.errors import BadInput, CrossSite, Refusal, Unavailable
 from lingpai.web import assets, dev, gate, health, openapi
 from lingpai.web import exchange as exchanges
 from lingpai.web.dialect import Call, Door, Reply
@@ -59,6 +60,11 @@ class App:
             reply, noted = await self._settle(place, route, exchange, scope, receive)
         except Gone:
             return
+        except asyncio.CancelledError:
+            # The time to drain is over. Whoever still waits is told to come again, and the connection ends.
+            voice = route.voice if route else place.voice
+            await self._send(voice.refuse(Unavailable(), exchange), exchange, send)
+            return
         await self._send(reply, exchange, send)
         if noted:
             self._note(exchange, reply, started)
@@ -86,6 +92,7 @@ class App:
         if call.changes:
             await self._let_change(call, exchange)
         self._fill(exchange, scope["query_string"], whole)
+        exchange.speak(route.voice.chosen(exchange.fields))
         reply = await call.handler(self._kit, route.door, exchange, read(exchange.fields, call.takes))
         if reply.session and not call.sets_session:
             # Its declaration decides whether another site may call it: the first test of a login that forgot it fails here.
@@ -113,7 +120,7 @@ class App:
         if exchange.method in _BODILESS:
             exchange.fields = exchange.query
         elif whole:
-            exchange.fields = gate.fields(whole, exchange.heads.get(b"content-type", b""))
+            exchange.fields = gate.fields(whole)
 
     def _elsewhere(self, place: Place, exchange: Exchange) -> Reply:
         """404, 405, or the answer to a preflight."""

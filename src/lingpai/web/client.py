@@ -6,6 +6,10 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_netw
 Address = IPv4Address | IPv6Address
 
 
+LONGEST = 1_024
+"""Characters of X-Forwarded-For that are read, from its right-hand end: proxies write there."""
+
+
 class Clients:
     """Finds the client behind the proxies that are trusted."""
 
@@ -20,7 +24,8 @@ class Clients:
         only behind a trusted proxy, and then the right-most entry that is none. An entry that is no address stands for
         the proxy that wrote it.
         """
-        return self._found(peer, forwarded if self._trusted else "")
+        # Where nobody is believed, what is claimed shall not fill the cache either.
+        return self._found(peer, forwarded[-LONGEST:] if self._trusted else "")
 
     def _find(self, peer: str, forwarded: str) -> tuple[str, str]:
         here = parse(peer)

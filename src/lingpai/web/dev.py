@@ -1,20 +1,25 @@
 """Dev mode: the messages that were caught instead of sent, as a page and as JSON."""
 
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import msgspec
 
+from lingpai.core import words
 from lingpai.core.chance import moment
-from lingpai.core.errors import BadInput
+from lingpai.core.errors import BadInput, CrossSite
 from lingpai.core.model import Channel, Letter
 from lingpai.store import outbox
-from lingpai.web.dialect import Call, Door, Reply
+from lingpai.web.dialect import Call, Door, Nothing, Reply
 from lingpai.web.exchange import Exchange
 from lingpai.web.fields import Text
 from lingpai.web.pages import page
 
 if TYPE_CHECKING:
     from lingpai.flows import Kit
+
+_HERE = ("127.0.0.1", "localhost", "[::1]")
+"""Names of this machine, as browsers send them."""
 
 SHOWN = 200
 """Messages that the page shows at most: the newest."""
@@ -47,16 +52,39 @@ class Caught(msgspec.Struct, frozen=True):
     created_at: str
 
 
+def _at_home(kit: "Kit", exchange: Exchange) -> None:
+    """Raises CrossSite for another host's name: a page elsewhere whose name was bent to this machine (DNS rebinding)."""
+    if exchange.host not in (*_HERE, urlsplit(kit.settings.public_url).hostname):
+        raise CrossSite
+
+
 async def inbox(kit: "Kit", door: Door, exchange: Exchange, wish: Filter) -> Reply:
     """GET /dev/inbox: the newest first, links clickable."""
+    _at_home(kit, exchange)
     letters = await outbox.recent(kit.store, to=wish.to, after=wish.after, limit=SHOWN)
     return page("dev_inbox.html", exchange, letters=[_shown(letter) for letter in reversed(letters)])
 
 
 async def inbox_json(kit: "Kit", door: Door, exchange: Exchange, wish: Filter) -> Reply:
     """GET /dev/inbox.json: the oldest first."""
+    _at_home(kit, exchange)
     letters = await outbox.recent(kit.store, to=wish.to, after=wish.after, limit=LISTED)
     return Reply(msgspec.json.encode([_shown(letter) for letter in letters]))
+
+
+class Peek(msgspec.Struct, frozen=True):
+    """The answer of a captcha that is still unspent."""
+
+    answer: str
+
+
+async def captcha(kit: "Kit", door: Door, exchange: Exchange, _: Nothing) -> Reply:
+    """GET /dev/captcha/{id}; 404 for one that is spent, expired or unknown."""
+    _at_home(kit, exchange)
+    answer = await kit.captchas.peek(exchange.path.rpartition("/")[2])
+    if answer is None:
+        return Reply(msgspec.json.encode({"error": "not-found", "message": words.text("web.missing", exchange.locale)}), 404)
+    return Reply(msgspec.json.encode(Peek(answer)))
 
 
 def _shown(letter: Letter) -> Caught:
@@ -67,4 +95,5 @@ def _shown(letter: Letter) -> Caught:
 CALLS = (
     Call(("GET",), "/dev/inbox", inbox, Filter, changes=False),
     Call(("GET",), "/dev/inbox.json", inbox_json, Filter, changes=False, quiet=True),
+    Call(("GET",), "/dev/captcha/", captcha, gives=Peek, changes=False, quiet=True),
 )

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from lingpai.web.exchange import Exchange
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """An answer, as the door gives it out. Header names are lower-case."""
 
     body: bytes
@@ -42,7 +41,7 @@ class Call:
 
     methods: tuple[str, ...]
     path: str
-    """Below the dialect's prefix."""
+    """Below the dialect's prefix. One that ends with a slash takes whatever one segment comes after it."""
     handler: Handler
     takes: type[msgspec.Struct] = Nothing
     gives: type[msgspec.Struct] | None = None
@@ -51,6 +50,8 @@ class Call:
     """State-changing: the origin check holds. What a mail's link opens stands on its token and says False."""
     sets_session: bool = False
     """A login: the origin check holds for a request without any cookie too (contract, rule 11)."""
+    rooted: bool = False
+    """A hosted page's path that answers in the dialect's voice: it stands where it says, whatever the prefix."""
     quiet: bool = False
     """A session check: one that passes writes no log line."""
     refusals: tuple[type[Refusal], ...] = ()
@@ -72,6 +73,10 @@ class Dialect:
     """The envelope of 404 and 405."""
     language: Locale = "zh-Hans"
     """Spoken where the request asks for nothing we have."""
+    asks_by: tuple[str, ...] = ()
+    """Fields in which a request names its language (mailcode); where there are any, Accept-Language is not asked."""
+    roots: tuple[str, ...] = ("/",)
+    """Below the prefix: where a path that is no call gets this dialect's 404."""
     failed_as: type[msgspec.Struct] = Nothing
     """The shape of a refusal's envelope, for the OpenAPI document."""
 

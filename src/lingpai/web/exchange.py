@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from lingpai.core import words
 from lingpai.core.chance import Chance
@@ -19,11 +21,12 @@ Heads = Mapping[bytes, bytes]
 
 _PURPOSES = frozenset((b"sec-purpose", b"purpose", b"x-purpose", b"x-moz"))
 _AGENT_LENGTH = 256
+_ASKED = 512
+"""Bytes of Accept-Language that are read: what is remembered of it must not grow with what is sent."""
 _Q = re.compile(r"(?:^|[;\s])q=([01](?:\.\d{0,3})?)")
 
 
-@dataclass(slots=True)
-class Exchange:
+class Exchange(msgspec.Struct):
     """One request. Made once, at the door."""
 
     method: str
@@ -39,14 +42,19 @@ class Exchange:
     """False for HEAD, and for a request marked as prefetch or preview: nothing may be spent or changed (contract, rule 6)."""
     product: str
     """The name that pages show."""
-    query: dict[str, Any] = field(default_factory=dict)
-    fields: dict[str, Any] = field(default_factory=dict)
+    query: dict[str, Any] = msgspec.field(default_factory=dict)
+    fields: dict[str, Any] = msgspec.field(default_factory=dict)
     """The body's fields; those of the query for GET."""
 
     @property
     def locale(self) -> Locale:
         """The language of the answer."""
         return self.origin.locale
+
+    def speak(self, locale: Locale | None) -> None:
+        """From here on in this language; None changes nothing."""
+        if locale:
+            self.origin = replace(self.origin, locale=locale)
 
     @property
     def wants_html(self) -> bool:
@@ -106,12 +114,12 @@ class Reception:
         client, ip = self._clients.find(peer[0] if peer else "", heads.get(b"x-forwarded-for", b"").decode("latin-1"))
         asked = heads.get(b"accept-language")
         known = brought.get(cookies.DEVICE) if changes else None
-        device, accounts = self._devices.read(known) if known else ("", frozenset[int]())
+        device, accounts = self._devices.read(known) if known else ("", frozenset[str]())
         return Origin(
             client=client,
             ip=ip,
             agent=printable(heads.get(b"user-agent", b"").decode("utf-8", "replace"))[:_AGENT_LENGTH],
-            locale=self._accepted(asked.decode("latin-1"), language) if asked else language,
+            locale=self._accepted(asked[:_ASKED].decode("latin-1"), language) if asked else language,
             request_id=self._chance.token(12),
             known_to=accounts,
             device=device,

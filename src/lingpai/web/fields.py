@@ -24,6 +24,10 @@ Clean = Callable[[str, str], Any]
 """Takes the text and the field's name; returns the clean value or raises BadInput."""
 
 
+class Urlencoded(dict[str, Any]):
+    """The fields of a form or a query: every value is a string, so that a number comes as its digits."""
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
     """A string of `low` to `high` code points, then made clean."""
@@ -32,10 +36,10 @@ class Text:
     high: int
     clean: Clean | None = None
     optional: bool = False
-    """May be absent or empty; the struct's default stands in then."""
+    alias: str = ""
 
-    def read(self, value: Any, name: str) -> Any:
-        """The clean value; raises BadInput with reason missing, not-text, too-short or too-long."""
+    def read(self, value: Any, name: str, *, digits: bool) -> Any:
+        """Reasons: missing, not-text, too-short, too-long, and those of `clean`."""
         if value is None or value == "":
             raise BadInput(name, "missing")
         if not isinstance(value, str):
@@ -47,9 +51,85 @@ class Text:
         return self.clean(value, name) if self.clean else value
 
     def schema(self) -> dict[str, Any]:
-        """The JSON Schema of the field."""
+        """A string of that length, or null where it may be left out."""
         shape = {"type": "string", "minLength": 0 if self.optional else self.low, "maxLength": self.high}
         return {"anyOf": [shape, {"type": "null"}]} if self.optional else shape
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """An integer from `low` to `high`: a JSON integer, or decimal digits in a form or a query (contract, rule 2)."""
+
+    low: int
+    high: int
+    optional: bool = False
+    alias: str = ""
+
+    def read(self, value: Any, name: str, *, digits: bool) -> int:
+        """Reasons: missing, not-number, out-of-range."""
+        if value is None or value == "":
+            raise BadInput(name, "missing")
+        if digits and isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _DIGITS:
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise BadInput(name, "not-number", low=self.low, high=self.high)
+        if not self.low <= value <= self.high:
+            raise BadInput(name, "out-of-range", low=self.low, high=self.high)
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        """An integer in that range, or null where it may be left out."""
+        shape = {"type": "integer", "minimum": self.low, "maximum": self.high}
+        return {"anyOf": [shape, {"type": "null"}]} if self.optional else shape
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A mailed or texted code of `length` digits; a number, or one too short, gets its zeros back (contract, rule 2)."""
+
+    length: int
+    optional: bool = False
+    alias: str = ""
+
+    def read(self, value: Any, name: str, *, digits: bool) -> str:
+        """Reasons: missing, characters. A code of another length is not refused here: it is simply wrong."""
+        if value is None or value == "":
+            raise BadInput(name, "missing")
+        text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        if not isinstance(text, str) or len(text) > _DIGITS or not (text.isascii() and text.isdecimal()):
+            raise BadInput(name, "characters")
+        return text.zfill(self.length)
+
+    def schema(self) -> dict[str, Any]:
+        """Digits, as a string or as a number."""
+        return {"anyOf": [{"type": "string", "pattern": f"^[0-9]{{1,{_DIGITS}}}$"}, {"type": "integer", "minimum": 0}]}
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """An object inside the object; in a form its fields come as `Captcha.Id` or `Captcha[Id]`."""
+
+    struct: type[msgspec.Struct]
+    optional: bool = False
+    alias: str = ""
+
+    def read(self, value: Any, name: str, *, digits: bool) -> Any:
+        """The struct, clean; a field inside is named `Captcha.Id`. Reasons: missing, not-object, and those of its fields."""
+        if value is None:
+            raise BadInput(name, "missing")
+        if not isinstance(value, dict):
+            raise BadInput(name, "not-object")
+        return _read(value, self.struct, f"{name}.", digits=digits)
+
+    def schema(self) -> dict[str, Any]:
+        """The object with its own fields."""
+        return object_schema(self.struct)
+
+
+Shape = Text | Number | Code | Group
+"""What one field takes. `optional`: it may be absent or empty, and the struct's default stands in; `alias`: another name for it."""
+_DIGITS = 18
+"""Decimal digits that are a 64-bit number for certain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,29 +139,61 @@ class Slot:
     attribute: str
     name: str
     """As it stands on the wire."""
-    text: Text
+    shape: Shape
 
 
 @cache
 def slots(struct: type[msgspec.Struct]) -> tuple[Slot, ...]:
     """The struct's fields in order, each by the name it has on the wire."""
     hints = get_type_hints(struct, include_extras=True)
-    return tuple(Slot(field.name, field.encode_name, _text(hints[field.name])) for field in msgspec.structs.fields(struct))
+    return tuple(Slot(field.name, field.encode_name, _shape(hints[field.name])) for field in msgspec.structs.fields(struct))
 
 
-def _text(hint: Any) -> Text:
+def _shape(hint: Any) -> Shape:
     for extra in get_args(hint)[1:] if get_origin(hint) is Annotated else ():
-        if isinstance(extra, Text):
+        if isinstance(extra, Shape):
             return extra
-    raise TypeError(f"a field without Text(…): {hint}")
+    raise TypeError(f"a field without Text(…), Number(…), Code(…) or Group(…): {hint}")
+
+
+def object_schema(struct: type[msgspec.Struct]) -> dict[str, Any]:
+    """The JSON Schema of all fields together."""
+    found = slots(struct)
+    shape: dict[str, Any] = {"type": "object", "properties": {slot.name: slot.shape.schema() for slot in found}}
+    needed = [slot.name for slot in found if not slot.shape.optional]
+    return {**shape, "required": needed} if needed else shape
 
 
 def read(fields: Mapping[str, Any], struct: type[S]) -> S:
     """The struct, clean. Raises BadInput for the first field that does not fit; unknown fields are ignored."""
+    return _read(fields, struct, "", digits=isinstance(fields, Urlencoded))
+
+
+def _read(fields: Mapping[str, Any], struct: type[S], prefix: str, *, digits: bool) -> S:
     values = {}
     for slot in slots(struct):
-        value = fields.get(slot.name)
-        if slot.text.optional and (value is None or value == ""):
+        value = _value(fields, slot, digits=digits)
+        if slot.shape.optional and (value is None or value == ""):
             continue
-        values[slot.attribute] = slot.text.read(value, slot.name)
+        values[slot.attribute] = slot.shape.read(value, prefix + slot.name, digits=digits)
     return struct(**values)
+
+
+def _value(fields: Mapping[str, Any], slot: Slot, *, digits: bool) -> Any:
+    value = fields.get(slot.name)
+    if value is None and slot.shape.alias:
+        value = fields.get(slot.shape.alias)
+    if value is None and digits and isinstance(slot.shape, Group):
+        return _gathered(fields, slot.name)
+    return value
+
+
+def _gathered(fields: Mapping[str, Any], name: str) -> dict[str, Any] | None:
+    """An object whose fields a form brought one by one."""
+    found = {}
+    for key, value in fields.items():
+        if key.startswith(f"{name}."):
+            found[key[len(name) + 1 :]] = value
+        elif key.startswith(f"{name}[") and key.endswith("]"):
+            found[key[len(name) + 1 : -1]] = value
+    return found or None

@@ -59,7 +59,7 @@ def calls(doors: Sequence[Door], pages: Sequence[Call] = ()) -> tuple[Call, ...]
 
 def document(doors: Sequence[Door], pages: Sequence[Call] = ()) -> Json:
     """The whole document; what shares a path (a page and a call, doors on different hosts) is described under it by its methods."""
-    refs, components = _shapes(doors)
+    refs, components = _shapes(doors, pages)
     paths: Json = {}
     for door in doors:
         for call in door.dialect.calls:
@@ -75,10 +75,10 @@ def document(doors: Sequence[Door], pages: Sequence[Call] = ()) -> Json:
     }
 
 
-def _shapes(doors: Sequence[Door]) -> tuple[Refs, Json]:
+def _shapes(doors: Sequence[Door], pages: Sequence[Call]) -> tuple[Refs, Json]:
     """A reference to each struct that is answered, and all their schemas; two of one name get longer names."""
     dialects = [door.dialect for door in doors]
-    calls = [*health.CALLS, *(call for dialect in dialects for call in dialect.calls)]
+    calls = [*health.CALLS, *pages, *(call for dialect in dialects for call in dialect.calls)]
     kinds = list(dict.fromkeys([*(dialect.failed_as for dialect in dialects), *(call.gives for call in calls if call.gives)]))
     schemas, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
     return dict(zip(kinds, schemas, strict=True)), components
@@ -113,8 +113,8 @@ def _parameters(call: Call) -> list[Json]:
         {
             "name": slot.name,
             "in": "query",
-            "required": not slot.text.optional,
-            "schema": _plain(slot.text.schema()),
+            "required": not slot.shape.optional,
+            "schema": _plain(slot.shape.schema()),
         }
         for slot in slots(call.takes)
     ]
@@ -130,10 +130,10 @@ def _body(call: Call) -> Json | None:
     found = slots(call.takes)
     if not found:
         return None
-    needed = [slot.name for slot in found if not slot.text.optional]
+    needed = [slot.name for slot in found if not slot.shape.optional]
 
     def shape(pick: Any) -> Json:
-        properties = {slot.name: pick(slot.text.schema()) for slot in found}
+        properties = {slot.name: pick(slot.shape.schema()) for slot in found}
         return {"schema": {"type": "object", "properties": properties, **({"required": needed} if needed else {})}}
 
     content = {_JSON: shape(lambda schema: schema), "application/x-www-form-urlencoded": shape(_plain)}

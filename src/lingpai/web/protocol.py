@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from lingpai.core.chance import Chance
+from lingpai.web.cycle import FrontCycle
 
 BETWEEN, HEAD, BODY = range(3)
 
@@ -143,7 +144,7 @@ class FrontProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         # A reply that comes before the whole body must not close at once: what is still on its way would reset the connection and
         # lose the reply. So the wish to close is granted when the body is in; see on_response_complete for when it is not.
-        self._wants_close = not self.cycle.keep_alive or self.expect_100_continue
+        self._wants_close = not self.cycle.keep_alive
         self.cycle.keep_alive = True
         self._stage, self._seen = BODY, 0
         self._by(self._bounds.body_seconds)
@@ -179,6 +180,7 @@ class FrontProtocol(HttpToolsProtocol):
         self._stage, self._deadline = BETWEEN, 0.0
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        cycle.__class__ = FrontCycle  # uvicorn makes them, and asks nobody which
         self._running = cycle
         super()._start_asgi_task(cycle, app)
 

@@ -42,7 +42,7 @@ class Clash:
 
 def path(door: Door, call: Call) -> str:
     """Where a dialect's call stands."""
-    return door.base_path + call.path
+    return call.path if call.rooted else door.base_path + call.path
 
 
 def clash(doors: Sequence[Door]) -> Clash | None:
@@ -51,6 +51,8 @@ def clash(doors: Sequence[Door]) -> Clash | None:
         taken: dict[str, str] = {}
         for door in _open_on(host, doors):
             for call in door.dialect.calls:
+                if call.rooted:
+                    continue
                 name = taken.setdefault(path(door, call), door.dialect.name)
                 if name != door.dialect.name:
                     return Clash(name, door.dialect.name, path(door, call), host)
@@ -76,7 +78,7 @@ class Routes:
         table = self._tables.get(host)
         if table is None:
             host, table = EVERYWHERE, self._tables[EVERYWHERE]
-        return table.get(raw_path) or self._stranger(host, raw_path)
+        return table.get(raw_path) or table.get(raw_path[: raw_path.rfind(b"/") + 1]) or self._stranger(host, raw_path)
 
     def _table(self, doors: Sequence[Door], extra: Sequence[Route]) -> dict[bytes, Place]:
         table: dict[bytes, Place] = {}
@@ -91,7 +93,9 @@ class Routes:
 
     def _strangers(self, doors: Sequence[Door]) -> list[tuple[bytes, Place]]:
         """The prefixes, the longest first, and who says below them that there is nothing."""
-        found = [(f"{door.base_path}/".encode(), Place(self._voices[door.dialect.name])) for door in doors]
+        found = [
+            (f"{door.base_path}{root}".encode(), Place(self._voices[door.dialect.name])) for door in doors for root in door.dialect.roots
+        ]
         return sorted([*found, (b"", Place(self._plain))], key=lambda pair: -len(pair[0]))
 
     def _stranger(self, host: str, raw_path: bytes) -> Place:

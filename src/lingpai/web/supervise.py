@@ -21,19 +21,22 @@ _ENDS = {signal.SIGTERM, signal.SIGINT}
 log = structlog.get_logger("lingpai.web")
 
 
-def supervise(count: int, work: Work, clock: Clock) -> int:
+def supervise(count: int, work: Work, clock: Clock, *, let_go: Callable[[], None] = lambda: None) -> int:
     """Keeps `count` workers running until SIGTERM or SIGINT, passes that on, waits for them, and returns the exit code 0.
+
+    `let_go` is called before that is passed on: it closes the listening socket, which would go on taking connections in the parent.
 
     Call it before any thread, event loop or database connection is made: a fork must not share them.
     """
-    return _Supervisor(count, work, clock).run()
+    return _Supervisor(count, work, clock, let_go).run()
 
 
 class _Supervisor:
-    def __init__(self, count: int, work: Work, clock: Clock) -> None:
+    def __init__(self, count: int, work: Work, clock: Clock, let_go: Callable[[], None]) -> None:
         self._count = count
         self._work = work
         self._clock = clock
+        self._let_go = let_go
         self._born: dict[int, float] = {}
         self._lifeline, self._held = os.pipe()
 
@@ -84,6 +87,7 @@ class _Supervisor:
         return found
 
     def _end(self) -> None:
+        self._let_go()
         self._tell(signal.SIGTERM)
         until = self._clock.monotonic() + GRACE_SECONDS
         while self._born and (left := until - self._clock.monotonic()) > 0:

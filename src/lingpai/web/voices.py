@@ -1,13 +1,13 @@
 """How the door says no: a dialect in its envelope, the house's own calls and pages in plain words."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from lingpai.core import words
-from lingpai.core.errors import BadInput, CrossSite, Limited, NotLoggedIn, Refusal, Unavailable, choose
+from lingpai.core.errors import BadClient, BadInput, CrossSite, Limited, NotLoggedIn, Refusal, Unavailable, choose
 from lingpai.core.model import Locale
 from lingpai.web.dialect import Dialect, Reply
 from lingpai.web.exchange import Exchange
@@ -18,7 +18,7 @@ Statuses = Mapping[type[Refusal], int]
 
 STATUSES: Statuses = {Refusal: 200, TooLarge: 413, Limited: 429, Unavailable: 503}
 """A dialect's business outcomes are all 200 (contract, rule 1)."""
-OWN_STATUSES: Statuses = {**STATUSES, Refusal: 409, BadInput: 400, NotLoggedIn: 401, CrossSite: 403}
+OWN_STATUSES: Statuses = {**STATUSES, Refusal: 409, BadInput: 400, NotLoggedIn: 401, BadClient: 401, CrossSite: 403}
 """The pages and the house's own calls speak HTTP."""
 
 
@@ -26,6 +26,10 @@ class Voice(Protocol):
     """Answers where no handler does."""
 
     language: Locale
+
+    def chosen(self, fields: Mapping[str, Any]) -> Locale | None:
+        """The language that the request's own fields ask for; None where they have no say."""
+        ...
 
     def refuse(self, refusal: Refusal, exchange: Exchange) -> Reply:
         """The answer to what a handler, or the door itself, refused."""
@@ -47,6 +51,13 @@ class Envelope:
         self.language = dialect.language
         self._dialect = dialect
 
+    def chosen(self, fields: Mapping[str, Any]) -> Locale | None:
+        names = self._dialect.asks_by
+        if not names:
+            return None
+        tag = next((fields[name] for name in names if isinstance(fields.get(name), str)), None)
+        return words.locale_of(tag) or self.language
+
     def refuse(self, refusal: Refusal, exchange: Exchange) -> Reply:
         said = self._dialect.refuse(refusal, exchange.locale)
         return Reply(msgspec.json.encode(said), choose(STATUSES, refusal), headers=_retry(refusal))
@@ -64,9 +75,12 @@ class Plain:
     def __init__(self, language: Locale) -> None:
         self.language = language
 
+    def chosen(self, fields: Mapping[str, Any]) -> Locale | None:
+        return None
+
     def refuse(self, refusal: Refusal, exchange: Exchange) -> Reply:
         said = self._say(exchange, refusal.code, words.refusal(refusal, exchange.locale))
-        return replace(said, status=choose(OWN_STATUSES, refusal), headers=_retry(refusal))
+        return replace(said, status=choose(OWN_STATUSES, refusal), headers=(*_retry(refusal), *_challenge(refusal)))
 
     def fail(self, exchange: Exchange) -> Reply:
         return replace(self._say(exchange, "internal-error", words.text("web.failed", exchange.locale)), status=500)
@@ -88,3 +102,8 @@ def _missing(reply: Reply, allow: str) -> Reply:
 
 def _retry(refusal: Refusal) -> tuple[tuple[str, str], ...]:
     return (("retry-after", str(refusal.details["seconds"])),) if isinstance(refusal, Limited | Unavailable) else ()
+
+
+def _challenge(refusal: Refusal) -> tuple[tuple[str, str], ...]:
+    """How another service says who it is (RFC 7617)."""
+    return (("www-authenticate", 'Basic realm="lingpai", charset="UTF-8"'),) if isinstance(refusal, BadClient) else ()

@@ -23,8 +23,8 @@ Values = Mapping[str, str | int]
 class Form:
     """Which of a letter's values stands where."""
 
-    link: str
-    """Where the button leads."""
+    link: str | None = None
+    """Where the button leads; None for a letter that brings a code instead."""
     when: str | None = None
     """The instant of what the letter tells of; `ip` tells from where."""
     way_out: str | None = None
@@ -34,6 +34,8 @@ class Form:
 FORMS = {
     "activate": Form(link="url", when="registered_at", way_out="reset_url"),
     "reset": Form(link="url"),
+    "register_code": Form(),
+    "reset_code": Form(),
     "taken": Form(link="reset_url", when="at"),
     "password_changed": Form(link="reset_url", when="at"),
 }
@@ -49,8 +51,9 @@ class Sheet:
     why: str
     facts: tuple[str, ...]
     """When and from where that was; nothing for what has no such moment."""
-    button: str
-    link: str
+    code: str | None
+    button: str | None
+    link: str | None
     bare: str
     """Introduces the link as text."""
     holds: str | None
@@ -79,7 +82,8 @@ def render(letter: Letter, values: Values, brand: str) -> Message:
 
 def _sheet(letter: Letter, values: Values, product: str) -> Sheet:
     form = FORMS[letter.template]
-    known: dict[str, str | int] = {"product": product, "recipient": _line(letter.recipient), "hours": values.get("hours", 0)}
+    known: dict[str, str | int] = {"product": product, "recipient": _line(letter.recipient)}
+    known |= {name: values[name] for name in ("hours", "minutes") if name in values}
     if form.when:
         known |= {"at": _instant(values[form.when]), "ip": _line(str(values["ip"]))}
 
@@ -92,10 +96,11 @@ def _sheet(letter: Letter, values: Values, product: str) -> Sheet:
         subject=say(f"{letter.template}.subject"),
         why=say(f"{letter.template}.why"),
         facts=(say("when"), say("from")) if form.when else (),
-        button=say(f"{letter.template}.button"),
-        link=_link(values[form.link]),
+        code=None if form.link else _line(str(values["code"])),
+        button=say(f"{letter.template}.button") if form.link else None,
+        link=_link(values[form.link]) if form.link else None,
         bare=say("bare"),
-        holds=say(f"{letter.template}.holds") if "hours" in values else None,
+        holds=say(f"{letter.template}.holds") if "hours" in values or "minutes" in values else None,
         otherwise=say(f"{letter.template}.otherwise"),
         way_out=_link(values[form.way_out]) if form.way_out else None,
         footer=say("footer"),

@@ -11,6 +11,7 @@ from lingpai.core.errors import (
     BadLink,
     NoSuchAccount,
     NotActivated,
+    NotInvited,
     NotLoggedIn,
     PasswordsDiffer,
     Refusal,
@@ -21,7 +22,7 @@ from lingpai.core.errors import (
 )
 from lingpai.core.model import Address, Links, Locale
 from lingpai.flows import Kit, activate, login, profile, recover, register, sessions
-from lingpai.settings import Settings
+from lingpai.settings import Settings, reached
 from lingpai.web.dialect import Call, Dialect, Door, Nothing, Reply
 from lingpai.web.exchange import Exchange
 from lingpai.web.fields import Text
@@ -41,6 +42,7 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     email: Email
     phone: Annotated[Address | None, Text(11, 11, rules.mainland_phone, optional=True)] = None
     password: Password
+    invite: Annotated[str, Text(1, 64, optional=True)] = ""
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,23 +140,20 @@ def _done(key: str, exchange: Exchange, session: str | None = None, device: str 
 
 def links(settings: Settings) -> Links:
     """Where this dialect's mails lead."""
-    base = settings.public_url.rstrip("/")
-    own = base + settings.maillink.prefix.rstrip("/")
-    return Links(activate=f"{own}/activate_account", reset=f"{own}/reset_password/verify", forgot=f"{base}/forgot")
+    own = reached(settings.public_url, settings.maillink)
+    return Links(activate=f"{own}/activate_account", reset=f"{own}/reset_password/verify", forgot=f"{settings.public_url}/forgot")
 
 
 async def sign_up(kit: Kit, door: Door, exchange: Exchange, wish: Registration) -> Reply:
     """POST /register."""
-    application = register.Application(wish.email, wish.password, wish.phone)
-    await register.by_link(
-        kit, door.settings.realm, application, exchange.origin, door.links, reveal=door.settings.reveal_accounts
-    )
+    application = register.Application(wish.email, wish.password, wish.phone, wish.invite)
+    await register.by_link(kit, door.settings.realm, application, exchange.origin, door.links, reveal=door.settings.reveal_accounts)
     return _done("registered", exchange)
 
 
 async def log_in(kit: Kit, door: Door, exchange: Exchange, wish: Credentials) -> Reply:
     """POST /login."""
-    opened = await login.with_password(kit, door.settings.realm, wish.email, wish.password, exchange.origin)
+    opened = await login.for_cookie(kit, login.Try(door.settings.realm, wish.email, wish.password), exchange.origin)
     return _done("logged_in", exchange, session=opened.token, device=opened.device)
 
 
@@ -189,15 +188,21 @@ async def reset(kit: Kit, door: Door, exchange: Exchange, wish: Reset) -> Reply:
 async def user_info(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
     """GET /userinfo/get."""
     account = (await sessions.current(kit, door.settings.realm, exchange.origin))[1]
-    card = Card(200, "success", User(account.id, account.email or "", account.phone, account.nickname))
+    card = Card(200, "success", User(account.id, account.email or "", _phone(account.phone), account.nickname))
     return Reply(msgspec.json.encode(card))
+
+
+def _phone(value: str | None) -> str | None:
+    """As this dialect takes it: 11 digits without the country's prefix."""
+    return value.removeprefix("+86") if value else None
 
 
 async def update_user(kit: Kit, door: Door, exchange: Exchange, wish: Profile) -> Reply:
     """POST /userinfo/update."""
     _, account = await sessions.current(kit, door.settings.realm, exchange.origin)
-    if wish.nickname is not None:
-        await profile.rename(kit, account, wish.nickname, exchange.origin)
+    nickname = "" if exchange.fields.get("nickname") == "" else wish.nickname
+    if nickname is not None:
+        await profile.rename(kit, account, nickname, exchange.origin)
     return _done("updated", exchange)
 
 
@@ -214,7 +219,7 @@ MAILLINK = Dialect(
     missing=missing,
     failed_as=Refused,
     calls=(
-        Call(("POST",), "/register", sign_up, Registration, Done, refusals=(WeakPassword, Taken, TooSoon)),
+        Call(("POST",), "/register", sign_up, Registration, Done, refusals=(WeakPassword, Taken, TooSoon, NotInvited)),
         Call(("POST",), "/login", log_in, Credentials, Done, sets_session=True, refusals=(BadCredentials, NotActivated)),
         Call(("GET",), "/activate_account", activation.open_link, activation.Opened, changes=False),
         Call(("POST",), "/send_activate_email", send_activation, Whose, Done, refusals=(TooSoon,)),

@@ -1,0 +1,75 @@
+"""`lingpai key …`: the keys that sign JWTs. Each deed stands in the audit trail."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from lingpai.cli.options import Failure, opened, places
+
+if TYPE_CHECKING:
+    from lingpai.flows import Kit
+
+T = TypeVar("T")
+
+
+@click.group()
+def key() -> None:
+    """Rotate, list or revoke the keys that sign JWTs."""
+
+
+@key.command()
+@click.option("--now", is_flag=True, help="Sign with it at once, though other services may still keep a key set without it.")
+@places
+def rotate(now: bool, data: Path, config: Path | None) -> None:
+    """Make the next key. It is published now, and signs in ten minutes; the one before it stays published while its JWTs live."""
+    from lingpai.flows import trust
+    from lingpai.guard.keys import ANNOUNCED
+
+    made = _ringed(data, config, lambda kit: trust.rotate(kit, at_once=now))
+    if made is None:
+        raise Failure("another key was made at the same moment; see `lingpai key list`")
+    click.echo(f"Made {made.kid} ({made.alg}). It signs {'from now on' if now else f'in {ANNOUNCED // 60} minutes'}.")
+
+
+@key.command("list")
+@places
+def listing(data: Path, config: Path | None) -> None:
+    """List the keys and what each is: announced, current, retired, over or revoked."""
+    from lingpai.cli import table
+    from lingpai.cli.table import when
+    from lingpai.flows import trust
+
+    rows = _ringed(data, config, trust.listing)
+    table.show(
+        "Signing keys",
+        ("key", "algorithm", "state", "made", "signs from", "revoked"),
+        ((row.kid, row.alg, state, when(row.created_at), when(row.signs_at), when(row.revoked_at)) for row, state in rows),
+    )
+
+
+@key.command()
+@click.argument("kid", metavar="KEY")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@places
+def revoke(kid: str, yes: bool, data: Path, config: Path | None) -> None:
+    """Revoke a key that others may know: every JWT it signed is dead here within a minute, and its people log in again."""
+    from lingpai.flows import trust
+
+    if not yes:
+        click.confirm(f"Revoke {kid}, and end every JWT that it signed?", abort=True)
+    if not _ringed(data, config, lambda kit: trust.revoke(kit, kid)):
+        raise Failure(f"there is no key {kid}, or it was revoked before")
+    click.echo("Revoked. Other services keep the published keys for up to five minutes; those that introspect know within one.")
+
+
+def _ringed(data: Path, config: Path | None, deed: "Callable[[Kit], Awaitable[T]]") -> T:
+    """Does the deed where there are keys: without mailcode nobody is given a JWT."""
+
+    async def run(kit: "Kit") -> T:
+        if not kit.settings.mailcode.enabled:
+            raise Failure("mailcode.enabled is false: no JWTs are given, and there are no keys to sign them")
+        return await deed(kit)
+
+    return opened(data, config, run)

@@ -1,0 +1,107 @@
+"""What tells people from programs: a picture, a sound, or work done by the browser. Each is good for one try.
+
+`shop` is who asked for it: a dialect, and whatever else a caller binds to it. It serves nowhere else.
+"""
+
+import hmac
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from lingpai.core.chance import Chance
+from lingpai.core.errors import BadCaptcha
+from lingpai.ephemeral import Entry, Ephemeral
+from lingpai.guard.seals import Seals
+
+Kind = Literal["picture", "spoken", "work"]
+
+Demand = Literal["always", "after_failures", "never"]
+"""When something takes a captcha."""
+
+LIFE = 300
+"""Seconds for which a challenge is good (contract, mailcode)."""
+
+WORK = "work-"
+"""How the ids of `work` begin. Those of other kinds are shorter, so that none is taken for one of these."""
+
+_KEY = re.compile(r"[A-Za-z0-9_-]{22}")
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """What a client gets. Neither `id` nor `content` tells the answer to a program that cannot see, hear or work."""
+
+    id: str
+    kind: Kind
+    content: bytes
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a client answers, and at which shop."""
+
+    shop: str
+    key: str
+    value: str
+
+
+class Captcha(Protocol):
+    """One kind of challenge."""
+
+    async def new(self, shop: str) -> Challenge:
+        """A challenge for this shop, good for `LIFE` seconds and one try. Raises Overloaded and StoreDown."""
+        ...
+
+    async def spend(self, shop: str, key: str, answer: str) -> None:
+        """Returns where the answer to the challenge with the id `key` is right; of racing callers for one of them.
+
+        BadCaptcha: it is wrong, empty, late, meant for another shop, or there was a try before, whether right or wrong. Raises StoreDown.
+        """
+        ...
+
+
+class Answers:
+    """What people have to type: only a keyed digest is kept, and that until the first try."""
+
+    def __init__(self, ephemeral: Ephemeral, seals: Seals, chance: Chance) -> None:
+        self._ephemeral = ephemeral
+        self._seals = seals
+        self._chance = chance
+
+    async def keep(self, shop: str, answer: str) -> str:
+        """The id under which the answer is expected. Raises StoreDown."""
+        key = self._chance.token(16)
+        await self._ephemeral.put(_place(key), Entry(self._note(answer), self._digest(shop, key, answer), LIFE))
+        return key
+
+    async def spend(self, shop: str, key: str, answer: str) -> None:
+        """As `Captcha.spend`; case, full-width forms and spaces around make no difference."""
+        entry = await self._ephemeral.take(_place(key)) if _KEY.fullmatch(key) else None
+        if entry is None or not hmac.compare_digest(entry.proof, self._digest(shop, key, answer)):
+            raise BadCaptcha
+
+    def _note(self, answer: str) -> bytes:
+        """What is kept of the answer besides its digest: nothing."""
+        return b""
+
+    def _digest(self, shop: str, key: str, answer: str) -> bytes:
+        # Every key is as long, so that no other pair of key and answer reads the same.
+        return self._seals.digest(key + unicodedata.normalize("NFKC", answer).strip().casefold(), f"captcha:{shop}")
+
+
+class OpenAnswers(Answers):
+    """For dev mode only: the answers can be looked up."""
+
+    async def peek(self, key: str) -> str | None:
+        """The answer, unspent; None where there is no such challenge. Raises StoreDown."""
+        entry = await self._ephemeral.get(_place(key)) if _KEY.fullmatch(key) else None
+        return entry.value.decode() if entry else None
+
+    def _note(self, answer: str) -> bytes:
+        return answer.encode()
+
+
+def _place(key: str) -> str:
+    return f"captcha:{key}"

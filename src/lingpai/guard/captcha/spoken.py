@@ -1,0 +1,28 @@
+"""Digits read out, for people who do not see. The answer is the sound's own: it tells nothing about a picture."""
+
+from collections.abc import Awaitable, Callable
+
+from lingpai.core.chance import Chance
+from lingpai.core.model import Locale
+from lingpai.guard.captcha import Answers, Challenge
+
+LENGTH = 6
+"""A million answers, one try each; about 15 seconds to listen to."""
+
+Say = Callable[[str, Locale], Awaitable[bytes]]
+
+
+class Spoken:
+    """A Captcha whose content is a WAV: 8,000 samples a second, 8 bits."""
+
+    def __init__(self, answers: Answers, say: Say, chance: Chance) -> None:
+        """`say`: digits and a language into a sound (`Speaker.say`)."""
+        self._answers = answers
+        self._say = say
+        self._chance = chance
+        self.spend = answers.spend
+
+    async def new(self, shop: str, *, locale: Locale = "zh-Hans") -> Challenge:
+        digits = self._chance.code(LENGTH)
+        content = await self._say(digits, locale)
+        return Challenge(await self._answers.keep(shop, digits), "spoken", content, "audio/wav")

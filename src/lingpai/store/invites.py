@@ -1,0 +1,115 @@
+"""Invites: codes with a number of uses and an owner, spent with the registration that they let in."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import BigInteger, Text, bindparam, insert, or_, select, update
+
+from lingpai.store.database import Query, Row, Runner
+from lingpai.store.schema import accounts, invites
+
+
+@dataclass(frozen=True, slots=True)
+class Invite:
+    """One code."""
+
+    id: int
+    realm: str
+    code: str
+    owner_id: int | None
+    """Who gave it; None: the operator."""
+    uses: int
+    used: int
+    created_at: int
+    expires_at: int | None
+    revoked_at: int | None
+
+
+_COLUMNS = (
+    invites.c.id,
+    invites.c.realm,
+    invites.c.code,
+    invites.c.owner_id,
+    invites.c.uses,
+    invites.c.used,
+    invites.c.created_at,
+    invites.c.expires_at,
+    invites.c.revoked_at,
+)
+_LIVE = (
+    invites.c.realm == bindparam("realm"),
+    invites.c.code == bindparam("code"),
+    invites.c.used < invites.c.uses,
+    invites.c.revoked_at.is_(None),
+    or_(invites.c.expires_at.is_(None), invites.c.expires_at > bindparam("now", type_=BigInteger())),
+)
+
+_ADD = Query(insert(invites).values({c.name: bindparam(c.name) for c in _COLUMNS[1:5] + _COLUMNS[6:8]} | {"used": 0}))
+_LOOK = Query(select(invites.c.id).where(*_LIVE))
+_SPEND = Query(update(invites).where(*_LIVE).values(used=invites.c.used + 1).returning(*_COLUMNS))
+_OF = Query(select(*_COLUMNS).where(invites.c.owner_id == bindparam("owner_id")).order_by(invites.c.id))
+_LISTING = Query(select(*_COLUMNS).where(invites.c.realm == bindparam("realm")).order_by(invites.c.id.desc()).limit(bindparam("most")))
+_REVOKE = Query(
+    update(invites)
+    .where(invites.c.realm == bindparam("realm_"), invites.c.code == bindparam("code_", type_=Text()), invites.c.revoked_at.is_(None))
+    .values(revoked_at=bindparam("at"))
+)
+_GIVE = Query(
+    update(accounts)
+    .where(accounts.c.id == bindparam("account_id"), accounts.c.invites_left > 0)
+    .values(invites_left=accounts.c.invites_left - 1)
+)
+_LEFT = Query(select(accounts.c.invites_left).where(accounts.c.id == bindparam("account_id")))
+_JOIN = Query(
+    update(accounts).where(accounts.c.id == bindparam("account_id")).values(invited_by=bindparam("inviter"), invites_left=bindparam("left"))
+)
+
+
+async def add(run: Runner, *, realm: str, code: str, owner_id: int | None, uses: int, created_at: int, expires_at: int | None) -> None:
+    """A new code, good for `uses` registrations until `expires_at` (None: for ever)."""
+    await run.run(_ADD, realm=realm, code=code, owner_id=owner_id, uses=uses, created_at=created_at, expires_at=expires_at)
+
+
+async def live(run: Runner, *, realm: str, code: str, now: int) -> bool:
+    """Whether it would let somebody in; spends nothing."""
+    return await run.row(_LOOK, realm=realm, code=code, now=now) is not None
+
+
+async def spend(run: Runner, *, realm: str, code: str, now: int) -> Invite | None:
+    """Spends one use, in the registration's own transaction: rolled back, the use is given back. None: it lets nobody in."""
+    row = await run.row(_SPEND, realm=realm, code=code, now=now)
+    return Invite(*row) if row else None
+
+
+async def joined(run: Runner, *, account_id: int, inviter: int | None, left: int) -> None:
+    """The new account remembers who invited it, and has `left` invites to give."""
+    await run.run(_JOIN, account_id=account_id, inviter=inviter, left=left)
+
+
+async def give(run: Runner, *, account_id: int) -> bool:
+    """Takes one from what the account has to give. False: it has none."""
+    return await run.run(_GIVE, account_id=account_id) == 1
+
+
+async def left(run: Runner, *, account_id: int) -> int:
+    """How many the account has to give."""
+    row = await run.row(_LEFT, account_id=account_id)
+    return int(row[0]) if row else 0
+
+
+async def of(run: Runner, *, owner_id: int) -> list[Invite]:
+    """What an account has given, oldest first."""
+    return [_invite(row) for row in await run.rows(_OF, owner_id=owner_id)]
+
+
+async def listing(run: Runner, *, realm: str, limit: int) -> list[Invite]:
+    """A realm's codes, newest first."""
+    return [_invite(row) for row in await run.rows(_LISTING, realm=realm, most=limit)]
+
+
+async def revoke(run: Runner, *, realm: str, code: str, at: int) -> bool:
+    """It lets nobody in any more. False: there is no such code, or it was revoked before."""
+    return await run.run(_REVOKE, realm_=realm, code_=code, at=at) == 1
+
+
+def _invite(row: Row) -> Invite:
+    return Invite(*row)

@@ -1,0 +1,61 @@
+"""The keys that sign JWTs. The private part comes and goes sealed; what a key may do at an instant is judged in `guard/keys.py`."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam, delete, select, update
+
+from lingpai.store.database import Query, Runner
+from lingpai.store.schema import signing_keys
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """One key. Its row's number says which of two is the newer."""
+
+    id: int
+    kid: str
+    alg: str
+    public: str
+    """The public JWK, as JSON."""
+    private: bytes | None
+    """The private JWK, sealed; None once it is revoked."""
+    created_at: int
+    signs_at: int
+    """From when it may sign; it is published before that."""
+    revoked_at: int | None
+
+
+_NAMES = ("kid", "alg", "public", "private", "created_at", "signs_at")
+_ALL = Query(select(*(signing_keys.c[name] for name in ("id", *_NAMES, "revoked_at"))).order_by(signing_keys.c.id))
+_NEW: dict[str, Any] = {name: bindparam(name) for name in ("follows", *_NAMES)}
+_ADD = Query(lambda insert: insert(signing_keys).values(_NEW).on_conflict_do_nothing())
+_REVOKE = Query(
+    update(signing_keys)
+    .where(signing_keys.c.kid == bindparam("sought"), signing_keys.c.revoked_at.is_(None))
+    .values(revoked_at=bindparam("at"), private=None)
+)
+_DROP = Query(delete(signing_keys).where(signing_keys.c.kid == bindparam("kid")))
+
+
+async def listing(run: Runner) -> list[SigningKey]:
+    """All of them, oldest first."""
+    return [SigningKey(*row) for row in await run.rows(_ALL)]
+
+
+async def add(
+    run: Runner, *, kid: str, follows: str, alg: str, public: str, private: bytes, created_at: int, signs_at: int
+) -> bool:  # fmt: skip
+    """A new key; `follows` is the newest there was (empty: none). One conditional statement: False, another has come after that one."""
+    added = await run.run(_ADD, kid=kid, follows=follows, alg=alg, public=public, private=private, created_at=created_at, signs_at=signs_at)
+    return added == 1
+
+
+async def revoke(run: Runner, *, kid: str, at: int) -> bool:
+    """It is dead, and its private part erased. False: there is none, or it was revoked before."""
+    return await run.run(_REVOKE, sought=kid, at=at) == 1
+
+
+async def drop(run: Runner, *, kid: str) -> None:
+    """Forgets a key whose JWTs are all over. Never the newest: the next one follows it."""
+    await run.run(_DROP, kid=kid)

@@ -1,0 +1,180 @@
+"""What mailcode's calls take and give: PascalCase in bodies, lower-case in queries (seed 000)."""
+
+from typing import Annotated
+
+import msgspec
+
+from lingpai.core import rules
+from lingpai.core.model import Address
+from lingpai.guard.captcha import Kind
+from lingpai.web.fields import Code, Group, Number, Text
+
+Email = Annotated[Address, Text(3, 254, rules.email, alias="Account")]
+Language = Annotated[str, Text(1, 35, optional=True)]
+Lifetime = Annotated[int, Number(5, 2_592_000)]
+"""Seconds that a JWT lives: 5 to 30 days (seed)."""
+
+
+class Solved(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """A captcha's answer."""
+
+    id: Annotated[str, Text(1, 128, alias="HashId")]
+    value: Annotated[str, Text(1, 4_096)]
+
+
+Captcha = Annotated[Solved, Group(Solved)]
+
+
+class Frame(msgspec.Struct, frozen=True, kw_only=True):
+    """GET /public/captcha."""
+
+    width: Annotated[int, Number(80, 280, optional=True)] = 220
+    height: Annotated[int, Number(30, 280, optional=True)] = 80
+    kind: Annotated[Kind, Text(1, 16, rules.captcha_kind, optional=True)] = "picture"
+    """For new clients: a sound for those who cannot see, or work for the browser where the setting offers it."""
+
+
+class Sound(msgspec.Struct, frozen=True, rename="pascal"):
+    """GET /public/captcha?kind=spoken: a WAV in base64."""
+
+    result: int
+    id: str
+    sound: str
+
+
+class Puzzle(msgspec.Struct, frozen=True, rename="pascal"):
+    """GET /public/captcha?kind=work: an ALTCHA challenge; the answer's Value is its payload."""
+
+    result: int
+    id: str
+    challenge: msgspec.Raw
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """POST /account/mail-register and /account/mail-password."""
+
+    email: Email
+    language: Language = ""
+    captcha: Captcha
+
+
+class Verification(msgspec.Struct, frozen=True, kw_only=True):
+    """GET /account/verification-password."""
+
+    verification: Annotated[str, Text(1, 64, rules.word)]
+
+
+class NewPassword(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """POST /account/password-new."""
+
+    email: Email
+    language: Language = ""
+    password: Annotated[str, Text(1, 512, rules.password)]
+    verification: Annotated[str, Text(1, 64, rules.word)]
+
+
+class Credentials(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """POST /account/login. Whether Expiry and Captcha may be missing is a setting."""
+
+    email: Email
+    language: Language = ""
+    password: Annotated[str, Text(1, 512, rules.normal)]
+    expiry: Annotated[int, Number(5, 2_592_000, optional=True)] = 0
+    captcha: Annotated[Solved | None, Group(Solved, optional=True)] = None
+
+
+class Registration(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """POST /account/register."""
+
+    email: Email
+    password: Annotated[str, Text(1, 512, rules.password)]
+    verification: Annotated[str, Code(6)]
+    invite: Annotated[str, Text(1, 64, optional=True)] = ""
+    language: Language = ""
+
+
+class Authorization(msgspec.Struct, frozen=True, kw_only=True):
+    """GET /account/login."""
+
+    authorization: Annotated[str, Text(1, 128)]
+
+
+class Speech(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """POST /user/language-edit."""
+
+    language: Annotated[str, Text(1, 35)]
+
+
+class Expiry(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """POST /user/authorization-new."""
+
+    expiry: Lifetime
+
+
+class Done(msgspec.Struct, frozen=True, rename="pascal", omit_defaults=True):
+    """Success; `Jwt` where a fresh one came along."""
+
+    result: int
+    message: str = ""
+    jwt: str = ""
+
+
+class Picture(msgspec.Struct, frozen=True, rename="pascal"):
+    """GET /public/captcha."""
+
+    result: int
+    id: str
+    hash_id: str
+    picture: str
+
+
+class Card(msgspec.Struct, frozen=True, rename="pascal", omit_defaults=True):
+    """GET /user/my."""
+
+    result: int
+    id: str
+    email: str
+    language: str
+    jwt: str = ""
+
+
+class Link(msgspec.Struct, frozen=True, rename="pascal", omit_defaults=True):
+    """POST /user/authorization-new."""
+
+    result: int
+    url: str
+    expiry: int
+    jwt: str = ""
+
+
+class Given(msgspec.Struct, frozen=True, rename="pascal", omit_defaults=True):
+    """POST /user/invite-new."""
+
+    result: int
+    invite: str
+    jwt: str = ""
+
+
+class Item(msgspec.Struct, frozen=True, rename="pascal"):
+    """One invite of GET /user/invite-list."""
+
+    invite: str
+    used: bool
+    time: str
+
+
+class Items(msgspec.Struct, frozen=True, rename="pascal", omit_defaults=True):
+    """GET /user/invite-list."""
+
+    result: int
+    left: int
+    items: list[Item]
+    jwt: str = ""
+
+
+class Refused(msgspec.Struct, frozen=True, rename="pascal", omit_defaults=True):
+    """`Result` 2: refused; 3: internal error. `Captcha`: whether the next login needs one."""
+
+    result: int
+    message: str
+    captcha: bool | None = None

@@ -122,7 +122,7 @@ class Worker:
                 if not found or len(busy) >= SLOTS:
                     await self._pause(stop, busy)
                     # So that the next request of whoever caused a letter does not meet the work on it.
-                    if self._blur:
+                    if self._blur and not busy:
                         await self._clock.sleep(self._chance.spread(0, self._blur))
         finally:
             await _drop({purging})

@@ -307,7 +307,8 @@ async def test_a_known_and_an_unknown_address_cost_the_same_hashes(
 def pages(reply: httpx.Response) -> Iterator[tuple[str, str]]:
     """The headers that a reply must carry, with what they must be."""
     yield "x-content-type-options", "nosniff"
-    yield "cache-control", "no-store"
+    published = reply.url.path == "/.well-known/jwks.json" and reply.status_code == 200
+    yield "cache-control", "public, max-age=300" if published else "no-store"
     if reply.headers["content-type"].startswith("text/html"):
         yield "content-type", "text/html; charset=utf-8"
         yield "referrer-policy", "no-referrer"
@@ -356,7 +357,7 @@ async def test_every_call_carries_the_headers_with_every_status(town: Town) -> N
     await town.house.kit.store.close()
     for path in paths:
         found.add(judge(await browser.get(path, params=link), seen))
-    assert found == {200, 400, 404, 405, 413, 429, 503}
+    assert found - {400} == {200, 401, 404, 405, 413, 429, 503}, "400 is a page's, where the cap lets it come to that"
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,7 @@ def test_many_names_and_one_twice_cost_no_more_than_many_names() -> None:
         (b"title=abc&text=a+b%26c", {"title": "abc", "text": "a b&c"}),
         (b"title=%E4%BB%A4%E7%89%8C", {"title": "令牌"}),
         (b"&&title=a=b&", {"title": "a=b"}),
-        (b"title", {"title": ""}),
+        (b"title&text=", {"title": "", "text": ""}),
         (b"title=100%", {"title": "100%"}),
         (b"Title=a&title=b", {"Title": "a", "title": "b"}),
     ],

@@ -70,6 +70,9 @@ def fields(whole: bytes) -> dict[str, Any]:
             return _json(whole)
         except (json.JSONDecodeError, UnicodeDecodeError):
             pass
+    if b"=" not in whole:
+        # A form of no pair at all: it was meant as something else.
+        raise BadInput("body", "malformed")
     return pairs(whole, "body")
 
 

@@ -336,7 +336,7 @@ def judge(reply: httpx.Response, seen: set[str]) -> int:
     return reply.status_code
 
 
-@pytest.mark.parametrize("changes", [{"limits": Limits(client=Rate(15, 60))}])
+@pytest.mark.parametrize("changes", [{"limits": Limits(client=Rate(300, 60))}])
 async def test_every_call_carries_the_headers_with_every_status(town: Town) -> None:
     browser, seen, found = town.browser(), set[str](), set[int]()
     paths = [

@@ -356,6 +356,8 @@ async def test_a_browser_is_asked_first_and_told_whose_account_it_is(town: Town)
     html = {"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}
     page = await browser.get("/login", params={"authorization": token}, headers=html)
     assert ADA in page.text
+    assert "确认登录" in page.text
+    assert "Log in here?" in (await browser.get("/login", params={"authorization": token}, headers={**html, "Accept-Language": "en"})).text
     assert "lingpai_session" not in browser.cookies
     foreign = await browser.post("/page/authorization", data={"authorization": token}, headers={"Sec-Fetch-Site": "cross-site"})
     assert foreign.status_code == 403

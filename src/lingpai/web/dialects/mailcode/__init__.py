@@ -163,6 +163,9 @@ async def redeem(kit: Kit, door: Door, exchange: Exchange, wish: Authorization) 
 async def open_link(kit: Kit, door: Door, exchange: Exchange, link: authorization.Opened) -> Reply:
     """GET /login, where the one-time link leads: a page that asks for a browser that navigates, else as GET /account/login."""
     if exchange.wants_html:
+        # A page speaks as a browser asks, not as the dialect's field would.
+        asked = exchange.heads.get(b"accept-language", b"").decode("latin-1")
+        exchange.speak(words.accepted(asked, "zh-Hans"))
         return await authorization.ask(kit, door.settings.realm, exchange, link)
     return await redeem(kit, door, exchange, Authorization(authorization=link.authorization))
 

@@ -269,10 +269,17 @@ def cycle(wire: Wire, *, keep_alive: bool) -> FrontCycle:
     return FrontCycle(scope, wire, flow, log, log, False, [(b"date", b"now")], asyncio.Event(), False, keep_alive, lambda: None)  # type: ignore[arg-type]  # as much of each as it uses
 
 
-@pytest.mark.parametrize(("keep_alive", "last"), [(True, b""), (False, b"connection: close\r\n")])
-async def test_head_and_body_leave_in_one_piece(keep_alive: bool, last: bytes) -> None:
+@pytest.mark.parametrize(
+    ("keep_alive", "more_body", "last"),
+    [(True, False, b""), (False, False, b"connection: close\r\n"), (True, True, b"connection: close\r\n")],
+)
+async def test_head_and_body_leave_in_one_piece_and_say_whether_the_connection_stays(
+    keep_alive: bool, more_body: bool, last: bytes
+) -> None:
+    """An answer before the body is in is the connection's last."""
     wire = Wire()
     reply = cycle(wire, keep_alive=keep_alive)
+    reply.more_body = more_body
     await reply.send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
     assert wire.pieces == []
     await reply.send({"type": "http.response.body", "body": b"ok"})

@@ -46,7 +46,9 @@ class FrontCycle(RequestResponseCycle):
         return head
 
     def _finish(self, body: bytes) -> None:
-        self.transport.write(b"".join((self._head, b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n", body)))
+        # Answered before its body is in (a 413, say), the connection ends too: a client that keeps connections must know (RFC 9112, 9.6).
+        stays = self.keep_alive and not self.more_body
+        self.transport.write(b"".join((self._head, b"\r\n" if stays else b"connection: close\r\n\r\n", body)))
         self.response_complete = True
         self.message_event.set()
         if not self.keep_alive:

@@ -8,16 +8,11 @@ from functools import partial
 import structlog
 
 from lingpai.core.chance import Chance, Clock
-from lingpai.core.errors import Overloaded
 from lingpai.guard import strength
 from lingpai.guard.hashes import Hashes
+from lingpai.guard.places import Places
 from lingpai.guard.pool import Pool
 from lingpai.settings import Hashing
-
-HELD = (0.4, 0.6)
-"""Seconds for which a refusal is held back: an instant one, to callers that retry at once, starves the lowered threads."""
-RETRY = (1.0, 4.0)
-"""Seconds after which the refused are asked to come again, spread so that they do not come together."""
 
 log = structlog.get_logger("lingpai.guard.passwords")
 
@@ -63,10 +58,7 @@ class Passwords:
         self._hashes = Hashes(hashing, chance)
         self._min_score = min_score
         self._familiar = tuple(familiar)
-        self._clock = clock
-        self._chance = chance
-        self._places = threads + hashing.queue
-        self._taken = 0
+        self._places = Places(threads + hashing.queue, clock, chance)
         self._pool = Pool(threads)
         self.run = self._pool.run
         self.close = self._pool.close
@@ -74,19 +66,13 @@ class Passwords:
     @asynccontextmanager
     async def place(self) -> AsyncIterator[Place]:
         """Holds a place. Raises Overloaded, after about half a second, where there is none."""
-        if self._taken >= self._places:
-            await self._clock.sleep(self._chance.spread(*HELD))
-            raise Overloaded(int(self._chance.spread(*RETRY)))
-        self._taken += 1
-        try:
+        async with self._places.place():
             yield Place(self)
-        finally:
-            self._taken -= 1
 
     @property
     def taken(self) -> int:
         """How many places are held."""
-        return self._taken
+        return self._places.taken
 
     # What follows runs on the hashing threads.
 

@@ -28,9 +28,6 @@ from lingpai.web.exchange import Exchange
 from lingpai.web.fields import Text
 from lingpai.web.pages import activation, recovery
 
-RESET_INTERVAL = 180
-"""Seconds between two reset mails (contract, maillink)."""
-
 Email = Annotated[Address, Text(4, 60, rules.email)]
 Password = Annotated[str, Text(1, 160, partial(rules.password, low=8, high=40))]
 """8 to 40 code points, measured after NFC; a spelling before it may be longer."""
@@ -171,7 +168,7 @@ async def send_reset(kit: Kit, door: Door, exchange: Exchange, wish: Whose) -> R
         wish.email,
         exchange.origin,
         door.links,
-        interval=RESET_INTERVAL,
+        interval=recovery.RESET_INTERVAL,
         reveal=door.settings.reveal_accounts,
     )
     return _done("reset_sent", exchange)

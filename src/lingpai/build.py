@@ -19,11 +19,13 @@ from lingpai.settings.secret import secret_of
 if TYPE_CHECKING:
     from lingpai.ephemeral import Ephemeral
     from lingpai.flows import Kit
+    from lingpai.guard.budgets import Budgets
     from lingpai.guard.captcha.offered import Captchas
     from lingpai.guard.captcha.picture import Draw
     from lingpai.guard.seals import Seals
     from lingpai.guard.tokens import Tokens
     from lingpai.post import Sender
+    from lingpai.social import Provider, ProviderName
     from lingpai.store.database import Database
     from lingpai.web.app import App
     from lingpai.web.dialect import Door
@@ -104,6 +106,17 @@ async def open_store(settings: Settings, clock: Clock | None = None, chance: Cha
         await store.close()
 
 
+@asynccontextmanager
+async def open_budgets(settings: Settings, store: "Database") -> AsyncIterator["Budgets | None"]:
+    """The budgets of text messages, on an open store; None where nobody carries any. What is asked of them may raise StoreDown."""
+    clock = SystemClock()
+    ephemeral = _ephemeral(settings, store, clock, SystemChance())
+    try:
+        yield _budgets(settings, ephemeral, clock)
+    finally:
+        await ephemeral.close()
+
+
 async def schema(settings: Settings) -> str | None:
     """The revision of the database; None where there is no database or nothing in it. Raises StoreDown."""
     if _absent(settings):
@@ -157,7 +170,7 @@ def _ephemeral(settings: Settings, store: "Database", clock: Clock, chance: Chan
 
 async def _kit(stack: AsyncExitStack, settings: Settings, clock: Clock, chance: Chance, *, threads: int) -> "tuple[Kit, Seals]":
     from lingpai.flows import Kit
-    from lingpai.guard import codes, devices, grants, letters, limits, logins, messages, passwords, seals, streaks
+    from lingpai.guard import codes, decoys, devices, grants, leaves, letters, limits, logins, messages, passwords, seals, streaks, tickets
     from lingpai.store.outbox import Bell
 
     store = await stack.enter_async_context(open_store(settings, clock, chance))
@@ -168,10 +181,8 @@ async def _kit(stack: AsyncExitStack, settings: Settings, clock: Clock, chance: 
     stack.callback(hashing.close)
     rates = limits.Limits(ephemeral, settings.limits, clock)
     known = devices.Devices(keys, chance)
-    tokens, captchas = None, None
-    if settings.mailcode.enabled:
-        tokens = _tokens(settings, store, keys, clock, chance)
-        captchas = _captchas(stack, settings, ephemeral, keys, clock, chance)
+    tokens = _tokens(settings, store, keys, clock, chance) if settings.mailcode.enabled else None
+    given = grants.Grants(ephemeral, chance)
     kit = Kit(
         settings=settings,
         clock=clock,
@@ -181,15 +192,19 @@ async def _kit(stack: AsyncExitStack, settings: Settings, clock: Clock, chance: 
         passwords=hashing,
         proofs=codes.Proofs(ephemeral, keys, chance),
         limits=rates,
-        messages=messages.Messages(ephemeral, rates, clock),
+        messages=messages.Messages(ephemeral, rates, clock, _budgets(settings, ephemeral, clock)),
         streaks=streaks.Streaks(ephemeral, settings.limits, clock),
         devices=known,
         letters=letters.Letters(keys, clock),
-        grants=grants.Grants(ephemeral, chance),
+        grants=given,
+        leaves=leaves.Leaves(given, clock, chance),
+        tickets=tickets.Tickets(keys),
         logins=logins.Logins(store, known, tokens, clock, chance, settings.sessions.hours),
-        # They stand on large libraries. Where no dialect that is served reaches them, they are not there.
+        # They stand on a large library. Where no dialect that is served reaches them, they are not there.
         tokens=cast("Tokens", tokens),
-        captchas=cast("Captchas", captchas),
+        captchas=_captchas(stack, settings, ephemeral, keys, clock, chance),
+        providers=_providers(stack, settings),
+        decoys=decoys.Decoys(keys),
         bell=Bell(),
     )
     return kit, keys
@@ -227,6 +242,28 @@ def _captchas(
     return Captchas(answers, Pictures(answers, easel, chance, _artist), Spoken(answers, speaker.say, chance), work)
 
 
+def _budgets(settings: Settings, ephemeral: "Ephemeral", clock: Clock) -> "Budgets | None":
+    """Those of text messages; None where nobody carries any."""
+    if settings.sms.provider == "none" and not settings.dev:
+        return None
+    from lingpai.guard.budgets import Budgets
+
+    return Budgets(ephemeral, settings.sms, clock)
+
+
+def _providers(stack: AsyncExitStack, settings: Settings) -> "Mapping[ProviderName, Provider]":
+    """Those that the operator has keys for. Without any, what they stand on is not loaded."""
+    social = settings.social
+    if not any((social.qq.app_id, social.weibo.app_id, social.wechat.app_id, social.wechat.inapp_id, social.wechat.mini_id)):
+        return {}
+    from lingpai.social.offered import providers
+
+    made = providers(social)
+    for provider in made.values():
+        stack.push_async_callback(provider.close)
+    return made
+
+
 def _artist() -> "Draw":
     """Called for the first picture: until then Pillow is not there."""
     from lingpai.guard.captcha.artist import artist
@@ -244,13 +281,14 @@ def _secret(settings: Settings, chance: Chance) -> bytes:
 async def _worker(stack: AsyncExitStack, kit: "Kit", seals: "Seals") -> "Worker":
     from lingpai.worker import BLUR, Worker
 
-    senders = _senders(kit.settings)
+    senders = _senders(kit)
     for sender in senders.values():
         stack.push_async_callback(sender.close)
     return Worker(kit.store, kit.ephemeral, seals, senders, kit.clock, kit.chance, bell=kit.bell, settings=kit.settings, blur=BLUR)
 
 
-def _senders(settings: Settings) -> "Mapping[Channel, Sender]":
+def _senders(kit: "Kit") -> "Mapping[Channel, Sender]":
+    settings = kit.settings
     if settings.dev:
         from lingpai.post.inbox import InboxSender
 
@@ -259,21 +297,39 @@ def _senders(settings: Settings) -> "Mapping[Channel, Sender]":
 
     sender = settings.mail.sender or f"no-reply@{urlsplit(settings.public_url).hostname}"
     try:
-        return {"email": SmtpSender(settings.mail.smtp_url or "", sender, settings.product)}
+        mail = SmtpSender(settings.mail.smtp_url or "", sender, settings.product)
     except ValueError as error:
         raise SettingsError([f"mail.smtp_url, mail.sender: {error}"]) from None
+    texts = _sms_sender(settings, kit.clock, kit.chance)
+    return {"email": mail, "sms": texts} if texts else {"email": mail}
+
+
+def _sms_sender(settings: Settings, clock: Clock, chance: Chance) -> "Sender | None":
+    if settings.sms.provider == "aliyun":
+        from lingpai.post.sms.aliyun import AliyunSms
+
+        return AliyunSms(settings.sms.aliyun, clock, chance)
+    if settings.sms.provider == "tencent":
+        from lingpai.post.sms.tencent import TencentSms
+
+        return TencentSms(settings.sms.tencent, clock)
+    if settings.sms.provider == "webhook":
+        from lingpai.post.sms.webhook import WebhookSms
+
+        return WebhookSms(settings.sms.webhook, clock)
+    return None
 
 
 def _app(kit: "Kit") -> "App":
     from lingpai.web.app import App
     from lingpai.web.dialect import Door
     from lingpai.web.dialects import maillink
-    from lingpai.web.pages import activation, recovery
+    from lingpai.web.pages import activation, language, recovery, strength
 
     own = kit.settings.maillink
     home = Door(maillink.MAILLINK, own, own.prefix.rstrip("/"), maillink.links(kit.settings))
     doors = [home] if own.enabled else []
-    pages = [*activation.CALLS, *recovery.CALLS]
+    pages = [*activation.CALLS, *language.CALLS, *strength.CALLS, *recovery.CALLS]
     if kit.settings.mailcode.enabled:
         from lingpai.web import oauth
         from lingpai.web.dialects import mailcode

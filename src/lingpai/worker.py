@@ -2,6 +2,9 @@
 
 Any number of workers share the work. A letter is claimed by a lease that outlives the longest attempt, so nobody else sends it
 meanwhile; the lease of a worker that died ends by itself, and the letter is sent again: at least once.
+
+Text messages cost, and no gateway tells one that came twice from two: they are sent at most once in doubt. That one is about to go out is
+written down first; whoever finds that note without an outcome, after a crash or a stop in the middle, gives the letter up.
 """
 
 import asyncio
@@ -15,14 +18,15 @@ import structlog
 
 from lingpai.core.chance import SECOND, Chance, Clock
 from lingpai.core.errors import StoreDown
-from lingpai.core.model import Channel, Letter
+from lingpai.core.model import Channel, Letter, Origin
 from lingpai.ephemeral import Ephemeral
 from lingpai.guard.letters import Letters
 from lingpai.guard.seals import Seals
-from lingpai.post import Message, Permanent, Sender, Temporary
+from lingpai.post import Message, Permanent, Sender, SendError, Temporary, Unsure
 from lingpai.post.letters import render
 from lingpai.settings import Settings
-from lingpai.store import audit, outbox, sessions
+from lingpai.settings.look import theme as themed
+from lingpai.store import accounts, audit, outbox, sessions
 from lingpai.store.database import Database
 from lingpai.store.outbox import Bell
 
@@ -53,7 +57,11 @@ WAITS = (5, 15, 45, 135, 405, 1_215)
 
 HOUR, ATTEMPTS = 3_600, 53
 
+SENDING = "being sent, no answer yet"
+"""The note on a letter that must not be sent twice; an outcome takes its place."""
+
 _ADDRESS = re.compile(r"[^\s<>@]+@[^\s<>@]+")
+_NUMBER = re.compile(r"\+[0-9]{7,15}")
 
 
 def next_try(attempt: int) -> int | None:
@@ -64,7 +72,8 @@ def next_try(attempt: int) -> int | None:
 
 
 def masked(text: str) -> str:
-    """The text with mail addresses as logs may show them: `a***@example.com`."""
+    """The text with mail addresses and phone numbers as logs may show them: `a***@example.com`, `+8613***00`."""
+    text = _NUMBER.sub(lambda found: f"{found[0][:5]}***{found[0][-2:]}", text)
     return _ADDRESS.sub(lambda found: f"{found[0][:1]}***@{found[0].partition('@')[2]}", text)
 
 
@@ -143,8 +152,20 @@ class Worker:
             lambda: sessions.purge(store, now, BATCH),
             lambda: outbox.purge(store, now, BATCH),
             lambda: audit.purge(store, trail, BATCH),
+            lambda: self._bury(now),
         )
         return sum([await self._sweep(sweep) for sweep in sweeps])
+
+    async def _bury(self, now: int) -> int:
+        """Deletes accounts whose owners have asked for it, and have not taken it back in time."""
+        found = await accounts.closed(self._store, now=now, limit=BATCH)
+        for account_id in found:
+            async with self._store.begin() as run:
+                if await accounts.bury(run, account_id=account_id, now=now):
+                    await audit.add(
+                        run, at=now, realm="", account_id=account_id, event="delete", result="ok", origin=Origin("worker", "worker")
+                    )
+        return len(found)
 
     async def _sweep(self, sweep: Callable[[], Awaitable[int]]) -> int:
         total = count = await sweep()
@@ -233,13 +254,32 @@ class Worker:
     async def _send(self, letter: Letter) -> Outcome:
         if letter.sealed is None:
             raise Permanent("its contents were erased")
-        message = render(letter, self._letters.values(letter.sealed), self._settings.product)
+        if letter.error == SENDING:
+            raise Permanent("the worker ended while it was being sent; it may have been sent")
+        message = render(letter, self._letters.values(letter.sealed), self._settings.product, themed(self._settings.pages))
         if not letter.recipient:
             return Outcome("nobody")
-        sender = self._senders[letter.channel]
-        async with asyncio.timeout(self._send_seconds):
-            await sender.send(letter, message)
+        sender = self._senders.get(letter.channel)
+        if sender is None:
+            raise Permanent(f"nothing is set that sends by {letter.channel}")
+        if not sender.repeatable:
+            await self._send_once(sender, letter, message)
+        else:
+            async with asyncio.timeout(self._send_seconds):
+                await sender.send(letter, message)
         return Outcome("delivered", kept=message if sender.keeps_text else None)
+
+    async def _send_once(self, sender: Sender, letter: Letter, message: Message) -> None:
+        """For a sender that is not `repeatable`: what is neither delivered nor refused counts as sent. Raises SendError."""
+        if not await outbox.note(self._store, id=letter.id, owner=self._owner, error=SENDING):
+            raise Permanent("its lease is another worker's")  # who writes the outcome; this one is not written
+        try:
+            async with asyncio.timeout(self._send_seconds):
+                await sender.send(letter, message)
+        except SendError:
+            raise
+        except Exception as error:
+            raise Unsure(f"no answer ({type(error).__name__}); it may have been sent") from error
 
     def _later(self, letter: Letter, error: str) -> Outcome:
         """A next try, with a tenth of jitter so that a recovered server is not met by all at once; or the end."""

@@ -12,6 +12,7 @@ from lingpai.core.model import Letter, Locale
 from lingpai.core.words import LOCALES
 from lingpai.post import Message
 from lingpai.post.letters import FORMS, render
+from lingpai.settings import Pages, look
 
 URL = "https://id.example.com/activate_account?email=ada%40example.com&vcode=Xk2p9QfZ7mNtB4vYc8Lw"
 HELP = "https://id.example.com/forgot?email=ada%40example.com"
@@ -20,6 +21,15 @@ VALUES: dict[str, dict[str, str | int]] = {
     "reset": {"url": URL, "hours": 3},
     "register_code": {"code": "048213", "minutes": 10},
     "reset_code": {"code": "k7m3p9xa", "minutes": 10},
+    "bind_code": {"code": "048213", "minutes": 10},
+    "login_code": {"code": "048213", "minutes": 10},
+    "questions_tried": {"reset_url": HELP, "at": START, "ip": "203.0.113.7"},
+    "questions_changed": {"reset_url": HELP, "at": START, "ip": "203.0.113.7"},
+    "email_changed": {"reset_url": HELP, "at": START, "ip": "203.0.113.7"},
+    "phone_changed": {"reset_url": HELP, "at": START, "ip": "203.0.113.7"},
+    "linked": {"reset_url": HELP, "at": START, "ip": "203.0.113.7"},
+    "unlinked": {"reset_url": HELP, "at": START, "ip": "203.0.113.7"},
+    "closing": {"url": URL, "days": 7, "at": START, "ip": "203.0.113.7"},
     "taken": {"reset_url": HELP, "at": START, "ip": "203.0.113.7"},
     "password_changed": {"reset_url": HELP, "at": START, "ip": "203.0.113.7"},
 }
@@ -154,6 +164,14 @@ def test_dark_and_light_are_both_meant(template: str, locale: Locale) -> None:
     classes = set(re.findall(r'class="([^"]+)"', html))
     named = {name for group in classes for name in group.split()}
     assert all(f".{name} {{" in html for name in named)
+
+
+def test_a_letter_wears_the_products_colours(template: str, locale: Locale) -> None:
+    chosen = look.theme(Pages(accent="#7a1f5c", accent_dark="#f0a3d2"))
+    html = render(replace(LETTER, template=template, locale=locale), VALUES[template], "Star", chosen).html or ""
+    assert look.theme(Pages()).light not in html
+    assert ".button { background: #f0a3d2 !important; border-color: #f0a3d2 !important; color: #000000 !important; }" in html
+    assert ("background: #7a1f5c; border: 1px solid #7a1f5c; border-radius: 6px; color: #ffffff;" in html) is (template in LINKS)
 
 
 @pytest.mark.parametrize(("template", "ip"), [("activate", "2001:db8::1"), ("taken", "203.0.113.7"), ("password_changed", "203.0.113.7")])

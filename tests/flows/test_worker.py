@@ -20,14 +20,14 @@ from lingpai.ephemeral import Entry, Ephemeral
 from lingpai.ephemeral.sql import SqlEphemeral
 from lingpai.guard.letters import LETTERS
 from lingpai.guard.seals import Seals
-from lingpai.post import Message, Permanent, Sender, SendError, Temporary
+from lingpai.post import Message, Permanent, Sender, SendError, Temporary, Unsure
 from lingpai.post.inbox import InboxSender
 from lingpai.post.smtp import SmtpSender
 from lingpai.settings import Settings
 from lingpai.store import accounts, audit, outbox, sessions
 from lingpai.store.database import Database, Query, Row, Runner
 from lingpai.store.outbox import Bell
-from lingpai.worker import BATCH, GRACE_SECONDS, LEASE_SECONDS, SEND_SECONDS, SLOTS, Worker, masked, next_try
+from lingpai.worker import BATCH, GRACE_SECONDS, LEASE_SECONDS, SEND_SECONDS, SENDING, SLOTS, Worker, masked, next_try
 from mailserver import STALL, mail_server
 
 SECRET = b"s" * 32
@@ -40,6 +40,7 @@ DAY = 24 * HOUR
 class Scripted:
     """A sender that fails as it is told, then takes everything."""
 
+    repeatable = True
     keeps_text = False
 
     def __init__(self, *failures: SendError | Exception) -> None:
@@ -126,19 +127,18 @@ class Yard:
     def worker(self, sender: Sender, store: Database | None = None, **changes: Any) -> Worker:
         self._made += 1
         chance = FakeChance(f"worker {self._made}")
-        senders: dict[Any, Sender] = {"email": sender}
+        senders: dict[Any, Sender] = {"email": sender, "sms": sender}
         return Worker(
             store or self.store, self.minutes, self.seals, senders, self.clock, chance, bell=self.bell, settings=Settings(), **changes
         )
 
     async def post(self, recipient: str = "ada@example.com", *, life: int = DAY, seals: Seals | None = None, **changes: Any) -> int:
         now = self.clock.now()
-        fields: dict[str, Any] = {"template": "reset", "locale": "en", "values": VALUES, **changes}
+        fields: dict[str, Any] = {"channel": "email", "template": "reset", "locale": "en", "values": VALUES, **changes}
         sealed = (seals or self.seals).seal(json.dumps(fields.pop("values")).encode(), LETTERS)
         async with self.store.begin() as run:
             return await outbox.add(
                 run,
-                channel="email",
                 recipient=recipient,
                 sealed=sealed,
                 account_id=None,
@@ -304,6 +304,8 @@ async def test_the_log_names_the_outcome_and_neither_address_nor_contents(yard: 
         ("ada@example.com", "a***@example.com"),
         ("用户@例子.广告", "用***@例子.广告"),
         ("550 <a@b.c>, d@e.f", "550 <a***@b.c>, d***@e.f"),
+        ("+8613800138000", "+8613***00"),
+        ("to +8613800138000: no", "to +8613***00: no"),
         ("-", "-"),
     ],
 )
@@ -509,6 +511,157 @@ async def test_told_to_stop_it_gives_back_what_it_cannot_finish_in_ten_seconds(y
     await task
     assert await yard.worker(sender := Scripted()).once() == 1
     assert len(sender.taken) == 1
+
+
+# Text messages: sent at most once in doubt
+
+
+NUMBER = "+8613800138000"
+CODE = {"code": "048213", "minutes": 10}
+
+
+class Once(Scripted):
+    """A sender that must not be asked twice for one letter."""
+
+    repeatable = False
+
+
+class StalledOnce(Stalled):
+    repeatable = False
+
+
+async def text(yard: Yard, life: int = 600 * SECOND) -> None:
+    await yard.post(NUMBER, channel="sms", template="register_code", values=CODE, life=life)
+
+
+async def test_a_text_message_is_rendered_and_sent(yard: Yard) -> None:
+    await text(yard)
+    sender = Once()
+    assert await yard.worker(sender).once() == 1
+    [(letter, message)] = sender.taken
+    assert (letter.recipient, message.values) == (NUMBER, {"code": "048213", "minutes": "10"})
+    [row] = await yard.listed("sent")
+    assert (row.sealed, row.text, row.error) == (None, None, "")
+
+
+async def test_the_log_names_neither_number_nor_code(yard: Yard) -> None:
+    await text(yard)
+    with capture_logs() as lines:
+        await yard.worker(Once(Permanent(f"{NUMBER} is in a blacklist"))).once()
+    assert [line["event"] for line in lines] == ["letter.failed"]
+    assert "800138" not in repr(lines)
+    assert "048213" not in repr(lines)
+
+
+async def test_an_expired_code_is_never_texted(yard: Yard) -> None:
+    await text(yard)
+    yard.clock.advance(seconds=600)
+    sender = Once()
+    assert await yard.worker(sender).once() == 1
+    assert sender.taken == []
+    assert len(await yard.listed("expired")) == 1
+
+
+@pytest.mark.parametrize("trouble", [Unsure("no answer within 8 s; it may have been sent"), TimeoutError(), RuntimeError("odd")])
+async def test_what_may_have_been_texted_is_not_texted_again(yard: Yard, trouble: Exception) -> None:
+    await text(yard)
+    sender = Once(trouble)
+    await yard.worker(sender).once()
+    [failed] = await yard.listed("failed")
+    assert "may have been sent" in failed.error
+    yard.clock.advance(seconds=60)
+    assert await yard.worker(sender).once() == 0
+    assert sender.taken == []
+
+
+async def test_a_gateway_that_stalls_is_not_asked_again(yard: Yard) -> None:
+    await text(yard)
+    stalled = StalledOnce()
+    await yard.worker(stalled, send_seconds=0.05).once()
+    [failed] = await yard.listed("failed")
+    assert "may have been sent" in failed.error
+    assert stalled.asked == 1
+
+
+async def test_what_was_surely_not_texted_is_tried_again_and_again(yard: Yard) -> None:
+    await text(yard)
+    sender = Once(Temporary("LimitExceeded"), Temporary("LimitExceeded"))
+    for _ in range(3):
+        await yard.worker(sender).once()
+        yard.clock.advance(seconds=60)
+    assert len(sender.taken) == 1
+    assert len(await yard.listed("sent")) == 1
+
+
+@pytest.mark.parametrize("refusals", [0, 1])
+async def test_what_a_worker_was_texting_when_it_died_is_given_up(yard: Yard, refusals: int) -> None:
+    await text(yard)
+    for _ in range(refusals):
+        await yard.worker(Once(Temporary("LimitExceeded"))).once()
+        yard.clock.advance(seconds=30)
+    stalled = StalledOnce()
+    death = asyncio.create_task(yard.worker(stalled).once())
+    await until(lambda: asked(stalled, 1))
+    assert (await yard.listed("waiting"))[0].error == SENDING
+    death.cancel()
+    await asyncio.gather(death, return_exceptions=True)
+    yard.clock.advance(seconds=60)
+    heir = yard.worker(sender := Once())
+    assert await heir.once() == 1
+    assert sender.taken == []
+    [failed] = await yard.listed("failed")
+    assert "may have been sent" in failed.error
+    assert failed.sealed is None
+
+
+async def test_a_text_message_that_nobody_had_begun_is_sent_by_the_next_worker(yard: Yard) -> None:
+    await text(yard)
+    now = yard.clock.now()
+    async with yard.store.begin() as run:
+        assert len(await outbox.claim(run, now=now, owner="dead", lease_until=now + 45 * SECOND, limit=8)) == 1
+    yard.clock.advance(seconds=60)
+    assert await yard.worker(sender := Once()).once() == 1
+    assert len(sender.taken) == 1
+
+
+async def test_told_to_stop_it_finishes_its_text_message_and_a_stop_in_the_middle_gives_it_up(yard: Yard) -> None:
+    for finished in (True, False):
+        await text(yard)
+        stalled = StalledOnce()
+        stop = asyncio.Event()
+        task = asyncio.create_task(yard.worker(stalled).run(stop))
+        await until(lambda stalled=stalled: asked(stalled, 1))
+        stop.set()
+        await settle()
+        if finished:
+            stalled.free.set()
+        else:
+            await yard.clock.elapse(seconds=GRACE_SECONDS)
+        await task
+        assert await yard.worker(sender := Once()).once() == (0 if finished else 1)
+        assert sender.taken == []
+    assert (len(await yard.listed("sent")), len(await yard.listed("failed"))) == (1, 1)
+
+
+async def test_a_worker_whose_lease_went_to_another_sends_nothing(yard: Yard) -> None:
+    await text(yard)
+    first = yard.worker(sender := Once())
+    now = yard.clock.now()
+    async with yard.store.begin() as run:
+        [letter] = await outbox.claim(run, now=now, owner="first", lease_until=now, limit=8)
+        await outbox.claim(run, now=now + 1, owner="second", lease_until=now + 45 * SECOND, limit=8)
+    await first._deliver(letter)
+    assert sender.taken == []
+    assert len(await yard.listed("waiting")) == 1
+
+
+async def test_a_letter_that_nothing_is_set_to_carry_is_given_up_in_words(yard: Yard) -> None:
+    await text(yard)
+    worker = Worker(
+        yard.store, yard.minutes, yard.seals, {"email": Scripted()}, yard.clock, FakeChance(), bell=yard.bell, settings=Settings()
+    )
+    await worker.once()
+    assert [letter.error for letter in await yard.listed("failed")] == ["nothing is set that sends by sms"]
 
 
 # Purging

@@ -15,11 +15,13 @@ import pytest
 from lingpai.build import open_kit, refuse_clash
 from lingpai.cli.outbox import masked
 from lingpai.core import rules
-from lingpai.core.errors import WrongPassword
+from lingpai.core.errors import Limited, WrongPassword
 from lingpai.core.model import Links, Origin
 from lingpai.flows import login
+from lingpai.guard.budgets import Budgets
 from lingpai.settings import Hashing, Maillink, Settings
 from lingpai.settings.load import SettingsError
+from lingpai.settings.outside import Sms
 from lingpai.store import accounts, outbox
 from lingpai.store.migrate import latest
 from lingpai.web.dialect import Door
@@ -339,6 +341,46 @@ async def test_the_worker_alone_sends_what_waits(desk: Desk) -> None:
             await process.communicate()
     assert process.returncode == 0
     assert [letter.recipients for letter in mail.arrived] == [("ada@example.com",)]
+
+
+async def test_the_outbox_shows_the_budgets_of_text_messages_and_what_is_shut(desk: Desk) -> None:
+    gateway = {"LINGPAI_SMS__PROVIDER": "webhook", "LINGPAI_SMS__DAILY_BUDGET": "2"}
+    ended = await lingpai("outbox", "--data", desk.folder, **desk.variables)
+    assert "sms" not in ended.out
+    async with open_kit(desk.settings) as kit:
+        budgets = Budgets(kit.ephemeral, Sms(daily_budget=2), kit.clock)
+        for last in (0, 1):
+            await budgets.start(rules.phone(f"+861380013800{last}"))
+        assert "2 of 2 sent today" in (await lingpai("outbox", "--data", desk.folder, **desk.variables, **gateway)).out
+        with pytest.raises(Limited):
+            await budgets.start(rules.phone("+8613800138002"))
+    ended = await lingpai("outbox", "--data", desk.folder, **desk.variables, **gateway)
+    assert "overrun: nothing is sent until 20" in ended.out
+    assert "13800138" not in ended.out
+
+
+async def test_the_outbox_says_that_nothing_is_texted_while_the_counters_are_lost(desk: Desk) -> None:
+    lost = {"LINGPAI_SMS__PROVIDER": "webhook", "LINGPAI_VALKEY_URL": f"unix://{desk.folder}/nobody.sock"}
+    ended = await lingpai("outbox", "--data", desk.folder, **desk.variables, **lost)
+    assert ended.code == 0
+    assert "the counters do not answer: nothing is sent" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("provider", "missing"),
+    [
+        ("aliyun", ["access_key_id", "access_key_secret", "sign_name", "templates.code"]),
+        ("tencent", ["secret_id", "secret_key", "app_id", "sign_name", "templates.code"]),
+        ("webhook", ["url", "secret"]),
+    ],
+)
+async def test_a_gateway_that_lacks_something_refuses_the_start_and_names_it(tmp_path: Path, provider: str, missing: list[str]) -> None:
+    ended = await lingpai("serve", "--data", tmp_path, **REAL, LINGPAI_SMS__PROVIDER=provider)
+    assert told(ended) == [
+        f"sms.{provider}.{path}: not set, neither in a file (--config) nor as LINGPAI_SMS__{provider.upper()}__"
+        f'{path.replace(".", "__").upper()}; required by sms.provider = "{provider}"'
+        for path in missing
+    ]
 
 
 def test_an_address_in_the_outbox_is_masked() -> None:

@@ -9,7 +9,12 @@ import click
 from lingpai.cli.options import places, read
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lingpai.core.model import Letter
+    from lingpai.guard.budgets import State
+    from lingpai.settings import Settings
+    from lingpai.store.database import Database
 
 LISTED = 50
 
@@ -17,11 +22,11 @@ LISTED = 50
 @click.command()
 @places
 def outbox(data: Path, config: Path | None) -> None:
-    """Count the letters by state, and list those that wait or have failed, with the reason."""
+    """Count the letters by state, list those that wait or have failed, with the reason, and show the budgets of text messages."""
     from lingpai.cli import table
     from lingpai.cli.table import when
 
-    counts, letters = asyncio.run(_read(data, config))
+    counts, letters, budgets = asyncio.run(_read(data, config))
     table.show("Letters", ("state", "count"), counts.items())
     table.show(
         f"Waiting and failed (at most {LISTED} of each)",
@@ -31,16 +36,41 @@ def outbox(data: Path, config: Path | None) -> None:
             for one in letters
         ),
     )
+    if budgets:
+        table.show("Text messages", ("budget", "state"), budgets)
 
 
-async def _read(data: Path, config: Path | None) -> "tuple[dict[str, int], list[Letter]]":
+async def _read(data: Path, config: Path | None) -> "tuple[dict[str, int], list[Letter], list[tuple[str, str]]]":
     from lingpai.build import open_store
     from lingpai.store import outbox as letters
 
-    async with open_store(read(data, config, need="look").settings) as store:
+    settings = read(data, config, need="look").settings
+    async with open_store(settings) as store:
         waiting = await letters.listing(store, state="waiting", limit=LISTED)
         failed = await letters.listing(store, state="failed", limit=LISTED)
-        return dict(await letters.overview(store)), waiting + failed
+        return dict(await letters.overview(store)), waiting + failed, await _budgets(settings, store)
+
+
+async def _budgets(settings: "Settings", store: "Database") -> list[tuple[str, str]]:
+    """What has left today and which budgets are shut; nothing where no text message can leave."""
+    from lingpai.build import open_budgets
+    from lingpai.core.errors import StoreDown
+
+    async with open_budgets(settings, store) as budgets:
+        try:
+            return list(told(await budgets.state())) if budgets else []
+        except StoreDown:
+            return [("all", "the counters do not answer: nothing is sent")]
+
+
+def told(state: "State") -> "Iterator[tuple[str, str]]":
+    """The day's count, and each budget that lets nothing through."""
+    from lingpai.cli.table import when
+
+    yield "sms.daily_budget", f"{state.sent} of {state.budget} sent today"
+    names = {"sms_daily": "sms.daily_budget", "sms_prefix": "sms.prefix_hourly"}
+    for breaker in state.open:
+        yield names[breaker.name], f"overrun: nothing is sent until {when(breaker.until)}"
 
 
 def masked(recipient: str) -> str:

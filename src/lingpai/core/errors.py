@@ -11,6 +11,13 @@
     │  └─ BadToken
     ├─ BadClient
     ├─ NotActivated              said only after a right password
+    ├─ StaleLogin                the login is older than a sensitive step allows
+    ├─ WrongAnswers              to security questions
+    ├─ NotOffered                the operator has switched it off
+    ├─ LastWayIn                 without it nobody could log into the account
+    ├─ Closing                   said only after a right password: the account waits for its deletion
+    ├─ ProviderSaysNo            a third party does not vouch for it
+    │  └─ ProviderSilent         a third party does not answer
     ├─ CrossSite                 a browser sent it from another site
     ├─ NotInvited
     │  ├─ InviteRequired
@@ -120,6 +127,59 @@ class NotActivated(Refusal):
     """The address has not been proved yet."""
 
     code = "not-activated"
+
+
+class StaleLogin(Refusal):
+    """The login is too old for a step like this; its owner has to confirm that it is still them."""
+
+    code = "stale-login"
+
+
+class WrongAnswers(Refusal):
+    """To security questions: one of them is wrong, or there have been too many tries, or there is nobody to ask."""
+
+    code = "wrong-answers"
+
+
+class NotOffered(Refusal):
+    """The operator has switched it off. Detail: `what` (a key of `words`)."""
+
+    code = "not-offered"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what=what)
+
+
+class LastWayIn(Refusal):
+    """Without it nobody could log into the account any more."""
+
+    code = "last-way-in"
+
+
+class Closing(Refusal):
+    """The account waits for its deletion. `token`: leave to take that back; `at`: when it ends."""
+
+    code = "closing"
+
+    def __init__(self, token: str, at: int) -> None:
+        super().__init__(at=at)
+        self.token = token
+        self.at = at
+
+
+class ProviderSaysNo(Refusal):
+    """A third party does not vouch for it. Detail: `provider`."""
+
+    code = "provider-says-no"
+
+    def __init__(self, provider: str) -> None:
+        super().__init__(provider=provider)
+
+
+class ProviderSilent(ProviderSaysNo):
+    """A third party does not answer, or not so that it could be understood."""
+
+    code = "provider-silent"
 
 
 class CrossSite(Refusal):

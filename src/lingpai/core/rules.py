@@ -22,6 +22,7 @@ PHONE_LENGTH = 32
 ACCOUNT_LENGTH = (2, 16)
 PASSWORD_LENGTH = (8, 128)
 NICKNAME_LENGTH = 32
+QUESTION_LENGTH = 64
 
 SHRINK = 4
 """NFC makes a text at most this many times shorter: no canonical decomposition in Unicode is longer."""
@@ -123,13 +124,14 @@ def mainland_phone(text: str, field: str = "phone") -> Address:
     return phone(text, field)
 
 
-def account_name(text: str, field: str = "account") -> Address:
+def account_name(text: str, field: str = "account", *, high: int = ACCOUNT_LENGTH[1]) -> Address:
     """An account's name (contract, rule 4); `key` is equal for names that differ in case alone or look the same.
+
+    `high`: of how many code points at most, for a call that asks about longer ones than there are.
 
     Reasons: missing, too-short, too-long, account-characters, account-scripts, account-digits, account-capitals, account-reserved.
     """
-    low, high = ACCOUNT_LENGTH
-    _bounded(text, field, high, low)
+    _bounded(text, field, high, ACCOUNT_LENGTH[0])
     if not unicodedata.is_normalized("NFKC", text) or not all(map(_fits_name, text)):
         raise BadInput(field, "account-characters")
     if not skeleton.one_script("".join(filter(str.isalpha, text))):
@@ -177,12 +179,41 @@ def nickname(text: str, field: str = "nickname") -> str:
 
     Space around it goes. Reasons: missing, longest, characters.
     """
-    _bounded(text, field, NICKNAME_LENGTH)
+    return _line(text, field, NICKNAME_LENGTH)
+
+
+def question(text: str, field: str = "question") -> str:
+    """A security question, clean as a nickname is, of up to 64 code points. Reasons: missing, longest, characters."""
+    return _line(text, field, QUESTION_LENGTH)
+
+
+def _line(text: str, field: str, high: int) -> str:
+    _bounded(text, field, high)
     clean = unicodedata.normalize("NFC", text).strip()
-    _bounded(clean, field, NICKNAME_LENGTH)
+    _bounded(clean, field, high)
     if any(unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for character in clean.replace(_JOINER, "")):
         raise BadInput(field, "characters")
     return clean
+
+
+def answer(text: str, field: str = "answer") -> str:
+    """The answer to a security question, as it is compared: NFKC, trimmed, inner space collapsed, case folded (contract, session).
+
+    Up to 64 code points as it is typed. Reasons: missing (nothing of it shows), longest, characters.
+    """
+    _bounded(text, field, QUESTION_LENGTH)
+    if not _encodable(text):
+        raise BadInput(field, "characters")
+    clean = folded(text)
+    if not any(character.isprintable() and not character.isspace() for character in clean):
+        raise BadInput(field, "missing")
+    return clean
+
+
+def folded(text: str) -> str:
+    """The text without regard to case, width and space."""
+    folding = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(unicodedata.normalize("NFKC", folding).split())
 
 
 def word(text: str, field: str = "verification") -> str:

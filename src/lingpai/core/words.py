@@ -45,14 +45,24 @@ def text(key: str, locale: Locale, **values: str | int) -> str:
     return TEXTS[locale][key].format_map(values)
 
 
-def refusal(why: Refusal, locale: Locale) -> str:
-    """The sentence for a refusal: why, which field where there is one, and how long to wait where waiting helps."""
+def refusal(why: Refusal, locale: Locale, *, label: str = "") -> str:
+    """The sentence for a refusal: why, which field where there is one, and how long to wait where waiting helps.
+
+    The field is named as `field` does; by `label` alone where one is given (a page, which
+    says it beside the field).
+    """
     values: dict[str, str | int] = dict(why.details)
     if "field" in values:
-        values["field"] = field(str(values["field"]), locale)
+        values["field"] = label or field(str(values["field"]), locale)
+    if "what" in values:
+        values["what"] = text(f"what.{values['what']}", locale)
+    if "provider" in values:
+        values["provider"] = text(f"provider.{values['provider']}", locale)
     if "seconds" in values:
         values["wait"] = wait(int(values["seconds"]), locale)
-    return text(_key(why), locale, **values)
+    key = _key(why)
+    beside = key.replace("reason.", "beside.", 1) if label else key
+    return text(beside if beside in TEXTS[locale] else key, locale, **values)
 
 
 def _key(why: Refusal) -> str:
@@ -66,8 +76,13 @@ def _key(why: Refusal) -> str:
 
 def field(name: str, locale: Locale) -> str:
     """A field as people call it, with the name that the API uses: `邮箱（email）`; the bare name where we have no word for it."""
-    label = TEXTS[locale].get(f"field.{name.lower()}")
-    return text("field.named", locale, label=label, name=name) if label else name
+    known = label(name, locale)
+    return text("field.named", locale, label=known, name=name) if known else name
+
+
+def label(name: str, locale: Locale) -> str:
+    """A field as people call it; empty where we have no word for it."""
+    return TEXTS[locale].get(f"field.{name.lower()}", "")
 
 
 def wait(seconds: int, locale: Locale) -> str:

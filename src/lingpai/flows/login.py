@@ -2,17 +2,20 @@
 
 from dataclasses import dataclass
 
-from lingpai.core.errors import BadCaptcha, NotActivated, Refusal, UnknownAccount, WrongPassword
+from lingpai.core.errors import BadCaptcha, Closing, NotActivated, Refusal, UnknownAccount, WrongPassword
 from lingpai.core.model import Account, Address, Origin
 from lingpai.flows import Kit
 from lingpai.guard.captcha import Answer, Demand
 from lingpai.guard.devices import mark
+from lingpai.guard.grants import Keep
 from lingpai.guard.logins import Opened
-from lingpai.guard.passwords import Place, Verdict
+from lingpai.guard.passwords import Verdict
 from lingpai.store import accounts, audit
 
 PATIENT = 2
 """Failures in a row after which `after_failures` asks for a captcha."""
+KEEP_LIFE = 600
+"""Seconds for which somebody who has just shown that they are the owner may take a deletion back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,8 @@ class Try:
     password: str
     captcha: Demand = "never"
     answer: Answer | None = None
+    returning: bool = False
+    """Whether the owner of an account that waits for its deletion is to be told so; elsewhere it is a wrong password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,7 @@ async def for_cookie(kit: Kit, attempt: Try, origin: Origin) -> Opened:
     """Opens a session of `sessions.hours` and ends the browser's old one.
 
     Raises UnknownAccount or WrongPassword after the same work (a locked account is a wrong password), NotActivated after
-    a right password on an unproved address, Limited and Overloaded before any.
+    a right password on an unproved address, Limited and Overloaded before any; where the try says `returning`, Closing.
     """
     found = await _find(kit, attempt, origin)
     try:
@@ -68,12 +73,19 @@ async def _find(kit: Kit, attempt: Try, origin: Origin) -> Found:
         # On the address as it was typed, whether it has an account or not: a registration must not change what counts.
         await kit.limits.spend("login_address", f"{attempt.realm}:{attempt.address.kind}:{attempt.address.key}/{device}")
         await _captcha(kit, attempt, bucket)
-        verdict = await _judged(kit, place, bucket, account, attempt.password)
+        returning = attempt.returning and account is not None and (account.deletes_at or 0) > kit.clock.now()
+        verdict = await kit.streaks.verdict(place, bucket, account, attempt.password, closing=returning)
+    if returning and account and verdict.right:
+        raise await _refused(kit, attempt.realm, account, origin, await _leaving(kit, account))
     if why := _against(account, verdict, attempt.address):
         why.details["captcha"] = int(await _demanded(kit, attempt, bucket))
         raise await _refused(kit, attempt.realm, account, origin, why)
     assert account is not None
     return Found(account, verdict.upgraded)
+
+
+async def _leaving(kit: Kit, account: Account) -> Closing:
+    return Closing(await kit.grants.give("keep", Keep(account.id), KEEP_LIFE), account.deletes_at or 0)
 
 
 async def _captcha(kit: Kit, attempt: Try, bucket: str) -> None:
@@ -88,21 +100,6 @@ async def _demanded(kit: Kit, attempt: Try, bucket: str) -> bool:
     if attempt.captcha == "after_failures":
         return await kit.streaks.failures(bucket) >= PATIENT
     return attempt.captcha == "always"
-
-
-async def _judged(kit: Kit, place: Place, bucket: str, account: Account | None, password: str) -> Verdict:
-    """Whether this login may be; the same work for a stranger, a locked account, and a row of failures that has locked it."""
-    turn = await kit.streaks.admit(bucket)
-    try:
-        verdict = await place.verify(account.password if account else None, password)
-    except BaseException:
-        if turn:
-            await kit.streaks.abandoned(turn)
-        raise
-    right = verdict.right and account is not None and account.locked_at is None
-    if turn:
-        await (kit.streaks.succeeded if right else kit.streaks.failed)(turn)
-    return verdict if right and turn else Verdict(right=False, upgraded=None)
 
 
 def _against(account: Account | None, verdict: Verdict, address: Address) -> Refusal | None:

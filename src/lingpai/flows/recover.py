@@ -1,11 +1,13 @@
 """Getting back in: a mailed link or code leads to a new password."""
 
-from lingpai.core.errors import BadCode, BadLink, NoSuchAccount, Refusal
+from lingpai.core import rules
+from lingpai.core.errors import BadCode, BadGrant, BadLink, NoSuchAccount, Refusal
 from lingpai.core.model import Account, Address, Links, Origin
 from lingpai.ephemeral import Entry
 from lingpai.flows import Kit
 from lingpai.guard.captcha import Answer
 from lingpai.guard.codes import RESET_LIFE
+from lingpai.guard.leaves import Leave
 from lingpai.store import accounts, audit, sessions
 from lingpai.store.database import Runner
 
@@ -55,7 +57,7 @@ async def by_link(kit: Kit, realm: str, email: Address, token: str, password: st
     """
     async with kit.passwords.place() as place:
         await look_link(kit, realm, email, token, origin)
-        fresh = await place.new(password, await _personal(kit, realm, email))
+        fresh = await place.new(password, _known(await accounts.find(kit.store, realm, email.kind, email.key), email))
     entry = await kit.proofs.take_link("reset", realm, email.key, token)
     if entry is None:
         raise BadLink
@@ -93,17 +95,87 @@ async def look_word(kit: Kit, realm: str, word: str, origin: Origin) -> None:
         raise BadCode
 
 
-async def by_word(kit: Kit, realm: str, email: Address, word: str, password: str, origin: Origin, links: Links) -> None:
-    """As `by_link`, with the mailed code: a wrong one costs it one of its five tries. Raises BadCode."""
+async def ask_code(kit: Kit, realm: str, who: Address, origin: Origin) -> None:
+    """Sends a code of digits to the owner, if there is one; `who` is a mail address, a phone, or an account's name.
+
+    To a name's account it goes by mail. Says nothing of whether there is one; raises TooSoon and Limited.
+    """
+    account = await accounts.find(kit.store, realm, who.kind, who.key)
+    to = _where(account, who)
+    await kit.messages.start(realm, "reset", to, origin)
+    try:
+        code = await kit.proofs.new_code("reset", realm, to.key, str(account.id if account else 0), length=kit.code_length(to))
+        mailed = account is not None and account.locked_at is None
+        async with kit.store.begin() as run:
+            await kit.letters.reset_code(run, account if mailed else None, code, origin.locale, to.kind)
+            await _asked(kit, run, realm, account, origin, mailed=mailed)
+    except BaseException:
+        await kit.messages.give_back(realm, "reset", to, origin)
+        raise
+    kit.bell.ring()
+
+
+async def by_code(
+    kit: Kit, realm: str, who: Address, code: str, password: str, origin: Origin, links: Links, *, min_score: int | None = None
+) -> None:
+    """As `by_link`, with a code that `ask_code` or `ask_word` sent: a wrong one costs it one of its five tries. Raises BadCode."""
     async with kit.passwords.place() as place:
         await kit.limits.spend("check_client", origin.client)
-        if await kit.proofs.look_code("reset", realm, email.key, word) is None:
+        account = await accounts.find(kit.store, realm, who.kind, who.key)
+        to = _where(account, who)
+        if await kit.proofs.look_code("reset", realm, to.key, code) is None:
             raise BadCode
-        fresh = await place.new(password, await _personal(kit, realm, email))
-    entry = await kit.proofs.take_code("reset", realm, email.key, word)
+        fresh = await place.new(password, _known(account, to), min_score)
+    entry = await kit.proofs.take_code("reset", realm, to.key, code)
     if entry is None:
         raise BadCode
-    await _use(kit, realm, email, entry, fresh, origin, links)
+    await _use(kit, realm, to, entry, fresh, origin, links)
+
+
+async def earn(kit: Kit, realm: str, who: Address, code: str, origin: Origin) -> str:
+    """Spends the code for leave to set a new password within ten minutes. Returns the browser's new token. Raises BadCode."""
+    await kit.limits.spend("check_client", origin.client)
+    to = _where(await accounts.find(kit.store, realm, who.kind, who.key), who)
+    entry = await kit.proofs.take_code("reset", realm, to.key, code)
+    if entry is None:
+        raise BadCode
+    account = await _holder(kit, realm, to, entry)
+    return await kit.leaves.give(account, to.key if to.kind == "email" else "")
+
+
+async def by_leave(kit: Kit, realm: str, password: str, origin: Origin, links: Links, *, min_score: int | None = None) -> None:
+    """Sets the password by the leave that this browser has earned, and spends it; otherwise as `by_link`.
+
+    Raises WeakPassword before BadGrant, as seed 003 has its codes in this order; WeakPassword spends nothing.
+    """
+    async with kit.passwords.place() as place:
+        await kit.limits.spend("check_client", origin.client)
+        leave = await kit.leaves.look(origin.visit)
+        account = await accounts.by_id(kit.store, leave.account_id) if leave else None
+        fresh = await place.new(password, _known(account), min_score)
+    leave = await kit.leaves.take(origin.visit)
+    if leave is None or account is None or not _fits(leave, account, realm):
+        raise BadGrant
+    try:
+        await kit.proofs.kill(realm, await accounts.keys(kit.store, account_id=account.id))
+        await _reset(kit, realm, account, Address("email", "", leave.email), fresh, origin, links)
+    except Refusal:
+        await kit.leaves.put_back(origin.visit, leave)
+        raise
+    await kit.streaks.cleared(realm, account.id)
+    kit.bell.ring()
+
+
+def _fits(leave: Leave, account: Account, realm: str) -> bool:
+    same = leave.realm == realm and leave.password_changed_at == account.password_changed_at
+    return same and account.locked_at is None
+
+
+def _where(account: Account | None, who: Address) -> Address:
+    """Where a code for `who` goes: to itself, or from a name to its account's proved mail; a name without one stays a name."""
+    if who.kind == "name" and account and account.email and account.email_proved_at:
+        return rules.email(account.email)
+    return who
 
 
 async def _use(kit: Kit, realm: str, email: Address, entry: Entry, password: str, origin: Origin, links: Links) -> None:
@@ -133,11 +205,8 @@ async def _asked(kit: Kit, run: Runner, realm: str, account: Account | None, ori
     )
 
 
-async def _personal(kit: Kit, realm: str, email: Address) -> tuple[str, ...]:
-    """What the account is known by: none of it makes a password."""
-    account = await accounts.find(kit.store, realm, email.kind, email.key)
-    known = (account.name, account.nickname, account.phone, (account.phone or "").removeprefix("+86")) if account else ()
-    return (email.value, *(word for word in known if word))
+def _known(account: Account | None, who: Address | None = None) -> tuple[str, ...]:
+    return (*([who.value] if who else []), *(account.known if account else ()))
 
 
 async def _holder(kit: Kit, realm: str, email: Address, entry: Entry) -> Account:

@@ -8,7 +8,8 @@ from lingpai.flows import Kit
 from lingpai.guard import invitations
 from lingpai.guard.captcha import Answer
 from lingpai.guard.codes import ACTIVATION_LIFE
-from lingpai.store import accounts, audit, sessions
+from lingpai.guard.logins import Opened
+from lingpai.store import accounts, audit, consents, sessions
 from lingpai.store.database import Runner
 
 
@@ -16,10 +17,12 @@ from lingpai.store.database import Runner
 class Application:
     """What somebody asks for who registers, already clean."""
 
-    email: Address
+    address: Address
     password: str
     phone: Address | None = None
     invite: str = ""
+    consents: tuple[tuple[str, str], ...] = ()
+    """What was agreed to: pairs of a document (`terms`, `privacy`) and its version."""
 
 
 async def by_link(kit: Kit, realm: str, wish: Application, origin: Origin, links: Links, *, reveal: bool = False) -> int:
@@ -31,16 +34,16 @@ async def by_link(kit: Kit, realm: str, wish: Application, origin: Origin, links
     async with kit.passwords.place() as place:
         await kit.limits.check("register_client", origin.client)
         await invitations.look(kit.store, kit.settings, realm, wish.invite, kit.clock.now())
-        if reveal and await _taken(kit, realm, wish.email):
-            raise Taken(field="email")
-        await kit.messages.check(realm, "activate", wish.email, origin)
+        if reveal and await _taken(kit, realm, wish.address):
+            raise Taken(field=wish.address.kind)
+        await kit.messages.check(realm, "activate", wish.address, origin)
         password = await place.new(wish.password, _personal(wish))
     await kit.limits.spend("register_client", origin.client)
-    await kit.messages.start(realm, "activate", wish.email, origin)
+    await kit.messages.start(realm, "activate", wish.address, origin)
     try:
-        taken = await _taken(kit, realm, wish.email)
-        token = await kit.proofs.new_link("activate", realm, wish.email.key, 0, ACTIVATION_LIFE, spare=taken)
-        notify = await kit.messages.may_notice(realm, wish.email, taken=taken)
+        taken = await _taken(kit, realm, wish.address)
+        token = await kit.proofs.new_link("activate", realm, wish.address.key, 0, ACTIVATION_LIFE, spare=taken)
+        notify = await kit.messages.may_notice(realm, wish.address, taken=taken)
         async with kit.store.begin() as run:
             account = await _open(kit, run, realm, wish, password, origin)
             await _tell(kit, run, account, origin, links, token, notify=notify)
@@ -48,7 +51,7 @@ async def by_link(kit: Kit, realm: str, wish: Application, origin: Origin, links
                 run, at=kit.clock.now(), realm=realm, account_id=account.id, event="register", result=_result(account), origin=origin
             )
     except BaseException:
-        await kit.messages.give_back(realm, "activate", wish.email, origin)
+        await kit.messages.give_back(realm, "activate", wish.address, origin)
         raise
     kit.bell.ring()
     return account.id
@@ -56,12 +59,17 @@ async def by_link(kit: Kit, realm: str, wish: Application, origin: Origin, links
 
 def _personal(wish: Application) -> tuple[str, ...]:
     """What the account is known by, as its owner may type it."""
-    return (wish.email.value, wish.phone.value, wish.phone.value.removeprefix("+86")) if wish.phone else (wish.email.value,)
+    known = [wish.address.value, *([wish.phone.value] if wish.phone else [])]
+    return (*known, *(number.removeprefix("+86") for number in known if number.startswith("+86")))
 
 
-async def _taken(kit: Kit, realm: str, email: Address) -> bool:
-    account = await accounts.find(kit.store, realm, email.kind, email.key)
-    return account is not None and account.email_proved_at is not None
+async def _taken(kit: Kit, realm: str, address: Address) -> bool:
+    return _proved(await accounts.find(kit.store, realm, address.kind, address.key), address)
+
+
+def _proved(account: Account | None, address: Address) -> bool:
+    """Whether the address is somebody's own; a phone finds an account only when it is."""
+    return account is not None and (address.kind != "email" or account.email_proved_at is not None)
 
 
 async def _open(kit: Kit, run: Runner, realm: str, wish: Application, password: str, origin: Origin) -> Account:
@@ -69,13 +77,14 @@ async def _open(kit: Kit, run: Runner, realm: str, wish: Application, password: 
     new = await accounts.add(
         run, realm=realm, password=password, nickname="", locale=origin.locale, created_at=kit.clock.now(), created_ip=origin.ip
     )
-    if await accounts.add_identifier(run, account_id=new, realm=realm, address=wish.email, proved_at=None):
+    if await accounts.add_identifier(run, account_id=new, realm=realm, address=wish.address, proved_at=None):
         await invitations.spend(run, kit.settings, realm, wish.invite, new, kit.clock.now())
         if wish.phone:
             await accounts.add_identifier(run, account_id=new, realm=realm, address=wish.phone, proved_at=None)
+        await _agree(kit, run, wish, new, origin)
     else:
         await accounts.withdraw(run, account_id=new)
-    account = await accounts.find(run, realm, wish.email.kind, wish.email.key)
+    account = await accounts.find(run, realm, wish.address.kind, wish.address.key)
     assert account is not None, "the address is held by the new account or by the one that was in its way"
     return account
 
@@ -87,26 +96,31 @@ async def _tell(kit: Kit, run: Runner, account: Account, origin: Origin, links: 
         await kit.letters.taken(run, account if notify and account.locked_at is None else None, links, origin)
 
 
-async def ask_code(kit: Kit, realm: str, email: Address, answer: Answer, origin: Origin, links: Links, *, reveal: bool = False) -> None:
-    """Mails a code that proves the address, behind a captcha; says nothing of whether the address is taken, whose owner is told.
+async def ask_code(
+    kit: Kit, realm: str, address: Address, origin: Origin, links: Links, *, answer: Answer | None = None, reveal: bool = False
+) -> None:
+    """Sends a code that proves the address, by mail or SMS; says nothing of whether it is taken, whose owner is told.
 
-    Raises BadCaptcha, TooSoon within 60 seconds of the last one, RegistrationClosed; with `reveal`, Taken.
+    `answer`: to the captcha, where the dialect asks for one. Raises BadCaptcha, TooSoon within 60 seconds of the last one,
+    RegistrationClosed; with `reveal`, Taken.
     """
     invitations.look_open(kit.settings, realm)
-    await kit.captchas.spend(answer)
-    if reveal and await _taken(kit, realm, email):
-        raise Taken(field="email")
-    await kit.messages.start(realm, "register", email, origin)
+    if answer:
+        await kit.captchas.spend(answer)
+    if reveal and await _taken(kit, realm, address):
+        await kit.limits.spend("check_client", origin.client)
+        raise Taken(field=address.kind)
+    await kit.messages.start(realm, "register", address, origin)
     try:
-        code = await kit.proofs.new_code("register", realm, email.key, "")
-        taken = await _taken(kit, realm, email)
-        notify = await kit.messages.may_notice(realm, email, taken=taken)
+        code = await kit.proofs.new_code("register", realm, address.key, "", length=kit.code_length(address))
+        taken = await _taken(kit, realm, address)
+        notify = await kit.messages.may_notice(realm, address, taken=taken)
         async with kit.store.begin() as run:
-            account = await accounts.find(run, realm, email.kind, email.key)
-            if account is None or account.email_proved_at is None:
-                await kit.letters.register_code(run, email.value, code, origin.locale)
+            account = await accounts.find(run, realm, address.kind, address.key)
+            if account and _proved(account, address):
+                await kit.letters.taken(run, account if notify and account.locked_at is None else None, links, origin, address.kind)
             else:
-                await kit.letters.taken(run, account if notify and account.locked_at is None else None, links, origin)
+                await kit.letters.register_code(run, address, code, origin.locale)
             await audit.add(
                 run,
                 at=kit.clock.now(),
@@ -117,13 +131,15 @@ async def ask_code(kit: Kit, realm: str, email: Address, answer: Answer, origin:
                 origin=origin,
             )
     except BaseException:
-        await kit.messages.give_back(realm, "register", email, origin)
+        await kit.messages.give_back(realm, "register", address, origin)
         raise
     kit.bell.ring()
 
 
-async def by_code(kit: Kit, realm: str, wish: Application, code: str, origin: Origin) -> int:
-    """Registers with the code that `ask_code` mailed. Returns the account's id.
+async def by_code(kit: Kit, realm: str, wish: Application, code: str, origin: Origin, *, hashed: str = "") -> int:
+    """Registers with the code that `ask_code` sent. Returns the account's id.
+
+    `hashed`: the password as `draft` has made it before; then the wish's own is not looked at.
 
     The code is the owner's proof: an account that waits for its proof is theirs from now on, and what others set before dies with
     it (contract, rule 8). Raises BadCode, NotInvited, WeakPassword; a refusal spends neither code nor invite.
@@ -132,20 +148,27 @@ async def by_code(kit: Kit, realm: str, wish: Application, code: str, origin: Or
         await kit.limits.check("register_client", origin.client)
         await kit.limits.spend("check_client", origin.client)
         await invitations.look(kit.store, kit.settings, realm, wish.invite, kit.clock.now())
-        if await kit.proofs.look_code("register", realm, wish.email.key, code) is None:
+        if await kit.proofs.look_code("register", realm, wish.address.key, code) is None:
             raise BadCode
-        password = await place.new(wish.password, _personal(wish))
+        password = hashed or await place.new(wish.password, _personal(wish))
     await kit.limits.spend("register_client", origin.client)
-    entry = await kit.proofs.take_code("register", realm, wish.email.key, code)
+    entry = await kit.proofs.take_code("register", realm, wish.address.key, code)
     if entry is None:
         raise BadCode
     try:
-        await kit.proofs.kill(realm, [wish.email.key])
+        await kit.proofs.kill(realm, [wish.address.key])
         account = await _settle(kit, realm, wish, password, origin)
     except Refusal:
-        await kit.proofs.put_back("register", realm, wish.email.key, entry)
+        await kit.proofs.put_back("register", realm, wish.address.key, entry)
         raise
     return account
+
+
+async def enter_by_code(kit: Kit, realm: str, wish: Application, code: str, origin: Origin) -> Opened:
+    """As `by_code`, and logs the browser in."""
+    account = await accounts.by_id(kit.store, await by_code(kit, realm, wish, code, origin))
+    assert account is not None, "it was just proved, and nothing deletes it so soon"
+    return await kit.logins.cookie(account, origin)
 
 
 async def _settle(kit: Kit, realm: str, wish: Application, password: str, origin: Origin) -> int:
@@ -155,17 +178,19 @@ async def _settle(kit: Kit, realm: str, wish: Application, password: str, origin
         account = await accounts.add(
             run, realm=realm, password=password, nickname="", locale=origin.locale, created_at=now, created_ip=origin.ip
         )
-        if not await accounts.add_identifier(run, account_id=account, realm=realm, address=wish.email, proved_at=now):
+        if not await accounts.add_identifier(run, account_id=account, realm=realm, address=wish.address, proved_at=now):
             await accounts.withdraw(run, account_id=account)
-            account = await _take_over(run, realm, wish.email, password, now)
+            account = await _take_over(run, realm, wish.address, password, now)
         await invitations.spend(run, kit.settings, realm, wish.invite, account, now)
+        await _agree(kit, run, wish, account, origin)
         await audit.add(run, at=now, realm=realm, account_id=account, event="register", result="ok", origin=origin)
     return account
 
 
 async def _take_over(run: Runner, realm: str, email: Address, password: str, now: int) -> int:
     waiting = await accounts.find(run, realm, email.kind, email.key)
-    if waiting is None or not await accounts.prove(run, account_id=waiting.id, kind=email.kind, key=email.key, at=now):
+    mine = waiting is not None and email.kind == "email"
+    if waiting is None or not mine or not await accounts.prove(run, account_id=waiting.id, kind="email", key=email.key, at=now):
         # Its owner has proved it in another way meanwhile.
         raise BadCode
     await accounts.drop_identifiers(run, account_id=waiting.id, keep=(email.kind, email.key))
@@ -173,6 +198,48 @@ async def _take_over(run: Runner, realm: str, email: Address, password: str, now
     await accounts.set_password(run, account_id=waiting.id, password=password, at=now)
     await sessions.end_all(run, account_id=waiting.id)
     return waiting.id
+
+
+async def draft(kit: Kit, realm: str, wish: Application, origin: Origin) -> str:
+    """The password of a first step, judged and hashed, for `by_code` to take in the second. Raises WeakPassword."""
+    async with kit.passwords.place() as place:
+        await kit.limits.check("register_client", origin.client)
+        return await place.new(wish.password, _personal(wish))
+
+
+async def by_name(kit: Kit, realm: str, wish: Application, origin: Origin, *, min_score: int | None = None) -> Opened:
+    """Registers an account that has a name and no address (seed 003), and logs it in.
+
+    Raises WeakPassword, then Taken (the seed's own codes tell), NotInvited.
+    """
+    async with kit.passwords.place() as place:
+        await kit.limits.check("register_client", origin.client)
+        password = await place.new(wish.password, _personal(wish), min_score)
+    await invitations.look(kit.store, kit.settings, realm, wish.invite, kit.clock.now())
+    if await accounts.find(kit.store, realm, "name", wish.address.key):
+        # Told to whoever asks, but not any number of times.
+        await kit.limits.spend("check_client", origin.client)
+        raise Taken(field="account")
+    await kit.limits.spend("register_client", origin.client)
+    async with kit.store.begin() as run:
+        now = kit.clock.now()
+        new = await accounts.add(
+            run, realm=realm, password=password, nickname="", locale=origin.locale, created_at=now, created_ip=origin.ip
+        )
+        if not await accounts.add_identifier(run, account_id=new, realm=realm, address=wish.address, proved_at=now):
+            # The transaction is left by an exception, so nothing of it stays.
+            raise Taken(field="account")
+        await invitations.spend(run, kit.settings, realm, wish.invite, new, now)
+        await _agree(kit, run, wish, new, origin)
+        await audit.add(run, at=now, realm=realm, account_id=new, event="register", result="ok", origin=origin)
+    account = await accounts.by_id(kit.store, new)
+    assert account is not None, "it was just made, and nothing deletes it so soon"
+    return await kit.logins.cookie(account, origin)
+
+
+async def _agree(kit: Kit, run: Runner, wish: Application, account: int, origin: Origin) -> None:
+    for document, version in wish.consents:
+        await consents.add(run, account_id=account, document=document, version=version, at=kit.clock.now(), ip=origin.ip)
 
 
 def _result(account: Account) -> str:

@@ -1,15 +1,25 @@
 """Leaves to do one thing, given a moment ago: a one-time login link, and what later stories give. Single-use; kept as digests."""
 
+from contextlib import suppress
 from typing import Literal, TypeVar
 
 import msgspec
 
 from lingpai.core.chance import Chance
+from lingpai.core.errors import StoreDown
 from lingpai.ephemeral import Entry, Ephemeral
 from lingpai.guard.codes import digest
 
-Kind = Literal["authorization"]
+Kind = Literal["authorization", "asked", "draft", "reset", "confirmed", "connect", "keep"]
+"""A one-time login link; whom a recovery is about; a registration's first step; leave to set a new password; a login that has just been
+confirmed; a login under way at a third party; leave to take a deletion back."""
 T = TypeVar("T")
+
+
+class Keep(msgspec.Struct, frozen=True):
+    """Leave to take a deletion back."""
+
+    account_id: int
 
 
 class Grants:
@@ -24,6 +34,15 @@ class Grants:
         token = self._chance.token()
         await self._ephemeral.put(_place(kind, token), Entry(msgspec.json.encode(value), life=life))
         return token
+
+    async def keep(self, kind: Kind, token: str, value: msgspec.Struct, life: float) -> None:
+        """As `give`, under a token of 256 bits that the browser has already; an older one of this kind is gone."""
+        await self._ephemeral.put(_place(kind, token), Entry(msgspec.json.encode(value), life=life))
+
+    async def put_back(self, kind: Kind, token: str, value: msgspec.Struct, life: float) -> None:
+        """Gives back what was taken by a request that then was refused; a newer one stays. Raises nothing."""
+        with suppress(StoreDown):
+            await self._ephemeral.put(_place(kind, token), Entry(msgspec.json.encode(value), life=life), only_new=True)
 
     async def look(self, kind: Kind, token: str, shape: type[T]) -> T | None:
         """What was granted; spends nothing. None: wrong, spent or expired."""

@@ -1,15 +1,19 @@
 """Writing a letter: its values are sealed into a row of the transaction that caused it."""
 
+from typing import Literal
+
 import msgspec
 
 from lingpai.core.chance import SECOND, Clock
-from lingpai.core.model import Account, Links, Locale, Origin
+from lingpai.core.model import Account, Address, Kind, Links, Locale, Origin
 from lingpai.guard.codes import ACTIVATION_LIFE, CODE_LIFE, RESET_LIFE
 from lingpai.guard.seals import Seals
 from lingpai.store import outbox
 from lingpai.store.database import Runner
 
 Values = dict[str, str | int]
+Notice = Literal["password_changed", "questions_tried", "questions_changed", "email_changed", "phone_changed", "linked", "unlinked"]
+"""What an owner is told of. `email_changed` goes to the old address: its writer gives the account as it was."""
 
 LETTERS = "letters"
 """The context under which letters are sealed."""
@@ -18,6 +22,7 @@ NOTICE_LIFE = 2 * 86_400
 """Seconds for which a letter that carries no secret is worth delivering."""
 
 HOUR = 3_600
+DAY = 24 * HOUR
 
 
 class Letters:
@@ -43,22 +48,42 @@ class Letters:
         values: Values = {"url": links.recovery(_email(account), token), "hours": RESET_LIFE // HOUR}
         await self._write(run, "reset", account, locale, values, RESET_LIFE)
 
-    async def register_code(self, run: Runner, to: str, code: str, locale: Locale) -> None:
+    async def register_code(self, run: Runner, to: Address, code: str, locale: Locale) -> None:
         """A code that proves an address that has no account yet."""
         await self._add(run, "register_code", to, None, locale, {"code": code, "minutes": CODE_LIFE // 60}, CODE_LIFE)
 
-    async def reset_code(self, run: Runner, account: Account | None, code: str, locale: Locale) -> None:
-        """A code for a new password."""
-        await self._write(run, "reset_code", account, locale, {"code": code, "minutes": CODE_LIFE // 60}, CODE_LIFE)
+    async def reset_code(self, run: Runner, account: Account | None, code: str, locale: Locale, by: Kind = "email") -> None:
+        """A code for a new password, by mail or (`by` phone) by SMS."""
+        values: Values = {"code": code, "minutes": CODE_LIFE // 60}
+        await self._add(run, "reset_code", _reached(account, by), account, locale, values, CODE_LIFE)
 
-    async def taken(self, run: Runner, account: Account | None, links: Links, origin: Origin) -> None:
+    async def bind_code(self, run: Runner, to: Address, account: Account, code: str, locale: Locale) -> None:
+        """A code that proves an address that is to be the account's own. It carries no account: the address may be somebody else's."""
+        values: Values = {"code": code, "minutes": CODE_LIFE // 60}
+        await self._add(run, "bind_code", to, None, locale, values, CODE_LIFE)
+
+    async def login_code(self, run: Runner, account: Account, code: str, locale: Locale) -> None:
+        """A code by which an account without a password shows that it is still its owner."""
+        await self._write(run, "login_code", account, locale, {"code": code, "minutes": CODE_LIFE // 60}, CODE_LIFE)
+
+    async def notice(self, run: Runner, template: Notice, account: Account | None, links: Links, origin: Origin) -> None:
+        """Tells the owner of what has happened to the account; None: the same work, and nobody is told."""
+        locale = account.locale if account else origin.locale
+        await self._write(run, template, account, locale, self._notice(account, links, origin), NOTICE_LIFE)
+
+    async def closing(self, run: Runner, account: Account, url: str, days: int, origin: Origin) -> None:
+        """Tells the owner that the account will be deleted, and how to keep it."""
+        values: Values = {"url": url, "days": days, "at": self._clock.now(), "ip": origin.ip}
+        await self._write(run, "closing", account, account.locale, values, days * DAY)
+
+    async def taken(self, run: Runner, account: Account | None, links: Links, origin: Origin, by: Kind = "email") -> None:
         """Tells the owner that somebody tried to register the address."""
         locale = account.locale if account else origin.locale
-        await self._write(run, "taken", account, locale, self._notice(account, links, origin), NOTICE_LIFE)
+        await self._add(run, "taken", _reached(account, by), account, locale, self._notice(account, links, origin), NOTICE_LIFE)
 
     async def password_changed(self, run: Runner, account: Account, links: Links, origin: Origin) -> None:
         """Tells the owner that the password is another one now (contract, rule 10)."""
-        await self._write(run, "password_changed", account, account.locale, self._notice(account, links, origin), NOTICE_LIFE)
+        await self.notice(run, "password_changed", account, links, origin)
 
     def values(self, sealed: bytes) -> Values:
         """What was sealed; raises as `Seals.open` does."""
@@ -68,27 +93,36 @@ class Letters:
         return {"reset_url": links.help(_email(account)), "at": self._clock.now(), "ip": origin.ip}
 
     async def _write(self, run: Runner, template: str, account: Account | None, locale: Locale, values: Values, life: int) -> None:
-        """A mail to the account's own stored address, never to a request's spelling.
+        """To the account's own stored address, never to a request's spelling: by mail, by SMS where there is only a phone.
 
         Without an account it is a letter to nobody: written, claimed and rendered as any other, so that nothing but the last step
         tells a stranger from a friend; then it is discarded.
         """
-        await self._add(run, template, _email(account), account.id if account else None, locale, values, life)
+        await self._add(run, template, _reached(account), account, locale, values, life)
 
-    async def _add(self, run: Runner, template: str, to: str, account_id: int | None, locale: Locale, values: Values, life: int) -> None:
+    async def _add(
+        self, run: Runner, template: str, to: Address, account: Account | None, locale: Locale, values: Values, life: int
+    ) -> None:
         """Not sent once `life` seconds are over."""
         now = self._clock.now()
         await outbox.add(
             run,
-            channel="email",
+            channel="sms" if to.kind == "phone" else "email",
             template=template,
-            recipient=to,
+            recipient=to.value,
             locale=locale,
             sealed=self._seals.seal(msgspec.json.encode(values), LETTERS),
-            account_id=account_id,
+            account_id=account.id if account else None,
             created_at=now,
             expires_at=now + life * SECOND,
         )
+
+
+def _reached(account: Account | None, by: Kind | None = None) -> Address:
+    """Where the account is written to: its mail, else its phone, or as `by` says; an empty address where it has none."""
+    if account and account.phone and account.phone_proved_at and (by == "phone" or (by is None and not account.email)):
+        return Address("phone", account.phone, account.phone)
+    return Address("phone", "", "") if by == "phone" else Address("email", _email(account), "")
 
 
 def _email(account: Account | None) -> str:

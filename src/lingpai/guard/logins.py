@@ -53,20 +53,22 @@ class Logins:
         """A JWT of `lifetime` seconds, tied to a session row of its own."""
         assert self._tokens is not None, "a dialect that gives JWTs is mounted together with their keys"
         sid = self._chance.token()
-        await self._add(account, origin, sid_digest(sid), lifetime, upgraded)
+        await self._add(account, origin, sid_digest(sid), lifetime, upgraded, kind="jwt")
         return await self._tokens.issue(account_id=account.id, sid=sid, locale=account.locale, lifetime=lifetime)
 
-    async def _add(self, account: Account, origin: Origin, key: bytes, lifetime: int, upgraded: str | None, ends: str = "") -> None:
-        if await self._added(account, origin, key, lifetime, upgraded, ends):
+    async def _add(
+        self, account: Account, origin: Origin, key: bytes, lifetime: int, upgraded: str | None, ends: str = "", kind: str = "cookie"
+    ) -> None:
+        if await self._added(account, origin, key, lifetime, upgraded, ends, kind):
             return
         # Another login of the same account may have put a stronger hash of the same password there meanwhile.
         now = await accounts.by_id(self._store, account.id)
         if now is None or now.password_changed_at != account.password_changed_at:
             raise WrongPassword
-        if not await self._added(now, origin, key, lifetime, None, ends):
+        if not await self._added(now, origin, key, lifetime, None, ends, kind):
             raise WrongPassword
 
-    async def _added(self, account: Account, origin: Origin, key: bytes, lifetime: int, upgraded: str | None, ends: str) -> bool:
+    async def _added(self, account: Account, origin: Origin, key: bytes, lifetime: int, upgraded: str | None, ends: str, kind: str) -> bool:
         now = self._clock.now()
         async with self._store.begin() as run:
             added = await sessions.add(
@@ -79,6 +81,7 @@ class Logins:
                 expires_at=now + lifetime * SECOND,
                 ip=origin.ip,
                 agent=origin.agent,
+                kind=kind,
             )
             if added is None:
                 return False

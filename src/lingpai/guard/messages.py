@@ -9,10 +9,11 @@ from contextlib import suppress
 from typing import Final
 
 from lingpai.core.chance import SECOND, Clock
-from lingpai.core.errors import Limited, StoreDown, TooSoon
+from lingpai.core.errors import BadInput, Limited, NotOffered, StoreDown, TooSoon
 from lingpai.core.model import Address, Origin
 from lingpai.ephemeral import Entry, Ephemeral
 from lingpai.ephemeral.local import seconds
+from lingpai.guard.budgets import Budgets
 from lingpai.guard.codes import Purpose
 from lingpai.guard.limits import Limits
 
@@ -25,13 +26,16 @@ KEPT: Final = 3_600
 class Messages:
     """Says whether one more message may go to an address. Raises StoreDown: without the store nothing is sent."""
 
-    def __init__(self, ephemeral: Ephemeral, limits: Limits, clock: Clock) -> None:
+    def __init__(self, ephemeral: Ephemeral, limits: Limits, clock: Clock, budgets: Budgets | None = None) -> None:
+        """`budgets`: those of text messages; None where nobody carries any, and then no phone is written to."""
         self._ephemeral = ephemeral
         self._limits = limits
+        self._budgets = budgets
         self._clock = clock
 
     async def check(self, realm: str, purpose: Purpose, address: Address, origin: Origin, interval: float = INTERVAL) -> None:
         """Raises what `start` would: TooSoon or Limited. Counts nothing."""
+        self._offered(address)
         self._wait(await self._ephemeral.get(_last(realm, purpose, address)), interval)
         for name, who in _rates(realm, purpose, address, origin):
             await self._limits.check(name, who)
@@ -39,20 +43,27 @@ class Messages:
     async def start(self, realm: str, purpose: Purpose, address: Address, origin: Origin, interval: float = INTERVAL) -> None:
         """Starts the interval and counts the message, whatever will be sent; of racing callers exactly one passes.
 
-        Raises TooSoon within `interval` seconds of the last one, and Limited; then nothing is counted.
+        Raises TooSoon within `interval` seconds of the last one, and Limited; then nothing is counted. For a phone also NotOffered
+        where nobody carries text messages, and what `Budgets.start` raises.
         """
+        budgets = self._offered(address)
         await self._begin(_last(realm, purpose, address), interval)
         spent: list[tuple[str, str]] = []
         try:
             for name, who in _rates(realm, purpose, address, origin):
                 spent.append((name, who))
                 await self._limits.spend(name, who)
-        except Limited:
+            if budgets:
+                await budgets.start(address)
+        except (Limited, BadInput):
             await self._undo(_last(realm, purpose, address), spent)
             raise
 
     async def give_back(self, realm: str, purpose: Purpose, address: Address, origin: Origin) -> None:
         """Undoes a start whose message could not be written down. Where the store is down it does what it can, and raises nothing."""
+        if address.kind == "phone" and self._budgets:
+            with suppress(StoreDown):
+                await self._budgets.give_back(address)
         await self._undo(_last(realm, purpose, address), _rates(realm, purpose, address, origin))
 
     async def may_notice(self, realm: str, address: Address, *, taken: bool) -> bool:
@@ -62,6 +73,14 @@ class Messages:
         """
         word = "notice" if taken else "no-notice"
         return await self._ephemeral.put(f"{word}:{realm}:{_digest(address)}", Entry(b"", life=KEPT), only_new=True) and taken
+
+    def _offered(self, address: Address) -> Budgets | None:
+        """The budgets that hold for this address; None for mail."""
+        if address.kind != "phone":
+            return None
+        if self._budgets is None:
+            raise NotOffered("phone")
+        return self._budgets
 
     async def _begin(self, last: str, interval: float) -> None:
         """Puts now in the place of the last instant. Between the two steps nobody can slip in: whoever is first there stays."""

@@ -43,6 +43,10 @@ class Place:
         """
         await self._passwords.run(partial(self._passwords.judge, password, personal, min_score))
 
+    async def make(self, text: str) -> str:
+        """The PHC string of something that is no password and is judged by nobody."""
+        return await self._passwords.run(partial(self._passwords.make, text))
+
     async def verify(self, phc: str | None, password: str) -> Verdict:
         """Whether the password is the hash's own. None, for somebody we do not know, costs the same work and is never right."""
         return await self._passwords.run(partial(self._passwords.verify, phc, password))
@@ -83,7 +87,11 @@ class Passwords:
     def judge_and_make(self, password: str, personal: Sequence[str], min_score: int | None) -> str:
         """See `Place.new`."""
         self.judge(password, personal, min_score)
-        return self._hashes.make(password)
+        return self.make(password)
+
+    def make(self, text: str) -> str:
+        """See `Place.make`."""
+        return self._hashes.make(text)
 
     def verify(self, phc: str | None, password: str) -> Verdict:
         """See `Place.verify`."""

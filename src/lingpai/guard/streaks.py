@@ -9,8 +9,10 @@ import hashlib
 from lingpai import settings
 from lingpai.core.chance import Clock
 from lingpai.core.errors import Limited
+from lingpai.core.model import Account
 from lingpai.ephemeral import Ephemeral
 from lingpai.ephemeral.local import FallbackCounters
+from lingpai.guard.passwords import Place, Verdict
 
 MINUTE = 60
 DAY = 86_400
@@ -57,6 +59,23 @@ class Streaks:
             await self.abandoned(turn)
             return None
         return turn
+
+    async def verdict(self, place: Place, bucket: str, account: Account | None, password: str, *, closing: bool = False) -> Verdict:
+        """Whether the password is right and may be; the same work for a stranger, a locked account, and a row that has locked it.
+
+        `closing`: it may be for an account that waits for its deletion too.
+        """
+        turn = await self.admit(bucket)
+        try:
+            verdict = await place.verify(account.password if account else None, password)
+        except BaseException:
+            if turn:
+                await self.abandoned(turn)
+            raise
+        right = verdict.right and account is not None and (account.locked_at is None or (closing and account.deletes_at is not None))
+        if turn:
+            await (self.succeeded if right else self.failed)(turn)
+        return verdict if right and turn else Verdict(right=False, upgraded=None)
 
     async def failures(self, bucket: str) -> int:
         """Failures in a row so far; the row's whole length where it is locked."""

@@ -1,6 +1,7 @@
 """Senders: how a rendered letter leaves the house. One Protocol, one conformance suite."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from lingpai.core.model import Letter
@@ -13,6 +14,8 @@ class Message:
     subject: str
     text: str
     html: str | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
+    """What a gateway's own template of a text message is filled with: `code` and `minutes`, or nothing."""
 
 
 class SendError(Exception):
@@ -27,8 +30,15 @@ class Permanent(SendError):
     """Trying again would not help."""
 
 
+class Unsure(Permanent):
+    """No answer: it may have been sent. Where sending costs and cannot be told from sending twice, it is not tried again."""
+
+
 class Sender(Protocol):
     """Takes a letter to where it goes."""
+
+    repeatable: bool
+    """False: an attempt that got no answer is not tried again, for it may have been sent (text messages)."""
 
     keeps_text: bool
     """True: the row keeps the rendered text after delivery (the dev inbox); False: it is erased."""

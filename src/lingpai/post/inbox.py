@@ -7,6 +7,7 @@ from lingpai.post import Message
 class InboxSender:
     """Answers "delivered" to everything."""
 
+    repeatable = True
     keeps_text = True
 
     async def send(self, letter: Letter, message: Message) -> None:

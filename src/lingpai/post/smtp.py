@@ -41,6 +41,7 @@ class SmtpSender:
     connections, and a TLS handshake costs more than a letter. It is asked (NOOP) before it is used again.
     """
 
+    repeatable = True
     keeps_text = False
 
     def __init__(self, url: str, sender: str, product: str, *, timeout: float = COMMAND_SECONDS) -> None:

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from lingpai.settings import forms
+from lingpai.settings.outside import Sms, Social
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -98,6 +99,13 @@ class Limits(msgspec.Struct, frozen=True):
     check_client: Annotated[Rate, Meta(description="codes and links checked by one client")] = Rate(10, 60)
     register_client: Annotated[Rate, Meta(description="registrations by one client")] = Rate(10, 3_600)
     captcha_client: Annotated[Rate, Meta(description="captchas asked for by one client")] = Rate(60, 60)
+    questions_account: Annotated[
+        Rate, Meta(description="tries to answer an account's security questions; past it only a mailed code helps")
+    ] = Rate(5, 86_400)
+    questions_client: Annotated[Rate, Meta(description="tries to answer security questions by one client")] = Rate(20, 86_400)
+    strength_client: Annotated[Rate, Meta(description="passwords that pages let the server judge while one types, for one client")] = Rate(
+        120, 60
+    )
     auth_client: Annotated[Rate, Meta(description="wrong credentials of other services (introspection) from one client")] = Rate(10, 60)
     client: Annotated[
         Rate, Meta(description="calls of any kind by one client that change something: the coarse cap, counted by each process for itself")
@@ -171,6 +179,66 @@ class Mailcode(DialectSettings, frozen=True):
         Literal["always", "after_failures", "never"],
         Meta(description="when a login takes a captcha; after_failures: from the third try on"),
     ] = "always"
+
+
+class Session(DialectSettings, frozen=True):
+    """Seed 003."""
+
+    questions: Annotated[
+        Literal["on", "with_code", "off"],
+        Meta(
+            description="recovery by security questions: on, only together with a mailed code, or not at all "
+            "(ASVS 5.0 6.4.2 and NIST SP 800-63B-4 want off)"
+        ),
+    ] = "on"
+
+
+class Hiyouth(DialectSettings, frozen=True):
+    """Seed 002. Its `type` chooses the realm: `realm` is member's."""
+
+    reveal_accounts: Annotated[bool, Meta(description="say in Login and Register whether an address has an account, as the seed does")] = (
+        True
+    )
+    boss_realm: Annotated[
+        str,
+        Meta(
+            pattern=r"^[a-z][a-z0-9_-]{0,31}$",
+            description="the set of users that `boss` means",
+            extra={"fits": "1 to 32 lower-case letters, digits, _ or -, a letter first"},
+        ),
+    ] = "boss"
+    unverified_login: Annotated[
+        Literal["warn", "refuse"],
+        Meta(description="a right password on an unverified mail: warn logs in to a session that may only look at itself"),
+    ] = "warn"
+
+
+class Legal(msgspec.Struct, frozen=True):
+    """What one agrees to by registering."""
+
+    url: Annotated[str, Meta(description="where it can be read; empty: there is none", extra={"form": forms.base})] = ""
+    version: Annotated[str, Meta(max_length=32, description="which text it is, such as 2026-11; recorded with each consent")] = "1"
+
+
+class Pages(msgspec.Struct, frozen=True):
+    """The hosted pages."""
+
+    register: Annotated[
+        tuple[Literal["link", "code", "phone"], ...],
+        Meta(description="how one may register: a mailed link, a mailed code, a texted code", extra={"form": forms.way}),
+    ] = ("link",)
+    logo: Annotated[str, Meta(max_length=1_024, description="a picture's file, SVG or PNG, 64 KiB at most, shown beside the name")] = ""
+    accent: Annotated[
+        str, Meta(description="the colour of buttons and links; its contrast is checked at start", extra={"form": forms.colour})
+    ] = "#0b57d0"
+    accent_dark: Annotated[str, Meta(description="the same on a dark ground", extra={"form": forms.colour})] = "#8ab4f8"
+    terms: Legal = Legal()
+    privacy: Legal = Legal()
+    docs: Annotated[bool, Meta(description="serve the reference of the enabled dialects at /docs (in dev mode always)")] = False
+    next: Annotated[
+        tuple[str, ...],
+        Meta(description="other origins that next= may lead back to, such as https://app.example.com", extra={"form": forms.origin}),
+    ] = ()
 
 
 Policy = Literal["open", "required", "closed"]
@@ -260,6 +328,11 @@ class Settings(msgspec.Struct, frozen=True):
     log: Log = Log()
     maillink: Maillink = Maillink()
     mailcode: Mailcode = Mailcode()
+    session: Session = Session()
+    hiyouth: Hiyouth = Hiyouth()
+    pages: Pages = Pages()
+    sms: Sms = Sms()
+    social: Social = Social()
     invites: Invites = Invites()
     realms: Realms = Realms()
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Set
 from ipaddress import ip_address
+from operator import attrgetter
 from typing import Literal
 from urllib.parse import urlsplit
 
-from lingpai.settings import Settings
+from lingpai.settings import Settings, look
 
 Need = Literal["serve", "operate", "look"]
 """How much must be there: all that `serve` and `worker` need; what an operator's command needs, who opens seals; or nothing."""
@@ -17,6 +18,7 @@ def problems(settings: Settings, sources: Mapping[str, str], *, host: str, need:
     if need == "serve":
         found += [] if "public_url" in refused else _cookie(settings, sources)
         found += _listening(settings, host)
+        found += _look(settings, sources)
         found += (_missing(path, why) for path, why in _needed(settings) if path not in refused)
     if need != "look" and settings.database_url.startswith("postgresql:") and settings.secret is None and "secret" not in refused:
         found.append(_missing("secret", "required on PostgreSQL, where all nodes must share it; expected 32 bytes or more"))
@@ -59,11 +61,46 @@ def _site(origin: str) -> tuple[str, str]:
     return parts.scheme, ".".join(labels[-3 if generic else -2 :])
 
 
+def _look(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
+    """A picture that cannot be shown, and colours that cannot be read."""
+    pages = settings.pages
+    try:
+        look.logo(pages)
+    except ValueError as wanted:
+        yield f"{sources.get('pages.logo', 'default')}: pages.logo = {pages.logo!r} does not fit; {wanted}"
+    for name, colour, ground in (("accent", pages.accent, look.LIGHT), ("accent_dark", pages.accent_dark, look.DARK)):
+        ratio = look.contrast(colour, ground)
+        if ratio < look.CONTRAST:
+            yield (
+                f"{sources.get(f'pages.{name}', 'default')}: pages.{name} = {colour!r} does not fit; upon {ground} its contrast is "
+                f"{int(ratio * 100) / 100:.2f}:1, expected {look.CONTRAST}:1 or more"
+            )
+
+
 def _needed(settings: Settings) -> Iterator[tuple[str, str]]:
     if not settings.dev and not settings.public_url:
         yield "public_url", "required outside dev mode; expected such as https://id.example.com"
     if not settings.dev and settings.mail.smtp_url is None:
         yield "mail.smtp_url", "required outside dev mode; expected such as smtp://user:password@host:587"
+
+    if not settings.dev and settings.sms.provider != "none":
+        yield from _gateway(settings)
+
+
+GATEWAYS = {
+    "aliyun": ("access_key_id", "access_key_secret", "sign_name", "templates.code"),
+    "tencent": ("secret_id", "secret_key", "app_id", "sign_name", "templates.code"),
+    "webhook": ("url", "secret"),
+}
+"""What each `sms.provider` cannot do without; a template of a notice that is not set only keeps that notice back."""
+
+
+def _gateway(settings: Settings) -> Iterator[tuple[str, str]]:
+    provider = settings.sms.provider
+    table = getattr(settings.sms, provider)
+    for path in GATEWAYS[provider]:
+        if not attrgetter(path)(table):
+            yield f"sms.{provider}.{path}", f'required by sms.provider = "{provider}"'
 
 
 def _missing(path: str, why: str) -> str:

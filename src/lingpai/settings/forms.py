@@ -29,6 +29,38 @@ def site(text: str) -> str:
     return _origin(parts)
 
 
+def base(text: str) -> str:
+    """An http or https URL without query or fragment; a closing slash is taken off. Empty stays empty."""
+    wanted = "an http or https URL, such as https://api.example.com"
+    if not text:
+        return text
+    parts = _split(text, wanted)
+    if parts.scheme not in _PORTS or not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError(wanted)
+    return text.removesuffix("/")
+
+
+def region(text: str) -> str:
+    """A region as phone numbers have it: two capital letters."""
+    if not re.fullmatch("[A-Z]{2}", text):
+        raise ValueError("two capital letters, such as CN or HK")
+    return text
+
+
+def way(text: str) -> str:
+    """A way to register."""
+    if text not in ("link", "code", "phone"):
+        raise ValueError("link, code or phone")
+    return text
+
+
+def colour(text: str) -> str:
+    """`#0b57d0`."""
+    if not re.fullmatch("#[0-9a-fA-F]{6}", text):
+        raise ValueError("a colour of six hexadecimal digits, such as #0b57d0")
+    return text.lower()
+
+
 def origin(text: str) -> str:
     """An origin as browsers write it (RFC 6454, section 6.2): lower case, no default port, nothing after it."""
     wanted = "an origin as browsers send it, such as https://app.example.com"

@@ -64,7 +64,7 @@ class Key:
         if self.bare is Rate:
             return "a rate such as 10/minute"
         if get_origin(self.bare) is Literal:
-            return " or ".join(get_args(self.bare))
+            return " or ".join(map(str, get_args(self.bare)))
         return (self.meta.extra or {}).get("fits") or _words(_info(self.type))
 
     def shown(self, value: Any) -> str:

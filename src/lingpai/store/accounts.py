@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Text, bindparam, insert, not_, or_, select, update
 from sqlalchemy import delete as removal
 
-from lingpai.core.model import Account, Address, Kind
+from lingpai.core.model import THIRD_PARTIES, Account, Address, Identifier, Kind
 from lingpai.store.database import Query, Row, Runner
 from lingpai.store.schema import accounts, identifiers, letters
 
@@ -23,12 +23,14 @@ COLUMNS = (
     accounts.c.created_ip,
     accounts.c.locked_at,
     accounts.c.password_changed_at,
+    accounts.c.avatar,
+    accounts.c.deletes_at,
     beside.c.kind,
     beside.c.value,
     beside.c.proved_at,
 )
 """What `laid` reads: the account's own columns, and those of one identifier that lies beside it."""
-_OWN = 9
+_OWN = 11
 
 _NONE: tuple[Any, Any] = (None, None)
 
@@ -94,8 +96,74 @@ _UPGRADE = Query(update(accounts).where(_BY_ACCOUNT, accounts.c.password == bind
 _RENAME = Query(update(accounts).where(_BY_ACCOUNT).values(nickname=bindparam("new")))
 _SPEAK = Query(update(accounts).where(_BY_ACCOUNT).values(locale=bindparam("new")))
 _LOCK = Query(update(accounts).where(_BY_ACCOUNT, accounts.c.locked_at.is_(None)).values(locked_at=bindparam("at")))
-_UNLOCK = Query(update(accounts).where(_BY_ACCOUNT, accounts.c.locked_at.is_not(None)).values(locked_at=None))
+_UNLOCK = Query(
+    update(accounts).where(_BY_ACCOUNT, accounts.c.locked_at.is_not(None), accounts.c.deletes_at.is_(None)).values(locked_at=None)
+)
+_CLOSE = Query(
+    update(accounts)
+    .where(_BY_ACCOUNT, accounts.c.locked_at.is_(None))
+    .values(locked_at=bindparam("at"), deletes_at=bindparam("deletes_at"))
+)
+_REOPEN = Query(update(accounts).where(_BY_ACCOUNT, accounts.c.deletes_at > bindparam("now")).values(locked_at=None, deletes_at=None))
+_CLOSED = Query(
+    select(accounts.c.id)
+    .where(accounts.c.deletes_at <= bindparam("now"))
+    .order_by(accounts.c.deletes_at)
+    .limit(bindparam("limit", type_=BigInteger()))
+)
+_PICTURE = Query(update(accounts).where(_BY_ACCOUNT).values(avatar=bindparam("new")))
+_IDENTIFIERS = Query(
+    select(
+        identifiers.c.id,
+        identifiers.c.account_id,
+        identifiers.c.kind,
+        identifiers.c.value,
+        identifiers.c.key,
+        identifiers.c.proved_at,
+    )
+    .where(identifiers.c.account_id == bindparam("account_id"))
+    .order_by(identifiers.c.id)
+)
+_REMOVE = Query(
+    removal(identifiers).where(
+        identifiers.c.account_id == bindparam("account_id"),
+        identifiers.c.kind == bindparam("kind"),
+        identifiers.c.key == bindparam("key"),
+    )
+)
+_REMOVE_OTHERS = Query(
+    removal(identifiers).where(
+        identifiers.c.account_id == bindparam("account_id"),
+        identifiers.c.kind == bindparam("kind"),
+        identifiers.c.key != bindparam("key"),
+    )
+)
+_REMOVE_KIND = Query(
+    removal(identifiers).where(identifiers.c.account_id == bindparam("account_id"), identifiers.c.kind == bindparam("kind"))
+)
+_MOVE = Query(
+    update(identifiers)
+    .where(
+        identifiers.c.account_id == bindparam("account_id"),
+        identifiers.c.kind == bindparam("kind"),
+        identifiers.c.key == bindparam("key"),
+    )
+    .values(account_id=bindparam("to"))
+)
+_RELEASE = Query(
+    removal(identifiers)
+    .where(
+        identifiers.c.realm == bindparam("realm"),
+        identifiers.c.kind == bindparam("kind"),
+        identifiers.c.key == bindparam("key"),
+        identifiers.c.account_id != bindparam("account_id"),
+        identifiers.c.proved_at.is_(None),
+    )
+    .returning(identifiers.c.account_id)
+)
+_HOLD = Query(select(accounts.c.id).where(_BY_ACCOUNT).with_for_update())
 _DELETE = Query(removal(accounts).where(_BY_ACCOUNT))
+_BURY = Query(removal(accounts).where(_BY_ACCOUNT, accounts.c.deletes_at <= bindparam("now")))
 _ERASE_LETTERS = Query(
     update(letters)
     .where(letters.c.account_id == bindparam("account_id"), letters.c.state == "waiting")
@@ -121,7 +189,8 @@ def laid(rows: Sequence[Row], skip: int = 0) -> Account:
         there = best.get(kind)
         if there is None or (proved_at is not None and (there[1] is None or proved_at < there[1])):
             best[kind] = (value, proved_at)
-    others: Row = (*best.get("email", _NONE), *best.get("phone", _NONE), best.get("name", _NONE)[0])
+    linked = tuple(sorted(kind for kind in best if kind in THIRD_PARTIES))
+    others: Row = (*best.get("email", _NONE), *best.get("phone", _NONE), best.get("name", _NONE)[0], linked)
     return Account(*rows[0][skip : skip + _OWN], *others)
 
 
@@ -209,8 +278,79 @@ async def lock(run: Runner, *, account_id: int, at: int) -> bool:
 
 
 async def unlock(run: Runner, *, account_id: int) -> bool:
-    """False: it was not locked."""
+    """False: it was not locked, or its owner has asked for its deletion."""
     return await run.run(_UNLOCK, account_id=account_id) == 1
+
+
+async def close(run: Runner, *, account_id: int, at: int, deletes_at: int) -> bool:
+    """Locks it until it is deleted. False: it was locked before, or is not there."""
+    return await run.run(_CLOSE, account_id=account_id, at=at, deletes_at=deletes_at) == 1
+
+
+async def reopen(run: Runner, *, account_id: int, now: int) -> bool:
+    """Takes a deletion back. False: there is none to come, or its time is over."""
+    return await run.run(_REOPEN, account_id=account_id, now=now) == 1
+
+
+async def closed(run: Runner, *, now: int, limit: int) -> list[int]:
+    """Accounts whose time is over: they are to be deleted now."""
+    return [row[0] for row in await run.rows(_CLOSED, now=now, limit=limit)]
+
+
+async def picture(run: Runner, *, account_id: int, avatar: str) -> None:
+    """Another avatar."""
+    await run.run(_PICTURE, account_id=account_id, new=avatar)
+
+
+async def hold(run: Runner, *, account_id: int) -> bool:
+    """Until the transaction ends nobody else changes it, adds an identifier or a session to it, or deletes it. False: it is not there.
+
+    Who holds two holds the smaller number first, so that nobody waits for ever.
+    """
+    return await run.row(_HOLD, account_id=account_id) is not None
+
+
+async def identifiers_of(run: Runner, *, account_id: int) -> list[Identifier]:
+    """All that it is found by, proved or not, oldest first."""
+    return [Identifier(*row) for row in await run.rows(_IDENTIFIERS, account_id=account_id)]
+
+
+async def remove_identifier(run: Runner, *, account_id: int, kind: Kind, key: str) -> bool:
+    """False: it had none such."""
+    return await run.run(_REMOVE, account_id=account_id, kind=kind, key=key) == 1
+
+
+async def remove_others(run: Runner, *, account_id: int, kind: Kind, key: str) -> int:
+    """Drops its identifiers of one kind but for this one; returns how many there were."""
+    return await run.run(_REMOVE_OTHERS, account_id=account_id, kind=kind, key=key)
+
+
+async def remove_kind(run: Runner, *, account_id: int, kind: Kind) -> int:
+    """Drops all its identifiers of one kind; returns how many there were."""
+    return await run.run(_REMOVE_KIND, account_id=account_id, kind=kind)
+
+
+async def move_identifier(run: Runner, *, account_id: int, kind: Kind, key: str, to: int) -> bool:
+    """Gives an identifier to another account of the realm. False: it was not there."""
+    return await run.run(_MOVE, account_id=account_id, kind=kind, key=key, to=to) == 1
+
+
+async def release(run: Runner, *, account_id: int, realm: str, address: Address) -> None:
+    """Others who hold this address unproved lose it to `account_id`, who has proved it; who has nothing else is deleted.
+
+    In a transaction, before `add_identifier` (contract, rule 8).
+    """
+    for (loser,) in await run.rows(_RELEASE, realm=realm, kind=address.kind, key=address.key, account_id=account_id):
+        if not await keys(run, account_id=loser):
+            await delete(run, account_id=loser)
+
+
+async def bury(run: Runner, *, account_id: int, now: int) -> bool:
+    """As `delete`, while its time is over; False: its owner has taken it back meanwhile. In a transaction."""
+    if await run.run(_BURY, account_id=account_id, now=now) != 1:
+        return False
+    await run.run(_ERASE_LETTERS, account_id=account_id)
+    return True
 
 
 async def withdraw(run: Runner, *, account_id: int) -> None:

@@ -98,6 +98,7 @@ _DELIVERED = Query(
 _RETRY = Query(
     update(letters).where(*_OURS).values(due_at=bindparam("due_at"), error=bindparam("error"), lease_owner=None, lease_until=None)
 )
+_NOTE = Query(update(letters).where(*_OURS).values(error=bindparam("error")))
 _GIVE_UP = Query(
     update(letters)
     .where(*_OURS)
@@ -192,6 +193,11 @@ async def delivered(run: Runner, *, id: int, owner: str, at: int, kept: Words | 
 async def retry(run: Runner, *, id: int, owner: str, due_at: int, error: str) -> bool:  # noqa: A002 - the row's number
     """To be tried again at `due_at`. False: the lease is another's."""
     return await run.run(_RETRY, letter=id, owner=owner, due_at=due_at, error=error) == 1
+
+
+async def note(run: Runner, *, id: int, owner: str, error: str) -> bool:  # noqa: A002 - the row's number
+    """Writes down how it stands while the lease runs on. False: the lease is another's."""
+    return await run.run(_NOTE, letter=id, owner=owner, error=error) == 1
 
 
 async def give_up(run: Runner, *, id: int, owner: str, state: LetterState, error: str, at: int) -> bool:  # noqa: A002 - the row's number

@@ -37,6 +37,10 @@ accounts = Table(
     # No foreign key: who invited is history, and outlives the inviter's account.
     Column("invited_by", Number),
     Column("invites_left", Number, nullable=False, server_default=text("0")),
+    Column("avatar", Text, nullable=False, server_default=text("''")),
+    # While it is set the account is locked too, so that no door needs a second word for "closed".
+    Column("deletes_at", Number),
+    _partial("ix_accounts_deletes", "deletes_at", where="deletes_at IS NOT NULL"),
     # The number of a deleted account is never used again: audit rows and device cookies still name it.
     sqlite_autoincrement=True,
 )
@@ -55,6 +59,30 @@ identifiers = Table(
     _partial("uq_identifiers_taken", "realm", "kind", "key", where=TAKEN, unique=True),
 )
 
+questions = Table(
+    "questions",
+    metadata,
+    Column("account_id", Number, ForeignKey("accounts.id", name="fk_questions_account", ondelete="CASCADE"), primary_key=True),
+    Column("one", Text, nullable=False),
+    Column("two", Text, nullable=False),
+    Column("three", Text, nullable=False),
+    # All three answers in one PHC string (contract, session).
+    Column("answers", Text, nullable=False),
+    Column("set_at", Number, nullable=False),
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("id", Number, primary_key=True, autoincrement=True),
+    Column("account_id", Number, ForeignKey("accounts.id", name="fk_consents_account", ondelete="CASCADE"), nullable=False),
+    Column("document", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("at", Number, nullable=False),
+    Column("ip", Text, nullable=False),
+    Index("ix_consents_account", "account_id"),
+)
+
 sessions = Table(
     "sessions",
     metadata,
@@ -67,6 +95,7 @@ sessions = Table(
     Column("seen_at", Number, nullable=False),
     Column("ip", Text, nullable=False),
     Column("agent", Text, nullable=False),
+    Column("kind", Text, nullable=False, server_default=text("'cookie'")),
     Index("uq_sessions_digest", "digest", unique=True),
     Index("ix_sessions_account", "account_id"),
     Index("ix_sessions_expires", "expires_at"),

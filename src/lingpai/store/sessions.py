@@ -20,13 +20,14 @@ _SESSION = (
     sessions.c.seen_at,
     sessions.c.ip,
     sessions.c.agent,
+    sessions.c.kind,
 )
 _WIDTH = len(_SESSION)
 
 _ADD = Query(
     insert(sessions)
     .from_select(
-        ["account_id", "realm", "digest", "created_at", "expires_at", "seen_at", "ip", "agent"],
+        ["account_id", "realm", "digest", "created_at", "expires_at", "seen_at", "ip", "agent", "kind"],
         select(
             accounts.c.id,
             accounts.c.realm,
@@ -36,6 +37,7 @@ _ADD = Query(
             bindparam("at", type_=BigInteger()),
             bindparam("ip", type_=Text()),
             bindparam("agent", type_=Text()),
+            bindparam("kind", type_=Text()),
         )
         .where(
             accounts.c.id == bindparam("account_id"),
@@ -66,6 +68,7 @@ _SEEN = Query(
     .values(seen_at=bindparam("now"))
 )
 _END = Query(delete(sessions).where(sessions.c.digest == bindparam("digest")))
+_END_ONE = Query(delete(sessions).where(sessions.c.id == bindparam("session_id"), sessions.c.account_id == bindparam("account_id")))
 _HOLD = Query(select(accounts.c.id).where(accounts.c.id == bindparam("account_id")).with_for_update(key_share=True))
 _END_ALL = Query(
     delete(sessions).where(sessions.c.account_id == bindparam("account_id"), sessions.c.digest.is_distinct_from(bindparam("keep")))
@@ -97,6 +100,7 @@ async def add(
     expires_at: int,
     ip: str,
     agent: str,
+    kind: str = "cookie",
 ) -> int | None:
     """A login, while the account's password is still the one that was verified and it is not locked; None otherwise.
 
@@ -112,6 +116,7 @@ async def add(
         expires_at=expires_at,
         ip=ip,
         agent=agent[:AGENT],
+        kind=kind,
     )
     return int(row[0]) if row else None
 
@@ -130,6 +135,11 @@ async def seen(run: Runner, *, session_id: int, now: int) -> None:
 async def end(run: Runner, *, digest: bytes) -> bool:
     """Logs out. False: there was no such session."""
     return await run.run(_END, digest=digest) == 1
+
+
+async def end_one(run: Runner, *, account_id: int, session_id: int) -> bool:
+    """Ends one of the account's own. False: it has none of that number."""
+    return await run.run(_END_ONE, account_id=account_id, session_id=session_id) == 1
 
 
 async def end_all(run: Runner, *, account_id: int, keep_digest: bytes | None = None) -> int:

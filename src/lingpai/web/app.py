@@ -9,6 +9,7 @@ import structlog
 from lingpai.core.errors import BadInput, CrossSite, Refusal, Unavailable
 from lingpai.web import assets, dev, gate, health, openapi
 from lingpai.web import exchange as exchanges
+from lingpai.web.brand import branded
 from lingpai.web.dialect import Call, Door, Reply
 from lingpai.web.exchange import Exchange, Reception, Scope, printable
 from lingpai.web.fields import read
@@ -37,10 +38,11 @@ class App:
 
     def __init__(self, kit: "Kit", doors: Sequence[Door], home: Door, pages: Sequence[Call] = ()) -> None:
         """`home` is the door that pages and the house's own calls are given. The doors must not clash (`routes.clash`)."""
-        own = (*health.CALLS, *openapi.calls(doors, pages), *assets.CALLS, *(dev.CALLS if kit.settings.dev else ()))
+        brand = branded(kit.settings)
+        own = (*health.CALLS, *openapi.calls(doors, pages), *assets.calls(brand), *(dev.CALLS if kit.settings.dev else ()))
         self._kit = kit
         self._routes = Routes(doors, pages, home, own)
-        self._reception = Reception(kit.settings, kit.chance, kit.devices)
+        self._reception = Reception(kit.settings, kit.chance, kit.devices, brand)
         self._sites = Sites(kit.settings, (host for door in doors for host in door.settings.hosts))
         self._outgoing = Outgoing(kit.settings)
 
@@ -90,9 +92,11 @@ class App:
             return self._elsewhere(place, exchange)
         call = route.call
         if call.changes:
-            await self._let_change(call, exchange)
+            await self._kit.limits.spend("client", exchange.origin.client)
         self._fill(exchange, scope["query_string"], whole)
         exchange.speak(route.voice.chosen(exchange.fields))
+        if call.changes and not (call.exempt and call.exempt(exchange.fields)):
+            self._let_change(call, exchange)
         reply = await call.handler(self._kit, route.door, exchange, read(exchange.fields, call.takes))
         if reply.session and not call.sets_session:
             # Its declaration decides whether another site may call it: the first test of a login that forgot it fails here.
@@ -106,11 +110,10 @@ class App:
             return b""
         return await gate.body(exchange.heads, receive)
 
-    async def _let_change(self, call: Call, exchange: Exchange) -> None:
-        """Raises what stands against a call that changes something: looking ahead, the coarse cap, another site."""
+    def _let_change(self, call: Call, exchange: Exchange) -> None:
+        """Raises what stands against a call that changes something: looking ahead, another site."""
         if not exchange.spends:
             raise BadInput("purpose", "prefetch")
-        await self._kit.limits.spend("client", exchange.origin.client)
         if (call.sets_session or b"cookie" in exchange.heads) and self._sites.foreign(exchange.heads):
             raise CrossSite
 

@@ -1,10 +1,12 @@
 """The files that pages load, served from memory."""
 
 import hashlib
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lingpai.web.brand import Brand
 from lingpai.web.dialect import Call, Door, Nothing, Reply
 from lingpai.web.exchange import Exchange
 
@@ -20,6 +22,9 @@ _KINDS = {
 }
 _FILES = {file.name: file.read_bytes() for file in sorted((Path(__file__).parent / "static").iterdir()) if file.suffix in _KINDS}
 _TAGS = {name: hashlib.sha256(content).hexdigest()[:16] for name, content in _FILES.items()}
+_FOR_EVER = "public, max-age=31536000, immutable"
+_INERT = (("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox"),)
+"""A picture in SVG is a document where it is opened by itself: its scripts do not run."""
 
 
 def link(name: str) -> str:
@@ -27,14 +32,23 @@ def link(name: str) -> str:
     return f"/static/{name}?v={_TAGS[name]}"
 
 
+def calls(brand: Brand) -> Iterator[Call]:
+    """All that `/static/` serves."""
+    for name in _FILES:
+        yield Call(("GET",), f"/static/{name}", partial(_serve, name), changes=False, quiet=True)
+    for made in brand.files:
+        reply = Reply(made.content, 200, _KINDS[Path(made.name).suffix], (("cache-control", _FOR_EVER), *_INERT))
+        yield Call(("GET",), made.address, partial(_give, reply), changes=False, quiet=True)
+
+
 async def _serve(name: str, kit: "Kit", door: Door, exchange: Exchange, _: Nothing) -> Reply:
     tag = f'"{_TAGS[name]}"'
     current = exchange.query.get("v") == _TAGS[name]
-    keep = "public, max-age=31536000, immutable" if current else "no-cache"
-    lines = (("etag", tag), ("cache-control", keep))
+    lines = (("etag", tag), ("cache-control", _FOR_EVER if current else "no-cache"))
     if tag.encode() in exchange.heads.get(b"if-none-match", b""):
         return Reply(b"", 304, _KINDS[Path(name).suffix], lines)
     return Reply(_FILES[name], 200, _KINDS[Path(name).suffix], lines)
 
 
-CALLS = tuple(Call(("GET",), f"/static/{name}", partial(_serve, name), changes=False, quiet=True) for name in _FILES)
+async def _give(reply: Reply, kit: "Kit", door: Door, exchange: Exchange, _: Nothing) -> Reply:
+    return reply

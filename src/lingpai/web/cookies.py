@@ -1,10 +1,13 @@
-"""Cookies: reading what a browser sends (RFC 6265, 5.4), and writing our two."""
+"""Cookies: reading what a browser sends (RFC 6265, 5.4), and writing ours."""
 
 from lingpai.settings import Settings
 
 SESSION = "lingpai_session"
 DEVICE = "lingpai_device"
+LANGUAGE = "lingpai_language"
+VISIT = "lingpai_visit"
 HOUR = 3_600
+DAY = 24 * HOUR
 YEAR = 365 * 24 * HOUR
 _LONGEST = 1_024
 
@@ -24,17 +27,25 @@ class Cookies:
     """Writes `Set-Cookie` lines as the settings want them."""
 
     def __init__(self, settings: Settings) -> None:
-        secure = "; Secure" if settings.public_url.startswith("https://") else ""
-        self._end = f"; Path=/; HttpOnly; SameSite={settings.cookie_same_site.capitalize()}{secure}"
+        self._secure = "; Secure" if settings.public_url.startswith("https://") else ""
+        self._end = f"; Path=/; HttpOnly; SameSite={settings.cookie_same_site.capitalize()}{self._secure}"
         self._life = settings.sessions.hours * HOUR
 
     def session(self, token: str) -> bytes:
         """Sets the session cookie for a session's life; an empty token clears it."""
         return self._line(SESSION, token, self._life if token else 0)
 
+    def visit(self, token: str) -> bytes:
+        """Sets the cookie that ties together what a browser does before it is logged in; an empty token clears it."""
+        return self._line(VISIT, token, DAY if token else 0)
+
     def device(self, value: str) -> bytes:
         """Sets the cookie by which a browser is known again, for a year."""
         return self._line(DEVICE, value, YEAR)
+
+    def language(self, locale: str) -> bytes:
+        """Sets the language that a person chose, for a year. It is nobody's secret, and says nothing on other sites."""
+        return f"{LANGUAGE}={locale}; Max-Age={YEAR}; Path=/; SameSite=Lax{self._secure}".encode("latin-1")
 
     def _line(self, name: str, value: str, life: int) -> bytes:
         return f"{name}={value}; Max-Age={life}{self._end}".encode("latin-1")

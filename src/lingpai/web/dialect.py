@@ -26,6 +26,10 @@ class Reply(msgspec.Struct, frozen=True):
     """A session token to set as the cookie; `""` clears it; None leaves it alone."""
     device: str | None = None
     """The device cookie to set; None leaves it alone."""
+    language: Locale | None = None
+    """The language that the person chose for pages, to be remembered; None leaves it alone."""
+    visit: str | None = None
+    """The token of a browser that has not logged in; `""` clears it; None leaves it alone."""
 
 
 class Nothing(msgspec.Struct, frozen=True):
@@ -50,6 +54,8 @@ class Call:
     """State-changing: the origin check holds. What a mail's link opens stands on its token and says False."""
     sets_session: bool = False
     """A login: the origin check holds for a request without any cookie too (contract, rule 11)."""
+    exempt: Callable[[Mapping[str, Any]], bool] | None = None
+    """Whether a request with these fields stands on a mailed token, so that the origin check does not hold for it."""
     rooted: bool = False
     """A hosted page's path that answers in the dialect's voice: it stands where it says, whatever the prefix."""
     quiet: bool = False

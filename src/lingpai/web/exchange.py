@@ -14,6 +14,7 @@ from lingpai.core.model import Locale, Origin
 from lingpai.guard.devices import Devices
 from lingpai.settings import Settings
 from lingpai.web import cookies
+from lingpai.web.brand import Brand
 from lingpai.web.client import Clients
 
 Scope = MutableMapping[str, Any]
@@ -23,6 +24,7 @@ _PURPOSES = frozenset((b"sec-purpose", b"purpose", b"x-purpose", b"x-moz"))
 _AGENT_LENGTH = 256
 _ASKED = 512
 """Bytes of Accept-Language that are read: what is remembered of it must not grow with what is sent."""
+_VISIT = re.compile("[A-Za-z0-9_-]{43}")
 _Q = re.compile(r"(?:^|[;\s])q=([01](?:\.\d{0,3})?)")
 
 
@@ -40,8 +42,8 @@ class Exchange(msgspec.Struct):
     cookies: dict[str, str]
     spends: bool
     """False for HEAD, and for a request marked as prefetch or preview: nothing may be spent or changed (contract, rule 6)."""
-    product: str
-    """The name that pages show."""
+    brand: Brand
+    """What stands around pages."""
     query: dict[str, Any] = msgspec.field(default_factory=dict)
     fields: dict[str, Any] = msgspec.field(default_factory=dict)
     """The body's fields; those of the query for GET."""
@@ -55,6 +57,11 @@ class Exchange(msgspec.Struct):
         """From here on in this language; None changes nothing."""
         if locale:
             self.origin = replace(self.origin, locale=locale)
+
+    def speak_to_reader(self, default: Locale) -> None:
+        """From here on as pages speak: as the person chose, else as the browser asks, else by `default`."""
+        asked = self.heads.get(b"accept-language", b"").decode("latin-1")
+        self.speak(words.locale_of(self.cookies.get(cookies.LANGUAGE)) or words.accepted(asked, default))
 
     @property
     def wants_html(self) -> bool:
@@ -86,9 +93,9 @@ def heads(scope: Scope) -> Heads:
 class Reception:
     """Makes exchanges of requests."""
 
-    def __init__(self, settings: Settings, chance: Chance, devices: Devices) -> None:
+    def __init__(self, settings: Settings, chance: Chance, devices: Devices, brand: Brand) -> None:
         self._clients = Clients(settings.trusted_proxies)
-        self._product = settings.product
+        self._brand = brand
         self._chance = chance
         self._devices = devices
         self._accepted = lru_cache(maxsize=1_024)(words.accepted)
@@ -98,7 +105,7 @@ class Reception:
         cookie = heads.get(b"cookie")
         brought = cookies.read(cookie) if cookie else {}
         method: str = scope["method"]
-        return Exchange(
+        exchange = Exchange(
             method=method,
             path=path.decode("latin-1"),
             host=host,
@@ -106,8 +113,12 @@ class Reception:
             origin=self._origin(scope, heads, brought, language, changes),
             cookies=brought,
             spends=method != "HEAD" and not _only_looks(heads),
-            product=self._product,
+            brand=self._brand,
         )
+        if cookies.LANGUAGE in brought and exchange.wants_html:
+            # A person's choice is for pages: programs ask in their dialect's own way.
+            exchange.speak_to_reader(language)
+        return exchange
 
     def _origin(self, scope: Scope, heads: Heads, brought: dict[str, str], language: Locale, changes: bool) -> Origin:
         peer = scope.get("client")
@@ -124,6 +135,7 @@ class Reception:
             known_to=accounts,
             device=device,
             session=brought.get(cookies.SESSION, ""),
+            visit=_visit(brought.get(cookies.VISIT, "")),
         )
 
 
@@ -138,6 +150,11 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
+def _visit(cookie: str) -> str:
+    """What we have given out looks like this; a shorter one would be somebody's own invention."""
+    return cookie if _VISIT.fullmatch(cookie) else ""
 
 
 def _only_looks(heads: Heads) -> bool:

@@ -88,21 +88,25 @@ class Code:
     """A mailed or texted code of `length` digits; a number, or one too short, gets its zeros back (contract, rule 2)."""
 
     length: int
+    high: int = 18
+    """Digits at most: 18 are a 64-bit number for certain."""
     optional: bool = False
     alias: str = ""
 
     def read(self, value: Any, name: str, *, digits: bool) -> str:
-        """Reasons: missing, characters. A code of another length is not refused here: it is simply wrong."""
+        """Reasons: missing, longest, characters. A code of another length up to `high` is not refused here: it is simply wrong."""
         if value is None or value == "":
             raise BadInput(name, "missing")
         text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-        if not isinstance(text, str) or len(text) > _DIGITS or not (text.isascii() and text.isdecimal()):
+        if isinstance(text, str) and len(text) > self.high:
+            raise BadInput(name, "longest", high=self.high)
+        if not isinstance(text, str) or not (text.isascii() and text.isdecimal()):
             raise BadInput(name, "characters")
         return text.zfill(self.length)
 
     def schema(self) -> dict[str, Any]:
         """Digits, as a string or as a number."""
-        return {"anyOf": [{"type": "string", "pattern": f"^[0-9]{{1,{_DIGITS}}}$"}, {"type": "integer", "minimum": 0}]}
+        return {"anyOf": [{"type": "string", "pattern": f"^[0-9]{{1,{self.high}}}$"}, {"type": "integer", "minimum": 0}]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ class Outgoing:
         lines = [*self._kind(reply.media_type), (b"x-request-id", request_id.encode())]
         if reply.status not in _BODILESS:
             lines.append((b"content-length", b"%d" % len(reply.body)))
-        if not reply.headers and reply.session is None and reply.device is None:
+        if not reply.headers and reply.session is reply.device is reply.visit is reply.language is None:
             lines.append(_NO_STORE)
             return lines
         lines += [(name.encode(), value.encode("latin-1")) for name, value in reply.headers]
@@ -44,8 +44,12 @@ class Outgoing:
             lines.append(_NO_STORE)
         if reply.session is not None:
             lines.append((b"set-cookie", self._cookies.session(reply.session)))
+        if reply.visit is not None:
+            lines.append((b"set-cookie", self._cookies.visit(reply.visit)))
         if reply.device is not None:
             lines.append((b"set-cookie", self._cookies.device(reply.device)))
+        if reply.language is not None:
+            lines.append((b"set-cookie", self._cookies.language(reply.language)))
         return lines
 
     def _kind(self, media_type: str) -> Lines:

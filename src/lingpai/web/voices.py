@@ -83,17 +83,22 @@ class Plain:
         return replace(said, status=choose(OWN_STATUSES, refusal), headers=(*_retry(refusal), *_challenge(refusal)))
 
     def fail(self, exchange: Exchange) -> Reply:
-        return replace(self._say(exchange, "internal-error", words.text("web.failed", exchange.locale)), status=500)
+        return replace(self._say(exchange, "internal-error", words.text(_key("failed", exchange), exchange.locale)), status=500)
 
     def missing(self, exchange: Exchange, allow: str = "") -> Reply:
         code = "method-not-allowed" if allow else "not-found"
-        return _missing(self._say(exchange, code, words.text("web.missing", exchange.locale)), allow)
+        return _missing(self._say(exchange, code, words.text(_key("missing", exchange), exchange.locale)), allow)
 
     def _say(self, exchange: Exchange, code: str, text: str) -> Reply:
         if exchange.wants_html:
             return page("problem.html", exchange, text=text)
         said: dict[str, Any] = {"error": code, "message": text}
         return Reply(msgspec.json.encode(said))
+
+
+def _key(what: str, exchange: Exchange) -> str:
+    """A person is told otherwise than a program."""
+    return f"pages.problem.{what}" if exchange.wants_html else f"web.{what}"
 
 
 def _missing(reply: Reply, allow: str) -> Reply:

@@ -15,8 +15,14 @@ from lingpai.core import words
 from lingpai.core.chance import moment
 from lingpai.core.model import Letter, Locale
 from lingpai.post import Message
+from lingpai.settings import Pages
+from lingpai.settings.look import Theme
+from lingpai.settings.look import theme as themed
 
 Values = Mapping[str, str | int]
+
+PLAIN = themed(Pages())
+"""The colours of a product that has chosen none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +42,22 @@ FORMS = {
     "reset": Form(link="url"),
     "register_code": Form(),
     "reset_code": Form(),
+    "bind_code": Form(),
+    "login_code": Form(),
+    "questions_tried": Form(link="reset_url", when="at"),
+    "questions_changed": Form(link="reset_url", when="at"),
+    "email_changed": Form(link="reset_url", when="at"),
+    "phone_changed": Form(link="reset_url", when="at"),
+    "linked": Form(link="reset_url", when="at"),
+    "unlinked": Form(link="reset_url", when="at"),
+    "closing": Form(link="url", when="at"),
     "taken": Form(link="reset_url", when="at"),
     "password_changed": Form(link="reset_url", when="at"),
 }
+
+
+UNSAID = frozenset(("questions_tried", "questions_changed", "email_changed", "phone_changed", "linked", "unlinked"))
+"""Notices that share one text message: what exactly was changed is seen after logging in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +92,19 @@ _TEXT = Environment(
 _HTML = _TEXT.overlay(autoescape=True)
 
 
-def render(letter: Letter, values: Values, brand: str) -> Message:
-    """The letter in its own language, for the product named `brand`. Raises KeyError for a letter or a value that is not there."""
+def render(letter: Letter, values: Values, brand: str, theme: Theme = PLAIN) -> Message:
+    """The letter in its own language and the product's colours. Raises KeyError for a letter or a value that is not there."""
+    if letter.channel == "sms":
+        return _text_message(letter, values, _line(brand))
     sheet = _sheet(letter, values, _line(brand))
     text = _TEXT.get_template("letter.txt").render(sheet=sheet)
-    return Message(sheet.subject, text, _HTML.get_template("letter.html").render(sheet=sheet))
+    return Message(sheet.subject, text, _HTML.get_template("letter.html").render(sheet=sheet, theme=theme))
 
 
 def _sheet(letter: Letter, values: Values, product: str) -> Sheet:
     form = FORMS[letter.template]
     known: dict[str, str | int] = {"product": product, "recipient": _line(letter.recipient)}
-    known |= {name: values[name] for name in ("hours", "minutes") if name in values}
+    known |= {name: values[name] for name in ("hours", "minutes", "days") if name in values}
     if form.when:
         known |= {"at": _instant(values[form.when]), "ip": _line(str(values["ip"]))}
 
@@ -105,6 +126,17 @@ def _sheet(letter: Letter, values: Values, product: str) -> Sheet:
         way_out=_link(values[form.way_out]) if form.way_out else None,
         footer=say("footer"),
     )
+
+
+def _text_message(letter: Letter, values: Values, product: str) -> Message:
+    """One line without HTML. Beside it the values alone, for gateways that have a template of their own."""
+    form = FORMS[letter.template]
+    known = {name: _line(str(values[name])) for name in ("code", "minutes", "days") if name in values}
+    if form.link == "url":
+        known["url"] = _link(values["url"])
+    key = "letter.sms" if letter.template in UNSAID else f"letter.{letter.template}.sms"
+    filled: dict[str, str] = {name: known[name] for name in ("code", "minutes") if name in known}
+    return Message("", words.text(key, letter.locale, product=product, **known), values=filled)
 
 
 def _instant(value: str | int) -> str:

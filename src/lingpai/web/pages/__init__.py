@@ -6,6 +6,7 @@ A page works without JavaScript; all that it loads comes from `/static/`.
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -18,20 +19,30 @@ from lingpai.web.exchange import Exchange
 HTML = "text/html; charset=utf-8"
 
 
-def page(template: str, exchange: Exchange, **values: Any) -> Reply:
+def page(template: str, exchange: Exchange, *, here: str = "", **values: Any) -> Reply:
     """The template filled in for this request.
 
     A template knows `t(key, **values)` for words in the request's language, `when(instant)`, `static(name)` for the address of a
-    file in `/static/`, `locale`, `product`, `request_id`, and the values given; a name that it does not know raises.
+    file in `/static/`, `locale`, `brand`, `product`, `request_id`, and the values given; a name that it does not know raises.
+    `here` is where the switch of languages leads back to, where that is not the request's own address (see `place`).
     """
     html = _TEMPLATES.get_template(template).render(
         t=partial(_word, exchange),
         locale=exchange.locale,
-        product=exchange.product,
+        brand=exchange.brand,
+        product=exchange.brand.product,
+        here=here or place(exchange),
         request_id=exchange.origin.request_id,
         **values,
     )
     return Reply(html.encode(), media_type=HTML)
+
+
+def place(exchange: Exchange) -> str:
+    """Where a page can be had again by GET: its own address; of what was posted to `/page/forgot`, the address `/forgot`."""
+    if exchange.method == "POST":
+        return exchange.path.removeprefix("/page")
+    return exchange.path + ("?" + urlencode(exchange.query) if exchange.query else "")
 
 
 def when(instant: int) -> str:
@@ -51,4 +62,4 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
-_TEMPLATES.globals.update(when=when, static=link)
+_TEMPLATES.globals.update(when=when, static=link, tongues={locale: words.text("pages.tongue", locale) for locale in words.LOCALES})

@@ -1,10 +1,11 @@
 """The pages behind an activation link."""
 
 from typing import Annotated
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
-from lingpai.core import rules, words
+from lingpai.core import rules
 from lingpai.core.errors import BadInput, BadLink, TooSoon
 from lingpai.core.model import Address
 from lingpai.flows import Kit, activate
@@ -13,6 +14,10 @@ from lingpai.web.dialect import Call, Door, Reply
 from lingpai.web.exchange import Exchange
 from lingpai.web.fields import Text, read
 from lingpai.web.pages import page
+from lingpai.web.pages.forms import form_page
+
+INTERVAL = 60
+"""Seconds between two activation mails (contract, rule 7)."""
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,14 +44,14 @@ async def open_link(kit: Kit, door: Door, exchange: Exchange, opened: Opened) ->
     """GET /activate_account: activates, or asks for a click first where the setting says so or nothing may be spent."""
     link = whole(exchange)
     if link is None:
-        return bad_link(exchange, opened.email)
+        return bad_link(door, exchange, opened.email)
     asks = isinstance(door.settings, Maillink) and door.settings.activation == "confirm"
     if exchange.spends and not asks:
         return await confirm(kit, door, exchange, link)
     try:
         found = await activate.look(kit, door.settings.realm, link.email, link.vcode, exchange.origin)
     except BadLink:
-        return bad_link(exchange, link.email.value)
+        return bad_link(door, exchange, link.email.value)
     if found.active:
         return page("active.html", exchange, account=found.account, fresh=False)
     return page("activate.html", exchange, account=found.account, vcode=link.vcode)
@@ -57,8 +62,9 @@ async def confirm(kit: Kit, door: Door, exchange: Exchange, link: MailedLink) ->
     try:
         found = await activate.open_link(kit, door.settings.realm, link.email, link.vcode, exchange.origin)
     except BadLink:
-        return bad_link(exchange, link.email.value)
-    return page("active.html", exchange, account=found.account, fresh=found.fresh)
+        return bad_link(door, exchange, link.email.value)
+    here = _at(door, email=link.email.value, vcode=link.vcode)
+    return page("active.html", exchange, here=here, account=found.account, fresh=found.fresh)
 
 
 async def send_again(kit: Kit, door: Door, exchange: Exchange, opened: Opened) -> Reply:
@@ -66,18 +72,14 @@ async def send_again(kit: Kit, door: Door, exchange: Exchange, opened: Opened) -
     try:
         email = read(exchange.fields, Whose).email
     except BadInput as bad:
-        return again(exchange, opened.email, "activate", bad)
-    seconds = 0
+        return bad_link(door, exchange, opened.email, bad)
+    early, seconds = False, INTERVAL
     try:
         await activate.again(kit, door.settings.realm, email, exchange.origin, door.links)
     except TooSoon as wait:
-        seconds = wait.seconds
-    return page("sent.html", exchange, email=email.value, purpose="activate", seconds=seconds)
-
-
-def again(exchange: Exchange, email: str, purpose: str, bad: BadInput) -> Reply:
-    """The form once more, with what was typed and why it does not do."""
-    return page("bad_link.html", exchange, email=email[:60], purpose=purpose, error=words.refusal(bad, exchange.locale))
+        early, seconds = True, wait.seconds
+    typed, here = {"email": email.value}, _at(door, email=email.value)
+    return form_page("sent.html", exchange, typed=typed, here=here, purpose="activate", early=early, seconds=seconds)
 
 
 def whole(exchange: Exchange) -> MailedLink | None:
@@ -88,9 +90,14 @@ def whole(exchange: Exchange) -> MailedLink | None:
         return None
 
 
-def bad_link(exchange: Exchange, email: str) -> Reply:
-    """Says that the link is bad and offers another."""
-    return page("bad_link.html", exchange, email=email[:60], purpose="activate", error="")
+def bad_link(door: Door, exchange: Exchange, email: str, why: BadInput | None = None) -> Reply:
+    """Says that the link is bad and offers another; or why what was typed there does not do."""
+    return form_page("bad_link.html", exchange, why, typed={"email": email}, here=_at(door, email=email), purpose="activate")
+
+
+def _at(door: Door, **fields: str) -> str:
+    """Where the link leads, as a path of ours."""
+    return f"{urlsplit(door.links.activate).path}?{urlencode(fields)}"
 
 
 CALLS = (

@@ -33,8 +33,8 @@ async def confirm(kit: Kit, door: Door, exchange: Exchange, link: Opened) -> Rep
     try:
         opened = await authorize.for_cookie(kit, kit.settings.mailcode.realm, link.authorization, exchange.origin)
     except BadGrant:
-        return page("authorization_bad.html", exchange)
-    said = page("authorization_done.html", exchange, account=opened.account)
+        return page("authorization_bad.html", exchange, here="/login")
+    said = page("authorization_done.html", exchange, here="/me", account=opened.account)
     return replace(said, session=opened.token, device=opened.device)
 
 

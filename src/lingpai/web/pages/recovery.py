@@ -2,17 +2,19 @@
 
 from functools import partial
 from typing import Annotated
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
-from lingpai.core import rules, words
-from lingpai.core.errors import BadInput, BadLink, PasswordsDiffer, Refusal, TooSoon, WeakPassword
+from lingpai.core import rules
+from lingpai.core.errors import BadInput, BadLink, PasswordsDiffer, TooSoon, WeakPassword
 from lingpai.flows import Kit, recover
 from lingpai.web.dialect import Call, Door, Reply
 from lingpai.web.exchange import Exchange
 from lingpai.web.fields import Text, read
 from lingpai.web.pages import page
 from lingpai.web.pages.activation import MailedLink, Opened, Whose, whole
+from lingpai.web.pages.forms import form_page
 
 RESET_INTERVAL = 180
 """Seconds between two reset mails (contract, maillink)."""
@@ -27,7 +29,7 @@ class NewPassword(msgspec.Struct, frozen=True, kw_only=True):
 
 async def ask(kit: Kit, door: Door, exchange: Exchange, opened: Opened) -> Reply:
     """GET /forgot, with the address that a mail's link fills in."""
-    return page("forgot.html", exchange, email=opened.email[:60], error="")
+    return form_page("forgot.html", exchange, typed={"email": opened.email})
 
 
 async def send(kit: Kit, door: Door, exchange: Exchange, opened: Opened) -> Reply:
@@ -35,24 +37,24 @@ async def send(kit: Kit, door: Door, exchange: Exchange, opened: Opened) -> Repl
     try:
         email = read(exchange.fields, Whose).email
     except BadInput as bad:
-        return page("forgot.html", exchange, email=opened.email[:60], error=words.refusal(bad, exchange.locale))
-    seconds = 0
+        return form_page("forgot.html", exchange, bad, typed={"email": opened.email})
+    early, seconds = False, RESET_INTERVAL
     try:
         await recover.ask_link(kit, door.settings.realm, email, exchange.origin, door.links, interval=RESET_INTERVAL)
     except TooSoon as wait:
-        seconds = wait.seconds
-    return page("sent.html", exchange, email=email.value, purpose="reset", seconds=seconds)
+        early, seconds = True, wait.seconds
+    return form_page("sent.html", exchange, typed={"email": email.value}, purpose="reset", early=early, seconds=seconds)
 
 
 async def show_form(kit: Kit, door: Door, exchange: Exchange, opened: Opened) -> Reply:
     """GET /reset_password/verify: the form, while the link lives; never spends it."""
     link = whole(exchange)
     if link is None:
-        return bad_link(exchange, opened.email)
+        return bad_link(door, exchange, opened.email)
     try:
         await recover.look_link(kit, door.settings.realm, link.email, link.vcode, exchange.origin)
     except BadLink:
-        return bad_link(exchange, link.email.value)
+        return bad_link(door, exchange, link.email.value)
     return _form(exchange, door, link)
 
 
@@ -64,22 +66,25 @@ async def reset(kit: Kit, door: Door, exchange: Exchange, link: MailedLink) -> R
             raise PasswordsDiffer("rp_password", "passwords-differ")
         await recover.by_link(kit, door.settings.realm, link.email, link.vcode, wish.password, exchange.origin, door.links)
     except BadLink:
-        return bad_link(exchange, link.email.value)
-    except WeakPassword as weak:
-        return _form(exchange, door, link, "password", weak)
-    except BadInput as bad:
-        return _form(exchange, door, link, bad.field, bad)
-    return page("reset_done.html", exchange)
+        return bad_link(door, exchange, link.email.value)
+    except (BadInput, WeakPassword) as why:
+        return _form(exchange, door, link, why)
+    return page("reset_done.html", exchange, here="/login")
 
 
-def bad_link(exchange: Exchange, email: str) -> Reply:
+def bad_link(door: Door, exchange: Exchange, email: str) -> Reply:
     """Says that the link is bad and offers another."""
-    return page("bad_link.html", exchange, email=email[:60], purpose="reset", error="")
+    return form_page("bad_link.html", exchange, typed={"email": email}, here=_at(door, email=email), purpose="reset")
 
 
-def _form(exchange: Exchange, door: Door, link: MailedLink, field: str = "", why: Refusal | None = None) -> Reply:
-    error = words.refusal(why, exchange.locale) if why else ""
-    return page("reset.html", exchange, link=link, action=f"{door.base_path}/reset_password/reset", field=field, error=error)
+def _form(exchange: Exchange, door: Door, link: MailedLink, why: BadInput | WeakPassword | None = None) -> Reply:
+    here, action = _at(door, email=link.email.value, vcode=link.vcode), f"{door.base_path}/reset_password/reset"
+    return form_page("reset.html", exchange, why, here=here, link=link, action=action)
+
+
+def _at(door: Door, **fields: str) -> str:
+    """Where the link leads, as a path of ours."""
+    return f"{urlsplit(door.links.reset).path}?{urlencode(fields)}"
 
 
 CALLS = (

@@ -1,46 +1,25 @@
-// The form for a new password speaks JSON to the dialect's own call; without this script it posts to a page instead.
+// The form for a new password speaks JSON to the dialect's own call. Whatever is not a plain yes goes the way without scripts:
+// its page says what was refused, at the field where it was.
 (() => {
   const form = document.getElementById("reset");
-  const button = form.querySelector("button");
-  const summary = document.getElementById("summary");
   const done = document.getElementById("done");
-  const name = button.textContent;
 
-  // The link's secret leaves the address bar, the history and anything that would send a Referer.
-  history.replaceState(null, "", location.pathname);
-
-  const busy = (yes) => {
-    button.disabled = yes;
-    button.textContent = yes ? form.dataset.busy : name;
-  };
-  const complain = (text) => {
-    summary.textContent = text;
-    summary.hidden = false;
-    summary.focus();
+  const ask = async () => {
+    const answer = await fetch(form.dataset.api, {
+      method: "POST",
+      headers: {"Content-Type": "application/json"},
+      body: JSON.stringify(Object.fromEntries(new FormData(form))),
+    });
+    return (await answer.json()).code === 200;
   };
 
   form.addEventListener("submit", async (event) => {
+    if (event.defaultPrevented) return;
     event.preventDefault();
-    busy(true);
-    summary.hidden = true;
-    try {
-      const answer = await fetch(form.dataset.api, {
-        method: "POST",
-        headers: {"Content-Type": "application/json"},
-        body: JSON.stringify(Object.fromEntries(new FormData(form))),
-      });
-      const said = await answer.json();
-      if (said.code === 200) {
-        form.hidden = true;
-        done.hidden = false;
-        done.focus();
-      } else {
-        complain(said.msg);
-      }
-    } catch {
-      complain(form.dataset.lost);
-    } finally {
-      busy(false);
-    }
+    if (!(await ask().catch(() => false))) return form.submit();
+    form.hidden = true;
+    done.hidden = false;
+    document.title = document.title.replace(/.* · /, `${done.querySelector("h1").textContent} · `);
+    done.focus();
   });
 })();

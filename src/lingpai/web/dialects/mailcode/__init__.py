@@ -106,7 +106,7 @@ async def draw(kit: Kit, door: Door, exchange: Exchange, frame: Frame) -> Reply:
 async def mail_register(kit: Kit, door: Door, exchange: Exchange, wish: Ask) -> Reply:
     """POST /account/mail-register."""
     reveal = door.settings.reveal_accounts
-    await register.ask_code(kit, door.settings.realm, wish.email, _answer(wish.captcha), exchange.origin, door.links, reveal=reveal)
+    await register.ask_code(kit, door.settings.realm, wish.email, exchange.origin, door.links, answer=_answer(wish.captcha), reveal=reveal)
     return _reply(Done(1))
 
 
@@ -125,7 +125,7 @@ async def verify(kit: Kit, door: Door, exchange: Exchange, wish: Verification) -
 
 async def new_password(kit: Kit, door: Door, exchange: Exchange, wish: NewPassword) -> Reply:
     """POST /account/password-new."""
-    await recover.by_word(kit, door.settings.realm, wish.email, wish.verification, wish.password, exchange.origin, door.links)
+    await recover.by_code(kit, door.settings.realm, wish.email, wish.verification, wish.password, exchange.origin, door.links)
     return _reply(Done(1))
 
 
@@ -164,8 +164,7 @@ async def open_link(kit: Kit, door: Door, exchange: Exchange, link: authorizatio
     """GET /login, where the one-time link leads: a page that asks for a browser that navigates, else as GET /account/login."""
     if exchange.wants_html:
         # A page speaks as a browser asks, not as the dialect's field would.
-        asked = exchange.heads.get(b"accept-language", b"").decode("latin-1")
-        exchange.speak(words.accepted(asked, "zh-Hans"))
+        exchange.speak_to_reader("zh-Hans")
         return await authorization.ask(kit, door.settings.realm, exchange, link)
     return await redeem(kit, door, exchange, Authorization(authorization=link.authorization))
 

@@ -1,0 +1,69 @@
+"""Providers: who does this code or token belong to? Each asks its own service, by the calls that it documents.
+
+ProviderError
+├─ NotVouched      the provider says no: a wrong, used or expired code; a token that is not for our app
+└─ Unreachable     no answer in time, a server error, or an answer that makes no sense
+"""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+ProviderName = Literal["qq", "weibo", "wechat"]
+Surface = Literal["web", "inapp", "mini"]
+"""Where a code was made: on a website (or by an app's SDK that gives codes), inside WeChat, or in a WeChat mini-program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who it is, as the provider vouches for it."""
+
+    provider: ProviderName
+    app_id: str
+    """The app within which `openid` is one person's."""
+    openid: str
+    unionid: str = ""
+    """One person's over all apps of one owner; empty where the provider gives none."""
+    nickname: str = ""
+    """As the provider has it: foreign text, to be made clean."""
+    avatar: str = ""
+    """An https URL, or empty."""
+
+
+class ProviderError(Exception):
+    """The login cannot go on. The message is for the log and the audit trail: no secrets in it."""
+
+
+class NotVouched(ProviderError):
+    """The provider does not vouch for it."""
+
+
+class Unreachable(ProviderError):
+    """The provider does not answer, or nothing that can be read."""
+
+
+class Provider(Protocol):
+    """One provider with the operator's keys. `by_code` and `by_token` raise NotVouched and Unreachable, and nothing else."""
+
+    name: ProviderName
+
+    def authorize_url(self, state: str, redirect_uri: str, *, surface: Surface = "web", chinese: bool = True) -> str:
+        """Where a browser goes to ask its owner; it comes back to `redirect_uri` with a code and the state.
+
+        `state`: at most 128 letters and digits (WeChat's limit). WeChat raises NotVouched for a surface that it has no app for.
+        """
+        ...
+
+    async def by_code(self, code: str, redirect_uri: str, *, surface: Surface = "web") -> Person:
+        """Spends an authorisation code; `redirect_uri` is the one that it was asked for with."""
+        ...
+
+    async def by_token(self, token: str, openid: str = "") -> Person:
+        """Whose the access token is that an app's SDK gave, after the provider has said that it is for our app.
+
+        `openid`: whom the client says it is; WeChat needs it, and the others hold it against their own answer where it is given.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Lets go of connections. A login that comes later ends in Unreachable."""
+        ...

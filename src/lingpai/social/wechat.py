@@ -1,0 +1,132 @@
+"""WeChat (api.weixin.qq.com): a website's login, a page inside WeChat, and a mini-program, each an app with keys of its own."""
+
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+from lingpai.settings.outside import WechatKeys
+from lingpai.social import NotVouched, Person, ProviderName, Surface, Unreachable
+from lingpai.social.answers import Answer, Refused, avatar, check, error_of, identifier, number, read_json, same, sendable, text, token
+from lingpai.social.http import Http
+
+USUAL = "https://api.weixin.qq.com"
+USUAL_PAGES = "https://open.weixin.qq.com"
+BUSY = frozenset(("-1", "45009", "45011"))
+"""The system is busy, or was asked too often."""
+
+DEAD_TOKEN = frozenset(("40001", "40003", "40014", "42001"))
+"""A wrong credential, an openid that is not the token's, an illegal token, an expired one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _App:
+    app_id: str
+    secret: str
+
+
+class Wechat:
+    """Logins by WeChat. An openid is one person's within one app, a unionid within all apps of one owner."""
+
+    name: ProviderName = "wechat"
+
+    def __init__(self, keys: WechatKeys, http: Http) -> None:
+        """Takes over `http`, and closes it."""
+        self._apps: dict[Surface, _App] = {
+            "web": _App(keys.app_id, keys.app_secret),
+            "inapp": _App(keys.inapp_id, keys.inapp_secret),
+            "mini": _App(keys.mini_id, keys.mini_secret),
+        }
+        self._http = http
+        self._base = keys.base_url or USUAL
+        self._pages = keys.base_url or USUAL_PAGES
+
+    def authorize_url(self, state: str, redirect_uri: str, *, surface: Surface = "web", chinese: bool = True) -> str:
+        """`state`: at most 128 letters and digits. In the order that WeChat documents, and with its fragment: it checks both."""
+        query = {
+            "appid": self._app(surface).app_id,
+            "redirect_uri": redirect_uri,
+            "response_type": "code",
+            "scope": "snsapi_userinfo" if surface == "inapp" else "snsapi_login",
+            "state": state,
+        }
+        if surface == "inapp":
+            return f"{self._pages}/connect/oauth2/authorize?{urlencode(query, quote_via=quote)}#wechat_redirect"
+        query["lang"] = "cn" if chinese else "en"
+        return f"{self._pages}/connect/qrconnect?{urlencode(query, quote_via=quote)}#wechat_redirect"
+
+    async def by_code(self, code: str, redirect_uri: str, *, surface: Surface = "web") -> Person:
+        """WeChat binds a code to the app alone; `redirect_uri` is not sent."""
+        app = self._app(surface)
+        query = {"appid": app.app_id, "secret": app.secret, "grant_type": "authorization_code"}
+        code = sendable("code", code)
+        if surface == "mini":
+            return _person(app, await self._ask("/sns/jscode2session", query | {"js_code": code}, repeat=False), {})
+        granted = await self._ask("/sns/oauth2/access_token", query | {"code": code}, repeat=False)
+        _real(granted)
+        return await self._profile(app, token(granted), granted)
+
+    async def by_token(self, token: str, openid: str = "") -> Person:
+        """An app SDK's token with its openid. WeChat does not say for which app the two are.
+
+        It need not: openids differ between apps, and unionids between owners, so what another's app was given is nobody here.
+        """
+        pair = {"access_token": sendable("token", token), "openid": sendable("openid", openid, 128)}
+        told = await self._ask("/sns/auth", pair)
+        if number(told, "errcode") != 0:
+            raise Unreachable("wechat /sns/auth: neither yes nor no")
+        app = next((app for app in self._apps.values() if app.app_id), self._apps["web"])
+        return await self._profile(app, token, {"openid": openid})
+
+    async def close(self) -> None:
+        await self._http.close()
+
+    def _app(self, surface: Surface) -> _App:
+        app = self._apps[surface]
+        if not app.app_id:
+            raise NotVouched(f"wechat: no app for {surface}")
+        return app
+
+    async def _profile(self, app: _App, token: str, granted: Answer) -> Person:
+        """Name, picture and unionid. A refusal leaves them empty, unless it is the token that is refused.
+
+        Where the unionid is not known yet, WeChat must answer: without it the same person might get a second account.
+        """
+        query = {"access_token": token, "openid": identifier(granted, "openid"), "lang": "zh_CN"}
+        known: Answer = {}
+        try:
+            known = await self._ask("/sns/userinfo", query)
+            same("wechat", identifier(known, "openid"), query["openid"])
+            _real(known)
+        except Refused as refused:
+            if refused.code in DEAD_TOKEN:
+                raise
+        except Unreachable:
+            if not granted.get("unionid"):
+                raise
+            known = {}
+        return _person(app, granted, known)
+
+    async def _ask(self, path: str, query: dict[str, str], *, repeat: bool = True) -> Answer:
+        reply = await self._http.get(self._base + path, query, repeat=repeat)
+        answer = read_json(reply)
+        check(f"wechat {path}", reply, error_of(answer, "errcode"), BUSY)
+        return answer
+
+
+def _real(answer: Answer) -> None:
+    """A snapshot page shows WeChat's stand-in for whoever has not consented yet; nobody logs in as that."""
+    if number(answer, "is_snapshotuser") == 1:
+        raise NotVouched("wechat: a stand-in of a snapshot page")
+
+
+def _person(app: _App, granted: Answer, known: Answer) -> Person:
+    """Raises NotVouched where two answers name two unionids."""
+    unions = [identifier(answer, "unionid") for answer in (granted, known) if answer.get("unionid")]
+    same("wechat", unions[0] if unions else "", unions[-1] if unions else "")
+    return Person(
+        provider="wechat",
+        app_id=app.app_id,
+        openid=identifier(granted, "openid"),
+        unionid=unions[0] if unions else "",
+        nickname=text(known, "nickname"),
+        avatar=avatar(known, "headimgurl"),
+    )

@@ -1,0 +1,37 @@
+"""What an account has agreed to: which document, in which version, when, and from where."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, insert, select
+
+from lingpai.store.database import Query, Runner
+from lingpai.store.schema import consents
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """One agreement."""
+
+    document: str
+    """`terms` or `privacy`."""
+    version: str
+    at: int
+    ip: str
+
+
+_ADD = Query(insert(consents).values({name: bindparam(name) for name in ("account_id", "document", "version", "at", "ip")}))
+_OF = Query(
+    select(consents.c.document, consents.c.version, consents.c.at, consents.c.ip)
+    .where(consents.c.account_id == bindparam("account_id"))
+    .order_by(consents.c.id)
+)
+
+
+async def add(run: Runner, *, account_id: int, document: str, version: str, at: int, ip: str) -> None:
+    """Notes one more; earlier ones stay."""
+    await run.run(_ADD, account_id=account_id, document=document, version=version, at=at, ip=ip)
+
+
+async def of(run: Runner, *, account_id: int) -> list[Consent]:
+    """All of them, oldest first."""
+    return [Consent(*row) for row in await run.rows(_OF, account_id=account_id)]

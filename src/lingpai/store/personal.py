@@ -1,0 +1,46 @@
+"""All that is kept of one person, read off the tables themselves, so that a new column cannot be forgotten."""
+
+from typing import Any
+
+from sqlalchemy import Table, bindparam, select
+
+from lingpai.store.database import Query, Runner
+from lingpai.store.schema import metadata
+
+WITHHELD = frozenset(
+    (
+        "accounts.password",
+        "identifiers.key",
+        "letters.html",
+        "letters.lease_owner",
+        "letters.lease_until",
+        "letters.sealed",
+        "letters.text",
+        "questions.answers",
+        "sessions.digest",
+    )
+)
+"""What is no use to its owner and of use to a thief, or the house's own bookkeeping."""
+_OWNERS = {"accounts": "id", "invites": "owner_id"}
+"""The column that says whose a row is, where it is not `account_id`."""
+
+
+def _owner(table: Table) -> str:
+    return _OWNERS.get(table.name, "account_id")
+
+
+TABLES = tuple(table for table in metadata.sorted_tables if _owner(table) in table.c)
+_COLUMNS = {table.name: [column for column in table.c if f"{table.name}.{column.name}" not in WITHHELD] for table in TABLES}
+_READ = {
+    table.name: Query(select(*_COLUMNS[table.name]).where(table.c[_owner(table)] == bindparam("account_id")).order_by(*table.primary_key))
+    for table in TABLES
+}
+
+
+async def everything(run: Runner, *, account_id: int) -> dict[str, list[dict[str, Any]]]:
+    """Every row that is the account's own, by table; what is withheld is named in `WITHHELD`."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for name, query in _READ.items():
+        names = [column.name for column in _COLUMNS[name]]
+        found[name] = [dict(zip(names, row, strict=True)) for row in await run.rows(query, account_id=account_id)]
+    return found

@@ -1,0 +1,58 @@
+"""The product as pages show it: its name, picture, colours and papers; all from the settings."""
+
+import hashlib
+from dataclasses import dataclass
+
+from lingpai.settings import Legal, Settings, look
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A file that is made of the settings; its name changes with its content."""
+
+    name: str
+    content: bytes
+
+    @property
+    def address(self) -> str:
+        """Where it is served."""
+        return f"/static/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Brand:
+    """What stands around every page."""
+
+    product: str
+    terms: Legal
+    privacy: Legal
+    theme: Made
+    logo: Made | None
+
+    @property
+    def files(self) -> tuple[Made, ...]:
+        """What is to be served."""
+        return (self.theme, self.logo) if self.logo else (self.theme,)
+
+
+def branded(settings: Settings) -> Brand:
+    """Raises ValueError for a picture that cannot be served (`settings/check.py` has looked before)."""
+    pages = settings.pages
+    picture = look.logo(pages)
+    theme = look.theme(pages)
+    dark = f"@media (prefers-color-scheme: dark) {{ {_accent(theme.dark, theme.upon_dark)} }}"
+    return Brand(
+        product=settings.product,
+        terms=pages.terms,
+        privacy=pages.privacy,
+        theme=_made("theme", ".css", f"{_accent(theme.light, theme.upon_light)} {dark}".encode()),
+        logo=_made("logo", picture.suffix, picture.content) if picture else None,
+    )
+
+
+def _accent(colour: str, upon: str) -> str:
+    return f":root {{ --accent: {colour}; --on-accent: {upon}; }}"
+
+
+def _made(name: str, suffix: str, content: bytes) -> Made:
+    return Made(f"{name}-{hashlib.sha256(content).hexdigest()[:16]}{suffix}", content)

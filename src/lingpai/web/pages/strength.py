@@ -1,0 +1,43 @@
+"""What the server thinks of a password while it is typed: the rule is its own, so that no script has another."""
+
+from functools import partial
+from typing import Annotated
+
+import msgspec
+
+from lingpai.core import rules, words
+from lingpai.core.errors import BadInput, WeakPassword
+from lingpai.flows import Kit
+from lingpai.web.dialect import Call, Door, Nothing, Reply
+from lingpai.web.exchange import Exchange
+from lingpai.web.fields import Text, read
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """A password that nobody has yet, and what its account will be known by."""
+
+    password: Annotated[str, Text(1, 160, partial(rules.password, low=8, high=40))]
+    account: Annotated[str, Text(1, 320, optional=True)] = ""
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """Whether it will be taken; if not, why, in words."""
+
+    ok: bool
+    reason: str = ""
+
+
+async def judge(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+    """POST /page/strength: judged on the hashing threads, never hashed, kept or logged."""
+    await kit.limits.spend("strength_client", exchange.origin.client)
+    try:
+        draft = read(exchange.fields, Draft)
+        async with kit.passwords.place() as place:
+            await place.judge(draft.password, (draft.account,))
+    except (BadInput, WeakPassword) as why:
+        label = words.label("password", exchange.locale)
+        return Reply(msgspec.json.encode(Judged(False, words.refusal(why, exchange.locale, label=label))))
+    return Reply(msgspec.json.encode(Judged(True)))
+
+
+CALLS = (Call(("POST",), "/page/strength", judge, gives=Judged, quiet=True),)

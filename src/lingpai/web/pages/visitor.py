@@ -1,0 +1,106 @@
+"""What the pages before a login share: whose account is meant, in which realm, and where the person goes afterwards."""
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from lingpai.core import rules
+from lingpai.core.errors import BadInput, NotLoggedIn
+from lingpai.core.model import Account, Address
+from lingpai.flows import Kit, sessions
+from lingpai.settings import Settings
+from lingpai.web.dialect import Reply
+from lingpai.web.exchange import Exchange
+from lingpai.web.fields import Text, read
+from lingpai.web.next import safe_next
+from lingpai.web.pages import HTML
+
+HOME = "/me"
+"""Where one goes who asked for nothing else."""
+_LONGEST = 320
+
+
+class Carried(msgspec.Struct, frozen=True, kw_only=True):
+    """What is carried from page to page."""
+
+    type: Annotated[str, Text(1, 16_384, optional=True)] = ""
+    """`boss` is hiyouth's other realm, where that dialect is served; anything else is a member."""
+    next: Annotated[str, Text(1, 16_384, optional=True)] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Which accounts it is about, and what the next page has to be told."""
+
+    realm: str
+    carried: Mapping[str, str]
+    """Hidden fields of a form, or the query of a link; what is not allowed is not in it."""
+
+    @property
+    def end(self) -> str:
+        """Where the person goes once they are logged in."""
+        return self.carried.get("next", HOME)
+
+    def to(self, path: str, **more: str) -> str:
+        """A link to another of these pages."""
+        query = {**self.carried, **{name: value for name, value in more.items() if value}}
+        return path + ("?" + urlencode(query) if query else "")
+
+
+def way(kit: Kit, exchange: Exchange) -> Way:
+    """What the request carries, clean."""
+    told = read(exchange.fields, Carried)
+    boss = told.type == "boss" and kit.settings.hiyouth.enabled
+    onward = safe_next(told.next, kit.settings) if told.next else ""
+    carried = {"type": "boss" if boss else "", "next": onward if onward != HOME else ""}
+    return Way(_realm(kit.settings, boss=boss), {name: value for name, value in carried.items() if value})
+
+
+def _realm(settings: Settings, *, boss: bool) -> str:
+    return settings.hiyouth.boss_realm if boss else settings.maillink.realm
+
+
+async def inside(kit: Kit, exchange: Exchange) -> Account | None:
+    """Who this browser is logged in as, in whichever realm."""
+    if not exchange.origin.session:
+        return None
+    for realm in dict.fromkeys(_realm(kit.settings, boss=boss) for boss in (False, kit.settings.hiyouth.enabled)):
+        try:
+            return (await sessions.current(kit, realm, exchange.origin))[1]
+        except NotLoggedIn:
+            continue
+    return None
+
+
+def called(account: Account) -> str:
+    """What a page calls an account by."""
+    return account.email or account.name or account.phone or account.nickname or f"#{account.id}"
+
+
+def somebody(text: str, field: str = "account") -> Address:
+    """A mail address, a phone number or an account's name, by the look of it. Reasons: those of `rules`."""
+    clean = unicodedata.normalize("NFC", text).strip()
+    if "@" in clean:
+        return rules.email(clean, field)
+    try:
+        return rules.phone(clean, field)
+    except BadInput:
+        return rules.account_name(clean, field)
+
+
+def anybody(text: str, field: str = "account") -> Address:
+    """As `somebody`; what no rule takes is nobody's, and the same work is done for it."""
+    try:
+        return somebody(text, field)
+    except BadInput:
+        # No account's key has a space in it.
+        return Address("name", text[:_LONGEST], f" {text[:_LONGEST]}")
+
+
+def onward(where: str, **cookies: Any) -> Reply:
+    """Leads the browser on by GET (RFC 9110, 15.4.4), with the cookies that `Reply` knows."""
+    return Reply(b"", 303, HTML, (("location", where),), **cookies)

@@ -1,0 +1,115 @@
+// What makes every page better where scripts run; nothing depends on it. What it looks for: templates/parts/form.html.
+(() => {
+  const all = (selector) => document.querySelectorAll(selector);
+  const of = (id) => document.getElementById(id);
+
+  // No secret stays in the address bar, in the history, or in what a Referer or a copied address would tell.
+  const address = new URL(location.href);
+  const secrets = ["vcode", "authorization", "token"].filter((name) => address.searchParams.has(name));
+  for (const name of secrets) address.searchParams.delete(name);
+  if (secrets.length) history.replaceState(null, "", address.pathname + address.search);
+
+  of("failed")?.focus();
+
+  // A form is sent once. Its button keeps its width, and says that it works; a page that comes back from the history starts anew.
+  const idle = new Map();
+  const busy = (button) => {
+    idle.set(button, button.textContent);
+    button.style.minWidth = `${button.offsetWidth}px`;
+    button.setAttribute("aria-disabled", "true");
+    button.textContent = button.dataset.busy;
+  };
+  for (const form of all("form"))
+    form.addEventListener("submit", (event) => {
+      const button = event.submitter ?? form.querySelector("button[data-busy]");
+      if (form.dataset.sent || button?.getAttribute("aria-disabled")) return event.preventDefault();
+      form.dataset.sent = "yes";
+      if (button?.dataset.busy) busy(button);
+    });
+  addEventListener("pageshow", ({persisted}) => {
+    if (!persisted) return;
+    for (const [button, text] of idle) {
+      button.textContent = text;
+      button.removeAttribute("aria-disabled");
+      delete button.form.dataset.sent;
+    }
+    idle.clear();
+  });
+
+  for (const button of all("[data-show]")) {
+    const field = of(button.dataset.show);
+    const texts = [button.textContent, button.dataset.hide];
+    const show = (yes) => {
+      field.type = yes ? "text" : "password";
+      button.textContent = texts[Number(yes)];
+      button.setAttribute("aria-pressed", String(yes));
+    };
+    button.hidden = false;
+    button.addEventListener("click", () => show(field.type === "password"));
+    field.form.addEventListener("submit", () => show(false)); // so that no browser remembers it as an ordinary text
+  }
+
+  for (const field of all("[data-caps]")) {
+    const told = of(field.dataset.caps);
+    const look = (event) => {
+      const on = event.type !== "blur" && event.getModifierState?.("CapsLock");
+      const text = on ? told.dataset.text : "";
+      if (told.textContent !== text) told.textContent = text;
+    };
+    for (const name of ["keydown", "keyup", "blur"]) field.addEventListener(name, look);
+  }
+
+  // The server judges a new password, a moment after the last key.
+  for (const field of all("[data-meter]")) {
+    const said = of(field.dataset.meter);
+    const account = of(field.dataset.account);
+    let timer, asked = 0;
+    const judge = async (turn) => {
+      const answer = await fetch("/page/strength", {
+        method: "POST",
+        headers: {"Content-Type": "application/json", "Accept-Language": document.documentElement.lang},
+        body: JSON.stringify({password: field.value, account: account?.value ?? ""}),
+      });
+      if (!answer.ok || turn !== asked) return;
+      const {ok, reason} = await answer.json();
+      said.textContent = ok ? said.dataset.good : reason;
+      said.dataset.ok = ok;
+    };
+    const later = () => {
+      clearTimeout(timer);
+      asked += 1;
+      said.textContent = "";
+      const turn = asked;
+      if (field.value) timer = setTimeout(() => judge(turn).catch(() => {}), 400);
+    };
+    field.addEventListener("input", later);
+    account?.addEventListener("change", later);
+  }
+
+  // Send again: counts down, then may be pressed.
+  for (const button of all("[data-wait]")) {
+    const text = button.textContent;
+    const end = performance.now() + 1000 * Number(button.dataset.wait);
+    const hint = button.nextElementSibling;
+    if (hint?.hasAttribute("data-wait-hint")) hint.hidden = true;
+    const tick = () => {
+      const left = Math.ceil((end - performance.now()) / 1000);
+      button.disabled = left > 0;
+      button.textContent = left > 0 ? button.dataset.waitText.replace("#", left) : text;
+      if (left > 0) setTimeout(tick, 250);
+    };
+    tick();
+  }
+
+  for (const button of all("[data-copy]")) {
+    const field = of(button.dataset.copy);
+    const text = button.textContent;
+    button.hidden = !navigator.clipboard;
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(field.value);
+      button.textContent = button.dataset.done;
+      setTimeout(() => (button.textContent = text), 2000);
+    });
+    field.addEventListener("focus", () => field.select());
+  }
+})();

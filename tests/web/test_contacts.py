@@ -1,0 +1,196 @@
+"""What changes an account while its owner is logged in: confirming, another password, another address, leaving."""
+
+import re
+
+import pytest
+
+from lingpai.core import rules
+from lingpai.core.errors import BadCode, BadGrant, StaleLogin, Taken, WeakPassword, WrongPassword
+from lingpai.core.model import Account, Links, Origin, Session
+from lingpai.flows import closing, confirm, contacts, password, register, sessions
+from lingpai.store import accounts
+from lingpai.store.personal import TABLES, WITHHELD
+from web.people import ADA, GOOD, member
+from web.speakers import Maillink
+from web.town import Town
+
+LINKS = Links("http://127.0.0.1:8000/a", "http://127.0.0.1:8000/b", "http://127.0.0.1:8000/forgot")
+NEW = "ada@new.example.com"
+
+
+@pytest.fixture
+async def ada(town: Town) -> Maillink:
+    """Logged in."""
+    person = await member(town)
+    await person.log_in(ADA, GOOD)
+    return person
+
+
+def origin(person: Maillink) -> Origin:
+    return Origin("198.51.100.7", "198.51.100.7", session=person.browser.cookies.get("lingpai_session", ""))
+
+
+async def who(person: Maillink) -> tuple[Session, Account]:
+    return await sessions.current(person.town.house.kit, "main", origin(person))
+
+
+async def code(town: Town, to: str) -> str:
+    for mail in reversed(await town.mails(to)):
+        if found := re.search(r"^[0-9]{6}$", mail["text"], re.MULTILINE):
+            return found[0]
+    raise AssertionError(f"no code was mailed to {to}")
+
+
+async def test_a_login_is_fresh_for_ten_minutes_and_again_after_a_password(ada: Maillink) -> None:
+    kit = ada.town.house.kit
+    session, account = await who(ada)
+    await confirm.require(kit, session, origin(ada))
+    ada.town.clock.advance(minutes=11)
+    with pytest.raises(StaleLogin):
+        await confirm.require(kit, session, origin(ada))
+    with pytest.raises(WrongPassword):
+        await confirm.by_password(kit, account, "another one entirely", origin(ada))
+    with pytest.raises(StaleLogin):
+        await confirm.require(kit, session, origin(ada))
+    await confirm.by_password(kit, account, GOOD, origin(ada))
+    await confirm.require(kit, session, origin(ada))
+    ada.town.clock.advance(minutes=11)
+    with pytest.raises(StaleLogin):
+        await confirm.require(kit, session, origin(ada))
+
+
+async def test_a_mailed_code_confirms_this_session_alone(ada: Maillink) -> None:
+    kit = ada.town.house.kit
+    elsewhere = ada.another()
+    await elsewhere.log_in(ADA, GOOD)
+    ada.town.clock.advance(minutes=11)
+    session, account = await who(ada)
+    await confirm.ask_code(kit, account, origin(ada))
+    with pytest.raises(BadCode):
+        await confirm.by_code(kit, account, "000000", origin(ada))
+    await confirm.by_code(kit, account, await code(ada.town, ADA), origin(ada))
+    await confirm.require(kit, session, origin(ada))
+    with pytest.raises(StaleLogin):
+        await confirm.require(kit, (await who(elsewhere))[0], origin(elsewhere))
+
+
+async def test_a_new_password_keeps_the_login_that_set_it_and_ends_the_others(ada: Maillink) -> None:
+    kit = ada.town.house.kit
+    elsewhere = ada.another()
+    await elsewhere.log_in(ADA, GOOD)
+    _, account = await who(ada)
+    with pytest.raises(WrongPassword):
+        await password.change(kit, account, "another one entirely", "a staple of another kind", origin(ada), LINKS)
+    with pytest.raises(WeakPassword):
+        await password.change(kit, account, GOOD, "password1", origin(ada), LINKS)
+    assert await elsewhere.who()
+    await password.change(kit, account, GOOD, "a staple of another kind", origin(ada), LINKS)
+    assert await ada.who()
+    assert await elsewhere.who() is None
+    assert "密码" in (await ada.town.mails(ADA))[-1]["subject"]
+    assert (await elsewhere.log_in(ADA, "a staple of another kind")).yes
+
+
+async def test_another_address_takes_the_old_ones_place_and_the_old_one_is_told(ada: Maillink) -> None:
+    kit = ada.town.house.kit
+    _, account = await who(ada)
+    new = rules.email(NEW)
+    await contacts.ask(kit, account, new, origin(ada))
+    with pytest.raises(BadCode):
+        await contacts.bind(kit, account, new, "000000", origin(ada), LINKS)
+    sent = await code(ada.town, NEW)
+    await contacts.bind(kit, account, new, sent, origin(ada), LINKS)
+    assert (await ada.who() or {})["email"] == NEW
+    assert "邮箱已更换" in (await ada.town.mails(ADA))[-1]["subject"]
+    assert not (await ada.another().log_in(ADA, GOOD)).yes
+    assert (await ada.another().log_in(NEW, GOOD)).yes
+    with pytest.raises(BadCode):
+        await contacts.bind(kit, account, new, sent, origin(ada), LINKS)
+
+
+async def test_a_code_binds_only_for_the_account_that_asked(ada: Maillink) -> None:
+    kit = ada.town.house.kit
+    bob = await member(ada.town, "bob@example.com")
+    await bob.log_in("bob@example.com", GOOD)
+    new = rules.email(NEW)
+    await contacts.ask(kit, (await who(bob))[1], new, origin(bob))
+    sent = await code(ada.town, NEW)
+    with pytest.raises(BadCode):
+        await contacts.bind(kit, (await who(ada))[1], new, sent, origin(ada), LINKS)
+    await contacts.bind(kit, (await who(bob))[1], new, sent, origin(bob), LINKS)
+
+
+async def test_a_taken_address_is_told_only_after_a_right_code_which_it_does_not_spend(ada: Maillink) -> None:
+    kit = ada.town.house.kit
+    await member(ada.town, NEW)
+    _, account = await who(ada)
+    new = rules.email(NEW)
+    await contacts.ask(kit, account, new, origin(ada))
+    sent = await code(ada.town, NEW)
+    for _ in range(2):
+        with pytest.raises(Taken):
+            await contacts.bind(kit, account, new, sent, origin(ada), LINKS)
+
+
+async def test_whoever_holds_an_address_unproved_loses_it_to_its_owner(ada: Maillink) -> None:
+    kit = ada.town.house.kit
+    squatter = ada.another()
+    await squatter.register(NEW, GOOD)
+    link = await ada.town.link(NEW, "/activate_account")
+    _, account = await who(ada)
+    new = rules.email(NEW)
+    await contacts.ask(kit, account, new, origin(ada))
+    await contacts.bind(kit, account, new, await code(ada.town, NEW), origin(ada), LINKS)
+    found = await accounts.find(kit.store, "main", "email", new.key)
+    assert found is not None
+    assert found.id == account.id
+    await squatter.browser.get("/activate_account", params=link)
+    assert not (await squatter.log_in(NEW, "not the password of ada")).yes
+
+
+async def test_a_closed_account_lets_nobody_in_and_comes_back_for_its_owner(ada: Maillink) -> None:
+    kit, town = ada.town.house.kit, ada.town
+    _, account = await who(ada)
+    await closing.close(kit, account, "http://127.0.0.1:8000/page/keep?token=", origin(ada))
+    assert await ada.who() is None
+    wrong = await ada.another().log_in(ADA, "another one entirely")
+    right = await ada.another().log_in(ADA, GOOD)
+    assert right.text == wrong.text
+    assert not right.yes
+    token = (await town.link(ADA, "/page/keep"))["token"]
+    town.clock.advance(days=6, hours=23)
+    await closing.keep(kit, token, origin(ada))
+    with pytest.raises(BadGrant):
+        await closing.keep(kit, token, origin(ada))
+    assert (await ada.log_in(ADA, GOOD)).yes
+    town.clock.advance(days=30)
+    await town.house.worker.purge()
+    assert await accounts.by_id(kit.store, account.id)
+
+
+async def test_after_seven_days_nothing_is_left_and_the_address_is_free(ada: Maillink) -> None:
+    kit, town = ada.town.house.kit, ada.town
+    _, account = await who(ada)
+    await closing.close(kit, account, "http://127.0.0.1:8000/page/keep?token=", origin(ada))
+    token = (await town.link(ADA, "/page/keep"))["token"]
+    town.clock.advance(days=6, hours=23)
+    await town.house.worker.purge()
+    assert await accounts.by_id(kit.store, account.id), "its seven days are not over"
+    town.clock.advance(hours=2)
+    with pytest.raises(BadGrant):
+        await closing.keep(kit, token, origin(ada))
+    await town.house.worker.purge()
+    assert await accounts.by_id(kit.store, account.id) is None
+    again = await register.by_link(kit, "main", register.Application(rules.email(ADA), GOOD), origin(ada), LINKS)
+    assert again != account.id
+
+
+async def test_an_export_holds_every_table_of_a_person_and_no_secret(ada: Maillink) -> None:
+    _, account = await who(ada)
+    whole = await closing.export(ada.town.house.kit, account)
+    assert set(whole) == {table.name for table in TABLES}
+    assert {"accounts", "identifiers", "sessions", "questions", "consents", "invites", "letters", "audit"} <= set(whole)
+    assert [row["value"] for row in whole["identifiers"]] == [ADA]
+    named = {f"{table}.{column}" for table, rows in whole.items() for row in rows for column in row}
+    assert not named & WITHHELD
+    assert account.password not in str(whole)

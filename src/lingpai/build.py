@@ -6,7 +6,7 @@ Imports what the settings ask for inside its functions: everything at once would
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lingpai.social import Provider, ProviderName
     from lingpai.store.database import Database
     from lingpai.web.app import App
-    from lingpai.web.dialect import Door
+    from lingpai.web.dialect import Call, Door
     from lingpai.worker import Worker
 
 
@@ -324,22 +324,52 @@ def _app(kit: "Kit") -> "App":
     from lingpai.web.app import App
     from lingpai.web.dialect import Door
     from lingpai.web.dialects import maillink
-    from lingpai.web.pages import activation, language, recovery, strength
+    from lingpai.web.pages import activation, connect, language, links, me, recovery, strength
+    from lingpai.web.pages.entrance import ENTRANCE
 
     own = kit.settings.maillink
-    home = Door(maillink.MAILLINK, own, own.prefix.rstrip("/"), maillink.links(kit.settings))
-    doors = [home] if own.enabled else []
-    pages = [*activation.CALLS, *language.CALLS, *strength.CALLS, *recovery.CALLS]
+    # Pages stand on every host, also where maillink is off or moved: so do the links in the mails that they send.
+    home = Door(maillink.MAILLINK, own, own.prefix.rstrip("/"), links.links(kit.settings))
+    doors = [replace(home, links=maillink.links(kit.settings))] if own.enabled else []
+    pages = [*activation.CALLS, *language.CALLS, *strength.CALLS, *recovery.CALLS, *connect.CALLS, *me.CALLS, *ENTRANCE]
     if kit.settings.mailcode.enabled:
         from lingpai.web import oauth
         from lingpai.web.dialects import mailcode
         from lingpai.web.pages import authorization
+        from lingpai.web.pages.me import login_link
 
         own_too = kit.settings.mailcode
         doors.append(Door(mailcode.MAILCODE, own_too, own_too.prefix.rstrip("/"), mailcode.links(kit.settings)))
-        pages += [*authorization.CALLS, *oauth.CALLS]
+        pages += [*authorization.CALLS, *login_link.CALLS, *oauth.CALLS]
+    if kit.settings.session.enabled:
+        from lingpai.web.dialects import session
+
+        questioned = kit.settings.session
+        doors.append(Door(session.SESSION, questioned, questioned.prefix.rstrip("/"), session.links(kit.settings)))
+    if kit.settings.hiyouth.enabled:
+        door, behind = _hiyouth(kit)
+        doors, pages = [*doors, door], [*pages, *behind]
     refuse_clash(doors)
-    return App(kit, doors, home, pages)
+    return App(kit, doors, home, [*_reference(kit.settings, doors, pages), *pages])
+
+
+def _reference(settings: Settings, doors: "Sequence[Door]", pages: "Sequence[Call]") -> "Sequence[Call]":
+    """`/docs`, and dev mode's start page, which stands before the one that leads on."""
+    if not (settings.dev or settings.pages.docs):
+        return ()
+    from lingpai.web import docs
+
+    return docs.calls(settings, doors, pages)
+
+
+def _hiyouth(kit: "Kit") -> "tuple[Door, tuple[Call, ...]]":
+    """Its door, and the pages that only its mails lead to."""
+    from lingpai.web.dialect import Door
+    from lingpai.web.dialects.hiyouth import HIYOUTH
+    from lingpai.web.pages import verification
+
+    own = kit.settings.hiyouth
+    return Door(HIYOUTH, own, own.prefix.rstrip("/"), verification.links(kit, "member")), verification.CALLS
 
 
 def refuse_clash(doors: "Sequence[Door]") -> None:

@@ -19,7 +19,10 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from faults.naughty import NAUGHTY
 from faults.service import caller, install
+from lingpai.web.dialects.hiyouth import HIYOUTH
+from lingpai.web.dialects.hiyouth.shapes import Told
 from lingpai.web.dialects.maillink import MAILLINK, Card, Done, Refused
+from lingpai.web.dialects.session import SESSION
 from lingpai.web.fields import slots
 from mailserver import mail_server
 from running import INHERITED, Running
@@ -39,7 +42,10 @@ OPTIONS = (
     *("--checks", "all", "--exclude-checks", NOT_CHECKED),
     *("--max-examples", str(EXAMPLES), "--generation-deterministic", "--no-color"),
 )
-ENDING = {"/login", "/logout"}
+ENDING = {
+    *("/login", "/logout", "/api/Login", "/api/Register", "/api/cancelLogin"),
+    *("/session/login", "/session/sign_up", "/session/logout"),
+}
 """What ends the session that it is called with."""
 CONFUSED: list[Any] = [True, False, 1, 0, -1.5, 2**63 - 1, [], ["ada@example.com", "eve@example.com"], {}, {"$ne": ""}, None, ""]
 GOOD: dict[str, Any] = {"email": ADA, "phone": "", "password": PASSWORD, "vcode": "x" * 43, "rp_password": PASSWORD, "nickname": "Ada"}
@@ -196,3 +202,123 @@ async def test_no_json_document_gets_more_than_a_data_error(ada: httpx.AsyncClie
 async def test_a_query_with_a_field_twice_is_a_data_error(ada: httpx.AsyncClient, call: Any) -> None:
     for query in ("a=1&a=2", "email=ada%40example.com&email=eve%40example.com", "a=%00", "a=%ff", "%ed%a0%80=1"):
         assert envelope(await ada.request(call.methods[0], f"{call.path}?{query}")).code == 0, query
+
+
+# hiyouth: every call takes GET and POST, and nobody is logged in, so that no password is really changed.
+
+CAROL = "carol@example.com"
+ASKED: dict[str, Any] = {
+    "type": "member",
+    "option": "email",
+    "account": CAROL,
+    "pwd": PASSWORD,
+    "verid": "000000",
+    "emailname": CAROL,
+    "oldpwd": PASSWORD,
+    "newpwd": PASSWORD,
+}
+LONGEST = 8_000
+"""Characters of a query that a request line has room for, with some to spare."""
+TAKEN_BY = [(call.path, slot.name) for call in HIYOUTH.calls for slot in slots(call.takes)]
+
+
+def told(reply: httpx.Response) -> Told:
+    """As `envelope`."""
+    assert reply.status_code == 200, (reply.status_code, reply.text)
+    assert reply.headers["content-type"] == "application/json; charset=utf-8"
+    said = reply.json()
+    assert said.keys() - {"data"} == {"code", "info"}
+    assert said["code"] in (1, 0, -1)
+    return msgspec.convert(said, Told)
+
+
+def asked(path: str) -> dict[str, Any]:
+    return {**ASKED, "option": "resend"} if path == "/api/EmailVer" else ASKED
+
+
+@pytest.mark.parametrize(("path", "field"), TAKEN_BY)
+async def test_hiyouth_tells_a_field_of_any_other_type(target: Target, path: str, field: str) -> None:
+    async with caller(target.running) as client:
+        for value in CONFUSED:
+            said = told(await say(client, path, {**asked(path), field: value}))
+            number = field == "verid" and isinstance(value, int) and not isinstance(value, bool)
+            if isinstance(value, bool | int | float | list | dict) and not number:
+                assert said.code == -1, value
+                assert field in said.info, value
+
+
+@pytest.mark.parametrize(("path", "field"), TAKEN_BY)
+async def test_hiyouth_takes_a_naughty_string_in_any_field(target: Target, path: str, field: str) -> None:
+    async with caller(target.running) as client:
+        for value in NAUGHTY:
+            fields = {**asked(path), field: value}
+            told(await say(client, path, fields))
+            query = "&".join(f"{name}={quote_plus(text, errors='surrogatepass')}" for name, text in fields.items())
+            reply = await client.get(f"{path}?{query}")
+            assert reply.status_code == 414 if len(query) > LONGEST else told(reply)
+
+
+@pytest.mark.parametrize("path", [call.path for call in HIYOUTH.calls])
+async def test_hiyouth_gives_no_json_document_more_than_a_data_error(target: Target, path: str) -> None:
+    async with caller(target.running) as client:
+        for whole in REFUSED:
+            assert told(await client.post(path, content=whole, headers={"Content-Type": "application/json"})).code == -1, whole
+        for query in ("type=member&type=boss", "a=%00", "a=%ff", "%ed%a0%80=1"):
+            assert told(await client.get(f"{path}?{query}")).code == -1, query
+
+
+# session: nobody is logged in.
+
+SEED_003: dict[str, Any] = {
+    "token": "t",
+    "account": "carol.x",
+    "pass": "horse+battery9",
+    "code": "000000",
+    "email": CAROL,
+    "EmailAccount": CAROL,
+    **{f"{word}_{number}": f"{word} {number}" for word in ("question", "answer") for number in ("one", "two", "three")},
+}
+CODES_003 = {"DTERROR", "FAILURE", "PSIGNERROR", "CODEERROR", "APLOGINERROR"}
+SESSIONS = [call for call in SESSION.calls if "POST" in call.methods and call.path != "/session/sign_up"]
+"""Registering works, and would fill the hour's registrations; its fields are those of the others."""
+TAKEN_BY_003 = [(call.path, slot.name) for call in SESSIONS for slot in slots(call.takes)]
+
+
+def stated(reply: httpx.Response) -> dict[str, Any]:
+    """As `envelope`."""
+    assert reply.status_code in (200, 429), (reply.status_code, reply.text)
+    said = dict(reply.json())
+    if said["statu_code"] != 200:
+        assert said.keys() == {"statu_code", "msg", "data"}
+        assert said["statu_code"] in CODES_003
+    return said
+
+
+@pytest.mark.parametrize(("path", "field"), TAKEN_BY_003)
+async def test_session_tells_a_field_of_any_other_type(target: Target, path: str, field: str) -> None:
+    async with caller(target.running) as client:
+        for value in CONFUSED:
+            said = stated(await say(client, path, {**SEED_003, field: value}))
+            number = (path.rpartition("/")[2], field) != ("login", "code") and field == "code" and type(value) is int
+            if isinstance(value, bool | int | float | list | dict) and not number:
+                assert said["statu_code"] == "DTERROR", value
+                assert field in said["msg"], value
+
+
+@pytest.mark.parametrize(("path", "field"), TAKEN_BY_003)
+async def test_session_takes_a_naughty_string_in_any_field(target: Target, path: str, field: str) -> None:
+    async with caller(target.running) as client:
+        for value in NAUGHTY:
+            fields = {**SEED_003, field: value}
+            stated(await say(client, path, fields))
+            form = "&".join(f"{name}={quote_plus(text, errors='surrogatepass')}" for name, text in fields.items())
+            stated(await client.post(path, content=form.encode(), headers={"Content-Type": "application/x-www-form-urlencoded"}))
+
+
+@pytest.mark.parametrize("call", SESSION.calls, ids=lambda call: call.path)
+async def test_session_gives_no_document_and_no_query_more_than_a_data_error(target: Target, call: Any) -> None:
+    async with caller(target.running) as client:
+        for whole in REFUSED if "POST" in call.methods else ():
+            assert stated(await client.post(call.path, content=whole))["statu_code"] == "DTERROR", whole
+        for query in ("a=1&a=2", "a=%00", "a=%ff", "%ed%a0%80=1"):
+            assert stated(await client.request(call.methods[0], f"{call.path}?{query}"))["statu_code"] == "DTERROR", query

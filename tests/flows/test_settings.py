@@ -189,7 +189,7 @@ def test_a_cookie_for_other_sites_needs_https() -> None:
 
 
 def test_an_allowed_origin_of_another_site_is_told_while_the_cookie_is_lax() -> None:
-    origins = FULL | {"LINGPAI_ALLOWED_ORIGINS": "https://app.example.com,https://app.example.org"}
+    origins = FULL | {"LINGPAI_ALLOWED_ORIGINS": "https://app.example.com,https://app.example.org", "LINGPAI_SESSION__QUESTIONS": "off"}
     (found,) = load(None, origins).warnings
     assert found.startswith("LINGPAI_ALLOWED_ORIGINS: allowed_origins: https://app.example.org is another site than https://id.example.com")
     assert load(None, origins | {"LINGPAI_COOKIE_SAME_SITE": "none"}).warnings == ()

@@ -183,7 +183,7 @@ async def test_a_letter_is_written_in_its_own_language_and_sent(yard: Yard) -> N
     assert await yard.worker(sender).once() == 1
     [(letter, message)] = sender.taken
     assert letter.recipient == "ada@example.com"
-    assert message.subject == "重设您的 Lingpai 密码"
+    assert message.subject == "重置您的 Lingpai 密码"
     assert TOKEN in message.text
     [row] = await yard.listed("sent")
     assert (row.sealed, row.text, row.attempts) == (None, None, 1)

@@ -187,7 +187,7 @@ async def test_several_processes_serve_one_port_and_end_together(sqlite_path: Pa
 
 
 async def test_logs_are_lines_of_json_with_instants_in_utc(sqlite_path: Path) -> None:
-    origins = {"LINGPAI_ALLOWED_ORIGINS": "https://app.example.org"}
+    origins = {"LINGPAI_ALLOWED_ORIGINS": "https://app.example.org", "LINGPAI_SESSION__QUESTIONS": "off"}
     async with serving("--data", sqlite_path.parent, **REAL, **origins) as running:
         async with httpx.AsyncClient(base_url=running.url) as client:
             answer = await client.get("/nothing?vcode=sesame")
@@ -203,7 +203,7 @@ async def test_logs_are_lines_of_json_with_instants_in_utc(sqlite_path: Path) ->
 
 
 async def test_the_level_keeps_lesser_events_out(sqlite_path: Path) -> None:
-    async with serving("--data", sqlite_path.parent, **REAL, LINGPAI_LOG__LEVEL="warning") as running:
+    async with serving("--data", sqlite_path.parent, **REAL, LINGPAI_LOG__LEVEL="warning", LINGPAI_SESSION__QUESTIONS="off") as running:
         await running.end()
         assert running.log == ""
 

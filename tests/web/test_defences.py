@@ -315,7 +315,7 @@ def pages(reply: httpx.Response) -> Iterator[tuple[str, str]]:
         yield (
             "content-security-policy",
             (
-                "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
+                "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; media-src data:; "
                 "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
             ),
         )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from web.speakers import Mailcode, Maillink
+from web.speakers import Hiyouth, Mailcode, Maillink, Session
 from web.town import Town
 
 ADA = "ada@example.com"
@@ -10,18 +10,19 @@ FIRST = "correct horse battery"
 SECOND = "a staple of another kind"
 
 
-Speaker = Maillink | Mailcode
+Speaker = Maillink | Mailcode | Hiyouth | Session
+Cookied = Maillink | Hiyouth | Session
 
 
-@pytest.fixture(params=[Maillink, Mailcode])
+@pytest.fixture(params=[Maillink, Mailcode, Hiyouth, Session])
 def speaker(request: pytest.FixtureRequest, town: Town) -> Speaker:
     return request.param(town)
 
 
-@pytest.fixture
-def browser(town: Town) -> Maillink:
+@pytest.fixture(params=[Maillink, Hiyouth, Session])
+def browser(request: pytest.FixtureRequest, town: Town) -> Cookied:
     """A door that gives cookies."""
-    return Maillink(town)
+    return request.param(town)
 
 
 async def test_a_person_registers_proves_the_address_logs_in_and_out(speaker: Speaker) -> None:
@@ -60,7 +61,7 @@ async def test_a_login_lasts_24_hours(speaker: Speaker) -> None:
     assert await speaker.who() is None
 
 
-async def test_a_new_login_in_a_browser_ends_its_old_session(browser: Maillink) -> None:
+async def test_a_new_login_in_a_browser_ends_its_old_session(browser: Cookied) -> None:
     await browser.register(ADA, FIRST)
     await browser.prove(ADA)
     await browser.log_in(ADA, FIRST)
@@ -72,7 +73,7 @@ async def test_a_new_login_in_a_browser_ends_its_old_session(browser: Maillink) 
     assert await thief.who() is None
 
 
-async def test_a_planted_cookie_never_becomes_a_session(browser: Maillink) -> None:
+async def test_a_planted_cookie_never_becomes_a_session(browser: Cookied) -> None:
     planted = "x" * 43
     browser.browser.cookies.set("lingpai_session", planted, domain="127.0.0.1")
     await browser.register(ADA, FIRST)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,7 +34,7 @@ def _one(command: Command) -> Command:
 @account.command()
 @_one
 def show(who: str, realm: str, data: Path, config: Path | None) -> None:
-    """Show the account, its sessions and its latest audit entries. WHO: its mail address, proved phone, or id."""
+    """Show the account, its sessions and its latest audit entries. WHO: its mail address, proved phone, name, or id."""
     from lingpai.flows import operate
 
     _print(_run(who, realm, data, config, operate.show))
@@ -96,17 +97,18 @@ def _run(who: str, realm: str, data: Path, config: Path | None, deed: "Callable[
 
 
 async def _find(kit: "Kit", realm: str, who: str) -> "Account | None":
-    """What holds an @ is an address; digits are a phone where they can be one, else an id."""
+    """By its mail, its proved phone, its name, else its number."""
     from lingpai.core import rules
     from lingpai.core.errors import BadInput
     from lingpai.store import accounts
 
-    try:
-        address = rules.email(who) if "@" in who else rules.phone(who)
-    except BadInput:
-        found = await accounts.by_id(kit.store, int(who)) if who.isascii() and who.isdigit() and len(who) < 19 else None
-        return found if found and found.realm == realm else None
-    return await accounts.find(kit.store, realm, address.kind, address.key)
+    for rule in (rules.email, rules.phone, rules.account_name):
+        with suppress(BadInput):
+            address = rule(who)
+            if named := await accounts.find(kit.store, realm, address.kind, address.key):
+                return named
+    numbered = await accounts.by_id(kit.store, int(who)) if who.isascii() and who.isdigit() and len(who) < 19 else None
+    return numbered if numbered and numbered.realm == realm else None
 
 
 def _print(dossier: "Dossier") -> None:
@@ -123,13 +125,15 @@ def _print(dossier: "Dossier") -> None:
         "nickname": whole.nickname,
         "registered": f"{when(whole.created_at)} from {whole.created_ip}",
         "password": when(whole.password_changed_at) or "as registered",
+        "third parties": ", ".join(whole.linked) or None,
         "locked": when(whole.locked_at) or "no",
+        "to be deleted": when(whole.deletes_at) or None,
     }
     table.show("Account", ("", ""), facts.items())
     table.show(
         "Live sessions",
-        ("since", "until", "last seen", "from", "program"),
-        ((when(one.created_at), when(one.expires_at), when(one.seen_at), one.ip, one.agent) for one in dossier.sessions),
+        ("kind", "since", "until", "last seen", "from", "program"),
+        ((one.kind, when(one.created_at), when(one.expires_at), when(one.seen_at), one.ip, one.agent) for one in dossier.sessions),
     )
     table.show(
         "Audit trail, newest first",

@@ -35,11 +35,11 @@ def serve(dev: bool, host: str, port: int, workers: int, data: Path, config: Pat
     _raise_open_files()
     loaded = load(config, data=data, dev=dev, host=host)
     configure(_log(loaded))
-    for doubt in loaded.warnings:
-        log.warning("settings.doubtful", what=doubt)
     _prepare(loaded.settings, config)
     listening = _listen(host, port)
     settings = _reached(loaded.settings, _url(listening))
+    for doubt in loaded.warnings:
+        log.warning("settings.doubtful", what=doubt)
     if workers == 1:
         _work(settings, listening)
     else:

@@ -107,7 +107,8 @@ class Session(msgspec.Struct, frozen=True):
     seen_at: int
     ip: str
     agent: str
-    kind: Literal["cookie", "jwt"] = "cookie"
+    kind: Literal["cookie", "jwt", "link"] = "cookie"
+    """How it was opened; by a one-time link it is no login of its own, and is never fresh."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,4 +160,4 @@ class Links:
 
     def help(self, email: str) -> str:
         """Where the owner of an address takes an account back."""
-        return f"{self.forgot}?email={quote(email)}"
+        return f"{self.forgot}{'&' if '?' in self.forgot else '?'}email={quote(email)}"

@@ -224,6 +224,13 @@ def word(text: str, field: str = "verification") -> str:
     return clean
 
 
+def one_of(text: str, field: str, *, values: tuple[str, ...]) -> str:
+    """One of a few words, spelled exactly so. Reason: one-of."""
+    if text not in values:
+        raise BadInput(field, "one-of", values=", ".join(values))
+    return text
+
+
 def captcha_kind(text: str, field: str = "kind") -> str:
     """A kind of captcha: picture, spoken or work. Reason: captcha-kind."""
     if text not in ("picture", "spoken", "work"):

@@ -1,5 +1,6 @@
 """Activating: the mailed link proves the address."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lingpai.core.errors import BadLink
@@ -48,6 +49,12 @@ async def open_link(kit: Kit, realm: str, email: Address, token: str, origin: Or
             await sessions.end_all(run, account_id=found.account.id, keep_digest=digest(origin.session) if origin.session else None)
             await audit.add(run, at=now, realm=realm, account_id=found.account.id, event="activate", result="ok", origin=origin)
     return Activation(found.account, active=True, fresh=fresh)
+
+
+async def waiting(kit: Kit, realms: Sequence[str], email: Address) -> list[str]:
+    """Those of the realms in which the address waits for its proof; where it waits in none, the first, for the work has to be the same."""
+    found = [(realm, await accounts.find(kit.store, realm, email.kind, email.key)) for realm in realms]
+    return [realm for realm, account in found if account and account.email_proved_at is None] or [realms[0]]
 
 
 async def again(kit: Kit, realm: str, email: Address, origin: Origin, links: Links) -> None:

@@ -49,7 +49,7 @@ async def for_jwt(kit: Kit, realm: str, token: str, origin: Origin) -> str:
 async def for_cookie(kit: Kit, realm: str, token: str, origin: Origin) -> Opened:
     """Spends it for a browser's session. Raises as `look` does."""
     account, _ = await _take(kit, realm, token, origin)
-    return await kit.logins.cookie(account, origin)
+    return await kit.logins.cookie(account, origin, kind="link")
 
 
 async def _take(kit: Kit, realm: str, token: str, origin: Origin) -> tuple[Account, Authorization]:

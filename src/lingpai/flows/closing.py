@@ -27,10 +27,10 @@ async def close(kit: Kit, account: Account, keep_url: str, origin: Origin) -> in
     """
     now = kit.clock.now()
     deletes_at = now + LIFE * SECOND
-    token = await kit.grants.give("keep", Keep(account.id), LIFE)
+    token = await kit.grants.give("keep", Keep(account.id, deletes_at), LIFE)
     await kit.proofs.kill(account.realm, await accounts.keys(kit.store, account_id=account.id))
     async with kit.store.begin() as run:
-        if not await accounts.close(run, account_id=account.id, at=now, deletes_at=deletes_at):
+        if not await accounts.same(run, account) or not await accounts.close(run, account_id=account.id, at=now, deletes_at=deletes_at):
             raise BadGrant
         await sessions.end_all(run, account_id=account.id)
         await kit.letters.closing(run, account, f"{keep_url}{token}", DAYS, origin)
@@ -39,17 +39,12 @@ async def close(kit: Kit, account: Account, keep_url: str, origin: Origin) -> in
     return deletes_at
 
 
-async def offer(kit: Kit, account: Account) -> str:
-    """Leave to take the deletion back, for somebody who has just shown that they are its owner; good for ten minutes."""
-    return await kit.grants.give("keep", Keep(account.id), 600)
-
-
 async def look(kit: Kit, token: str, origin: Origin) -> Account:
     """Whose deletion it is; spends nothing. Raises BadGrant, and Limited for too many wrong ones."""
     await kit.limits.check("check_client", origin.client)
     kept = await kit.grants.look("keep", token, Keep)
     account = await accounts.by_id(kit.store, kept.account_id) if kept else None
-    if account is None or account.deletes_at is None:
+    if kept is None or account is None or account.deletes_at != kept.deletes_at:
         await kit.limits.spend("check_client", origin.client)
         raise BadGrant
     return account
@@ -59,10 +54,10 @@ async def keep(kit: Kit, token: str, origin: Origin) -> Account:
     """Takes the deletion back; logs nobody in. Raises as `look` does."""
     account = await look(kit, token, origin)
     now = kit.clock.now()
-    if await kit.grants.take("keep", token, Keep) is None:
-        raise BadGrant
     async with kit.store.begin() as run:
-        if not await accounts.reopen(run, account_id=account.id, now=now):
+        if not await accounts.reopen(run, account_id=account.id, deletes_at=account.deletes_at or 0, now=now):
             raise BadGrant
         await audit.add(run, at=now, realm=account.realm, account_id=account.id, event="keep", result="ok", origin=origin)
+    # Only now: were the store lost before, this would be the owner's last way back.
+    await kit.grants.take("keep", token, Keep)
     return account

@@ -28,7 +28,7 @@ async def require(kit: Kit, session: Session, origin: Origin) -> None:
 
 async def fresh(kit: Kit, session: Session, origin: Origin) -> bool:
     """Whether sensitive steps are open to this session now."""
-    if kit.clock.now() - session.created_at < FRESH * SECOND:
+    if session.kind != "link" and kit.clock.now() - session.created_at < FRESH * SECOND:
         return True
     found = await kit.grants.look("confirmed", origin.session, Confirmed)
     return found is not None and found.account_id == session.account_id
@@ -57,7 +57,7 @@ async def ask_code(kit: Kit, account: Account, origin: Origin) -> Address:
         raise StaleLogin
     await kit.messages.start(account.realm, "login", to, origin)
     try:
-        code = await kit.proofs.new_code("login", account.realm, to.key, str(account.id), length=kit.code_length(to))
+        code = await kit.proofs.new_code("login", account.realm, to.key, str(account.id))
         async with kit.store.begin() as run:
             await kit.letters.login_code(run, account, code, origin.locale)
     except BaseException:

@@ -1,11 +1,12 @@
 """Addresses of an account: one is added, or takes an older one's place, once a code has proved it."""
 
 from lingpai.core import rules
-from lingpai.core.errors import BadCode, Refusal, StaleLogin, Taken
+from lingpai.core.errors import BadCode, Refusal, StaleLogin, Taken, Unavailable
 from lingpai.core.model import Account, Address, Kind, Links, Origin
 from lingpai.flows import Kit
+from lingpai.guard.codes import digest
 from lingpai.guard.letters import Notice
-from lingpai.store import accounts, audit
+from lingpai.store import accounts, audit, sessions
 from lingpai.store.database import Runner
 
 NOTICES: dict[Kind, Notice] = {"email": "email_changed", "phone": "phone_changed"}
@@ -18,7 +19,7 @@ async def ask(kit: Kit, account: Account, address: Address, origin: Origin) -> N
     """
     await kit.messages.start(account.realm, "bind", address, origin)
     try:
-        code = await kit.proofs.new_code("bind", account.realm, address.key, str(account.id), length=kit.code_length(address))
+        code = await kit.proofs.new_code("bind", account.realm, address.key, _holder(account))
         async with kit.store.begin() as run:
             await kit.letters.bind_code(run, address, account, code, origin.locale)
             await _note(kit, run, account, "bind.ask", origin)
@@ -32,11 +33,11 @@ async def bind(kit: Kit, account: Account, address: Address, code: str, origin: 
     """The address is the account's own from now on; one of its kind from before is dropped, and told of it.
 
     An account that held it unproved loses it (contract, rule 8). Raises BadCode; after a right code, which they do not spend, Taken, and
-    StaleLogin where the login is not `fresh` and would drop a mail address that is proved.
+    StaleLogin where the login is not `fresh` and the address would take over what a reset goes to.
     """
     await kit.limits.spend("check_client", origin.client)
     entry = await kit.proofs.look_code("bind", account.realm, address.key, code)
-    if entry is None or kit.proofs.holder(entry) != account.id:
+    if entry is None or entry.value.decode() != _holder(account):
         raise BadCode
     if not fresh and replaces(account, address):
         raise StaleLogin
@@ -46,19 +47,32 @@ async def bind(kit: Kit, account: Account, address: Address, code: str, origin: 
     taken = await kit.proofs.take_code("bind", account.realm, address.key, code)
     if taken is None:
         raise BadCode
+    older = await _older(kit, account, address)
+    told = await kit.messages.reached(account)
     try:
-        await kit.proofs.kill(account.realm, [address.key, *await _older(kit, account, address)])
-        await _settle(kit, account, address, origin, links)
+        await _settle(kit, account, address, told, origin, links)
+    except Unavailable:
+        # It may have come after the commit: then a second use must not be.
+        raise
     except Refusal:
         await kit.proofs.put_back("bind", account.realm, address.key, taken)
         raise
+    await kit.proofs.kill(account.realm, [address.key, *older])
     kit.bell.ring()
 
 
+def _holder(account: Account) -> str:
+    """Whose code it is: the account's that asked, and only while it has the same password."""
+    return f"{account.id} {account.password_changed_at or 0}"
+
+
 def replaces(account: Account, address: Address) -> bool:
-    """Whether binding the mail address would drop another that the account has proved."""
-    held = account.email if address.kind == "email" and account.email_proved_at else None
-    return held is not None and rules.email(held).key != address.key
+    """Whether the mail address would drop another that the account has proved, or come before its phone: it is what a reset goes to."""
+    if address.kind != "email":
+        return False
+    if account.email is None or not account.email_proved_at:
+        return bool(account.phone_proved_at)
+    return rules.email(account.email).key != address.key
 
 
 async def _older(kit: Kit, account: Account, address: Address) -> list[str]:
@@ -66,16 +80,21 @@ async def _older(kit: Kit, account: Account, address: Address) -> list[str]:
     return [each.key for each in found if each.kind == address.kind and each.key != address.key]
 
 
-async def _settle(kit: Kit, account: Account, address: Address, origin: Origin, links: Links) -> None:
+async def _settle(kit: Kit, account: Account, address: Address, told: Account | None, origin: Origin, links: Links) -> None:
     now = kit.clock.now()
     async with kit.store.begin() as run:
+        alive = await sessions.alive(run, digest=digest(origin.session), realm=account.realm, now=now)
+        if not await accounts.same(run, account) or alive is None:
+            # The owner's reset, or a logout, was first.
+            raise BadCode
         await accounts.release(run, account_id=account.id, realm=account.realm, address=address)
         await accounts.remove_identifier(run, account_id=account.id, kind=address.kind, key=address.key)
         if not await accounts.add_identifier(run, account_id=account.id, realm=account.realm, address=address, proved_at=now):
             raise Taken(field=address.kind)
-        if await accounts.remove_others(run, account_id=account.id, kind=address.kind, key=address.key):
-            # To where it was: `account` is as it has been before.
-            await kit.letters.notice(run, NOTICES[address.kind], account, links, origin)
+        replaced = await accounts.remove_others(run, account_id=account.id, kind=address.kind, key=address.key)
+        if replaced or account.email_proved_at or account.phone_proved_at:
+            # To where it was: `account` is as it has been before, and an address that is added tells the one that was there.
+            await kit.letters.notice(run, NOTICES[address.kind], told, links, origin)
         await _note(kit, run, account, "bind", origin, address.kind)
 
 

@@ -29,6 +29,8 @@ class Try:
     answer: Answer | None = None
     returning: bool = False
     """Whether the owner of an account that waits for its deletion is to be told so; elsewhere it is a wrong password."""
+    unproved: bool = False
+    """Let in who has not proved the address yet: the session may only look at itself (contract, hiyouth)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ async def for_cookie(kit: Kit, attempt: Try, origin: Origin) -> Opened:
     """Opens a session of `sessions.hours` and ends the browser's old one.
 
     Raises UnknownAccount or WrongPassword after the same work (a locked account is a wrong password), NotActivated after
-    a right password on an unproved address, Limited and Overloaded before any; where the try says `returning`, Closing.
+    a right password on an unproved address (but for `unproved`), Limited and Overloaded before any; where the try is `returning`, Closing.
     """
     found = await _find(kit, attempt, origin)
     try:
@@ -77,7 +79,7 @@ async def _find(kit: Kit, attempt: Try, origin: Origin) -> Found:
         verdict = await kit.streaks.verdict(place, bucket, account, attempt.password, closing=returning)
     if returning and account and verdict.right:
         raise await _refused(kit, attempt.realm, account, origin, await _leaving(kit, account))
-    if why := _against(account, verdict, attempt.address):
+    if why := _against(account, verdict, attempt):
         why.details["captcha"] = int(await _demanded(kit, attempt, bucket))
         raise await _refused(kit, attempt.realm, account, origin, why)
     assert account is not None
@@ -85,7 +87,7 @@ async def _find(kit: Kit, attempt: Try, origin: Origin) -> Found:
 
 
 async def _leaving(kit: Kit, account: Account) -> Closing:
-    return Closing(await kit.grants.give("keep", Keep(account.id), KEEP_LIFE), account.deletes_at or 0)
+    return Closing(await kit.grants.give("keep", Keep(account.id, account.deletes_at or 0), KEEP_LIFE), account.deletes_at or 0)
 
 
 async def _captcha(kit: Kit, attempt: Try, bucket: str) -> None:
@@ -102,12 +104,12 @@ async def _demanded(kit: Kit, attempt: Try, bucket: str) -> bool:
     return attempt.captcha == "always"
 
 
-def _against(account: Account | None, verdict: Verdict, address: Address) -> Refusal | None:
+def _against(account: Account | None, verdict: Verdict, attempt: Try) -> Refusal | None:
     if account is None:
         return UnknownAccount()
     if not verdict.right:
         return WrongPassword()
-    if account.email_proved_at is None and address.kind == "email":
+    if account.email_proved_at is None and attempt.address.kind == "email" and not attempt.unproved:
         return NotActivated()
     return None
 

@@ -34,7 +34,7 @@ async def lock(kit: Kit, account: Account) -> bool:
 
 
 async def unlock(kit: Kit, account: Account) -> bool:
-    """Opens a locked account, and ends the wait after failed logins. False: it was not locked."""
+    """Opens a locked account, and ends the wait after failed logins. False: it was not locked, or is about to be deleted."""
     async with kit.store.begin() as run:
         changed = await accounts.unlock(run, account_id=account.id)
         await _note(kit, run, account, "unlock")

@@ -28,10 +28,14 @@ async def change(kit: Kit, account: Account, old: str | None, new: str, origin: 
         fresh = await place.new(new, account.known)
     await kit.proofs.kill(account.realm, await accounts.keys(kit.store, account_id=account.id))
     now = kit.clock.now()
+    told = await kit.messages.reached(account)
     async with kit.store.begin() as run:
+        if not await accounts.same(run, account):
+            # A reset came in between: it is the owner's last word.
+            raise WrongPassword
         await accounts.set_password(run, account_id=account.id, password=fresh, at=now)
         await sessions.end_all(run, account_id=account.id, keep_digest=digest(origin.session) if origin.session else None)
-        await kit.letters.password_changed(run, account, links, origin)
+        await kit.letters.password_changed(run, told, links, origin)
         await audit.add(run, at=now, realm=account.realm, account_id=account.id, event="password", result="ok", origin=origin)
     kit.bell.ring()
     return kit.devices.write(origin.device, origin.known_to, replace(account, password=fresh, password_changed_at=now))

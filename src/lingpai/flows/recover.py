@@ -1,14 +1,14 @@
 """Getting back in: a mailed link or code leads to a new password."""
 
 from lingpai.core import rules
-from lingpai.core.errors import BadCode, BadGrant, BadLink, NoSuchAccount, Refusal
+from lingpai.core.errors import BadCode, BadGrant, BadLink, NoSuchAccount, Refusal, Unavailable
 from lingpai.core.model import Account, Address, Links, Origin
 from lingpai.ephemeral import Entry
 from lingpai.flows import Kit
 from lingpai.guard.captcha import Answer
 from lingpai.guard.codes import RESET_LIFE
 from lingpai.guard.leaves import Leave
-from lingpai.store import accounts, audit, sessions
+from lingpai.store import accounts, audit, consents, questions, sessions
 from lingpai.store.database import Runner
 
 
@@ -26,8 +26,9 @@ async def ask_link(
         raise NoSuchAccount
     await kit.messages.start(realm, "reset", email, origin, interval)
     try:
-        token = await kit.proofs.new_link("reset", realm, email.key, account.id if account else 0, RESET_LIFE)
         mailed = account is not None and account.locked_at is None
+        # Bound to nobody where it goes to nobody: a secret that nobody was sent must open nothing.
+        token = await kit.proofs.new_link("reset", realm, email.key, account.id if account and mailed else 0, RESET_LIFE)
         async with kit.store.begin() as run:
             await kit.letters.reset(run, account if mailed else None, links, token, origin.locale)
             await _asked(kit, run, realm, account, origin, mailed=mailed)
@@ -76,8 +77,8 @@ async def ask_word(
         raise NoSuchAccount
     await kit.messages.start(realm, "reset", email, origin, interval)
     try:
-        word = await kit.proofs.new_word("reset", realm, email.key, str(account.id if account else 0))
         mailed = account is not None and account.locked_at is None
+        word = await kit.proofs.new_word("reset", realm, email.key, str(account.id if account and mailed else 0))
         async with kit.store.begin() as run:
             await kit.letters.reset_code(run, account if mailed else None, word, origin.locale)
             await _asked(kit, run, realm, account, origin, mailed=mailed)
@@ -89,10 +90,11 @@ async def ask_word(
 
 async def look_word(kit: Kit, realm: str, word: str, origin: Origin) -> None:
     """Whether the code lives, whoever's it is; spends nothing. Raises BadCode, and Limited for too many wrong ones."""
-    await kit.limits.check("check_client", origin.client)
+    # Counted before it is judged, so that many at once get no more of them judged.
+    await kit.limits.spend("check_client", origin.client)
     if not await kit.proofs.find_word("reset", realm, word):
-        await kit.limits.spend("check_client", origin.client)
         raise BadCode
+    await kit.limits.give_back("check_client", origin.client)
 
 
 async def ask_code(kit: Kit, realm: str, who: Address, origin: Origin) -> None:
@@ -104,14 +106,16 @@ async def ask_code(kit: Kit, realm: str, who: Address, origin: Origin) -> None:
     to = _where(account, who)
     await kit.messages.start(realm, "reset", to, origin)
     try:
-        code = await kit.proofs.new_code("reset", realm, to.key, str(account.id if account else 0), length=kit.code_length(to))
-        mailed = account is not None and account.locked_at is None
+        mailed = account is not None and account.locked_at is None and to.kind != "name"
+        code = await kit.proofs.new_code("reset", realm, to.key, str(account.id if account and mailed else 0), length=kit.code_length(to))
         async with kit.store.begin() as run:
             await kit.letters.reset_code(run, account if mailed else None, code, origin.locale, to.kind)
             await _asked(kit, run, realm, account, origin, mailed=mailed)
     except BaseException:
         await kit.messages.give_back(realm, "reset", to, origin)
         raise
+    if not mailed:
+        await kit.messages.unsent(to)
     kit.bell.ring()
 
 
@@ -154,11 +158,13 @@ async def by_leave(kit: Kit, realm: str, password: str, origin: Origin, links: L
         account = await accounts.by_id(kit.store, leave.account_id) if leave else None
         fresh = await place.new(password, _known(account), min_score)
     leave = await kit.leaves.take(origin.visit)
-    if leave is None or account is None or not _fits(leave, account, realm):
+    if leave is None or account is None or not await _fits(kit, leave, account, realm):
         raise BadGrant
     try:
         await kit.proofs.kill(realm, await accounts.keys(kit.store, account_id=account.id))
         await _reset(kit, realm, account, Address("email", "", leave.email), fresh, origin, links)
+    except Unavailable:
+        raise
     except Refusal:
         await kit.leaves.put_back(origin.visit, leave)
         raise
@@ -166,8 +172,12 @@ async def by_leave(kit: Kit, realm: str, password: str, origin: Origin, links: L
     kit.bell.ring()
 
 
-def _fits(leave: Leave, account: Account, realm: str) -> bool:
-    same = leave.realm == realm and leave.password_changed_at == account.password_changed_at
+async def _fits(kit: Kit, leave: Leave, account: Account, realm: str) -> bool:
+    same = leave.realm == realm and leave.account_id == account.id and leave.password_changed_at == account.password_changed_at
+    if leave.questions_at:
+        # New questions end what the old answers have earned.
+        kept = await questions.of(kit.store, account_id=account.id)
+        same = same and kept is not None and kept.set_at == leave.questions_at
     return same and account.locked_at is None
 
 
@@ -185,8 +195,10 @@ async def _use(kit: Kit, realm: str, email: Address, entry: Entry, password: str
         # Before the transaction: what lasts minutes may live on the same database.
         await kit.proofs.kill(realm, await accounts.keys(kit.store, account_id=account.id))
         await _reset(kit, realm, account, email, password, origin, links)
+    except Unavailable:
+        # It may have come after the commit: then a second use must not be. Whoever is refused asks for another.
+        raise
     except Refusal:
-        # Anything else may have come after the commit: then a second use must not be.
         await kit.proofs.put_back("reset", realm, email.key, entry)
         raise
     await kit.streaks.cleared(realm, account.id)
@@ -219,11 +231,16 @@ async def _holder(kit: Kit, realm: str, email: Address, entry: Entry) -> Account
 
 async def _reset(kit: Kit, realm: str, account: Account, email: Address, password: str, origin: Origin, links: Links) -> None:
     now = kit.clock.now()
+    told = await kit.messages.reached(account)
     async with kit.store.begin() as run:
+        if not await accounts.same(run, account):
+            # Another reset, or a change, was first.
+            raise BadGrant
         if await accounts.prove(run, account_id=account.id, kind=email.kind, key=email.key, at=now):
             await accounts.drop_identifiers(run, account_id=account.id, keep=(email.kind, email.key))
             await accounts.rename(run, account_id=account.id, nickname="")
+            await consents.drop(run, account_id=account.id)
         await accounts.set_password(run, account_id=account.id, password=password, at=now)
         await sessions.end_all(run, account_id=account.id)
-        await kit.letters.password_changed(run, account, links, origin)
+        await kit.letters.password_changed(run, told, links, origin)
         await audit.add(run, at=now, realm=realm, account_id=account.id, event="reset", result="ok", origin=origin)

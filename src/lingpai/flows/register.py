@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lingpai.core.errors import BadCode, Refusal, Taken
+from lingpai.core.errors import BadCode, Refusal, Taken, Unavailable
 from lingpai.core.model import Account, Address, Links, Origin
 from lingpai.flows import Kit
 from lingpai.guard import invitations
@@ -25,16 +25,22 @@ class Application:
     """What was agreed to: pairs of a document (`terms`, `privacy`) and its version."""
 
 
-async def by_link(kit: Kit, realm: str, wish: Application, origin: Origin, links: Links, *, reveal: bool = False) -> int:
+async def by_link(
+    kit: Kit, realm: str, wish: Application, origin: Origin, links: Links, *, reveal: bool = False, shown: bool = False
+) -> int:
     """Registers; the owner proves the address by opening the mailed link within 24 hours. Returns the account's id.
 
     An address that waits for its proof keeps its first registration (contract, rule 8): same id, the new password is not
     taken over, the link is mailed again. A taken one answers as a free one, and its owner is told. With `reveal`, Taken.
+
+    `shown`: the id is for the one who asks, so that of a taken address is a number drawn for nobody.
     """
     async with kit.passwords.place() as place:
         await kit.limits.check("register_client", origin.client)
         await invitations.look(kit.store, kit.settings, realm, wish.invite, kit.clock.now())
         if reveal and await _taken(kit, realm, wish.address):
+            # Told before any interval, but not any number of times.
+            await kit.limits.spend("check_client", origin.client)
             raise Taken(field=wish.address.kind)
         await kit.messages.check(realm, "activate", wish.address, origin)
         password = await place.new(wish.password, _personal(wish))
@@ -45,7 +51,7 @@ async def by_link(kit: Kit, realm: str, wish: Application, origin: Origin, links
         token = await kit.proofs.new_link("activate", realm, wish.address.key, 0, ACTIVATION_LIFE, spare=taken)
         notify = await kit.messages.may_notice(realm, wish.address, taken=taken)
         async with kit.store.begin() as run:
-            account = await _open(kit, run, realm, wish, password, origin)
+            account, drawn = await _open(kit, run, realm, wish, password, origin)
             await _tell(kit, run, account, origin, links, token, notify=notify)
             await audit.add(
                 run, at=kit.clock.now(), realm=realm, account_id=account.id, event="register", result=_result(account), origin=origin
@@ -54,7 +60,8 @@ async def by_link(kit: Kit, realm: str, wish: Application, origin: Origin, links
         await kit.messages.give_back(realm, "activate", wish.address, origin)
         raise
     kit.bell.ring()
-    return account.id
+    decoy = await kit.proofs.decoy(realm, wish.address.key, drawn, spare=not taken) if shown else account.id
+    return decoy if taken else account.id
 
 
 def _personal(wish: Application) -> tuple[str, ...]:
@@ -72,8 +79,8 @@ def _proved(account: Account | None, address: Address) -> bool:
     return account is not None and (address.kind != "email" or account.email_proved_at is not None)
 
 
-async def _open(kit: Kit, run: Runner, realm: str, wish: Application, password: str, origin: Origin) -> Account:
-    """The account at the address: the new one, or the one that was there before."""
+async def _open(kit: Kit, run: Runner, realm: str, wish: Application, password: str, origin: Origin) -> tuple[Account, int]:
+    """The account at the address: the new one, or the one that was there before. And the number that was drawn for a new one."""
     new = await accounts.add(
         run, realm=realm, password=password, nickname="", locale=origin.locale, created_at=kit.clock.now(), created_ip=origin.ip
     )
@@ -86,7 +93,7 @@ async def _open(kit: Kit, run: Runner, realm: str, wish: Application, password: 
         await accounts.withdraw(run, account_id=new)
     account = await accounts.find(run, realm, wish.address.kind, wish.address.key)
     assert account is not None, "the address is held by the new account or by the one that was in its way"
-    return account
+    return account, new
 
 
 async def _tell(kit: Kit, run: Runner, account: Account, origin: Origin, links: Links, token: str, *, notify: bool) -> None:
@@ -136,10 +143,10 @@ async def ask_code(
     kit.bell.ring()
 
 
-async def by_code(kit: Kit, realm: str, wish: Application, code: str, origin: Origin, *, hashed: str = "") -> int:
+async def by_code(kit: Kit, realm: str, wish: Application, code: str, origin: Origin, *, hashed: str = "", reveal: bool = False) -> int:
     """Registers with the code that `ask_code` sent. Returns the account's id.
 
-    `hashed`: the password as `draft` has made it before; then the wish's own is not looked at.
+    `hashed`: the password as `draft` has made it before; then the wish's own is not looked at. With `reveal`, Taken before BadCode.
 
     The code is the owner's proof: an account that waits for its proof is theirs from now on, and what others set before dies with
     it (contract, rule 8). Raises BadCode, NotInvited, WeakPassword; a refusal spends neither code nor invite.
@@ -148,6 +155,8 @@ async def by_code(kit: Kit, realm: str, wish: Application, code: str, origin: Or
         await kit.limits.check("register_client", origin.client)
         await kit.limits.spend("check_client", origin.client)
         await invitations.look(kit.store, kit.settings, realm, wish.invite, kit.clock.now())
+        if reveal and await _taken(kit, realm, wish.address):
+            raise Taken(field=wish.address.kind)
         if await kit.proofs.look_code("register", realm, wish.address.key, code) is None:
             raise BadCode
         password = hashed or await place.new(wish.password, _personal(wish))
@@ -156,11 +165,14 @@ async def by_code(kit: Kit, realm: str, wish: Application, code: str, origin: Or
     if entry is None:
         raise BadCode
     try:
-        await kit.proofs.kill(realm, [wish.address.key])
         account = await _settle(kit, realm, wish, password, origin)
+    except Unavailable:
+        # It may have come after the commit: then a second use must not be.
+        raise
     except Refusal:
         await kit.proofs.put_back("register", realm, wish.address.key, entry)
         raise
+    await kit.proofs.kill(realm, [wish.address.key])
     return account
 
 
@@ -168,6 +180,13 @@ async def enter_by_code(kit: Kit, realm: str, wish: Application, code: str, orig
     """As `by_code`, and logs the browser in."""
     account = await accounts.by_id(kit.store, await by_code(kit, realm, wish, code, origin))
     assert account is not None, "it was just proved, and nothing deletes it so soon"
+    return await kit.logins.cookie(account, origin)
+
+
+async def enter(kit: Kit, realm: str, wish: Application, code: str, origin: Origin, *, hashed: str = "", reveal: bool = False) -> Opened:
+    """As `by_code`, and logs in."""
+    account = await accounts.by_id(kit.store, await by_code(kit, realm, wish, code, origin, hashed=hashed, reveal=reveal))
+    assert account is not None, "it was just made, and nothing deletes it so soon"
     return await kit.logins.cookie(account, origin)
 
 
@@ -190,20 +209,33 @@ async def _settle(kit: Kit, realm: str, wish: Application, password: str, origin
 async def _take_over(run: Runner, realm: str, email: Address, password: str, now: int) -> int:
     waiting = await accounts.find(run, realm, email.kind, email.key)
     mine = waiting is not None and email.kind == "email"
-    if waiting is None or not mine or not await accounts.prove(run, account_id=waiting.id, kind="email", key=email.key, at=now):
+    if (
+        waiting is None
+        or waiting.locked_at
+        or not mine
+        or not await accounts.prove(run, account_id=waiting.id, kind="email", key=email.key, at=now)
+    ):
         # Its owner has proved it in another way meanwhile.
         raise BadCode
     await accounts.drop_identifiers(run, account_id=waiting.id, keep=(email.kind, email.key))
     await accounts.rename(run, account_id=waiting.id, nickname="")
+    await consents.drop(run, account_id=waiting.id)
     await accounts.set_password(run, account_id=waiting.id, password=password, at=now)
     await sessions.end_all(run, account_id=waiting.id)
     return waiting.id
 
 
-async def draft(kit: Kit, realm: str, wish: Application, origin: Origin) -> str:
-    """The password of a first step, judged and hashed, for `by_code` to take in the second. Raises WeakPassword."""
+async def draft(kit: Kit, realm: str, wish: Application, origin: Origin, *, reveal: bool = False) -> str:
+    """The password of a first step, judged and hashed, for `by_code` to take in the second. Raises WeakPassword.
+
+    Raises what `ask_code` would raise for this address first: nothing is hashed for a code that will not be sent.
+    """
     async with kit.passwords.place() as place:
         await kit.limits.check("register_client", origin.client)
+        if reveal and await _taken(kit, realm, wish.address):
+            await kit.limits.spend("check_client", origin.client)
+            raise Taken(field=wish.address.kind)
+        await kit.messages.check(realm, "register", wish.address, origin)
         return await place.new(wish.password, _personal(wish))
 
 

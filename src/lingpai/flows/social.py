@@ -100,9 +100,9 @@ def callback(kit: Kit, name: ProviderName) -> str:
 
 
 async def begin(
-    kit: Kit, realm: str, name: ProviderName, next: str, origin: Origin, *, surface: Surface = "web", link: Account | None = None
+    kit: Kit, realm: str, name: ProviderName, to: str, origin: Origin, *, surface: Surface = "web", link: Account | None = None
 ) -> tuple[str, str]:
-    """Where the browser goes, and the visit token that it must bring back.
+    """Where the browser goes, and the visit token that it must bring back. `to`: where it wants to be in the end.
 
     `link`: the account that the person is to be linked to; its session is the request's, and the caller has had it confirmed
     (`confirm.require`). Raises NotOffered.
@@ -112,7 +112,7 @@ async def begin(
         url = provider.authorize_url(state, callback(kit, name), surface=surface, chinese=origin.locale == "zh-Hans")
     except NotVouched:
         raise NotOffered("social") from None
-    journey = Journey(realm, name, surface, next, digest(visit).hex())
+    journey = Journey(realm, name, surface, to, digest(visit).hex())
     if link:
         session = digest(origin.session).hex()
         journey = msgspec.structs.replace(journey, link=link.id, session=session, password_changed_at=link.password_changed_at)
@@ -154,7 +154,6 @@ async def unlink(kit: Kit, account: Account, name: ProviderName, origin: Origin,
 
     False: it did not before. Raises LastWayIn where nothing else would. The owner is told.
     """
-    now = kit.clock.now()
     async with kit.store.begin() as run:
         await accounts.hold(run, account_id=account.id)
         found = await accounts.by_id(run, account.id)
@@ -165,7 +164,7 @@ async def unlink(kit: Kit, account: Account, name: ProviderName, origin: Origin,
         await accounts.remove_kind(run, account_id=account.id, kind=name)
         await sessions.end_all(run, account_id=account.id, keep_digest=digest(origin.session) if origin.session else None)
         await kit.letters.notice(run, "unlinked", found, links, origin)
-        await _note(kit, run, account.realm, account.id, "unlink", "ok", origin, name)
+        await _note(kit, run, account.realm, account.id, "unlink", "ok", origin, detail=name)
     kit.bell.ring()
     return True
 
@@ -195,7 +194,7 @@ async def _vouched(kit: Kit, realm: str, name: ProviderName, asked: Awaitable[Pe
         return await asked
     except ProviderError as error:
         why = ProviderSilent(name) if isinstance(error, Unreachable) else ProviderSaysNo(name)
-        await _note(kit, kit.store, realm, None, "login.social", why.code, origin, f"{name}: {error}")
+        await _note(kit, kit.store, realm, None, "login.social", why.code, origin, detail=f"{name}: {error}")
         raise why from None
 
 
@@ -208,7 +207,7 @@ async def _enter(kit: Kit, realm: str, person: Person, origin: Origin) -> Entere
         except (Lost, WrongPassword):
             continue
         except Refusal as why:
-            await _note(kit, kit.store, realm, None, "login.social", why.code, origin, f"{person.provider}: known, and refused")
+            await _note(kit, kit.store, realm, None, "login.social", why.code, origin, detail=f"{person.provider}: known, and refused")
             raise
     raise Unavailable
 
@@ -223,7 +222,7 @@ async def _account(kit: Kit, realm: str, person: Person, origin: Origin) -> tupl
     async with kit.store.begin() as run:
         settled = await persons.settle(run, realm, person, kit.clock.now())
         detail = f"{person.provider}: with account {settled.other}" if settled.other else person.provider
-        await _note(kit, run, realm, settled.account_id, "social.join", "ok", origin, detail)
+        await _note(kit, run, realm, settled.account_id, "social.join", "ok", origin, detail=detail)
     return await _there(kit, settled.account_id), False
 
 
@@ -246,7 +245,7 @@ async def _new(kit: Kit, realm: str, person: Person, origin: Origin) -> Account:
             if person.avatar.startswith("https://"):
                 await accounts.picture(run, account_id=new, avatar=person.avatar)
             await invitations.spend(run, kit.settings, realm, "", new, now)
-            await _note(kit, run, realm, new, "register", "ok", origin, person.provider)
+            await _note(kit, run, realm, new, "register", "ok", origin, detail=person.provider)
     except BaseException:
         await kit.limits.give_back("register_client", origin.client)
         raise
@@ -294,7 +293,7 @@ async def _link(kit: Kit, account: Account, person: Person, origin: Origin, link
                 return
             await persons.add(run, account_id=account.id, realm=account.realm, addresses=traces.missing, at=kit.clock.now())
             await kit.letters.notice(run, "linked", account, links, origin)
-            await _note(kit, run, account.realm, account.id, "link", "ok", origin, person.provider)
+            await _note(kit, run, account.realm, account.id, "link", "ok", origin, detail=person.provider)
     except Lost:
         raise Taken(field=person.provider) from None
     kit.bell.ring()
@@ -303,13 +302,14 @@ async def _link(kit: Kit, account: Account, person: Person, origin: Origin, link
 def _enters(kit: Kit, account: Account, *, without: ProviderName) -> bool:
     """Whether the owner gets in without this provider.
 
-    By a proved mail always, for a reset makes a password; by a phone or a name with the password that there is; or by another provider
-    that the operator has keys for.
+    By a proved mail always, and by a proved phone where messages go out, for a reset makes a password; by a phone or a name with the
+    password that there is; or by another provider that the operator has keys for.
     """
+    texts = kit.settings.dev or kit.settings.sms.provider != "none"
     typed = account.password is not None and (account.name is not None or account.phone_proved_at is not None)
-    mailed = account.email is not None and account.email_proved_at is not None
-    return typed or mailed or any(kind != without and kind in kit.providers for kind in account.linked)
+    reset = account.email_proved_at is not None or (texts and account.phone_proved_at is not None)
+    return typed or reset or any(kind != without and kind in kit.providers for kind in account.linked)
 
 
-async def _note(kit: Kit, run: Runner, realm: str, account_id: int | None, event: str, result: str, origin: Origin, detail: str) -> None:
+async def _note(kit: Kit, run: Runner, realm: str, account_id: int | None, event: str, result: str, origin: Origin, *, detail: str) -> None:
     await audit.add(run, at=kit.clock.now(), realm=realm, account_id=account_id, event=event, result=result, origin=origin, detail=detail)

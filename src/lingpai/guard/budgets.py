@@ -80,6 +80,15 @@ class Budgets:
                 await self._take_back(budget)
             raise
 
+    async def check(self, phone: Address, field: str = "phone") -> None:
+        """Raises what `start` would; counts nothing."""
+        self._allow(phone, field)
+        for budget in self._budgets(phone):
+            shut = await self._ephemeral.get(_shut(budget))
+            count = await self._ephemeral.hit(budget.key, budget.life, 0)
+            if shut or count.total >= budget.count:
+                raise Limited(budget.name, seconds(shut.life if shut else count.life))
+
     async def give_back(self, phone: Address) -> None:
         """Undoes a start whose message could not be written down. A budget that is shut stays shut."""
         for budget in self._budgets(phone):

@@ -10,16 +10,17 @@ from lingpai.core.errors import StoreDown
 from lingpai.ephemeral import Entry, Ephemeral
 from lingpai.guard.codes import digest
 
-Kind = Literal["authorization", "asked", "draft", "reset", "confirmed", "connect", "keep"]
-"""A one-time login link; whom a recovery is about; a registration's first step; leave to set a new password; a login that has just been
-confirmed; a login under way at a third party; leave to take a deletion back."""
+Kind = Literal["authorization", "asked", "questions", "draft", "reset", "confirmed", "connect", "keep"]
+"""A one-time login link; whom a recovery is about; whose security questions were asked; a registration's first step; leave to set a new
+password; a login that has just been confirmed; a login under way at a third party; leave to take a deletion back."""
 T = TypeVar("T")
 
 
 class Keep(msgspec.Struct, frozen=True):
-    """Leave to take a deletion back."""
+    """Leave to take back one deletion: none that comes later."""
 
     account_id: int
+    deletes_at: int
 
 
 class Grants:
@@ -46,13 +47,19 @@ class Grants:
 
     async def look(self, kind: Kind, token: str, shape: type[T]) -> T | None:
         """What was granted; spends nothing. None: wrong, spent or expired."""
-        entry = await self._ephemeral.get(_place(kind, token))
-        return msgspec.json.decode(entry.value, type=shape) if entry else None
+        return _read(await self._ephemeral.get(_place(kind, token)), shape)
 
     async def take(self, kind: Kind, token: str, shape: type[T]) -> T | None:
         """Spends the grant: of racing callers exactly one gets it."""
-        entry = await self._ephemeral.take(_place(kind, token))
+        return _read(await self._ephemeral.take(_place(kind, token)), shape)
+
+
+def _read(entry: Entry | None, shape: type[T]) -> T | None:
+    """What another version kept in another shape is no grant of ours."""
+    try:
         return msgspec.json.decode(entry.value, type=shape) if entry else None
+    except msgspec.ValidationError:
+        return None
 
 
 def _place(kind: Kind, token: str) -> str:

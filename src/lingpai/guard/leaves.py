@@ -18,6 +18,8 @@ class Leave(msgspec.Struct, frozen=True):
     password_changed_at: int | None
     """A changed password kills it (contract, rule 10)."""
     until: int
+    questions_at: int = 0
+    """When the questions were set whose answers led here; 0 where another proof did."""
     email: str = ""
     """The key of the mail address whose owner has proved it on the way; empty where another proof led here."""
 
@@ -30,11 +32,13 @@ class Leaves:
         self._clock = clock
         self._chance = chance
 
-    async def give(self, account: Account, email: str = "") -> str:
+    async def give(self, account: Account, email: str = "", *, questions_at: int = 0) -> str:
         """The browser's new token. Never its old one: somebody may have planted that before the proof was given."""
         token = self._chance.token()
         until = self._clock.now() + LIFE * SECOND
-        await self._grants.keep("reset", token, Leave(account.id, account.realm, account.password_changed_at, until, email), LIFE)
+        await self._grants.keep(
+            "reset", token, Leave(account.id, account.realm, account.password_changed_at, until, questions_at, email), LIFE
+        )
         return token
 
     async def look(self, token: str) -> Leave | None:

@@ -81,7 +81,7 @@ class Letters:
         locale = account.locale if account else origin.locale
         await self._add(run, "taken", _reached(account, by), account, locale, self._notice(account, links, origin), NOTICE_LIFE)
 
-    async def password_changed(self, run: Runner, account: Account, links: Links, origin: Origin) -> None:
+    async def password_changed(self, run: Runner, account: Account | None, links: Links, origin: Origin) -> None:
         """Tells the owner that the password is another one now (contract, rule 10)."""
         await self.notice(run, "password_changed", account, links, origin)
 

@@ -43,10 +43,10 @@ class Logins:
         self._chance = chance
         self._hours = hours
 
-    async def cookie(self, account: Account, origin: Origin, upgraded: str | None = None) -> Opened:
+    async def cookie(self, account: Account, origin: Origin, upgraded: str | None = None, *, kind: str = "cookie") -> Opened:
         """A session for a browser; its old one ends."""
         token = self._chance.token()
-        await self._add(account, origin, digest(token), self._hours * HOUR, upgraded, ends=origin.session)
+        await self._add(account, origin, digest(token), self._hours * HOUR, upgraded, ends=origin.session, kind=kind)
         return Opened(account, token, self._devices.write(origin.device, origin.known_to, account))
 
     async def jwt(self, account: Account, origin: Origin, lifetime: int, upgraded: str | None = None) -> str:

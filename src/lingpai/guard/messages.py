@@ -10,7 +10,7 @@ from typing import Final
 
 from lingpai.core.chance import SECOND, Clock
 from lingpai.core.errors import BadInput, Limited, NotOffered, StoreDown, TooSoon
-from lingpai.core.model import Address, Origin
+from lingpai.core.model import Account, Address, Origin
 from lingpai.ephemeral import Entry, Ephemeral
 from lingpai.ephemeral.local import seconds
 from lingpai.guard.budgets import Budgets
@@ -35,7 +35,8 @@ class Messages:
 
     async def check(self, realm: str, purpose: Purpose, address: Address, origin: Origin, interval: float = INTERVAL) -> None:
         """Raises what `start` would: TooSoon or Limited. Counts nothing."""
-        self._offered(address)
+        if budgets := self._offered(address):
+            await budgets.check(address)
         self._wait(await self._ephemeral.get(_last(realm, purpose, address)), interval)
         for name, who in _rates(realm, purpose, address, origin):
             await self._limits.check(name, who)
@@ -61,9 +62,7 @@ class Messages:
 
     async def give_back(self, realm: str, purpose: Purpose, address: Address, origin: Origin) -> None:
         """Undoes a start whose message could not be written down. Where the store is down it does what it can, and raises nothing."""
-        if address.kind == "phone" and self._budgets:
-            with suppress(StoreDown):
-                await self._budgets.give_back(address)
+        await self.unsent(address)
         await self._undo(_last(realm, purpose, address), _rates(realm, purpose, address, origin))
 
     async def may_notice(self, realm: str, address: Address, *, taken: bool) -> bool:
@@ -73,6 +72,25 @@ class Messages:
         """
         word = "notice" if taken else "no-notice"
         return await self._ephemeral.put(f"{word}:{realm}:{_digest(address)}", Entry(b"", life=KEPT), only_new=True) and taken
+
+    async def reached(self, account: Account) -> Account | None:
+        """The account, where its owner may be told of something now; None where that takes a text message and none may be sent."""
+        if account.email or account.phone is None or not account.phone_proved_at:
+            return account
+        phone = Address("phone", account.phone, account.phone)
+        try:
+            await self._limits.spend("message_address", f"phone:{phone.key}")
+            if budgets := self._offered(phone):
+                await budgets.start(phone)
+        except (BadInput, Limited, NotOffered):
+            return None
+        return account
+
+    async def unsent(self, address: Address) -> None:
+        """Nothing goes out after all, though the asker is not told: a text message that is not sent costs nothing."""
+        if address.kind == "phone" and self._budgets:
+            with suppress(StoreDown):
+                await self._budgets.give_back(address)
 
     def _offered(self, address: Address) -> Budgets | None:
         """The budgets that hold for this address; None for mail."""

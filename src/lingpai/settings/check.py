@@ -33,6 +33,12 @@ def warnings(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
                 f"{sources['allowed_origins']}: allowed_origins: {origin} is another site than {settings.public_url}, "
                 'so browsers will send it no cookie; cookie_same_site = "none" is needed'
             )
+    if settings.session.enabled and settings.session.questions == "on":
+        where = sources.get("session.questions", "default")
+        yield (
+            f'{where}: session.questions = "on" lets whoever knows or guesses three answers set a new password; ASVS 5.0 (6.4.2) and '
+            'NIST SP 800-63B-4 bar security questions; "with_code" asks for a mailed code as well, "off" ends them'
+        )
 
 
 def is_loopback(host: str) -> bool:

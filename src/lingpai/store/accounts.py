@@ -95,7 +95,20 @@ _SET_PASSWORD = Query(update(accounts).where(_BY_ACCOUNT).values(password=bindpa
 _UPGRADE = Query(update(accounts).where(_BY_ACCOUNT, accounts.c.password == bindparam("old")).values(password=bindparam("new")))
 _RENAME = Query(update(accounts).where(_BY_ACCOUNT).values(nickname=bindparam("new")))
 _SPEAK = Query(update(accounts).where(_BY_ACCOUNT).values(locale=bindparam("new")))
-_LOCK = Query(update(accounts).where(_BY_ACCOUNT, accounts.c.locked_at.is_(None)).values(locked_at=bindparam("at")))
+_SAME = Query(
+    select(accounts.c.id)
+    .where(
+        _BY_ACCOUNT,
+        accounts.c.locked_at.is_(None),
+        accounts.c.password_changed_at.is_not_distinct_from(bindparam("changed", type_=BigInteger())),
+    )
+    .with_for_update()
+)
+_LOCK = Query(
+    update(accounts)
+    .where(_BY_ACCOUNT, or_(accounts.c.locked_at.is_(None), accounts.c.deletes_at.is_not(None)))
+    .values(locked_at=bindparam("at"), deletes_at=None)
+)
 _UNLOCK = Query(
     update(accounts).where(_BY_ACCOUNT, accounts.c.locked_at.is_not(None), accounts.c.deletes_at.is_(None)).values(locked_at=None)
 )
@@ -104,7 +117,11 @@ _CLOSE = Query(
     .where(_BY_ACCOUNT, accounts.c.locked_at.is_(None))
     .values(locked_at=bindparam("at"), deletes_at=bindparam("deletes_at"))
 )
-_REOPEN = Query(update(accounts).where(_BY_ACCOUNT, accounts.c.deletes_at > bindparam("now")).values(locked_at=None, deletes_at=None))
+_REOPEN = Query(
+    update(accounts)
+    .where(_BY_ACCOUNT, accounts.c.deletes_at > bindparam("now"), accounts.c.deletes_at == bindparam("deletes_at"))
+    .values(locked_at=None, deletes_at=None)
+)
 _CLOSED = Query(
     select(accounts.c.id)
     .where(accounts.c.deletes_at <= bindparam("now"))
@@ -273,7 +290,7 @@ async def speak(run: Runner, *, account_id: int, locale: str) -> None:
 
 
 async def lock(run: Runner, *, account_id: int, at: int) -> bool:
-    """From now on it has no live session and gets none. False: it was locked before, or is not there."""
+    """From now on it has no live session and gets none; a deletion to come is off. False: it was locked before, or is not there."""
     return await run.run(_LOCK, account_id=account_id, at=at) == 1
 
 
@@ -287,9 +304,9 @@ async def close(run: Runner, *, account_id: int, at: int, deletes_at: int) -> bo
     return await run.run(_CLOSE, account_id=account_id, at=at, deletes_at=deletes_at) == 1
 
 
-async def reopen(run: Runner, *, account_id: int, now: int) -> bool:
-    """Takes a deletion back. False: there is none to come, or its time is over."""
-    return await run.run(_REOPEN, account_id=account_id, now=now) == 1
+async def reopen(run: Runner, *, account_id: int, deletes_at: int, now: int) -> bool:
+    """Takes back the deletion that was to be at `deletes_at`. False: there is none such to come, or its time is over."""
+    return await run.run(_REOPEN, account_id=account_id, deletes_at=deletes_at, now=now) == 1
 
 
 async def closed(run: Runner, *, now: int, limit: int) -> list[int]:
@@ -308,6 +325,11 @@ async def hold(run: Runner, *, account_id: int) -> bool:
     Who holds two holds the smaller number first, so that nobody waits for ever.
     """
     return await run.row(_HOLD, account_id=account_id) is not None
+
+
+async def same(run: Runner, account: Account) -> bool:
+    """As `hold`. False: since it was read its password was changed, it was locked, or it is gone: what it was judged by holds no more."""
+    return await run.row(_SAME, account_id=account.id, changed=account.password_changed_at) is not None
 
 
 async def identifiers_of(run: Runner, *, account_id: int) -> list[Identifier]:
@@ -336,12 +358,12 @@ async def move_identifier(run: Runner, *, account_id: int, kind: Kind, key: str,
 
 
 async def release(run: Runner, *, account_id: int, realm: str, address: Address) -> None:
-    """Others who hold this address unproved lose it to `account_id`, who has proved it; who has nothing else is deleted.
+    """Others who hold this address unproved lose it to `account_id`, who has proved it; who has nothing else proved is deleted.
 
     In a transaction, before `add_identifier` (contract, rule 8).
     """
     for (loser,) in await run.rows(_RELEASE, realm=realm, kind=address.kind, key=address.key, account_id=account_id):
-        if not await keys(run, account_id=loser):
+        if not any(each.proved_at for each in await identifiers_of(run, account_id=loser)):
             await delete(run, account_id=loser)
 
 

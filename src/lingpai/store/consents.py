@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 
 from lingpai.store.database import Query, Runner
 from lingpai.store.schema import consents
@@ -20,6 +20,7 @@ class Consent:
 
 
 _ADD = Query(insert(consents).values({name: bindparam(name) for name in ("account_id", "document", "version", "at", "ip")}))
+_DROP = Query(delete(consents).where(consents.c.account_id == bindparam("account_id")))
 _OF = Query(
     select(consents.c.document, consents.c.version, consents.c.at, consents.c.ip)
     .where(consents.c.account_id == bindparam("account_id"))
@@ -30,6 +31,11 @@ _OF = Query(
 async def add(run: Runner, *, account_id: int, document: str, version: str, at: int, ip: str) -> None:
     """Notes one more; earlier ones stay."""
     await run.run(_ADD, account_id=account_id, document=document, version=version, at=at, ip=ip)
+
+
+async def drop(run: Runner, *, account_id: int) -> None:
+    """Drops what a stranger agreed to before the owner's proof."""
+    await run.run(_DROP, account_id=account_id)
 
 
 async def of(run: Runner, *, account_id: int) -> list[Consent]:

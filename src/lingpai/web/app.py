@@ -91,7 +91,7 @@ class App:
         if route is None:
             return self._elsewhere(place, exchange)
         call = route.call
-        if call.changes:
+        if call.changes and exchange.spends:
             await self._kit.limits.spend("client", exchange.origin.client)
         self._fill(exchange, scope["query_string"], whole)
         exchange.speak(route.voice.chosen(exchange.fields))

@@ -39,13 +39,18 @@ class Nothing(msgspec.Struct, frozen=True):
 Handler = Callable[["Kit", "Door", "Exchange", Any], Awaitable[Reply]]
 
 
+def both(chinese: str, english: str) -> Mapping[Locale, str]:
+    """What a call does, in each language that the reference is read in."""
+    return {"zh-Hans": chinese, "en": english}
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call of a dialect."""
 
     methods: tuple[str, ...]
     path: str
-    """Below the dialect's prefix. One that ends with a slash takes whatever one segment comes after it."""
+    """Below the dialect's prefix. One that ends with a slash takes whatever one segment comes after it; but for "/" itself."""
     handler: Handler
     takes: type[msgspec.Struct] = Nothing
     gives: type[msgspec.Struct] | None = None
@@ -63,6 +68,7 @@ class Call:
     refusals: tuple[type[Refusal], ...] = ()
     """What a handler may answer beyond BadInput and the common ones, for the OpenAPI document."""
     summary: Mapping[Locale, str] = field(default_factory=dict)
+    """What it does, in a few words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lingpai.core.errors import StoreDown
-from lingpai.web.dialect import Call, Door, Nothing, Reply
+from lingpai.web.dialect import Call, Door, Nothing, Reply, both
 from lingpai.web.exchange import Exchange
 
 if TYPE_CHECKING:
@@ -38,6 +38,6 @@ async def ready(kit: "Kit", door: Door, exchange: Exchange, _: Nothing) -> Reply
 
 
 CALLS = (
-    Call(("GET",), "/healthz", alive, gives=Health, changes=False, quiet=True),
-    Call(("GET",), "/readyz", ready, gives=Health, changes=False, quiet=True),
+    Call(("GET",), "/healthz", alive, gives=Health, changes=False, quiet=True, summary=both("进程是否存活", "Whether the process lives")),
+    Call(("GET",), "/readyz", ready, gives=Health, changes=False, quiet=True, summary=both("存储是否可用", "Whether the stores answer")),
 )

@@ -8,10 +8,11 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
+from lingpai.core.errors import BadClient
 from lingpai.flows import introspect as introspection
 from lingpai.flows.introspect import Credentials
 from lingpai.guard.keys import CACHED
-from lingpai.web.dialect import Call, Door, Nothing, Reply
+from lingpai.web.dialect import Call, Door, Nothing, Reply, both
 from lingpai.web.exchange import Exchange, Heads
 from lingpai.web.fields import Text
 
@@ -79,6 +80,24 @@ def _caller(heads: Heads) -> Credentials | None:
 
 
 CALLS = (
-    Call(("GET",), "/.well-known/jwks.json", jwks, gives=KeySet, changes=False, quiet=True),
-    Call(("POST",), "/oauth2/introspect", introspect, Question, Answer, changes=False, quiet=True),
+    Call(
+        ("GET",),
+        "/.well-known/jwks.json",
+        jwks,
+        gives=KeySet,
+        changes=False,
+        quiet=True,
+        summary=both("签发 JWT 的公钥（RFC 7517）", "The public keys that JWTs are signed with (RFC 7517)"),
+    ),
+    Call(
+        ("POST",),
+        "/oauth2/introspect",
+        introspect,
+        Question,
+        Answer,
+        changes=False,
+        quiet=True,
+        refusals=(BadClient,),
+        summary=both("供其他服务查询 JWT 是否有效（RFC 7662）", "Whether a JWT is good, for other services (RFC 7662)"),
+    ),
 )

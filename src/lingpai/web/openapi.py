@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from lingpai.web import health
-from lingpai.web.dialect import Call, Dialect, Door, Nothing, Reply
+from lingpai.web import health, routes
+from lingpai.web.dialect import Call, Dialect, Door, Nothing, Reply, both
 from lingpai.web.exchange import Exchange
 from lingpai.web.fields import slots
 
@@ -54,7 +54,8 @@ def calls(doors: Sequence[Door], pages: Sequence[Call] = ()) -> tuple[Call, ...]
     async def serve(kit: "Kit", door: Door, exchange: Exchange, _: Nothing) -> Reply:
         return Reply(whole())
 
-    return (Call(("GET",), "/openapi.json", serve, changes=False, quiet=True),)
+    told = both("全部接口的 OpenAPI 3.1 描述", "Every call, described in OpenAPI 3.1")
+    return (Call(("GET",), "/openapi.json", serve, changes=False, quiet=True, summary=told),)
 
 
 def document(doors: Sequence[Door], pages: Sequence[Call] = ()) -> Json:
@@ -63,7 +64,7 @@ def document(doors: Sequence[Door], pages: Sequence[Call] = ()) -> Json:
     paths: Json = {}
     for door in doors:
         for call in door.dialect.calls:
-            paths.setdefault(door.base_path + call.path, {}).update(_methods(door.dialect, call, refs))
+            paths.setdefault(routes.path(door, call), {}).update(_methods(door.dialect, call, refs))
     for call in (*pages, *health.CALLS):
         for method in call.methods:
             paths.setdefault(call.path, {}).setdefault(method.lower(), _own(call, method, refs))
@@ -94,11 +95,15 @@ def _operation(dialect: Dialect, call: Call, method: str, refs: Refs) -> Json:
         "tags": [dialect.name],
         "responses": _answers(call, refs[dialect.failed_as], refs),
     }
-    if summary := call.summary.get("en"):
-        operation["summary"] = summary
+    operation |= _summary(call)
     if refusals := ", ".join(f"`{kind.code}`" for kind in call.refusals):
         operation["description"] = f"Refuses beside bad input: {refusals}."
     return operation | _taken(call, method)
+
+
+def _summary(call: Call) -> Json:
+    told = call.summary.get("en")
+    return {"summary": told} if told else {}
 
 
 def _taken(call: Call, method: str) -> Json:
@@ -173,5 +178,6 @@ def _own(call: Call, method: str, refs: Refs) -> Json:
         "operationId": f"house{method.capitalize()}{call.path.replace('/', '_')}",
         "tags": ["house"],
         "responses": {status: _answer(status, text, _TEXT) for status, text in _HTTP.items()} | answers,
+        **_summary(call),
         **_taken(call, method),
     }

@@ -7,10 +7,11 @@ from lingpai.web.dialect import Reply
 Lines = list[tuple[bytes, bytes]]
 
 POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; media-src data:; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-"""What a hosted page may load: our own style, scripts and pictures, and nothing written into the page itself (CSP 3)."""
+"""What a hosted page may load: our own style, scripts and pictures; nothing that acts is written into the page itself (CSP 3), only the
+picture or the sound of its captcha."""
 
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
 _NO_STORE = (b"cache-control", b"no-store")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from lingpai.web.dialect import Call, Door
-from lingpai.web.voices import Envelope, Plain, Voice
+from lingpai.web.voices import Either, Envelope, Plain, Voice
 
 EVERYWHERE = ""
 """Stands for every host that no door names."""
@@ -78,18 +78,24 @@ class Routes:
         table = self._tables.get(host)
         if table is None:
             host, table = EVERYWHERE, self._tables[EVERYWHERE]
-        return table.get(raw_path) or table.get(raw_path[: raw_path.rfind(b"/") + 1]) or self._stranger(host, raw_path)
+        folder = raw_path[: raw_path.rfind(b"/") + 1]
+        # The root stands for itself alone.
+        return table.get(raw_path) or (table.get(folder) if len(folder) > 1 else None) or self._stranger(host, raw_path)
 
     def _table(self, doors: Sequence[Door], extra: Sequence[Route]) -> dict[bytes, Place]:
         table: dict[bytes, Place] = {}
         for door in doors:
             for call in door.dialect.calls:
-                _stand(table, path(door, call), Route(call, door, self._voices[door.dialect.name]))
+                _stand(table, path(door, call), Route(call, door, self._voice(door, call)))
         for route in extra:
             _stand(table, route.call.path, route)
         for place in table.values():
             place.allow = ", ".join(sorted(place.routes))
         return table
+
+    def _voice(self, door: Door, call: Call) -> Voice:
+        envelope = self._voices[door.dialect.name]
+        return Either(envelope, self._plain) if call.rooted else envelope
 
     def _strangers(self, doors: Sequence[Door]) -> list[tuple[bytes, Place]]:
         """The prefixes, the longest first, and who says below them that there is nothing."""

@@ -96,6 +96,30 @@ class Plain:
         return Reply(msgspec.json.encode(said))
 
 
+class Either:
+    """At a page's path that a dialect answers too: a page for a browser that navigates, else the dialect's envelope."""
+
+    def __init__(self, envelope: Voice, plain: Voice) -> None:
+        self.language = plain.language
+        self._envelope = envelope
+        self._plain = plain
+
+    def chosen(self, fields: Mapping[str, Any]) -> Locale | None:
+        return self._envelope.chosen(fields)
+
+    def refuse(self, refusal: Refusal, exchange: Exchange) -> Reply:
+        return self._for(exchange).refuse(refusal, exchange)
+
+    def fail(self, exchange: Exchange) -> Reply:
+        return self._for(exchange).fail(exchange)
+
+    def missing(self, exchange: Exchange, allow: str = "") -> Reply:
+        return self._for(exchange).missing(exchange, allow)
+
+    def _for(self, exchange: Exchange) -> Voice:
+        return self._plain if exchange.wants_html else self._envelope
+
+
 def _key(what: str, exchange: Exchange) -> str:
     """A person is told otherwise than a program."""
     return f"pages.problem.{what}" if exchange.wants_html else f"web.{what}"

@@ -28,6 +28,13 @@ TEXTS: Mapping[str, Literal["code", "notice", "taken"]] = {
     "bind_code": "code",
     "login_code": "code",
     "password_changed": "notice",
+    "questions_tried": "notice",
+    "questions_changed": "notice",
+    "email_changed": "notice",
+    "phone_changed": "notice",
+    "linked": "notice",
+    "unlinked": "notice",
+    "closing": "notice",
     "taken": "taken",
 }
 """Which of a gateway's templates carries a letter."""

@@ -23,7 +23,7 @@ from lingpai.core.errors import (
 from lingpai.core.model import Address, Links, Locale
 from lingpai.flows import Kit, activate, login, profile, recover, register, sessions
 from lingpai.settings import Settings, reached
-from lingpai.web.dialect import Call, Dialect, Door, Nothing, Reply
+from lingpai.web.dialect import Call, Dialect, Door, Nothing, Reply, both
 from lingpai.web.exchange import Exchange
 from lingpai.web.fields import Text
 from lingpai.web.pages import activation, recovery
@@ -196,7 +196,7 @@ def _phone(value: str | None) -> str | None:
 
 async def update_user(kit: Kit, door: Door, exchange: Exchange, wish: Profile) -> Reply:
     """POST /userinfo/update."""
-    _, account = await sessions.current(kit, door.settings.realm, exchange.origin)
+    _, account = await sessions.full(kit, door.settings.realm, exchange.origin)
     nickname = "" if exchange.fields.get("nickname") == "" else wish.nickname
     if nickname is not None:
         await profile.rename(kit, account, nickname, exchange.origin)
@@ -216,15 +216,87 @@ MAILLINK = Dialect(
     missing=missing,
     failed_as=Refused,
     calls=(
-        Call(("POST",), "/register", sign_up, Registration, Done, refusals=(WeakPassword, Taken, TooSoon, NotInvited)),
-        Call(("POST",), "/login", log_in, Credentials, Done, sets_session=True, refusals=(BadCredentials, NotActivated)),
-        Call(("GET",), "/activate_account", activation.open_link, activation.Opened, changes=False),
-        Call(("POST",), "/send_activate_email", send_activation, Whose, Done, refusals=(TooSoon,)),
-        Call(("POST",), "/reset_password/send_mail", send_reset, Whose, Done, refusals=(TooSoon, NoSuchAccount)),
-        Call(("GET",), "/reset_password/verify", recovery.show_form, activation.Opened, changes=False),
-        Call(("POST",), "/reset_password/reset", reset, Reset, Done, refusals=(BadLink, WeakPassword, PasswordsDiffer)),
-        Call(("POST",), "/logout", log_out, gives=Done, refusals=(NotLoggedIn,)),
-        Call(("GET",), "/userinfo/get", user_info, gives=Card, changes=False, quiet=True, refusals=(NotLoggedIn,)),
-        Call(("POST",), "/userinfo/update", update_user, Profile, Done, refusals=(NotLoggedIn,)),
+        Call(
+            ("POST",),
+            "/register",
+            sign_up,
+            Registration,
+            Done,
+            refusals=(WeakPassword, Taken, TooSoon, NotInvited),
+            summary=both("注册账号，并发送激活邮件", "Register, and be mailed an activation link"),
+        ),
+        Call(
+            ("POST",),
+            "/login",
+            log_in,
+            Credentials,
+            Done,
+            sets_session=True,
+            refusals=(BadCredentials, NotActivated),
+            summary=both("登录", "Log in"),
+        ),
+        Call(
+            ("GET",),
+            "/activate_account",
+            activation.open_link,
+            activation.Opened,
+            changes=False,
+            summary=both("打开邮件中的激活链接", "Open the activation link that was mailed"),
+        ),
+        Call(
+            ("POST",),
+            "/send_activate_email",
+            send_activation,
+            Whose,
+            Done,
+            refusals=(TooSoon,),
+            summary=both("重新发送激活邮件", "Have the activation mail sent again"),
+        ),
+        Call(
+            ("POST",),
+            "/reset_password/send_mail",
+            send_reset,
+            Whose,
+            Done,
+            refusals=(TooSoon, NoSuchAccount),
+            summary=both("发送重置密码的邮件", "Be mailed a link to set a new password"),
+        ),
+        Call(
+            ("GET",),
+            "/reset_password/verify",
+            recovery.show_form,
+            activation.Opened,
+            changes=False,
+            summary=both("打开邮件中的重置链接，显示设置新密码的页面", "Open the reset link: a page to set a new password"),
+        ),
+        Call(
+            ("POST",),
+            "/reset_password/reset",
+            reset,
+            Reset,
+            Done,
+            refusals=(BadLink, WeakPassword, PasswordsDiffer),
+            summary=both("凭重置链接设置新密码", "Set a new password with the reset link"),
+        ),
+        Call(("POST",), "/logout", log_out, gives=Done, refusals=(NotLoggedIn,), summary=both("退出登录", "Log out")),
+        Call(
+            ("GET",),
+            "/userinfo/get",
+            user_info,
+            gives=Card,
+            changes=False,
+            quiet=True,
+            refusals=(NotLoggedIn,),
+            summary=both("查询当前用户", "Who is logged in"),
+        ),
+        Call(
+            ("POST",),
+            "/userinfo/update",
+            update_user,
+            Profile,
+            Done,
+            refusals=(NotLoggedIn, NotActivated),
+            summary=both("修改资料", "Change the profile"),
+        ),
     ),
 )

@@ -101,6 +101,7 @@ def _at(door: Door, **fields: str) -> str:
 
 
 CALLS = (
+    Call(("GET",), "/page/activate", open_link, Opened, changes=False),
     Call(("POST",), "/page/activate", confirm, MailedLink),
     Call(("POST",), "/page/activate/again", send_again, Opened),
 )

@@ -58,7 +58,8 @@ async def enter(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
     except Closing as closing:
         return page("closing.html", exchange, here=there.to("/login"), token=closing.token, at=closing.at, way=there)
     except NotActivated:
-        return page("not_activated.html", exchange, here=there.to("/login"), email=wish.account.value, way=there)
+        email = str(exchange.fields["account"]).strip()
+        return page("not_activated.html", exchange, here=there.to("/login"), email=email, way=there)
     except (BadInput, BadCredentials, BadCaptcha) as why:
         return await _again(kit, exchange, there, why)
     # What was begun before the login ends with it: somebody may have planted the visit.

@@ -1,5 +1,7 @@
 """`/logout`: a link leads to a page that asks; only its button logs out, so that no foreign picture or link can."""
 
+from contextlib import suppress
+
 from lingpai.core.errors import NotLoggedIn
 from lingpai.flows import Kit, sessions
 from lingpai.web.dialect import Call, Door, Nothing, Reply
@@ -18,10 +20,8 @@ async def leave(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
     """POST /page/logout."""
     account = await inside(kit, exchange)
     if account:
-        try:
+        with suppress(NotLoggedIn):  # it may have ended a moment ago, and that is what is wanted
             await sessions.end(kit, account.realm, exchange.origin)
-        except NotLoggedIn:
-            pass  # it ended a moment ago, and that is what was wanted
     return onward("/logout", session="")
 
 

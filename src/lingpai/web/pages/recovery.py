@@ -1,4 +1,4 @@
-"""The pages behind "I forgot my password": asking for a link, and the form that the link opens."""
+"""The form for a new password that a mailed link opens."""
 
 from functools import partial
 from typing import Annotated
@@ -7,13 +7,13 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 
 from lingpai.core import rules
-from lingpai.core.errors import BadInput, BadLink, PasswordsDiffer, TooSoon, WeakPassword
+from lingpai.core.errors import BadInput, BadLink, PasswordsDiffer, WeakPassword
 from lingpai.flows import Kit, recover
 from lingpai.web.dialect import Call, Door, Reply
 from lingpai.web.exchange import Exchange
 from lingpai.web.fields import Text, read
 from lingpai.web.pages import page
-from lingpai.web.pages.activation import MailedLink, Opened, Whose, whole
+from lingpai.web.pages.activation import MailedLink, Opened, whole
 from lingpai.web.pages.forms import form_page
 
 RESET_INTERVAL = 180
@@ -25,25 +25,6 @@ class NewPassword(msgspec.Struct, frozen=True, kw_only=True):
 
     password: Annotated[str, Text(1, 160, partial(rules.password, low=8, high=40))]
     rp_password: Annotated[str, Text(1, 128, rules.normal)]
-
-
-async def ask(kit: Kit, door: Door, exchange: Exchange, opened: Opened) -> Reply:
-    """GET /forgot, with the address that a mail's link fills in."""
-    return form_page("forgot.html", exchange, typed={"email": opened.email})
-
-
-async def send(kit: Kit, door: Door, exchange: Exchange, opened: Opened) -> Reply:
-    """POST /page/forgot: mails a link; the page says the same whether there is an account or not."""
-    try:
-        email = read(exchange.fields, Whose).email
-    except BadInput as bad:
-        return form_page("forgot.html", exchange, bad, typed={"email": opened.email})
-    early, seconds = False, RESET_INTERVAL
-    try:
-        await recover.ask_link(kit, door.settings.realm, email, exchange.origin, door.links, interval=RESET_INTERVAL)
-    except TooSoon as wait:
-        early, seconds = True, wait.seconds
-    return form_page("sent.html", exchange, typed={"email": email.value}, purpose="reset", early=early, seconds=seconds)
 
 
 async def show_form(kit: Kit, door: Door, exchange: Exchange, opened: Opened) -> Reply:
@@ -88,7 +69,6 @@ def _at(door: Door, **fields: str) -> str:
 
 
 CALLS = (
-    Call(("GET",), "/forgot", ask, Opened, changes=False),
-    Call(("POST",), "/page/forgot", send, Opened),
+    Call(("GET",), "/page/reset", show_form, Opened, changes=False),
     Call(("POST",), "/page/reset", reset, MailedLink),
 )

@@ -1,6 +1,5 @@
 """What the server thinks of a password while it is typed: the rule is its own, so that no script has another."""
 
-from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -16,7 +15,7 @@ from lingpai.web.fields import Text, read
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """A password that nobody has yet, and what its account will be known by."""
 
-    password: Annotated[str, Text(1, 160, partial(rules.password, low=8, high=40))]
+    password: Annotated[str, Text(1, 512, rules.password)]
     account: Annotated[str, Text(1, 320, optional=True)] = ""
 
 

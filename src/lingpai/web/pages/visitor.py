@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -10,7 +11,7 @@ import msgspec
 
 from lingpai.core import rules
 from lingpai.core.errors import BadInput, NotLoggedIn
-from lingpai.core.model import Account, Address
+from lingpai.core.model import Account, Address, Session
 from lingpai.flows import Kit, sessions
 from lingpai.settings import Settings
 from lingpai.web.dialect import Reply
@@ -64,16 +65,27 @@ def _realm(settings: Settings, *, boss: bool) -> str:
     return settings.hiyouth.boss_realm if boss else settings.maillink.realm
 
 
+def realms(settings: Settings) -> tuple[str, ...]:
+    """Every realm that somebody may be logged in to, the pages' own first."""
+    served = (settings.maillink, settings.mailcode, settings.session, settings.hiyouth)
+    found = [settings.maillink.realm, *(dialect.realm for dialect in served if dialect.enabled)]
+    return tuple(dict.fromkeys([*found, settings.hiyouth.boss_realm] if settings.hiyouth.enabled else found))
+
+
+async def present(kit: Kit, exchange: Exchange) -> tuple[Session, Account]:
+    """Whose session the request has, in whichever realm. Raises NotLoggedIn."""
+    for realm in realms(kit.settings) if exchange.origin.session else ():
+        with suppress(NotLoggedIn):
+            return await sessions.current(kit, realm, exchange.origin)
+    raise NotLoggedIn
+
+
 async def inside(kit: Kit, exchange: Exchange) -> Account | None:
     """Who this browser is logged in as, in whichever realm."""
-    if not exchange.origin.session:
+    try:
+        return (await present(kit, exchange))[1]
+    except NotLoggedIn:
         return None
-    for realm in dict.fromkeys(_realm(kit.settings, boss=boss) for boss in (False, kit.settings.hiyouth.enabled)):
-        try:
-            return (await sessions.current(kit, realm, exchange.origin))[1]
-        except NotLoggedIn:
-            continue
-    return None
 
 
 def called(account: Account) -> str:

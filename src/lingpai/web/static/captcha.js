@@ -1,8 +1,8 @@
 // Lets the browser work instead of the person: where it can, the picture goes and the form carries the solution.
 //
 //   <fieldset data-pow="URL of a challenge" data-solver="URL of pow.js" data-done="what to say then">
-//     <div data-person> the picture, and <input data-answer> </div>
-//     <input type="hidden" data-id> <p role="status"></p>
+//     <div data-person> <img data-picture> <audio data-sound> <button value="picture|spoken" data-redraw>, and <input data-answer> </div>
+//     <input type="hidden" data-id> <input type="hidden" data-kind> <p role="status"></p>
 //   </fieldset>
 //
 // Without a secure context, without scripts, and whenever anything fails, the picture stays and serves.
@@ -34,6 +34,30 @@
     field.querySelector("[data-person]").hidden = true;
     field.querySelector("[role=status]").textContent = field.dataset.done;
   };
+
+  // Another picture, or digits read out, in its place. What fails goes the way without scripts.
+  const redraw = async (button) => {
+    const field = button.closest("fieldset");
+    const part = (name) => field.querySelector(`[data-${name}]`);
+    const reply = await fetch(`/page/captcha?kind=${button.value}`, {headers: {"Accept-Language": document.documentElement.lang}});
+    const {id, kind, source} = await reply.json();
+    const [picture, sound] = [part("picture"), part("sound")];
+    const [shown, other] = kind === "spoken" ? [sound, picture] : [picture, sound];
+    shown.src = source;
+    shown.hidden = false;
+    other.hidden = true;
+    sound.pause();
+    part("id").value = id;
+    part("kind").value = kind;
+    part("answer").value = "";
+    part("answer").focus();
+    if (shown === sound) await sound.play().catch(() => {});
+  };
+  for (const button of document.querySelectorAll("[data-redraw]"))
+    button.addEventListener("click", (event) => {
+      event.preventDefault();
+      redraw(button).catch(() => button.form.requestSubmit(button));
+    });
 
   // Only once somebody fills in the form: a solution is good for five minutes.
   for (const field of able ? document.querySelectorAll("[data-pow]") : [])

@@ -3,9 +3,10 @@
   const all = (selector) => document.querySelectorAll(selector);
   const of = (id) => document.getElementById(id);
 
-  // No secret stays in the address bar, in the history, or in what a Referer or a copied address would tell.
+  // No secret stays in the address bar, in the history, or in what a Referer or a copied address would tell;
+  // nor what was done a moment ago, which a reload would say again.
   const address = new URL(location.href);
-  const secrets = ["vcode", "authorization", "token"].filter((name) => address.searchParams.has(name));
+  const secrets = ["vcode", "authorization", "token", "done"].filter((name) => address.searchParams.has(name));
   for (const name of secrets) address.searchParams.delete(name);
   if (secrets.length) history.replaceState(null, "", address.pathname + address.search);
 
@@ -106,10 +107,10 @@
     const text = button.textContent;
     button.hidden = !navigator.clipboard;
     button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(field.value);
+      await navigator.clipboard.writeText(field.value ?? field.textContent);
       button.textContent = button.dataset.done;
       setTimeout(() => (button.textContent = text), 2000);
     });
-    field.addEventListener("focus", () => field.select());
+    field.addEventListener("focus", () => field.select?.());
   }
 })();

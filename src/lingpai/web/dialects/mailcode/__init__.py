@@ -27,7 +27,7 @@ from lingpai.flows import Kit, authorize, bearer, captcha, invites, login, profi
 from lingpai.guard.captcha import Answer
 from lingpai.guard.tokens import Bearer
 from lingpai.settings import Mailcode, Settings
-from lingpai.web.dialect import Call, Dialect, Door, Nothing, Reply
+from lingpai.web.dialect import Call, Dialect, Door, Nothing, Reply, both
 from lingpai.web.dialects.mailcode.shapes import (
     Ask,
     Authorization,
@@ -51,7 +51,10 @@ from lingpai.web.dialects.mailcode.shapes import (
     Verification,
 )
 from lingpai.web.exchange import Exchange
+from lingpai.web.fields import read
 from lingpai.web.pages import authorization
+from lingpai.web.pages import links as hosted
+from lingpai.web.pages import login as login_page
 
 SHOP = "mailcode"
 """A captcha serves only the dialect that drew it."""
@@ -78,8 +81,7 @@ def missing(locale: Locale) -> dict[str, Any]:
 
 def links(settings: Settings) -> Links:
     """This dialect mails codes; what its notices link to are the hosted pages."""
-    base = settings.public_url
-    return Links(activate=f"{base}/activate_account", reset=f"{base}/reset_password/verify", forgot=f"{base}/forgot")
+    return hosted.links(settings)
 
 
 def _reply(said: msgspec.Struct) -> Reply:
@@ -161,12 +163,14 @@ async def redeem(kit: Kit, door: Door, exchange: Exchange, wish: Authorization) 
 
 
 async def open_link(kit: Kit, door: Door, exchange: Exchange, link: authorization.Opened) -> Reply:
-    """GET /login, where the one-time link leads: a page that asks for a browser that navigates, else as GET /account/login."""
-    if exchange.wants_html:
-        # A page speaks as a browser asks, not as the dialect's field would.
-        exchange.speak_to_reader("zh-Hans")
-        return await authorization.ask(kit, door.settings.realm, exchange, link)
-    return await redeem(kit, door, exchange, Authorization(authorization=link.authorization))
+    """GET /login: as GET /account/login where the one-time link is pasted into a client; for a browser that navigates, and without
+    a link, the hosted page.
+    """
+    if link.authorization and not exchange.wants_html:
+        return await redeem(kit, door, exchange, Authorization(authorization=link.authorization))
+    # A page speaks as a browser asks, not as the dialect's field would.
+    exchange.speak_to_reader("zh-Hans")
+    return await login_page.show(kit, door, exchange, read(exchange.fields, login_page.Opened))
 
 
 async def my(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
@@ -238,20 +242,132 @@ MAILCODE = Dialect(
     roots=("/account/", "/public/", "/user/"),
     failed_as=Refused,
     calls=(
-        Call(("GET",), "/public/captcha", draw, Frame, Picture, changes=False, quiet=True),
-        Call(("POST",), "/account/mail-register", mail_register, Ask, Done, refusals=(BadCaptcha, TooSoon, NotInvited)),
-        Call(("POST",), "/account/mail-password", mail_password, Ask, Done, refusals=(BadCaptcha, TooSoon, NoSuchAccount)),
-        Call(("GET",), "/account/verification-password", verify, Verification, Done, changes=False, refusals=(BadCode,)),
-        Call(("POST",), "/account/password-new", new_password, NewPassword, Done, refusals=(BadCode, WeakPassword)),
-        Call(("POST",), "/account/login", log_in, Credentials, Done, refusals=LOGIN),
-        Call(("POST",), "/account/register", sign_up, Registration, Done, refusals=(BadCode, WeakPassword, NotInvited)),
-        Call(("GET",), "/account/login", redeem, Authorization, Done, changes=False, refusals=(BadGrant,)),
-        Call(("GET",), "/login", open_link, authorization.Opened, Done, changes=False, rooted=True, refusals=(BadGrant,)),
-        Call(("GET",), "/user/my", my, gives=Card, changes=False, quiet=True, refusals=(NotLoggedIn,)),
-        Call(("POST",), "/user/language-edit", edit_language, Speech, Done, refusals=(NotLoggedIn,)),
-        Call(("POST",), "/user/authorization-new", authorization_new, Expiry, Link, refusals=(NotLoggedIn,)),
-        Call(("POST",), "/user/invite-new", invite_new, gives=Given, refusals=(NotLoggedIn, NoInvitesLeft)),
-        Call(("GET",), "/user/invite-list", invite_list, gives=Items, changes=False, refusals=(NotLoggedIn,)),
-        Call(("POST",), "/user/logout", log_out, gives=Done, refusals=(NotLoggedIn,)),
+        Call(
+            ("GET",), "/public/captcha", draw, Frame, Picture, changes=False, quiet=True, summary=both("获取图形验证码", "Draw a captcha")
+        ),
+        Call(
+            ("POST",),
+            "/account/mail-register",
+            mail_register,
+            Ask,
+            Done,
+            refusals=(BadCaptcha, TooSoon, NotInvited),
+            summary=both("发送注册验证码邮件", "Be mailed a code to register with"),
+        ),
+        Call(
+            ("POST",),
+            "/account/mail-password",
+            mail_password,
+            Ask,
+            Done,
+            refusals=(BadCaptcha, TooSoon, NoSuchAccount),
+            summary=both("发送重置密码的验证码邮件", "Be mailed a code to set a new password with"),
+        ),
+        Call(
+            ("GET",),
+            "/account/verification-password",
+            verify,
+            Verification,
+            Done,
+            changes=False,
+            refusals=(BadCode,),
+            summary=both("查询重置验证码是否有效，不会消耗它", "Whether a reset code is still good; it is not spent"),
+        ),
+        Call(
+            ("POST",),
+            "/account/password-new",
+            new_password,
+            NewPassword,
+            Done,
+            refusals=(BadCode, WeakPassword),
+            summary=both("凭验证码设置新密码", "Set a new password with the mailed code"),
+        ),
+        Call(("POST",), "/account/login", log_in, Credentials, Done, refusals=LOGIN, summary=both("登录并获取 JWT", "Log in for a JWT")),
+        Call(
+            ("POST",),
+            "/account/register",
+            sign_up,
+            Registration,
+            Done,
+            refusals=(BadCode, WeakPassword, NotInvited),
+            summary=both("凭验证码注册账号", "Register with the mailed code"),
+        ),
+        Call(
+            ("GET",),
+            "/account/login",
+            redeem,
+            Authorization,
+            Done,
+            changes=False,
+            refusals=(BadGrant,),
+            summary=both("用一次性登录链接换取 JWT", "Trade a one-time login link for a JWT"),
+        ),
+        Call(
+            ("GET",),
+            "/login",
+            open_link,
+            authorization.Opened,
+            Done,
+            changes=False,
+            rooted=True,
+            refusals=(BadGrant,),
+            summary=both(
+                "打开一次性登录链接：浏览器得到确认页面，程序得到 JWT",
+                "Open a one-time login link: a page for a browser, a JWT for a program",
+            ),
+        ),
+        Call(
+            ("GET",),
+            "/user/my",
+            my,
+            gives=Card,
+            changes=False,
+            quiet=True,
+            refusals=(NotLoggedIn,),
+            summary=both("查询当前用户", "Who is logged in"),
+        ),
+        Call(
+            ("POST",),
+            "/user/language-edit",
+            edit_language,
+            Speech,
+            Done,
+            refusals=(NotLoggedIn,),
+            summary=both("修改语言，并返回新的 JWT", "Change the language; the new JWT says it"),
+        ),
+        Call(
+            ("POST",),
+            "/user/authorization-new",
+            authorization_new,
+            Expiry,
+            Link,
+            refusals=(NotLoggedIn,),
+            summary=both("生成一次性登录链接", "Make a one-time login link"),
+        ),
+        Call(
+            ("POST",),
+            "/user/invite-new",
+            invite_new,
+            gives=Given,
+            refusals=(NotLoggedIn, NoInvitesLeft),
+            summary=both("生成邀请码", "Make an invite to give"),
+        ),
+        Call(
+            ("GET",),
+            "/user/invite-list",
+            invite_list,
+            gives=Items,
+            changes=False,
+            refusals=(NotLoggedIn,),
+            summary=both("查询已生成的邀请码", "The invites that were made"),
+        ),
+        Call(
+            ("POST",),
+            "/user/logout",
+            log_out,
+            gives=Done,
+            refusals=(NotLoggedIn,),
+            summary=both("退出登录，JWT 随即失效", "Log out; the JWT ends"),
+        ),
     ),
 )

@@ -1,0 +1,167 @@
+"""Security questions: setting them, and getting back in by their answers.
+
+They are weak by nature (NIST SP 800-63B-4 bars them; ASVS 5.0, 6.4.2), so they are fenced: all three at once, few tries, the owner told
+of each, and nobody learns whether there are any (contract, session).
+"""
+
+from typing import Literal
+
+import msgspec
+
+from lingpai.core import rules
+from lingpai.core.errors import BadCode, BadGrant, Limited, NotOffered, StaleLogin, WrongAnswers
+from lingpai.core.model import Account, Address, Kind, Links, Origin
+from lingpai.flows import Kit
+from lingpai.guard.decoys import Three
+from lingpai.store import accounts, audit, questions
+
+Mode = Literal["on", "with_code", "off"]
+"""Whether recovery by them is offered, alone or together with a mailed code."""
+LIFE = 600
+"""Seconds for which a browser may answer what it was asked."""
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """Whose questions a browser was asked; `account_id` 0: nobody's, they were decoys."""
+
+    account_id: int
+    realm: str
+    kind: Kind
+    key: str
+
+
+async def put(kit: Kit, account: Account, texts: Three, answers: Three, origin: Origin, links: Links, *, mode: Mode) -> None:
+    """Sets the questions and their clean answers (`rules.answer`); older ones are gone, and the owner is told.
+
+    For a caller who has made sure that the login is fresh. Raises NotOffered where they are off, Limited, Overloaded.
+    """
+    if mode == "off":
+        raise NotOffered("questions")
+    async with kit.passwords.place() as place:
+        await kit.limits.spend("check_client", origin.client)
+        hashed = await place.make(joined(answers))
+    now = kit.clock.now()
+    async with kit.store.begin() as run:
+        if not await accounts.same(run, account):
+            raise StaleLogin
+        await questions.put(run, account_id=account.id, texts=texts, answers=hashed, at=now)
+        await kit.letters.notice(run, "questions_changed", account if _reached(account) else None, links, origin)
+        await audit.add(run, at=now, realm=account.realm, account_id=account.id, event="questions", result="ok", origin=origin)
+    kit.bell.ring()
+
+
+async def remove(kit: Kit, account: Account, origin: Origin, links: Links) -> None:
+    """Takes the questions away; the owner is told. For a caller who has made sure that the login is fresh."""
+    now = kit.clock.now()
+    async with kit.store.begin() as run:
+        if not await questions.drop(run, account_id=account.id):
+            return
+        await kit.letters.notice(run, "questions_changed", account if _reached(account) else None, links, origin)
+        await audit.add(run, at=now, realm=account.realm, account_id=account.id, event="questions.remove", result="ok", origin=origin)
+    kit.bell.ring()
+
+
+async def there(kit: Kit, account: Account) -> bool:
+    """Whether the account has set any."""
+    return await questions.of(kit.store, account_id=account.id) is not None
+
+
+async def ask(kit: Kit, realm: str, who: Address, origin: Origin, *, mode: Mode, remember: bool) -> tuple[Three, str]:
+    """The questions of an account, or decoys that are always the same for the same `who`; the same statements for both.
+
+    `remember`: this browser may answer them for `LIFE` seconds. Returns its token too, empty where nothing is remembered. Raises Limited.
+    """
+    await kit.limits.spend("check_client", origin.client)
+    found, kept = await questions.whose(kit.store, realm=realm, kind=who.kind, key=who.key)
+    decoys = kit.decoys.of(realm, who)
+    texts = kept.texts if kept and mode != "off" else decoys
+    if not remember:
+        return texts, ""
+    visit = kit.now_visiting(origin)
+    await kit.grants.keep("questions", visit, Asked(found, realm, who.kind, who.key), LIFE)
+    return texts, visit
+
+
+async def answer(kit: Kit, realm: str, answers: Three, origin: Origin, links: Links, *, mode: Mode, code: str = "") -> str:
+    """All three right answers earn leave to set a new password. Returns the browser's new token.
+
+    Raises BadGrant where this browser was asked nothing, Limited past the client's tries, BadCode (`with_code`), WrongAnswers past the
+    account's tries too, and NotOffered where they are off: each but the first two after the same work, whoever was asked about.
+    """
+    async with kit.passwords.place() as place:
+        asked = await kit.grants.look("questions", origin.visit, Asked) if origin.visit else None
+        if asked is None or asked.realm != realm:
+            raise BadGrant
+        await kit.limits.spend("questions_client", origin.client)
+        within = await _counted(kit, asked)
+        account = await accounts.by_id(kit.store, asked.account_id)
+        kept = await questions.of(kit.store, account_id=asked.account_id)
+        proved = mode != "with_code" or await _proved(kit, asked, account, code)
+        verdict = await place.verify(kept.answers if kept else None, joined(answers))
+    right = verdict.right and within and account is not None and account.locked_at is None
+    await _tell(
+        kit, asked, account if kept and within and mode != "off" else None, origin, links, result="ok" if right and proved else "wrong"
+    )
+    if not proved:
+        raise BadCode
+    if mode == "off":
+        raise NotOffered("questions")
+    if account is None or kept is None or not right:
+        raise WrongAnswers
+    return await _earn(kit, asked, account, kept.set_at, origin, code if mode == "with_code" else "")
+
+
+def joined(answers: Three) -> str:
+    """One text of all three, each after its length, so that no other three read the same."""
+    return "".join(f"{len(answer)}:{answer}" for answer in answers)
+
+
+async def _counted(kit: Kit, asked: Asked) -> bool:
+    """Counts the try before it is judged; whether it was within the account's own. A stranger's count like anybody's."""
+    who = str(asked.account_id) if asked.account_id else f"{asked.kind}:{asked.key}"
+    try:
+        await kit.limits.spend("questions_account", f"{asked.realm}:{who}")
+    except Limited:
+        return False
+    return True
+
+
+async def _proved(kit: Kit, asked: Asked, account: Account | None, code: str) -> bool:
+    """Whether the code that was mailed for a reset is right; a wrong one costs it a try, nothing spends it."""
+    entry = await kit.proofs.look_code("reset", asked.realm, _mailed(asked, account), code)
+    return entry is not None and account is not None and kit.proofs.holder(entry) == account.id
+
+
+def _mailed(asked: Asked, account: Account | None) -> str:
+    """The key under which a code that was asked for by the same name or address waits."""
+    return rules.email(account.email).key if account and account.email and account.email_proved_at else asked.key
+
+
+async def _tell(kit: Kit, asked: Asked, account: Account | None, origin: Origin, links: Links, *, result: str) -> None:
+    """To the owner where there are questions to try; past the day's tries, which nobody can use, no more letters go out."""
+    async with kit.store.begin() as run:
+        await kit.letters.notice(run, "questions_tried", account if account and _reached(account) else None, links, origin)
+        await audit.add(
+            run,
+            at=kit.clock.now(),
+            realm=asked.realm,
+            account_id=asked.account_id or None,
+            event="questions.answer",
+            result=result,
+            origin=origin,
+        )
+    kit.bell.ring()
+
+
+async def _earn(kit: Kit, asked: Asked, account: Account, questions_at: int, origin: Origin, code: str) -> str:
+    """Spends what was asked, and the code; of racing callers one gets the leave."""
+    if await kit.grants.take("questions", origin.visit, Asked) != asked:
+        raise BadGrant
+    if code and await kit.proofs.take_code("reset", asked.realm, _mailed(asked, account), code) is None:
+        raise BadCode
+    return await kit.leaves.give(account, questions_at=questions_at)
+
+
+def _reached(account: Account) -> bool:
+    """Whether there is a proved address to write to."""
+    return bool(account.email_proved_at if account.email else account.phone_proved_at)

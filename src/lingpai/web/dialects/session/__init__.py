@@ -1,0 +1,216 @@
+"""session (seed 003): a token on the login page, an address proved by a mailed code, and recovery by mail or by security questions."""
+
+from typing import Any
+
+from lingpai.core import words
+from lingpai.core.errors import (
+    BadCaptcha,
+    BadCode,
+    BadCredentials,
+    BadGrant,
+    BadInput,
+    BadLink,
+    NotActivated,
+    NotInvited,
+    NotLoggedIn,
+    NotOffered,
+    Refusal,
+    StaleLogin,
+    Taken,
+    TooSoon,
+    Unavailable,
+    WeakPassword,
+    WrongAnswers,
+    choose,
+)
+from lingpai.core.model import Links, Locale
+from lingpai.settings import Settings
+from lingpai.web.dialect import Call, Dialect
+from lingpai.web.dialects.session import handlers
+from lingpai.web.dialects.session.shapes import (
+    Answers,
+    Asked,
+    Binding,
+    Card,
+    Credentials,
+    Done,
+    Drawn,
+    LoggedIn,
+    NewPassword,
+    Proof,
+    Refused,
+    Registration,
+    Setting,
+    SignedUp,
+    Whither,
+    Whose,
+)
+from lingpai.web.pages import links as hosted
+
+CODES: dict[type[Refusal], str] = {
+    Refusal: "FAILURE",
+    BadInput: "DTERROR",
+    WeakPassword: "PSIGNERROR",
+    BadCode: "CODEERROR",
+    BadCaptcha: "CODEERROR",
+    BadLink: "CODEERROR",
+    BadCredentials: "APLOGINERROR",
+    Unavailable: "SYSTEMERROR",
+}
+
+
+def refuse(refusal: Refusal, locale: Locale) -> dict[str, Any]:
+    """The envelope of a refusal. The leaves of BadCredentials are one to this dialect: nobody learns which it was."""
+    said = BadCredentials() if isinstance(refusal, BadCredentials) else refusal
+    return {"statu_code": choose(CODES, said), "msg": words.refusal(said, locale), "data": {}}
+
+
+def fail(locale: Locale) -> dict[str, Any]:
+    """The envelope of an internal error."""
+    return {"statu_code": "SYSTEMERROR", "msg": words.text("web.failed", locale), "data": {}}
+
+
+def missing(locale: Locale) -> dict[str, Any]:
+    """The envelope of 404 and 405."""
+    return {"statu_code": "FAILURE", "msg": words.text("web.missing", locale), "data": {}}
+
+
+def links(settings: Settings) -> Links:
+    """This dialect mails codes; what its notices link to are the hosted pages."""
+    return hosted.links(settings)
+
+
+def _said(chinese: str, english: str) -> dict[Locale, str]:
+    return {"zh-Hans": chinese, "en": english}
+
+
+OWNER = (NotLoggedIn, NotActivated)
+
+SESSION = Dialect(
+    name="session",
+    refuse=refuse,
+    fail=fail,
+    missing=missing,
+    roots=("/session/",),
+    failed_as=Refused,
+    calls=(
+        Call(
+            ("GET",),
+            "/session/login_token",
+            handlers.login_token,
+            gives=Drawn,
+            changes=False,
+            quiet=True,
+            summary=_said("打开登录页时取得令牌和图形验证码", "The token and picture that the login page opens with"),
+        ),
+        Call(
+            ("POST",),
+            "/session/login",
+            handlers.log_in,
+            Credentials,
+            LoggedIn,
+            sets_session=True,
+            refusals=(BadCaptcha, BadCredentials, NotActivated),
+            summary=_said("登录", "Log in"),
+        ),
+        Call(
+            ("POST",),
+            "/session/sign_up",
+            handlers.sign_up,
+            Registration,
+            SignedUp,
+            sets_session=True,
+            refusals=(WeakPassword, Taken, NotInvited),
+            summary=_said("注册并登录", "Register by a name, and be logged in"),
+        ),
+        Call(
+            ("POST",),
+            "/session/SignUp_email_send",
+            handlers.send_bind,
+            Whither,
+            Done,
+            refusals=(*OWNER, StaleLogin, TooSoon),
+            summary=_said("发送绑定邮箱的验证码", "Mail a code to an address that is to be bound"),
+        ),
+        Call(
+            ("POST",),
+            "/session/SignUp_email",
+            handlers.bind,
+            Binding,
+            Done,
+            refusals=(*OWNER, BadCode, StaleLogin, Taken),
+            summary=_said("绑定邮箱", "Bind an address by its code"),
+        ),
+        Call(
+            ("POST",),
+            "/session/SignUp_question",
+            handlers.set_questions,
+            Setting,
+            Done,
+            refusals=(*OWNER, StaleLogin, BadCredentials, NotOffered),
+            summary=_said("设置密保问题", "Set the security questions"),
+        ),
+        Call(
+            ("POST",),
+            "/session/Forget_pass_send",
+            handlers.send_recovery,
+            Whose,
+            Done,
+            summary=_said("发送找回密码的验证码", "Mail a code for a new password"),
+        ),
+        Call(
+            ("POST",),
+            "/session/Forget_pass_EmailAccount",
+            handlers.earn_by_code,
+            Proof,
+            Done,
+            refusals=(BadCode,),
+            summary=_said("用邮箱验证码找回密码", "Earn leave to set a new password by the mailed code"),
+        ),
+        Call(
+            ("GET", "POST"),
+            "/session/Forget_pass_Question",
+            handlers.ask_questions,
+            Whose,
+            Asked,
+            changes=False,
+            summary=_said("查询密保问题", "The security questions of an account"),
+        ),
+        Call(
+            ("POST",),
+            "/session/Forget_pass_answer",
+            handlers.earn_by_answers,
+            Answers,
+            Done,
+            refusals=(BadGrant, BadCode, WrongAnswers, NotOffered),
+            summary=_said("用密保问题找回密码", "Earn leave to set a new password by the answers"),
+        ),
+        Call(
+            ("POST",),
+            "/session/Forget_pass_reset",
+            handlers.reset,
+            NewPassword,
+            Done,
+            refusals=(WeakPassword, BadGrant),
+            summary=_said("设置新密码", "Set the new password"),
+        ),
+        Call(
+            ("GET",),
+            "/session/user_info",
+            handlers.user_info,
+            gives=Card,
+            changes=False,
+            quiet=True,
+            refusals=(NotLoggedIn,),
+            summary=_said("当前用户", "Who is logged in"),
+        ),
+        Call(
+            ("POST",),
+            "/session/logout",
+            handlers.log_out,
+            gives=Done,
+            refusals=(NotLoggedIn,),
+            summary=_said("退出登录", "Log out"),
+        ),
+    ),
+)

@@ -1,0 +1,198 @@
+"""What session's calls take and give: the seed's own names, its lengths, and its spelling of `statu_code` (seed 003)."""
+
+import re
+from functools import partial
+from typing import Annotated
+
+import msgspec
+
+from lingpai.core import rules
+from lingpai.core.errors import BadInput
+from lingpai.core.model import Address
+from lingpai.web.fields import Code, Text
+
+NAME_LENGTH, MAIL_LENGTH = 16, 32
+_PASSWORD = re.compile(r"""[^\s"'\\<>]+""")
+
+
+def _who(text: str, field: str, high: int = NAME_LENGTH) -> Address:
+    """Who somebody says they are: a mail address where there is an `@`, else an account's name of up to `high` code points."""
+    return rules.email(text, field) if "@" in text else rules.account_name(text, field, high=high)
+
+
+def _password(text: str, field: str) -> str:
+    """Printable ASCII without space, quotes, backslash, `<` and `>` (contract, session). Reason: characters."""
+    if not (text.isascii() and text.isprintable() and _PASSWORD.fullmatch(text)):
+        raise BadInput(field, "characters")
+    return text
+
+
+Password = Annotated[str, Text(1, 16, _password)]
+"""Under 8 it is well-formed, but as a new one too weak: the seed has another code for that."""
+Mail = Annotated[Address, Text(1, MAIL_LENGTH, rules.email)]
+Forgetful = Annotated[Address, Text(1, MAIL_LENGTH, partial(_who, high=MAIL_LENGTH))]
+"""The seed's `EmailAccount`: up to 32, also for a name, though no account has one that long."""
+MailedCode = Annotated[str, Code(6, high=8)]
+Question = Annotated[str, Text(1, rules.QUESTION_LENGTH, rules.question)]
+Answer = Annotated[str, Text(1, rules.QUESTION_LENGTH, rules.answer)]
+
+
+class Credentials(msgspec.Struct, frozen=True, kw_only=True, rename={"password": "pass"}):
+    """POST login."""
+
+    token: Annotated[str, Text(1, 64)]
+    account: Annotated[Address, Text(1, MAIL_LENGTH, _who)]
+    password: Password
+    code: Annotated[str, Text(1, 64)]
+
+
+class Registration(msgspec.Struct, frozen=True, kw_only=True, rename={"password": "pass"}):
+    """POST sign_up."""
+
+    account: Annotated[Address, Text(1, NAME_LENGTH, rules.account_name)]
+    password: Password
+    invite: Annotated[str, Text(1, 64, optional=True)] = ""
+
+
+class Whither(msgspec.Struct, frozen=True, kw_only=True):
+    """POST SignUp_email_send."""
+
+    email: Mail
+
+
+class Binding(msgspec.Struct, frozen=True, kw_only=True):
+    """POST SignUp_email."""
+
+    email: Mail
+    code: MailedCode
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True, rename={"password": "pass"}):
+    """POST SignUp_question. The password is asked for where the login is older than 10 minutes."""
+
+    question_one: Question
+    answer_one: Answer
+    question_two: Question
+    answer_two: Answer
+    question_three: Question
+    answer_three: Answer
+    password: Annotated[str, Text(1, 16, _password, optional=True)] = ""
+
+
+class Whose(msgspec.Struct, frozen=True, kw_only=True, rename={"who": "EmailAccount"}):
+    """POST Forget_pass_send, GET and POST Forget_pass_Question."""
+
+    who: Forgetful
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True, rename={"who": "EmailAccount"}):
+    """POST Forget_pass_EmailAccount."""
+
+    who: Forgetful
+    code: MailedCode
+
+
+class Answers(msgspec.Struct, frozen=True, kw_only=True):
+    """POST Forget_pass_answer. The code is needed where `session.questions` is `with_code`."""
+
+    answer_one: Answer
+    answer_two: Answer
+    answer_three: Answer
+    code: Annotated[str, Code(6, high=8, optional=True)] = ""
+
+
+class NewPassword(msgspec.Struct, frozen=True, kw_only=True, rename={"password": "pass"}):
+    """POST Forget_pass_reset."""
+
+    password: Password
+
+
+class Empty(msgspec.Struct, frozen=True):
+    """`data` of a call that only says that it is done."""
+
+
+class Done(msgspec.Struct, frozen=True):
+    """Success."""
+
+    statu_code: int = 200
+    data: Empty = Empty()
+
+
+class Token(msgspec.Struct, frozen=True):
+    """`data` of login_token: the picture is a PNG in base64."""
+
+    token: str
+    picture: str
+
+
+class Drawn(msgspec.Struct, frozen=True):
+    """GET login_token."""
+
+    data: Token
+    statu_code: int = 200
+
+
+class Person(msgspec.Struct, frozen=True):
+    """`data` of login."""
+
+    id: int
+    account: str
+
+
+class LoggedIn(msgspec.Struct, frozen=True):
+    """POST login."""
+
+    data: Person
+    statu_code: int = 200
+
+
+class Number(msgspec.Struct, frozen=True):
+    """`data` of sign_up."""
+
+    id: int
+
+
+class SignedUp(msgspec.Struct, frozen=True):
+    """POST sign_up."""
+
+    data: Number
+    statu_code: int = 200
+
+
+class Three(msgspec.Struct, frozen=True):
+    """`data` of Forget_pass_Question."""
+
+    question_one: str
+    question_two: str
+    question_three: str
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """GET and POST Forget_pass_Question."""
+
+    data: Three
+    statu_code: int = 200
+
+
+class User(msgspec.Struct, frozen=True):
+    """`data` of user_info."""
+
+    id: int
+    account: str
+    email: str | None
+    questions: bool
+
+
+class Card(msgspec.Struct, frozen=True):
+    """GET user_info."""
+
+    data: User
+    statu_code: int = 200
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """Every refusal: `statu_code` is one of the seed's error codes."""
+
+    statu_code: str
+    msg: str
+    data: Empty

@@ -1,0 +1,19 @@
+"""`/me`: one's own space. One file a page; who may see it is judged in `owner.py`.
+
+Every form that has done its work leads on by GET; `?done=` names what it did, out of a fixed set.
+"""
+
+from lingpai.web.pages.me import confirm, contact, data, devices, invites, overview, password, profile, questions, security
+
+CALLS = (
+    *overview.CALLS,
+    *profile.CALLS,
+    *security.CALLS,
+    *password.CALLS,
+    *contact.CALLS,
+    *questions.CALLS,
+    *confirm.CALLS,
+    *devices.CALLS,
+    *invites.CALLS,
+    *data.CALLS,
+)

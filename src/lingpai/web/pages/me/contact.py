@@ -1,0 +1,113 @@
+"""`/me/email` and `/me/phone`: a new address, the code that was sent there, done. The old one is told (`flows/contacts.py`)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from lingpai.core import rules
+from lingpai.core.errors import BadCode, BadInput, NotOffered, Refusal, Taken, TooSoon
+from lingpai.core.model import Account, Address
+from lingpai.flows import Kit, contacts
+from lingpai.web.dialect import Call, Nothing, Reply
+from lingpai.web.exchange import Exchange
+from lingpai.web.fields import Text, read
+from lingpai.web.pages.forms import digits
+from lingpai.web.pages.me.owner import Me, at, notices, own, show, told
+from lingpai.web.pages.visitor import onward
+
+RESEND = 60
+"""Seconds between two codes to one address (contract, rule 7)."""
+
+
+class Code(msgspec.Struct, frozen=True, kw_only=True):
+    """What proves the address."""
+
+    code: Annotated[str, Text(1, 32, digits)]
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One kind of address: how it is read, and its pages."""
+
+    kind: Literal["email", "phone"]
+    clean: Callable[[str, str], Address]
+
+    @property
+    def path(self) -> str:
+        """Where its page is."""
+        return f"/me/{self.kind}"
+
+    def held(self, account: Account) -> str:
+        """The one that the account has proved; empty where there is none."""
+        value, proved = (account.email, account.email_proved_at) if self.kind == "email" else (account.phone, account.phone_proved_at)
+        return value or "" if proved else ""
+
+    async def form(self, kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
+        """GET: asks for the address; with `?to=`, for the code that went there."""
+        to = exchange.query.get("to", "")
+        if not to:
+            return self._page(exchange, me)
+        try:
+            return self._page(exchange, me, sent=self.clean(to, self.kind), seconds=RESEND)
+        except BadInput as why:
+            return self._page(exchange, me, why)
+
+    async def act(self, kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
+        """POST: sends a code; with a `code` beside the address, binds it."""
+        try:
+            address = self._read(exchange, me)
+        except BadInput as why:
+            return self._page(exchange, me, why)
+        if "code" in exchange.fields and "resend" not in exchange.fields:
+            return await self._bind(kit, exchange, me, address)
+        return await self._send(kit, exchange, me, address)
+
+    async def _send(self, kit: Kit, exchange: Exchange, me: Me, address: Address) -> Reply:
+        try:
+            await contacts.ask(kit, me.account, address, exchange.origin)
+        except TooSoon as why:
+            # The code that went out a moment ago may still be at hand.
+            return self._page(exchange, me, why, sent=address, seconds=why.seconds)
+        except (BadInput, NotOffered) as why:
+            return self._page(exchange, me, why)
+        return onward(at(self.path, to=address.value))
+
+    async def _bind(self, kit: Kit, exchange: Exchange, me: Me, address: Address) -> Reply:
+        try:
+            code = read(exchange.fields, Code).code
+            await contacts.bind(kit, me.account, address, code, exchange.origin, notices(kit, me.account))
+        except (BadInput, BadCode) as why:
+            return self._page(exchange, me, why, sent=address)
+        except Taken as why:
+            return self._page(exchange, me, why)
+        return told("/me/security", self.kind)
+
+    def _read(self, exchange: Exchange, me: Me) -> Address:
+        text = exchange.fields.get(self.kind)
+        address: Address = Text(1, 320, self.clean).read(text, self.kind, digits=True)
+        held = self.held(me.account)
+        if held and self.clean(held, self.kind).key == address.key:
+            raise BadInput(self.kind, "unchanged")
+        return address
+
+    def _page(self, exchange: Exchange, me: Me, why: Refusal | None = None, *, sent: Address | None = None, **values: Any) -> Reply:
+        more = {"seconds": 0, "field_of": {BadCode: "code"}, **values}
+        return show("contact", exchange, me, why, kind=self.kind, held=self.held(me.account), sent=sent, typed=exchange.fields, **more)
+
+    @property
+    def calls(self) -> tuple[Call, Call]:
+        """Its page and its form, both only right after a login or a proof."""
+        return (
+            Call(("GET",), self.path, own(self.form, sensitive=True), changes=False),
+            Call(("POST",), f"/page{self.path}", own(self.act, sensitive=True)),
+        )
+
+
+def texts(kit: Kit) -> bool:
+    """Whether anybody carries text messages; in dev mode the inbox does."""
+    return kit.settings.dev or kit.settings.sms.provider != "none"
+
+
+CALLS = (*Contact("email", rules.email).calls, *Contact("phone", rules.phone).calls)

@@ -1,0 +1,76 @@
+"""`/me/devices`: where one is logged in, by cookie and by JWT; ends one of them, or all the others."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
+
+from lingpai.core.errors import BadInput
+from lingpai.core.model import Locale, Session
+from lingpai.flows import Kit, sessions
+from lingpai.web.dialect import Call, Nothing, Reply
+from lingpai.web.exchange import Exchange
+from lingpai.web.fields import Text
+from lingpai.web.pages.me.owner import Me, own, show, told
+from lingpai.web.pages.past import ago, device
+
+PATH = "/me/devices"
+
+
+def _number(text: str, name: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise BadInput(name, "characters")
+    return int(text)
+
+
+class Which(msgspec.Struct, frozen=True, kw_only=True):
+    """Which login is to end; none named: all the others."""
+
+    login: Annotated[int, Text(1, 18, _number, optional=True)] = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """One login, in words."""
+
+    id: int
+    what: str
+    ip: str
+    since: str
+    seen: str
+    here: bool
+    jwt: bool
+
+
+async def listing(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
+    """GET /me/devices: this one first, then those that were used last."""
+    found = await sessions.listing(kit, me.account)
+    found.sort(key=lambda one: (one.id != me.session.id, -one.seen_at))
+    return show("devices", exchange, me, logins=[_said(one, me, kit.clock.now(), exchange.locale) for one in found])
+
+
+async def end(kit: Kit, exchange: Exchange, me: Me, which: Which) -> Reply:
+    """POST /page/me/devices: only of one's own; another's number is like one that is over."""
+    if not which.login:
+        await sessions.end_others(kit, me.account, exchange.origin)
+        return told(PATH, "ended-others")
+    ended = await sessions.end_one(kit, me.account, which.login, exchange.origin)
+    return told(PATH, "ended" if ended else "over")
+
+
+def _said(one: Session, me: Me, now: int, locale: Locale) -> Login:
+    return Login(
+        one.id,
+        device(one.agent, locale),
+        one.ip,
+        ago(now, one.created_at, locale),
+        ago(now, one.seen_at, locale),
+        here=one.id == me.session.id,
+        jwt=one.kind == "jwt",
+    )
+
+
+CALLS = (
+    Call(("GET",), PATH, own(listing), changes=False),
+    Call(("POST",), f"/page{PATH}", own(end), Which),
+)

@@ -1,0 +1,61 @@
+"""`/me/link`: a one-time login link to open in another browser, or to paste into a client (contract, mailcode)."""
+
+from functools import partial
+from typing import Annotated
+
+import msgspec
+import segno
+from markupsafe import Markup
+
+from lingpai.core import rules
+from lingpai.core.chance import SECOND
+from lingpai.core.errors import BadInput
+from lingpai.flows import Kit, authorize
+from lingpai.web.dialect import Call, Nothing, Reply
+from lingpai.web.exchange import Exchange
+from lingpai.web.fields import Text, read
+from lingpai.web.pages.me.overview import linkable
+from lingpai.web.pages.me.owner import Me, own, show
+from lingpai.web.pages.visitor import HOME, onward
+
+PATH = "/me/link"
+DAY = 86_400
+LIVES = {"day": DAY, "week": 7 * DAY, "month": 30 * DAY}
+"""Seconds that a client stays logged in which redeems the link for a JWT."""
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """How long."""
+
+    stay: Annotated[str, Text(1, 16, partial(rules.one_of, values=tuple(LIVES)))]
+
+
+async def form(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
+    """GET /me/link: never shows a link that was made before."""
+    return show("link", exchange, me, link="") if linkable(kit, me) else onward(HOME)
+
+
+async def make(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
+    """POST /page/me/login-link: the answer itself shows the link, and nothing shows it again: it is kept nowhere."""
+    if not linkable(kit, me):
+        return onward(HOME)
+    try:
+        wish = read(exchange.fields, Wish)
+    except BadInput as why:
+        return show("link", exchange, me, why, here=PATH, link="")
+    token = await authorize.new(kit, me.account, LIVES[wish.stay], exchange.origin)
+    link = f"{kit.settings.public_url}/login?authorization={token}"
+    ends = kit.clock.now() + authorize.LIFE * SECOND
+    return show("link", exchange, me, here=PATH, link=link, drawn=drawn(link), seconds=authorize.LIFE, ends=ends)
+
+
+def drawn(text: str) -> Markup:
+    """The text as a QR code (ISO/IEC 18004), an <svg> in the page: shapes alone, no style and no script, dark upon light in any scheme."""
+    code = segno.make(text, error="m", micro=False)
+    return Markup(code.svg_inline(omitsize=True, border=4, dark="#000", light="#fff", svgclass=None, lineclass=None))  # noqa: S704 - segno writes numbers alone
+
+
+CALLS = (
+    Call(("GET",), PATH, own(form, sensitive=True), changes=False),
+    Call(("POST",), "/page/me/login-link", own(make, sensitive=True, here=PATH)),
+)

@@ -1,0 +1,49 @@
+"""`/me`: who one is, and where one goes from here; where the address is not proved yet, that and nothing else."""
+
+from typing import Any
+
+from lingpai.core import rules
+from lingpai.core.errors import TooSoon
+from lingpai.flows import Kit, activate, invites, sessions
+from lingpai.web.dialect import Call, Nothing, Reply
+from lingpai.web.exchange import Exchange
+from lingpai.web.pages.me.owner import Me, notices, own, show, told
+from lingpai.web.pages.visitor import HOME, called, onward
+
+
+async def home(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
+    """GET /me."""
+    if me.account.restricted:
+        return show("unproved", exchange, me)
+    logins = await sessions.listing(kit, me.account)
+    given = await invites.given(kit, me.account)
+    return show("home", exchange, me, logins=len(logins), left=given.left, links=linkable(kit, me), **named(me))
+
+
+async def again(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
+    """POST /page/me: the mail that proves the address, once more."""
+    account = me.account
+    if not account.restricted or account.email is None:
+        return onward(HOME)
+    try:
+        await activate.again(kit, account.realm, rules.email(account.email), exchange.origin, notices(kit, account))
+    except TooSoon as why:
+        return show("unproved", exchange, me, why, seconds=why.seconds)
+    return told(HOME, "proof-sent")
+
+
+def linkable(kit: Kit, me: Me) -> bool:
+    """Whether a one-time login link can be made: mailcode's accounts alone redeem it."""
+    return kit.settings.mailcode.enabled and me.account.realm == kit.settings.mailcode.realm
+
+
+def named(me: Me) -> dict[str, Any]:
+    """What the account is called, and the letter that stands for its picture: a third party's would be fetched from there."""
+    name = me.account.nickname or called(me.account).partition("@")[0]
+    return {"name": name, "initial": name.lstrip("#+")[:1].upper()}
+
+
+CALLS = (
+    Call(("GET",), "/me", own(home, unproved=True), changes=False),
+    Call(("POST",), "/page/me", own(again, unproved=True)),
+)

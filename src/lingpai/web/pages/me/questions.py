@@ -1,0 +1,88 @@
+"""`/me/questions`: three questions whose answers let one back in (`flows/questions.py`)."""
+
+from itertools import combinations
+from typing import Annotated
+
+import msgspec
+
+from lingpai.core import rules
+from lingpai.core.errors import BadInput, Refusal
+from lingpai.flows import Kit, questions
+from lingpai.settings import Settings
+from lingpai.web.dialect import Call, Nothing, Reply
+from lingpai.web.exchange import Exchange
+from lingpai.web.fields import Text, read
+from lingpai.web.pages.me.owner import Me, notices, own, show, told
+from lingpai.web.pages.visitor import onward
+
+Question = Annotated[str, Text(1, 320, rules.question)]
+Answer = Annotated[str, Text(1, 320, rules.answer)]
+SECURITY = "/me/security"
+FIELDS = ("question_one", "question_two", "question_three")
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """POST /page/me/questions, each question before its answer, as they stand on the page."""
+
+    question_one: Question
+    answer_one: Answer
+    question_two: Question
+    answer_two: Answer
+    question_three: Question
+    answer_three: Answer
+
+    @property
+    def texts(self) -> tuple[str, str, str]:
+        """The questions."""
+        return self.question_one, self.question_two, self.question_three
+
+    @property
+    def answers(self) -> tuple[str, str, str]:
+        """Their answers."""
+        return self.answer_one, self.answer_two, self.answer_three
+
+
+def offered(settings: Settings) -> bool:
+    """Whether anybody would ever be asked them."""
+    return settings.session.enabled and settings.session.questions != "off"
+
+
+async def form(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
+    """GET /me/questions."""
+    if not offered(kit.settings):
+        return onward(SECURITY)
+    return await _form(kit, exchange, me)
+
+
+async def save(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
+    """POST /page/me/questions: sets them, or with `remove` takes them away."""
+    if "remove" in exchange.fields:
+        await questions.remove(kit, me.account, exchange.origin, notices(kit, me.account))
+        return told(SECURITY, "questions-removed")
+    if not offered(kit.settings):
+        return onward(SECURITY)
+    try:
+        wish = read(exchange.fields, Wish)
+        _differ(wish.texts)
+        mode = kit.settings.session.questions
+        await questions.put(kit, me.account, wish.texts, wish.answers, exchange.origin, notices(kit, me.account), mode=mode)
+    except BadInput as why:
+        return await _form(kit, exchange, me, why)
+    return told(SECURITY, "questions")
+
+
+def _differ(texts: tuple[str, str, str]) -> None:
+    """Raises BadInput at the later of two that are the same."""
+    for (_, one), (name, other) in combinations(zip(FIELDS, texts, strict=True), 2):
+        if rules.folded(one) == rules.folded(other):
+            raise BadInput(name, "questions-same")
+
+
+async def _form(kit: Kit, exchange: Exchange, me: Me, why: Refusal | None = None) -> Reply:
+    return show("questions", exchange, me, why, typed=exchange.fields, asked=await questions.there(kit, me.account))
+
+
+CALLS = (
+    Call(("GET",), "/me/questions", own(form, sensitive=True), changes=False),
+    Call(("POST",), "/page/me/questions", own(save, sensitive=True)),
+)

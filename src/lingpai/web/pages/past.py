@@ -1,0 +1,30 @@
+"""How long ago something was, and which program it was, as people say it."""
+
+from lingpai.core import words
+from lingpai.core.agents import agent
+from lingpai.core.chance import SECOND, moment
+from lingpai.core.model import Locale
+
+_MINUTE = 60
+_HOUR = 60 * _MINUTE
+_DAY = 24 * _HOUR
+_MONTH = 30 * _DAY
+
+
+def ago(now: int, instant: int, locale: Locale) -> str:
+    """Under a minute, or ahead of us: just now; then whole minutes, hours and days; from 30 days on the date in UTC."""
+    seconds = (now - instant) // SECOND
+    if seconds < _MINUTE:
+        return words.text("pages.ago.now", locale)
+    if seconds >= _MONTH:
+        return words.text("pages.ago.date", locale, date=moment(instant).strftime("%Y-%m-%d"))
+    unit, size = next((unit, size) for unit, size in (("day", _DAY), ("hour", _HOUR), ("minute", _MINUTE)) if seconds >= size)
+    count = seconds // size
+    return words.text(f"pages.ago.{unit}" if count == 1 else f"pages.ago.{unit}s", locale, count=count)
+
+
+def device(told: str, locale: Locale) -> str:
+    """A program and its system: `Chrome，Windows`."""
+    found = agent(told)
+    program = words.TEXTS[locale].get(f"program.{found.program}", found.program) or words.text("program.unknown", locale)
+    return words.text("pages.me.devices.what", locale, program=program, system=found.system) if found.system else program

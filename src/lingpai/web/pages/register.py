@@ -1,0 +1,217 @@
+"""Registering: `/register`, by a mailed link, or by a code that is mailed or texted; which of them, the operator says."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec.structs import replace
+
+from lingpai.core import rules
+from lingpai.core.errors import BadCaptcha, BadCode, BadInput, NotInvited, NotOffered, RegistrationClosed, TooSoon, WeakPassword
+from lingpai.core.model import Address
+from lingpai.flows import Kit, register
+from lingpai.settings import invites_in
+from lingpai.web.dialect import Call, Door, Nothing, Reply
+from lingpai.web.exchange import Exchange
+from lingpai.web.fields import Text, read
+from lingpai.web.pages import page, puzzles
+from lingpai.web.pages.forms import digits, form_page
+from lingpai.web.pages.links import links
+from lingpai.web.pages.visitor import Way, onward, way
+
+By = Literal["link", "code", "phone"]
+INTERVAL = 60
+"""Seconds between two messages for one purpose (contract, rule 7)."""
+_FIELD_OF = {BadCode: "code", BadCaptcha: "captcha", NotInvited: "invite"}
+_Mendable = BadInput | BadCode | BadCaptcha | NotInvited | NotOffered | WeakPassword | TooSoon
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    """GET /register."""
+
+    way: Annotated[str, Text(1, 16, optional=True)] = ""
+    email: Annotated[str, Text(1, 16_384, optional=True)] = ""
+    phone: Annotated[str, Text(1, 16_384, optional=True)] = ""
+    invite: Annotated[str, Text(1, 16_384, optional=True)] = ""
+    """From a link that somebody gave away together with it."""
+
+
+class Mail(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose mail it is to be."""
+
+    email: Annotated[Address, Text(1, 512, rules.email)]
+
+
+class Phone(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose phone it is to be."""
+
+    phone: Annotated[Address, Text(1, 64, rules.phone)]
+
+
+class Chosen(msgspec.Struct, frozen=True, kw_only=True):
+    """What one chooses beside the address."""
+
+    password: Annotated[str, Text(1, 512, rules.password)]
+    invite: Annotated[str, Text(1, 64, optional=True)] = ""
+    agree: Annotated[str, Text(1, 16, optional=True)] = ""
+
+
+async def show(kit: Kit, door: Door, exchange: Exchange, opened: Opened) -> Reply:
+    """GET /register: one's address and password; or, for a code, the address first."""
+    there = way(kit, exchange)
+    if invites_in(kit.settings, there.realm).policy == "closed":
+        return _closed(exchange, there)
+    by = _by(kit, exchange)
+    if by == "link":
+        return _form(kit, exchange, there, by)
+    return await _address_form(kit, exchange, there, by)
+
+
+async def by_link(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+    """POST /page/register: says the same for a taken address as for a free one, whose owner is told."""
+    there = way(kit, exchange)
+    try:
+        _offered(kit, "link")
+        wish = _application(kit, exchange, read(exchange.fields, Mail).email)
+        await register.by_link(kit, there.realm, wish, exchange.origin, links(kit.settings))
+    except RegistrationClosed:
+        return _closed(exchange, there)
+    except TooSoon as wait:
+        return _sent(exchange, there, early=True, seconds=wait.seconds)
+    except (BadInput, NotInvited, NotOffered, WeakPassword) as why:
+        return _form(kit, exchange, there, "link", why)
+    return _sent(exchange, there, early=False, seconds=INTERVAL)
+
+
+async def send_code(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+    """POST /page/register/code: sends it, and asks for it. A text message costs money, so that only people get one: behind a captcha."""
+    there, by = way(kit, exchange), _by(kit, exchange)
+    if by == "phone" and ("show" in exchange.fields or "captcha_id" not in exchange.fields):
+        return await _address_form(kit, exchange, there, by)
+    early, seconds = False, INTERVAL
+    try:
+        to = _address(kit, exchange, by)
+        answer = _answered(exchange) if by == "phone" else None
+        await register.ask_code(kit, there.realm, to, exchange.origin, links(kit.settings), answer=answer)
+    except RegistrationClosed:
+        return _closed(exchange, there)
+    except TooSoon as wait:
+        early, seconds = True, wait.seconds
+    except (BadInput, BadCaptcha, NotOffered) as why:
+        return await _address_form(kit, exchange, there, by, why)
+    return _form(kit, exchange, there, by, sent=True, early=early, seconds=seconds)
+
+
+async def by_code(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+    """POST /page/register/finish: the code is the proof, and its owner is logged in."""
+    there, by = way(kit, exchange), _by(kit, exchange)
+    try:
+        wish = _application(kit, exchange, _address(kit, exchange, by))
+        code = digits(str(exchange.fields.get("code") or ""))
+        opened = await register.enter_by_code(kit, there.realm, wish, code, exchange.origin)
+    except RegistrationClosed:
+        return _closed(exchange, there)
+    except (BadInput, BadCode, NotInvited, NotOffered, WeakPassword) as why:
+        return _form(kit, exchange, there, by, why)
+    return onward(there.end, session=opened.token, device=opened.device, visit="" if exchange.origin.visit else None)
+
+
+def _by(kit: Kit, exchange: Exchange) -> By:
+    """The way that was chosen, where it is offered; else the first."""
+    offered = kit.settings.pages.register
+    return next((by for by in offered if by == exchange.fields.get("way")), offered[0])
+
+
+def _offered(kit: Kit, by: By) -> None:
+    if by not in kit.settings.pages.register:
+        raise NotOffered("registration")
+
+
+def _address(kit: Kit, exchange: Exchange, by: By) -> Address:
+    if by == "link":
+        # It was not offered, or the form was not ours: a link proves nothing here.
+        raise NotOffered("registration")
+    return read(exchange.fields, Phone).phone if by == "phone" else read(exchange.fields, Mail).email
+
+
+def _answered(exchange: Exchange) -> Any:
+    found = puzzles.answer(exchange)
+    if found is None:
+        raise BadInput("captcha", "missing")
+    return found
+
+
+def _application(kit: Kit, exchange: Exchange, address: Address) -> register.Application:
+    """What is asked for, with what was agreed to. Raises BadInput where it has to be agreed to and was not."""
+    chosen = read(exchange.fields, Chosen)
+    papers = (("terms", kit.settings.pages.terms), ("privacy", kit.settings.pages.privacy))
+    consents = tuple((document, legal.version) for document, legal in papers if legal.url)
+    if consents and not chosen.agree:
+        raise BadInput("agree", "agree")
+    return register.Application(address, chosen.password, invite=chosen.invite.strip(), consents=consents)
+
+
+def _form(
+    kit: Kit,
+    exchange: Exchange,
+    there: Way,
+    by: By,
+    why: _Mendable | None = None,
+    *,
+    sent: bool = False,
+    early: bool = False,
+    seconds: int = 0,
+) -> Reply:
+    """Address and password; or code and password, for an address that a code was sent to."""
+    return form_page(
+        "register.html" if by == "link" else "register_code.html",
+        exchange,
+        why,
+        typed=exchange.fields,
+        field_of=_FIELD_OF,
+        here=there.to("/register", way=by),
+        way=there,
+        by=by,
+        offered=kit.settings.pages.register,
+        policy=invites_in(kit.settings, there.realm).policy,
+        sent=sent,
+        early=early,
+        seconds=seconds,
+    )
+
+
+async def _address_form(kit: Kit, exchange: Exchange, there: Way, by: By, why: _Mendable | None = None) -> Reply:
+    """The first of two steps: where the code is to go."""
+    said = puzzles.mended(why, exchange) if isinstance(why, BadCaptcha) else why
+    puzzle = await puzzles.puzzle(kit, exchange) if by == "phone" else None
+    reply = form_page(
+        "register_address.html",
+        exchange,
+        said,
+        typed=exchange.fields,
+        field_of=_FIELD_OF,
+        here=there.to("/register", way=by),
+        way=there,
+        by=by,
+        offered=kit.settings.pages.register,
+        policy=invites_in(kit.settings, there.realm).policy,
+        puzzle=puzzle,
+    )
+    return replace(reply, visit=puzzle.visit) if puzzle else reply
+
+
+def _closed(exchange: Exchange, there: Way) -> Reply:
+    return page("register_closed.html", exchange, here=there.to("/register"), way=there)
+
+
+def _sent(exchange: Exchange, there: Way, *, early: bool, seconds: int) -> Reply:
+    typed = {"email": exchange.fields["email"]}
+    here, elsewhere = there.to("/register"), there.to("/register", way="link", **typed)
+    return form_page("sent.html", exchange, typed=typed, here=here, purpose="register", elsewhere=elsewhere, early=early, seconds=seconds)
+
+
+CALLS: tuple[Call, ...] = (
+    Call(("GET",), "/register", show, Opened, changes=False),
+    Call(("POST",), "/page/register", by_link),
+    Call(("POST",), "/page/register/code", send_code),
+    Call(("POST",), "/page/register/finish", by_code, sets_session=True),
+)

@@ -1,0 +1,219 @@
+"""The pages of somebody who forgot the password: a code, a link, or security questions."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from lingpai.core import rules
+from lingpai.core.model import Account, Origin
+from lingpai.flows import questions
+from lingpai.settings import Maillink as MaillinkSettings
+from lingpai.settings import Session
+from lingpai.store import accounts
+from lingpai.web.pages.links import links
+from web.people import ADA, GOOD, member
+from web.reading import Reader
+from web.speakers import Maillink
+from web.town import Town
+
+NEW = "another staple entirely"
+PHONE, E164 = "13800138000", "+8613800138000"
+HERE = Origin(client="198.51.100.7", ip="198.51.100.7")
+TEXTS = ("first pet", "first street", "first teacher")
+
+
+@pytest.fixture
+def database_kind() -> str:
+    """What pages do does not depend on the database."""
+    return "sqlite"
+
+
+@pytest.fixture
+async def ada(town: Town) -> Reader:
+    """Somebody with an account, before the open page."""
+    await member(town)
+    town.clock.advance(hours=1)
+    reader = Reader(town)
+    await reader.open("/forgot?next=/me/data")
+    return reader
+
+
+async def account(town: Town) -> Account:
+    found = await accounts.find(town.house.kit.store, "main", "email", ADA)
+    assert found
+    return found
+
+
+async def named(town: Town) -> None:
+    one = await account(town)
+    async with town.house.kit.store.begin() as run:
+        for address in (rules.account_name("lady_ada"), rules.phone(PHONE)):
+            assert await accounts.add_identifier(run, account_id=one.id, realm="main", address=address, proved_at=1)
+
+
+async def opens(town: Town, password: str) -> bool:
+    return (await Maillink(town, town.browser("203.0.113.9")).log_in(ADA, password)).yes
+
+
+# By code
+
+
+@pytest.mark.parametrize("language", ["zh-Hans", "en"])
+async def test_a_mailed_code_leads_to_a_new_password(town: Town, language: str) -> None:
+    await member(town)
+    reader = Reader(town, language)
+    page = await reader.open("/forgot?next=/me/data")
+    assert page.language == language
+    page = await reader.send("/page/forgot", account=ADA)
+    assert page.form("/page/forgot/code").kinds["code"]["autocomplete"] == "one-time-code"
+    page = await reader.send("/page/forgot/code", code=await reader.code(ADA), password=NEW)
+    assert not await opens(town, GOOD)
+    assert await opens(town, NEW)
+    page = await reader.open(page.link("/login"))
+    assert (page.form("/page/login").fields["account"], page.form("/page/login").fields["next"]) == (ADA, "/me/data")
+
+
+@pytest.mark.parametrize(("typed", "to"), [("Lady_Ada", ADA), (PHONE, E164), (f" {ADA} ", ADA)])
+async def test_a_name_a_phone_or_a_mail_will_do(ada: Reader, typed: str, to: str) -> None:
+    await named(ada.town)
+    await ada.send("/page/forgot", account=typed)
+    await ada.send("/page/forgot/code", code=await ada.code(to), password=NEW)
+    assert await opens(ada.town, NEW)
+
+
+@pytest.mark.parametrize("by", ["code", "link"])
+async def test_the_page_says_the_same_of_a_stranger(ada: Reader, by: str) -> None:
+    said, mails = [], len(await ada.town.mails())
+    for email in (ADA, "bob@example.com"):
+        page = await ada.send("/page/forgot", account=email, by=by)
+        said.append(page.reply.text.replace(email, "…").replace(email.replace("@", "%40"), "…"))
+        await ada.open("/forgot?next=/me/data")
+    assert said[0] == said[1]
+    assert len(await ada.town.mails()) == mails + 1
+
+
+async def test_a_wrong_code_costs_a_try_and_a_weak_password_none(ada: Reader) -> None:
+    await ada.send("/page/forgot", account=ADA)
+    code = await ada.code(ADA)
+    wrong = "000000" if code != "000000" else "111111"
+    assert set((await ada.send("/page/forgot/code", code=wrong, password=NEW)).errors) == {"code"}
+    assert set((await ada.send("/page/forgot/code", code=code, password="password1")).errors) == {"password"}
+    await ada.send("/page/forgot/code", code=code, password=NEW)
+    assert await opens(ada.town, NEW)
+    assert set((await ada.post("/page/forgot/code", account=ADA, code=code, password=GOOD)).errors) == {"code"}
+
+
+async def test_who_asks_too_soon_keeps_the_code_that_is_there(ada: Reader) -> None:
+    await ada.send("/page/forgot", account=ADA)
+    code = await ada.code(ADA)
+    page = await ada.post("/page/forgot", account=ADA, by="code")
+    assert "60 seconds" in page.text
+    await ada.send("/page/forgot/code", code=code, password=NEW)
+    assert await opens(ada.town, NEW)
+
+
+@pytest.mark.parametrize("typed", ["", "ada@", "x", "admin"])
+async def test_what_nobody_can_be_called_is_told_beside_the_field(ada: Reader, typed: str) -> None:
+    assert set((await ada.send("/page/forgot", account=typed)).errors) == {"account"}
+
+
+# By link
+
+
+@pytest.mark.parametrize("changes", [{}, {"maillink": MaillinkSettings(enabled=False)}, {"maillink": MaillinkSettings(prefix="/moved")}])
+@pytest.mark.parametrize("language", ["zh-Hans", "en"])
+async def test_a_mailed_link_leads_to_a_new_password(town: Town, language: str) -> None:
+    """Also where the dialect with links is off, or stands elsewhere."""
+    reader = Reader(town, language)
+    await reader.open("/register")
+    await reader.send("/page/register", email=ADA, password=GOOD)
+    await reader.follow(ADA)
+    await reader.open("/forgot")
+    await reader.send("/page/forgot", account=ADA, by="link")
+    page = await reader.follow(ADA)
+    assert reader.where.startswith("/page/reset?")
+    assert page.language == language
+    page = await reader.send("/page/reset", password=NEW, rp_password=NEW)
+    await reader.open(page.link("/login"))
+    await reader.send("/page/login", account=ADA, password=NEW)
+    assert reader.where == "/me"
+
+
+async def test_a_link_needs_a_mail_address_to_go_to(ada: Reader) -> None:
+    await named(ada.town)
+    page = await ada.send("/page/forgot", account="lady_ada", by="link")
+    assert set(page.errors) == {"account"}
+
+
+# By questions
+
+
+@dataclass
+class Asked:
+    """A page with three questions, and the account that they may be about."""
+
+    reader: Reader
+    account: Account
+
+
+@pytest.fixture
+async def asked(ada: Reader) -> Asked:
+    one = await account(ada.town)
+    kit = ada.town.house.kit
+    answers = (rules.answer("Rex"), rules.answer("Elm Street"), rules.answer("Mr Smith"))
+    await questions.put(kit, one, TEXTS, answers, HERE, links(kit.settings), mode="on")
+    await ada.send("/page/forgot", account=ADA, by="questions")
+    return Asked(ada, one)
+
+
+async def test_three_right_answers_lead_to_a_new_password(asked: Asked) -> None:
+    reader = asked.reader
+    assert all(text in reader.page.text for text in TEXTS)
+    await reader.send("/page/forgot/answers", answer_one="rex", answer_two=" ELM  street", answer_three="Mr Smith")
+    assert set((await reader.send("/page/forgot/password", password="password1")).errors) == {"password"}
+    await reader.send("/page/forgot/password", password=NEW)
+    assert await opens(reader.town, NEW)
+
+
+async def test_one_wrong_answer_leads_nowhere(asked: Asked) -> None:
+    reader = asked.reader
+    page = await reader.send("/page/forgot/answers", answer_one="rex", answer_two="elm street", answer_three="no")
+    assert "not right" in page.text
+    assert "Elm" not in page.reply.text
+    page = await reader.post("/page/forgot/password", account=ADA, password=NEW)
+    assert page.status == 422
+    assert not await opens(reader.town, NEW)
+
+
+async def test_an_empty_answer_is_told_beside_its_question(asked: Asked) -> None:
+    page = await asked.reader.send("/page/forgot/answers", answer_one="rex", answer_two="", answer_three="x")
+    assert TEXTS[1] in page.errors["answer_two"]
+
+
+async def test_a_planted_visit_does_not_get_the_leave(asked: Asked) -> None:
+    """Who knew the browser's token before the answers were given has nothing by it."""
+    reader = asked.reader
+    eve = Reader(reader.town, ip="203.0.113.9")
+    eve.browser.cookies.set("lingpai_visit", reader.browser.cookies["lingpai_visit"], domain="127.0.0.1", path="/")
+    await reader.send("/page/forgot/answers", answer_one="rex", answer_two="elm street", answer_three="Mr Smith")
+    await eve.post("/page/forgot/password", account=ADA, password=NEW)
+    assert not await opens(reader.town, NEW)
+    await reader.send("/page/forgot/password", password=NEW)
+    assert await opens(reader.town, NEW)
+
+
+async def test_a_stranger_is_asked_questions_too(ada: Reader) -> None:
+    page = await ada.send("/page/forgot", account="bob", by="questions")
+    assert {"answer_one", "answer_two", "answer_three"} <= set(page.form("/page/forgot/answers").fields)
+    page = await ada.send("/page/forgot/answers", answer_one="a", answer_two="b", answer_three="c")
+    assert "not right" in page.text
+
+
+@pytest.mark.parametrize("changes", [{"session": Session(questions="off")}, {"session": Session(questions="with_code")}])
+async def test_questions_are_offered_only_where_they_are_enough(ada: Reader) -> None:
+    assert "questions" not in ada.page.reply.text
+    page = await ada.post("/page/forgot", account=ADA, by="questions")
+    assert page.status == 422
+    assert "answer_one" not in page.reply.text
+    reply = await ada.post("/page/forgot/answers", account=ADA, answer_one="a", answer_two="b", answer_three="c")
+    assert reply.status == 409

@@ -24,7 +24,7 @@ import uvloop
 from lingpai.build import House, build
 from lingpai.core import rules
 from lingpai.core.chance import SystemChance, SystemClock
-from lingpai.core.model import Kind
+from lingpai.core.model import Address, Kind
 from lingpai.flows.questions import joined
 from lingpai.guard.passwords import Place, Verdict
 from lingpai.settings import Limits, Rate, Settings
@@ -33,8 +33,8 @@ from lingpai.store.database import Runner
 from lingpai.store.migrate import upgrade
 from lingpai.store.questions import Questions
 
-FRIEND, STRANGER = "friend.x", "nobody.x"
-"""As long as each other, so that no reply is longer for its name."""
+FRIEND, STRANGER = "ubu.x", "ubo.x"
+"""As long as each other and of the same kind of letters: to read another name alone takes a microsecond more or less."""
 TEXTS = ("父亲的名字", "母亲的名字", "大学学校")
 ANSWERS = ("one", "two", "three")
 MANY = Rate(100_000_000, 60)
@@ -108,16 +108,21 @@ async def _house() -> AsyncIterator[House]:
 
 
 async def _settle(house: House) -> None:
-    """The friend: a name and three questions."""
+    """The friend, and neighbours: each has a name and three questions."""
     kit = house.kit
     async with kit.passwords.place() as place:
         hashed = await place.make(joined(ANSWERS))
-    now, who = kit.clock.now(), rules.account_name(FRIEND)
+    names = (FRIEND, *(f"{first}{second}.x" for first in "abcdefghijklmnopqrstuvwxyz" for second in "aeiou"))
     async with kit.store.begin() as run:
-        made = await accounts.add(run, realm="main", password=None, nickname="", locale="en", created_at=now, created_ip="192.0.2.7")
-        await accounts.add_identifier(run, account_id=made, realm="main", address=who, proved_at=now)
-        await questions.put(run, account_id=made, texts=TEXTS, answers=hashed, at=now)
-    assert kit.decoys.of("main", who) != TEXTS
+        for name in names:
+            await _add(run, rules.account_name(name), hashed, kit.clock.now())
+    assert kit.decoys.of("main", rules.account_name(FRIEND)) != TEXTS
+
+
+async def _add(run: Runner, who: Address, hashed: str, now: int) -> None:
+    made = await accounts.add(run, realm="main", password=None, nickname="", locale="en", created_at=now, created_ip="192.0.2.7")
+    await accounts.add_identifier(run, account_id=made, realm="main", address=who, proved_at=now)
+    await questions.put(run, account_id=made, texts=TEXTS, answers=hashed, at=now)
 
 
 @contextmanager

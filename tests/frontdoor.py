@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -252,9 +253,11 @@ def wired(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
 
 
 @asynccontextmanager
-async def serving(served: App | None = None, bounds: Bounds | None = None) -> AsyncIterator[tuple[Server, int]]:
-    """The server on a port of the system's choice."""
-    listening = listen("127.0.0.1", 0)
+async def serving(
+    served: App | None = None, bounds: Bounds | None = None, listening: socket.socket | None = None
+) -> AsyncIterator[tuple[Server, int]]:
+    """The server on a port of the system's choice, or on the socket given."""
+    listening = listening or listen("127.0.0.1", 0)
     server = Server(served or app(), [listening], FakeClock(), FakeChance(), bounds or Bounds())
     await server.start()
     try:

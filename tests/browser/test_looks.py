@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, Route, expect
 
 from frontdoor import serving
@@ -58,7 +59,7 @@ def changes() -> dict[str, Any]:
     return {"pages": PAPERS}
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def street(town: Town) -> AsyncIterator[Street]:
     eve, ada = Maillink(town), await member(town)
     await eve.register(EVE, GOOD)

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from browser.test_looks import TARGETS, fits, judged
@@ -43,7 +44,7 @@ def changes() -> dict[str, Any]:
     return {"invites": Invites(initial=3), "social": Social(qq=keys, weibo=keys)}
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def ada(town: Town) -> Owner:
     person = await owner(town)
     phone = await elsewhere(town)

@@ -6,7 +6,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
 
 import lingpai.web
 from fakes import FakeChance, FakeClock
@@ -74,21 +75,14 @@ def site() -> Iterator[Site]:
     thread.join()
 
 
-@pytest.fixture
-async def browser(chromium: str) -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        flags = ["--no-sandbox", "--host-resolver-rules=MAP plain.example 127.0.0.1"]
-        opened = await playwright.chromium.launch(executable_path=chromium, args=flags)
-        yield opened
-        await opened.close()
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    opened = await browser.new_page()
+    yield opened
+    await opened.close()
 
 
-@pytest.fixture
-async def page(browser: Browser) -> Page:
-    return await browser.new_page()
-
-
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def work(sqlite_path: Path, clock: FakeClock, chance: FakeChance, tmp_path: Path) -> AsyncIterator[Work]:
     database = await open_sqlite(sqlite_path, clock, chance)
     ephemeral, easel = SqlEphemeral(database, clock, tmp_path / "counters.db"), Easel(16, clock, chance)

@@ -12,7 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from lingpai.build import open_kit, refuse_clash
+from lingpai.build import open_kit
+from lingpai.build.front import refuse_clash
 from lingpai.cli.outbox import masked
 from lingpai.core import rules
 from lingpai.core.errors import Limited, WrongPassword
@@ -389,7 +390,7 @@ def test_an_address_in_the_outbox_is_masked() -> None:
 
 
 UNUSED = {
-    "PIL", "altcha", "alembic", "asyncpg", "captcha", "lingpai.post.inbox", "pydantic", "pygments", "rich",
+    "PIL", "altcha", "alembic", "asyncpg", "captcha", "httpx", "lingpai.post.inbox", "pydantic", "pygments", "rich", "segno",
     "sqlalchemy.dialects.postgresql", "sqlite3", "typer", "valkey",
 }  # fmt: skip
 """What a service on SQLite and SMTP does without, at least until the first picture."""

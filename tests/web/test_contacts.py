@@ -187,7 +187,7 @@ async def test_after_seven_days_nothing_is_left_and_the_address_is_free(ada: Mai
 
 async def test_an_export_holds_every_table_of_a_person_and_no_secret(ada: Maillink) -> None:
     _, account = await who(ada)
-    whole = await closing.export(ada.town.house.kit, account)
+    whole = await closing.export(ada.town.house.kit, account, origin(ada))
     assert set(whole) == {table.name for table in TABLES}
     assert {"accounts", "identifiers", "sessions", "questions", "consents", "invites", "letters", "audit"} <= set(whole)
     assert [row["value"] for row in whole["identifiers"]] == [ADA]

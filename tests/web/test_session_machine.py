@@ -23,7 +23,7 @@ from fakes import FakeChance, FakeClock
 from lingpai.build import House, build
 from lingpai.core.model import Account
 from lingpai.guard.grants import Grants, Kind
-from lingpai.guard.leaves import LIFE, Leave, Leaves
+from lingpai.guard.leaves import LIFE, Leaves
 from lingpai.settings import Limits, Rate
 from lingpai.store import accounts
 from web.seed003 import QUESTIONS, code
@@ -261,16 +261,19 @@ def test_in_no_order_of_calls_does_eve_get_an_owners_account(blank_sqlite: Path)
 def test_the_machine_finds_a_leave_that_is_given_to_the_browsers_old_token(blank_sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The control: without the one defence that a planted token meets, Eve gets in, and the machine sees it."""
     seen: list[str] = []
-    take = Grants.take
+    take, give = Grants.take, Leaves.give
 
     async def watched(self: Grants, kind: Kind, token: str, shape: type[T]) -> T | None:
-        if kind == "asked":
+        if kind == "questions":
             seen.append(token)
         return await take(self, kind, token, shape)
 
-    async def careless(self: Leaves, account: Account, email: str = "") -> str:
-        token = seen.pop() if seen else self._chance.token()
-        await self._grants.keep("reset", token, Leave(account.id, account.realm, account.password_changed_at, 2**60, email), LIFE)
+    async def careless(self: Leaves, account: Account, *args: Any, **more: Any) -> str:
+        given = await give(self, account, *args, **more)
+        leave = await self.take(given)
+        assert leave
+        token = seen.pop() if seen else given
+        await self._grants.keep("reset", token, leave, LIFE)
         return token
 
     monkeypatch.setattr(Grants, "take", watched)

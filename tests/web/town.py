@@ -27,7 +27,7 @@ class Browser(httpx.AsyncClient):
 
     def __init__(self, house: House, ip: str = "198.51.100.7") -> None:
         transport = httpx.ASGITransport(app=house.app, client=("127.0.0.1", 50_000), raise_app_exceptions=False)
-        super().__init__(transport=transport, base_url=PUBLIC_URL, headers={"X-Forwarded-For": ip})
+        super().__init__(transport=transport, base_url=house.kit.settings.public_url, headers={"X-Forwarded-For": ip})
 
 
 class Town:
@@ -36,6 +36,7 @@ class Town:
     def __init__(self, house: House, clock: FakeClock) -> None:
         self.house = house
         self.clock = clock
+        self.url = house.kit.settings.public_url
 
     def browser(self, ip: str = "198.51.100.7") -> Browser:
         return Browser(self.house, ip)
@@ -52,6 +53,6 @@ class Town:
         """The query of the newest mailed link whose path holds `part`."""
         for mail in reversed(await self.mails(to)):
             for word in mail["text"].split():
-                if part in word and word.startswith(PUBLIC_URL):
+                if part in word and word.startswith(self.url):
                     return {name: values[0] for name, values in parse_qs(urlsplit(word).query).items()}
         raise AssertionError(f"no link with {part} was mailed to {to}")

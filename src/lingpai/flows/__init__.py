@@ -25,7 +25,7 @@ from lingpai.store.database import Database
 from lingpai.store.outbox import Bell
 
 if TYPE_CHECKING:
-    # What they stand on is large: build.py imports it where a dialect that is served needs it.
+    # What they stand on is large: `build` imports it where a dialect that is served needs it.
     from lingpai.guard.captcha.offered import Captchas
     from lingpai.guard.tokens import Tokens
 
@@ -35,7 +35,7 @@ OPERATOR = Origin(client="operator", ip="operator", agent="lingpai")
 
 @dataclass(frozen=True, slots=True)
 class Kit:
-    """All that a flow may use; made in `build.py`, passed first."""
+    """All that a flow may use; made in `build`, passed first."""
 
     settings: Settings
     clock: Clock

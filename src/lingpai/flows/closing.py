@@ -14,8 +14,10 @@ DAYS = 7
 LIFE = DAYS * 24 * 3_600
 
 
-async def export(kit: Kit, account: Account) -> dict[str, list[dict[str, Any]]]:
-    """Every row that is kept of the account (PIPL, 45); no secrets."""
+async def export(kit: Kit, account: Account, origin: Origin) -> dict[str, list[dict[str, Any]]]:
+    """Every row that is kept of the account (PIPL, 45); no secrets. The trail has that it was asked for."""
+    now = kit.clock.now()
+    await audit.add(kit.store, at=now, realm=account.realm, account_id=account.id, event="export", result="ok", origin=origin)
     return await personal.everything(kit.store, account_id=account.id)
 
 
@@ -29,11 +31,12 @@ async def close(kit: Kit, account: Account, keep_url: str, origin: Origin) -> in
     deletes_at = now + LIFE * SECOND
     token = await kit.grants.give("keep", Keep(account.id, deletes_at), LIFE)
     await kit.proofs.kill(account.realm, await accounts.keys(kit.store, account_id=account.id))
+    told = await kit.messages.reached(account)
     async with kit.store.begin() as run:
         if not await accounts.same(run, account) or not await accounts.close(run, account_id=account.id, at=now, deletes_at=deletes_at):
             raise BadGrant
         await sessions.end_all(run, account_id=account.id)
-        await kit.letters.closing(run, account, f"{keep_url}{token}", DAYS, origin)
+        await kit.letters.closing(run, told, f"{keep_url}{token}", DAYS, origin)
         await audit.add(run, at=now, realm=account.realm, account_id=account.id, event="close", result="ok", origin=origin)
     kit.bell.ring()
     return deletes_at

@@ -83,8 +83,9 @@ async def _older(kit: Kit, account: Account, address: Address) -> list[str]:
 async def _settle(kit: Kit, account: Account, address: Address, told: Account | None, origin: Origin, links: Links) -> None:
     now = kit.clock.now()
     async with kit.store.begin() as run:
-        alive = await sessions.alive(run, digest=digest(origin.session), realm=account.realm, now=now)
-        if not await accounts.same(run, account) or alive is None:
+        # In this order: once the account is held, no reset and no logout of all the others slips in between.
+        same = await accounts.same(run, account)
+        if not same or await sessions.alive(run, digest=digest(origin.session), realm=account.realm, now=now) is None:
             # The owner's reset, or a logout, was first.
             raise BadCode
         await accounts.release(run, account_id=account.id, realm=account.realm, address=address)

@@ -41,22 +41,26 @@ async def put(kit: Kit, account: Account, texts: Three, answers: Three, origin: 
         await kit.limits.spend("check_client", origin.client)
         hashed = await place.make(joined(answers))
     now = kit.clock.now()
+    told = await _told(kit, account)
     async with kit.store.begin() as run:
         if not await accounts.same(run, account):
             raise StaleLogin
         await questions.put(run, account_id=account.id, texts=texts, answers=hashed, at=now)
-        await kit.letters.notice(run, "questions_changed", account if _reached(account) else None, links, origin)
+        await kit.letters.notice(run, "questions_changed", told, links, origin)
         await audit.add(run, at=now, realm=account.realm, account_id=account.id, event="questions", result="ok", origin=origin)
     kit.bell.ring()
 
 
 async def remove(kit: Kit, account: Account, origin: Origin, links: Links) -> None:
-    """Takes the questions away; the owner is told. For a caller who has made sure that the login is fresh."""
+    """Takes the questions away; the owner is told. For a caller who has made sure that the login is fresh; StaleLogin after a reset."""
     now = kit.clock.now()
+    told = await _told(kit, account)
     async with kit.store.begin() as run:
+        if not await accounts.same(run, account):
+            raise StaleLogin
         if not await questions.drop(run, account_id=account.id):
             return
-        await kit.letters.notice(run, "questions_changed", account if _reached(account) else None, links, origin)
+        await kit.letters.notice(run, "questions_changed", told, links, origin)
         await audit.add(run, at=now, realm=account.realm, account_id=account.id, event="questions.remove", result="ok", origin=origin)
     kit.bell.ring()
 
@@ -160,6 +164,11 @@ async def _earn(kit: Kit, asked: Asked, account: Account, questions_at: int, ori
     if code and await kit.proofs.take_code("reset", asked.realm, _mailed(asked, account), code) is None:
         raise BadCode
     return await kit.leaves.give(account, questions_at=questions_at)
+
+
+async def _told(kit: Kit, account: Account) -> Account | None:
+    """Who is to be told; None where nobody can be, or not now."""
+    return await kit.messages.reached(account) if _reached(account) else None
 
 
 def _reached(account: Account) -> bool:

@@ -195,8 +195,9 @@ async def _use(kit: Kit, realm: str, email: Address, entry: Entry, password: str
         # Before the transaction: what lasts minutes may live on the same database.
         await kit.proofs.kill(realm, await accounts.keys(kit.store, account_id=account.id))
         await _reset(kit, realm, account, email, password, origin, links)
-    except Unavailable:
-        # It may have come after the commit: then a second use must not be. Whoever is refused asks for another.
+    except (Unavailable, BadGrant):
+        # The first may have come after the commit: then a second use must not be. After the second another reset was first, and
+        # has killed what was open. Whoever is refused asks for another.
         raise
     except Refusal:
         await kit.proofs.put_back("reset", realm, email.key, entry)

@@ -176,13 +176,6 @@ async def by_code(kit: Kit, realm: str, wish: Application, code: str, origin: Or
     return account
 
 
-async def enter_by_code(kit: Kit, realm: str, wish: Application, code: str, origin: Origin) -> Opened:
-    """As `by_code`, and logs the browser in."""
-    account = await accounts.by_id(kit.store, await by_code(kit, realm, wish, code, origin))
-    assert account is not None, "it was just proved, and nothing deletes it so soon"
-    return await kit.logins.cookie(account, origin)
-
-
 async def enter(kit: Kit, realm: str, wish: Application, code: str, origin: Origin, *, hashed: str = "", reveal: bool = False) -> Opened:
     """As `by_code`, and logs in."""
     account = await accounts.by_id(kit.store, await by_code(kit, realm, wish, code, origin, hashed=hashed, reveal=reveal))

@@ -154,6 +154,7 @@ async def unlink(kit: Kit, account: Account, name: ProviderName, origin: Origin,
 
     False: it did not before. Raises LastWayIn where nothing else would. The owner is told.
     """
+    told = await kit.messages.reached(account)
     async with kit.store.begin() as run:
         await accounts.hold(run, account_id=account.id)
         found = await accounts.by_id(run, account.id)
@@ -163,7 +164,7 @@ async def unlink(kit: Kit, account: Account, name: ProviderName, origin: Origin,
             raise LastWayIn
         await accounts.remove_kind(run, account_id=account.id, kind=name)
         await sessions.end_all(run, account_id=account.id, keep_digest=digest(origin.session) if origin.session else None)
-        await kit.letters.notice(run, "unlinked", found, links, origin)
+        await kit.letters.notice(run, "unlinked", found if told else None, links, origin)
         await _note(kit, run, account.realm, account.id, "unlink", "ok", origin, detail=name)
     kit.bell.ring()
     return True
@@ -284,15 +285,19 @@ async def _owner(kit: Kit, journey: Journey, origin: Origin) -> Account:
 
 
 async def _link(kit: Kit, account: Account, person: Person, origin: Origin, links: Links) -> None:
+    told = await kit.messages.reached(account)
     try:
         async with kit.store.begin() as run:
+            if not await accounts.same(run, account):
+                # The owner's reset was first.
+                raise BadGrant
             traces = await persons.look(run, account.realm, person)
             if any(other.id != account.id for other in traces.accounts):
                 raise Taken(field=person.provider)
             if not traces.missing:
                 return
             await persons.add(run, account_id=account.id, realm=account.realm, addresses=traces.missing, at=kit.clock.now())
-            await kit.letters.notice(run, "linked", account, links, origin)
+            await kit.letters.notice(run, "linked", told, links, origin)
             await _note(kit, run, account.realm, account.id, "link", "ok", origin, detail=person.provider)
     except Lost:
         raise Taken(field=person.provider) from None

@@ -71,10 +71,10 @@ class Letters:
         locale = account.locale if account else origin.locale
         await self._write(run, template, account, locale, self._notice(account, links, origin), NOTICE_LIFE)
 
-    async def closing(self, run: Runner, account: Account, url: str, days: int, origin: Origin) -> None:
-        """Tells the owner that the account will be deleted, and how to keep it."""
+    async def closing(self, run: Runner, account: Account | None, url: str, days: int, origin: Origin) -> None:
+        """Tells the owner that the account will be deleted, and how to keep it; None as for a notice."""
         values: Values = {"url": url, "days": days, "at": self._clock.now(), "ip": origin.ip}
-        await self._write(run, "closing", account, account.locale, values, days * DAY)
+        await self._write(run, "closing", account, account.locale if account else origin.locale, values, days * DAY)
 
     async def taken(self, run: Runner, account: Account | None, links: Links, origin: Origin, by: Kind = "email") -> None:
         """Tells the owner that somebody tried to register the address."""

@@ -12,7 +12,9 @@ class Templates(msgspec.Struct, frozen=True):
     """The gateway's names for our texts; one that is empty is not sent."""
 
     code: Annotated[str, Meta(max_length=64, description="template of a code: takes code and minutes")] = ""
-    notice: Annotated[str, Meta(max_length=64, description="template that tells that the security of the account was changed: takes nothing")] = ""
+    notice: Annotated[
+        str, Meta(max_length=64, description="template that tells that the security of the account was changed: takes nothing")
+    ] = ""
     taken: Annotated[str, Meta(max_length=64, description="template that tells of a registration with a taken number: takes nothing")] = ""
 
 

@@ -175,6 +175,8 @@ _RELEASE = Query(
         identifiers.c.key == bindparam("key"),
         identifiers.c.account_id != bindparam("account_id"),
         identifiers.c.proved_at.is_(None),
+        # For the index: an unproved phone is in nobody's way, and stays where it is.
+        or_(identifiers.c.kind != "phone", identifiers.c.proved_at.is_not(None)),
     )
     .returning(identifiers.c.account_id)
 )

@@ -5,11 +5,18 @@ from lingpai.settings import Settings
 SESSION = "lingpai_session"
 DEVICE = "lingpai_device"
 LANGUAGE = "lingpai_language"
-VISIT = "lingpai_visit"
 HOUR = 3_600
 DAY = 24 * HOUR
 YEAR = 365 * 24 * HOUR
 _LONGEST = 1_024
+
+
+def visit(settings: Settings) -> str:
+    """The name of the cookie that ties together what a browser does before it is logged in.
+
+    Over https no neighbouring site can plant one of this name (RFC 6265bis, 4.1.3.2).
+    """
+    return "__Host-lingpai_visit" if settings.public_url.startswith("https://") else "lingpai_visit"
 
 
 def read(header: bytes) -> dict[str, str]:
@@ -29,6 +36,7 @@ class Cookies:
     def __init__(self, settings: Settings) -> None:
         self._secure = "; Secure" if settings.public_url.startswith("https://") else ""
         self._end = f"; Path=/; HttpOnly; SameSite={settings.cookie_same_site.capitalize()}{self._secure}"
+        self._visit = visit(settings)
         self._life = settings.sessions.hours * HOUR
 
     def session(self, token: str) -> bytes:
@@ -37,7 +45,7 @@ class Cookies:
 
     def visit(self, token: str) -> bytes:
         """Sets the cookie that ties together what a browser does before it is logged in; an empty token clears it."""
-        return self._line(VISIT, token, DAY if token else 0)
+        return self._line(self._visit, token, DAY if token else 0)
 
     def device(self, value: str) -> bytes:
         """Sets the cookie by which a browser is known again, for a year."""

@@ -95,6 +95,7 @@ class Reception:
 
     def __init__(self, settings: Settings, chance: Chance, devices: Devices, brand: Brand) -> None:
         self._clients = Clients(settings.trusted_proxies)
+        self._visit = cookies.visit(settings)
         self._brand = brand
         self._chance = chance
         self._devices = devices
@@ -135,7 +136,7 @@ class Reception:
             known_to=accounts,
             device=device,
             session=brought.get(cookies.SESSION, ""),
-            visit=_visit(brought.get(cookies.VISIT, "")),
+            visit=_visit(brought.get(self._visit, "")),
         )
 
 

@@ -40,6 +40,7 @@ _OWN_STATUSES = {
     "401": "Not logged in.",
     "403": "A browser sent it from another site.",
     "409": "Refused.",
+    "422": "A form to be mended: the page says what.",
 }
 """What the pages and the house's own calls answer beside these."""
 _HTML: Json = {"text/html": {"schema": {"type": "string"}}}
@@ -153,7 +154,7 @@ def _answers(call: Call, failed: Json, refs: Refs) -> Json:
 
 def _success(call: Call, failed: Json, refs: Refs) -> Json:
     content: Json = {_JSON: {"schema": {"anyOf": [refs[call.gives], failed]} if call.gives else failed}}
-    if call.gives is None:
+    if call.gives is None or call.rooted:
         content |= _HTML
     return _answer("200", "Success, or a refusal in the dialect's envelope.", content)
 
@@ -173,6 +174,8 @@ def _own(call: Call, method: str, refs: Refs) -> Json:
         status: _answer(status, text, _HTML | _ERROR | (_TEXT if status in _HTTP else {}))
         for status, text in (_OWN_STATUSES | _STATUSES).items()
     }
+    if not call.gives:
+        answers["303"] = _answer("303", "Leads on, to the `Location`.", _HTML)
     answers["503"] = _answer("503", _STATUSES["503"], _HTML | (shown if call.gives else _ERROR))
     return {
         "operationId": f"house{method.capitalize()}{call.path.replace('/', '_')}",

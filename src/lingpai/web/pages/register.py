@@ -107,7 +107,7 @@ async def by_code(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply
     try:
         wish = _application(kit, exchange, _address(kit, exchange, by))
         code = digits(str(exchange.fields.get("code") or ""))
-        opened = await register.enter_by_code(kit, there.realm, wish, code, exchange.origin)
+        opened = await register.enter(kit, there.realm, wish, code, exchange.origin)
     except RegistrationClosed:
         return _closed(exchange, there)
     except (BadInput, BadCode, NotInvited, NotOffered, WeakPassword) as why:

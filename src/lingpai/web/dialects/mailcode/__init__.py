@@ -163,8 +163,9 @@ async def redeem(kit: Kit, door: Door, exchange: Exchange, wish: Authorization) 
 
 
 async def open_link(kit: Kit, door: Door, exchange: Exchange, link: authorization.Opened) -> Reply:
-    """GET /login: as GET /account/login where the one-time link is pasted into a client; for a browser that navigates, and without
-    a link, the hosted page.
+    """GET /login, where the one-time link leads.
+
+    As GET /account/login where the link is pasted into a client; for a browser that navigates, and without a link, the hosted page.
     """
     if link.authorization and not exchange.wants_html:
         return await redeem(kit, door, exchange, Authorization(authorization=link.authorization))

@@ -9,6 +9,7 @@ from lingpai.core.chance import moment
 from lingpai.core.errors import BadGrant, BadInput, NotLoggedIn
 from lingpai.core.model import Account
 from lingpai.flows import Kit, closing
+from lingpai.store import personal
 from lingpai.web.dialect import Call, Nothing, Reply
 from lingpai.web.exchange import Exchange
 from lingpai.web.fields import Text, read
@@ -16,6 +17,8 @@ from lingpai.web.pages.me.owner import Me, own, show
 from lingpai.web.pages.visitor import called
 
 PATH = "/me/data"
+Export = msgspec.defstruct("Export", [(str(table.name), list[dict[str, Any]]) for table in personal.TABLES])
+"""What is downloaded: a list of rows for each table."""
 
 
 class Sure(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +34,7 @@ async def look(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
 
 async def download(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
     """GET /me/data.json: by table, instants as RFC 3339 in UTC."""
-    rows = await closing.export(kit, me.account)
+    rows = await closing.export(kit, me.account, exchange.origin)
     told = {table: [readable(row) for row in found] for table, found in rows.items()}
     name = f"{moment(kit.clock.now()).strftime('%Y-%m-%d')}-{me.account.id}.json"
     lines = (("content-disposition", f'attachment; filename="account-{name}"'),)
@@ -74,14 +77,14 @@ def _ask(exchange: Exchange, me: Me, why: BadInput | None = None) -> Reply:
 
 def _way_back(account: Account) -> str:
     """How the deletion can be taken back: a key of `pages.me.delete.back`."""
-    if account.email_proved_at or account.phone_proved_at:
+    if account.email_proved_at:
         return "mailed"
-    return "typed" if account.password and account.name else "none"
+    return "typed" if account.password and (account.name or account.phone_proved_at) else "none"
 
 
 CALLS = (
     Call(("GET",), PATH, own(look), changes=False),
-    Call(("GET",), "/me/data.json", own(download, sensitive=True, here=PATH), changes=False),
+    Call(("GET",), "/me/data.json", own(download, sensitive=True, here=PATH), gives=Export, changes=False),
     Call(("GET",), "/me/delete", own(ask, sensitive=True), changes=False),
     Call(("POST",), "/page/me/delete", own(delete, sensitive=True)),
 )

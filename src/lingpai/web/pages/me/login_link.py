@@ -4,7 +4,6 @@ from functools import partial
 from typing import Annotated
 
 import msgspec
-import segno
 from markupsafe import Markup
 
 from lingpai.core import rules
@@ -51,6 +50,8 @@ async def make(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
 
 def drawn(text: str) -> Markup:
     """The text as a QR code (ISO/IEC 18004), an <svg> in the page: shapes alone, no style and no script, dark upon light in any scheme."""
+    import segno  # noqa: PLC0415 - loading it takes a tenth of a start, and one page needs it
+
     code = segno.make(text, error="m", micro=False)
     return Markup(code.svg_inline(omitsize=True, border=4, dark="#000", light="#fff", svgclass=None, lineclass=None))  # noqa: S704 - segno writes numbers alone
 

@@ -4,14 +4,13 @@ Imports what the settings ask for inside its functions: everything at once would
 """
 
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
-from urllib.parse import urlsplit
 
+from lingpai.build import carriers, front
 from lingpai.core.chance import Chance, Clock, SystemChance, SystemClock
-from lingpai.core.model import Channel
 from lingpai.settings import Settings, sqlite_file
 from lingpai.settings.load import SettingsError
 from lingpai.settings.secret import secret_of
@@ -24,11 +23,9 @@ if TYPE_CHECKING:
     from lingpai.guard.captcha.picture import Draw
     from lingpai.guard.seals import Seals
     from lingpai.guard.tokens import Tokens
-    from lingpai.post import Sender
     from lingpai.social import Provider, ProviderName
     from lingpai.store.database import Database
     from lingpai.web.app import App
-    from lingpai.web.dialect import Call, Door
     from lingpai.worker import Worker
 
 
@@ -69,7 +66,7 @@ async def build(settings: Settings, clock: Clock | None = None, chance: Chance |
     async with AsyncExitStack() as stack:
         kit, seals = await _kit(stack, settings, clock, chance, threads=hashing_threads(settings, processes))
         worker = await _worker(stack, kit, seals)
-        return House(kit, _app(kit), worker, stack.pop_all())
+        return House(kit, front.app(kit), worker, stack.pop_all())
     raise AssertionError  # for mypy: the stack could swallow an exception, and does not
 
 
@@ -281,105 +278,7 @@ def _secret(settings: Settings, chance: Chance) -> bytes:
 async def _worker(stack: AsyncExitStack, kit: "Kit", seals: "Seals") -> "Worker":
     from lingpai.worker import BLUR, Worker
 
-    senders = _senders(kit)
+    senders = carriers.senders(kit)
     for sender in senders.values():
         stack.push_async_callback(sender.close)
     return Worker(kit.store, kit.ephemeral, seals, senders, kit.clock, kit.chance, bell=kit.bell, settings=kit.settings, blur=BLUR)
-
-
-def _senders(kit: "Kit") -> "Mapping[Channel, Sender]":
-    settings = kit.settings
-    if settings.dev:
-        from lingpai.post.inbox import InboxSender
-
-        return {"email": InboxSender(), "sms": InboxSender()}
-    from lingpai.post.smtp import SmtpSender
-
-    sender = settings.mail.sender or f"no-reply@{urlsplit(settings.public_url).hostname}"
-    try:
-        mail = SmtpSender(settings.mail.smtp_url or "", sender, settings.product)
-    except ValueError as error:
-        raise SettingsError([f"mail.smtp_url, mail.sender: {error}"]) from None
-    texts = _sms_sender(settings, kit.clock, kit.chance)
-    return {"email": mail, "sms": texts} if texts else {"email": mail}
-
-
-def _sms_sender(settings: Settings, clock: Clock, chance: Chance) -> "Sender | None":
-    if settings.sms.provider == "aliyun":
-        from lingpai.post.sms.aliyun import AliyunSms
-
-        return AliyunSms(settings.sms.aliyun, clock, chance)
-    if settings.sms.provider == "tencent":
-        from lingpai.post.sms.tencent import TencentSms
-
-        return TencentSms(settings.sms.tencent, clock)
-    if settings.sms.provider == "webhook":
-        from lingpai.post.sms.webhook import WebhookSms
-
-        return WebhookSms(settings.sms.webhook, clock)
-    return None
-
-
-def _app(kit: "Kit") -> "App":
-    from lingpai.web.app import App
-    from lingpai.web.dialect import Door
-    from lingpai.web.dialects import maillink
-    from lingpai.web.pages import activation, connect, language, links, me, recovery, strength
-    from lingpai.web.pages.entrance import ENTRANCE
-
-    own = kit.settings.maillink
-    # Pages stand on every host, also where maillink is off or moved: so do the links in the mails that they send.
-    home = Door(maillink.MAILLINK, own, own.prefix.rstrip("/"), links.links(kit.settings))
-    doors = [replace(home, links=maillink.links(kit.settings))] if own.enabled else []
-    pages = [*activation.CALLS, *language.CALLS, *strength.CALLS, *recovery.CALLS, *connect.CALLS, *me.CALLS, *ENTRANCE]
-    if kit.settings.mailcode.enabled:
-        from lingpai.web import oauth
-        from lingpai.web.dialects import mailcode
-        from lingpai.web.pages import authorization
-        from lingpai.web.pages.me import login_link
-
-        own_too = kit.settings.mailcode
-        doors.append(Door(mailcode.MAILCODE, own_too, own_too.prefix.rstrip("/"), mailcode.links(kit.settings)))
-        pages += [*authorization.CALLS, *login_link.CALLS, *oauth.CALLS]
-    if kit.settings.session.enabled:
-        from lingpai.web.dialects import session
-
-        questioned = kit.settings.session
-        doors.append(Door(session.SESSION, questioned, questioned.prefix.rstrip("/"), session.links(kit.settings)))
-    if kit.settings.hiyouth.enabled:
-        door, behind = _hiyouth(kit)
-        doors, pages = [*doors, door], [*pages, *behind]
-    refuse_clash(doors)
-    return App(kit, doors, home, [*_reference(kit.settings, doors, pages), *pages])
-
-
-def _reference(settings: Settings, doors: "Sequence[Door]", pages: "Sequence[Call]") -> "Sequence[Call]":
-    """`/docs`, and dev mode's start page, which stands before the one that leads on."""
-    if not (settings.dev or settings.pages.docs):
-        return ()
-    from lingpai.web import docs
-
-    return docs.calls(settings, doors, pages)
-
-
-def _hiyouth(kit: "Kit") -> "tuple[Door, tuple[Call, ...]]":
-    """Its door, and the pages that only its mails lead to."""
-    from lingpai.web.dialect import Door
-    from lingpai.web.dialects.hiyouth import HIYOUTH
-    from lingpai.web.pages import verification
-
-    own = kit.settings.hiyouth
-    return Door(HIYOUTH, own, own.prefix.rstrip("/"), verification.links(kit, "member")), verification.CALLS
-
-
-def refuse_clash(doors: "Sequence[Door]") -> None:
-    """Raises SettingsError when two dialects claim the same path on the same host."""
-    from lingpai.web.routes import clash
-
-    found = clash(doors)
-    if found:
-        where = f"{found.path} on host {found.host}" if found.host else f"{found.path} on every host"
-        keys = f"{found.first}.prefix, {found.second}.prefix"
-        raise SettingsError(
-            [f"{keys}: {found.first} and {found.second} both claim {where}; expected another prefix or other hosts for one"]
-        )

@@ -1,0 +1,135 @@
+"""Somebody before a browser: finds what to press by the words on the page, as people and screen readers do."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.async_api import Browser, ConsoleMessage, Locator, Page, Request, expect
+
+from lingpai.core import words
+from lingpai.core.model import Locale
+from web.town import Town
+
+LOCALES: dict[Locale, str] = {"zh-Hans": "zh-CN", "en": "en-US"}
+"""What a browser calls the languages of the pages."""
+
+
+class Person:
+    """One browser of one person, who reads one language. Keys are those of the locale files."""
+
+    def __init__(self, town: Town, page: Page, locale: Locale, *, scripts: bool) -> None:
+        self.town = town
+        self.page = page
+        self.locale = locale
+        self.scripts = scripts
+        self.asked: list[str] = []
+        """Every address that the browser asked for."""
+        self.complaints: list[str] = []
+        """What its console says: a blocked load, a broken script."""
+
+    def word(self, key: str, **values: str | int) -> str:
+        return words.text(key, self.locale, **values)
+
+    async def go(self, path: str) -> None:
+        await self.page.goto(f"{self.town.url}{path}" if path.startswith("/") else path)
+
+    def field(self, key: str, **values: str | int) -> Locator:
+        """The field under this label."""
+        label = re.escape(self.word(key, **values))
+        optional = re.escape(self.word("pages.form.optional"))
+        return self.page.get_by_label(re.compile(f"^{label}( {optional})?$"))
+
+    async def fill(self, key: str, text: str, **values: str | int) -> None:
+        await self.field(key, **values).fill(text)
+
+    async def choose(self, key: str) -> None:
+        await self.page.get_by_role("radio", name=self.word(key), exact=True).check()
+
+    async def press(self, key: str, **values: str | int) -> None:
+        await self.page.get_by_role("button", name=self.word(key, **values), exact=True).click()
+
+    async def follow(self, key: str, **values: str | int) -> None:
+        await self.page.get_by_role("link", name=self.word(key, **values), exact=True).first.click()
+
+    async def act(self, action: str, thing: str) -> None:
+        """Presses the one action of a row: "Change: Password"."""
+        name = f"{self.word(action)}: {self.word(thing)}"
+        await self.page.get_by_label(name, exact=True).click()
+
+    async def sees(self, key: str, **values: str | int) -> None:
+        """The page's one heading."""
+        heading = self.page.get_by_role("heading", level=1)
+        await expect(heading).to_have_text(self.word(key, **values))
+
+    async def reads(self, key: str, **values: str | int) -> None:
+        """A text somewhere on the page."""
+        await expect(self.page.get_by_text(self.word(key, **values)).first).to_be_visible()
+
+    async def is_told(self, reason: str, **values: str | int) -> None:
+        """The summary says so; with scripts it has the focus."""
+        summary = self.page.locator("#failed")
+        await expect(summary).to_contain_text(self.word(reason, **values))
+        if self.scripts:
+            await expect(summary).to_be_focused()
+
+    async def is_home(self, known_by: str) -> None:
+        """In one's own space, which names the address, number or name that one has."""
+        await self.page.wait_for_url(f"{self.town.url}/me")
+        await expect(self.page.get_by_role("definition").filter(has_text=known_by)).to_be_visible()
+
+    async def log_in(self, account: str, password: str, path: str = "/login") -> None:
+        await self.go(path)
+        await self.enter(account, password)
+
+    async def enter(self, account: str, password: str) -> None:
+        """The form of a login page that is open."""
+        await self.fill("pages.login.account", account)
+        await self.fill("pages.password", password)
+        await self.press("pages.login.button")
+
+    async def log_out(self) -> None:
+        await self.go("/me")
+        await self.press("pages.me.home.leave")
+        await self.sees("pages.logout.done_title")
+
+    async def open_mail(self, to: str, part: str) -> None:
+        """Finds the newest message in the inbox, and clicks its link."""
+        await self.town.mails()
+        await self.go(f"/dev/inbox?to={to}")
+        await self.page.locator("article").first.get_by_role("link").filter(has_text=part).first.click()
+
+    async def code(self, to: str) -> str:
+        """The newest code that was sent, as the message shows it."""
+        for message in reversed(await self.town.mails(to)):
+            if found := re.search(r"(?<![0-9a-z])[0-9]{6}(?![0-9a-z])", message["text"]):
+                return found[0]
+        raise AssertionError(f"no code was sent to {to}")
+
+    def strangers(self, *hosts: str) -> set[str]:
+        """Whoever the browser asked beside the house and these hosts."""
+        asked = {urlsplit(url).netloc for url in self.asked if not url.startswith(("data:", "blob:"))}
+        return asked - {urlsplit(self.town.url).netloc, *hosts}
+
+
+@asynccontextmanager
+async def arrives(browser: Browser, town: Town, locale: Locale = "en", *, scripts: bool = True, **options: Any) -> AsyncIterator[Person]:
+    """Somebody with a browser of their own. At the end its console must have had nothing to say."""
+    context = await browser.new_context(locale=LOCALES[locale], java_script_enabled=scripts, **options)
+    context.set_default_timeout(10_000)
+    person = Person(town, await context.new_page(), locale, scripts=scripts)
+
+    def heard(request: Request) -> None:
+        person.asked.append(request.url)
+
+    def complained(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            person.complaints.append(message.text)
+
+    context.on("request", heard)
+    context.on("console", complained)
+    context.on("weberror", lambda error: person.complaints.append(str(error.error)))
+    yield person
+    await context.close()
+    assert person.complaints == []

@@ -1,0 +1,369 @@
+"""What must not get out: codes that were mailed to nobody, texts that nobody counts, and what a stranger has prepared for an owner.
+
+Each test fails with its defence switched off.
+"""
+
+import asyncio
+import re
+from collections import Counter
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from fakes import FakeChance
+from lingpai.core import rules
+from lingpai.core.errors import BadCode, BadInput, BadLink, Limited, StaleLogin
+from lingpai.core.model import Account, Links, Origin, Session
+from lingpai.flows import Kit, closing, confirm, contacts, operate, password, questions, recover, register, sessions
+from lingpai.settings.outside import Sms
+from lingpai.store import accounts, consents
+from lingpai.web.dialects.hiyouth import steps
+from web.people import ADA, GOOD, member
+from web.seed003 import ANSWERS, QUESTIONS
+from web.speakers import Hiyouth, Mailcode, Maillink, fitting
+from web.speakers import Session as Named
+from web.town import Browser, Town
+
+BOB, NEW = "bob@example.com", "ada@new.example.com"
+PHONE, E164 = "13800138000", "+8613800138000"
+OWNERS, STRANGERS, THEIRS = "a staple of another kind", "the stranger's own password", "another one of the stranger"
+LINKS = Links("http://127.0.0.1:8000/a", "http://127.0.0.1:8000/b", "http://127.0.0.1:8000/forgot")
+TEXTS, REPLIES = ("one?", "two?", "three?"), ("elm", "oak", "rex")
+FAR = Origin("203.0.113.9", "203.0.113.9")
+BUDGET = {"sms": Sms(daily_budget=5)}
+
+
+class Overheard(FakeChance):
+    """Somebody listens to what chance gives: the luckiest guesser there can be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.codes: list[str] = []
+        self.tokens: list[str] = []
+
+    def code(self, length: int, alphabet: str = "0123456789") -> str:
+        self.codes.append(super().code(length, alphabet))
+        return self.codes[-1]
+
+    def token(self, size: int = 32) -> str:
+        self.tokens.append(super().token(size))
+        return self.tokens[-1]
+
+
+@pytest.fixture
+def chance() -> Overheard:
+    return Overheard()
+
+
+@pytest.fixture
+def kit(town: Town) -> Kit:
+    return town.house.kit
+
+
+def at(browser: Browser) -> Origin:
+    return Origin("198.51.100.7", "198.51.100.7", session=browser.cookies.get("lingpai_session", ""))
+
+
+async def who(town: Town, browser: Browser) -> tuple[Session, Account]:
+    return await sessions.current(town.house.kit, "main", at(browser))
+
+
+async def by_phone(town: Town, browser: Browser | None = None) -> Hiyouth:
+    """Registered by SMS and logged in: a phone, and no mail."""
+    person = Hiyouth(town, browser)
+    assert (await person.say("Register", type="member", option="mobile", account=PHONE, pwd=GOOD)).yes
+    assert (await person.say("Register", type="member", option="mobile", verid=await person.code(E164))).yes
+    return person
+
+
+async def found(kit: Kit, email: str) -> Account:
+    account = await accounts.find(kit.store, "main", "email", rules.email(email).key)
+    assert account is not None
+    return account
+
+
+# An address beside a phone.
+
+
+async def test_a_mail_beside_a_proved_phone_needs_a_fresh_login(town: Town) -> None:
+    phone = await by_phone(town)
+    named = Named(town, phone.browser)
+    town.clock.advance(minutes=8)
+    assert (await named.say("SignUp_email_send", email=NEW)).yes
+    sent = await named.code(NEW)
+    town.clock.advance(minutes=3)
+    for call, fields in (("SignUp_email", {"code": sent}), ("SignUp_email_send", {})):
+        assert (await named.say(call, email=NEW, **fields)).reply.json()["statu_code"] == "FAILURE", call
+    _, account = await who(town, phone.browser)
+    assert account.email is None
+    await confirm.granted(town.house.kit, account, at(phone.browser))
+    assert (await named.say("SignUp_email", email=NEW, code=sent)).yes, "nothing was spent"
+
+
+async def test_an_address_that_is_added_tells_the_one_that_was_there(town: Town) -> None:
+    phone = await by_phone(town)
+    before = len(await town.mails(E164))
+    assert (await Named(town, phone.browser).bind(NEW)).yes
+    assert len(await town.mails(E164)) == before + 1
+    ada = await member(town)
+    await ada.log_in(ADA, GOOD)
+    kit, other = town.house.kit, rules.phone("13900139000")
+    _, account = await who(town, ada.browser)
+    await contacts.ask(kit, account, other, at(ada.browser))
+    sent = re.findall(r"[0-9]{6}", (await town.mails(other.value))[-1]["text"])[0]
+    await contacts.bind(kit, account, other, sent, at(ada.browser), LINKS)
+    assert "手机" in (await town.mails(ADA))[-1]["subject"]
+
+
+# A session by a one-time link.
+
+
+@pytest.mark.parametrize("minutes", [0, 11])
+async def test_a_login_by_a_one_time_link_is_never_fresh(town: Town, minutes: int) -> None:
+    await member(town)
+    client = Mailcode(town)
+    await client.log_in(ADA, GOOD)
+    town.clock.advance(minutes=minutes)
+    made = (await client.say("/user/authorization-new", Expiry=86_400)).reply.json()
+    link = next(value for value in made.values() if isinstance(value, str) and "authorization=" in value)
+    browser = town.browser("203.0.113.9")
+    browser.headers.update({"Accept": "text/html", "Sec-Fetch-Site": "same-origin"})
+    await browser.post("/page/authorization", data={"authorization": parse_qs(urlsplit(link).query)["authorization"][0]})
+    session, account = await who(town, browser)
+    for path in ("/me/email", "/me/phone", "/me/questions", "/me/delete", "/me/link", "/me/data.json"):
+        reply = await browser.get(path)
+        assert reply.headers.get("location", "").startswith("/me/confirm"), path
+    assert (await Named(town, browser).say("SignUp_question", **QUESTIONS)).reply.json()["statu_code"] == "FAILURE"
+    with pytest.raises(StaleLogin):
+        await confirm.require(town.house.kit, session, at(browser))
+    await confirm.by_password(town.house.kit, account, GOOD, at(browser))
+    assert (await browser.get("/me/email")).status_code == 200
+
+
+# Codes that were mailed to nobody.
+
+
+async def refuses_code(kit: Kit, whom: Any, guess: str) -> None:
+    """`guess` is right, but nobody was sent it."""
+    assert await kit.proofs.look_code("reset", "main", whom.key, guess), "it is the code"
+    with pytest.raises(BadCode):
+        await recover.by_code(kit, "main", whom, guess, OWNERS, FAR, LINKS)
+    with pytest.raises(BadCode):
+        await recover.earn(kit, "main", whom, guess, FAR)
+
+
+async def test_a_code_for_a_name_without_an_address_opens_nothing(town: Town, kit: Kit, chance: Overheard) -> None:
+    assert (await Named(town).sign_up("ada.x", fitting(GOOD))).yes
+    name = rules.account_name("ada.x")
+    await recover.ask_code(kit, "main", name, FAR)
+    await refuses_code(kit, name, chance.codes[-1])
+
+
+@pytest.mark.parametrize("way", ["code", "word"])
+async def test_a_code_from_when_the_account_was_locked_opens_nothing_later(town: Town, kit: Kit, chance: Overheard, way: str) -> None:
+    await member(town)
+    email, account = rules.email(ADA), await found(kit, ADA)
+    await operate.lock(kit, account)
+    if way == "code":
+        await recover.ask_code(kit, "main", email, FAR)
+        guess = chance.codes[-1]
+    else:
+        await Mailcode(town).forget(ADA)
+        guess = next(code for code in reversed(chance.codes) if len(code) == 8)
+    await operate.unlock(kit, account)
+    await refuses_code(kit, email, guess)
+
+
+async def test_a_link_from_when_the_account_was_locked_opens_nothing_later(town: Town, kit: Kit, chance: Overheard) -> None:
+    await member(town)
+    email, account = rules.email(ADA), await found(kit, ADA)
+    await operate.lock(kit, account)
+    heard = len(chance.tokens)
+    await recover.ask_link(kit, "main", email, FAR, LINKS)
+    await operate.unlock(kit, account)
+    (token,) = [each for each in chance.tokens[heard:] if await kit.proofs.look_link("reset", "main", email.key, each)]
+    with pytest.raises(BadLink):
+        await recover.by_link(kit, "main", email, token, OWNERS, FAR, LINKS)
+
+
+# Text messages.
+
+
+async def deed(kit: Kit, what: str, account: Account, origin: Origin, number: int) -> Origin:
+    """Something that the owner is told of."""
+    if what == "password":
+        await password.change(kit, account, None, f"{OWNERS} {number}", origin, LINKS)
+    elif what == "questions":
+        spare = Origin(f"198.51.100.{number}", origin.ip, session=origin.session)
+        await questions.put(kit, account, TEXTS, REPLIES, spare, LINKS, mode="on")
+    else:
+        at = await closing.close(kit, account, "http://127.0.0.1:8000/page/keep?token=", origin)
+        async with kit.store.begin() as run:
+            assert await accounts.reopen(run, account_id=account.id, deletes_at=at, now=kit.clock.now())
+    return origin
+
+
+async def by_deeds(town: Town, what: str, times: int) -> int:
+    """Does it so often; returns how many texts went out in all."""
+    person = await by_phone(town)
+    origin, number = at(person.browser), (await who(town, person.browser))[1].id
+    for each in range(times):
+        town.clock.advance(seconds=1)
+        account = await accounts.by_id(town.house.kit.store, number)
+        assert account is not None
+        await deed(town.house.kit, what, account, origin, each)
+    return len(await town.mails(E164))
+
+
+@pytest.mark.parametrize("what", ["password", "questions", "closing"])
+async def test_notices_by_text_are_among_the_hours_five(town: Town, what: str) -> None:
+    assert await by_deeds(town, what, 40) == 5
+
+
+@pytest.mark.parametrize("changes", [{"sms": Sms(daily_budget=3)}])
+async def test_notices_by_text_are_within_the_budget(town: Town) -> None:
+    assert await by_deeds(town, "password", 6) == 3
+
+
+@pytest.mark.parametrize("changes", [BUDGET])
+async def test_unknown_numbers_do_not_use_up_the_budget(town: Town) -> None:
+    for number in range(20):
+        person = Hiyouth(town, town.browser(f"203.0.113.{number}"))
+        assert (await person.say("findpwd", type="member", option="mobile", account=f"139001390{number:02}")).yes
+    await by_phone(town, town.browser("198.51.100.99"))
+
+
+@pytest.mark.parametrize("changes", [{"sms": Sms(daily_budget=1)}])
+async def test_country_and_budget_are_asked_before_anything_is_hashed(town: Town, kit: Kit) -> None:
+    weak = "password1"
+    with pytest.raises(BadInput, match="sms-country"):
+        await register.draft(kit, "main", register.Application(rules.phone("+442079460958"), weak), FAR)
+    await register.ask_code(kit, "main", rules.phone("13900139000"), FAR, LINKS)
+    with pytest.raises(Limited):
+        await register.draft(kit, "main", register.Application(rules.phone(PHONE), weak), FAR)
+
+
+# Words that are tried.
+
+
+async def test_of_many_words_at_once_ten_are_judged(town: Town) -> None:
+    browser = town.browser()
+    tries = [{"verification": f"wrng{number:04}"} for number in range(200)]
+    replies = await asyncio.gather(*(browser.get("/account/verification-password", params=each) for each in tries))
+    assert Counter(reply.status_code for reply in replies) == {200: 10, 429: 190}
+
+
+# What a browser has begun at two doors.
+
+
+async def test_two_recoveries_in_one_browser_do_not_disturb_each_other(town: Town) -> None:
+    ada = Named(town)
+    assert (await ada.sign_up("ada.x", fitting(GOOD))).yes
+    assert (await ada.say("SignUp_question", **QUESTIONS)).yes
+    await member(town, BOB)
+    for first in ("questions", "findpwd"):
+        named = Named(town, town.browser("203.0.113.9"))
+        other = Hiyouth(town, named.browser)
+        town.clock.advance(minutes=2)
+        steps_ = [named.ask("Forget_pass_Question", EmailAccount="ada.x"), other.forget(BOB)]
+        for step in steps_ if first == "questions" else reversed(steps_):
+            assert (await step).yes
+        assert (await other.reset(BOB, f"{OWNERS} after {first}")).yes, first
+        assert (await named.say("Forget_pass_answer", **ANSWERS)).yes, first
+
+
+async def test_what_was_granted_in_another_shape_is_nothing(kit: Kit) -> None:
+    for _ in range(2):
+        await kit.grants.keep("asked", "v" * 43, confirm.Confirmed(1), 60)
+        assert await kit.grants.look("asked", "v" * 43, steps.Asked) is None
+        assert await kit.grants.take("asked", "v" * 43, steps.Asked) is None
+
+
+# What a stranger has prepared.
+
+
+async def squat(town: Town, door: str) -> tuple[Account, Hiyouth]:
+    """An unproved registration with all that a stranger can put there: a password, a phone, consents, and a session that may only look.
+
+    No door lets anybody without the proof set a nickname; there is one all the same.
+    """
+    kit, stranger = town.house.kit, Hiyouth(town, town.browser("203.0.113.66"))
+    if door == "maillink":
+        await Maillink(town, stranger.browser).register(NEW, STRANGERS, phone=PHONE)
+    else:
+        assert (await stranger.register(NEW, STRANGERS)).yes
+    account = await found(kit, NEW)
+    async with kit.store.begin() as run:
+        await accounts.add_identifier(run, account_id=account.id, realm="main", address=rules.phone(PHONE), proved_at=None)
+        await accounts.rename(run, account_id=account.id, nickname="eve")
+        await consents.add(run, account_id=account.id, document="terms", version="1", at=kit.clock.now(), ip="203.0.113.66")
+    assert (await stranger.log_in(NEW, STRANGERS)).yes
+    assert await stranger.who()
+    return account, stranger
+
+
+async def prove(town: Town, way: str) -> str:
+    """The owner comes, in one of the ways to prove an address; returns the password that is theirs from then on."""
+    kit, browser = town.house.kit, town.browser("203.0.113.9")
+    if way == "bind":
+        ada = await member(town)
+        await ada.log_in(ADA, GOOD)
+        assert (await Named(town, ada.browser).bind(NEW)).yes
+        return GOOD
+    if way == "register":
+        email = rules.email(NEW)
+        await register.ask_code(kit, "main", email, FAR, LINKS)
+        sent = await Hiyouth(town).code(NEW)
+        await register.by_code(kit, "main", register.Application(email, OWNERS, consents=(("privacy", "2"),)), sent, FAR)
+        return OWNERS
+    doors: dict[str, Any] = {"link": Maillink, "word": Mailcode, "session": Named, "hiyouth": Hiyouth}
+    owner = doors[way](town, browser)
+    assert (await owner.forget(NEW)).yes
+    assert (await owner.reset(NEW, OWNERS)).yes
+    return fitting(OWNERS) if way == "session" else OWNERS
+
+
+@pytest.mark.parametrize("door", ["maillink", "hiyouth"])
+@pytest.mark.parametrize("way", ["register", "link", "word", "session", "hiyouth", "bind"])
+async def test_whatever_a_stranger_prepared_is_gone_after_the_owners_proof(town: Town, kit: Kit, door: str, way: str) -> None:
+    _, stranger = await squat(town, door)
+    town.clock.advance(seconds=61)
+    assert (await Maillink(town, town.browser("203.0.113.67")).register(NEW, THEIRS)).yes
+    link = await town.link(NEW, "/activate_account")
+    owners = await prove(town, way)
+    for clicked in (False, True):
+        if clicked:
+            await town.browser().get("/activate_account", params=link)
+        account = await found(kit, NEW)
+        assert (account.email_proved_at, account.phone, account.nickname) == (kit.clock.now(), None, "")
+        assert await stranger.who() is None
+        for wrong in (STRANGERS, THEIRS):
+            assert not (await Maillink(town, town.browser("203.0.113.68")).log_in(NEW, wrong)).yes
+        assert (await Maillink(town, town.browser("203.0.113.10")).log_in(NEW, owners)).yes
+
+
+@pytest.mark.parametrize(("way", "left"), [("register", ["privacy"]), ("link", []), ("session", [])])
+async def test_what_a_stranger_agreed_to_is_not_the_owners(town: Town, kit: Kit, way: str, left: list[str]) -> None:
+    account, _ = await squat(town, "maillink")
+    await prove(town, way)
+    assert (await found(kit, NEW)).id == account.id
+    assert [each.document for each in await consents.of(kit.store, account_id=account.id)] == left
+
+
+@pytest.mark.parametrize("door", ["maillink", "hiyouth"])
+async def test_a_strangers_session_ends_though_the_registrations_own_link_keeps_its_password(town: Town, door: str) -> None:
+    _, stranger = await squat(town, door)
+    owner = town.browser("203.0.113.9")
+    path = "/activate_account" if door == "maillink" else "/api/EmailVer"
+    await owner.get(path, params=await town.link(NEW, path))
+    assert await stranger.who() is None
+    assert (await Maillink(town, owner).log_in(NEW, STRANGERS)).yes
+
+
+@pytest.mark.parametrize("door", ["maillink", "hiyouth"])
+async def test_a_registration_that_lost_its_mail_and_has_but_an_unproved_phone_is_deleted(town: Town, kit: Kit, door: str) -> None:
+    account, stranger = await squat(town, door)
+    await prove(town, "bind")
+    assert await accounts.by_id(kit.store, account.id) is None
+    assert await stranger.who() is None

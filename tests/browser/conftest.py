@@ -13,12 +13,13 @@ import pytest_asyncio
 from msgspec.structs import replace
 from playwright.async_api import Browser, async_playwright
 
+from browser.person import Person, Visits, arrives
 from fakes import FakeChance, FakeClock
 from frontdoor import serving
 from lingpai.build import build
+from lingpai.core.model import Locale
 from lingpai.web.serve import listen
 from web.town import Town, settings_for
-
 
 HERE = Path(__file__).parent
 FLAGS = ["--no-sandbox", "--host-resolver-rules=MAP plain.example 127.0.0.1, MAP elsewhere.example 127.0.0.1"]
@@ -63,3 +64,33 @@ async def browser(chromium: str) -> AsyncIterator[Browser]:
         opened = await playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield opened
         await opened.close()
+
+
+@pytest.fixture
+def locale() -> Locale:
+    return "en"
+
+
+@pytest.fixture
+def scripts() -> bool:
+    return True
+
+
+@pytest.fixture
+def another(browser: Browser, town: Town, locale: Locale, scripts: bool) -> Visits:
+    return lambda **options: arrives(browser, town, locale, scripts=scripts, **options)
+
+
+@pytest.fixture
+def providers() -> set[str]:
+    """Hosts that a story may lead to beside ours."""
+    return set()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def ada(another: Visits, providers: set[str]) -> AsyncIterator[Person]:
+    """Somebody with a browser, which must ask nobody but us."""
+    async with another() as person:
+        person.expected |= providers
+        yield person
+    assert person.strangers() == set()

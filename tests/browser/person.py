@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.async_api import Browser, ConsoleMessage, Locator, Page, Request, expect
 
 from lingpai.core import words
@@ -14,6 +15,20 @@ from web.town import Town
 
 LOCALES: dict[Locale, str] = {"zh-Hans": "zh-CN", "en": "en-US"}
 """What a browser calls the languages of the pages."""
+STRAIGHT = pytest.mark.parametrize(("locale", "scripts"), [("zh-Hans", True), ("en", False)], ids=["zh-scripts", "en-plain"])
+CROSSED = pytest.mark.parametrize(("locale", "scripts"), [("zh-Hans", False), ("en", True)], ids=["zh-plain", "en-scripts"])
+"""Each has both languages, and both with scripts and without; neighbouring stories take turns."""
+BOTH = pytest.mark.parametrize(
+    ("locale", "scripts"),
+    [("zh-Hans", True), ("en", False), ("zh-Hans", False), ("en", True)],
+    ids=["zh-scripts", "en-plain", "zh-plain", "en-scripts"],
+)
+
+
+class Visits(Protocol):
+    """Opens one more browser, of somebody who reads the same language and runs scripts or does not."""
+
+    def __call__(self, **options: Any) -> "AbstractAsyncContextManager[Person]": ...
 
 
 class Person:
@@ -26,6 +41,8 @@ class Person:
         self.scripts = scripts
         self.asked: list[str] = []
         """Every address that the browser asked for."""
+        self.expected = {urlsplit(town.url).netloc}
+        """Hosts that the story leads to."""
         self.complaints: list[str] = []
         """What its console says: a blocked load, a broken script."""
 
@@ -67,6 +84,9 @@ class Person:
         """A text somewhere on the page."""
         await expect(self.page.get_by_text(self.word(key, **values)).first).to_be_visible()
 
+    async def reads_exactly(self, text: str) -> None:
+        await expect(self.page.get_by_text(text, exact=True)).to_be_visible()
+
     async def is_told(self, reason: str, **values: str | int) -> None:
         """The summary says so; with scripts it has the focus."""
         summary = self.page.locator("#failed")
@@ -107,15 +127,14 @@ class Person:
                 return found[0]
         raise AssertionError(f"no code was sent to {to}")
 
-    def strangers(self, *hosts: str) -> set[str]:
-        """Whoever the browser asked beside the house and these hosts."""
-        asked = {urlsplit(url).netloc for url in self.asked if not url.startswith(("data:", "blob:"))}
-        return asked - {urlsplit(self.town.url).netloc, *hosts}
+    def strangers(self) -> set[str]:
+        """Whoever else the browser asked."""
+        return {urlsplit(url).netloc for url in self.asked if not url.startswith(("data:", "blob:"))} - self.expected
 
 
 @asynccontextmanager
 async def arrives(browser: Browser, town: Town, locale: Locale = "en", *, scripts: bool = True, **options: Any) -> AsyncIterator[Person]:
-    """Somebody with a browser of their own. At the end its console must have had nothing to say."""
+    """Somebody with a browser of their own. At the end its console must have had nothing to say of our pages but that one refused."""
     context = await browser.new_context(locale=LOCALES[locale], java_script_enabled=scripts, **options)
     context.set_default_timeout(10_000)
     person = Person(town, await context.new_page(), locale, scripts=scripts)
@@ -124,7 +143,8 @@ async def arrives(browser: Browser, town: Town, locale: Locale = "en", *, script
         person.asked.append(request.url)
 
     def complained(message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
+        ours, refused = message.location["url"].startswith(f"{town.url}/"), "responded with a status of 4" in message.text
+        if message.type in ("error", "warning") and ours and not refused:
             person.complaints.append(message.text)
 
     context.on("request", heard)

@@ -1,6 +1,5 @@
-"""One's own space in a browser: how it looks in both languages, light and dark, narrow and wide; and the little that its scripts do.
-
-The pictures lie in .pytest_cache/d/looks after a run.
+"""One's own space in a browser: how it looks in both languages, light and dark, narrow and wide (`looking`); and the little that its
+scripts do.
 """
 
 from collections.abc import AsyncIterator
@@ -11,7 +10,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from browser.test_looks import TARGETS, fits, judged
+from browser.looking import look, read_large
 from lingpai.settings import Invites, Social
 from lingpai.settings.outside import Keys
 from web.owners import Owner, elsewhere, owner
@@ -69,38 +68,26 @@ async def window(browser: Browser, url: str, ada: Owner, **options: Any) -> Asyn
     await context.close()
 
 
-async def fit(page: Page, name: str) -> None:
-    assert await fits(page), name
-    assert await judged(page) == [], name
-    assert await page.evaluate(TARGETS) == [], name
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("locale", ["zh-CN", "en-US"])
 async def test_every_page_of_one_s_own_is_fit_for_everybody(
-    browser: Browser, url: str, ada: Owner, pytestconfig: pytest.Config, locale: str, scheme: Any
+    browser: Browser, url: str, ada: Owner, pytestconfig: pytest.Config, locale: str
 ) -> None:
     folder = pytestconfig.cache.mkdir("looks")
-
-    async def look(page: Page, name: str) -> None:
-        await page.screenshot(path=folder / f"me-{name}-{locale}-{scheme}-{page.viewport_size['width']}.png", full_page=True)  # type: ignore[index]  # it has one
-        await fit(page, name)
-
-    for width in (320, 1280):
-        async with window(browser, url, ada, locale=locale, color_scheme=scheme, viewport={"width": width, "height": 720}) as page:
-            for name, path in PAGES.items():
-                await page.goto(path)
-                await look(page, name)
-            await page.goto("/me/link")
-            await page.click("main form button.primary")
-            await expect(page.locator(".qr svg")).to_be_visible()
-            await look(page, "link-made")
-            await page.goto("/me/password")
-            await page.fill("#old_password", "another one")
-            await page.fill("#password", "correct horse battery staple")
-            await page.click("main form button.primary")
-            await expect(page.locator("#failed")).to_be_focused()
-            await look(page, "password-wrong")
+    async with window(browser, url, ada, locale=locale) as page:
+        for name, path in PAGES.items():
+            await page.goto(path)
+            await look(page, folder, f"me-{name}", locale)
+            await read_large(page, name)
+        await page.goto("/me/link")
+        await page.click("main form button.primary")
+        await expect(page.locator(".qr svg")).to_be_visible()
+        await look(page, folder, "me-link-made", locale)
+        await page.goto("/me/password")
+        await page.fill("#old_password", "another one")
+        await page.fill("#password", "correct horse battery staple")
+        await page.click("main form button.primary")
+        await expect(page.locator("#failed")).to_be_focused()
+        await look(page, folder, "me-password-wrong", locale)
 
 
 @pytest.mark.parametrize("locale", ["zh-CN", "en-US"])
@@ -108,29 +95,16 @@ async def test_who_leaves_proves_it_first_and_reads_until_when(
     browser: Browser, url: str, ada: Owner, pytestconfig: pytest.Config, locale: str
 ) -> None:
     folder = pytestconfig.cache.mkdir("looks")
-
-    async def look(page: Page, name: str) -> None:
-        await page.screenshot(path=folder / f"me-{name}-{locale}-dark-320.png", full_page=True)
-        await fit(page, name)
-
     ada.town.clock.advance(minutes=10)
-    async with window(browser, url, ada, locale=locale, color_scheme="dark", viewport={"width": 320, "height": 720}) as page:
+    async with window(browser, url, ada, locale=locale) as page:
         await page.goto("/me/delete")
-        await look(page, "confirm")
+        await look(page, folder, "me-confirm", locale)
         await page.fill("#password", GOOD)
         await page.click("main form button.primary")
         await page.check("#sure")
         await page.click("main form button.danger")
         await expect(page.get_by_role("heading", level=1)).to_have_text({"zh-CN": "账号已停用", "en-US": "Your account is closed"}[locale])
-        await look(page, "closed")
-
-
-async def test_twice_the_letters_still_fit(browser: Browser, url: str, ada: Owner) -> None:
-    async with window(browser, url, ada, viewport={"width": 640, "height": 720}) as page:
-        for name, path in PAGES.items():
-            await page.goto(path)
-            await page.evaluate("document.documentElement.style.fontSize = '200%'")
-            assert await fits(page), name
+        await look(page, folder, "me-closed", locale)
 
 
 async def test_a_link_is_copied_and_seen_to_expire(browser: Browser, url: str, ada: Owner) -> None:
@@ -192,10 +166,9 @@ async def test_who_has_still_to_prove_the_address_is_told_so(browser: Browser, u
     eve = Owner(town, town.browser())
     for call in ("Register", "Login"):
         await eve.browser.post(f"/api/{call}", data={"type": "member", "option": "email", "account": "eve@example.com", "pwd": GOOD})
-    async with window(browser, url, eve, viewport={"width": 320, "height": 720}) as page:
+    async with window(browser, url, eve) as page:
         await page.goto("/me")
-        await page.screenshot(path=pytestconfig.cache.mkdir("looks") / "me-unproved-en-US-light-320.png", full_page=True)
-        await fit(page, "unproved")
+        await look(page, pytestconfig.cache.mkdir("looks"), "me-unproved", "en-US")
         await page.get_by_role("button", name="Send the mail again").click()
         await expect(page.locator("#failed")).to_be_focused()
         await expect(page.locator("[data-wait]")).to_be_disabled()

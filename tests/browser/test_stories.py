@@ -1,24 +1,18 @@
 """The stories of the four seeds as a person lives them: both languages, with and without scripts, asking nobody but us."""
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import Any
 
-import httpx
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, expect
+from playwright.async_api import expect
 
-from browser.person import Person, arrives
-from lingpai.core.model import Locale
+from browser.person import BOTH, CROSSED, STRAIGHT, Person, Visits
 from lingpai.flows import invites
 from lingpai.settings import Captcha, Invites, Pages
 from web import seed003
-from web.people import ADA, GOOD, member
+from web.people import ADA, GOOD
 from web.seed003 import ADA as NAME
 from web.seed003 import ANSWERS, QUESTIONS
 from web.speakers import Hiyouth
-from web.town import Town
 
 pytestmark = pytest.mark.browser
 
@@ -27,49 +21,18 @@ OTHER = "a staple of another kind"
 THIRD = "yet another good one"
 WRONG = "not the password"
 PHONE, E164 = "138 0013 8000", "+8613800138000"
-WAYS = {
-    "register": Pages(register=("link", "code", "phone")),
-    "captcha": Captcha(pow=True, pow_cost=100),
-}
-
-
-class Visits(Protocol):
-    """Opens one more browser, of somebody who reads the same language and runs scripts or does not."""
-
-    def __call__(self) -> AbstractAsyncContextManager[Person]: ...
+WAYS = {"pages": Pages(register=("link", "code", "phone")), "captcha": Captcha(pow=True, pow_cost=100)}
 
 
 @pytest.fixture
 def changes() -> dict[str, Any]:
-    return {"pages": WAYS["register"], "captcha": WAYS["captcha"]}
-
-
-@pytest.fixture(params=["zh-Hans", "en"])
-def locale(request: pytest.FixtureRequest) -> Locale:
-    chosen: Locale = request.param
-    return chosen
-
-
-@pytest.fixture(params=[True, False], ids=["scripts", "plain"])
-def scripts(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param)
-
-
-@pytest.fixture
-def another(browser: Browser, town: Town, locale: Locale, scripts: bool) -> Visits:
-    return lambda: arrives(browser, town, locale, scripts=scripts)
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def ada(another: Visits) -> AsyncIterator[Person]:
-    async with another() as person:
-        yield person
-    assert person.strangers() == set()
+    return WAYS
 
 
 # Seed 001
 
 
+@BOTH
 async def test_a_link_registers_and_another_helps_who_forgot(ada: Person) -> None:
     await ada.go("/register")
     await ada.fill("pages.email", ADA)
@@ -84,17 +47,7 @@ async def test_a_link_registers_and_another_helps_who_forgot(ada: Person) -> Non
     await ada.press("pages.me.home.leave")
     await ada.sees("pages.logout.done_title")
     await ada.follow("pages.to_login")
-    await ada.follow("pages.login.forgot")
-    await ada.fill("pages.login.account", ADA)
-    await ada.choose("pages.forgot.link")
-    await ada.press("pages.forgot.button")
-    await ada.sees("pages.sent.title")
-    await ada.open_mail(ADA, "/page/reset")
-    await ada.sees("pages.reset.title")
-    await ada.fill("pages.reset.password", OTHER)
-    await ada.fill("pages.reset.again", OTHER)
-    await ada.press("pages.reset.button")
-    await ada.sees("pages.reset_done.title")
+    await forgets(ada)
     await ada.follow("pages.to_login")
     await ada.enter(ADA, GOOD)
     await ada.is_told("refusal.bad-credentials")
@@ -102,9 +55,25 @@ async def test_a_link_registers_and_another_helps_who_forgot(ada: Person) -> Non
     await ada.is_home(ADA)
 
 
+async def forgets(person: Person) -> None:
+    """From the login page to a new password, by a mailed link."""
+    await person.follow("pages.login.forgot")
+    await person.fill("pages.login.account", ADA)
+    await person.choose("pages.forgot.link")
+    await person.press("pages.forgot.button")
+    await person.sees("pages.sent.title")
+    await person.open_mail(ADA, "/page/reset")
+    await person.sees("pages.reset.title")
+    await person.fill("pages.reset.password", OTHER)
+    await person.fill("pages.reset.again", OTHER)
+    await person.press("pages.reset.button")
+    await person.sees("pages.reset_done.title")
+
+
 # Seed 000
 
 
+@CROSSED
 async def test_a_code_registers_and_a_captcha_slows_who_guesses(ada: Person) -> None:
     await registered_by_code(ada)
     await ada.log_out()
@@ -150,6 +119,7 @@ async def solve(person: Person) -> None:
     await person.fill("pages.captcha.label", answer)
 
 
+@STRAIGHT
 async def test_a_one_time_link_logs_another_browser_in_once_it_is_asked(ada: Person, another: Visits) -> None:
     await registered_by_code(ada)
     await ada.act("pages.me.home.make", "pages.me.link.title")
@@ -168,6 +138,7 @@ async def test_a_one_time_link_logs_another_browser_in_once_it_is_asked(ada: Per
         await late.sees("pages.authorization.bad_title")
 
 
+@CROSSED
 @pytest.mark.parametrize("changes", [{"invites": Invites(policy="required", initial=1)}])
 async def test_an_invite_brings_a_friend_in(ada: Person, another: Visits) -> None:
     first = await invites.issue(ada.town.house.kit, "main", 1, None)
@@ -197,6 +168,7 @@ async def test_an_invite_brings_a_friend_in(ada: Person, another: Visits) -> Non
 # Seed 003
 
 
+@CROSSED
 async def test_who_signed_up_by_name_adds_an_address_and_questions_and_gets_back_in_by_either(ada: Person) -> None:
     await seed003.member(ada.town, mail=None)
     await ada.log_in(NAME, seed003.GOOD)
@@ -256,7 +228,10 @@ async def back_by_code(person: Person) -> None:
 # Seed 002
 
 
-@pytest.mark.parametrize("role", ["member", "boss"])
+@pytest.mark.parametrize(
+    ("role", "locale", "scripts"),
+    [("member", "zh-Hans", True), ("boss", "zh-Hans", False), ("member", "en", False), ("boss", "en", True)],
+)
 async def test_a_mailed_link_verifies_a_volunteer_and_an_employer(ada: Person, role: str) -> None:
     assert (await Hiyouth(ada.town, role=role).register(ADA, GOOD)).yes
     await ada.open_mail(ADA, "/api/EmailVer")
@@ -269,6 +244,7 @@ async def test_a_mailed_link_verifies_a_volunteer_and_an_employer(ada: Person, r
     await ada.is_told("refusal.bad-credentials")
 
 
+@STRAIGHT
 async def test_a_texted_code_registers(ada: Person) -> None:
     await ada.go("/register?way=phone")
     await ada.fill("pages.phone", PHONE)

@@ -56,7 +56,7 @@ def meanwhile(kit: Kit, first: Callable[[], Awaitable[Any]]) -> Kit:
 
 
 def origin(person: Maillink) -> Origin:
-    return Origin("198.51.100.7", "198.51.100.7", session=person.browser.cookies.get("lingpai_session", ""))
+    return Origin("198.51.100.7", "198.51.100.7", session=person.browser.cookies.get("lingpai_session") or "")
 
 
 async def who(person: Maillink) -> Account:

@@ -5,7 +5,12 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from lingpai.core import rules
+from lingpai.core.errors import WrongPassword
+from lingpai.core.model import Account, Address, Origin
+from lingpai.flows import login, operate
 from lingpai.settings import Maillink as MaillinkSettings
+from lingpai.store import accounts
 from web.people import ADA, GOOD, member
 from web.speakers import Answer, Maillink
 from web.town import Town
@@ -95,13 +100,32 @@ async def test_a_locked_account_is_a_wrong_password_everywhere(town: Town) -> No
     assert len(await town.mails(ADA)) == before
 
 
+async def test_a_captcha_tells_of_no_two_addresses_that_they_are_one_accounts(town: Town) -> None:
+    person = await member(town)
+    account = await find(town, rules.email(ADA))
+    name = rules.account_name("ada.x")
+    async with town.house.kit.store.begin() as run:
+        await accounts.add_identifier(run, account_id=account.id, realm="main", address=name, proved_at=town.clock.now())
+    assert [await demanded(town, name) for _ in range(2)] == [0, 1]
+    assert await demanded(town, rules.email(ADA)) == 0, "its own row alone counts"
+    assert (await person.log_in(ADA, GOOD)).yes
+
+
+async def demanded(town: Town, who: Address) -> int:
+    """Whether the next try needs a captcha, after one more that was wrong."""
+    with pytest.raises(WrongPassword) as refused:
+        await login.for_cookie(
+            town.house.kit, login.Try("main", who, "not the password", "after_failures"), Origin("192.0.2.1", "192.0.2.1")
+        )
+    return int(refused.value.details["captcha"])
+
+
+async def find(town: Town, who: Address) -> Account:
+    account = await accounts.find(town.house.kit.store, "main", who.kind, who.key)
+    assert account
+    return account
+
+
 async def lock(town: Town, email: str) -> None:
     """As `lingpai account lock` does."""
-    from lingpai.core import rules
-    from lingpai.flows import operate
-    from lingpai.store import accounts
-
-    address = rules.email(email)
-    account = await accounts.find(town.house.kit.store, "main", address.kind, address.key)
-    assert account
-    assert await operate.lock(town.house.kit, account)
+    assert await operate.lock(town.house.kit, await find(town, rules.email(email)))

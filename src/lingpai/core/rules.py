@@ -124,10 +124,11 @@ def mainland_phone(text: str, field: str = "phone") -> Address:
     return phone(text, field)
 
 
-def account_name(text: str, field: str = "account", *, high: int = ACCOUNT_LENGTH[1]) -> Address:
+def account_name(text: str, field: str = "account", *, high: int = ACCOUNT_LENGTH[1], taken: bool = False) -> Address:
     """An account's name (contract, rule 4); `key` is equal for names that differ in case alone or look the same.
 
-    `high`: of how many code points at most, for a call that asks about longer ones than there are.
+    `high`: of how many code points at most, for a call that asks about longer ones than there are. `taken`: for a look-up, where a
+    reserved name is merely nobody's.
 
     Reasons: missing, too-short, too-long, account-characters, account-scripts, account-digits, account-capitals, account-reserved.
     """
@@ -141,7 +142,7 @@ def account_name(text: str, field: str = "account", *, high: int = ACCOUNT_LENGT
     if not skeleton.faithful(text):
         raise BadInput(field, "account-capitals")
     key = skeleton.key(text)
-    if key in _RESERVED_KEYS:
+    if not taken and key in _RESERVED_KEYS:
         raise BadInput(field, "account-reserved")
     return Address("name", text, key)
 

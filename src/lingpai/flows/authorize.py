@@ -6,7 +6,7 @@ from lingpai.core.errors import BadGrant
 from lingpai.core.model import Account, Origin
 from lingpai.flows import Kit
 from lingpai.guard.logins import Opened
-from lingpai.store import accounts, audit
+from lingpai.store import audit, sessions
 
 LIFE = 300
 """Seconds for which the link is good (contract, mailcode)."""
@@ -21,11 +21,13 @@ class Authorization(msgspec.Struct, frozen=True):
     """Seconds that a JWT lives which it is redeemed for."""
     password_changed_at: int | None
     """A changed password kills it (contract, rule 10)."""
+    maker: str
+    """The digest of the login that made it, in hex: it dies with that one."""
 
 
-async def new(kit: Kit, account: Account, lifetime: int, origin: Origin) -> str:
-    """A token good for five minutes and one login."""
-    granted = Authorization(account.id, account.realm, lifetime, account.password_changed_at)
+async def new(kit: Kit, account: Account, lifetime: int, maker: bytes, origin: Origin) -> str:
+    """A token good for five minutes and one login, while the login with the digest `maker` lives."""
+    granted = Authorization(account.id, account.realm, lifetime, account.password_changed_at, maker.hex())
     token = await kit.grants.give("authorization", granted, LIFE)
     await audit.add(
         kit.store, at=kit.clock.now(), realm=account.realm, account_id=account.id, event="authorization.new", result="ok", origin=origin
@@ -61,8 +63,9 @@ async def _take(kit: Kit, realm: str, token: str, origin: Origin) -> tuple[Accou
 
 
 async def _holder(kit: Kit, realm: str, granted: Authorization | None, origin: Origin) -> Account:
-    account = await accounts.by_id(kit.store, granted.account_id) if granted and granted.realm == realm else None
-    if account is None or granted is None or account.locked_at or account.password_changed_at != granted.password_changed_at:
+    maker = bytes.fromhex(granted.maker) if granted and granted.realm == realm else b""
+    alive = await sessions.alive(kit.store, digest=maker, realm=realm, now=kit.clock.now())
+    if granted is None or alive is None or alive[1].password_changed_at != granted.password_changed_at:
         await kit.limits.spend("check_client", origin.client)
         raise BadGrant
-    return account
+    return alive[1]

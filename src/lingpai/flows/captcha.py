@@ -20,6 +20,7 @@ async def draw(kit: Kit, shop: str, kind: Kind, frame: Frame, origin: Origin) ->
     """A challenge of this kind. Raises Limited (60 a minute), Overloaded when too many are being drawn, BadInput for a kind that is off."""
     await kit.limits.spend("captcha_client", origin.client)
     if kind == "spoken":
+        await kit.limits.spend("spoken_client", origin.client)
         return await kit.captchas.spoken.new(shop, locale=origin.locale)
     if kind == "work":
         if kit.captchas.work is None:

@@ -6,6 +6,7 @@ from lingpai.core.chance import SECOND
 from lingpai.core.errors import BadGrant
 from lingpai.core.model import Account, Origin
 from lingpai.flows import Kit
+from lingpai.guard.codes import digest
 from lingpai.guard.grants import Keep
 from lingpai.store import accounts, audit, personal, sessions
 
@@ -16,6 +17,7 @@ LIFE = DAYS * 24 * 3_600
 
 async def export(kit: Kit, account: Account, origin: Origin) -> dict[str, list[dict[str, Any]]]:
     """Every row that is kept of the account (PIPL, 45); no secrets. The trail has that it was asked for."""
+    await kit.limits.spend("export_account", f"{account.realm}:{account.id}")
     now = kit.clock.now()
     await audit.add(kit.store, at=now, realm=account.realm, account_id=account.id, event="export", result="ok", origin=origin)
     return await personal.everything(kit.store, account_id=account.id)
@@ -33,7 +35,9 @@ async def close(kit: Kit, account: Account, keep_url: str, origin: Origin) -> in
     await kit.proofs.kill(account.realm, await accounts.keys(kit.store, account_id=account.id))
     told = await kit.messages.reached(account)
     async with kit.store.begin() as run:
-        if not await accounts.same(run, account) or not await accounts.close(run, account_id=account.id, at=now, deletes_at=deletes_at):
+        if not await sessions.still(run, account, digest=digest(origin.session), now=now) or not await accounts.close(
+            run, account_id=account.id, at=now, deletes_at=deletes_at
+        ):
             raise BadGrant
         await sessions.end_all(run, account_id=account.id)
         await kit.letters.closing(run, told, f"{keep_url}{token}", DAYS, origin)

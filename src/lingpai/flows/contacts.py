@@ -83,9 +83,7 @@ async def _older(kit: Kit, account: Account, address: Address) -> list[str]:
 async def _settle(kit: Kit, account: Account, address: Address, told: Account | None, origin: Origin, links: Links) -> None:
     now = kit.clock.now()
     async with kit.store.begin() as run:
-        # In this order: once the account is held, no reset and no logout of all the others slips in between.
-        same = await accounts.same(run, account)
-        if not same or await sessions.alive(run, digest=digest(origin.session), realm=account.realm, now=now) is None:
+        if not await sessions.still(run, account, digest=digest(origin.session), now=now):
             # The owner's reset, or a logout, was first.
             raise BadCode
         await accounts.release(run, account_id=account.id, realm=account.realm, address=address)

@@ -73,14 +73,17 @@ async def _find(kit: Kit, attempt: Try, origin: Origin) -> Found:
         bucket = kit.streaks.bucket(attempt.realm, account.id if account else attempt.address.key, device)
         await kit.limits.spend("login_client", origin.client)
         # On the address as it was typed, whether it has an account or not: a registration must not change what counts.
-        await kit.limits.spend("login_address", f"{attempt.realm}:{attempt.address.kind}:{attempt.address.key}/{device}")
-        await _captcha(kit, attempt, bucket)
+        typed = f"{attempt.realm}:{attempt.address.kind}:{attempt.address.key}/{device}"
+        await kit.limits.spend("login_address", typed)
+        await _captcha(kit, attempt, typed)
         returning = attempt.returning and account is not None and (account.deletes_at or 0) > kit.clock.now()
         verdict = await kit.streaks.verdict(place, bucket, account, attempt.password, closing=returning)
+    if attempt.captcha == "after_failures":
+        await kit.streaks.tried(typed, right=verdict.right)
     if returning and account and verdict.right:
         raise await _refused(kit, attempt.realm, account, origin, await _leaving(kit, account))
     if why := _against(account, verdict, attempt):
-        why.details["captcha"] = int(await _demanded(kit, attempt, bucket))
+        why.details["captcha"] = int(await _demanded(kit, attempt, typed))
         raise await _refused(kit, attempt.realm, account, origin, why)
     assert account is not None
     return Found(account, verdict.upgraded)
@@ -90,17 +93,17 @@ async def _leaving(kit: Kit, account: Account) -> Closing:
     return Closing(await kit.grants.give("keep", Keep(account.id, account.deletes_at or 0), KEEP_LIFE), account.deletes_at or 0)
 
 
-async def _captcha(kit: Kit, attempt: Try, bucket: str) -> None:
-    if not await _demanded(kit, attempt, bucket):
+async def _captcha(kit: Kit, attempt: Try, typed: str) -> None:
+    if not await _demanded(kit, attempt, typed):
         return
     if attempt.answer is None:
         raise BadCaptcha(captcha=1)
     await kit.captchas.spend(attempt.answer)
 
 
-async def _demanded(kit: Kit, attempt: Try, bucket: str) -> bool:
+async def _demanded(kit: Kit, attempt: Try, typed: str) -> bool:
     if attempt.captcha == "after_failures":
-        return await kit.streaks.failures(bucket) >= PATIENT
+        return await kit.streaks.patience(typed) >= PATIENT
     return attempt.captcha == "always"
 
 

@@ -17,6 +17,7 @@ async def change(kit: Kit, account: Account, old: str | None, new: str, origin: 
     browser a stranger. Raises WrongPassword, WeakPassword, Limited, Overloaded.
     """
     async with kit.passwords.place() as place:
+        await kit.limits.spend("change_account", f"{account.realm}:{account.id}")
         if old is not None:
             device = origin.device if mark(account) in origin.known_to else ""
             await kit.limits.spend("login_client", origin.client)
@@ -30,8 +31,8 @@ async def change(kit: Kit, account: Account, old: str | None, new: str, origin: 
     now = kit.clock.now()
     told = await kit.messages.reached(account)
     async with kit.store.begin() as run:
-        if not await accounts.same(run, account):
-            # A reset came in between: it is the owner's last word.
+        if not await sessions.still(run, account, digest=digest(origin.session), now=now):
+            # A reset or a logout came in between: it is the owner's last word.
             raise WrongPassword
         await accounts.set_password(run, account_id=account.id, password=fresh, at=now)
         await sessions.end_all(run, account_id=account.id, keep_digest=digest(origin.session) if origin.session else None)

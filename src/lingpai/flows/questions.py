@@ -12,8 +12,9 @@ from lingpai.core import rules
 from lingpai.core.errors import BadCode, BadGrant, Limited, NotOffered, StaleLogin, WrongAnswers
 from lingpai.core.model import Account, Address, Kind, Links, Origin
 from lingpai.flows import Kit
+from lingpai.guard.codes import digest
 from lingpai.guard.decoys import Three
-from lingpai.store import accounts, audit, questions
+from lingpai.store import accounts, audit, questions, sessions
 
 Mode = Literal["on", "with_code", "off"]
 """Whether recovery by them is offered, alone or together with a mailed code."""
@@ -38,12 +39,12 @@ async def put(kit: Kit, account: Account, texts: Three, answers: Three, origin: 
     if mode == "off":
         raise NotOffered("questions")
     async with kit.passwords.place() as place:
-        await kit.limits.spend("check_client", origin.client)
+        await kit.limits.spend("change_account", f"{account.realm}:{account.id}")
         hashed = await place.make(joined(answers))
     now = kit.clock.now()
     told = await _told(kit, account)
     async with kit.store.begin() as run:
-        if not await accounts.same(run, account):
+        if not await sessions.still(run, account, digest=digest(origin.session), now=now):
             raise StaleLogin
         await questions.put(run, account_id=account.id, texts=texts, answers=hashed, at=now)
         await kit.letters.notice(run, "questions_changed", told, links, origin)
@@ -53,10 +54,11 @@ async def put(kit: Kit, account: Account, texts: Three, answers: Three, origin: 
 
 async def remove(kit: Kit, account: Account, origin: Origin, links: Links) -> None:
     """Takes the questions away; the owner is told. For a caller who has made sure that the login is fresh; StaleLogin after a reset."""
+    await kit.limits.spend("change_account", f"{account.realm}:{account.id}")
     now = kit.clock.now()
     told = await _told(kit, account)
     async with kit.store.begin() as run:
-        if not await accounts.same(run, account):
+        if not await sessions.still(run, account, digest=digest(origin.session), now=now):
             raise StaleLogin
         if not await questions.drop(run, account_id=account.id):
             return

@@ -1,5 +1,7 @@
 """Getting back in: a mailed link or code leads to a new password."""
 
+from typing import NoReturn
+
 from lingpai.core import rules
 from lingpai.core.errors import BadCode, BadGrant, BadLink, NoSuchAccount, Refusal, Unavailable
 from lingpai.core.model import Account, Address, Links, Origin
@@ -21,9 +23,7 @@ async def ask_link(
     """
     account = await accounts.find(kit.store, realm, email.kind, email.key)
     if reveal and account is None:
-        # Told before any interval, but not any number of times.
-        await kit.limits.spend("check_client", origin.client)
-        raise NoSuchAccount
+        await _unknown(kit, origin)
     await kit.messages.start(realm, "reset", email, origin, interval)
     try:
         mailed = account is not None and account.locked_at is None
@@ -72,9 +72,7 @@ async def ask_word(
     await kit.captchas.spend(answer)
     account = await accounts.find(kit.store, realm, email.kind, email.key)
     if reveal and account is None:
-        # Told before any interval, but not any number of times.
-        await kit.limits.spend("check_client", origin.client)
-        raise NoSuchAccount
+        await _unknown(kit, origin)
     await kit.messages.start(realm, "reset", email, origin, interval)
     try:
         mailed = account is not None and account.locked_at is None
@@ -97,26 +95,41 @@ async def look_word(kit: Kit, realm: str, word: str, origin: Origin) -> None:
     await kit.limits.give_back("check_client", origin.client)
 
 
-async def ask_code(kit: Kit, realm: str, who: Address, origin: Origin) -> None:
+async def ask_code(kit: Kit, realm: str, who: Address, origin: Origin, *, reveal: bool = False) -> None:
     """Sends a code of digits to the owner, if there is one; `who` is a mail address, a phone, or an account's name.
 
-    To a name's account it goes by mail. Says nothing of whether there is one; raises TooSoon and Limited.
+    To a name's account it goes by mail. Says nothing of whether there is one, nor that two of these are one account's; raises TooSoon
+    and Limited for `who` as it was typed; with `reveal`, NoSuchAccount.
     """
     account = await accounts.find(kit.store, realm, who.kind, who.key)
+    if reveal and account is None:
+        await _unknown(kit, origin)
     to = _where(account, who)
-    await kit.messages.start(realm, "reset", to, origin)
+    await kit.messages.start(realm, "reset", who, origin)
     try:
-        mailed = account is not None and account.locked_at is None and to.kind != "name"
-        code = await kit.proofs.new_code("reset", realm, to.key, str(account.id if account and mailed else 0), length=kit.code_length(to))
+        landed = await kit.messages.lands(realm, "reset", who, to)
+        mailed = landed and account is not None and account.locked_at is None and to.kind != "name"
+        # One that goes nowhere does not take the place of the one that did.
+        place = to.key if landed else f"spare {to.key}"
+        # Bound to nobody where it goes to nobody: a secret that nobody was sent must open nothing.
+        holder = str(account.id if account and mailed else 0)
+        code = await kit.proofs.new_code("reset", realm, place, holder, length=kit.code_length(to))
         async with kit.store.begin() as run:
             await kit.letters.reset_code(run, account if mailed else None, code, origin.locale, to.kind)
             await _asked(kit, run, realm, account, origin, mailed=mailed)
     except BaseException:
-        await kit.messages.give_back(realm, "reset", to, origin)
+        await kit.messages.give_back(realm, "reset", who, origin)
+        await kit.messages.lost(realm, "reset", to)
         raise
     if not mailed:
         await kit.messages.unsent(to)
     kit.bell.ring()
+
+
+async def _unknown(kit: Kit, origin: Origin) -> NoReturn:
+    """Told before any interval, but not any number of times."""
+    await kit.limits.spend("check_client", origin.client)
+    raise NoSuchAccount
 
 
 async def by_code(

@@ -154,6 +154,9 @@ async def unlink(kit: Kit, account: Account, name: ProviderName, origin: Origin,
 
     False: it did not before. Raises LastWayIn where nothing else would. The owner is told.
     """
+    now = await accounts.by_id(kit.store, account.id)
+    if now is None or name not in now.linked:
+        return False
     told = await kit.messages.reached(account)
     async with kit.store.begin() as run:
         await accounts.hold(run, account_id=account.id)
@@ -204,13 +207,25 @@ async def _enter(kit: Kit, realm: str, person: Person, origin: Origin) -> Entere
         try:
             account, fresh = await _account(kit, realm, person, origin)
             # WrongPassword: it was changed, locked or joined to another account in this moment.
-            return Entered(await kit.logins.cookie(account, origin), fresh)
+            opened = await kit.logins.cookie(account, origin)
+            if not await _stays(kit, realm, person, opened):
+                continue
+            return Entered(opened, fresh)
         except (Lost, WrongPassword):
             continue
         except Refusal as why:
             await _note(kit, kit.store, realm, None, "login.social", why.code, origin, detail=f"{person.provider}: known, and refused")
             raise
     raise Unavailable
+
+
+async def _stays(kit: Kit, realm: str, person: Person, opened: Opened) -> bool:
+    """Whether the person still belongs to the account that was opened; where it was unlinked in this moment the login ends again."""
+    traces = await persons.look(kit.store, realm, person)
+    if any(each.id == opened.account.id for each in traces.accounts):
+        return True
+    await sessions.end(kit.store, digest=digest(opened.token))
+    return False
 
 
 async def _account(kit: Kit, realm: str, person: Person, origin: Origin) -> tuple[Account, bool]:
@@ -288,8 +303,8 @@ async def _link(kit: Kit, account: Account, person: Person, origin: Origin, link
     told = await kit.messages.reached(account)
     try:
         async with kit.store.begin() as run:
-            if not await accounts.same(run, account):
-                # The owner's reset was first.
+            if not await sessions.still(run, account, digest=digest(origin.session), now=kit.clock.now()):
+                # The owner's reset, or a logout, was first.
                 raise BadGrant
             traces = await persons.look(run, account.realm, person)
             if any(other.id != account.id for other in traces.accounts):

@@ -73,13 +73,35 @@ class Messages:
         word = "notice" if taken else "no-notice"
         return await self._ephemeral.put(f"{word}:{realm}:{_digest(address)}", Entry(b"", life=KEPT), only_new=True) and taken
 
+    async def lands(self, realm: str, purpose: Purpose, typed: Address, to: Address) -> bool:
+        """Whether what was asked for at `typed` may go to this address now; `start` has passed. Silent where it may not.
+
+        The interval that is told counts on the address as it was typed: were it this one, whoever asks by a name would learn whose
+        mail it is.
+        """
+        if not await self._ephemeral.put(_landed(realm, purpose, to), Entry(b"", life=INTERVAL), only_new=True):
+            return False
+        try:
+            if to != typed:
+                await self._limits.spend("message_address", f"{to.kind}:{to.key}")
+        except Limited:
+            return False
+        return True
+
+    async def lost(self, realm: str, purpose: Purpose, to: Address) -> None:
+        """Undoes a landing whose message could not be written down."""
+        with suppress(StoreDown):
+            await self._ephemeral.take(_landed(realm, purpose, to))
+
     async def reached(self, account: Account) -> Account | None:
-        """The account, where its owner may be told of something now; None where that takes a text message and none may be sent."""
+        """The account, where its owner may be told of something now; None where that takes a text message and the budgets have none left.
+
+        Asked once it is sure that there is something to tell: it counts. What was sent before does not silence it (contract, rule 7).
+        """
         if account.email or account.phone is None or not account.phone_proved_at:
             return account
         phone = Address("phone", account.phone, account.phone)
         try:
-            await self._limits.spend("message_address", f"phone:{phone.key}")
             if budgets := self._offered(phone):
                 await budgets.start(phone)
         except (BadInput, Limited, NotOffered):
@@ -150,6 +172,10 @@ def _rates(realm: str, purpose: Purpose, address: Address, origin: Origin) -> li
     who = f"{address.kind}:{address.key}"
     rates = [("message_purpose", f"{realm}:{purpose}:{who}"), ("message_address", who), ("message_client", origin.client)]
     return rates if purpose == "reset" else [*rates, ("message_other", who)]
+
+
+def _landed(realm: str, purpose: Purpose, address: Address) -> str:
+    return f"landed:{purpose}:{realm}:{_digest(address)}"
 
 
 def _last(realm: str, purpose: Purpose, address: Address) -> str:

@@ -77,12 +77,20 @@ class Streaks:
             await (self.succeeded if right else self.failed)(turn)
         return verdict if right and turn else Verdict(right=False, upgraded=None)
 
-    async def failures(self, bucket: str) -> int:
-        """Failures in a row so far; the row's whole length where it is locked."""
-        turn = await self._turn(bucket)
-        if await self._is_locked(turn):
-            return self._after
-        return (await self._counters.hit(turn.failures, DAY, 0)).total
+    async def patience(self, typed: str) -> int:
+        """How often in a row the address failed as it was typed, whether it has an account or not: what asks for a captcha.
+
+        Counted apart from the account's own row: that one would tell which addresses are one account's.
+        """
+        return (await self._counters.hit(f"streak:typed:{_digest(typed)}", DAY, 0)).total
+
+    async def tried(self, typed: str, *, right: bool) -> None:
+        """One more try with the address as it was typed."""
+        key = f"streak:typed:{_digest(typed)}"
+        if not right:
+            await self._counters.hit(key, DAY)
+        elif count := (await self._counters.hit(key, DAY, 0)).total:
+            await self._counters.hit(key, DAY, -count)
 
     async def failed(self, turn: "Turn") -> None:
         """The password was wrong, or there was nothing to log into. The last of the row locks."""

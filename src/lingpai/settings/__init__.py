@@ -99,6 +99,11 @@ class Limits(msgspec.Struct, frozen=True):
     check_client: Annotated[Rate, Meta(description="codes and links checked by one client")] = Rate(10, 60)
     register_client: Annotated[Rate, Meta(description="registrations by one client")] = Rate(10, 3_600)
     captcha_client: Annotated[Rate, Meta(description="captchas asked for by one client")] = Rate(60, 60)
+    change_account: Annotated[Rate, Meta(description="changes of password or questions by one account that is logged in")] = Rate(5, 3_600)
+    export_account: Annotated[Rate, Meta(description="downloads of all that is kept of one account")] = Rate(5, 3_600)
+    spoken_client: Annotated[Rate, Meta(description="spoken captchas asked for by one client: each takes half a second to say")] = Rate(
+        10, 60
+    )
     questions_account: Annotated[
         Rate, Meta(description="tries to answer an account's security questions; past it only a mailed code helps")
     ] = Rate(5, 86_400)

@@ -3,7 +3,7 @@
 from sqlalchemy import BigInteger, LargeBinary, Text, bindparam, delete, insert, select, update
 
 from lingpai.core.model import Account, Session
-from lingpai.store.accounts import COLUMNS, beside, laid
+from lingpai.store.accounts import COLUMNS, beside, laid, same
 from lingpai.store.database import Query, Runner
 from lingpai.store.schema import accounts, sessions
 
@@ -125,6 +125,12 @@ async def alive(run: Runner, *, digest: bytes, realm: str, now: int) -> tuple[Se
     """Whose live session this is. None: ended, expired, of another realm, or of a locked account."""
     rows = await run.rows(_ALIVE, digest=digest, realm=realm, now=now)
     return (Session(*rows[0][:_WIDTH]), laid(rows, _WIDTH)) if rows else None
+
+
+async def still(run: Runner, account: Account, *, digest: bytes, now: int) -> bool:
+    """Whether the account is as it was read, and this login of it lives: what a sensitive step asks in its own transaction."""
+    # In this order: once the account is held, no reset and no logout of all the others slips in between.
+    return await same(run, account) and await alive(run, digest=digest, realm=account.realm, now=now) is not None
 
 
 async def seen(run: Runner, *, session_id: int, now: int) -> None:

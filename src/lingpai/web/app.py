@@ -91,7 +91,7 @@ class App:
         if route is None:
             return self._elsewhere(place, exchange)
         call = route.call
-        if call.changes and exchange.spends:
+        if call.changes and (exchange.spends or call.exempt):
             await self._kit.limits.spend("client", exchange.origin.client)
         self._fill(exchange, scope["query_string"], whole)
         exchange.speak(route.voice.chosen(exchange.fields))
@@ -115,6 +115,9 @@ class App:
         if not exchange.spends:
             raise BadInput("purpose", "prefetch")
         if (call.sets_session or b"cookie" in exchange.heads) and self._sites.foreign(exchange.heads):
+            raise CrossSite
+        if call.sets_session and exchange.method == "GET" and exchange.heads.get(b"sec-fetch-mode") == b"navigate":
+            # A link that somebody else wrote, in a mail or behind `next=`, would log its reader in as them.
             raise CrossSite
 
     def _fill(self, exchange: Exchange, query: bytes, whole: bytes) -> None:

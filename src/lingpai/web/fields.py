@@ -37,11 +37,15 @@ class Text:
     clean: Clean | None = None
     optional: bool = False
     alias: str = ""
+    numbers: bool = False
+    """A number is taken for its digits, as a client sends a code that it has parsed (contract, rule 2)."""
 
     def read(self, value: Any, name: str, *, digits: bool) -> Any:
         """Reasons: missing, not-text, too-short, too-long, and those of `clean`."""
         if value is None or value == "":
             raise BadInput(name, "missing")
+        if self.numbers and isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            value = str(value)
         if not isinstance(value, str):
             raise BadInput(name, "not-text")
         if len(value) < self.low:

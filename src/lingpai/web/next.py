@@ -10,6 +10,11 @@ _HERE = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*/?(?:\?[A-Za-z0-9._~!$&
 """Path, query and fragment (RFC 3986, 3.3 to 3.5) without an empty segment: no browser finds a host in it, however it resolves it."""
 
 
+def _acts(origin: str, rest: str, settings: Settings) -> bool:
+    """Whether it leads to a call that does something for a GET: to hiyouth's, which would log its reader in as somebody else, or out."""
+    return origin in ("", settings.public_url) and rest.startswith(f"{settings.hiyouth.prefix.rstrip('/')}/api/")
+
+
 def safe_next(text: str, settings: Settings) -> str:
     """The address as it may go into `Location`; empty where it is none of ours.
 
@@ -22,6 +27,6 @@ def safe_next(text: str, settings: Settings) -> str:
         rest = text.removeprefix(origin)
         if origin and rest == text:
             continue
-        if _HERE.fullmatch(rest) and (origin or rest.startswith("/")):
+        if _HERE.fullmatch(rest) and (origin or rest.startswith("/")) and not _acts(origin, rest, settings):
             return text
     return ""

@@ -100,7 +100,9 @@ class Routes:
     def _strangers(self, doors: Sequence[Door]) -> list[tuple[bytes, Place]]:
         """The prefixes, the longest first, and who says below them that there is nothing."""
         found = [
-            (f"{door.base_path}{root}".encode(), Place(self._voices[door.dialect.name])) for door in doors for root in door.dialect.roots
+            (f"{door.base_path}{root}".encode(), Place(self._voices[door.dialect.name]))
+            for door in doors
+            for root in (*door.dialect.roots, *(("/",) if door.base_path else ()))
         ]
         return sorted([*found, (b"", Place(self._plain))], key=lambda pair: -len(pair[0]))
 

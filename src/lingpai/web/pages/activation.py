@@ -30,14 +30,14 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
 class MailedLink(msgspec.Struct, frozen=True, kw_only=True):
     """What a mailed link carries."""
 
-    email: Annotated[Address, Text(4, 60, rules.email)]
+    email: Annotated[Address, Text(3, 254, rules.email)]
     vcode: Annotated[str, Text(1, 128)]
 
 
 class Whose(msgspec.Struct, frozen=True, kw_only=True):
     """Whom to write to."""
 
-    email: Annotated[Address, Text(4, 60, rules.email)]
+    email: Annotated[Address, Text(3, 254, rules.email)]
 
 
 async def open_link(kit: Kit, door: Door, exchange: Exchange, opened: Opened) -> Reply:

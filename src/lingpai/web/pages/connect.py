@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Annotated, Any, get_args
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
 from msgspec.structs import replace
@@ -13,6 +13,8 @@ from lingpai.core.errors import (
     BadGrant,
     BadInput,
     LastWayIn,
+    Limited,
+    NotActivated,
     NotInvited,
     NotLoggedIn,
     NotOffered,
@@ -21,6 +23,7 @@ from lingpai.core.errors import (
     Refusal,
     StaleLogin,
     Taken,
+    Unavailable,
     choose,
 )
 from lingpai.core.model import Account, Session
@@ -35,7 +38,15 @@ from lingpai.web.pages.visitor import inside, onward, way
 
 NAMES: tuple[ProviderName, ...] = get_args(ProviderName)
 SECURITY = "/me/security"
-STATUSES: Mapping[type[Refusal], int] = {Refusal: 409, ProviderSaysNo: 403, ProviderSilent: 503, NotInvited: 403, BadGrant: 400}
+STATUSES: Mapping[type[Refusal], int] = {
+    Refusal: 409,
+    ProviderSaysNo: 403,
+    ProviderSilent: 503,
+    NotInvited: 403,
+    BadGrant: 400,
+    Limited: 429,
+    Unavailable: 503,
+}
 """What a browser, and whoever reads its log, is told of a way that ended nowhere."""
 
 
@@ -61,7 +72,11 @@ class Which(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def start(name: ProviderName, kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
-    """GET /connect/qq: to the provider."""
+    """GET /connect/qq: to the provider. From a host of a dialect's own by way of `public_url`, where the provider leads back to."""
+    if not exchange.spends:
+        raise BadInput("purpose", "prefetch")
+    if exchange.host != urlsplit(kit.settings.public_url).hostname:
+        return onward(f"{kit.settings.public_url}{exchange.path}?{urlencode(exchange.query)}")
     there = way(kit, exchange)
     try:
         url, visit = await social.begin(kit, there.realm, name, there.end, exchange.origin, surface=_surface(kit, exchange, name))
@@ -81,6 +96,8 @@ async def come_back(name: ProviderName, kit: Kit, door: Door, exchange: Exchange
         raise BadInput("purpose", "prefetch")
     try:
         journey = await social.back(kit, name, answer.state, exchange.origin)
+    except Limited as why:
+        return _failed(exchange, name, why)
     except BadGrant as why:
         # Weibo sends who has refused back without the state (facts of the provider's documents).
         return _cancelled(exchange, name) if answer.error and not answer.code else _failed(exchange, name, why)
@@ -88,7 +105,7 @@ async def come_back(name: ProviderName, kit: Kit, door: Door, exchange: Exchange
         return _cancelled(exchange, name, journey)
     try:
         entered = await social.finish(kit, journey, answer.code, exchange.origin, door.links)
-    except (ProviderSaysNo, NotInvited, BadGrant, Taken) as why:
+    except (ProviderSaysNo, NotInvited, NotActivated, BadGrant, Taken, Limited, Unavailable) as why:
         return _failed(exchange, name, why, journey, again=_again(kit, door, journey))
     if entered is None:
         return onward(journey.next)

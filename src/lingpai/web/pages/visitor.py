@@ -101,7 +101,7 @@ def somebody(text: str, field: str = "account") -> Address:
     try:
         return rules.phone(clean, field)
     except BadInput:
-        return rules.account_name(clean, field)
+        return rules.account_name(clean, field, taken=True)
 
 
 def anybody(text: str, field: str = "account") -> Address:

@@ -101,7 +101,8 @@ async def sign_up(kit: Kit, door: Door, exchange: Exchange, wish: shapes.Registr
     """/api/Register."""
     if wish.option == "email":
         return await _by_mail(kit, door, exchange, wish)
-    return await (_second_step if wish.verid else _first_step)(kit, door, exchange, wish)
+    # Present, even empty, it means the second step (contract, hiyouth).
+    return await (_second_step if "verid" in exchange.fields else _first_step)(kit, door, exchange, wish)
 
 
 async def _by_mail(kit: Kit, door: Door, exchange: Exchange, wish: shapes.Registration) -> Reply:
@@ -177,10 +178,11 @@ async def verify(kit: Kit, door: Door, exchange: Exchange, wish: shapes.Verifica
         return await _send_again(kit, door, exchange, wish)
     if exchange.wants_html:
         return await verification.open_link(kit, exchange, wish.emailname)
-    if not wish.emailname:
-        raise BadInput("emailname", "missing")
     with telling(BadLink, "no_mail"):
         role, found = await verification.opened(kit, exchange, wish.emailname, wish.type)
+        if exchange.spends and not found.fresh:
+            # A program's link is good for one use (contract, rule 6); a page tells its reader that all is well.
+            raise BadLink
     if not found.active:
         raise BadInput("purpose", "prefetch")
     proved = shapes.Proved(found.account.id, found.account.email or "")
@@ -219,7 +221,7 @@ async def log_out(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply
 
 async def recover_password(kit: Kit, door: Door, exchange: Exchange, wish: shapes.Recovery) -> Reply:
     """/api/findpwd."""
-    return await (_reset if wish.verid else _ask_reset)(kit, door, exchange, wish)
+    return await (_reset if "verid" in exchange.fields else _ask_reset)(kit, door, exchange, wish)
 
 
 async def _ask_reset(kit: Kit, door: Door, exchange: Exchange, wish: shapes.Recovery) -> Reply:

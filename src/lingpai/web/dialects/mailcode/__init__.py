@@ -25,6 +25,7 @@ from lingpai.core.errors import (
 from lingpai.core.model import Links, Locale
 from lingpai.flows import Kit, authorize, bearer, captcha, invites, login, profile, recover, register
 from lingpai.guard.captcha import Answer
+from lingpai.guard.codes import sid_digest
 from lingpai.guard.tokens import Bearer
 from lingpai.settings import Mailcode, Settings
 from lingpai.web.dialect import Call, Dialect, Door, Nothing, Reply, both
@@ -192,7 +193,7 @@ async def edit_language(kit: Kit, door: Door, exchange: Exchange, wish: Speech) 
 async def authorization_new(kit: Kit, door: Door, exchange: Exchange, wish: Expiry) -> Reply:
     """POST /user/authorization-new."""
     who, fresh = await _who(kit, door, exchange)
-    token = await authorize.new(kit, who.account, wish.expiry, exchange.origin)
+    token = await authorize.new(kit, who.account, wish.expiry, sid_digest(who.claims.sid), exchange.origin)
     return _reply(Link(1, f"{kit.settings.public_url}/login?authorization={token}", authorize.LIFE, fresh))
 
 

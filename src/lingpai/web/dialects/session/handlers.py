@@ -133,7 +133,7 @@ def _different(wish: Setting) -> tuple[str, str, str]:
 async def send_recovery(kit: Kit, door: Door, exchange: Exchange, wish: Whose) -> Reply:
     """POST Forget_pass_send: always 200; inside the interval, or past what one address gets, nothing is sent."""
     try:
-        await recover.ask_code(kit, door.settings.realm, wish.who, exchange.origin)
+        await recover.ask_code(kit, door.settings.realm, wish.who, exchange.origin, reveal=door.settings.reveal_accounts)
     except TooSoon:
         return _reply(Done())
     except Limited as why:

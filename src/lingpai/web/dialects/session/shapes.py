@@ -9,7 +9,7 @@ import msgspec
 from lingpai.core import rules
 from lingpai.core.errors import BadInput
 from lingpai.core.model import Address
-from lingpai.web.fields import Code, Text
+from lingpai.web.fields import Text
 
 NAME_LENGTH, MAIL_LENGTH = 16, 32
 _PASSWORD = re.compile(r"""[^\s"'\\<>]+""")
@@ -17,7 +17,7 @@ _PASSWORD = re.compile(r"""[^\s"'\\<>]+""")
 
 def _who(text: str, field: str, high: int = NAME_LENGTH) -> Address:
     """Who somebody says they are: a mail address where there is an `@`, else an account's name of up to `high` code points."""
-    return rules.email(text, field) if "@" in text else rules.account_name(text, field, high=high)
+    return rules.email(text, field) if "@" in text else rules.account_name(text, field, high=high, taken=True)
 
 
 def _password(text: str, field: str) -> str:
@@ -27,12 +27,18 @@ def _password(text: str, field: str) -> str:
     return text
 
 
+def _code(text: str, field: str) -> str:
+    """A code that came as a number, or that lost its zeros, gets them back (contract, rule 2)."""
+    return text.zfill(6) if text.isascii() and text.isdecimal() else text
+
+
 Password = Annotated[str, Text(1, 16, _password)]
 """Under 8 it is well-formed, but as a new one too weak: the seed has another code for that."""
 Mail = Annotated[Address, Text(1, MAIL_LENGTH, rules.email)]
 Forgetful = Annotated[Address, Text(1, MAIL_LENGTH, partial(_who, high=MAIL_LENGTH))]
 """The seed's `EmailAccount`: up to 32, also for a name, though no account has one that long."""
-MailedCode = Annotated[str, Code(6, high=8)]
+MailedCode = Annotated[str, Text(1, 8, _code, numbers=True)]
+"""Whatever is no code of ours is a wrong one: the seed has a code for that."""
 Question = Annotated[str, Text(1, rules.QUESTION_LENGTH, rules.question)]
 Answer = Annotated[str, Text(1, rules.QUESTION_LENGTH, rules.answer)]
 
@@ -43,7 +49,7 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True, rename={"password":
     token: Annotated[str, Text(1, 64)]
     account: Annotated[Address, Text(1, MAIL_LENGTH, _who)]
     password: Password
-    code: Annotated[str, Text(1, 64)]
+    code: Annotated[str, Text(1, 64, numbers=True)]
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True, rename={"password": "pass"}):
@@ -98,7 +104,7 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
     answer_one: Answer
     answer_two: Answer
     answer_three: Answer
-    code: Annotated[str, Code(6, high=8, optional=True)] = ""
+    code: Annotated[str, Text(1, 8, _code, optional=True, numbers=True)] = ""
 
 
 class NewPassword(msgspec.Struct, frozen=True, kw_only=True, rename={"password": "pass"}):

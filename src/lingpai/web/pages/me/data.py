@@ -1,5 +1,6 @@
 """`/me/data` and `/me/delete`: all that is kept of an account as a file, and its end."""
 
+import asyncio
 import json
 from typing import Annotated, Any
 
@@ -38,7 +39,8 @@ async def download(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
     told = {table: [readable(row) for row in found] for table, found in rows.items()}
     name = f"{moment(kit.clock.now()).strftime('%Y-%m-%d')}-{me.account.id}.json"
     lines = (("content-disposition", f'attachment; filename="account-{name}"'),)
-    return Reply(json.dumps(told, ensure_ascii=False, indent=2).encode(), headers=lines)
+    written = await asyncio.to_thread(json.dumps, told, ensure_ascii=False, indent=2)
+    return Reply(written.encode(), headers=lines)
 
 
 def readable(row: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from lingpai.core import rules
 from lingpai.core.chance import SECOND
 from lingpai.core.errors import BadInput
 from lingpai.flows import Kit, authorize
+from lingpai.guard.codes import digest
 from lingpai.web.dialect import Call, Nothing, Reply
 from lingpai.web.exchange import Exchange
 from lingpai.web.fields import Text, read
@@ -42,7 +43,7 @@ async def make(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
         wish = read(exchange.fields, Wish)
     except BadInput as why:
         return show("link", exchange, me, why, here=PATH, link="")
-    token = await authorize.new(kit, me.account, LIVES[wish.stay], exchange.origin)
+    token = await authorize.new(kit, me.account, LIVES[wish.stay], digest(exchange.origin.session), exchange.origin)
     link = f"{kit.settings.public_url}/login?authorization={token}"
     ends = kit.clock.now() + authorize.LIFE * SECOND
     return show("link", exchange, me, here=PATH, link=link, drawn=drawn(link), seconds=authorize.LIFE, ends=ends)

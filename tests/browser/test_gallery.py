@@ -1,0 +1,232 @@
+"""Every state of the pages before a login is fit for everybody; see `looking`."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser
+
+from browser.looking import DATA, look, read_large
+from browser.person import LOCALES, Person, arrives
+from browser.test_walls import login_link
+from lingpai.core.model import Locale
+from lingpai.settings import Legal, Pages, Social
+from lingpai.settings import Maillink as MaillinkSettings
+from lingpai.settings.outside import Keys, WechatKeys
+from web import seed003
+from web.owners import Owner
+from web.people import ADA, GOOD
+from web.speakers import Hiyouth, Maillink
+from web.town import Town
+
+pytestmark = pytest.mark.browser
+
+LONG = "a.rather.long.name.of.somebody.with.much.to.say@a-rather-long-name-of-a-host.example.com"
+EVE = "eve@example.com"
+WRONG = "not the password"
+
+
+@dataclass
+class Gallery:
+    """Takes the pictures of one language."""
+
+    person: Person
+    folder: Path
+
+    async def take(self, name: str) -> None:
+        """The page as it is now."""
+        await look(self.person.page, self.folder, name, LOCALES[self.person.locale])
+        await read_large(self.person.page, name)
+
+    async def show(self, name: str, path: str) -> None:
+        await self.person.go(path)
+        await self.take(name)
+
+
+@pytest.fixture
+def changes() -> dict[str, Any]:
+    keys = Keys(app_id="1", app_secret="made-up", base_url="http://127.0.0.1:9")
+    return {
+        "pages": Pages(
+            logo=str(DATA / "logo.svg"),
+            terms=Legal("https://example.com/terms"),
+            privacy=Legal("https://example.com/privacy"),
+            register=("link", "code", "phone"),
+        ),
+        "social": Social(qq=keys, weibo=keys, wechat=WechatKeys(app_id="1", app_secret="made-up", base_url="http://127.0.0.1:9")),
+        "maillink": MaillinkSettings(activation="confirm"),
+    }
+
+
+async def entering(gallery: Gallery) -> None:
+    """The login page, and where it leads."""
+    ada, town = gallery.person, gallery.person.town
+    await proved(town, ADA)
+    await registered(town, LONG)
+    await gallery.show("login", "/login")
+    await ada.enter(LONG, GOOD)
+    await gallery.take("not-activated")
+    await ada.press("pages.not_activated.button")
+    await gallery.take("not-activated-again")
+    await ada.go("/login")
+    for _ in range(2):
+        await ada.enter(ADA, WRONG)
+    await gallery.take("login-captcha")
+    await ada.press("pages.captcha.speak")
+    await ada.page.locator("audio").wait_for()
+    await gallery.take("login-spoken")
+    await gallery.show("login-link-bad", "/login?authorization=nonsense")
+    await gallery.show("keep-bad", "/page/keep?token=nonsense")
+    await gallery.show("logout-done", "/logout")
+
+
+async def inside(gallery: Gallery) -> None:
+    """Who is logged in already, and who goes."""
+    ada, town = gallery.person, gallery.person.town
+    there = await proved(town, ADA)
+    await gallery.show("login-link", await login_link(there))
+    await ada.press("pages.authorization.button")
+    await gallery.take("login-link-done")
+    await gallery.show("signed-in", "/login")
+    await gallery.show("logout", "/logout")
+    await gallery.show("connect-missing", "/connect/nobody")
+    await gallery.show("connect-bad", "/connect/qq/callback?code=x&state=y")
+    await gallery.show("connect-cancelled", "/connect/weibo/callback?error=access_denied")
+    await there.send("/page/me/delete", sure="yes")
+    await ada.go("/login")
+    await ada.enter(ADA, GOOD)
+    await gallery.take("closing")
+    await ada.press("pages.closing.button")
+    await gallery.take("kept")
+
+
+async def registering(gallery: Gallery) -> None:
+    """By a link."""
+    ada = gallery.person
+    await gallery.show("register", "/register")
+    await ada.fill("pages.email", "ada@nowhere")
+    await ada.fill("pages.password", "password1")
+    await ada.page.locator("#agree").check()
+    await ada.press("pages.register.button")
+    await gallery.take("register-error")
+    await ada.fill("pages.email", LONG)
+    await ada.fill("pages.password", GOOD)
+    await ada.press("pages.register.button")
+    await gallery.take("register-sent")
+
+
+async def registering_by_code(gallery: Gallery) -> None:
+    """By mail and by text message."""
+    ada = gallery.person
+    await gallery.show("register-by-code", "/register?way=code")
+    await ada.fill("pages.email", LONG)
+    await ada.press("pages.register.send")
+    await gallery.take("register-code")
+    await ada.fill("pages.code.label", "000000")
+    await ada.fill("pages.password", GOOD)
+    await ada.page.locator("#agree").check()
+    await ada.press("pages.register.button")
+    await gallery.take("register-code-error")
+    await gallery.show("register-by-phone", "/register?way=phone")
+    await ada.fill("pages.phone", "12345")
+    await ada.fill("pages.captcha.label", "XXXX")
+    await ada.press("pages.register.send")
+    await gallery.take("register-by-phone-error")
+
+
+async def opening(gallery: Gallery) -> None:
+    """What a mail opens."""
+    ada = gallery.person
+    await registered(ada.town, LONG)
+    await gallery.show("activate-bad", "/page/activate?email=ada@example.com&vcode=x")
+    await ada.open_mail(LONG, "/page/activate")
+    await gallery.take("activate")
+    await ada.press("pages.activate.button")
+    await gallery.take("active")
+    await ada.open_mail(LONG, "/page/activate")
+    await gallery.take("active-already")
+    await Hiyouth(ada.town, role="boss").register(EVE, GOOD)
+    await gallery.show("verify-bad", "/api/EmailVer?option=ver&emailname=nonsense")
+    await ada.page.get_by_role("textbox").fill(EVE)
+    await ada.press("pages.bad_link.button")
+    await gallery.take("verify-sent")
+    await ada.open_mail(EVE, "/api/EmailVer")
+    await gallery.take("verified")
+
+
+async def forgetting(gallery: Gallery) -> None:
+    """All ways back."""
+    ada, town = gallery.person, gallery.person.town
+    await seed003.member(town, questions=True)
+    await gallery.show("forgot", "/forgot")
+    await ada.fill("pages.login.account", "?")
+    await ada.press("pages.forgot.button")
+    await gallery.take("forgot-error")
+    await ada.fill("pages.login.account", LONG)
+    await ada.choose("pages.forgot.link")
+    await ada.press("pages.forgot.button")
+    await gallery.take("forgot-link")
+    await ada.go("/forgot")
+    await ada.fill("pages.login.account", seed003.ADA_MAIL)
+    await ada.press("pages.forgot.button")
+    await gallery.take("forgot-code")
+    await ada.fill("pages.code.label", "000000")
+    await ada.fill("pages.reset.password", GOOD)
+    await ada.press("pages.reset.button")
+    await gallery.take("forgot-code-error")
+
+
+async def answering(gallery: Gallery) -> None:
+    """Back by questions, and by a mailed link."""
+    ada, town = gallery.person, gallery.person.town
+    await seed003.member(town, questions=True)
+    await ada.go("/forgot")
+    await ada.fill("pages.login.account", seed003.ADA)
+    await ada.choose("pages.forgot.questions")
+    await ada.press("pages.forgot.button")
+    await gallery.take("forgot-questions")
+    for number in ("one", "two", "three"):
+        await ada.page.get_by_label(seed003.QUESTIONS[f"question_{number}"], exact=True).fill(seed003.ANSWERS[f"answer_{number}"])
+    await ada.press("pages.questions.button")
+    await gallery.take("forgot-password")
+    await ada.fill("pages.reset.password", GOOD)
+    await ada.press("pages.reset.button")
+    await gallery.take("reset-done")
+    await gallery.show("reset-bad", "/page/reset?email=ada@example.com&vcode=x")
+    await Maillink(town).forget(seed003.ADA_MAIL)
+    await ada.open_mail(seed003.ADA_MAIL, "/reset_password/verify")
+    await gallery.take("reset")
+    await ada.fill("pages.reset.password", "password1")
+    await ada.fill("pages.reset.again", "password2")
+    await ada.press("pages.reset.button")
+    await gallery.take("reset-error")
+
+
+async def registered(town: Town, email: str) -> None:
+    """By the page, which takes longer addresses than the dialect does."""
+    async with town.browser() as there:
+        await there.post("/page/register", data={"email": email, "password": GOOD, "way": "link", "agree": "yes"})
+
+
+async def proved(town: Town, email: str) -> Owner:
+    """Somebody with an account, logged in elsewhere."""
+    person = Maillink(town)
+    await person.register(email, GOOD)
+    link = await town.link(email, "/activate_account")
+    await person.browser.post("/page/activate", data=link)
+    await person.log_in(email, GOOD)
+    return Owner(town, person.browser)
+
+
+ROOMS = [entering, inside, registering, registering_by_code, opening, forgetting, answering]
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("room", ROOMS)
+async def test_every_state_of_every_page_is_fit_for_everybody(
+    browser: Browser, town: Town, pytestconfig: pytest.Config, locale: Locale, room: Callable[[Gallery], Awaitable[None]]
+) -> None:
+    async with arrives(browser, town, locale) as person:
+        await room(Gallery(person, pytestconfig.cache.mkdir("looks")))

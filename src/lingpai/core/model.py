@@ -152,12 +152,17 @@ class Links:
         """The link that proves the address."""
         if self.wrap:
             return f"{self.activate}{self.wrap(self.realm, email, token)}"
-        return f"{self.activate}?email={quote(email)}&vcode={token}"
+        return f"{_further(self.activate)}email={quote(email)}&vcode={token}"
 
     def recovery(self, email: str, token: str) -> str:
         """The link that leads to the form for a new password."""
-        return f"{self.reset}?email={quote(email)}&vcode={token}"
+        return f"{_further(self.reset)}email={quote(email)}&vcode={token}"
 
     def help(self, email: str) -> str:
         """Where the owner of an address takes an account back."""
-        return f"{self.forgot}{'&' if '?' in self.forgot else '?'}email={quote(email)}"
+        return f"{_further(self.forgot)}email={quote(email)}"
+
+
+def _further(address: str) -> str:
+    """The address, ready for one more of its query."""
+    return address + ("&" if "?" in address else "?")

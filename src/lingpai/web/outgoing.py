@@ -13,6 +13,12 @@ POLICY = (
 """What a hosted page may load: our own style, scripts and pictures; nothing that acts is written into the page itself (CSP 3), only the
 picture or the sound of its captcha."""
 
+
+def policy(settings: Settings) -> str:
+    """`POLICY`, and where `next=` may lead: a browser holds `form-action` for where a form's answer redirects to as well (CSP 3)."""
+    return POLICY.replace("form-action 'self'", " ".join(("form-action 'self'", *dict.fromkeys(settings.pages.next))))
+
+
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
 _NO_STORE = (b"cache-control", b"no-store")
 _BODILESS = (204, 304)
@@ -26,7 +32,7 @@ class Outgoing:
         self._cookies = Cookies(settings)
         self._always: Lines = [_NOSNIFF, *([(b"strict-transport-security", b"max-age=31536000")] if secure else [])]
         self._page: Lines = [
-            (b"content-security-policy", POLICY.encode()),
+            (b"content-security-policy", policy(settings).encode()),
             (b"referrer-policy", b"no-referrer"),
             (b"cross-origin-opener-policy", b"same-origin"),
         ]

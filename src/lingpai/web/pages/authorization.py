@@ -3,7 +3,6 @@
 from typing import Annotated
 
 import msgspec
-from msgspec.structs import replace
 
 from lingpai.core.errors import BadGrant
 from lingpai.flows import Kit, authorize
@@ -11,6 +10,7 @@ from lingpai.web.dialect import Call, Door, Reply
 from lingpai.web.exchange import Exchange
 from lingpai.web.fields import Text
 from lingpai.web.pages import page
+from lingpai.web.pages.visitor import HOME, onward
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,8 +34,7 @@ async def confirm(kit: Kit, door: Door, exchange: Exchange, link: Opened) -> Rep
         opened = await authorize.for_cookie(kit, kit.settings.mailcode.realm, link.authorization, exchange.origin)
     except BadGrant:
         return page("authorization_bad.html", exchange, here="/login")
-    said = page("authorization_done.html", exchange, here="/me", account=opened.account)
-    return replace(said, session=opened.token, device=opened.device)
+    return onward(HOME, session=opened.token, device=opened.device)
 
 
 CALLS = (Call(("POST",), "/page/authorization", confirm, Opened, sets_session=True),)

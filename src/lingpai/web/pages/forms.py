@@ -14,7 +14,7 @@
     {% from "parts/form.html" import error_summary, field, submit with context %}
     <form method="post" action="/page/forgot">{{ error_summary(form) }}{{ field(form, "email", t("pages.email"), type="email") }}…
 
-`Limited` and `Unavailable` are not caught: the door answers them with problem.html, 429 or 503, and how long to wait.
+`Unavailable` is not caught: the door answers it with problem.html, 503, and how long to wait; so it does `Limited` where no form is at stake.
 """
 
 import unicodedata
@@ -25,12 +25,17 @@ from typing import Any
 from msgspec.structs import replace
 
 from lingpai.core import words
-from lingpai.core.errors import BadInput, Refusal, Taken, WeakPassword
+from lingpai.core.chance import SECOND
+from lingpai.core.errors import BadInput, Limited, Refusal, Taken, WeakPassword
 from lingpai.core.model import Locale
+from lingpai.flows import Kit
 from lingpai.web.dialect import Reply
 from lingpai.web.exchange import Exchange
 from lingpai.web.pages import page
 
+DAY = 24 * 3_600
+_INSTANT = 15
+"""Digits of an instant that are read."""
 TYPED_LENGTH = 320
 """Characters of a field that are shown again: the longest address."""
 _SECRET = ("password", "code", "captcha", "answer", "token", "authorization")
@@ -64,7 +69,7 @@ def form_page(
     label_of: Mapping[str, str] | None = None,
     **values: Any,
 ) -> Reply:
-    """The page with its form: 200, or 422 with what was typed and why it was not taken (RFC 9110, 15.5.21).
+    """The page with its form: 200, or 422 with what was typed and why it was not taken (RFC 9110, 15.5.21); 429 for a rate limit.
 
     `typed` may be all fields of the request: secrets and what is no text are left out. `field_of` says at which field a refusal
     stands (BadInput, Taken and WeakPassword know their own); `label_of` calls a field otherwise than the locale's `field.…`.
@@ -73,7 +78,22 @@ def form_page(
     said = words.refusal(why, exchange.locale, label=_label(where, label_of or {}, exchange.locale)) if why else ""
     form = Form(_shown(typed or {}), {where: said} if where else {}, "" if where else said)
     reply = page(template, exchange, form=form, **values)
+    if isinstance(why, Limited):
+        return replace(reply, status=429, headers=(("retry-after", str(why.seconds)),))
     return replace(reply, status=422) if why else reply
+
+
+def again(kit: Kit, seconds: int) -> str:
+    """When another message may be asked for, as a page of a code carries it: an instant."""
+    return str(kit.clock.now() + seconds * SECOND)
+
+
+def left(kit: Kit, fields: Mapping[str, Any]) -> int:
+    """Whole seconds until what the page carries as `again`, at most a day; 0 where that is past, or is none."""
+    told = fields.get("again")
+    if not isinstance(told, str) or not (told.isascii() and told.isdecimal()) or len(told) > _INSTANT:
+        return 0
+    return min(max(0, -(-(int(told) - kit.clock.now()) // SECOND)), DAY)
 
 
 def digits(text: str, name: str = "code") -> str:

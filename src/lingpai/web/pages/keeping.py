@@ -1,5 +1,6 @@
 """Taking a deletion back, while the account cools off: by the mailed link, or after a right password at `/login`."""
 
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -10,6 +11,7 @@ from lingpai.web.dialect import Call, Door, Reply
 from lingpai.web.exchange import Exchange
 from lingpai.web.fields import Text
 from lingpai.web.pages import page
+from lingpai.web.pages.links import for_realm
 from lingpai.web.pages.visitor import called
 
 
@@ -34,7 +36,8 @@ async def keep(kit: Kit, door: Door, exchange: Exchange, offered: Offered) -> Re
         account = await closing.keep(kit, offered.token, exchange.origin)
     except BadGrant:
         return page("keep_bad.html", exchange, here="/login")
-    return page("kept.html", exchange, here="/login", who=called(account))
+    to = partial(for_realm, kit, realm=account.realm)
+    return page("kept.html", exchange, here=to("/login"), who=called(account), login=to("/login"), forgot=to("/forgot"))
 
 
 CALLS: tuple[Call, ...] = (

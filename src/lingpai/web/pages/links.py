@@ -1,10 +1,48 @@
 """Where mails lead for a dialect that has no pages of its own, and for one that is moved: to pages that always stand."""
 
+from urllib.parse import urlencode
+
 from lingpai.core.model import Links
+from lingpai.flows import Kit
 from lingpai.settings import Settings
+from lingpai.web.roles import Role, role_of
+
+NEXT_LENGTH = 256
+"""Characters of `next` that a mailed link carries; a longer one would break the line in old mail programs, and is left out."""
 
 
-def links(settings: Settings) -> Links:
-    """The hosted pages behind a mailed link; the same ones that maillink shows at its own paths."""
-    base = settings.public_url
-    return Links(activate=f"{base}/page/activate", reset=f"{base}/page/reset", forgot=f"{base}/forgot")
+def links(settings: Settings, role: Role = "member", next: str = "") -> Links:
+    """The hosted pages behind a mailed link, for one kind of users; the same ones that maillink shows at its own paths.
+
+    `next`: where somebody wants to be who registers now; it must be clean (`safe_next`).
+    """
+    base, kind = settings.public_url, {"type": role} if role == "boss" else {}
+    activate = {**kind, "next": next} if next and len(next) <= NEXT_LENGTH else kind
+    return Links(
+        activate=_to(f"{base}/page/activate", activate), reset=_to(f"{base}/page/reset", kind), forgot=_to(f"{base}/forgot", kind)
+    )
+
+
+def links_of(kit: Kit, realm: str, next: str = "") -> Links:
+    """The same, for the accounts of a realm."""
+    return links(kit.settings, role_in(kit, realm), next)
+
+
+def role_in(kit: Kit, realm: str) -> Role:
+    """Which login the accounts of a realm have; everybody is a member where hiyouth is not served."""
+    own = kit.settings.hiyouth
+    return (role_of(own, realm) if own.enabled else None) or "member"
+
+
+def kind_of(kit: Kit, realm: str) -> dict[str, str]:
+    """What the query of `/login` and `/forgot` says of a realm."""
+    return {"type": "boss"} if role_in(kit, realm) == "boss" else {}
+
+
+def for_realm(kit: Kit, path: str, realm: str, **more: str) -> str:
+    """A page before the login, for the accounts of a realm; of the rest of the query what is not empty."""
+    return _to(path, {**kind_of(kit, realm), **{name: value for name, value in more.items() if value}})
+
+
+def _to(path: str, query: dict[str, str]) -> str:
+    return f"{path}?{urlencode(query, safe='/')}" if query else path

@@ -12,10 +12,10 @@ from lingpai.web.dialect import Call, Reply
 from lingpai.web.exchange import Exchange
 from lingpai.web.fields import Text, read
 from lingpai.web.pages.forms import digits
+from lingpai.web.pages.links import for_realm
 from lingpai.web.pages.me.contact import RESEND
 from lingpai.web.pages.me.owner import Me, at, own, show
 from lingpai.web.pages.visitor import HOME, called, onward
-from lingpai.web.roles import role_of
 
 _OURS = re.compile(r"/me(/[a-z.]+)?(\?[A-Za-z0-9._~%&=@+/-]*)?")
 """A page of one's own space: nothing else asks for a proof."""
@@ -75,8 +75,6 @@ async def prove(kit: Kit, exchange: Exchange, me: Me, asked: Asked) -> Reply:
 
 def _form(kit: Kit, exchange: Exchange, me: Me, asked: Asked, why: Refusal | None = None, **values: Any) -> Reply:
     to = confirm.reached(me.account)
-    boss = kit.settings.hiyouth.enabled and role_of(kit.settings.hiyouth, me.account.realm) == "boss"
-    fresh = at("", type="boss" if boss else "", next=asked.onward)
     sent = bool(asked.sent) or isinstance(why, BadCode) or (isinstance(why, BadInput) and why.field == "code")
     more = {"seconds": 0, "field_of": {WrongPassword: "password", BadCode: "code"}, **values}
     return show(
@@ -89,8 +87,9 @@ def _form(kit: Kit, exchange: Exchange, me: Me, asked: Asked, why: Refusal | Non
         called=called(me.account),
         reached=to.value if to else "",
         sent=sent,
-        ways=[(name, f"/connect/{name}{fresh}") for name in me.account.linked if name in kit.providers],
-        anew=at("/login", switch="yes", type="boss" if boss else "", next=asked.onward),
+        ways=[(name, for_realm(kit, f"/connect/{name}", me.account.realm, next=asked.onward)) for name in me.account.linked if name in kit.providers],
+        anew=for_realm(kit, "/login", me.account.realm, switch="yes", next=asked.onward),
+        forgot=for_realm(kit, "/forgot", me.account.realm, account=called(me.account)),
         **more,
     )
 

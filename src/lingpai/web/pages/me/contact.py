@@ -14,7 +14,8 @@ from lingpai.web.dialect import Call, Nothing, Reply
 from lingpai.web.exchange import Exchange
 from lingpai.web.fields import Text, read
 from lingpai.web.pages.forms import digits
-from lingpai.web.pages.me.owner import Me, at, notices, own, show, told
+from lingpai.web.pages.links import links_of
+from lingpai.web.pages.me.owner import Me, at, own, show, told
 from lingpai.web.pages.visitor import onward
 
 RESEND = 60
@@ -77,7 +78,7 @@ class Contact:
     async def _bind(self, kit: Kit, exchange: Exchange, me: Me, address: Address) -> Reply:
         try:
             code = read(exchange.fields, Code).code
-            await contacts.bind(kit, me.account, address, code, exchange.origin, notices(kit, me.account))
+            await contacts.bind(kit, me.account, address, code, exchange.origin, links_of(kit, me.account.realm))
         except (BadInput, BadCode) as why:
             return self._page(exchange, me, why, sent=address)
         except Taken as why:

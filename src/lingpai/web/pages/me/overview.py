@@ -7,7 +7,8 @@ from lingpai.core.errors import TooSoon
 from lingpai.flows import Kit, activate, invites, sessions
 from lingpai.web.dialect import Call, Nothing, Reply
 from lingpai.web.exchange import Exchange
-from lingpai.web.pages.me.owner import Me, notices, own, show, told
+from lingpai.web.pages.links import links_of
+from lingpai.web.pages.me.owner import Me, own, show, told
 from lingpai.web.pages.visitor import HOME, called, onward
 
 
@@ -26,7 +27,7 @@ async def again(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
     if not account.restricted or account.email is None:
         return onward(HOME)
     try:
-        await activate.again(kit, account.realm, rules.email(account.email), exchange.origin, notices(kit, account))
+        await activate.again(kit, account.realm, rules.email(account.email), exchange.origin, links_of(kit, account.realm))
     except TooSoon as why:
         return show("unproved", exchange, me, why, seconds=why.seconds)
     return told(HOME, "proof-sent")

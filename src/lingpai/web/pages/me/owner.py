@@ -12,15 +12,13 @@ import msgspec
 
 from lingpai.core import words
 from lingpai.core.errors import NotActivated, NotLoggedIn, Refusal, StaleLogin
-from lingpai.core.model import Account, Links, Session
+from lingpai.core.model import Account, Session
 from lingpai.flows import Kit, confirm
 from lingpai.web.dialect import Door, Handler, Reply
 from lingpai.web.exchange import Exchange
-from lingpai.web.pages import place, verification
+from lingpai.web.pages import place
 from lingpai.web.pages.forms import form_page
-from lingpai.web.pages.links import links
 from lingpai.web.pages.visitor import HOME, onward, present
-from lingpai.web.roles import role_of
 
 
 class Me(msgspec.Struct, frozen=True):
@@ -76,9 +74,3 @@ def show(template: str, exchange: Exchange, me: Me, why: Refusal | None = None, 
 def told(path: str, done: str, **cookies: Any) -> Reply:
     """Leads on to a page that says what has been done: a key of `pages.me.done`, never a text that a link could bring."""
     return onward(at(path, done=done), **cookies)
-
-
-def notices(kit: Kit, account: Account) -> Links:
-    """Where the mails that one's own space sends lead, in the account's realm."""
-    role = role_of(kit.settings.hiyouth, account.realm) if kit.settings.hiyouth.enabled else None
-    return verification.links(kit, role) if role == "boss" else links(kit.settings)

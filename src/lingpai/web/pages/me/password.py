@@ -10,7 +10,8 @@ from lingpai.flows import Kit, confirm, password
 from lingpai.web.dialect import Call, Nothing, Reply
 from lingpai.web.exchange import Exchange
 from lingpai.web.fields import Text, read
-from lingpai.web.pages.me.owner import Me, notices, own, show, told
+from lingpai.web.pages.links import for_realm, links_of
+from lingpai.web.pages.me.owner import Me, own, show, told
 from lingpai.web.pages.visitor import called
 
 
@@ -29,7 +30,7 @@ class New(msgspec.Struct, frozen=True, kw_only=True):
 async def form(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
     """GET /me/password: without an old one to ask for, only right after a login or a proof."""
     await _sure(kit, exchange, me)
-    return _form(exchange, me)
+    return _form(kit, exchange, me)
 
 
 async def change(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
@@ -38,9 +39,9 @@ async def change(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
     try:
         old = read(exchange.fields, Old).old_password if me.account.password else None
         wish = read(exchange.fields, New)
-        device = await password.change(kit, me.account, old, wish.password, exchange.origin, notices(kit, me.account))
+        device = await password.change(kit, me.account, old, wish.password, exchange.origin, links_of(kit, me.account.realm))
     except (BadInput, WeakPassword, WrongPassword) as why:
-        return _form(exchange, me, why)
+        return _form(kit, exchange, me, why)
     return told("/me/security", "password", device=device)
 
 
@@ -49,8 +50,9 @@ async def _sure(kit: Kit, exchange: Exchange, me: Me) -> None:
         await confirm.require(kit, me.session, exchange.origin)
 
 
-def _form(exchange: Exchange, me: Me, why: Refusal | None = None) -> Reply:
-    return show("password", exchange, me, why, field_of={WrongPassword: "old_password"}, called=called(me.account))
+def _form(kit: Kit, exchange: Exchange, me: Me, why: Refusal | None = None) -> Reply:
+    forgot = for_realm(kit, "/forgot", me.account.realm, account=called(me.account))
+    return show("password", exchange, me, why, field_of={WrongPassword: "old_password"}, called=called(me.account), forgot=forgot)
 
 
 CALLS = (

@@ -12,7 +12,8 @@ from lingpai.settings import Settings
 from lingpai.web.dialect import Call, Nothing, Reply
 from lingpai.web.exchange import Exchange
 from lingpai.web.fields import Text, read
-from lingpai.web.pages.me.owner import Me, notices, own, show, told
+from lingpai.web.pages.links import links_of
+from lingpai.web.pages.me.owner import Me, own, show, told
 from lingpai.web.pages.visitor import onward
 
 Question = Annotated[str, Text(1, 320, rules.question)]
@@ -57,7 +58,7 @@ async def form(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
 async def save(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
     """POST /page/me/questions: sets them, or with `remove` takes them away."""
     if "remove" in exchange.fields:
-        await questions.remove(kit, me.account, exchange.origin, notices(kit, me.account))
+        await questions.remove(kit, me.account, exchange.origin, links_of(kit, me.account.realm))
         return told(SECURITY, "questions-removed")
     if not offered(kit.settings):
         return onward(SECURITY)
@@ -65,7 +66,7 @@ async def save(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
         wish = read(exchange.fields, Wish)
         _differ(wish.texts)
         mode = kit.settings.session.questions
-        await questions.put(kit, me.account, wish.texts, wish.answers, exchange.origin, notices(kit, me.account), mode=mode)
+        await questions.put(kit, me.account, wish.texts, wish.answers, exchange.origin, links_of(kit, me.account.realm), mode=mode)
     except BadInput as why:
         return await _form(kit, exchange, me, why)
     return told(SECURITY, "questions")

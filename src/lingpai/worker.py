@@ -256,7 +256,8 @@ class Worker:
             raise Permanent("its contents were erased")
         if letter.error == SENDING:
             raise Permanent("the worker ended while it was being sent; it may have been sent")
-        message = render(letter, self._letters.values(letter.sealed), self._settings.product, themed(self._settings.pages))
+        look = self._settings.pages
+        message = render(letter, self._letters.values(letter.sealed), self._settings.product, themed(look), look.support)
         if not letter.recipient:
             return Outcome("nobody")
         sender = self._senders.get(letter.channel)

@@ -182,7 +182,7 @@ async def test_the_server_judges_a_password_while_it_is_typed(browser: Browser, 
         await page.locator("#password").fill("password1")
         await expect(meter).to_contain_text("very common")
         await page.locator("#password").fill("correct horse battery")
-        await expect(meter).to_have_text("This password will do.")
+        await expect(meter).to_have_text("Good password.")
 
 
 async def test_sending_again_counts_down(browser: Browser, street: Street) -> None:
@@ -209,8 +209,8 @@ async def test_a_new_password_is_set_with_scripts_and_a_weak_one_is_told_at_its_
             if password == "password1":
                 await expect(page.locator("#password-error")).to_contain_text("very common")
                 await expect(page.locator("#failed")).to_be_focused()
-        await expect(page.locator("h1:visible")).to_have_text("Your password is reset")
-        await expect(page).to_have_title("Your password is reset · Lingpai")
+        await expect(page.locator("h1:visible")).to_have_text("Password reset")
+        await expect(page).to_have_title("Password reset · Lingpai")
 
 
 async def test_without_scripts_nothing_is_missing(browser: Browser, street: Street) -> None:
@@ -220,10 +220,10 @@ async def test_without_scripts_nothing_is_missing(browser: Browser, street: Stre
         await page.fill("#password", "quite another one")
         await page.fill("#rp_password", "quite another one")
         await page.click("main form button.primary")
-        await expect(page.get_by_role("heading")).to_have_text("Your password is reset")
+        await expect(page.get_by_role("heading")).to_have_text("Password reset")
         await page.goto("/sample")
         await expect(page.locator("[data-wait]")).to_be_enabled()
-        await expect(page.get_by_text("You can send again after 42 seconds.")).to_be_visible()
+        await expect(page.get_by_text("You can resend in 42 seconds.")).to_be_visible()
 
 
 async def test_a_text_is_copied(browser: Browser, street: Street) -> None:

@@ -103,7 +103,9 @@ async def test_who_leaves_proves_it_first_and_reads_until_when(
         await page.click("main form button.primary")
         await page.check("#sure")
         await page.click("main form button.danger")
-        await expect(page.get_by_role("heading", level=1)).to_have_text({"zh-CN": "账号已停用", "en-US": "Your account is closed"}[locale])
+        await expect(page.get_by_role("heading", level=1)).to_have_text(
+            {"zh-CN": "账号已停用", "en-US": "Your account is deactivated"}[locale]
+        )
         await look(page, folder, "me-closed", locale)
 
 
@@ -141,10 +143,10 @@ async def test_what_was_done_is_said_once(browser: Browser, url: str, ada: Owner
         await page.goto("/me/profile")
         await page.fill("#nickname", "Ada")
         await page.click("main form button.primary")
-        await expect(page.get_by_text("Your profile is saved.")).to_be_visible()
+        await expect(page.get_by_text("Profile saved.")).to_be_visible()
         assert page.url == f"{url}/me/profile"
         await page.reload()
-        await expect(page.get_by_text("Your profile is saved.")).to_be_hidden()
+        await expect(page.get_by_text("Profile saved.")).to_be_hidden()
 
 
 @pytest.mark.parametrize("scripts", [True, False])
@@ -152,14 +154,14 @@ async def test_a_person_proves_it_is_still_them_and_goes_on(browser: Browser, ur
     ada.town.clock.advance(minutes=10)
     async with window(browser, url, ada, java_script_enabled=scripts) as page:
         await page.goto("/me/security")
-        await page.get_by_role("link", name="Change: E-mail").click()
+        await page.get_by_role("link", name="Change: Email").click()
         await page.fill("#password", GOOD)
         await page.get_by_role("button", name="Confirm").click()
         await page.fill("#email", "ada@new.example.com")
         await page.get_by_role("button", name="Send code").click()
         await page.fill("#code", await ada.code("ada@new.example.com"))
         await page.get_by_role("button", name="Confirm address").click()
-        await expect(page.get_by_text("Your e-mail address is confirmed.")).to_be_visible()
+        await expect(page.get_by_text("Email address confirmed.")).to_be_visible()
 
 
 async def test_who_has_still_to_prove_the_address_is_told_so(browser: Browser, url: str, town: Town, pytestconfig: pytest.Config) -> None:
@@ -169,6 +171,6 @@ async def test_who_has_still_to_prove_the_address_is_told_so(browser: Browser, u
     async with window(browser, url, eve) as page:
         await page.goto("/me")
         await look(page, pytestconfig.cache.mkdir("looks"), "me-unproved", "en-US")
-        await page.get_by_role("button", name="Send the mail again").click()
-        await expect(page.locator("#failed")).to_be_focused()
+        await page.get_by_role("button", name="Resend email").click()
+        await expect(page.locator(".notice")).to_be_visible()
         await expect(page.locator("[data-wait]")).to_be_disabled()

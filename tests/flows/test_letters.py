@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fakes import START
+from lingpai.core import words
 from lingpai.core.model import Letter, Locale
 from lingpai.core.words import LOCALES
 from lingpai.post import Message
@@ -164,6 +165,18 @@ def test_dark_and_light_are_both_meant(template: str, locale: Locale) -> None:
     classes = set(re.findall(r'class="([^"]+)"', html))
     named = {name for group in classes for name in group.split()}
     assert all(f".{name} {{" in html for name in named)
+
+
+@pytest.mark.parametrize("support", ["help@example.com", "https://example.com/help"])
+@pytest.mark.parametrize("lang", ["zh-Hans", "en"])
+def test_who_did_not_change_the_address_is_told_whom_to_ask(lang: Locale, support: str) -> None:
+    letter, values = replace(LETTER, template="email_changed", locale=lang), VALUES["email_changed"]
+    alone, named = render(letter, values, "Star"), render(letter, values, "Star", support=support)
+    assert words.text("letter.email_changed.contact", lang) in named.text
+    assert f"\n{support}\n" in named.text
+    assert f'href="{look.reach(support)}"' in (named.html or "")
+    assert words.text("letter.email_changed.otherwise", lang) in alone.text
+    assert "<a " not in (alone.html or ""), "no button leads to nothing"
 
 
 def test_a_letter_wears_the_products_colours(template: str, locale: Locale) -> None:

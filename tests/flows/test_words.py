@@ -15,7 +15,7 @@ from lingpai.core.model import Locale
 SOURCE = Path(words.__file__).parents[1]
 KEY = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)+")
 TEMPLATES = [path for path in SOURCE.rglob("*") if path.suffix in (".html", ".txt", ".j2") and path.parent.name != "data"]
-BUILT = ("refusal.", "reason.", "weak.", "wait.", "field.")
+BUILT = ("refusal.", "reason.", "beside.", "weak.", "wait.", "field.")
 """Beginnings of the keys that words.py itself puts together."""
 
 
@@ -102,14 +102,47 @@ def test_braces_in_a_value_stay_as_they_are() -> None:
     assert words.text("field.named", "en", label="{name}", name="{0}") == "{name} ({0})"
 
 
+@pytest.mark.parametrize(
+    ("key", "values", "said"),
+    [
+        ("pages.me.unlink.title", {"provider": "QQ"}, "解除关联 QQ"),
+        ("pages.me.unlink.title", {"provider": "微博"}, "解除关联微博"),
+        ("pages.connect.missing", {"provider": "QQ"}, "这里没有开通用 QQ 登录。"),
+        ("pages.connect.missing", {"provider": "微信"}, "这里没有开通用微信登录。"),
+        ("letter.activate.subject", {"product": "青柠志愿"}, "激活您的青柠志愿账号"),
+        ("letter.activate.subject", {"product": "Star"}, "激活您的 Star 账号"),
+        ("pages.signed_in.button", {"who": "小明2"}, "以小明2 继续"),
+        ("pages.signed_in.text", {"who": "小明"}, "这个浏览器已登录小明。"),
+        ("pages.signed_in.text", {"who": "ada@example.com"}, "这个浏览器已登录 ada@example.com。"),
+        ("pages.me.delete.text", {"who": "小明（志愿者）"}, "您将删除账号小明（志愿者）："),
+        ("letter.bind_code.sms", {"product": "青柠", "code": "482913", "minutes": 10}, "【青柠】验证码 482913，用于绑定手机号，10 分钟"),
+        ("pages.form.resend_in", {"seconds": "#"}, "# 秒后可重新发送"),
+        ("refusal.unavailable", {"wait": "3 分钟"}, "服务暂时不可用，请等待 3 分钟后重试"),
+        ("letter.from", {"ip": "::1"}, "来自 IP：::1"),
+    ],
+)
+def test_in_chinese_a_blank_stands_between_han_and_latin_alone(key: str, values: dict[str, str | int], said: str) -> None:
+    assert words.text(key, "zh-Hans", **values).startswith(said)
+
+
+def test_what_a_value_has_inside_is_left_alone() -> None:
+    assert words.text("pages.signed_in.text", "zh-Hans", who="a 中b，  c") == "这个浏览器已登录 a 中b，  c。"
+    assert words.text("pages.me.unlink.title", "en", provider="微博") == "Unlink 微博"
+
+
+def test_a_page_ends_a_chinese_sentence_with_its_full_stop() -> None:
+    assert words.sentence("请稍后再试", "zh-Hans") == words.sentence("请稍后再试。", "zh-Hans") == "请稍后再试。"
+    assert words.sentence("Try later", "en") == "Try later"
+
+
 def test_a_refusal_names_the_field_in_words_and_as_the_api_does() -> None:
     why = BadInput("email", "too-short", low=4, high=60)
     assert words.refusal(why, "zh-Hans") == "邮箱（email）的长度应为 4 至 60 个字符"
-    assert words.refusal(why, "en") == "Please use 4 to 60 characters: e-mail address (email)."
+    assert words.refusal(why, "en") == "Please use 4 to 60 characters: email address (email)."
 
 
 def test_a_field_without_words_is_called_by_its_name() -> None:
-    assert words.refusal(BadInput("HashId", "missing"), "zh-Hans") == "请填写HashId"
+    assert words.refusal(BadInput("HashId", "missing"), "zh-Hans") == "请填写 HashId"
 
 
 def test_one_length_alone_is_not_told_as_a_range() -> None:

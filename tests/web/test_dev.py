@@ -112,7 +112,7 @@ async def test_the_page_shows_the_newest_first_with_links_to_click(store: Databa
 
 
 async def test_an_empty_inbox_says_so(inbox: App) -> None:
-    assert "Nothing was sent yet." in (await ask(inbox, "GET", "/dev/inbox", accept_language="en")).body.decode()
+    assert "No messages yet." in (await ask(inbox, "GET", "/dev/inbox", accept_language="en")).body.decode()
     assert "还没有消息" in (await ask(inbox, "GET", "/dev/inbox")).body.decode()
 
 

@@ -122,14 +122,14 @@ def test_a_declared_refusal_stands_for_its_kinds() -> None:
 async def test_a_password_shows_the_lengths_that_count_in_the_end(town: Town) -> None:
     told = section(await read(town, "/docs/maillink"), next(call for call in MAILLINK.calls if call.path == "/register"))
     assert "password, 8 to 40 characters" in told
-    assert "e-mail address, 4 to 60 characters" in told
+    assert "email address, 4 to 60 characters" in told
 
 
 async def test_what_a_setting_makes_needed_is_told_as_needed(town: Town) -> None:
     told = section(await read(town, "/docs/mailcode"), next(call for call in MAILCODE.calls if call.handler.__name__ == "log_in"))
     assert re.search(r"<code>Expiry</code></dt><dd>whole number, from 5 to 2592000</dd>", told)
     assert re.search(r"<code>Captcha</code></dt><dd>object</dd>", told)
-    assert re.search(r"<code>Language</code></dt><dd>[^<]*<span[^>]*>may be left out", told)
+    assert re.search(r"<code>Language</code></dt><dd>[^<]*<span[^>]*>optional", told)
 
 
 async def test_what_a_dialect_does_not_tell_apart_is_not_told_apart_here_either(town: Town) -> None:
@@ -190,7 +190,7 @@ async def test_the_start_page_is_for_dev_mode_alone(tmp_path: Path, sqlite_path:
 async def test_outside_dev_mode_nothing_leads_to_the_inbox(tmp_path: Path, sqlite_path: Path) -> None:
     page = (await in_production(tmp_path, sqlite_path, served=True, path="/docs/mailcode")).text
     assert "/dev/" not in page
-    assert "<code>$CODE</code> comes from the mail." in page
+    assert "<code>$CODE</code> is in the email." in page
     assert "JWT=$(" in page
 
 

@@ -11,6 +11,7 @@ from lingpai.core.errors import BadInput
 from lingpai.core.words import LOCALES, TEXTS
 from lingpai.settings import Legal, Limits, Pages, Rate, look
 from lingpai.settings.load import SettingsError, load
+from lingpai.web import pages
 from lingpai.web.pages import forms
 from web import sample
 from web.town import PUBLIC_URL, Town
@@ -62,15 +63,18 @@ async def test_without_an_error_nothing_is_marked(person: httpx.AsyncClient) -> 
 
 async def test_an_error_names_the_field_as_people_do(person: httpx.AsyncClient) -> None:
     reply = await person.post("/page/sample?why=long", data={})
-    assert "Your password must have 8 to 40 characters." in reply.text
+    assert "Your password must be 8 to 40 characters long." in reply.text
     assert "(password)" not in reply.text
 
 
 async def test_a_refusal_that_belongs_to_no_field_stands_in_the_summary(person: httpx.AsyncClient) -> None:
     reply = await person.post("/page/sample?why=soon", data={})
     assert reply.status_code == 422
-    assert "<p>A message was sent a moment ago. Please wait 42 seconds.</p>" in reply.text
+    assert '<p class="notice" role="status">A message was sent a moment ago. Please wait 42 seconds.</p>' in reply.text
     assert "aria-invalid" not in reply.text
+    assert "<title>Sample · Lingpai</title>" in reply.text, "nobody did anything wrong"
+    chinese = await person.post("/page/sample?why=soon", data={}, headers={"Accept-Language": "zh-CN"})
+    assert '<p class="notice" role="status">刚刚已经发送过了，还需等待 42 秒。</p>' in chinese.text
 
 
 async def test_a_refusal_stands_at_the_field_that_the_page_names(person: httpx.AsyncClient) -> None:
@@ -84,7 +88,9 @@ async def test_what_was_typed_stays_and_what_is_secret_does_not(person: httpx.As
     assert 'value="&#34;&gt;&lt;b&gt;"' in tag(reply.text, "email")
     assert f'value="{"n" * 320}"' in tag(reply.text, "nickname")
     assert "hunter22" not in reply.text
-    assert "482913" not in reply.text
+    assert 'value="482913"' in tag(reply.text, "code"), "it was not the code that was wrong"
+    assert "482913" not in (await person.post("/page/sample?why=code", data=typed)).text
+    assert "482913" not in (await person.post("/page/sample", data=typed)).text
     assert re.search(r'value="b" required checked', reply.text)
 
 
@@ -225,10 +231,64 @@ def test_a_look_that_cannot_be_seen_is_refused_at_the_start(tmp_path: Path, page
 def test_the_colours_that_are_there_can_be_read() -> None:
     pages = Pages()
     assert look.contrast("#000000", "#ffffff") == pytest.approx(21)
-    for accent, ground in ((pages.accent, look.LIGHT), (pages.accent_dark, look.DARK)):
+    theme = look.theme(pages)
+    for accent, ground in ((theme.light, look.LIGHT), (theme.dark, look.DARK)):
         assert look.contrast(accent, ground) >= 4.5
     greys = [f"#{grey:02x}{grey:02x}{grey:02x}" for grey in range(256)]
     assert min(look.contrast(grey, look.upon(grey)) for grey in greys) >= 4.5
+
+
+@pytest.mark.parametrize("accent", ["#0b57d0", "#7a1f5c", "#000000", "#b3261e", "#00005f", "#146c2e"])
+def test_an_accent_alone_is_lightened_until_it_is_read_on_the_dark_ground(accent: str) -> None:
+    theme = look.theme(Pages(accent=accent))
+    assert theme.light == accent
+    assert 4.5 <= look.contrast(theme.dark, look.DARK) < 5.5, "and no further"
+    assert look.theme(Pages(accent=accent, accent_dark="#f0a3d2")).dark == "#f0a3d2"
+    assert look.lightened("#8ab4f8") == "#8ab4f8"
+
+
+@pytest.mark.parametrize(
+    ("changes", "href"),
+    [
+        ({"pages": Pages(support="help@example.com")}, "mailto:help@example.com"),
+        ({"pages": Pages(support="https://example.com/help?a=1")}, "https://example.com/help?a=1"),
+    ],
+)
+async def test_whom_to_ask_stands_at_the_foot(person: httpx.AsyncClient, href: str) -> None:
+    assert f'<a href="{href}" rel="noreferrer">Contact us</a>' in (await person.get("/sample")).text
+
+
+async def test_without_anybody_to_ask_nobody_is_named(person: httpx.AsyncClient) -> None:
+    assert "Contact us" not in (await person.get("/sample")).text
+
+
+@pytest.mark.parametrize(
+    "support", ["javascript:alert(1)", "help", "a@b@c", "https://ada@example.com", "mailto:a@example.com", "a b@c.example"]
+)
+def test_whom_to_ask_is_an_address_or_a_page(tmp_path: Path, support: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load(written(tmp_path, support=support), {}, dev=True)
+    assert "pages.support" in refused.value.problems[0]
+
+
+# Instants and numbers
+
+
+def test_an_instant_is_written_for_people_and_for_the_script_that_knows_their_zone() -> None:
+    at = 1_793_000_000_000
+    assert pages.when(at) == '<time datetime="2026-10-26T07:33:20Z">2026-10-26 07:33 UTC</time>'
+    assert pages.when(at, date=True) == '<time datetime="2026-10-26T07:33:20Z" data-date>2026-10-26</time>'
+
+
+async def test_what_is_marked_up_stays_so_in_a_text_and_all_else_is_escaped(person: httpx.AsyncClient) -> None:
+    html = (await person.get("/sample", headers={"Accept-Language": "zh-CN"}, params={"told": "yes"})).text
+    assert '<p>&lt;b&gt; 将在 <time datetime="1970-01-01T00:00:00Z">1970-01-01 00:00 UTC</time> 永久删除。</p>' in html
+    assert "<p>验证码已发送到 +86 139 9526 5229。</p>" in html
+
+
+@pytest.mark.parametrize(("text", "said"), [("+8613995265229", "+86 139 9526 5229"), ("+85251234567", "+852 5123 4567"), ("+1", "+1")])
+def test_a_phone_number_is_read_in_groups(text: str, said: str) -> None:
+    assert pages.spaced(text) == said
 
 
 BRANDED = {

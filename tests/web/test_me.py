@@ -70,9 +70,9 @@ async def test_the_first_page_says_who_one_is_and_leads_to_five_others(ada: Owne
     assert ADA in page
     rows = [link for link in page.links if link.startswith("/me/")]
     assert rows == ["/me/profile", "/me/security", "/me/devices", "/me/link", "/me/invites", "/me/data"]
-    assert "Logged in at 1 place" in page
+    assert "Logged in on 1 device" in page
     await elsewhere(ada.town)
-    assert "Logged in at 2 places" in await ada.see("/me")
+    assert "Logged in on 2 devices" in await ada.see("/me")
 
 
 async def test_a_picture_of_a_third_party_is_not_fetched(ada: Owner) -> None:
@@ -176,10 +176,10 @@ async def test_somebody_of_the_other_realm_is_at_home_here_too(town: Town) -> No
 @pytest.mark.parametrize("changes", [{"invites": Invites(initial=2)}])
 async def test_an_invite_is_made_shown_and_lets_somebody_in(ada: Owner) -> None:
     page = await ada.see("/me/invites")
-    assert "Invites that you can give: 2" in page
+    assert "Invites left: 2" in page
     page = await ada.submit(page, "/page/me/invites")
     assert EN["pages.me.done.invited"] in page
-    assert "Invites that you can give: 1" in page
+    assert "Invites left: 1" in page
     _, account = await ada.who()
     code = (await invite_flow.given(ada.kit, account)).items[0].code
     assert f"http://127.0.0.1:8000/register?invite={code}" in page.reply.text

@@ -59,7 +59,7 @@ async def test_who_leaves_is_out_everywhere_and_can_come_back_for_seven_days(ada
     other = await elsewhere(town)
     left = await ada.submit(await ada.see("/me/delete"), "/page/me/delete", sure="yes")
     assert left.heading == EN["pages.me.closed.title"]
-    assert re.search(r"deleted for good at \d{4}-\d\d-\d\d \d\d:\d\d UTC", left.text)
+    assert re.search(r"deleted for good on \d{4}-\d\d-\d\d \d\d:\d\d UTC", left.text)
     assert "lingpai_session" not in ada.browser.cookies
     for person in (ada, other):
         assert (await person.get("/me")).headers["location"].startswith("/login")

@@ -39,7 +39,7 @@ async def test_devices_name_program_place_and_time_in_words(ada: Owner) -> None:
     client.browser.headers["User-Agent"] = "okhttp/4.12.0"
     assert (await client.log_in(ADA, GOOD)).yes
     page = await ada.see("/me/devices")
-    assert "This device · in use now · 198.51.100.7 · logged in 2 hours ago" in page
+    assert "This device · active now · 198.51.100.7 · logged in 2 hours ago" in page
     assert "Last used 2 hours ago · 203.0.113.77" in page
     assert "OkHttpLast used just now · 203.0.113.78 · client token" in page
     assert page.text.index("This device") < page.text.index("OkHttp") < page.text.index("203.0.113.77")
@@ -112,7 +112,7 @@ async def test_a_link_is_shown_once_and_logs_in_once(ada: Owner) -> None:
 
 async def test_a_link_is_over_after_five_minutes_and_the_page_says_when(ada: Owner) -> None:
     made = Page(await ada.send("/page/me/login-link", stay="day"))
-    assert "Good until" in made.text
+    assert "Valid until" in made.text
     assert 'data-left="300"' in made.reply.text
     token = LINK.findall(made.reply.text)[0].rpartition("=")[2]
     ada.town.clock.advance(minutes=5, seconds=1)

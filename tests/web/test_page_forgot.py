@@ -55,6 +55,22 @@ async def opens(town: Town, password: str) -> bool:
     return (await Maillink(town, town.browser("203.0.113.9")).log_in(ADA, password)).yes
 
 
+@pytest.mark.parametrize(
+    ("typed", "by", "said"),
+    [
+        ("", "code", "Enter your account name, email or phone number."),
+        ("a", "code", "Your account name, email or phone number must be 2 to 16 characters long."),
+        ("1380013800", "code", "This looks like a phone number but isn't a valid one. Check the digits."),
+        (PHONE, "link", "Reset links are sent by email only. Enter your email address, or choose a code instead."),
+        ("ada", "link", "Reset links are sent by email only. Enter your email address, or choose a code instead."),
+        ("+85251234567", "code", "We can't send text messages to numbers in this country or region."),
+    ],
+)
+async def test_what_was_typed_is_judged_by_what_the_field_is_called(ada: Reader, typed: str, by: str, said: str) -> None:
+    page = await ada.send("/page/forgot", account=typed, by=by)
+    assert page.errors == {"account": said}
+
+
 # By code
 
 

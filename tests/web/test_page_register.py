@@ -9,6 +9,7 @@ import pytest
 from lingpai.core.model import Account, Kind
 from lingpai.flows import invites
 from lingpai.settings import Hiyouth, Invites, Legal, Maillink, Pages, Realm, RealmInvites, Realms
+from lingpai.settings.outside import Sms
 from lingpai.store import accounts, consents
 from web.people import ADA, GOOD, member
 from web.reading import Reader
@@ -155,7 +156,10 @@ async def test_a_wrong_code_or_a_weak_password_spends_nothing(town: Town) -> Non
     code = await reader.code(ADA)
     wrong = "000000" if code != "000000" else "111111"
     assert set((await reader.send("/page/register/finish", code=wrong, password=GOOD)).errors) == {"code"}
-    assert set((await reader.send("/page/register/finish", code=code, password="password1")).errors) == {"password"}
+    assert "code" not in {name for name, value in reader.page.form("/page/register/finish").fields.items() if value}
+    weak = await reader.send("/page/register/finish", code=code, password="password1")
+    assert set(weak.errors) == {"password"}
+    assert weak.form("/page/register/finish").fields["code"] == code, "nobody types a right code twice"
     assert set((await reader.send("/page/register/finish", code="letters", password=GOOD)).errors) == {"code"}
     assert reader.page.form("/page/register/finish").fields["email"] == ADA
     await reader.send("/page/register/finish", code=code, password=GOOD)
@@ -240,6 +244,7 @@ async def test_consent_is_required_and_recorded_with_version_time_and_place(town
         action, more = "/page/register/finish", {"code": await reader.code(ADA)}
     page = await reader.send(action, password=GOOD, **more)
     assert set(page.errors) == {"agree"}
+    assert page.errors["agree"] == "Please read and agree to the Terms of Service and the Privacy Policy first."
     assert page.link("example.com/terms")
     await reader.send(action, password=GOOD, agree="yes", **more)
     found = await account(town)
@@ -272,6 +277,27 @@ async def test_an_invite_can_be_required(town: Town, by: str) -> None:
         assert set((await reader.send(action, password=GOOD, invite=wrong, **more)).errors) == {"invite"}
     await reader.send(action, password=GOOD, invite=code, **more)
     assert await account(town)
+
+
+@pytest.mark.parametrize("changes", [{"invites": Invites(policy="required"), "pages": ALL}])
+async def test_an_invite_link_keeps_its_invite_whichever_way_one_goes(town: Town) -> None:
+    reader = Reader(town)
+    await reader.open("/register?invite=abcdefgh")
+    for part in ("way=code", "way=link", "way=code"):
+        await reader.open(reader.page.link(part))
+        assert reader.page.forms[0].fields["invite"] == "abcdefgh"
+        assert "invite=abcdefgh" in reader.page.form("/page/language").fields["back"]
+    await reader.send("/page/register/code", email=ADA)
+    assert "invite=abcdefgh" in reader.page.link("way=code")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [({"pages": ALL, "sms": Sms(countries=("CN",))}, False), ({"pages": ALL, "sms": Sms(countries=("CN", "HK"))}, True)],
+)
+async def test_numbers_from_abroad_are_asked_for_only_where_they_get_messages(town: Town, said: bool) -> None:
+    page = await Reader(town).open("/register?way=phone")
+    assert ("+852" in page.text) is said
 
 
 @pytest.mark.parametrize("changes", [{"invites": Invites(policy="closed"), "pages": ALL}])

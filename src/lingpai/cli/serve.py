@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from lingpai.cli.options import Failure, places
-from lingpai.settings import Log, Settings
+from lingpai.settings import Log, Settings, reached
 from lingpai.settings.load import Loaded, load
 
 _URL_OF_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only printed
@@ -134,10 +134,17 @@ async def _live(settings: Settings, listening: socket.socket, processes: int, li
     log.info("stopped")
 
 
+def _try(settings: Settings, url: str) -> str:
+    """A line to paste, of a dialect that is served; without maillink, whose first call needs nothing from before, where all lines stand."""
+    if not settings.maillink.enabled:
+        return f"{url}/docs"
+    return f"curl {reached(url, settings.maillink)}/register -d email=ada@example.com -d password=correct-horse-battery"
+
+
 def _say_where(settings: Settings, url: str) -> None:
     """For people, on standard output: where to click."""
     click.echo(f"Lingpai serves at {url}")
     if settings.dev:
-        call = f"curl {url}/register -d email=ada@example.com -d password=correct-horse-battery"
-        click.echo(f"  caught mail   {url}/dev/inbox\n  all calls     {url}/openapi.json\n  try           {call}")
+        click.echo(f"  caught mail   {url}/dev/inbox\n  all calls     {url}/openapi.json")
+        click.echo(f"  try           {_try(settings, url)}")
     sys.stdout.flush()

@@ -32,6 +32,7 @@ HOME: Final = "CN"
 
 _PHONE = re.compile(r"\+?[0-9 ().-]+")
 _MAINLAND = re.compile(r"[0-9]{11}")
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _PHONE_DIGITS = range(7, 16)
 """How many digits a phone number may have: a name of digits alone must not look like one (E.164 allows 15)."""
 
@@ -114,6 +115,16 @@ def phone(text: str, field: str = "phone") -> Address:
         raise BadInput(field, "phone")
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return Address("phone", e164, e164)
+
+
+def in_groups(text: str) -> str:
+    """An E.164 number with the blanks that its country writes (`+86 139 9526 5229`); any other text as it is."""
+    if not _E164.fullmatch(text):
+        return text
+    try:
+        return phonenumbers.format_number(phonenumbers.parse(text), phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+    except phonenumbers.NumberParseException:
+        return text
 
 
 def mainland_phone(text: str, field: str = "phone") -> Address:

@@ -1,7 +1,9 @@
 """What people read: `locales/*.toml`, one file a language, loaded once. Field names and codes are never translated (contract, rule 12)."""
 
 import re
+import string
 import tomllib
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, get_args
@@ -20,6 +22,8 @@ _ENGLISH = re.compile(r"en(-[a-z0-9]{1,8}){0,4}")
 _RANGE = re.compile(r"[ \t]*([A-Za-z0-9*-]{1,35})[ \t]*(?:;[ \t]*[qQ]=([01](?:\.[0-9]{0,3})?)[ \t]*)?")
 """A language range and its weight (RFC 9110, sections 12.4.2 and 12.5.4)."""
 _HEADER_LENGTH = 512
+_MARKS = frozenset("，。；：？！、（）《》【】“”…")
+_ENDS = "。？！：…"
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -40,16 +44,44 @@ TEXTS: Final[Mapping[Locale, Mapping[str, str]]] = {locale: _load(locale) for lo
 def text(key: str, locale: Locale, **values: str | int) -> str:
     """The text under a dotted key (`"maillink.registered"`) with its `{values}` filled in.
 
-    Raises KeyError for a key or a value that is not there; a test looks for such keys in the source.
+    In Chinese a blank stands where a value meets Han on one side and Latin or digits on the other, and only there: `用 QQ 登录`,
+    `用微博登录`. Raises KeyError for a key or a value that is not there; a test looks for such keys in the source.
     """
-    return TEXTS[locale][key].format_map(values)
+    pattern = TEXTS[locale][key]
+    return _spaced(pattern, values) if locale == "zh-Hans" else pattern.format_map(values)
+
+
+def _spaced(pattern: str, values: Mapping[str, str | int]) -> str:
+    said = ""
+    for literal, name, _, _ in string.Formatter().parse(pattern):
+        said = _joined(said, literal)
+        said = said if name is None else _joined(said, str(values[name]))
+    return said
+
+
+def _joined(left: str, right: str) -> str:
+    """The two with the blank that Chinese has between them; as they are where none of its rules speaks."""
+    sides = {_script(left.rstrip(" ")[-1:]), _script(right.lstrip(" ")[:1])}
+    if not left or not right or "" in sides:
+        return left + right
+    blank = " " if sides == {"han", "latin"} else "" if "mark" in sides or sides == {"han"} else None
+    return left + right if blank is None else left.rstrip(" ") + blank + right.lstrip(" ")
+
+
+def _script(character: str) -> str:
+    """han, mark (full-width punctuation) or latin (with digits); empty for anything else, which keeps the blanks that it has."""
+    if not character:
+        return ""
+    if unicodedata.category(character)[0] in "LN":
+        return "han" if unicodedata.east_asian_width(character) in "WF" else "latin"
+    return "mark" if character in _MARKS else ""
 
 
 def refusal(why: Refusal, locale: Locale, *, label: str = "") -> str:
     """The sentence for a refusal: why, which field where there is one, and how long to wait where waiting helps.
 
     The field is named as `field` does; by `label` alone where one is given (a page, which
-    says it beside the field).
+    says it beside the field, with the `beside.…` text where there is one).
     """
     values: dict[str, str | int] = dict(why.details)
     if "field" in values:
@@ -61,8 +93,13 @@ def refusal(why: Refusal, locale: Locale, *, label: str = "") -> str:
     if "seconds" in values:
         values["wait"] = wait(int(values["seconds"]), locale)
     key = _key(why)
-    beside = key.replace("reason.", "beside.", 1) if label else key
+    beside = f"beside.{key.partition('.')[2]}" if label else key
     return text(beside if beside in TEXTS[locale] else key, locale, **values)
+
+
+def sentence(said: str, locale: Locale) -> str:
+    """A refusal as a page says it, with the full stop that programs are not told in Chinese."""
+    return said + "。" if locale == "zh-Hans" and said[-1:] not in _ENDS else said
 
 
 def _key(why: Refusal) -> str:

@@ -2,20 +2,17 @@
 
 from dataclasses import dataclass
 
-from lingpai.core.errors import BadCaptcha, Closing, NotActivated, Refusal, UnknownAccount, WrongPassword
+from lingpai.core.errors import BadCaptcha, NotActivated, Refusal, UnknownAccount, WrongPassword
 from lingpai.core.model import Account, Address, Origin
 from lingpai.flows import Kit
 from lingpai.guard.captcha import Answer, Demand
 from lingpai.guard.devices import mark
-from lingpai.guard.grants import Keep
 from lingpai.guard.logins import Opened
 from lingpai.guard.passwords import Verdict
 from lingpai.store import accounts, audit
 
 PATIENT = 2
 """Failures in a row after which `after_failures` asks for a captcha."""
-KEEP_LIFE = 600
-"""Seconds for which somebody who has just shown that they are the owner may take a deletion back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +78,12 @@ async def _find(kit: Kit, attempt: Try, origin: Origin) -> Found:
     if attempt.captcha == "after_failures":
         await kit.streaks.tried(typed, right=verdict.right)
     if returning and account and verdict.right:
-        raise await _refused(kit, attempt.realm, account, origin, await _leaving(kit, account))
+        raise await _refused(kit, attempt.realm, account, origin, await kit.grants.closing(account))
     if why := _against(account, verdict, attempt):
         why.details["captcha"] = int(await _demanded(kit, attempt, typed))
         raise await _refused(kit, attempt.realm, account, origin, why)
     assert account is not None
     return Found(account, verdict.upgraded)
-
-
-async def _leaving(kit: Kit, account: Account) -> Closing:
-    return Closing(await kit.grants.give("keep", Keep(account.id, account.deletes_at or 0), KEEP_LIFE), account.deletes_at or 0)
 
 
 async def _captcha(kit: Kit, attempt: Try, typed: str) -> None:

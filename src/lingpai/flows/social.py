@@ -135,7 +135,7 @@ async def back(kit: Kit, name: ProviderName, state: str, origin: Origin) -> Jour
 
 
 async def finish(kit: Kit, journey: Journey, code: str, origin: Origin, links: Links) -> Entered | None:
-    """Logs in, as `by_client` does, or links, and then returns None.
+    """Logs in, as `by_client` does, or links, and then returns None. Raises Closing to the owner of an account that waits for its deletion.
 
     Linking: BadGrant unless the browser is still in the session that began it; Taken where the person has an account already, and then
     nothing moves. Linking again what is linked changes nothing.
@@ -144,7 +144,7 @@ async def finish(kit: Kit, journey: Journey, code: str, origin: Origin, links: L
     asked = _provider(kit, name).by_code(code, callback(kit, name), surface=journey.surface)
     person = await _vouched(kit, journey.realm, name, asked, origin)
     if not journey.link:
-        return await _enter(kit, journey.realm, person, origin)
+        return await _enter(kit, journey.realm, person, origin, returning=True)
     await _link(kit, await _owner(kit, journey, origin), person, origin, links)
     return None
 
@@ -163,7 +163,7 @@ async def unlink(kit: Kit, account: Account, name: ProviderName, origin: Origin,
         found = await accounts.by_id(run, account.id)
         if found is None or name not in found.linked:
             return False
-        if not _enters(kit, found, without=name):
+        if not enters(kit, found, without=name):
             raise LastWayIn
         await accounts.remove_kind(run, account_id=account.id, kind=name)
         await sessions.end_all(run, account_id=account.id, keep_digest=digest(origin.session) if origin.session else None)
@@ -202,9 +202,11 @@ async def _vouched(kit: Kit, realm: str, name: ProviderName, asked: Awaitable[Pe
         raise why from None
 
 
-async def _enter(kit: Kit, realm: str, person: Person, origin: Origin) -> Entered:
+async def _enter(kit: Kit, realm: str, person: Person, origin: Origin, *, returning: bool = False) -> Entered:
     for _ in range(TRIES):
         try:
+            if returning and (leaving := await persons.leaving(kit.store, realm, person, kit.clock.now())):
+                raise await kit.grants.closing(leaving)
             account, fresh = await _account(kit, realm, person, origin)
             # WrongPassword: it was changed, locked or joined to another account in this moment.
             opened = await kit.logins.cookie(account, origin)
@@ -319,7 +321,7 @@ async def _link(kit: Kit, account: Account, person: Person, origin: Origin, link
     kit.bell.ring()
 
 
-def _enters(kit: Kit, account: Account, *, without: ProviderName) -> bool:
+def enters(kit: Kit, account: Account, *, without: ProviderName) -> bool:
     """Whether the owner gets in without this provider.
 
     By a proved mail always, and by a proved phone where messages go out, for a reset makes a password; by a phone or a name with the

@@ -6,7 +6,8 @@ from typing import Literal, TypeVar
 import msgspec
 
 from lingpai.core.chance import Chance
-from lingpai.core.errors import StoreDown
+from lingpai.core.errors import Closing, StoreDown
+from lingpai.core.model import Account
 from lingpai.ephemeral import Entry, Ephemeral
 from lingpai.guard.codes import digest
 
@@ -23,6 +24,10 @@ class Keep(msgspec.Struct, frozen=True):
     deletes_at: int
 
 
+KEEP_LIFE = 600
+"""Seconds for which somebody who has just shown that they are the owner may take a deletion back."""
+
+
 class Grants:
     """Gives, looks at and spends grants. Every method raises StoreDown."""
 
@@ -35,6 +40,11 @@ class Grants:
         token = self._chance.token()
         await self._ephemeral.put(_place(kind, token), Entry(msgspec.json.encode(value), life=life))
         return token
+
+    async def closing(self, account: Account) -> Closing:
+        """What to tell the owner of an account that waits for its deletion: leave to take that back."""
+        at = account.deletes_at or 0
+        return Closing(await self.give("keep", Keep(account.id, at), KEEP_LIFE), at)
 
     async def keep(self, kind: Kind, token: str, value: msgspec.Struct, life: float) -> None:
         """As `give`, under a token of 256 bits that the browser has already; an older one of this kind is gone."""

@@ -57,6 +57,12 @@ async def look(run: Runner, realm: str, person: Person) -> Traces:
     return Traces(held)
 
 
+async def leaving(run: Runner, realm: str, person: Person, now: int) -> Account | None:
+    """The account of theirs that waits for its deletion, where one does."""
+    held = [await accounts.find(run, realm, address.kind, address.key) for address in identifiers(person)]
+    return next((account for account in held if account and (account.deletes_at or 0) > now), None)
+
+
 async def add(run: Runner, *, account_id: int, realm: str, addresses: list[Address], at: int) -> None:
     """The account is found by these too. In a transaction. Raises Lost."""
     for address in addresses:

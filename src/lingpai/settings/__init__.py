@@ -236,7 +236,17 @@ class Pages(msgspec.Struct, frozen=True):
     accent: Annotated[
         str, Meta(description="the colour of buttons and links; its contrast is checked at start", extra={"form": forms.colour})
     ] = "#0b57d0"
-    accent_dark: Annotated[str, Meta(description="the same on a dark ground", extra={"form": forms.colour})] = "#8ab4f8"
+    accent_dark: Annotated[
+        str,
+        Meta(description="the same on a dark ground; empty: a lighter accent that can be read there", extra={"form": forms.colour_or_none}),
+    ] = ""
+    support: Annotated[
+        str,
+        Meta(
+            description="where people are helped, a mail address or an https URL: at the foot of the pages and in mails; empty: not shown",
+            extra={"form": forms.support},
+        ),
+    ] = ""
     terms: Legal = Legal()
     privacy: Legal = Legal()
     docs: Annotated[bool, Meta(description="serve the reference of the enabled dialects at /docs (in dev mode always)")] = False

@@ -79,7 +79,7 @@ def _look(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
         look.logo(pages)
     except ValueError as wanted:
         yield f"{sources.get('pages.logo', 'default')}: pages.logo = {pages.logo!r} does not fit; {wanted}"
-    for name, colour, ground in (("accent", pages.accent, look.LIGHT), ("accent_dark", pages.accent_dark, look.DARK)):
+    for name, colour, ground in (("accent", pages.accent, look.LIGHT), ("accent_dark", look.theme(pages).dark, look.DARK)):
         ratio = look.contrast(colour, ground)
         if ratio < look.CONTRAST:
             yield (

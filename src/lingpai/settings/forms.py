@@ -61,6 +61,21 @@ def colour(text: str) -> str:
     return text.lower()
 
 
+def colour_or_none(text: str) -> str:
+    """A colour, or nothing."""
+    return colour(text) if text else text
+
+
+def support(text: str) -> str:
+    """Where people are helped: a bare mail address, or an http or https URL. Empty stays empty."""
+    if not text or re.fullmatch(r"[^<>@\s:/?&]+@[^<>@\s:/?&]+", text):
+        return text
+    wanted = "a mail address or a URL, such as help@example.com or https://example.com/help"
+    if _split(text, wanted).scheme not in _PORTS or "@" in text:
+        raise ValueError(wanted)
+    return text
+
+
 def origin(text: str) -> str:
     """An origin as browsers write it (RFC 6454, section 6.2): lower case, no default port, nothing after it."""
     wanted = "an origin as browsers send it, such as https://app.example.com"

@@ -10,6 +10,7 @@ LIGHT, DARK = "#ffffff", "#14171a"
 CONTRAST = 4.5
 """What text needs against its ground (WCAG 2.2, 1.4.3)."""
 LOGO_LIMIT = 65_536
+_STEPS = 64
 _BLACK, _WHITE = "#000000", "#ffffff"
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -34,7 +35,23 @@ class Theme:
 
 def theme(pages: Pages) -> Theme:
     """The colours of pages and mails."""
-    return Theme(pages.accent, upon(pages.accent), pages.accent_dark, upon(pages.accent_dark))
+    dark = pages.accent_dark or lightened(pages.accent)
+    return Theme(pages.accent, upon(pages.accent), dark, upon(dark))
+
+
+def lightened(colour: str) -> str:
+    """The colour, with as little white mixed in as it takes to be read on the dark ground."""
+    parts = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
+    for white in range(_STEPS + 1):
+        mixed = "#" + "".join(f"{part + (255 - part) * white // _STEPS:02x}" for part in parts)
+        if contrast(mixed, DARK) >= CONTRAST:
+            return mixed
+    raise AssertionError("white is read on the dark ground")
+
+
+def reach(support: str) -> str:
+    """Where people are helped, as a link: a mail address becomes `mailto:`."""
+    return f"mailto:{support}" if support and "://" not in support else support
 
 
 def logo(pages: Pages) -> Logo | None:

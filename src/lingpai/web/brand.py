@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
+from lingpai.core import rules
 from lingpai.settings import Legal, Settings, look
 
 
@@ -26,6 +27,10 @@ class Brand:
     product: str
     terms: Legal
     privacy: Legal
+    support: str
+    """Where people are helped, as a link; empty where nobody is named."""
+    abroad: bool
+    """Whether numbers of other regions than mainland China get text messages."""
     theme: Made
     logo: Made | None
 
@@ -45,6 +50,8 @@ def branded(settings: Settings) -> Brand:
         product=settings.product,
         terms=pages.terms,
         privacy=pages.privacy,
+        support=look.reach(pages.support),
+        abroad=any(region != rules.HOME for region in settings.sms.countries),
         theme=_made("theme", ".css", f"{_accent(theme.light, theme.upon_light)} {dark}".encode()),
         logo=_made("logo", picture.suffix, picture.content) if picture else None,
     )

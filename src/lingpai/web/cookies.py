@@ -5,6 +5,7 @@ from lingpai.settings import Settings
 SESSION = "lingpai_session"
 DEVICE = "lingpai_device"
 LANGUAGE = "lingpai_language"
+KIND = "lingpai_kind"
 HOUR = 3_600
 DAY = 24 * HOUR
 YEAR = 365 * 24 * HOUR
@@ -28,6 +29,12 @@ def read(header: bytes) -> dict[str, str]:
             value = ""
         found[name] = value if len(value) <= _LONGEST else ""
     return found
+
+
+def kind(settings: Settings, boss: bool) -> str:
+    """The line that remembers for a year that employers log in here, or forgets it: the way back in when a session is over."""
+    secure = "; Secure" if settings.public_url.startswith("https://") else ""
+    return f"{KIND}={'boss' if boss else ''}; Max-Age={YEAR if boss else 0}; Path=/; HttpOnly; SameSite=Lax{secure}"
 
 
 class Cookies:

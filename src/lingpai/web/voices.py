@@ -79,7 +79,8 @@ class Plain:
         return None
 
     def refuse(self, refusal: Refusal, exchange: Exchange) -> Reply:
-        said = self._say(exchange, refusal.code, words.refusal(refusal, exchange.locale))
+        why = words.refusal(refusal, exchange.locale)
+        said = self._say(exchange, refusal.code, words.sentence(why, exchange.locale) if exchange.wants_html else why)
         return replace(said, status=choose(OWN_STATUSES, refusal), headers=(*_retry(refusal), *_challenge(refusal)))
 
     def fail(self, exchange: Exchange) -> Reply:
@@ -87,11 +88,11 @@ class Plain:
 
     def missing(self, exchange: Exchange, allow: str = "") -> Reply:
         code = "method-not-allowed" if allow else "not-found"
-        return _missing(self._say(exchange, code, words.text(_key("missing", exchange), exchange.locale)), allow)
+        return _missing(self._say(exchange, code, words.text(_key("missing", exchange), exchange.locale), title="missing_title"), allow)
 
-    def _say(self, exchange: Exchange, code: str, text: str) -> Reply:
+    def _say(self, exchange: Exchange, code: str, text: str, *, title: str = "title") -> Reply:
         if exchange.wants_html:
-            return page("problem.html", exchange, text=text)
+            return page("problem.html", exchange, title=title, text=text)
         said: dict[str, Any] = {"error": code, "message": text}
         return Reply(msgspec.json.encode(said))
 

@@ -16,7 +16,7 @@ from lingpai.core.chance import moment
 from lingpai.core.model import Letter, Locale
 from lingpai.post import Message
 from lingpai.settings import Pages
-from lingpai.settings.look import Theme
+from lingpai.settings.look import Theme, reach
 from lingpai.settings.look import theme as themed
 
 Values = Mapping[str, str | int]
@@ -35,6 +35,10 @@ class Form:
     """The instant of what the letter tells of; `ip` tells from where."""
     way_out: str | None = None
     """A second link, for the reader who did not ask for this."""
+    code: bool = True
+    """Whether it brings a code where it has no button."""
+    help: bool = False
+    """Whether only the operator can help a reader who did not ask for this."""
 
 
 FORMS = {
@@ -46,7 +50,7 @@ FORMS = {
     "login_code": Form(),
     "questions_tried": Form(link="reset_url", when="at"),
     "questions_changed": Form(link="reset_url", when="at"),
-    "email_changed": Form(link="reset_url", when="at"),
+    "email_changed": Form(when="at", code=False, help=True),
     "phone_changed": Form(link="reset_url", when="at"),
     "linked": Form(link="reset_url", when="at"),
     "unlinked": Form(link="reset_url", when="at"),
@@ -78,6 +82,8 @@ class Sheet:
     holds: str | None
     otherwise: str
     way_out: str | None
+    support: str
+    """Where the operator helps, as a link; empty where nobody is named."""
     footer: str
 
 
@@ -90,18 +96,22 @@ _TEXT = Environment(
     lstrip_blocks=True,
 )
 _HTML = _TEXT.overlay(autoescape=True)
+_HTML.globals["reach"] = reach
 
 
-def render(letter: Letter, values: Values, brand: str, theme: Theme = PLAIN) -> Message:
-    """The letter in its own language and the product's colours. Raises KeyError for a letter or a value that is not there."""
+def render(letter: Letter, values: Values, brand: str, theme: Theme = PLAIN, support: str = "") -> Message:
+    """The letter in its own language and the product's colours; `support` as the settings have it.
+
+    Raises KeyError for a letter or a value that is not there.
+    """
     if letter.channel == "sms":
         return _text_message(letter, values, _line(brand))
-    sheet = _sheet(letter, values, _line(brand))
+    sheet = _sheet(letter, values, _line(brand), _line(support))
     text = _TEXT.get_template("letter.txt").render(sheet=sheet)
     return Message(sheet.subject, text, _HTML.get_template("letter.html").render(sheet=sheet, theme=theme))
 
 
-def _sheet(letter: Letter, values: Values, product: str) -> Sheet:
+def _sheet(letter: Letter, values: Values, product: str, support: str) -> Sheet:
     form = FORMS[letter.template]
     known: dict[str, str | int] = {"product": product, "recipient": _line(letter.recipient)}
     known |= {name: values[name] for name in ("hours", "minutes", "days") if name in values}
@@ -117,13 +127,14 @@ def _sheet(letter: Letter, values: Values, product: str) -> Sheet:
         subject=say(f"{letter.template}.subject"),
         why=say(f"{letter.template}.why"),
         facts=(say("when"), say("from")) if form.when else (),
-        code=None if form.link else _line(str(values["code"])),
+        code=_line(str(values["code"])) if form.code and not form.link else None,
         button=say(f"{letter.template}.button") if form.link else None,
         link=_link(values[form.link]) if form.link else None,
         bare=say("bare"),
         holds=say(f"{letter.template}.holds") if "hours" in values or "minutes" in values else None,
-        otherwise=say(f"{letter.template}.otherwise"),
+        otherwise=say(f"{letter.template}.contact" if form.help and support else f"{letter.template}.otherwise"),
         way_out=_link(values[form.way_out]) if form.way_out else None,
+        support=support if form.help else "",
         footer=say("footer"),
     )
 

@@ -9,8 +9,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
-from lingpai.core import words
+from lingpai.core import rules, words
 from lingpai.core.chance import moment
 from lingpai.web.assets import link
 from lingpai.web.dialect import Reply
@@ -22,8 +23,9 @@ HTML = "text/html; charset=utf-8"
 def page(template: str, exchange: Exchange, *, here: str = "", **values: Any) -> Reply:
     """The template filled in for this request.
 
-    A template knows `t(key, **values)` for words in the request's language, `when(instant)`, `static(name)` for the address of a
-    file in `/static/`, `locale`, `brand`, `product`, `request_id`, and the values given; a name that it does not know raises.
+    A template knows `t(key, **values)` for words in the request's language, `when(instant)`, `spaced(phone)`, `static(name)` for the
+    address of a file in `/static/`, `locale`, `brand`, `product`, `request_id`, and the values given; a name that it does not know
+    raises.
     `here` is where the switch of languages leads back to, where that is not the request's own address (see `place`).
     """
     html = _TEMPLATES.get_template(template).render(
@@ -45,13 +47,31 @@ def place(exchange: Exchange) -> str:
     return exchange.path + ("?" + urlencode(exchange.query) if exchange.query else "")
 
 
-def when(instant: int) -> str:
-    """An instant for people, to the minute; in UTC, as no page knows where its reader is."""
-    return moment(instant).strftime("%Y-%m-%d %H:%M UTC")
+def when(instant: int, *, date: bool = False) -> Markup:
+    """An instant for people, to the minute or as a date alone: in UTC, until `form.js` says it in the reader's own zone."""
+    at = moment(instant)
+    said = at.strftime("%Y-%m-%d" if date else "%Y-%m-%d %H:%M UTC")
+    kind = Markup(" data-date") if date else ""
+    return Markup('<time datetime="{}"{}>{}</time>').format(at.strftime("%Y-%m-%dT%H:%M:%SZ"), kind, said)
 
 
-def _word(exchange: Exchange, key: str, **values: str | int) -> str:
-    return words.text(key, exchange.locale, **values)
+def _word(exchange: Exchange, key: str, **values: str | int | Markup) -> str:
+    """The text: a phone number in it is in groups of digits, and what is marked up stays so between what is escaped."""
+    told = {name: spaced(value) if isinstance(value, str) and not isinstance(value, Markup) else value for name, value in values.items()}
+    marked = {value.striptags(): value for value in told.values() if isinstance(value, Markup)}
+    plain = {name: value.striptags() if isinstance(value, Markup) else value for name, value in told.items()}
+    said = words.text(key, exchange.locale, **plain)
+    if not marked:
+        return said
+    html = escape(said)
+    for text, markup in marked.items():
+        html = html.replace(escape(text), markup)
+    return html
+
+
+def spaced(text: str) -> str:
+    """A phone number as people read it, `+86 139 9526 5229`; any other text as it is."""
+    return rules.in_groups(text)
 
 
 _TEMPLATES = Environment(
@@ -62,4 +82,6 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
-_TEMPLATES.globals.update(when=when, static=link, tongues={locale: words.text("pages.tongue", locale) for locale in words.LOCALES})
+_TEMPLATES.globals.update(
+    when=when, spaced=spaced, static=link, tongues={locale: words.text("pages.tongue", locale) for locale in words.LOCALES}
+)

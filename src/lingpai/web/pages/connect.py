@@ -12,6 +12,7 @@ from lingpai.core import words
 from lingpai.core.errors import (
     BadGrant,
     BadInput,
+    Closing,
     LastWayIn,
     Limited,
     NotActivated,
@@ -34,7 +35,8 @@ from lingpai.web.dialect import Call, Door, Nothing, Reply
 from lingpai.web.exchange import Exchange
 from lingpai.web.fields import Text
 from lingpai.web.pages import page
-from lingpai.web.pages.visitor import inside, onward, way
+from lingpai.web.pages.links import for_realm, kind_of, links_of
+from lingpai.web.pages.visitor import Way, inside, onward, way
 
 NAMES: tuple[ProviderName, ...] = get_args(ProviderName)
 SECURITY = "/me/security"
@@ -97,16 +99,23 @@ async def come_back(name: ProviderName, kit: Kit, door: Door, exchange: Exchange
     try:
         journey = await social.back(kit, name, answer.state, exchange.origin)
     except Limited as why:
-        return _failed(exchange, name, why)
+        return _failed(kit, exchange, name, why)
     except BadGrant as why:
         # Weibo sends who has refused back without the state (facts of the provider's documents).
-        return _cancelled(exchange, name) if answer.error and not answer.code else _failed(exchange, name, why)
+        return _cancelled(kit, exchange, name) if answer.error and not answer.code else _failed(kit, exchange, name, why)
     if not answer.code or answer.error:
-        return _cancelled(exchange, name, journey)
+        return _cancelled(kit, exchange, name, journey)
+    return await _arrive(kit, exchange, journey, answer.code)
+
+
+async def _arrive(kit: Kit, exchange: Exchange, journey: Journey, code: str) -> Reply:
     try:
-        entered = await social.finish(kit, journey, answer.code, exchange.origin, door.links)
+        entered = await social.finish(kit, journey, code, exchange.origin, links_of(kit, journey.realm))
+    except Closing as closing:
+        there = Way(journey.realm, kind_of(kit, journey.realm))
+        return page("closing.html", exchange, here=there.to("/login"), token=closing.token, at=closing.at, way=there)
     except (ProviderSaysNo, NotInvited, NotActivated, BadGrant, Taken, Limited, Unavailable) as why:
-        return _failed(exchange, name, why, journey, again=_again(kit, door, journey))
+        return _failed(kit, exchange, journey.name, why, journey)
     if entered is None:
         return onward(journey.next)
     # What was begun before the login ends with it: somebody may have planted the visit.
@@ -136,7 +145,7 @@ async def unlink(kit: Kit, door: Door, exchange: Exchange, which: Which) -> Repl
     session, account = await _owner(kit, exchange)
     try:
         await confirm.require(kit, session, exchange.origin)
-        await social.unlink(kit, account, which.provider, exchange.origin, door.links)
+        await social.unlink(kit, account, which.provider, exchange.origin, links_of(kit, account.realm))
     except StaleLogin:
         return _to_confirm()
     except LastWayIn as why:
@@ -166,12 +175,11 @@ def _called(exchange: Exchange, name: ProviderName) -> str:
     return words.text(f"provider.{name}", exchange.locale)
 
 
-def _again(kit: Kit, door: Door, journey: Journey) -> str:
+def _again(kit: Kit, journey: Journey) -> str:
     """Where the same way starts once more."""
     if journey.link:
         return SECURITY
-    kind = {"type": "boss"} if journey.realm != door.settings.realm else {}
-    return f"/connect/{journey.name}?{urlencode({**kind, 'next': journey.next})}"
+    return for_realm(kit, f"/connect/{journey.name}", journey.realm, next=journey.next)
 
 
 def _missing(exchange: Exchange, name: ProviderName | None = None, *, here: str = "/login") -> Reply:
@@ -181,14 +189,15 @@ def _missing(exchange: Exchange, name: ProviderName | None = None, *, here: str 
     return _problem(exchange, "missing", said, 404, here=here, actions=((here, _way_out(here)),))
 
 
-def _cancelled(exchange: Exchange, name: ProviderName, journey: Journey | None = None) -> Reply:
+def _cancelled(kit: Kit, exchange: Exchange, name: ProviderName, journey: Journey | None = None) -> Reply:
     said = words.text("pages.connect.cancelled", exchange.locale, provider=_called(exchange, name))
-    here = SECURITY if journey and journey.link else "/login"
+    here = _back(kit, journey)
     return _problem(exchange, "cancelled", said, 200, here=here, actions=((here, _way_out(here)),))
 
 
-def _failed(exchange: Exchange, name: ProviderName, why: Refusal, journey: Journey | None = None, *, again: str = "") -> Reply:
-    here = SECURITY if journey and journey.link else "/login"
+def _failed(kit: Kit, exchange: Exchange, name: ProviderName, why: Refusal, journey: Journey | None = None) -> Reply:
+    again = _again(kit, journey) if journey else ""
+    here = _back(kit, journey)
     out = (here, _way_out(here))
     retry = isinstance(why, ProviderSaysNo) and not (journey and journey.link)
     actions = ((again, "again"), out) if again and retry else (out,)
@@ -201,6 +210,13 @@ def _why(exchange: Exchange, name: ProviderName, why: Refusal) -> str:
     if isinstance(why, Taken):
         return words.text("pages.connect.taken", exchange.locale, provider=_called(exchange, name))
     return words.refusal(why, exchange.locale)
+
+
+def _back(kit: Kit, journey: Journey | None) -> str:
+    """Where one came from, as far as that is known."""
+    if journey and journey.link:
+        return SECURITY
+    return for_realm(kit, "/login", journey.realm) if journey else "/login"
 
 
 def _way_out(here: str) -> str:

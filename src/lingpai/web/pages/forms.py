@@ -14,7 +14,7 @@
     {% from "parts/form.html" import error_summary, field, submit with context %}
     <form method="post" action="/page/forgot">{{ error_summary(form) }}{{ field(form, "email", t("pages.email"), type="email") }}…
 
-`Unavailable` is not caught: the door answers it with problem.html, 503, and how long to wait; so it does `Limited` where no form is at stake.
+`Unavailable` is not caught: the door answers it with problem.html, 503, and how long to wait.
 """
 
 import unicodedata
@@ -26,7 +26,7 @@ from msgspec.structs import replace
 
 from lingpai.core import words
 from lingpai.core.chance import SECOND
-from lingpai.core.errors import BadInput, Limited, Refusal, Taken, WeakPassword
+from lingpai.core.errors import BadInput, Limited, Refusal, Taken, TooSoon, WeakPassword
 from lingpai.core.model import Locale
 from lingpai.flows import Kit
 from lingpai.web.dialect import Reply
@@ -39,7 +39,8 @@ _INSTANT = 15
 TYPED_LENGTH = 320
 """Characters of a field that are shown again: the longest address."""
 _SECRET = ("password", "code", "captcha", "answer", "token", "authorization")
-"""A field whose name has one of these in it is never shown again."""
+"""A field whose name has one of these in it is never shown again; but a code that was not what was wrong stays in its field."""
+_CODE = "code"
 _APART = dict.fromkeys(map(ord, " \t\r\n\u00a0\u3000\u200b-\u2010\u2011\u2013"))
 
 
@@ -52,6 +53,8 @@ class Form:
     """A sentence for each field that was not taken."""
     problem: str = ""
     """What was refused and belongs to no field."""
+    notice: str = ""
+    """That it was too soon: nobody's mistake, and nothing to look over."""
 
     @property
     def failed(self) -> bool:
@@ -75,8 +78,7 @@ def form_page(
     stands (BadInput, Taken and WeakPassword know their own); `label_of` calls a field otherwise than the locale's `field.…`.
     """
     where = _field(why, field_of or {})
-    said = words.refusal(why, exchange.locale, label=_label(where, label_of or {}, exchange.locale)) if why else ""
-    form = Form(_shown(typed or {}), {where: said} if where else {}, "" if where else said)
+    form = _form(why, where, _said(why, _label(where, label_of or {}, exchange.locale), exchange.locale), typed or {})
     reply = page(template, exchange, form=form, **values)
     if isinstance(why, Limited):
         return replace(reply, status=429, headers=(("retry-after", str(why.seconds)),))
@@ -94,6 +96,17 @@ def left(kit: Kit, fields: Mapping[str, Any]) -> int:
     if not isinstance(told, str) or not (told.isascii() and told.isdecimal()) or len(told) > _INSTANT:
         return 0
     return min(max(0, -(-(int(told) - kit.clock.now()) // SECOND)), DAY)
+
+
+def _form(why: Refusal | None, where: str, said: str, typed: Mapping[str, Any]) -> Form:
+    shown = _shown(typed, code=why is not None and where != _CODE)
+    if where:
+        return Form(shown, {where: said})
+    return Form(shown, notice=said) if isinstance(why, TooSoon) else Form(shown, problem=said)
+
+
+def _said(why: Refusal | None, label: str, locale: Locale) -> str:
+    return words.sentence(words.refusal(why, locale, label=label), locale) if why else ""
 
 
 def digits(text: str, name: str = "code") -> str:
@@ -127,7 +140,9 @@ def _label(name: str, label_of: Mapping[str, str], locale: Locale) -> str:
     return label_of.get(name) or words.label(name, locale)
 
 
-def _shown(typed: Mapping[str, Any]) -> dict[str, str]:
+def _shown(typed: Mapping[str, Any], *, code: bool = False) -> dict[str, str]:
     return {
-        name: value[:TYPED_LENGTH] for name, value in typed.items() if isinstance(value, str) and not any(part in name for part in _SECRET)
+        name: value[:TYPED_LENGTH]
+        for name, value in typed.items()
+        if isinstance(value, str) and ((code and name == _CODE) or not any(part in name for part in _SECRET))
     }

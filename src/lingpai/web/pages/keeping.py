@@ -11,8 +11,8 @@ from lingpai.web.dialect import Call, Door, Reply
 from lingpai.web.exchange import Exchange
 from lingpai.web.fields import Text
 from lingpai.web.pages import page
-from lingpai.web.pages.links import for_realm
-from lingpai.web.pages.visitor import called
+from lingpai.web.pages.links import for_realm, kind_of
+from lingpai.web.pages.visitor import Way, called
 
 
 class Offered(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,8 +26,8 @@ async def ask(kit: Kit, door: Door, exchange: Exchange, offered: Offered) -> Rep
     try:
         account = await closing.look(kit, offered.token, exchange.origin)
     except BadGrant:
-        return page("keep_bad.html", exchange, here="/login")
-    return page("closing.html", exchange, token=offered.token, at=account.deletes_at, way=None)
+        return page("keep_bad.html", exchange, here="/login", gone=not offered.token)
+    return page("closing.html", exchange, token=offered.token, at=account.deletes_at, way=Way(account.realm, kind_of(kit, account.realm)))
 
 
 async def keep(kit: Kit, door: Door, exchange: Exchange, offered: Offered) -> Reply:
@@ -35,7 +35,7 @@ async def keep(kit: Kit, door: Door, exchange: Exchange, offered: Offered) -> Re
     try:
         account = await closing.keep(kit, offered.token, exchange.origin)
     except BadGrant:
-        return page("keep_bad.html", exchange, here="/login")
+        return page("keep_bad.html", exchange, here="/login", gone=not offered.token)
     to = partial(for_realm, kit, realm=account.realm)
     return page("kept.html", exchange, here=to("/login"), who=called(account), login=to("/login"), forgot=to("/forgot"))
 

@@ -1,5 +1,6 @@
 """Where mails lead for a dialect that has no pages of its own, and for one that is moved: to pages that always stand."""
 
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from lingpai.core.model import Links
@@ -11,21 +12,19 @@ NEXT_LENGTH = 256
 """Characters of `next` that a mailed link carries; a longer one would break the line in old mail programs, and is left out."""
 
 
-def links(settings: Settings, role: Role = "member", next: str = "") -> Links:
+def links(settings: Settings, role: Role = "member", to: str = "") -> Links:
     """The hosted pages behind a mailed link, for one kind of users; the same ones that maillink shows at its own paths.
 
-    `next`: where somebody wants to be who registers now; it must be clean (`safe_next`).
+    `to`: where somebody wants to be who registers now; it must be clean (`safe_next`).
     """
     base, kind = settings.public_url, {"type": role} if role == "boss" else {}
-    activate = {**kind, "next": next} if next and len(next) <= NEXT_LENGTH else kind
-    return Links(
-        activate=_to(f"{base}/page/activate", activate), reset=_to(f"{base}/page/reset", kind), forgot=_to(f"{base}/forgot", kind)
-    )
+    activate = {**kind, "next": to} if to and len(to) <= NEXT_LENGTH else kind
+    return Links(activate=_to(f"{base}/page/activate", activate), reset=_to(f"{base}/page/reset", kind), forgot=_to(f"{base}/forgot", kind))
 
 
-def links_of(kit: Kit, realm: str, next: str = "") -> Links:
+def links_of(kit: Kit, realm: str, to: str = "") -> Links:
     """The same, for the accounts of a realm."""
-    return links(kit.settings, role_in(kit, realm), next)
+    return links(kit.settings, role_in(kit, realm), to)
 
 
 def role_in(kit: Kit, realm: str) -> Role:
@@ -44,5 +43,5 @@ def for_realm(kit: Kit, path: str, realm: str, **more: str) -> str:
     return _to(path, {**kind_of(kit, realm), **{name: value for name, value in more.items() if value}})
 
 
-def _to(path: str, query: dict[str, str]) -> str:
-    return f"{path}?{urlencode(query, safe='/')}" if query else path
+def _to(path: str, query: Mapping[str, str]) -> str:
+    return f"{path}?{urlencode(query)}" if query else path

@@ -5,15 +5,15 @@ from typing import Annotated
 import msgspec
 from msgspec.structs import replace
 
-from lingpai.core import rules
-from lingpai.core.errors import BadCaptcha, BadCredentials, BadInput, Closing, NotActivated, Refusal
+from lingpai.core import rules, words
+from lingpai.core.errors import BadCaptcha, BadCredentials, BadInput, Closing, Limited, NotActivated, Refusal
 from lingpai.core.model import Address
 from lingpai.flows import Kit, login
 from lingpai.web.dialect import Call, Door, Nothing, Reply
 from lingpai.web.exchange import Exchange
 from lingpai.web.fields import Text, read
 from lingpai.web.pages import authorization, page, puzzles
-from lingpai.web.pages.forms import form_page
+from lingpai.web.pages.forms import TYPED_LENGTH, form_page
 from lingpai.web.pages.visitor import Way, anybody, called, inside, onward, way
 
 
@@ -60,13 +60,13 @@ async def enter(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
     except NotActivated:
         email = str(exchange.fields["account"]).strip()
         return page("not_activated.html", exchange, here=there.to("/login"), email=email, way=there)
-    except (BadInput, BadCredentials, BadCaptcha) as why:
+    except (BadInput, BadCredentials, BadCaptcha, Limited) as why:
         return await _again(kit, exchange, there, why)
     # What was begun before the login ends with it: somebody may have planted the visit.
     return onward(there.end, session=opened.token, device=opened.device, visit="" if exchange.origin.visit else None)
 
 
-async def _again(kit: Kit, exchange: Exchange, there: Way, why: BadInput | BadCredentials | BadCaptcha | None) -> Reply:
+async def _again(kit: Kit, exchange: Exchange, there: Way, why: BadInput | BadCredentials | BadCaptcha | Limited | None) -> Reply:
     """The form once more, with a captcha from where the flow asks for one."""
     said: Refusal | None = why
     demanded = "show" in exchange.fields or "captcha_id" in exchange.fields
@@ -75,7 +75,7 @@ async def _again(kit: Kit, exchange: Exchange, there: Way, why: BadInput | BadCr
         demanded, said = bool(why.details.get("captcha")), BadCredentials()
     if isinstance(why, BadCaptcha):
         demanded, said = True, puzzles.mended(why, exchange)
-    puzzle = await puzzles.puzzle(kit, exchange) if demanded else None
+    puzzle = await puzzles.puzzle_after(kit, exchange, why) if demanded else None
     return _form(kit, exchange, there, said, typed=exchange.fields, puzzle=puzzle)
 
 
@@ -88,10 +88,12 @@ def _form(
         why,
         typed=typed,
         field_of={BadCaptcha: "captcha"},
-        here=there.to("/login"),
+        label_of={"account": words.label("anybody", exchange.locale)},
+        here=there.to("/login", account=str(typed.get("account") or "")[:TYPED_LENGTH]),
         way=there,
         puzzle=puzzle,
         providers=tuple(kit.providers),
+        other=there.other(kit.settings),
     )
     return replace(said, visit=puzzle.visit) if puzzle else said
 

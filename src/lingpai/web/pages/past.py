@@ -1,9 +1,12 @@
 """How long ago something was, and which program it was, as people say it."""
 
+from markupsafe import escape
+
 from lingpai.core import words
 from lingpai.core.agents import agent
-from lingpai.core.chance import SECOND, moment
+from lingpai.core.chance import SECOND
 from lingpai.core.model import Locale
+from lingpai.web.pages import when
 
 _MINUTE = 60
 _HOUR = 60 * _MINUTE
@@ -12,12 +15,13 @@ _MONTH = 30 * _DAY
 
 
 def ago(now: int, instant: int, locale: Locale) -> str:
-    """Under a minute, or ahead of us: just now; then whole minutes, hours and days; from 30 days on the date in UTC."""
+    """Under a minute, or ahead of us: just now; then whole minutes, hours and days; from 30 days on the date, as `when` has it."""
     seconds = (now - instant) // SECOND
     if seconds < _MINUTE:
         return words.text("pages.ago.now", locale)
     if seconds >= _MONTH:
-        return words.text("pages.ago.date", locale, date=moment(instant).strftime("%Y-%m-%d"))
+        date = when(instant, date=True)
+        return escape(words.text("pages.ago.date", locale, date=date.striptags())).replace(date.striptags(), date)
     unit, size = next((unit, size) for unit, size in (("day", _DAY), ("hour", _HOUR), ("minute", _MINUTE)) if seconds >= size)
     count = seconds // size
     return words.text(f"pages.ago.{unit}" if count == 1 else f"pages.ago.{unit}s", locale, count=count)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from lingpai.core import rules
-from lingpai.core.errors import BadCaptcha, BadInput
+from lingpai.core.errors import BadCaptcha, BadInput, Limited, Refusal
 from lingpai.core.model import Origin
 from lingpai.flows import Kit, captcha
 from lingpai.guard.captcha import Answer
@@ -69,6 +69,16 @@ async def puzzle(kit: Kit, exchange: Exchange) -> Puzzle:
     return Puzzle(await _draw(kit, visit, kind, exchange.origin), visit, kit.captchas.work is not None)
 
 
+async def puzzle_after(kit: Kit, exchange: Exchange, why: Refusal | None) -> Puzzle | None:
+    """As `puzzle`. After a rate limit that of pictures may be spent too: then none, and the next try brings one."""
+    try:
+        return await puzzle(kit, exchange)
+    except Limited:
+        if not isinstance(why, Limited):
+            raise
+        return None
+
+
 def answer(exchange: Exchange) -> Answer | None:
     """What was answered; None where nothing was."""
     solved = read(exchange.fields, Solved)
@@ -77,7 +87,7 @@ def answer(exchange: Exchange) -> Answer | None:
 
 def mended(why: BadCaptcha, exchange: Exchange) -> BadCaptcha | BadInput:
     """What to say of it: an answer that was not given is missing, not wrong."""
-    return why if answer(exchange) else BadInput("captcha", "missing")
+    return why if answer(exchange) else BadInput("captcha", "captcha-missing")
 
 
 async def _draw(kit: Kit, visit: str, kind: Kind, origin: Origin) -> Drawn:

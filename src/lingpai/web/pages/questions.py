@@ -6,7 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from lingpai.core import rules
-from lingpai.core.errors import BadGrant, BadInput, NotOffered, WeakPassword, WrongAnswers
+from lingpai.core.errors import BadGrant, BadInput, Limited, NotOffered, WeakPassword, WrongAnswers
 from lingpai.core.model import Address
 from lingpai.flows import Kit, questions, recover
 from lingpai.web.dialect import Call, Door, Nothing, Reply
@@ -14,7 +14,7 @@ from lingpai.web.exchange import Exchange
 from lingpai.web.fields import Text, read
 from lingpai.web.pages import page
 from lingpai.web.pages.forms import form_page
-from lingpai.web.pages.links import links
+from lingpai.web.pages.links import links_of
 from lingpai.web.pages.visitor import Way, somebody, way
 
 _Answer = Annotated[str, Text(1, 64, rules.answer)]
@@ -73,7 +73,10 @@ async def answer(kit: Kit, door: Door, exchange: Exchange, wanted: Whose) -> Rep
     try:
         given = read(exchange.fields, Answers)
         three = (given.answer_one, given.answer_two, given.answer_three)
-        visit = await questions.answer(kit, there.realm, three, exchange.origin, links(kit.settings), mode="on")
+        visit = await questions.answer(kit, there.realm, three, exchange.origin, links_of(kit, there.realm), mode="on")
+    except Limited as why:
+        typed = {"account": wanted.account.value}
+        return form_page("forgot.html", exchange, why, typed=typed, here=there.to("/forgot"), way=there, questions=True)
     except (BadInput, WrongAnswers, BadGrant) as why:
         return await ask(kit, exchange, there, wanted.account, why)
     return replace(_password_form(exchange, there, wanted.account.value), visit=visit)
@@ -85,16 +88,17 @@ async def reset(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
     who = str(exchange.fields.get("account") or "")
     try:
         wish = read(exchange.fields, Fresh)
-        await recover.by_leave(kit, there.realm, wish.password, exchange.origin, links(kit.settings))
+        await recover.by_leave(kit, there.realm, wish.password, exchange.origin, links_of(kit, there.realm))
     except BadGrant as why:
         # The ten minutes are over, or it is another browser.
         return form_page("forgot.html", exchange, why, typed={"account": who}, here=there.to("/forgot"), way=there, questions=offered(kit))
-    except (BadInput, WeakPassword) as why:
+    except (BadInput, WeakPassword, Limited) as why:
         return _password_form(exchange, there, who, why)
-    return replace(page("reset_done.html", exchange, here="/login", login=there.to("/login", account=who)), visit="")
+    login = there.to("/login", account=who)
+    return replace(page("reset_done.html", exchange, here=login, login=login), visit="")
 
 
-def _password_form(exchange: Exchange, there: Way, who: str, why: BadInput | WeakPassword | None = None) -> Reply:
+def _password_form(exchange: Exchange, there: Way, who: str, why: BadInput | WeakPassword | Limited | None = None) -> Reply:
     return form_page("forgot_password.html", exchange, why, typed={"account": who}, here=there.to("/forgot"), way=there)
 
 

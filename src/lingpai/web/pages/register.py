@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec.structs import replace
 
-from lingpai.core import rules
-from lingpai.core.errors import BadCaptcha, BadCode, BadInput, NotInvited, NotOffered, RegistrationClosed, TooSoon, WeakPassword
+from lingpai.core import rules, words
+from lingpai.core.errors import BadCaptcha, BadCode, BadInput, Limited, NotInvited, NotOffered, RegistrationClosed, TooSoon, WeakPassword
 from lingpai.core.model import Address
 from lingpai.flows import Kit, register
 from lingpai.settings import invites_in
@@ -14,15 +14,16 @@ from lingpai.web.dialect import Call, Door, Nothing, Reply
 from lingpai.web.exchange import Exchange
 from lingpai.web.fields import Text, read
 from lingpai.web.pages import page, puzzles
-from lingpai.web.pages.forms import digits, form_page
-from lingpai.web.pages.links import links
+from lingpai.web.pages.activation import sent_page
+from lingpai.web.pages.forms import TYPED_LENGTH, again, digits, form_page, left
+from lingpai.web.pages.links import links_of
 from lingpai.web.pages.visitor import Way, onward, way
 
 By = Literal["link", "code", "phone"]
 INTERVAL = 60
 """Seconds between two messages for one purpose (contract, rule 7)."""
 _FIELD_OF = {BadCode: "code", BadCaptcha: "captcha", NotInvited: "invite"}
-_Mendable = BadInput | BadCode | BadCaptcha | NotInvited | NotOffered | WeakPassword | TooSoon
+_Mendable = Limited | BadInput | BadCode | BadCaptcha | NotInvited | NotOffered | WeakPassword | TooSoon
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +34,8 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     phone: Annotated[str, Text(1, 16_384, optional=True)] = ""
     invite: Annotated[str, Text(1, 16_384, optional=True)] = ""
     """From a link that somebody gave away together with it."""
+    again: Annotated[str, Text(1, 32, optional=True)] = ""
+    """A message has been asked for, and when another may be."""
 
 
 class Mail(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,12 +59,14 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def show(kit: Kit, door: Door, exchange: Exchange, opened: Opened) -> Reply:
-    """GET /register: one's address and password; or, for a code, the address first."""
+    """GET /register: one's address and password; or, for a code, the address first; with `again`, what a request for it has led to."""
     there = way(kit, exchange)
     if invites_in(kit.settings, there.realm).policy == "closed":
         return _closed(exchange, there)
     by = _by(kit, exchange)
-    if by == "link":
+    if opened.again and by == "link":
+        return _sent(kit, exchange, there, opened.email)
+    if by == "link" or (opened.again and (opened.phone if by == "phone" else opened.email)):
         return _form(kit, exchange, there, by)
     return await _address_form(kit, exchange, there, by)
 
@@ -72,14 +77,14 @@ async def by_link(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply
     try:
         _offered(kit, "link")
         wish = _application(kit, exchange, read(exchange.fields, Mail).email)
-        await register.by_link(kit, there.realm, wish, exchange.origin, links(kit.settings))
+        await register.by_link(kit, there.realm, wish, exchange.origin, links_of(kit, there.realm, there.carried.get("next", "")))
     except RegistrationClosed:
         return _closed(exchange, there)
     except TooSoon as wait:
-        return _sent(exchange, there, early=True, seconds=wait.seconds)
-    except (BadInput, NotInvited, NotOffered, WeakPassword) as why:
+        return _to_sent(kit, exchange, there, "link", "yes", wait.seconds)
+    except (BadInput, NotInvited, NotOffered, WeakPassword, Limited) as why:
         return _form(kit, exchange, there, "link", why)
-    return _sent(exchange, there, early=False, seconds=INTERVAL)
+    return _to_sent(kit, exchange, there, "link", "", INTERVAL)
 
 
 async def send_code(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
@@ -87,18 +92,18 @@ async def send_code(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Rep
     there, by = way(kit, exchange), _by(kit, exchange)
     if by == "phone" and ("show" in exchange.fields or "captcha_id" not in exchange.fields):
         return await _address_form(kit, exchange, there, by)
-    early, seconds = False, INTERVAL
+    early, seconds = "", INTERVAL
     try:
         to = _address(kit, exchange, by)
         answer = _answered(exchange) if by == "phone" else None
-        await register.ask_code(kit, there.realm, to, exchange.origin, links(kit.settings), answer=answer)
+        await register.ask_code(kit, there.realm, to, exchange.origin, links_of(kit, there.realm), answer=answer)
     except RegistrationClosed:
         return _closed(exchange, there)
     except TooSoon as wait:
-        early, seconds = True, wait.seconds
-    except (BadInput, BadCaptcha, NotOffered) as why:
+        early, seconds = "yes", wait.seconds
+    except (BadInput, BadCaptcha, NotOffered, Limited) as why:
         return await _address_form(kit, exchange, there, by, why)
-    return _form(kit, exchange, there, by, sent=True, early=early, seconds=seconds)
+    return _to_sent(kit, exchange, there, by, early, seconds)
 
 
 async def by_code(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
@@ -110,7 +115,7 @@ async def by_code(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply
         opened = await register.enter(kit, there.realm, wish, code, exchange.origin)
     except RegistrationClosed:
         return _closed(exchange, there)
-    except (BadInput, BadCode, NotInvited, NotOffered, WeakPassword) as why:
+    except (BadInput, BadCode, NotInvited, NotOffered, WeakPassword, Limited) as why:
         return _form(kit, exchange, there, by, why)
     return onward(there.end, session=opened.token, device=opened.device, visit="" if exchange.origin.visit else None)
 
@@ -136,7 +141,7 @@ def _address(kit: Kit, exchange: Exchange, by: By) -> Address:
 def _answered(exchange: Exchange) -> Any:
     found = puzzles.answer(exchange)
     if found is None:
-        raise BadInput("captcha", "missing")
+        raise BadInput("captcha", "captcha-missing")
     return found
 
 
@@ -150,46 +155,63 @@ def _application(kit: Kit, exchange: Exchange, address: Address) -> register.App
     return register.Application(address, chosen.password, invite=chosen.invite.strip(), consents=consents)
 
 
-def _form(
-    kit: Kit,
-    exchange: Exchange,
-    there: Way,
-    by: By,
-    why: _Mendable | None = None,
-    *,
-    sent: bool = False,
-    early: bool = False,
-    seconds: int = 0,
-) -> Reply:
+def _form(kit: Kit, exchange: Exchange, there: Way, by: By, why: _Mendable | None = None) -> Reply:
     """Address and password; or code and password, for an address that a code was sent to."""
+    seconds, next_at = left(kit, exchange.fields), str(exchange.fields.get("again") or "")
+    asked = _asked(exchange, by) if next_at else {}
     return form_page(
         "register.html" if by == "link" else "register_code.html",
         exchange,
         why,
         typed=exchange.fields,
         field_of=_FIELD_OF,
-        here=there.to("/register", way=by),
+        label_of={"agree": _papers(kit, exchange)},
+        here=there.to("/register", **{"way": by, "invite": _invite(exchange), **asked}, again=next_at),
         way=there,
         by=by,
         offered=kit.settings.pages.register,
         policy=invites_in(kit.settings, there.realm).policy,
-        sent=sent,
-        early=early,
+        sent=not why,
+        early=bool(exchange.fields.get("early")) and seconds > 0 and not why,
         seconds=seconds,
+        again=next_at,
     )
+
+
+def _papers(kit: Kit, exchange: Exchange) -> str:
+    """What has to be agreed to, as people call it; only what there is."""
+    there = (("pages.terms", kit.settings.pages.terms), ("pages.privacy", kit.settings.pages.privacy))
+    said = [words.text(key, exchange.locale) for key, legal in there if legal.url]
+    return words.text("pages.form.and", exchange.locale).join(said)
+
+
+def _invite(exchange: Exchange) -> str:
+    """What an invite link brought, for as long as one registers."""
+    return str(exchange.fields.get("invite") or "")[:TYPED_LENGTH]
+
+
+def _asked(exchange: Exchange, by: By) -> dict[str, str]:
+    """What the page of a code needs to know: where it went, and with which invite one registers."""
+    names = ("phone" if by == "phone" else "email", "invite")
+    return {name: value for name in names if isinstance(value := exchange.fields.get(name), str)}
+
+
+def _to_sent(kit: Kit, exchange: Exchange, there: Way, by: By, early: str, seconds: int) -> Reply:
+    """On to the page that says it: a reload of that sends nothing."""
+    return onward(there.to("/register", way=by, **_asked(exchange, by), early=early, again=again(kit, seconds)))
 
 
 async def _address_form(kit: Kit, exchange: Exchange, there: Way, by: By, why: _Mendable | None = None) -> Reply:
     """The first of two steps: where the code is to go."""
     said = puzzles.mended(why, exchange) if isinstance(why, BadCaptcha) else why
-    puzzle = await puzzles.puzzle(kit, exchange) if by == "phone" else None
+    puzzle = await puzzles.puzzle_after(kit, exchange, why) if by == "phone" else None
     reply = form_page(
         "register_address.html",
         exchange,
         said,
         typed=exchange.fields,
         field_of=_FIELD_OF,
-        here=there.to("/register", way=by),
+        here=there.to("/register", way=by, invite=_invite(exchange)),
         way=there,
         by=by,
         offered=kit.settings.pages.register,
@@ -203,10 +225,10 @@ def _closed(exchange: Exchange, there: Way) -> Reply:
     return page("register_closed.html", exchange, here=there.to("/register"), way=there)
 
 
-def _sent(exchange: Exchange, there: Way, *, early: bool, seconds: int) -> Reply:
-    typed = {"email": exchange.fields["email"]}
-    here, elsewhere = there.to("/register"), there.to("/register", way="link", **typed)
-    return form_page("sent.html", exchange, typed=typed, here=here, purpose="register", elsewhere=elsewhere, early=early, seconds=seconds)
+def _sent(kit: Kit, exchange: Exchange, there: Way, email: str) -> Reply:
+    return sent_page(
+        kit, exchange, there, "register", email, elsewhere=there.to("/register", way="link", email=email, invite=_invite(exchange))
+    )
 
 
 CALLS: tuple[Call, ...] = (

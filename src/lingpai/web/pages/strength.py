@@ -35,7 +35,7 @@ async def judge(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
             await place.judge(draft.password, (draft.account,))
     except (BadInput, WeakPassword) as why:
         label = words.label("password", exchange.locale)
-        return Reply(msgspec.json.encode(Judged(False, words.refusal(why, exchange.locale, label=label))))
+        return Reply(msgspec.json.encode(Judged(False, words.sentence(words.refusal(why, exchange.locale, label=label), exchange.locale))))
     return Reply(msgspec.json.encode(Judged(True)))
 
 

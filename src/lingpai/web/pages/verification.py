@@ -56,7 +56,7 @@ async def open_link(kit: Kit, exchange: Exchange, word: str) -> Reply:
     try:
         role, found = await opened(kit, exchange, word)
     except BadLink:
-        return form_page("verify_bad.html", exchange)
+        return form_page("verify_bad.html", exchange, gone=not word)
     if not found.active:
         return page("verify.html", exchange, account=found.account, emailname=word, help=_help(role, found))
     return _done(exchange, role, found)
@@ -68,7 +68,7 @@ async def confirm(kit: Kit, door: Door, exchange: Exchange, sent: Word) -> Reply
     try:
         role, found = await opened(kit, exchange, sent.emailname)
     except BadLink:
-        return form_page("verify_bad.html", exchange, here=here)
+        return form_page("verify_bad.html", exchange, here=here, gone=not sent.emailname)
     return _done(exchange, role, found, here)
 
 
@@ -78,7 +78,7 @@ async def send_again(kit: Kit, door: Door, exchange: Exchange, typed: Typed) -> 
     try:
         email = read(exchange.fields, Whose).email
     except BadInput as bad:
-        return form_page("verify_bad.html", exchange, bad, typed={"email": typed.email}, here=here)
+        return form_page("verify_bad.html", exchange, bad, typed={"email": typed.email}, here=here, gone=False)
     early, seconds = False, INTERVAL
     own = kit.settings.hiyouth
     for realm in await activate.waiting(kit, realms(own), email):

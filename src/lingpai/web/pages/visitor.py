@@ -51,6 +51,14 @@ class Way:
         query = {**self.carried, **{name: value for name, value in more.items() if value}}
         return path + ("?" + urlencode(query) if query else "")
 
+    def other(self, settings: Settings) -> dict[str, str]:
+        """Where the other kind of people logs in, under who they are; empty where there is but one."""
+        if not settings.hiyouth.enabled or settings.hiyouth.boss_realm == settings.maillink.realm:
+            return {}
+        kept = {name: value for name, value in self.carried.items() if name != "type"}
+        boss = "type" not in self.carried
+        return {"boss" if boss else "member": Way(self.realm, kept).to("/login", type="boss" if boss else "")}
+
 
 def way(kit: Kit, exchange: Exchange) -> Way:
     """What the request carries, clean."""

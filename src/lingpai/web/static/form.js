@@ -12,6 +12,21 @@
 
   of("failed")?.focus();
 
+  // Instants: written in UTC, read in the page's language and in the zone of who reads them.
+  for (const time of all("time[datetime]")) {
+    const style = time.hasAttribute("data-date") ? {} : {timeStyle: "short"};
+    time.textContent = new Intl.DateTimeFormat(document.documentElement.lang, {dateStyle: "medium", ...style}).format(new Date(time.dateTime));
+  }
+
+  // Another language keeps what was typed, of what these pages take from an address; no secret is among it.
+  for (const form of all(".languages"))
+    form.addEventListener("submit", () => {
+      const back = new URL(form.elements.back.value, location.href);
+      for (const field of all("main input:not([type=hidden], [type=radio], [readonly])"))
+        if (["account", "email", "phone", "invite"].includes(field.name) && field.value) back.searchParams.set(field.name, field.value);
+      form.elements.back.value = back.pathname + back.search;
+    });
+
   // A form is sent once. Its button keeps its width, and says that it works; a page that comes back from the history starts anew.
   const idle = new Map();
   const busy = (button) => {

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 import msgspec
 
 from lingpai.core import rules
-from lingpai.core.errors import BadCode, BadInput, Refusal, StaleLogin, TooSoon, WrongPassword
+from lingpai.core.errors import BadCode, BadInput, Limited, Refusal, StaleLogin, TooSoon, WrongPassword
 from lingpai.flows import Kit, confirm
 from lingpai.web.dialect import Call, Reply
 from lingpai.web.exchange import Exchange
 from lingpai.web.fields import Text, read
-from lingpai.web.pages.forms import digits
+from lingpai.web.pages.forms import again, digits, left
 from lingpai.web.pages.links import for_realm
 from lingpai.web.pages.me.contact import RESEND
 from lingpai.web.pages.me.owner import Me, at, own, show
@@ -50,7 +50,7 @@ async def ask(kit: Kit, exchange: Exchange, me: Me, asked: Asked) -> Reply:
     """GET /me/confirm: asks, unless there is nothing to ask for."""
     if await confirm.fresh(kit, me.session, exchange.origin):
         return onward(asked.onward)
-    return _form(kit, exchange, me, asked, seconds=RESEND)
+    return _form(kit, exchange, me, asked, seconds=left(kit, exchange.query))
 
 
 async def prove(kit: Kit, exchange: Exchange, me: Me, asked: Asked) -> Reply:
@@ -60,7 +60,7 @@ async def prove(kit: Kit, exchange: Exchange, me: Me, asked: Asked) -> Reply:
             await confirm.by_password(kit, me.account, read(exchange.fields, Secret).password, exchange.origin)
         elif asked.send:
             await confirm.ask_code(kit, me.account, exchange.origin)
-            return onward(at("/me/confirm", next=asked.onward, sent="yes"))
+            return onward(at("/me/confirm", next=asked.onward, sent="yes", again=again(kit, RESEND)))
         else:
             await confirm.by_code(kit, me.account, read(exchange.fields, Code).code, exchange.origin)
     except TooSoon as why:
@@ -68,13 +68,13 @@ async def prove(kit: Kit, exchange: Exchange, me: Me, asked: Asked) -> Reply:
     except StaleLogin:
         # There is nowhere to send a code to: the page says what helps.
         return _form(kit, exchange, me, asked)
-    except (BadInput, BadCode, WrongPassword) as why:
-        return _form(kit, exchange, me, asked, why)
+    except (BadInput, BadCode, WrongPassword, Limited) as why:
+        return _form(kit, exchange, me, asked, why, seconds=left(kit, exchange.fields))
     return onward(asked.onward)
 
 
 def _form(kit: Kit, exchange: Exchange, me: Me, asked: Asked, why: Refusal | None = None, **values: Any) -> Reply:
-    to = confirm.reached(me.account)
+    to, realm = confirm.reached(me.account), me.account.realm
     sent = bool(asked.sent) or isinstance(why, BadCode) or (isinstance(why, BadInput) and why.field == "code")
     more = {"seconds": 0, "field_of": {WrongPassword: "password", BadCode: "code"}, **values}
     return show(
@@ -87,9 +87,10 @@ def _form(kit: Kit, exchange: Exchange, me: Me, asked: Asked, why: Refusal | Non
         called=called(me.account),
         reached=to.value if to else "",
         sent=sent,
-        ways=[(name, for_realm(kit, f"/connect/{name}", me.account.realm, next=asked.onward)) for name in me.account.linked if name in kit.providers],
-        anew=for_realm(kit, "/login", me.account.realm, switch="yes", next=asked.onward),
-        forgot=for_realm(kit, "/forgot", me.account.realm, account=called(me.account)),
+        ways=[(name, for_realm(kit, f"/connect/{name}", realm, next=asked.onward)) for name in me.account.linked if name in kit.providers],
+        anew=for_realm(kit, "/login", realm, switch="yes", next=asked.onward),
+        forgot=for_realm(kit, "/forgot", realm, account=called(me.account)),
+        again=again(kit, more["seconds"]),
         **more,
     )
 

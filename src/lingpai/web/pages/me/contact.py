@@ -7,13 +7,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from lingpai.core import rules
-from lingpai.core.errors import BadCode, BadInput, NotOffered, Refusal, Taken, TooSoon
+from lingpai.core.errors import BadCode, BadInput, Limited, NotOffered, Refusal, Taken, TooSoon
 from lingpai.core.model import Account, Address
 from lingpai.flows import Kit, contacts
 from lingpai.web.dialect import Call, Nothing, Reply
 from lingpai.web.exchange import Exchange
 from lingpai.web.fields import Text, read
-from lingpai.web.pages.forms import digits
+from lingpai.web.pages.forms import again, digits, left
 from lingpai.web.pages.links import links_of
 from lingpai.web.pages.me.owner import Me, at, own, show, told
 from lingpai.web.pages.visitor import onward
@@ -49,18 +49,24 @@ class Contact:
         """GET: asks for the address; with `?to=`, for the code that went there."""
         to = exchange.query.get("to", "")
         if not to:
-            return self._page(exchange, me)
+            return self._page(kit, exchange, me)
         try:
-            return self._page(exchange, me, sent=self.clean(to, self.kind), seconds=RESEND)
+            return self._page(
+                kit,
+                exchange,
+                me,
+                sent=self.clean(to, self.kind),
+                seconds=left(kit, exchange.query) if "again" in exchange.query else RESEND,
+            )
         except BadInput as why:
-            return self._page(exchange, me, why)
+            return self._page(kit, exchange, me, why)
 
     async def act(self, kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
         """POST: sends a code; with a `code` beside the address, binds it."""
         try:
             address = self._read(exchange, me)
         except BadInput as why:
-            return self._page(exchange, me, why)
+            return self._page(kit, exchange, me, why)
         if "code" in exchange.fields and "resend" not in exchange.fields:
             return await self._bind(kit, exchange, me, address)
         return await self._send(kit, exchange, me, address)
@@ -70,19 +76,19 @@ class Contact:
             await contacts.ask(kit, me.account, address, exchange.origin)
         except TooSoon as why:
             # The code that went out a moment ago may still be at hand.
-            return self._page(exchange, me, why, sent=address, seconds=why.seconds)
-        except (BadInput, NotOffered) as why:
-            return self._page(exchange, me, why)
-        return onward(at(self.path, to=address.value))
+            return self._page(kit, exchange, me, why, sent=address, seconds=why.seconds)
+        except (BadInput, NotOffered, Limited) as why:
+            return self._page(kit, exchange, me, why)
+        return onward(at(self.path, to=address.value, again=again(kit, RESEND)))
 
     async def _bind(self, kit: Kit, exchange: Exchange, me: Me, address: Address) -> Reply:
         try:
             code = read(exchange.fields, Code).code
             await contacts.bind(kit, me.account, address, code, exchange.origin, links_of(kit, me.account.realm))
-        except (BadInput, BadCode) as why:
-            return self._page(exchange, me, why, sent=address)
+        except (BadInput, BadCode, Limited) as why:
+            return self._page(kit, exchange, me, why, sent=address, seconds=left(kit, exchange.fields))
         except Taken as why:
-            return self._page(exchange, me, why)
+            return self._page(kit, exchange, me, why)
         return told("/me/security", self.kind)
 
     def _read(self, exchange: Exchange, me: Me) -> Address:
@@ -93,8 +99,11 @@ class Contact:
             raise BadInput(self.kind, "unchanged")
         return address
 
-    def _page(self, exchange: Exchange, me: Me, why: Refusal | None = None, *, sent: Address | None = None, **values: Any) -> Reply:
+    def _page(
+        self, kit: Kit, exchange: Exchange, me: Me, why: Refusal | None = None, *, sent: Address | None = None, **values: Any
+    ) -> Reply:
         more = {"seconds": 0, "field_of": {BadCode: "code"}, **values}
+        more["again"] = again(kit, more["seconds"])
         return show("contact", exchange, me, why, kind=self.kind, held=self.held(me.account), sent=sent, typed=exchange.fields, **more)
 
     @property

@@ -55,7 +55,7 @@ def readable(row: dict[str, Any]) -> dict[str, Any]:
 
 async def ask(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
     """GET /me/delete: what is lost, and the question."""
-    return _ask(exchange, me)
+    return _ask(kit, exchange, me)
 
 
 async def delete(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
@@ -64,24 +64,26 @@ async def delete(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
         if not read(exchange.fields, Sure).sure:
             raise BadInput("sure", "sure")
     except BadInput as why:
-        return _ask(exchange, me, why)
+        return _ask(kit, exchange, me, why)
     try:
         at = await closing.close(kit, me.account, f"{kit.settings.public_url}/page/keep?token=", exchange.origin)
     except BadGrant:
         raise NotLoggedIn from None
-    said = show("closed", exchange, me, here="/login", at=at, called=called(me.account), back=_way_back(me.account))
+    said = show("closed", exchange, me, here="/login", at=at, called=called(me.account), back=_way_back(kit, me.account))
     return msgspec.structs.replace(said, session="")
 
 
-def _ask(exchange: Exchange, me: Me, why: BadInput | None = None) -> Reply:
-    return show("delete", exchange, me, why, called=called(me.account), days=closing.DAYS, back=_way_back(me.account))
+def _ask(kit: Kit, exchange: Exchange, me: Me, why: BadInput | None = None) -> Reply:
+    return show("delete", exchange, me, why, called=called(me.account), days=closing.DAYS, back=_way_back(kit, me.account))
 
 
-def _way_back(account: Account) -> str:
+def _way_back(kit: Kit, account: Account) -> str:
     """How the deletion can be taken back: a key of `pages.me.delete.back`."""
     if account.email_proved_at:
         return "mailed"
-    return "typed" if account.password and (account.name or account.phone_proved_at) else "none"
+    if account.password and (account.name or account.phone_proved_at):
+        return "typed"
+    return "third" if any(name in kit.providers for name in account.linked) else "none"
 
 
 CALLS = (

@@ -39,9 +39,9 @@ def linkable(kit: Kit, me: Me) -> bool:
 
 
 def named(me: Me) -> dict[str, Any]:
-    """What the account is called, and the letter that stands for its picture: a third party's would be fetched from there."""
+    """What the account is called, and the letter, or a phone's last two digits, in place of a picture: that would come from elsewhere."""
     name = me.account.nickname or called(me.account).partition("@")[0]
-    return {"name": name, "initial": name.lstrip("#+")[:1].upper()}
+    return {"name": name, "initial": name[-2:] if name.startswith("+") else name.lstrip("#")[:1].upper()}
 
 
 CALLS = (

@@ -14,10 +14,12 @@ from lingpai.core import words
 from lingpai.core.errors import NotActivated, NotLoggedIn, Refusal, StaleLogin
 from lingpai.core.model import Account, Session
 from lingpai.flows import Kit, confirm
+from lingpai.web import cookies
 from lingpai.web.dialect import Door, Handler, Reply
 from lingpai.web.exchange import Exchange
 from lingpai.web.pages import place
 from lingpai.web.pages.forms import form_page
+from lingpai.web.pages.links import role_in
 from lingpai.web.pages.visitor import HOME, onward, present
 
 
@@ -45,17 +47,26 @@ def own(handler: Own, *, sensitive: bool = False, unproved: bool = False, here: 
                 raise NotActivated
             if sensitive:
                 await confirm.require(kit, me.session, exchange.origin)
-            return await handler(kit, exchange, me, taken)
+            return _remembered(kit, exchange, me, await handler(kit, exchange, me, taken))
         except NotLoggedIn:
             if not exchange.wants_html:
                 raise
-            return onward(at("/login", next=here or place(exchange)))
+            boss = kit.settings.hiyouth.enabled and exchange.cookies.get(cookies.KIND) == "boss"
+            return onward(at("/login", type="boss" if boss else "", next=here or place(exchange)))
         except NotActivated:
             return onward(HOME)
         except StaleLogin:
             return onward(at("/me/confirm", next=here or place(exchange)))
 
     return answer
+
+
+def _remembered(kit: Kit, exchange: Exchange, me: Me, reply: Reply) -> Reply:
+    """The reply, which has the browser remember where its owner logs in, where it does not yet."""
+    boss = role_in(kit, me.account.realm) == "boss"
+    if boss == (exchange.cookies.get(cookies.KIND) == "boss"):
+        return reply
+    return msgspec.structs.replace(reply, headers=(*reply.headers, ("set-cookie", cookies.kind(kit.settings, boss))))
 
 
 def at(path: str, **query: str) -> str:

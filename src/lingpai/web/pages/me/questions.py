@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from lingpai.core import rules
+from lingpai.core import rules, words
 from lingpai.core.errors import BadInput, Refusal
 from lingpai.flows import Kit, questions
 from lingpai.settings import Settings
@@ -49,9 +49,11 @@ def offered(settings: Settings) -> bool:
 
 
 async def form(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
-    """GET /me/questions."""
+    """GET /me/questions; with `remove`, says what is lost, and asks; changes nothing."""
     if not offered(kit.settings):
         return onward(SECURITY)
+    if "remove" in exchange.query and await questions.there(kit, me.account):
+        return show("questions_remove", exchange, me)
     return await _form(kit, exchange, me)
 
 
@@ -80,7 +82,17 @@ def _differ(texts: tuple[str, str, str]) -> None:
 
 
 async def _form(kit: Kit, exchange: Exchange, me: Me, why: Refusal | None = None) -> Reply:
-    return show("questions", exchange, me, why, typed=exchange.fields, asked=await questions.there(kit, me.account))
+    return show(
+        "questions", exchange, me, why, typed=exchange.fields, label_of=_labels(exchange), asked=await questions.there(kit, me.account)
+    )
+
+
+def _labels(exchange: Exchange) -> dict[str, str]:
+    """The fields as the page calls them, in the midst of a sentence."""
+    called = [(name, number, kind) for number, name in enumerate(("one", "two", "three"), 1) for kind in ("question", "answer")]
+    return {
+        f"{kind}_{name}": words.text(f"pages.me.questions.{kind}", exchange.locale, number=number).lower() for name, number, kind in called
+    }
 
 
 CALLS = (

@@ -5,7 +5,7 @@ from typing import get_args
 
 from lingpai.core import words
 from lingpai.core.model import Account
-from lingpai.flows import Kit, questions
+from lingpai.flows import Kit, questions, social
 from lingpai.social import ProviderName
 from lingpai.web.dialect import Call, Nothing, Reply
 from lingpai.web.exchange import Exchange
@@ -25,6 +25,8 @@ class Third:
     name: ProviderName
     called: str
     linked: bool
+    last: str
+    """Where it is the last way in: `way`, for which a password makes another, or `address`, where one is missing for that too."""
 
 
 async def look(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
@@ -49,10 +51,16 @@ async def ask_unlink(kit: Kit, exchange: Exchange, me: Me, which: Which) -> Repl
 
 def _thirds(kit: Kit, exchange: Exchange, account: Account) -> list[Third]:
     return [
-        Third(name, words.text(f"provider.{name}", exchange.locale), name in account.linked)
+        Third(name, words.text(f"provider.{name}", exchange.locale), name in account.linked, _last(kit, account, name))
         for name in NAMES
         if name in account.linked or name in kit.providers
     ]
+
+
+def _last(kit: Kit, account: Account, name: ProviderName) -> str:
+    if name not in account.linked or social.enters(kit, account, without=name):
+        return ""
+    return "way" if account.name or account.phone_proved_at else "address"
 
 
 CALLS = (

@@ -164,7 +164,7 @@ def _answering(house: House) -> Call:
 
 async def _post(house: House, path: str, visit: str, **fields: str) -> None:
     body = json.dumps(fields).encode()
-    heads = [(b"host", b"id.example.com"), (b"cookie", f"lingpai_visit={visit}".encode()), (b"content-length", b"%d" % len(body))]
+    heads = [(b"host", b"id.example.com"), (b"cookie", f"__Host-lingpai_visit={visit}".encode()), (b"content-length", b"%d" % len(body))]
     scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": heads}
     said: list[Any] = []
 

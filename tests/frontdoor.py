@@ -110,7 +110,7 @@ async def limited(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply
 
 
 async def show(kit: Kit, door: Door, exchange: Exchange, note: Note) -> Reply:
-    return page("problem.html", exchange, text=note.title)
+    return page("problem.html", exchange, title="title", text=note.title)
 
 
 async def wait(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:

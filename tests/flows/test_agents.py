@@ -123,7 +123,7 @@ def test_a_device_is_told_in_both_languages(text: str, chinese: str, english: st
         (3_600, "en", "1 hour ago"),
         (2 * DAY - 1, "en", "1 day ago"),
         (3 * DAY, "zh-Hans", "3 天前"),
-        (30 * DAY, "en", "on 2026-10-22"),
+        (30 * DAY, "en", 'on <time datetime="2026-10-22T12:00:00Z" data-date>2026-10-22</time>'),
     ],
 )
 def test_what_was_is_told_by_how_long_ago_it_was(seconds: int, locale: Locale, said: str) -> None:

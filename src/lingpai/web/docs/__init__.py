@@ -44,7 +44,7 @@ def _chapter(settings: Settings, door: Door) -> Chapter:
 
 def _house(settings: Settings, doors: Sequence[Door], pages: Sequence[Call]) -> Chapter:
     home = settings.public_url
-    own = (call for call in pages if call.gives and not call.path.startswith("/page/"))
+    own = (call for call in pages if call.gives and not call.path.startswith(("/page/", "/me/")))
     found = (*health.CALLS, *openapi.calls(doors), *own)
     return Chapter("house", home, Plain("zh-Hans"), found, lambda call: home + call.path, HOUSE)
 

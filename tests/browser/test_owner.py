@@ -35,7 +35,7 @@ async def test_another_address_is_proved_and_the_old_one_told(home: Person) -> N
     await home.press("pages.me.send_code")
     await home.fill("pages.code.label", "000000")
     await home.press("pages.me.email.bind")
-    await home.is_told("refusal.bad-code")
+    await home.is_told("beside.bad-code")
     await home.fill("pages.code.label", await home.code(NEW))
     await home.press("pages.me.email.bind")
     await home.reads("pages.me.done.email")

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Locator, expect
 
-from browser.person import CROSSED, STRAIGHT, Person, Visits
+from browser.person import CROSSED, LOCALES, STRAIGHT, Person, Visits
 from lingpai.settings.outside import Keys, Social, WechatKeys
 from lingpai_testing import QQ, LoginProvider, Wechat, Weibo
 from web.people import ADA, GOOD, member
@@ -44,6 +44,12 @@ async def agree(person: Person) -> None:
     await person.page.get_by_role("button", name=NICKNAME).click()
 
 
+def row(person: Person, name: str) -> Locator:
+    """What the security page shows of this provider."""
+    heading = person.page.get_by_role("heading", name=person.word(f"provider.{name}"), exact=True)
+    return person.page.locator(".row").filter(has=heading)
+
+
 @CROSSED
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_third_party_logs_in_and_again_to_the_same_account(ada: Person, name: str) -> None:
@@ -54,7 +60,7 @@ async def test_a_third_party_logs_in_and_again_to_the_same_account(ada: Person, 
         await ada.page.wait_for_url(f"{ada.town.url}/me")
         await expect(ada.page.get_by_role("heading", level=1)).to_have_text(NICKNAME)
         await ada.go("/me/security")
-        await ada.reads("pages.me.security.linked")
+        await expect(row(ada, name)).to_contain_text(ada.word("pages.me.security.last_address"))
         await ada.log_out()
 
 
@@ -93,8 +99,18 @@ async def test_the_last_way_in_stays(ada: Person) -> None:
     await ada.follow("provider.wechat")
     await agree(ada)
     await ada.page.wait_for_url(f"{ada.town.url}/me")
+    await ada.go("/me/security")
+    await expect(row(ada, "wechat")).to_contain_text(ada.word("pages.me.security.last_address"))
+    await expect(ada.page.locator("main a[href*=unlink], main form[action*=unlink]")).to_have_count(0)
+    headers = {"origin": ada.town.url, "accept-language": LOCALES[ada.locale]}
+    refused = await ada.page.request.post(f"{ada.town.url}/page/me/unlink", form={"provider": "wechat"}, headers=headers)
+    assert refused.status == 409
+    assert ada.word("refusal.last-way-in") in await refused.text()
     await ada.go("/me/unlink?provider=wechat")
     await ada.press("pages.me.unlink.button")
     await ada.sees("pages.connect.title.unlink")
     await ada.follow("pages.connect.to.back")
-    await ada.reads("pages.me.security.linked")
+    await expect(row(ada, "wechat")).to_contain_text(ada.word("pages.me.security.last_address"))
+    wanted = f"{ada.word('pages.me.add')}: {ada.word('pages.email')}"
+    await row(ada, "wechat").get_by_role("link", name=wanted, exact=True).click()
+    await ada.page.wait_for_url(f"{ada.town.url}/me/email")

@@ -2,7 +2,10 @@
 
 import ast
 import re
+import shutil
 import string
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -223,3 +226,26 @@ def test_the_language_asked_for_most_is_spoken(header: str | None, locale: Local
 def test_where_none_of_ours_is_asked_for_the_default_is_spoken() -> None:
     assert words.accepted("fr", "en") == "en"
     assert words.accepted("*", "en") == "en"
+
+
+def test_a_new_language_is_one_new_file(tmp_path: Path) -> None:
+    """In a copy of the package, so that its loading is the real one."""
+    here = Path(words.__file__).parents[1]
+    shutil.copytree(here, tmp_path / "lingpai", ignore=shutil.ignore_patterns("__pycache__"))
+    folder = tmp_path / "lingpai" / "core" / "locales"
+    folder.joinpath("eo.toml").write_text(
+        folder.joinpath("en.toml").read_text("utf-8").replace('tongue = "English"', 'tongue = "Esperanto"')
+    )
+    program = """
+from lingpai.core import words
+from lingpai.web import pages
+print(words.LOCALES, words.locale_of("EO-001"), words.accepted("fr,eo;q=0.9,en;q=0.2", "zh-Hans"))
+print(words.text("pages.tongue", "eo"), pages._TEMPLATES.globals["tongues"])
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", program], env={"PYTHONPATH": str(tmp_path)}, cwd=tmp_path, capture_output=True, text=True, check=True
+    ).stdout
+    assert said.splitlines() == [
+        "('zh-Hans', 'en', 'eo') eo eo",
+        "Esperanto {'zh-Hans': '中文', 'en': 'English', 'eo': 'Esperanto'}",
+    ]

@@ -14,7 +14,8 @@ Kind = Literal["email", "phone", "name", "qq", "weibo", "wechat"]
 """What an identifier is. A third party's is keyed by person (`union:…`) or by person within one app (`app:…:…`)."""
 THIRD_PARTIES: tuple[Kind, ...] = ("qq", "weibo", "wechat")
 Channel = Literal["email", "sms"]
-Locale = Literal["zh-Hans", "en"]
+Locale = str
+"""A language that we speak, by its tag (BCP 47): the name of a file in `core/locales`."""
 LetterState = Literal["waiting", "sent", "failed", "expired"]
 
 

@@ -1,4 +1,7 @@
-"""What people read: `locales/*.toml`, one file a language, loaded once. Field names and codes are never translated (contract, rule 12)."""
+"""What people read: `locales/*.toml`, one file a language, loaded once. Field names and codes are never translated (contract, rule 12).
+
+A new file is a new language, named by its tag: `ja.toml`, `pt-BR.toml`.
+"""
 
 import re
 import string
@@ -6,19 +9,22 @@ import tomllib
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 from lingpai.core.errors import BadInput, Refusal, WeakPassword
 from lingpai.core.model import Locale
 
-LOCALES: Final[tuple[Locale, ...]] = get_args(Locale)
+_FOLDER = Path(__file__).parent / "locales"
+_FIRST: Final[tuple[Locale, ...]] = ("zh-Hans", "en")
+LOCALES: Final[tuple[Locale, ...]] = (*_FIRST, *sorted({file.stem for file in _FOLDER.glob("*.toml")} - set(_FIRST)))
+_BY_TAG: Final[Mapping[str, Locale]] = {locale.lower(): locale for locale in LOCALES}
 
 _MINUTE = 60
 _HOUR = 3_600
 
 _CHINESE = {"hans", "cn", "sg"}
 """Subtags after `zh` that leave it Simplified Chinese; `zh-TW`, `zh-Hant` and the like are other languages to us."""
-_ENGLISH = re.compile(r"en(-[a-z0-9]{1,8}){0,4}")
+_TAG = re.compile(r"[a-z]{2,8}(-[a-z0-9]{1,8}){0,4}")
 _RANGE = re.compile(r"[ \t]*([A-Za-z0-9*-]{1,35})[ \t]*(?:;[ \t]*[qQ]=([01](?:\.[0-9]{0,3})?)[ \t]*)?")
 """A language range and its weight (RFC 9110, sections 12.4.2 and 12.5.4)."""
 _HEADER_LENGTH = 512
@@ -34,7 +40,7 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def _load(locale: Locale) -> dict[str, str]:
-    return _flat(tomllib.loads((Path(__file__).parent / "locales" / f"{locale}.toml").read_text("utf-8")))
+    return _flat(tomllib.loads((_FOLDER / f"{locale}.toml").read_text("utf-8")))
 
 
 TEXTS: Final[Mapping[Locale, Mapping[str, str]]] = {locale: _load(locale) for locale in LOCALES}
@@ -134,11 +140,18 @@ def wait(seconds: int, locale: Locale) -> str:
 
 
 def locale_of(tag: str | None) -> Locale | None:
-    """The language that a tag (BCP 47, in any case) names; None for one that we do not speak, whose reader gets the default."""
-    primary, *rest = (tag or "").lower().split("-", 5)
+    """The language that a tag (BCP 47, in any case) names; None for one that we do not speak, whose reader gets the default.
+
+    A longer tag means the language that is left when its last parts are taken away (RFC 4647, section 3.4); Chinese is told apart by
+    its script.
+    """
+    asked = (tag or "").lower()
+    primary, *rest = asked.split("-", 5)
     if primary == "zh" and _CHINESE.issuperset(rest):
         return "zh-Hans"
-    return "en" if _ENGLISH.fullmatch("-".join([primary, *rest])) else None
+    while _TAG.fullmatch(asked) and asked not in _BY_TAG and "-" in asked:
+        asked = asked.rpartition("-")[0]
+    return _BY_TAG.get(asked)
 
 
 def accepted(accept_language: str | None, default: Locale) -> Locale:

@@ -5,13 +5,14 @@ A JWT lives as long as its session row does: `sid` is the session's token, and w
 
 import re
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 
 from lingpai.core.chance import SECOND, Chance, Clock
 from lingpai.core.errors import BadToken
 from lingpai.core.model import Account, Locale, Session
+from lingpai.core.words import LOCALES
 from lingpai.guard import jws
 from lingpai.guard.codes import sid_digest
 from lingpai.guard.keys import LIFE, KeyRing
@@ -116,6 +117,6 @@ def _claims(found: dict[str, Any]) -> Claims:
     # `type() is`: true and false are no numbers here.
     if found.keys() != _CLAIMS.keys() or any(type(found[name]) is not kind for name, kind in _CLAIMS.items()):
         raise BadToken("claims")
-    if not _NUMBER.fullmatch(found["sub"]) or found["locale"] not in get_args(Locale):
+    if not _NUMBER.fullmatch(found["sub"]) or found["locale"] not in LOCALES:
         raise BadToken("claims")
     return Claims(**found)

@@ -14,7 +14,7 @@ from captcha.audio import AudioCaptcha
 
 NICE = 19
 VOICES = {"en": None, "zh-Hans": str(Path(__file__).with_name("digits"))}
-"""Where each language's digits lie; the library's own are English."""
+"""Where each language's digits lie; the library's own are English, and serve the languages that have none."""
 
 
 def main() -> None:
@@ -24,7 +24,7 @@ def main() -> None:
     voices = {locale: AudioCaptcha(folder) for locale, folder in VOICES.items()}
     for line in sys.stdin.buffer:
         locale, digits = line.decode().split()
-        sound = voices[locale].generate(digits)
+        sound = voices.get(locale, voices["en"]).generate(digits)
         sys.stdout.buffer.write(len(sound).to_bytes(4) + sound)
         sys.stdout.buffer.flush()
 

@@ -115,7 +115,7 @@ def _entry(chapter: Chapter, call: Call, steps: Sequence[Step], exchange: Exchan
         anchor=_anchor(call),
         methods=", ".join(call.methods),
         path=where.removeprefix(home) if where.startswith(home) else where,
-        summary=call.summary.get(locale, ""),
+        summary=call.summary.get(locale) or call.summary.get("en", ""),
         rows=[_needed(row, steps[0].needs(chapter.settings) if chapter.settings else ()) for row in _rows(call.takes)],
         answer=_pretty(answer) if answer else "",
         cases=list(_cases(chapter, call, {**chapter.walk.cases, **steps[0].cases}, exchange)),

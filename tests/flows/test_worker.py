@@ -504,7 +504,11 @@ async def test_told_to_stop_it_gives_back_what_it_cannot_finish_in_ten_seconds(y
     task = asyncio.create_task(yard.worker(stalled).run(stop))
     await until(lambda: asked(stalled, 1))
     stop.set()
-    await settle()
+
+    async def counting() -> bool:
+        return GRACE_SECONDS in yard.clock.slept
+
+    await until(counting)
     await yard.clock.elapse(seconds=GRACE_SECONDS - 1)
     assert not task.done()
     await yard.clock.elapse(seconds=1)

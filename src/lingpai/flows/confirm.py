@@ -7,7 +7,7 @@ from lingpai.core.chance import SECOND
 from lingpai.core.errors import BadCode, StaleLogin, WrongPassword
 from lingpai.core.model import Account, Address, Origin, Session
 from lingpai.flows import Kit
-from lingpai.guard.devices import mark
+from lingpai.guard import recheck
 from lingpai.store import audit
 
 FRESH = 600
@@ -37,11 +37,8 @@ async def fresh(kit: Kit, session: Session, origin: Origin) -> bool:
 async def by_password(kit: Kit, account: Account, password: str, origin: Origin) -> None:
     """Opens sensitive steps. Counts as a login does; raises WrongPassword, Limited, Overloaded."""
     async with kit.passwords.place() as place:
-        device = origin.device if mark(account) in origin.known_to else ""
-        await kit.limits.spend("login_client", origin.client)
-        await kit.limits.spend("login_address", f"{account.realm}:confirm:{account.id}/{device}")
-        verdict = await kit.streaks.verdict(place, kit.streaks.bucket(account.realm, account.id, device), account, password)
-    if not verdict.right:
+        right = await recheck.right(kit.limits, kit.streaks, place, account, password, origin)
+    if not right:
         await _note(kit, account, "wrong-password", origin)
         raise WrongPassword
     await granted(kit, account, origin)

@@ -5,8 +5,8 @@ from msgspec.structs import replace
 from lingpai.core.errors import WrongPassword
 from lingpai.core.model import Account, Links, Origin
 from lingpai.flows import Kit
+from lingpai.guard import recheck
 from lingpai.guard.codes import digest
-from lingpai.guard.devices import mark
 from lingpai.store import accounts, audit, sessions
 
 
@@ -18,14 +18,9 @@ async def change(kit: Kit, account: Account, old: str | None, new: str, origin: 
     """
     async with kit.passwords.place() as place:
         await kit.limits.spend("change_account", f"{account.realm}:{account.id}")
-        if old is not None:
-            device = origin.device if mark(account) in origin.known_to else ""
-            await kit.limits.spend("login_client", origin.client)
-            await kit.limits.spend("login_address", f"{account.realm}:confirm:{account.id}/{device}")
-            bucket = kit.streaks.bucket(account.realm, account.id, device)
-            if not (await kit.streaks.verdict(place, bucket, account, old)).right:
-                await _note(kit, account, "wrong-password", origin)
-                raise WrongPassword
+        if old is not None and not await recheck.right(kit.limits, kit.streaks, place, account, old, origin):
+            await _note(kit, account, "wrong-password", origin)
+            raise WrongPassword
         fresh = await place.new(new, account.known)
     await kit.proofs.kill(account.realm, await accounts.keys(kit.store, account_id=account.id))
     now = kit.clock.now()

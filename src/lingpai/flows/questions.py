@@ -42,7 +42,7 @@ async def put(kit: Kit, account: Account, texts: Three, answers: Three, origin: 
         await kit.limits.spend("change_account", f"{account.realm}:{account.id}")
         hashed = await place.make(joined(answers))
     now = kit.clock.now()
-    told = await _told(kit, account)
+    told = await kit.messages.reached(account)
     async with kit.store.begin() as run:
         if not await sessions.still(run, account, digest=digest(origin.session), now=now):
             raise StaleLogin
@@ -56,7 +56,7 @@ async def remove(kit: Kit, account: Account, origin: Origin, links: Links) -> No
     """Takes the questions away; the owner is told. For a caller who has made sure that the login is fresh; StaleLogin after a reset."""
     await kit.limits.spend("change_account", f"{account.realm}:{account.id}")
     now = kit.clock.now()
-    told = await _told(kit, account)
+    told = await kit.messages.reached(account)
     async with kit.store.begin() as run:
         if not await sessions.still(run, account, digest=digest(origin.session), now=now):
             raise StaleLogin
@@ -146,7 +146,7 @@ def _mailed(asked: Asked, account: Account | None) -> str:
 async def _tell(kit: Kit, asked: Asked, account: Account | None, origin: Origin, links: Links, *, result: str) -> None:
     """To the owner where there are questions to try; past the day's tries, which nobody can use, no more letters go out."""
     async with kit.store.begin() as run:
-        await kit.letters.notice(run, "questions_tried", account if account and _reached(account) else None, links, origin)
+        await kit.letters.notice(run, "questions_tried", account, links, origin)
         await audit.add(
             run,
             at=kit.clock.now(),
@@ -166,13 +166,3 @@ async def _earn(kit: Kit, asked: Asked, account: Account, questions_at: int, ori
     if code and await kit.proofs.take_code("reset", asked.realm, _mailed(asked, account), code) is None:
         raise BadCode
     return await kit.leaves.give(account, questions_at=questions_at)
-
-
-async def _told(kit: Kit, account: Account) -> Account | None:
-    """Who is to be told; None where nobody can be, or not now."""
-    return await kit.messages.reached(account) if _reached(account) else None
-
-
-def _reached(account: Account) -> bool:
-    """Whether there is a proved address to write to."""
-    return bool(account.email_proved_at if account.email else account.phone_proved_at)

@@ -176,7 +176,8 @@ async def by_leave(kit: Kit, realm: str, password: str, origin: Origin, links: L
     try:
         await kit.proofs.kill(realm, await accounts.keys(kit.store, account_id=account.id))
         await _reset(kit, realm, account, Address("email", "", leave.email), fresh, origin, links)
-    except Unavailable:
+    except (Unavailable, BadGrant):
+        # As in `_use`.
         raise
     except Refusal:
         await kit.leaves.put_back(origin.visit, leave)

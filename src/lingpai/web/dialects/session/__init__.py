@@ -25,7 +25,7 @@ from lingpai.core.errors import (
 )
 from lingpai.core.model import Links, Locale
 from lingpai.settings import Settings
-from lingpai.web.dialect import Call, Dialect
+from lingpai.web.dialect import Call, Dialect, both
 from lingpai.web.dialects.session import handlers
 from lingpai.web.dialects.session.shapes import (
     Answers,
@@ -80,10 +80,6 @@ def links(settings: Settings) -> Links:
     return hosted.links(settings)
 
 
-def _said(chinese: str, english: str) -> dict[Locale, str]:
-    return {"zh-Hans": chinese, "en": english}
-
-
 OWNER = (NotLoggedIn, NotActivated)
 
 SESSION = Dialect(
@@ -101,7 +97,7 @@ SESSION = Dialect(
             gives=Drawn,
             changes=False,
             quiet=True,
-            summary=_said("打开登录页时取得令牌和图形验证码", "The token and picture that the login page opens with"),
+            summary=both("打开登录页时取得令牌和图形验证码", "The token and picture that the login page opens with"),
         ),
         Call(
             ("POST",),
@@ -111,7 +107,7 @@ SESSION = Dialect(
             LoggedIn,
             sets_session=True,
             refusals=(BadCaptcha, BadCredentials, NotActivated),
-            summary=_said("登录", "Log in"),
+            summary=both("登录", "Log in"),
         ),
         Call(
             ("POST",),
@@ -121,7 +117,7 @@ SESSION = Dialect(
             SignedUp,
             sets_session=True,
             refusals=(WeakPassword, Taken, NotInvited),
-            summary=_said("注册并登录", "Register by a name, and be logged in"),
+            summary=both("注册并登录", "Register by a name, and be logged in"),
         ),
         Call(
             ("POST",),
@@ -130,7 +126,7 @@ SESSION = Dialect(
             Whither,
             Done,
             refusals=(*OWNER, StaleLogin, TooSoon),
-            summary=_said("发送绑定邮箱的验证码", "Mail a code to an address that is to be bound"),
+            summary=both("发送绑定邮箱的验证码", "Mail a code to an address that is to be bound"),
         ),
         Call(
             ("POST",),
@@ -139,7 +135,7 @@ SESSION = Dialect(
             Binding,
             Done,
             refusals=(*OWNER, BadCode, StaleLogin, Taken),
-            summary=_said("绑定邮箱", "Bind an address by its code"),
+            summary=both("绑定邮箱", "Bind an address by its code"),
         ),
         Call(
             ("POST",),
@@ -148,7 +144,7 @@ SESSION = Dialect(
             Setting,
             Done,
             refusals=(*OWNER, StaleLogin, BadCredentials, NotOffered),
-            summary=_said("设置密保问题", "Set the security questions"),
+            summary=both("设置密保问题", "Set the security questions"),
         ),
         Call(
             ("POST",),
@@ -156,7 +152,7 @@ SESSION = Dialect(
             handlers.send_recovery,
             Whose,
             Done,
-            summary=_said("发送找回密码的验证码", "Mail a code for a new password"),
+            summary=both("发送找回密码的验证码", "Mail a code for a new password"),
         ),
         Call(
             ("POST",),
@@ -165,7 +161,7 @@ SESSION = Dialect(
             Proof,
             Done,
             refusals=(BadCode,),
-            summary=_said("用邮箱验证码找回密码", "Earn leave to set a new password by the mailed code"),
+            summary=both("用邮箱验证码找回密码", "Earn leave to set a new password by the mailed code"),
         ),
         Call(
             ("GET", "POST"),
@@ -174,7 +170,7 @@ SESSION = Dialect(
             Whose,
             Asked,
             changes=False,
-            summary=_said("查询密保问题", "The security questions of an account"),
+            summary=both("查询密保问题", "The security questions of an account"),
         ),
         Call(
             ("POST",),
@@ -183,7 +179,7 @@ SESSION = Dialect(
             Answers,
             Done,
             refusals=(BadGrant, BadCode, WrongAnswers, NotOffered),
-            summary=_said("用密保问题找回密码", "Earn leave to set a new password by the answers"),
+            summary=both("用密保问题找回密码", "Earn leave to set a new password by the answers"),
         ),
         Call(
             ("POST",),
@@ -192,7 +188,7 @@ SESSION = Dialect(
             NewPassword,
             Done,
             refusals=(WeakPassword, BadGrant),
-            summary=_said("设置新密码", "Set the new password"),
+            summary=both("设置新密码", "Set the new password"),
         ),
         Call(
             ("GET",),
@@ -202,7 +198,7 @@ SESSION = Dialect(
             changes=False,
             quiet=True,
             refusals=(NotLoggedIn,),
-            summary=_said("当前用户", "Who is logged in"),
+            summary=both("当前用户", "Who is logged in"),
         ),
         Call(
             ("POST",),
@@ -210,7 +206,7 @@ SESSION = Dialect(
             handlers.log_out,
             gives=Done,
             refusals=(NotLoggedIn,),
-            summary=_said("退出登录", "Log out"),
+            summary=both("退出登录", "Log out"),
         ),
     ),
 )

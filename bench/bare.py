@@ -37,7 +37,7 @@ def _sqlite(path: str) -> Read:
 
     async def read(digest: bytes) -> Row:
         given = {"digest": digest, "realm": "main", "now": time.time_ns() // 1_000_000}
-        row: Row = connection.execute(plan.sql, plan.lay(given)).fetchall()[0]
+        row: Row = connection.execute(plan.sql, plan.bind(given)).fetchall()[0]
         return row
 
     return read
@@ -51,7 +51,7 @@ async def _postgres(url: str) -> Read:
     async def read(digest: bytes) -> Row:
         given = {"digest": digest, "realm": "main", "now": time.time_ns() // 1_000_000}
         async with pool.acquire() as connection:
-            return tuple((await connection.fetch(plan.sql, *plan.lay(given)))[0])
+            return tuple((await connection.fetch(plan.sql, *plan.bind(given)))[0])
 
     return read
 

@@ -21,13 +21,13 @@ from lingpai.core.chance import SystemChance, SystemClock
 from lingpai.ephemeral import Ephemeral
 from lingpai.ephemeral.sql import SqlEphemeral
 from lingpai.guard.captcha import Answers
-from lingpai.guard.captcha.artist import artist
-from lingpai.guard.captcha.easel import Easel
 from lingpai.guard.captcha.picture import Pictures
-from lingpai.guard.captcha.speaker import Speaker
+from lingpai.guard.captcha.render_queue import RenderQueue
+from lingpai.guard.captcha.renderer import renderer
 from lingpai.guard.captcha.spoken import Spoken
+from lingpai.guard.captcha.tts_client import TtsClient
 from lingpai.guard.captcha.work import Work
-from lingpai.guard.seals import Seals
+from lingpai.guard.crypto import SecretBox
 from lingpai.settings import Captcha
 from lingpai.store.migrate import upgrade
 from lingpai.store.sqlite import open_sqlite
@@ -36,7 +36,7 @@ CALLERS = 4
 """How many ask at once: the drawing thread never waits for them."""
 TICK = 0.001
 """Seconds between two looks at the loop."""
-SHOP = "bench"
+CAPTCHA_SCOPE = "bench"
 
 
 @dataclass(frozen=True)
@@ -74,18 +74,18 @@ async def figures(seconds: float) -> Figures:
     clock, chance = SystemClock(), SystemChance()
     async with AsyncExitStack() as stack:
         ephemeral = await stack.enter_async_context(_ephemeral())
-        seals, easel = Seals(b"b" * 32, chance), Easel(CALLERS, clock, chance)
-        stack.callback(easel.close)
-        speaker = Speaker(CALLERS, clock, chance)
+        secret_box, render_queue = SecretBox(b"b" * 32, chance), RenderQueue(CALLERS, clock, chance)
+        stack.callback(render_queue.close)
+        speaker = TtsClient(CALLERS, clock, chance)
         stack.push_async_callback(speaker.close)
-        answers = Answers(ephemeral, seals, chance)
-        pictures, spoken = Pictures(answers, easel, chance, artist), Spoken(answers, speaker.say, chance)
-        work = Work(ephemeral, seals, easel, clock, chance, cost=Captcha().pow_cost)
-        await asyncio.gather(pictures.new(SHOP), spoken.new(SHOP))
+        answers = Answers(ephemeral, secret_box, chance)
+        pictures, spoken = Pictures(answers, render_queue, chance, renderer), Spoken(answers, speaker.say, chance)
+        work = Work(ephemeral, secret_box, render_queue, clock, chance, cost=Captcha().pow_cost)
+        await asyncio.gather(pictures.new(CAPTCHA_SCOPE), spoken.new(CAPTCHA_SCOPE))
         idle = await _pace(seconds, lambda: asyncio.sleep(0.1))
-        drawn = await _pace(seconds, lambda: pictures.new(SHOP))
-        asked = await _pace(seconds, lambda: work.new(SHOP))
-        sounds = await _pace(seconds, lambda: spoken.new(SHOP))
+        drawn = await _pace(seconds, lambda: pictures.new(CAPTCHA_SCOPE))
+        asked = await _pace(seconds, lambda: work.new(CAPTCHA_SCOPE))
+        sounds = await _pace(seconds, lambda: spoken.new(CAPTCHA_SCOPE))
         return Figures(idle, drawn, asked, sounds, await _spends(work), _memory(speaker))
     raise AssertionError  # for mypy: the stack could swallow an exception, and does not
 
@@ -128,11 +128,11 @@ async def _lateness(end: float) -> float:
 
 
 async def _spends(work: Work) -> float:
-    challenges = [await work.new(SHOP) for _ in range(20)]
+    challenges = [await work.new(CAPTCHA_SCOPE) for _ in range(20)]
     solved = [(challenge.id, _solved(challenge.content)) for challenge in challenges]
     start = time.monotonic()
     for key, answer in solved:
-        await work.spend(SHOP, key, answer)
+        await work.spend(CAPTCHA_SCOPE, key, answer)
     return len(solved) / (time.monotonic() - start)
 
 
@@ -143,7 +143,7 @@ def _solved(content: bytes) -> str:
     return altcha.Payload(challenge, solution).to_base64()
 
 
-def _memory(speaker: Speaker) -> float:
+def _memory(speaker: TtsClient) -> float:
     assert speaker.process
     status = Path(f"/proc/{speaker.process.pid}/status").read_text("ascii", "replace")
     return int(status.split("VmHWM:")[1].split()[0]) * 1_024 / 1e6

@@ -9,9 +9,9 @@ from argon2.low_level import Type, hash_secret
 
 from lingpai.core.chance import SECOND, SystemChance, SystemClock
 from lingpai.core.model import Address
-from lingpai.guard.codes import digest
+from lingpai.guard.one_time.codes import digest
 from lingpai.store import accounts, sessions
-from lingpai.store.database import Database, Runner
+from lingpai.store.database import Database, Transaction
 from lingpai.store.postgres import open_postgres
 from lingpai.store.sqlite import open_sqlite
 
@@ -53,19 +53,19 @@ async def settle(url: str) -> None:
     """Writes the accounts and their sessions into a migrated database."""
     store = await _open(url)
     phc = password_hash().decode()
-    async with store.begin() as run:
+    async with store.begin() as tx:
         for number in range(ACCOUNTS):
-            await _settle(run, number, phc)
+            await _settle(tx, number, phc)
     await store.close()
 
 
-async def _settle(run: Runner, number: int, phc: str) -> None:
+async def _settle(tx: Transaction, number: int, phc: str) -> None:
     now = SystemClock().now()
     email = f"caller{number}@example.com"
-    account = await accounts.add(run, realm="main", password=phc, nickname="", locale="en", created_at=now, created_ip=_client(number))
-    await accounts.add_identifier(run, account_id=account, realm="main", address=Address("email", email, email), proved_at=now)
+    account = await accounts.add(tx, realm="main", password=phc, nickname="", locale="en", created_at=now, created_ip=_client(number))
+    await accounts.add_identifier(tx, account_id=account, realm="main", address=Address("email", email, email), proved_at=now)
     opened = await sessions.add(
-        run,
+        tx,
         account_id=account,
         realm="main",
         digest=digest(token(number)),

@@ -21,15 +21,15 @@ import msgspec
 import structlog
 import uvloop
 
-from lingpai.build import House, build
+from lingpai.assembly import Service, build
 from lingpai.core import rules
 from lingpai.core.chance import SystemChance, SystemClock
 from lingpai.core.model import Address, Kind
 from lingpai.flows.questions import joined
-from lingpai.guard.passwords import Place, Verdict
+from lingpai.guard.passwords.hashing import HashingSlot, Verdict
 from lingpai.settings import Limits, Rate, Settings
 from lingpai.store import accounts, questions
-from lingpai.store.database import Runner
+from lingpai.store.database import Transaction
 from lingpai.store.migrate import upgrade
 from lingpai.store.questions import Questions
 
@@ -93,7 +93,7 @@ async def figures(samples: int, answers: int) -> list[Guess]:
 
 
 @asynccontextmanager
-async def _house() -> AsyncIterator[House]:
+async def _house() -> AsyncIterator[Service]:
     names = [name for name in Limits.__struct_fields__ if isinstance(getattr(Limits(), name), Rate)]
     roomy = msgspec.structs.replace(Limits(), **dict.fromkeys(names, MANY))
     with tempfile.TemporaryDirectory(prefix="lb-") as folder:
@@ -107,41 +107,41 @@ async def _house() -> AsyncIterator[House]:
             await house.close()
 
 
-async def _settle(house: House) -> None:
+async def _settle(house: Service) -> None:
     """The friend, and neighbours: each has a name and three questions."""
-    kit = house.kit
-    async with kit.passwords.place() as place:
-        hashed = await place.make(joined(ANSWERS))
+    services = house.services
+    async with services.passwords.slot() as slot:
+        hashed = await slot.make(joined(ANSWERS))
     names = (FRIEND, *(f"{first}{second}.x" for first in "abcdefghijklmnopqrstuvwxyz" for second in "aeiou"))
-    async with kit.store.begin() as run:
+    async with services.store.begin() as tx:
         for name in names:
-            await _add(run, rules.account_name(name), hashed, kit.clock.now())
-    assert kit.decoys.of("main", rules.account_name(FRIEND)) != TEXTS
+            await _add(tx, rules.account_name(name), hashed, services.clock.now())
+    assert services.decoy_questions.of("main", rules.account_name(FRIEND)) != TEXTS
 
 
-async def _add(run: Runner, who: Address, hashed: str, now: int) -> None:
-    made = await accounts.add(run, realm="main", password=None, nickname="", locale="en", created_at=now, created_ip="192.0.2.7")
-    await accounts.add_identifier(run, account_id=made, realm="main", address=who, proved_at=now)
-    await questions.put(run, account_id=made, texts=TEXTS, answers=hashed, at=now)
+async def _add(tx: Transaction, who: Address, hashed: str, now: int) -> None:
+    made = await accounts.add(tx, realm="main", password=None, nickname="", locale="en", created_at=now, created_ip="192.0.2.7")
+    await accounts.add_identifier(tx, account_id=made, realm="main", address=who, proved_at=now)
+    await questions.put(tx, account_id=made, texts=TEXTS, answers=hashed, at=now)
 
 
 @contextmanager
 def _lazy() -> Iterator[None]:
     """The house as it would be if it did nothing for strangers."""
-    verify = Place.verify
+    verify = HashingSlot.verify
 
-    async def lazy_whose(run: Runner, *, realm: str, kind: Kind, key: str) -> tuple[int, Questions | None]:
-        found = await accounts.find(run, realm, kind, key)
-        return (found.id, await questions.of(run, account_id=found.id)) if found else (0, None)
+    async def lazy_whose(tx: Transaction, *, realm: str, kind: Kind, key: str) -> tuple[int, Questions | None]:
+        found = await accounts.find(tx, realm, kind, key)
+        return (found.id, await questions.of(tx, account_id=found.id)) if found else (0, None)
 
-    async def lazy_verify(place: Place, phc: str | None, password: str) -> Verdict:
-        return await verify(place, phc, password) if phc else Verdict(right=False)
+    async def lazy_verify(slot: HashingSlot, phc: str | None, password: str) -> Verdict:
+        return await verify(slot, phc, password) if phc else Verdict(right=False)
 
-    with patch.object(questions, "whose", lazy_whose), patch.object(Place, "verify", lazy_verify):
+    with patch.object(questions, "whose", lazy_whose), patch.object(HashingSlot, "verify", lazy_verify):
         yield
 
 
-def _asking(house: House) -> Call:
+def _asking(house: Service) -> Call:
     async def call(who: str) -> float:
         start = time.perf_counter()
         await _post(house, "/session/Forget_pass_Question", "v" * 43, EmailAccount=who)
@@ -150,7 +150,7 @@ def _asking(house: House) -> Call:
     return call
 
 
-def _answering(house: House) -> Call:
+def _answering(house: Service) -> Call:
     wrong = {"answer_one": "one", "answer_two": "two", "answer_three": "wrong"}
 
     async def call(who: str) -> float:
@@ -162,10 +162,14 @@ def _answering(house: House) -> Call:
     return call
 
 
-async def _post(house: House, path: str, visit: str, **fields: str) -> None:
+async def _post(house: Service, path: str, prelogin_token: str, **fields: str) -> None:
     body = json.dumps(fields).encode()
-    heads = [(b"host", b"id.example.com"), (b"cookie", f"__Host-lingpai_visit={visit}".encode()), (b"content-length", b"%d" % len(body))]
-    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": heads}
+    headers = [
+        (b"host", b"id.example.com"),
+        (b"cookie", f"__Host-lingpai_visit={prelogin_token}".encode()),
+        (b"content-length", b"%d" % len(body)),
+    ]
+    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": headers}
     said: list[Any] = []
 
     async def receive() -> dict[str, Any]:

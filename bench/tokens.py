@@ -15,11 +15,11 @@ from typing import Any, get_args
 import uvloop
 from joserfc.jws import JWSRegistry
 
-from lingpai.build import House, build
+from lingpai.assembly import Service, build
 from lingpai.core.chance import SystemChance, SystemClock
-from lingpai.flows import Kit
-from lingpai.guard.codes import sid_digest
-from lingpai.guard.keys import Alg
+from lingpai.flows import Services
+from lingpai.guard.one_time.codes import sid_digest
+from lingpai.guard.sessions.signing_keys import Alg
 from lingpai.settings import Jwt, Settings
 from lingpai.store import accounts, sessions
 from lingpai.store.migrate import upgrade
@@ -49,7 +49,7 @@ class Pace:
             ("  with their session", self.held, ""),
             ("  introspections/s, the application without a socket", self.introspected, ""),
         ]
-        return "\n".join(f"  {name:<58} {rate:<26,.0f} {beside}".rstrip() for name, rate, beside in rows)
+        return "\n".join(f"  {name:<58} {rate:<26,.0f} {joined_identifier}".rstrip() for name, rate, joined_identifier in rows)
 
 
 async def figures(seconds: float, alg: Alg) -> Pace:
@@ -70,10 +70,10 @@ def _folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-async def _paces(house: House, seconds: float, alg: Alg) -> Pace:
-    kit = house.kit
-    account = await _account(kit)
-    tokens, signer = kit.tokens, await kit.tokens.keys.signer()
+async def _paces(house: Service, seconds: float, alg: Alg) -> Pace:
+    services = house.services
+    account = await _account(services)
+    tokens, signer = services.tokens, await services.tokens.keys.signer()
     token = await tokens.issue(account_id=account, sid=SID, locale="en", lifetime=LIFE)
     signed = token.rpartition(".")[0].encode()
     library = JWSRegistry.algorithms[alg]
@@ -96,12 +96,12 @@ async def _paces(house: House, seconds: float, alg: Alg) -> Pace:
     )
 
 
-async def _account(kit: Kit) -> int:
-    now = kit.clock.now()
-    async with kit.store.begin() as run:
-        made = await accounts.add(run, realm="main", password=None, nickname="", locale="en", created_at=now, created_ip="192.0.2.7")
+async def _account(services: Services) -> int:
+    now = services.clock.now()
+    async with services.store.begin() as tx:
+        made = await accounts.add(tx, realm="main", password=None, nickname="", locale="en", created_at=now, created_ip="192.0.2.7")
         await sessions.add(
-            run,
+            tx,
             account_id=made,
             realm="main",
             digest=sid_digest(SID),
@@ -114,11 +114,11 @@ async def _account(kit: Kit) -> int:
     return made
 
 
-async def _introspect(house: House, token: str) -> None:
+async def _introspect(house: Service, token: str) -> None:
     body = f"token={token}".encode()
     path = "/oauth2/introspect"
-    heads = [(b"host", b"id.example.com"), (b"authorization", b"Basic ZGV2OmRldg=="), (b"content-length", b"%d" % len(body))]
-    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": heads}
+    headers = [(b"host", b"id.example.com"), (b"authorization", b"Basic ZGV2OmRldg=="), (b"content-length", b"%d" % len(body))]
+    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": headers}
     said: list[bytes] = []
 
     async def receive() -> dict[str, Any]:

@@ -8,10 +8,10 @@ from typing import Any
 from joserfc.jws import JWSRegistry
 
 from fakes import FakeChance, FakeClock
-from lingpai.guard.codes import sid_digest as digest
-from lingpai.guard.keys import Alg, KeyRing, Signer
-from lingpai.guard.seals import Seals
-from lingpai.guard.tokens import Tokens
+from lingpai.guard.crypto import SecretBox
+from lingpai.guard.one_time.codes import sid_digest as digest
+from lingpai.guard.sessions.jwt import JwtTokens
+from lingpai.guard.sessions.signing_keys import Alg, Signer, SigningKeyRing
 from lingpai.store import sessions
 from lingpai.store.database import Database
 from rows import new_account
@@ -21,27 +21,29 @@ AUDIENCE = "https://app.example.com"
 HOUR = 3_600
 
 
-def ring_on(store: Database, clock: FakeClock, seed: str = "ring", alg: Alg = "ES256") -> KeyRing:
+def ring_on(store: Database, clock: FakeClock, seed: str = "ring", alg: Alg = "ES256") -> SigningKeyRing:
     """One process's ring: what it draws depends on the seed; the secret is everybody's."""
     chance = FakeChance(seed)
-    return KeyRing(store, Seals(b"s" * 32, chance), clock, chance, alg)
+    return SigningKeyRing(store, SecretBox(b"s" * 32, chance), clock, chance, alg)
 
 
-def tokens_on(store: Database, clock: FakeClock, seed: str = "ring", alg: Alg = "ES256") -> Tokens:
-    return Tokens(ring_on(store, clock, seed, alg), store, ISSUER, AUDIENCE, clock, FakeChance(f"{seed} tokens"))
+def tokens_on(store: Database, clock: FakeClock, seed: str = "ring", alg: Alg = "ES256") -> JwtTokens:
+    return JwtTokens(ring_on(store, clock, seed, alg), store, ISSUER, AUDIENCE, clock, FakeChance(f"{seed} tokens"))
 
 
-async def logged_in(store: Database, tokens: Tokens, clock: FakeClock, email: str = "ada@example.com", life: int = HOUR) -> tuple[int, str]:
+async def logged_in(
+    store: Database, tokens: JwtTokens, clock: FakeClock, email: str = "ada@example.com", life: int = HOUR
+) -> tuple[int, str]:
     """A new account and its JWT, for which there is a session."""
     account = await new_account(store, email, proved_at=clock.now())
     return account, await token_of(store, tokens, clock, account, life)
 
 
-async def token_of(store: Database, tokens: Tokens, clock: FakeClock, account: int, life: int = HOUR, sid: str | None = None) -> str:
+async def token_of(store: Database, tokens: JwtTokens, clock: FakeClock, account: int, life: int = HOUR, sid: str | None = None) -> str:
     sid = sid or f"sid of {account} at {clock.now()}"
-    async with store.begin() as run:
+    async with store.begin() as tx:
         added = await sessions.add(
-            run,
+            tx,
             account_id=account,
             realm="main",
             digest=digest(sid),

@@ -13,19 +13,20 @@ from typing import Annotated, Any, ParamSpec, cast
 import msgspec
 
 from fakes import FakeChance, FakeClock
+from lingpai.assembly.front import application
 from lingpai.core.errors import Limited, NotLoggedIn, Overloaded, Refusal, StoreDown, choose
 from lingpai.core.model import Account, Links, Locale
-from lingpai.flows import Kit
-from lingpai.guard.devices import Devices
-from lingpai.guard.seals import Seals
+from lingpai.flows import Services
+from lingpai.guard.crypto import SecretBox
+from lingpai.guard.sessions.device_cookie import DeviceCookies
 from lingpai.settings import DialectSettings, Settings
-from lingpai.web.app import App
-from lingpai.web.dialect import Call, Dialect, Door, Nothing, Reply
-from lingpai.web.exchange import Exchange
-from lingpai.web.fields import Text
+from lingpai.web.http.app import App
 from lingpai.web.pages import page
-from lingpai.web.protocol import Bounds
-from lingpai.web.serve import Server, listen, run
+from lingpai.web.request.calls import Call, Dialect, Mount, Nothing, Reply
+from lingpai.web.request.fields import Text
+from lingpai.web.request.request import Request
+from lingpai.web.server.protocol import Bounds
+from lingpai.web.server.serve import Server, listen, run
 
 P = ParamSpec("P")
 URL = "https://id.example.com"
@@ -67,54 +68,54 @@ def told(said: Any, **more: Any) -> Reply:
     return Reply(msgspec.json.encode(Told(200, said)), **more)
 
 
-async def write(kit: Kit, door: Door, exchange: Exchange, note: Note) -> Reply:
+async def write(services: Services, mount: Mount, request: Request, note: Note) -> Reply:
     return told(f"{note.title}/{note.text}")
 
 
-async def look(kit: Kit, door: Door, exchange: Exchange, note: Note) -> Reply:
-    return told({"title": note.title, "spends": exchange.spends, "locale": exchange.locale, "html": exchange.wants_html})
+async def look(services: Services, mount: Mount, request: Request, note: Note) -> Reply:
+    return told({"title": note.title, "spends": request.spends, "locale": request.locale, "html": request.wants_html})
 
 
-async def who(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
-    if exchange.origin.session != "known":
+async def who(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
+    if request.origin.session != "known":
         raise NotLoggedIn
-    return told([exchange.origin.client, exchange.origin.ip])
+    return told([request.origin.client, request.origin.ip])
 
 
 SEVEN = Account(7, "main", None, "", "en", 0, "", None, 8)
 """Who logs in here."""
 
 
-async def enter(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
-    return told("in", session="token-1", device=kit.devices.write(exchange.origin.device, exchange.origin.known_to, SEVEN))
+async def enter(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
+    return told("in", session="token-1", device=services.device_cookies.write(request.origin.device, request.origin.known_to, SEVEN))
 
 
-async def leave(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
-    return told(sorted(exchange.origin.known_to), session="")
+async def leave(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
+    return told(sorted(request.origin.known_to), session="")
 
 
-async def forgetful(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+async def forgetful(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     return told("in", session="token-1")
 
 
-async def bug(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+async def bug(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     raise ZeroDivisionError("hunter2")
 
 
-async def busy(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+async def busy(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     raise Overloaded(3)
 
 
-async def limited(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+async def limited(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     raise Limited("login_client", 42)
 
 
-async def show(kit: Kit, door: Door, exchange: Exchange, note: Note) -> Reply:
-    return page("problem.html", exchange, title="title", text=note.title)
+async def show(services: Services, mount: Mount, request: Request, note: Note) -> Reply:
+    return page("problem.html", request, title="title", text=note.title)
 
 
-async def wait(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
-    await cast(Any, kit).gate.wait()
+async def wait(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
+    await cast(Any, services).gate.wait()
     return told("waited")
 
 
@@ -139,9 +140,9 @@ PAGES = (
 )
 
 
-def door(dialect: Dialect = NOTES, **settings: Any) -> Door:
+def mount(dialect: Dialect = NOTES, **settings: Any) -> Mount:
     found = DialectSettings(**settings)
-    return Door(dialect, found, found.prefix.rstrip("/"), Links(activate="", reset="", forgot=""))
+    return Mount(dialect, found, found.prefix.rstrip("/"), Links(activate="", reset="", forgot=""))
 
 
 @dataclass
@@ -168,7 +169,7 @@ class Pinged:
             raise StoreDown
 
 
-def kit(cap: Cap | None = None, **settings: Any) -> Any:
+def services(cap: Cap | None = None, **settings: Any) -> Any:
     """What the door itself uses of a kit, and tests may change; `gate` holds back GET /wait."""
     chance = FakeChance()
     return SimpleNamespace(
@@ -176,16 +177,16 @@ def kit(cap: Cap | None = None, **settings: Any) -> Any:
         clock=FakeClock(),
         chance=chance,
         limits=cap or Cap(),
-        devices=Devices(Seals(b"0123456789abcdef0123456789abcdef", chance), chance),
+        device_cookies=DeviceCookies(SecretBox(b"0123456789abcdef0123456789abcdef", chance), chance),
         store=Pinged(),
         ephemeral=Pinged(),
         gate=asyncio.Event(),
     )
 
 
-def app(cap: Cap | None = None, doors: Sequence[Door] = (), **settings: Any) -> App:
-    doors = doors or (door(),)
-    return App(kit(cap, **settings), doors, doors[0], PAGES)
+def app(cap: Cap | None = None, mounts: Sequence[Mount] = (), **settings: Any) -> App:
+    mounts = mounts or (mount(),)
+    return application(services(cap, **settings), mounts, mounts[0], PAGES)
 
 
 @dataclass
@@ -208,11 +209,11 @@ class Answer:
 
 
 async def ask(
-    served: App, method: str, target: str, body: bytes = b"", *, peer: str = "192.0.2.1", announce: bool = True, **heads: str | list[str]
+    served: App, method: str, target: str, body: bytes = b"", *, peer: str = "192.0.2.1", announce: bool = True, **headers: str | list[str]
 ) -> Answer:
     """One request straight to the application, without a socket. `heads`: underscores stand for hyphens, a list for many lines."""
     path, _, query = target.partition("?")
-    named = {"host": "id.example.com", **({"content_length": str(len(body))} if body and announce else {}), **heads}
+    named = {"host": "id.example.com", **({"content_length": str(len(body))} if body and announce else {}), **headers}
     lines = [
         (name.replace("_", "-").encode(), value.encode("latin-1"))
         for name, values in named.items()

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from fakes import START, settle
 from lingpai.core.model import Address, Kind
 from lingpai.store import accounts, outbox, sessions
-from lingpai.store.database import Database, Query, Runner
+from lingpai.store.database import Database, Query, Transaction
 
 DAY = 86_400_000
 _WAITING = Query(text("SELECT count(*) FROM pg_locks WHERE NOT granted"))
@@ -29,22 +29,22 @@ def digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-async def account(run: Runner, email: str | None = None, *, proved_at: int | None = None, password: str | None = "phc") -> int:
+async def account(tx: Transaction, email: str | None = None, *, proved_at: int | None = None, password: str | None = "phc") -> int:
     """A new account; in a transaction."""
-    made = await accounts.add(run, realm="main", password=password, nickname="", locale="en", created_at=START, created_ip="192.0.2.7")
+    made = await accounts.add(tx, realm="main", password=password, nickname="", locale="en", created_at=START, created_ip="192.0.2.7")
     if email:
-        assert await accounts.add_identifier(run, account_id=made, realm="main", address=address(email), proved_at=proved_at)
+        assert await accounts.add_identifier(tx, account_id=made, realm="main", address=address(email), proved_at=proved_at)
     return made
 
 
 async def new_account(database: Database, email: str | None = None, *, proved_at: int | None = None) -> int:
-    async with database.begin() as run:
-        return await account(run, email, proved_at=proved_at)
+    async with database.begin() as tx:
+        return await account(tx, email, proved_at=proved_at)
 
 
-async def login(run: Runner, account_id: int, token: str, *, password: str = "phc", life: int = DAY) -> int | None:
+async def login(tx: Transaction, account_id: int, token: str, *, password: str = "phc", life: int = DAY) -> int | None:
     return await sessions.add(
-        run,
+        tx,
         account_id=account_id,
         realm="main",
         digest=digest(token),
@@ -57,14 +57,14 @@ async def login(run: Runner, account_id: int, token: str, *, password: str = "ph
 
 
 async def new_login(database: Database, account_id: int, token: str, *, life: int = DAY) -> int | None:
-    async with database.begin() as run:
-        return await login(run, account_id, token, life=life)
+    async with database.begin() as tx:
+        return await login(tx, account_id, token, life=life)
 
 
-async def letter(run: Runner, recipient: str = "ada@example.com", *, account_id: int | None = None, at: int = START) -> int:
+async def letter(tx: Transaction, recipient: str = "ada@example.com", *, account_id: int | None = None, at: int = START) -> int:
     """A waiting letter that is worth sending for a day; in a transaction."""
     return await outbox.add(
-        run,
+        tx,
         channel="email",
         template="activate",
         recipient=recipient,
@@ -77,8 +77,8 @@ async def letter(run: Runner, recipient: str = "ada@example.com", *, account_id:
 
 
 async def new_letters(database: Database, count: int, *, at: int = START) -> list[int]:
-    async with database.begin() as run:
-        return [await letter(run, at=at) for _ in range(count)]
+    async with database.begin() as tx:
+        return [await letter(tx, at=at) for _ in range(count)]
 
 
 async def until_blocked(database: Database) -> None:

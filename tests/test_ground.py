@@ -24,8 +24,8 @@ def test_each_test_has_an_empty_valkey_nine(time: str, valkey_url: str) -> None:
 async def test_each_test_has_a_migrated_database_of_its_own(time: str, database: Database, database_kind: str) -> None:
     assert database.name == database_kind
     assert await database.version() == latest()
-    async with database.begin() as run:
-        await run.rows(Query(text("CREATE TABLE left_over (id INTEGER)")))  # raises where there is one
+    async with database.begin() as tx:
+        await tx.rows(Query(text("CREATE TABLE left_over (id INTEGER)")))  # raises where there is one
 
 
 @TWICE

@@ -18,14 +18,14 @@ import structlog
 
 from lingpai.core.chance import SECOND, Chance, Clock
 from lingpai.core.errors import StoreDown
-from lingpai.core.model import Channel, Letter, Origin
+from lingpai.core.model import Channel, Letter, RequestContext
 from lingpai.ephemeral import Ephemeral
-from lingpai.guard.letters import Letters
-from lingpai.guard.seals import Seals
+from lingpai.guard.crypto import SecretBox
 from lingpai.post import Message, Permanent, Sender, SendError, Temporary, Unsure
 from lingpai.post.letters import render
 from lingpai.settings import Settings
-from lingpai.settings.look import theme as themed
+from lingpai.settings.theme import theme as themed
+from lingpai.steps.letters import Letters
 from lingpai.store import accounts, audit, outbox, sessions
 from lingpai.store.database import Database
 from lingpai.store.outbox import Bell
@@ -44,7 +44,7 @@ LEASE_SECONDS = 45
 GRACE_SECONDS = 10.0
 """What running attempts are given when the worker is told to stop (contract: SIGTERM)."""
 
-BLUR = 0.4
+SEND_JITTER = 0.4
 """Most seconds between the bell and the look for letters: an answer's successor must not tell whether a letter was written (A46)."""
 
 BATCH = 200
@@ -94,7 +94,7 @@ class Worker:
         self,
         store: Database,
         ephemeral: Ephemeral,
-        seals: Seals,
+        secret_box: SecretBox,
         senders: Mapping[Channel, Sender],
         clock: Clock,
         chance: Chance,
@@ -102,7 +102,7 @@ class Worker:
         bell: Bell,
         settings: Settings,
         send_seconds: float = SEND_SECONDS,
-        blur: float = 0.0,
+        send_jitter: float = 0.0,
     ) -> None:
         """`send_seconds` is under LEASE_SECONDS: the end of the attempt comes before the end of the lease.
 
@@ -111,14 +111,14 @@ class Worker:
         assert send_seconds < LEASE_SECONDS
         self._store = store
         self._ephemeral = ephemeral
-        self._letters = Letters(seals, clock)
+        self._letters = Letters(secret_box, clock)
         self._senders = senders
         self._clock = clock
         self._chance = chance
         self._bell = bell
         self._settings = settings
         self._send_seconds = send_seconds
-        self._blur = blur
+        self._send_jitter = send_jitter
         self._owner = chance.token(12)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -131,8 +131,8 @@ class Worker:
                 if not found or len(busy) >= SLOTS:
                     await self._pause(stop, busy)
                     # So that the next request of whoever caused a letter does not meet the work on it.
-                    if self._blur and not busy:
-                        await self._clock.sleep(self._chance.spread(0, self._blur))
+                    if self._send_jitter and not busy:
+                        await self._clock.sleep(self._chance.spread(0, self._send_jitter))
         finally:
             await _drop({purging})
             await self._wind_up(busy)
@@ -160,10 +160,10 @@ class Worker:
         """Deletes accounts whose owners have asked for it, and have not taken it back in time."""
         found = await accounts.closed(self._store, now=now, limit=BATCH)
         for account_id in found:
-            async with self._store.begin() as run:
-                if await accounts.bury(run, account_id=account_id, now=now):
+            async with self._store.begin() as tx:
+                if await accounts.delete_if_due(tx, account_id=account_id, now=now):
                     await audit.add(
-                        run, at=now, realm="", account_id=account_id, event="delete", result="ok", origin=Origin("worker", "worker")
+                        tx, at=now, realm="", account_id=account_id, event="delete", result="ok", origin=RequestContext("worker", "worker")
                     )
         return len(found)
 
@@ -201,8 +201,8 @@ class Worker:
         now = self._clock.now()
         if not await outbox.due(self._store, now=now):
             return []
-        async with self._store.begin() as run:
-            return await outbox.claim(run, now=now, owner=self._owner, lease_until=now + LEASE_SECONDS * SECOND, limit=limit)
+        async with self._store.begin() as tx:
+            return await outbox.claim(tx, now=now, owner=self._owner, lease_until=now + LEASE_SECONDS * SECOND, limit=limit)
 
     async def _pause(self, stop: asyncio.Event, busy: set[asyncio.Task[None]]) -> None:
         """Until something may be due and a slot is free, or it is time to stop."""

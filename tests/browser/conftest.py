@@ -16,9 +16,9 @@ from playwright.async_api import Browser, async_playwright
 from browser.person import Person, Visits, arrives
 from fakes import FakeChance, FakeClock
 from frontdoor import serving
-from lingpai.build import build
+from lingpai.assembly import build
 from lingpai.core.model import Locale
-from lingpai.web.serve import listen
+from lingpai.web.server.serve import listen
 from web.town import Town, settings_for
 
 HERE = Path(__file__).parent

@@ -13,15 +13,15 @@ import lingpai.web
 from fakes import FakeChance, FakeClock
 from lingpai.core.errors import BadCaptcha
 from lingpai.ephemeral.sql import SqlEphemeral
-from lingpai.guard.captcha.easel import Easel
+from lingpai.guard.captcha.render_queue import RenderQueue
 from lingpai.guard.captcha.work import Work
-from lingpai.guard.seals import Seals
+from lingpai.guard.crypto import SecretBox
 from lingpai.store.sqlite import open_sqlite
-from lingpai.web.outgoing import POLICY
+from lingpai.web.http.response_headers import POLICY
 
 pytestmark = pytest.mark.browser
 
-SHOP = "page"
+CAPTCHA_SCOPE = "page"
 STATIC = Path(lingpai.web.__file__).parent / "static"
 FORM = b"""<!doctype html><html lang="en"><meta charset="utf-8"><title>form</title>
 <script src="/captcha.js" defer></script>
@@ -85,15 +85,15 @@ async def page(browser: Browser) -> AsyncIterator[Page]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def work(sqlite_path: Path, clock: FakeClock, chance: FakeChance, tmp_path: Path) -> AsyncIterator[Work]:
     database = await open_sqlite(sqlite_path, clock, chance)
-    ephemeral, easel = SqlEphemeral(database, clock, tmp_path / "counters.db"), Easel(16, clock, chance)
-    yield Work(ephemeral, Seals(b"s" * 32, chance), easel, clock, chance, cost=2_000)
-    easel.close()
+    ephemeral, render_queue = SqlEphemeral(database, clock, tmp_path / "counters.db"), RenderQueue(16, clock, chance)
+    yield Work(ephemeral, SecretBox(b"s" * 32, chance), render_queue, clock, chance, cost=2_000)
+    render_queue.close()
     await ephemeral.close()
     await database.close()
 
 
 async def test_the_browser_works_and_the_picture_goes(site: Site, page: Page, work: Work) -> None:
-    challenge = await work.new(SHOP)
+    challenge = await work.new(CAPTCHA_SCOPE)
     site.pages["/challenge"] = (challenge.media_type, challenge.content)
     await page.goto(f"http://127.0.0.1:{site.port}/")
     assert "/challenge" not in site.asked  # nobody has touched the form
@@ -102,9 +102,9 @@ async def test_the_browser_works_and_the_picture_goes(site: Site, page: Page, wo
     await expect(page.locator("#picture")).to_be_hidden()
     assert await page.input_value("#id") == challenge.id
     answer = await page.input_value("#answer")
-    await work.spend(SHOP, challenge.id, answer)
+    await work.spend(CAPTCHA_SCOPE, challenge.id, answer)
     with pytest.raises(BadCaptcha):
-        await work.spend(SHOP, challenge.id, answer)
+        await work.spend(CAPTCHA_SCOPE, challenge.id, answer)
     assert await page.evaluate("document.querySelector('form').checkValidity()")
     assert await page.evaluate("new FormData(document.querySelector('form')).get('captcha')") == answer
 
@@ -117,7 +117,7 @@ async def stays(page: Page) -> None:
 
 
 async def test_without_a_secure_context_the_picture_stays(site: Site, page: Page, work: Work) -> None:
-    challenge = await work.new(SHOP)
+    challenge = await work.new(CAPTCHA_SCOPE)
     site.pages["/challenge"] = (challenge.media_type, challenge.content)
     await page.goto(f"http://plain.example:{site.port}/")
     assert not await page.evaluate("isSecureContext")
@@ -141,7 +141,7 @@ async def test_whatever_fails_the_picture_stays(site: Site, page: Page, said: by
 
 
 async def test_a_person_who_was_faster_keeps_the_picture(site: Site, page: Page, work: Work) -> None:
-    challenge = await work.new(SHOP)
+    challenge = await work.new(CAPTCHA_SCOPE)
     site.pages["/challenge"] = (challenge.media_type, challenge.content)
     await page.goto(f"http://127.0.0.1:{site.port}/")
     async with page.expect_worker() as started:

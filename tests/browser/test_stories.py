@@ -140,7 +140,7 @@ async def test_a_one_time_link_logs_another_browser_in_once_it_is_asked(ada: Per
 @CROSSED
 @pytest.mark.parametrize("changes", [{"invites": Invites(policy="required", initial=1)}])
 async def test_an_invite_brings_a_friend_in(ada: Person, another: Visits) -> None:
-    first = await invites.issue(ada.town.house.kit, "main", 1, None)
+    first = await invites.issue(ada.town.house.services, "main", 1, None)
     await ada.go("/register")
     await ada.fill("pages.email", ADA)
     await ada.fill("pages.password", GOOD)

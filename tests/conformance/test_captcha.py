@@ -15,15 +15,15 @@ from lingpai.core.model import Locale
 from lingpai.ephemeral import Ephemeral
 from lingpai.ephemeral.valkey import ValkeyEphemeral
 from lingpai.guard.captcha import LIFE, Answer, Captcha, Challenge, OpenAnswers
-from lingpai.guard.captcha.artist import artist
-from lingpai.guard.captcha.easel import Easel
-from lingpai.guard.captcha.offered import Captchas
+from lingpai.guard.captcha.captchas import Captchas
 from lingpai.guard.captcha.picture import Pictures
+from lingpai.guard.captcha.render_queue import RenderQueue
+from lingpai.guard.captcha.renderer import renderer
 from lingpai.guard.captcha.spoken import Spoken
 from lingpai.guard.captcha.work import Work
-from lingpai.guard.seals import Seals
+from lingpai.guard.crypto import SecretBox
 
-SHOP, ELSEWHERE = "mailcode", "session"
+CAPTCHA_SCOPE, ELSEWHERE = "mailcode", "session"
 
 
 async def whisper(digits: str, locale: Locale) -> bytes:
@@ -47,8 +47,8 @@ class Stand:
         assert isinstance(self.all.answers, OpenAnswers)
         return str(await self.all.answers.peek(challenge.id))
 
-    async def passes(self, challenge: Challenge, answer: str, shop: str = SHOP) -> bool:
-        return await passed(self.kind.spend(shop, challenge.id, answer))
+    async def passes(self, challenge: Challenge, answer: str, scope: str = CAPTCHA_SCOPE) -> bool:
+        return await passed(self.kind.spend(scope, challenge.id, answer))
 
 
 def decoded(challenge: Challenge) -> dict[str, object]:
@@ -65,18 +65,18 @@ async def passed(spending: Awaitable[None]) -> bool:
 
 
 @pytest.fixture
-def easel(clock: FakeClock, chance: FakeChance) -> Iterator[Easel]:
-    made = Easel(16, clock, chance)
+def render_queue(clock: FakeClock, chance: FakeChance) -> Iterator[RenderQueue]:
+    made = RenderQueue(16, clock, chance)
     yield made
     made.close()
 
 
 @pytest.fixture(params=["picture", "spoken", "work"])
-def stand(request: pytest.FixtureRequest, ephemeral: Ephemeral, easel: Easel, clock: FakeClock, chance: FakeChance) -> Stand:
-    seals = Seals(b"s" * 32, chance)
-    answers = OpenAnswers(ephemeral, seals, chance)
-    pictures, spoken = Pictures(answers, easel, chance, artist), Spoken(answers, whisper, chance)
-    work = Work(ephemeral, seals, easel, clock, chance, cost=1)
+def stand(request: pytest.FixtureRequest, ephemeral: Ephemeral, render_queue: RenderQueue, clock: FakeClock, chance: FakeChance) -> Stand:
+    secret_box = SecretBox(b"s" * 32, chance)
+    answers = OpenAnswers(ephemeral, secret_box, chance)
+    pictures, spoken = Pictures(answers, render_queue, chance, renderer), Spoken(answers, whisper, chance)
+    work = Work(ephemeral, secret_box, render_queue, clock, chance, cost=1)
     kinds: dict[str, Captcha] = {"picture": pictures, "spoken": spoken, "work": work}
     return Stand(kinds[request.param], Captchas(answers, pictures, spoken, work))
 
@@ -98,14 +98,14 @@ def lapse(ephemeral: Ephemeral, clock: FakeClock, request: pytest.FixtureRequest
 
 
 async def test_the_right_answer_passes_once(stand: Stand) -> None:
-    challenge = await stand.kind.new(SHOP)
+    challenge = await stand.kind.new(CAPTCHA_SCOPE)
     answer = await stand.solved(challenge)
     assert await stand.passes(challenge, answer)
     assert not await stand.passes(challenge, answer)
 
 
 async def test_a_wrong_answer_spends_it_too(stand: Stand) -> None:
-    challenge, other = await stand.kind.new(SHOP), await stand.kind.new(SHOP)
+    challenge, other = await stand.kind.new(CAPTCHA_SCOPE), await stand.kind.new(CAPTCHA_SCOPE)
     answer = await stand.solved(challenge)
     assert not await stand.passes(challenge, wrong(answer))
     assert not await stand.passes(challenge, answer)
@@ -123,12 +123,12 @@ def wrong(answer: str) -> str:
 
 async def test_nothing_passes_for_an_answer(stand: Stand) -> None:
     for nothing in ("", " ", "\u3000", "null", "None"):
-        challenge = await stand.kind.new(SHOP)
+        challenge = await stand.kind.new(CAPTCHA_SCOPE)
         assert not await stand.passes(challenge, nothing)
 
 
 async def test_another_challenges_answer_does_not_pass(stand: Stand) -> None:
-    one, other = await stand.kind.new(SHOP), await stand.kind.new(SHOP)
+    one, other = await stand.kind.new(CAPTCHA_SCOPE), await stand.kind.new(CAPTCHA_SCOPE)
     answer = await stand.solved(other)
     assert answer != await stand.solved(one)
     assert not await stand.passes(one, answer)
@@ -136,19 +136,19 @@ async def test_another_challenges_answer_does_not_pass(stand: Stand) -> None:
 
 @pytest.mark.parametrize("key", ["", "A" * 22, "work-" + "A" * 22, "captcha:x", "x" * 10_000, "\x00", "号"])
 async def test_an_id_that_was_never_given_does_not_pass(stand: Stand, key: str) -> None:
-    answer = await stand.solved(await stand.kind.new(SHOP))
-    assert not await passed(stand.kind.spend(SHOP, key, answer))
-    assert not await passed(stand.all.spend(Answer(SHOP, key, "")))
+    answer = await stand.solved(await stand.kind.new(CAPTCHA_SCOPE))
+    assert not await passed(stand.kind.spend(CAPTCHA_SCOPE, key, answer))
+    assert not await passed(stand.all.spend(Answer(CAPTCHA_SCOPE, key, "")))
 
 
 async def test_it_serves_only_the_shop_that_drew_it(stand: Stand) -> None:
-    for shop in (ELSEWHERE, "", f"{SHOP}:cookie"):
-        challenge = await stand.kind.new(SHOP)
-        assert not await stand.passes(challenge, await stand.solved(challenge), shop)
+    for scope in (ELSEWHERE, "", f"{CAPTCHA_SCOPE}:cookie"):
+        challenge = await stand.kind.new(CAPTCHA_SCOPE)
+        assert not await stand.passes(challenge, await stand.solved(challenge), scope)
 
 
 async def test_it_is_good_for_five_minutes(stand: Stand, lapse: Callable[[float], None]) -> None:
-    early, late = await stand.kind.new(SHOP), await stand.kind.new(SHOP)
+    early, late = await stand.kind.new(CAPTCHA_SCOPE), await stand.kind.new(CAPTCHA_SCOPE)
     answers = [await stand.solved(early), await stand.solved(late)]
     lapse(LIFE - 10)
     assert LIFE == 300
@@ -158,19 +158,19 @@ async def test_it_is_good_for_five_minutes(stand: Stand, lapse: Callable[[float]
 
 
 async def test_of_fifty_racing_uses_one_passes(stand: Stand) -> None:
-    challenge = await stand.kind.new(SHOP)
+    challenge = await stand.kind.new(CAPTCHA_SCOPE)
     answer = await stand.solved(challenge)
     assert sorted(await asyncio.gather(*(stand.passes(challenge, answer) for _ in range(50))))[-2:] == [False, True]
 
 
 async def test_whichever_kind_it_is_it_is_spent_at_one_place(stand: Stand) -> None:
-    challenge = await stand.kind.new(SHOP)
+    challenge = await stand.kind.new(CAPTCHA_SCOPE)
     answer = await stand.solved(challenge)
-    await stand.all.spend(Answer(SHOP, challenge.id, answer))
+    await stand.all.spend(Answer(CAPTCHA_SCOPE, challenge.id, answer))
     assert not await stand.passes(challenge, answer)
 
 
 async def test_ids_and_answers_differ(stand: Stand) -> None:
-    challenges = [await stand.kind.new(SHOP) for _ in range(20)]
+    challenges = [await stand.kind.new(CAPTCHA_SCOPE) for _ in range(20)]
     assert len({challenge.id for challenge in challenges}) == 20
     assert len({await stand.solved(challenge) for challenge in challenges}) > 15

@@ -32,7 +32,7 @@ class Scene:
 
     emulator: LoginProvider
     provider: Provider
-    exchange: str
+    request: str
     """Where a code is spent; the only call that must never be repeated."""
     who: str
     """Where a token is checked."""
@@ -97,7 +97,7 @@ async def scene(name: ProviderName, clock: FakeClock) -> AsyncIterator[Scene]:
 
 async def hasty(scene: Scene) -> Scene:
     await scene.provider.close()
-    return Scene(scene.emulator, client(scene.provider.name, scene.emulator, HASTE), scene.exchange, scene.who, scene.profile)
+    return Scene(scene.emulator, client(scene.provider.name, scene.emulator, HASTE), scene.request, scene.who, scene.profile)
 
 
 # Codes
@@ -198,31 +198,31 @@ async def test_a_provider_that_takes_one_for_another_lets_nobody_in(scene: Scene
 # What goes wrong
 
 
-@pytest.mark.parametrize("step", ["exchange", "who"])
+@pytest.mark.parametrize("step", ["request", "who"])
 async def test_a_slow_answer_ends_the_wait_in_time(scene: Scene, step: str) -> None:
     scene = await hasty(scene)
     scene.emulator.faults.next(9, path=getattr(scene, step), slow=60)
     start = asyncio.get_running_loop().time()
     with pytest.raises(Unreachable, match="no answer in time"):
-        await (scene.by_code() if step == "exchange" else scene.by_token())
+        await (scene.by_code() if step == "request" else scene.by_token())
     assert asyncio.get_running_loop().time() - start < HASTE * 5
     assert scene.calls(getattr(scene, step)) == 1
 
 
 @pytest.mark.parametrize("fault", [{"status": 500}, {"garbage": True}, {"drop": True}, {"status": 302}, {"status": 404}])
-@pytest.mark.parametrize("step", ["exchange", "who"])
+@pytest.mark.parametrize("step", ["request", "who"])
 async def test_an_answer_that_makes_no_sense_is_none(scene: Scene, fault: dict[str, object], step: str) -> None:
     scene.emulator.faults.next(9, path=getattr(scene, step), **fault)
     with pytest.raises(Unreachable):
-        await (scene.by_code() if step == "exchange" else scene.by_token())
+        await (scene.by_code() if step == "request" else scene.by_token())
 
 
 @pytest.mark.parametrize("fault", [{"status": 500}, {"drop": True}])
 async def test_a_code_is_never_spent_twice(scene: Scene, fault: dict[str, object]) -> None:
-    scene.emulator.faults.next(path=scene.exchange, **fault)
+    scene.emulator.faults.next(path=scene.request, **fault)
     with pytest.raises(Unreachable):
         await scene.by_code()
-    assert scene.calls(scene.exchange) == 1
+    assert scene.calls(scene.request) == 1
 
 
 @pytest.mark.parametrize("fault", [{"status": 502}, {"drop": True}])
@@ -243,12 +243,12 @@ async def test_a_profile_that_fails_stops_nobody_who_is_known(scene: Scene) -> N
     assert (person.openid, person.nickname, person.avatar) == (scene.openid("ada"), "", "")
 
 
-@pytest.mark.parametrize("step", ["exchange", "who"])
+@pytest.mark.parametrize("step", ["request", "who"])
 async def test_an_answer_of_more_than_64_kib_is_none(scene: Scene, step: str) -> None:
     for method in ("GET", "POST"):
         scene.emulator.route(method, getattr(scene, step), lambda _call: Response('{"errcode":0,"a":"' + "x" * 65_536 + '"}'))
     with pytest.raises(Unreachable, match="too large"):
-        await (scene.by_code() if step == "exchange" else scene.by_token())
+        await (scene.by_code() if step == "request" else scene.by_token())
 
 
 async def test_a_provider_that_is_not_there_is_unreachable(scene: Scene) -> None:
@@ -269,7 +269,7 @@ async def test_no_secret_is_in_an_error_or_a_log(scene: Scene, caplog: pytest.Lo
     caplog.set_level(logging.DEBUG)
     told = []
     secrets = {scene.emulator.app_secret}
-    for path in (scene.exchange, scene.who, scene.profile):
+    for path in (scene.request, scene.who, scene.profile):
         for fault in ({"status": 500}, {"garbage": True}, {"drop": True}, {"status": 302}, {"status": 403}, {}):
             scene.emulator.faults.next(9, path=path, **fault)
             code, token = scene.emulator.code("ada", redirect_uri="https://other.example.com"), scene.emulator.token("ada")

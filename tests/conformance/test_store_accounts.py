@@ -18,9 +18,9 @@ async def found(database: Database, email: str) -> Account:
 
 
 async def test_a_new_account_is_found_by_its_address_and_its_number(database: Database) -> None:
-    async with database.begin() as run:
-        made = await accounts.add(run, realm="main", password="phc", nickname="ada", locale="en", created_at=START, created_ip="192.0.2.7")
-        assert await accounts.add_identifier(run, account_id=made, realm="main", address=address("Ada@example.com"), proved_at=None)
+    async with database.begin() as tx:
+        made = await accounts.add(tx, realm="main", password="phc", nickname="ada", locale="en", created_at=START, created_ip="192.0.2.7")
+        assert await accounts.add_identifier(tx, account_id=made, realm="main", address=address("Ada@example.com"), proved_at=None)
     expected = Account(made, "main", "phc", "ada", "en", START, "192.0.2.7", None, None, email="Ada@example.com")
     assert await accounts.find(database, "main", "email", "ada@example.com") == expected
     assert await accounts.by_id(database, made) == expected
@@ -40,15 +40,15 @@ async def test_nobody_is_found_in_another_realm_or_by_another_kind(database: Dat
 
 
 async def test_every_identifier_lies_beside_the_account_and_the_proved_one_comes_first(database: Database) -> None:
-    async with database.begin() as run:
-        made = await account(run, "a-waiting@example.com")
+    async with database.begin() as tx:
+        made = await account(tx, "a-waiting@example.com")
         for given, proved_at in (
             (address("second@example.com"), START + 2),
             (address("first@example.com"), START + 1),
             (address("+8613800138000", "phone"), None),
             (address("ada", "name"), START),
         ):
-            await accounts.add_identifier(run, account_id=made, realm="main", address=given, proved_at=proved_at)
+            await accounts.add_identifier(tx, account_id=made, realm="main", address=given, proved_at=proved_at)
     by_name = await accounts.find(database, "main", "name", "ada")
     assert by_name
     assert (by_name.email, by_name.email_proved_at) == ("first@example.com", START + 1)
@@ -59,19 +59,19 @@ async def test_every_identifier_lies_beside_the_account_and_the_proved_one_comes
 
 async def test_of_64_accounts_racing_for_one_address_exactly_one_gets_it(database: Database) -> None:
     async def register() -> bool:
-        async with database.begin() as run:
-            made = await account(run)
-            return await accounts.add_identifier(run, account_id=made, realm="main", address=address("ada@example.com"), proved_at=None)
+        async with database.begin() as tx:
+            made = await account(tx)
+            return await accounts.add_identifier(tx, account_id=made, realm="main", address=address("ada@example.com"), proved_at=None)
 
     assert sum(await asyncio.gather(*(register() for _ in range(RACERS)))) == 1
 
 
 async def test_the_same_address_is_free_in_another_realm(database: Database) -> None:
     await new_account(database, "ada@example.com")
-    async with database.begin() as run:
-        boss = await accounts.add(run, realm="boss", password=None, nickname="", locale="en", created_at=START, created_ip="192.0.2.7")
-        assert await accounts.add_identifier(run, account_id=boss, realm="boss", address=address("ada@example.com"), proved_at=None)
-        assert not await accounts.add_identifier(run, account_id=boss, realm="main", address=address("else@example.com"), proved_at=None)
+    async with database.begin() as tx:
+        boss = await accounts.add(tx, realm="boss", password=None, nickname="", locale="en", created_at=START, created_ip="192.0.2.7")
+        assert await accounts.add_identifier(tx, account_id=boss, realm="boss", address=address("ada@example.com"), proved_at=None)
+        assert not await accounts.add_identifier(tx, account_id=boss, realm="main", address=address("else@example.com"), proved_at=None)
 
 
 async def test_an_identifier_is_not_added_twice_nor_to_an_account_that_is_gone(database: Database) -> None:
@@ -88,8 +88,8 @@ async def test_an_unproved_phone_finds_nobody_and_blocks_nobody(database: Databa
     for made in (one, two):
         assert await accounts.add_identifier(database, account_id=made, realm="main", address=phone, proved_at=None)
     assert await accounts.find(database, "main", "phone", phone.key) is None
-    async with database.begin() as run:
-        assert await accounts.prove(run, account_id=two, kind="phone", key=phone.key, at=START)
+    async with database.begin() as tx:
+        assert await accounts.prove(tx, account_id=two, kind="phone", key=phone.key, at=START)
     owner = await accounts.find(database, "main", "phone", phone.key)
     assert owner
     assert (owner.id, owner.phone_proved_at) == (two, START)
@@ -102,8 +102,8 @@ async def test_of_many_accounts_racing_to_prove_one_phone_exactly_one_gets_it(da
         await accounts.add_identifier(database, account_id=rival, realm="main", address=phone, proved_at=None)
 
     async def prove(rival: int) -> bool:
-        async with database.begin() as run:
-            return await accounts.prove(run, account_id=rival, kind="phone", key=phone.key, at=START)
+        async with database.begin() as tx:
+            return await accounts.prove(tx, account_id=rival, kind="phone", key=phone.key, at=START)
 
     assert sum(await asyncio.gather(*map(prove, rivals))) == 1
     owner = await accounts.find(database, "main", "phone", phone.key)
@@ -115,8 +115,8 @@ async def test_of_64_racing_proofs_exactly_one_counts(database: Database) -> Non
     made = await new_account(database, "ada@example.com")
 
     async def prove() -> bool:
-        async with database.begin() as run:
-            return await accounts.prove(run, account_id=made, kind="email", key="ada@example.com", at=START + 5)
+        async with database.begin() as tx:
+            return await accounts.prove(tx, account_id=made, kind="email", key="ada@example.com", at=START + 5)
 
     assert sum(await asyncio.gather(*(prove() for _ in range(RACERS)))) == 1
     assert (await found(database, "ada@example.com")).email_proved_at == START + 5
@@ -125,8 +125,8 @@ async def test_of_64_racing_proofs_exactly_one_counts(database: Database) -> Non
 async def test_a_proof_that_is_rolled_back_leaves_the_address_unproved(database: Database) -> None:
     made = await new_account(database, "ada@example.com")
     try:
-        async with database.begin() as run:
-            assert await accounts.prove(run, account_id=made, kind="email", key="ada@example.com", at=START)
+        async with database.begin() as tx:
+            assert await accounts.prove(tx, account_id=made, kind="email", key="ada@example.com", at=START)
             raise KeyError
     except KeyError:
         pass
@@ -177,8 +177,8 @@ async def test_a_deleted_account_takes_its_addresses_and_sessions_with_it(databa
     made, other = await new_account(database, "ada@example.com"), await new_account(database, "bob@example.com")
     await new_login(database, made, "token")
     await new_login(database, other, "other")
-    async with database.begin() as run:
-        await accounts.delete(run, account_id=made)
+    async with database.begin() as tx:
+        await accounts.delete(tx, account_id=made)
     assert await accounts.by_id(database, made) is None
     assert await accounts.find(database, "main", "email", "ada@example.com") is None
     assert await sessions.of(database, account_id=made, now=START) == []
@@ -188,18 +188,18 @@ async def test_a_deleted_account_takes_its_addresses_and_sessions_with_it(databa
 
 async def test_the_number_of_a_deleted_account_is_never_used_again(database: Database) -> None:
     made = await new_account(database)
-    async with database.begin() as run:
-        await accounts.delete(run, account_id=made)
+    async with database.begin() as tx:
+        await accounts.delete(tx, account_id=made)
     assert await new_account(database) > made
 
 
 async def test_a_deleted_accounts_waiting_letters_are_given_up_and_erased(database: Database) -> None:
     made, other = await new_account(database, "ada@example.com"), await new_account(database, "bob@example.com")
-    async with database.begin() as run:
-        held, free, others = await letter(run, account_id=made), await letter(run, account_id=made), await letter(run, account_id=other)
-        await outbox.claim(run, now=START, owner="worker", lease_until=START + 30_000, limit=1)
-    async with database.begin() as run:
-        await accounts.delete(run, account_id=made)
+    async with database.begin() as tx:
+        held, free, others = await letter(tx, account_id=made), await letter(tx, account_id=made), await letter(tx, account_id=other)
+        await outbox.claim(tx, now=START, owner="worker", lease_until=START + 30_000, limit=1)
+    async with database.begin() as tx:
+        await accounts.delete(tx, account_id=made)
     given_up = await outbox.listing(database, state="failed", limit=10)
     assert {(letter.id, letter.sealed, letter.error) for letter in given_up} == {
         (held, None, "the account was deleted"),
@@ -210,8 +210,8 @@ async def test_a_deleted_accounts_waiting_letters_are_given_up_and_erased(databa
 
 
 async def test_an_account_that_is_withdrawn_was_never_there(database: Database) -> None:
-    async with database.begin() as run:
-        made = await account(run, "ada@example.com")
-        await accounts.withdraw(run, account_id=made)
+    async with database.begin() as tx:
+        made = await account(tx, "ada@example.com")
+        await accounts.withdraw(tx, account_id=made)
     assert await accounts.by_id(database, made) is None
     assert await accounts.find(database, "main", "email", "ada@example.com") is None

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from fakes import START, settle
 from lingpai.core.errors import StoreDown
 from lingpai.store import accounts, audit, outbox, sessions
-from lingpai.store.database import Database, Dialect, Plan, Query, Runner
+from lingpai.store.database import Database, Dialect, Plan, Query, Transaction
 from lingpai.store.migrate import latest
 from rows import account, new_account
 
@@ -23,24 +23,24 @@ QUERIES = {
 LOOKUPS = {name: query for name, query in QUERIES.items() if name not in {"lingpai.store.outbox._OVERVIEW"} and "_ADD" not in name}
 
 
-async def count(run: Runner) -> int:
-    row = await run.row(Query(text("SELECT count(*) FROM accounts")))
+async def count(tx: Transaction) -> int:
+    row = await tx.row(Query(text("SELECT count(*) FROM accounts")))
     assert row
     return int(row[0])
 
 
 async def test_a_block_that_ends_is_committed_and_seen_only_then(database: Database) -> None:
-    async with database.begin() as run:
-        await account(run)
-        assert await count(run) == 1
+    async with database.begin() as tx:
+        await account(tx)
+        assert await count(tx) == 1
         assert await count(database) == 0
     assert await count(database) == 1
 
 
 async def test_a_block_that_raises_leaves_nothing_and_the_next_one_works(database: Database) -> None:
     async def fail() -> None:
-        async with database.begin() as run:
-            await account(run)
+        async with database.begin() as tx:
+            await account(tx)
             raise KeyError
 
     with pytest.raises(KeyError):
@@ -54,8 +54,8 @@ async def test_a_task_that_is_cancelled_in_a_block_leaves_nothing_and_no_lock(da
     inside = asyncio.Event()
 
     async def stay() -> None:
-        async with database.begin() as run:
-            await account(run, "ada@example.com")
+        async with database.begin() as tx:
+            await account(tx, "ada@example.com")
             inside.set()
             await asyncio.get_running_loop().create_future()
 
@@ -70,9 +70,9 @@ async def test_a_task_that_is_cancelled_in_a_block_leaves_nothing_and_no_lock(da
 
 async def test_tasks_cancelled_at_any_moment_leave_whole_transactions_and_no_lock(database: Database) -> None:
     async def register(number: int) -> None:
-        async with database.begin() as run:
-            made = await account(run, f"{number}@example.com")
-            await accounts.rename(run, account_id=made, nickname="whole")
+        async with database.begin() as tx:
+            made = await account(tx, f"{number}@example.com")
+            await accounts.rename(tx, account_id=made, nickname="whole")
 
     for turns in range(40):
         task = asyncio.create_task(register(turns))
@@ -132,16 +132,16 @@ class Explained(Query):
     def plan(self, dialect: Dialect) -> Plan:
         plan = super().plan(dialect)
         how = "EXPLAIN QUERY PLAN" if dialect.grammar.name == "sqlite" else "EXPLAIN (GENERIC_PLAN)"
-        return Plan(f"{how} {plan.sql}", lambda _: plan.lay(defaultdict(lambda: None)))
+        return Plan(f"{how} {plan.sql}", lambda _: plan.bind(defaultdict(lambda: None)))
 
 
 async def test_every_lookup_uses_an_index(database: Database) -> None:
     read_all: dict[str, list[str]] = {}
-    async with database.begin() as run:
+    async with database.begin() as tx:
         if database.name == "postgres":  # few rows are read faster without an index; this asks whether it could be used
-            await run.rows(Query(text("SET LOCAL enable_seqscan = off")))
+            await tx.rows(Query(text("SET LOCAL enable_seqscan = off")))
         for name, query in LOOKUPS.items():
-            steps = [str(row[-1]) for row in await run.rows(Explained(query))]
+            steps = [str(row[-1]) for row in await tx.rows(Explained(query))]
             read_all[name] = [step for step in steps if re.search(r"Seq Scan|^SCAN (?!due$|past$)", step)]
     assert {name: steps for name, steps in read_all.items() if steps} == {}
     assert len(read_all) > 25

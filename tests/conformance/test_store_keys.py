@@ -10,8 +10,8 @@ from bearers import ring_on
 from conftest import open_database
 from fakes import START, FakeChance, FakeClock
 from lingpai.core.chance import SECOND
-from lingpai.guard.keys import ANNOUNCED, FRESH, PUBLISHED, Alg, KeyRing, State
-from lingpai.guard.seals import BadSeal, Seals
+from lingpai.guard.crypto import BadSeal, SecretBox
+from lingpai.guard.sessions.signing_keys import ANNOUNCED, FRESH, PUBLISHED, Alg, SigningKeyRing, State
 from lingpai.store import clients, keys
 from lingpai.store.clients import Client
 from lingpai.store.database import Database, Query
@@ -26,14 +26,14 @@ async def added(database: Database, kid: str, follows: str = "", signs_at: int =
     )
 
 
-async def rotated(database: Database, ring: KeyRing, *, at_once: bool = False) -> str:
+async def rotated(database: Database, ring: SigningKeyRing, *, at_once: bool = False) -> str:
     draft = await ring.draft()
-    async with database.begin() as run:
-        assert await ring.add(run, draft, at_once=at_once)
+    async with database.begin() as tx:
+        assert await ring.add(tx, draft, at_once=at_once)
     return draft.kid
 
 
-async def states(ring: KeyRing) -> list[State]:
+async def states(ring: SigningKeyRing) -> list[State]:
     return [state for _, state in await ring.listing()]
 
 
@@ -99,7 +99,7 @@ async def test_the_private_part_is_of_no_use_under_another_secret(database: Data
     assert kept
     assert b'"d"' not in kept
     with pytest.raises(BadSeal):
-        await KeyRing(database, Seals(b"t" * 32, chance), clock, chance, "ES256").signer()
+        await SigningKeyRing(database, SecretBox(b"t" * 32, chance), clock, chance, "ES256").signer()
 
 
 async def test_a_new_key_is_published_ten_minutes_before_it_signs(database: Database, clock: FakeClock) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 import lingpai.store.migrations
 from conftest import open_database
 from fakes import START, FakeChance, FakeClock
-from lingpai.core.model import Origin
+from lingpai.core.model import RequestContext
 from lingpai.store import accounts, audit, outbox, sessions
 from lingpai.store.migrate import downgrade, latest, upgrade
 from lingpai.store.schema import metadata, volatile
@@ -145,12 +145,18 @@ def test_up_twice_is_up_once_and_down_leaves_nothing(empty_url: str) -> None:
 
 async def fill(url: str) -> None:
     store = await open_database(url, FakeClock(), FakeChance())
-    async with store.begin() as run:
-        made = await account(run, "ada@example.com", proved_at=START)
-        await login(run, made, "token")
-        await letter(run, account_id=made)
+    async with store.begin() as tx:
+        made = await account(tx, "ada@example.com", proved_at=START)
+        await login(tx, made, "token")
+        await letter(tx, account_id=made)
         await audit.add(
-            run, at=START, realm="main", account_id=made, event="register", result="ok", origin=Origin(client="192.0.2.7", ip="192.0.2.7")
+            tx,
+            at=START,
+            realm="main",
+            account_id=made,
+            event="register",
+            result="ok",
+            origin=RequestContext(client="192.0.2.7", ip="192.0.2.7"),
         )
     await store.close()
 

@@ -4,25 +4,25 @@ import asyncio
 
 from conftest import open_database
 from fakes import START, FakeChance, FakeClock, settle
-from lingpai.core.model import Letter, Origin
+from lingpai.core.model import Letter, RequestContext
 from lingpai.store import audit, outbox
 from lingpai.store.database import Database
 from rows import DAY, Words, letter, new_account, new_letters
 
 LEASE = 30_000
-ORIGIN = Origin(client="192.0.2.0/24", ip="192.0.2.7", agent="curl", request_id="r-1")
+ORIGIN = RequestContext(client="192.0.2.0/24", ip="192.0.2.7", agent="curl", request_id="r-1")
 
 
 async def claim(database: Database, owner: str, *, now: int = START, limit: int = 100) -> list[Letter]:
-    async with database.begin() as run:
-        return await outbox.claim(run, now=now, owner=owner, lease_until=now + LEASE, limit=limit)
+    async with database.begin() as tx:
+        return await outbox.claim(tx, now=now, owner=owner, lease_until=now + LEASE, limit=limit)
 
 
 async def test_a_letter_waits_from_the_moment_its_transaction_is_committed(database: Database) -> None:
     made = await new_account(database, "ada@example.com")
     assert not await outbox.due(database, now=START)
-    async with database.begin() as run:
-        number = await letter(run, "ada@example.com", account_id=made)
+    async with database.begin() as tx:
+        number = await letter(tx, "ada@example.com", account_id=made)
     assert await outbox.due(database, now=START)
     assert not await outbox.due(database, now=START - 1)
     assert await outbox.listing(database, state="waiting", limit=10) == [
@@ -32,8 +32,8 @@ async def test_a_letter_waits_from_the_moment_its_transaction_is_committed(datab
 
 async def test_a_refused_request_leaves_no_letter(database: Database) -> None:
     try:
-        async with database.begin() as run:
-            await letter(run)
+        async with database.begin() as tx:
+            await letter(tx)
             raise KeyError
     except KeyError:
         pass
@@ -69,8 +69,8 @@ async def test_several_workers_never_get_the_same_letter(
 
 async def test_a_worker_does_not_wait_for_letters_that_another_is_claiming(database: Database) -> None:
     await new_letters(database, 2)
-    async with database.begin() as run:
-        first = await outbox.claim(run, now=START, owner="one", lease_until=START + LEASE, limit=1)
+    async with database.begin() as tx:
+        first = await outbox.claim(tx, now=START, owner="one", lease_until=START + LEASE, limit=1)
         other = asyncio.create_task(claim(database, "two", limit=1))
         if database.name == "postgres":
             assert await other  # while the first claim is still open: SKIP LOCKED
@@ -135,8 +135,8 @@ async def test_leases_given_back_count_no_attempt_and_can_be_claimed_at_once(dat
 
 
 async def test_the_inbox_shows_kept_letters_oldest_first(database: Database) -> None:
-    async with database.begin() as run:
-        numbers = [await letter(run, to) for to in ("ada@example.com", "bob@example.com", "ada@example.com", "ada@example.com")]
+    async with database.begin() as tx:
+        numbers = [await letter(tx, to) for to in ("ada@example.com", "bob@example.com", "ada@example.com", "ada@example.com")]
     await claim(database, "one")
     for number in numbers[:3]:
         await outbox.delivered(database, id=number, owner="one", at=START, kept=Words())

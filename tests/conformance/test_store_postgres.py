@@ -43,10 +43,10 @@ async def test_a_connection_lost_in_a_transaction_is_a_store_that_is_down_and_th
     store: Database, postgres: Postgres, postgres_url: str
 ) -> None:
     async def register() -> None:
-        async with store.begin() as run:
-            made = await account(run, "ada@example.com")
+        async with store.begin() as tx:
+            made = await account(tx, "ada@example.com")
             cut_off(postgres, postgres_url)
-            await accounts.rename(run, account_id=made, nickname="half")
+            await accounts.rename(tx, account_id=made, nickname="half")
 
     with pytest.raises(StoreDown):
         await register()
@@ -56,8 +56,8 @@ async def test_a_connection_lost_in_a_transaction_is_a_store_that_is_down_and_th
 
 async def test_a_connection_lost_before_the_commit_is_a_store_that_is_down(store: Database, postgres: Postgres, postgres_url: str) -> None:
     async def register() -> None:
-        async with store.begin() as run:
-            await account(run, "ada@example.com")
+        async with store.begin() as tx:
+            await account(tx, "ada@example.com")
             cut_off(postgres, postgres_url)
 
     with pytest.raises(StoreDown):
@@ -86,10 +86,10 @@ async def test_a_server_that_is_not_there_is_a_store_that_is_down(tmp_path: Path
 @pytest.mark.usefixtures("impatient")
 async def test_a_pool_without_a_free_connection_is_a_store_that_is_down(postgres_url: str) -> None:
     store = await open_postgres(postgres_url, size=1)
-    async with store.begin() as run:
+    async with store.begin() as tx:
         with pytest.raises(StoreDown):
             await store.ping()
-        await account(run, "ada@example.com")
+        await account(tx, "ada@example.com")
     assert await accounts.find(store, "main", "email", "ada@example.com")
     await store.close()
 
@@ -98,8 +98,8 @@ async def test_a_pool_without_a_free_connection_is_a_store_that_is_down(postgres
 async def test_a_statement_that_takes_too_long_is_a_store_that_is_down(postgres_url: str) -> None:
     store = await open_postgres(postgres_url)
     made = await new_account(store)
-    async with store.begin() as run:
-        await accounts.rename(run, account_id=made, nickname="held")
+    async with store.begin() as tx:
+        await accounts.rename(tx, account_id=made, nickname="held")
         with pytest.raises(StoreDown):
             await accounts.lock(store, account_id=made, at=1)
     assert await accounts.lock(store, account_id=made, at=1)
@@ -119,11 +119,11 @@ async def test_a_deadlock_is_told_to_one_of_the_two_as_a_store_that_is_down(stor
     one, two = await new_account(store), await new_account(store)
 
     async def lock(first: int, then: int, ready: asyncio.Event, go: asyncio.Event) -> None:
-        async with store.begin() as run:
-            await accounts.rename(run, account_id=first, nickname="held")
+        async with store.begin() as tx:
+            await accounts.rename(tx, account_id=first, nickname="held")
             ready.set()
             await go.wait()
-            await accounts.rename(run, account_id=then, nickname="held")
+            await accounts.rename(tx, account_id=then, nickname="held")
 
     here, there = asyncio.Event(), asyncio.Event()
     answers = await asyncio.gather(lock(one, two, here, there), lock(two, one, there, here), return_exceptions=True)
@@ -133,8 +133,8 @@ async def test_a_deadlock_is_told_to_one_of_the_two_as_a_store_that_is_down(stor
 async def test_a_task_cancelled_while_it_waits_for_a_row_lets_go_of_its_connection(postgres_url: str) -> None:
     store = await open_postgres(postgres_url, size=3)
     made = await new_account(store)
-    async with store.begin() as run:
-        await accounts.rename(run, account_id=made, nickname="held")
+    async with store.begin() as tx:
+        await accounts.rename(tx, account_id=made, nickname="held")
         waiting = asyncio.create_task(accounts.lock(store, account_id=made, at=1))
         await until_blocked(store)
         waiting.cancel()

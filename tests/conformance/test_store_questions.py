@@ -11,8 +11,8 @@ ONE, TWO = ("a", "b", "c"), ("d", "e", "f")
 
 
 async def put(database: Database, account: int, texts: tuple[str, str, str], answers: str = "hash") -> None:
-    async with database.begin() as run:
-        await questions.put(run, account_id=account, texts=texts, answers=answers, at=START)
+    async with database.begin() as tx:
+        await questions.put(tx, account_id=account, texts=texts, answers=answers, at=START)
 
 
 async def whose(database: Database, key: str, realm: str = "main") -> tuple[int, Questions | None]:
@@ -25,16 +25,16 @@ async def test_newer_questions_take_the_place_of_older_ones(database: Database) 
     await put(database, made, ONE)
     await put(database, made, TWO, "other")
     assert await questions.of(database, account_id=made) == Questions(*TWO, "other", START)
-    async with database.begin() as run:
-        assert await questions.drop(run, account_id=made)
-        assert not await questions.drop(run, account_id=made)
+    async with database.begin() as tx:
+        assert await questions.drop(tx, account_id=made)
+        assert not await questions.drop(tx, account_id=made)
     assert await questions.of(database, account_id=made) is None
 
 
 async def test_whose_they_are_is_found_by_name_and_by_proved_address(database: Database) -> None:
     made = await new_account(database, "ada@example.com", proved_at=START)
-    async with database.begin() as run:
-        await accounts.add_identifier(run, account_id=made, realm="main", address=Address("name", "Ada", "ada"), proved_at=START)
+    async with database.begin() as tx:
+        await accounts.add_identifier(tx, account_id=made, realm="main", address=Address("name", "Ada", "ada"), proved_at=START)
     await put(database, made, ONE)
     expected = (made, Questions(*ONE, "hash", START))
     assert await whose(database, "ada@example.com") == expected

@@ -54,18 +54,18 @@ async def test_a_locked_account_has_no_live_session_and_gets_none(database: Data
 async def test_a_login_with_a_password_that_was_changed_meanwhile_leaves_no_session(database: Database) -> None:
     made = await new_account(database, "ada@example.com")
     await accounts.set_password(database, account_id=made, password="new", at=START)
-    async with database.begin() as run:
-        assert await login(run, made, "token", password="phc") is None
-        assert await login(run, made, "newer", password="new")
+    async with database.begin() as tx:
+        assert await login(tx, made, "token", password="phc") is None
+        assert await login(tx, made, "newer", password="new")
     assert not await alive(database, "token")
 
 
 async def test_an_account_without_a_password_can_have_a_session(database: Database) -> None:
     made = await new_account(database, "ada@example.com")
     await accounts.set_password(database, account_id=made, password=None, at=START)
-    async with database.begin() as run:
+    async with database.begin() as tx:
         added = await sessions.add(
-            run,
+            tx,
             account_id=made,
             realm="main",
             digest=digest("token"),
@@ -81,9 +81,9 @@ async def test_an_account_without_a_password_can_have_a_session(database: Databa
 
 async def test_a_session_of_another_realm_than_the_account_is_not_added(database: Database) -> None:
     made = await new_account(database, "ada@example.com")
-    async with database.begin() as run:
+    async with database.begin() as tx:
         added = await sessions.add(
-            run, account_id=made, realm="boss", digest=digest("token"), password="phc", at=START, expires_at=START + DAY, ip="", agent=""
+            tx, account_id=made, realm="boss", digest=digest("token"), password="phc", at=START, expires_at=START + DAY, ip="", agent=""
         )
     assert added is None
 
@@ -91,14 +91,14 @@ async def test_a_session_of_another_realm_than_the_account_is_not_added(database
 @pytest.mark.parametrize("change", ["reset", "lock"])
 async def test_a_login_that_waits_for_a_reset_or_a_lock_leaves_no_session(database: Database, change: str) -> None:
     made = await new_account(database, "ada@example.com")
-    async with database.begin() as run:
+    async with database.begin() as tx:
         if change == "reset":
-            await accounts.set_password(run, account_id=made, password="new", at=START)
+            await accounts.set_password(tx, account_id=made, password="new", at=START)
         else:
-            await accounts.lock(run, account_id=made, at=START)
+            await accounts.lock(tx, account_id=made, at=START)
         racing = asyncio.create_task(new_login(database, made, "token"))
         await until_blocked(database)
-        await sessions.end_all(run, account_id=made)
+        await sessions.end_all(tx, account_id=made)
     assert await racing is None
     assert await sessions.of(database, account_id=made, now=START) == []
 
@@ -107,13 +107,13 @@ async def test_a_reset_that_waits_for_a_login_ends_its_session(database: Databas
     made = await new_account(database, "ada@example.com")
 
     async def reset() -> int:
-        async with database.begin() as run:
-            ended = await sessions.end_all(run, account_id=made)
-            await accounts.set_password(run, account_id=made, password="new", at=START)
+        async with database.begin() as tx:
+            ended = await sessions.end_all(tx, account_id=made)
+            await accounts.set_password(tx, account_id=made, password="new", at=START)
             return ended
 
-    async with database.begin() as run:
-        assert await login(run, made, "token")
+    async with database.begin() as tx:
+        assert await login(tx, made, "token")
         racing = asyncio.create_task(reset())
         await until_blocked(database)
     assert await racing == 1
@@ -124,9 +124,9 @@ async def test_resets_racing_64_logins_leave_only_sessions_of_the_last_password(
     made = await new_account(database, "ada@example.com")
 
     async def reset() -> None:
-        async with database.begin() as run:
-            await accounts.set_password(run, account_id=made, password="new", at=START)
-            await sessions.end_all(run, account_id=made)
+        async with database.begin() as tx:
+            await accounts.set_password(tx, account_id=made, password="new", at=START)
+            await sessions.end_all(tx, account_id=made)
 
     tries = [new_login(database, made, f"token {number}") for number in range(RACERS)]
     await asyncio.gather(*tries[: RACERS // 2], reset(), *tries[RACERS // 2 :])
@@ -137,9 +137,9 @@ async def test_logins_of_one_account_that_upgrade_its_hash_at_once_do_not_hinder
     made = await new_account(database, "ada@example.com")
 
     async def enter(number: int) -> bool:
-        async with database.begin() as run:
-            added = await login(run, made, f"token {number}")
-            await accounts.upgrade_password(run, account_id=made, old="phc", new="phc")
+        async with database.begin() as tx:
+            added = await login(tx, made, f"token {number}")
+            await accounts.upgrade_password(tx, account_id=made, old="phc", new="phc")
             return added is not None
 
     assert sum(await asyncio.gather(*map(enter, range(RACERS)))) == RACERS
@@ -169,11 +169,11 @@ async def test_logging_out_everywhere_can_keep_one_session_and_leaves_other_acco
     for token in ("one", "two", "three"):
         await new_login(database, made, token)
     await new_login(database, other, "other")
-    async with database.begin() as run:
-        assert await sessions.end_all(run, account_id=made, keep_digest=digest("two")) == 2
+    async with database.begin() as tx:
+        assert await sessions.end_all(tx, account_id=made, keep_digest=digest("two")) == 2
     assert [await alive(database, token) for token in ("one", "two", "three", "other")] == [False, True, False, True]
-    async with database.begin() as run:
-        assert await sessions.end_all(run, account_id=made) == 1
+    async with database.begin() as tx:
+        assert await sessions.end_all(tx, account_id=made) == 1
     assert not await alive(database, "two")
 
 

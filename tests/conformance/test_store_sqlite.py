@@ -196,10 +196,10 @@ async def test_reads_outside_a_transaction_cannot_write(store: Database) -> None
 
 
 async def test_a_commit_is_on_disk_before_it_is_answered(store: Database) -> None:
-    async with store.begin() as run:
-        assert await run.row(Query(text("PRAGMA synchronous"))) == (2,)  # FULL
-        assert await run.row(Query(text("PRAGMA journal_mode"))) == ("wal",)
-        assert await run.row(Query(text("PRAGMA foreign_keys"))) == (1,)
+    async with store.begin() as tx:
+        assert await tx.row(Query(text("PRAGMA synchronous"))) == (2,)  # FULL
+        assert await tx.row(Query(text("PRAGMA journal_mode"))) == ("wal",)
+        assert await tx.row(Query(text("PRAGMA foreign_keys"))) == (1,)
 
 
 def test_no_process_hears_that_the_database_is_locked_in_a_storm_of_writers(sqlite_path: Path) -> None:

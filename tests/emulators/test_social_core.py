@@ -157,7 +157,7 @@ def pointed(backend: type[BaseAuth[Any]], provider: LoginProvider) -> type[Any]:
 
 
 @pytest.fixture(params=["qq", "weibo", "weixin", "weixinapp"])
-def visit(request: pytest.FixtureRequest, qq: QQ, weibo: Weibo, wechat: Wechat) -> Visit:
+def prelogin_token(request: pytest.FixtureRequest, qq: QQ, weibo: Weibo, wechat: Wechat) -> Visit:
     backends: dict[str, tuple[type[BaseAuth[Any]], LoginProvider]] = {
         "qq": (QQOAuth2, qq),
         "weibo": (WeiboOAuth2, weibo),
@@ -170,49 +170,49 @@ def visit(request: pytest.FixtureRequest, qq: QQ, weibo: Weibo, wechat: Wechat) 
     return made
 
 
-def test_python_social_auth_logs_a_person_in(visit: Visit) -> None:
+def test_python_social_auth_logs_a_person_in(prelogin_token: Visit) -> None:
     """With WeChat it reads Latin-1 and then mends the name: a charset in the answer would break it."""
-    visit.provider.person("ada", "小明")
-    user = visit.log_in("ada")
+    prelogin_token.provider.person("ada", "小明")
+    user = prelogin_token.log_in("ada")
     assert user.username == "小明"
     assert user.is_new
-    assert user.social_user.uid == visit.provider.openid("ada")
+    assert user.social_user.uid == prelogin_token.provider.openid("ada")
 
 
-def test_it_knows_the_same_person_again_and_another_as_another(visit: Visit) -> None:
-    visit.provider.person("ada")
-    visit.provider.person("bob")
-    first, other, second = (visit.log_in(name) for name in ("ada", "bob", "ada"))
+def test_it_knows_the_same_person_again_and_another_as_another(prelogin_token: Visit) -> None:
+    prelogin_token.provider.person("ada")
+    prelogin_token.provider.person("bob")
+    first, other, second = (prelogin_token.log_in(name) for name in ("ada", "bob", "ada"))
     assert second is first
     assert second is not other
     assert not second.is_new
 
 
-def test_it_takes_no_code_twice(visit: Visit) -> None:
-    visit.provider.person("ada")
-    brought = visit.choose(person="ada")
-    visit.finish(brought)
+def test_it_takes_no_code_twice(prelogin_token: Visit) -> None:
+    prelogin_token.provider.person("ada")
+    brought = prelogin_token.choose(person="ada")
+    prelogin_token.finish(brought)
     with pytest.raises(AuthException):
-        visit.finish({**brought, "state": visit.choose(person="ada")["state"]})
-    assert visit.provider.calls[-1].path in {"/oauth2.0/token", "/oauth2/access_token", "/sns/oauth2/access_token"}
+        prelogin_token.finish({**brought, "state": prelogin_token.choose(person="ada")["state"]})
+    assert prelogin_token.provider.calls[-1].path in {"/oauth2.0/token", "/oauth2/access_token", "/sns/oauth2/access_token"}
 
 
-def test_it_takes_nothing_with_a_wrong_secret(visit: Visit) -> None:
-    visit.provider.person("ada")
-    visit.site.settings["SECRET"] = "wrong"
+def test_it_takes_nothing_with_a_wrong_secret(prelogin_token: Visit) -> None:
+    prelogin_token.provider.person("ada")
+    prelogin_token.site.settings["SECRET"] = "wrong"
     with pytest.raises(SocialAuthBaseException):
-        visit.log_in("ada")
+        prelogin_token.log_in("ada")
 
 
 def test_it_understands_weibos_cancel(weibo: Weibo) -> None:
-    visit = Visit(WeiboOAuth2, weibo)
+    prelogin_token = Visit(WeiboOAuth2, weibo)
     with pytest.raises(AuthCanceled):
-        visit.finish(visit.choose(refuse="1"))
+        prelogin_token.finish(prelogin_token.choose(refuse="1"))
 
 
 def test_it_finds_weibos_uid_by_the_tokens_own_word(weibo: Weibo) -> None:
     weibo.person("ada")
-    visit = Visit(WeiboOAuth2, weibo)
-    user = visit.backend(visit.site, BACK).do_auth(weibo.token("ada"))
+    prelogin_token = Visit(WeiboOAuth2, weibo)
+    user = prelogin_token.backend(prelogin_token.site, BACK).do_auth(weibo.token("ada"))
     assert user.social_user.uid == weibo.openid("ada")
     assert post(weibo, "/oauth2/get_token_info", access_token="made-up").status_code == 400

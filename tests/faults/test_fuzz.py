@@ -23,7 +23,7 @@ from lingpai.web.dialects.hiyouth import HIYOUTH
 from lingpai.web.dialects.hiyouth.shapes import Told
 from lingpai.web.dialects.maillink import MAILLINK, Card, Done, Refused
 from lingpai.web.dialects.session import SESSION
-from lingpai.web.fields import slots
+from lingpai.web.request.fields import slots
 from mailserver import mail_server
 from running import INHERITED, Running
 from web.test_gate import REFUSED

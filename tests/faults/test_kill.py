@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from fakes import FakeChance
 from faults.service import SITE, Installation, caller, install
-from lingpai.build import House, build
+from lingpai.assembly import Service, build
 from lingpai.core.chance import SECOND, SystemClock
 from lingpai.store.database import Query
 from mailserver import mail_server
@@ -70,10 +70,10 @@ class Storm:
 class Remains:
     """What lies in the database afterwards."""
 
-    house: House
+    house: Service
 
     async def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        return await self.house.kit.store.rows(Query(text(sql)))
+        return await self.house.services.store.rows(Query(text(sql)))
 
     async def addresses(self) -> set[str]:
         return {value for (value,) in await self.rows("SELECT value FROM identifiers")}
@@ -129,7 +129,7 @@ async def judge(remains: Remains, storm: Storm, installation: Installation) -> N
     await enter(remains.house, storm, installation)
 
 
-async def enter(house: House, storm: Storm, installation: Installation) -> None:
+async def enter(house: Service, storm: Storm, installation: Installation) -> None:
     """Who was acknowledged just before a kill follows the mailed link and logs in."""
     transport = httpx.ASGITransport(app=house.app, client=("127.0.0.1", 50_000))
     async with httpx.AsyncClient(transport=transport, base_url=SITE) as browser:

@@ -14,7 +14,7 @@ import apsw
 from sqlalchemy import text
 
 from fakes import START, FakeChance, FakeClock
-from lingpai.core.model import Origin
+from lingpai.core.model import RequestContext
 from lingpai.store import accounts, audit
 from lingpai.store.database import Database, Query
 from lingpai.store.schema import accounts as accounts_table
@@ -114,12 +114,12 @@ class DiskFile(apsw.VFSFile):
 
 
 async def register(database: Database, email: str) -> None:
-    async with database.begin() as run:
-        made = await accounts.add(run, realm="main", password="phc", nickname="", locale="en", created_at=START, created_ip="192.0.2.7")
-        assert await accounts.add_identifier(run, account_id=made, realm="main", address=address(email), proved_at=None)
-        await letter(run, email, account_id=made)
-        origin = Origin(client="192.0.2.7", ip="192.0.2.7")
-        await audit.add(run, at=START, realm="main", account_id=made, event="register", result="ok", origin=origin)
+    async with database.begin() as tx:
+        made = await accounts.add(tx, realm="main", password="phc", nickname="", locale="en", created_at=START, created_ip="192.0.2.7")
+        assert await accounts.add_identifier(tx, account_id=made, realm="main", address=address(email), proved_at=None)
+        await letter(tx, email, account_id=made)
+        origin = RequestContext(client="192.0.2.7", ip="192.0.2.7")
+        await audit.add(tx, at=START, realm="main", account_id=made, event="register", result="ok", origin=origin)
 
 
 async def storm(path: Path, synchronous: Literal["FULL", "NORMAL"]) -> list[Cut]:

@@ -84,7 +84,7 @@ async def test_of_64_callers_racing_for_a_reset_link_exactly_one_sets_the_passwo
         await twins.say("/reset_password/send_mail", email=email)
         link = await twins.installation.link(email, "/reset_password/verify")
         wishes = [{**link, "password": password, "rp_password": password} for password in passwords]
-        replies = await race(twins.ports, [post("/reset_password/reset", wish, client(number)) for number, wish in enumerate(wishes)])
+        replies = await race(twins.ports, [post("/reset_password/reset", form, client(number)) for number, form in enumerate(wishes)])
         assert {reply.status for reply in replies} == {200}
         codes = [reply.json()["code"] for reply in replies]
         assert Counter(codes) == {200: 1, 0: CALLERS - 1}
@@ -96,7 +96,7 @@ async def test_of_64_callers_racing_for_a_reset_link_exactly_one_sets_the_passwo
 
 async def test_64_racing_registrations_of_one_address_make_one_account(twins: Twins) -> None:
     wishes = [{"email": ADA, "password": f"{PASSWORD} {number}"} for number in range(CALLERS)]
-    replies = await race(twins.ports, [post("/register", wish, client(number)) for number, wish in enumerate(wishes)])
+    replies = await race(twins.ports, [post("/register", form, client(number)) for number, form in enumerate(wishes)])
     assert {reply.status for reply in replies} == {200}
     codes = [reply.json()["code"] for reply in replies]
     assert Counter(codes) == {200: 1, 0: CALLERS - 1}

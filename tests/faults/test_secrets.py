@@ -59,13 +59,13 @@ class Person:
         """Puts a secret everywhere else that a request has room for, in every call and with every status that can be had."""
         said = dict.fromkeys(("email", "phone", "password", "vcode", "rp_password", "nickname", "token", STRAY), STRAY)
         cookies = f"lingpai_session={STRAY}; lingpai_device={STRAY}"
-        heads = {"Cookie": cookies, "Authorization": f"Bearer {STRAY}", "Referer": f"/?vcode={STRAY}", "Connection": "close"}
+        headers = {"Cookie": cookies, "Authorization": f"Bearer {STRAY}", "Referer": f"/?vcode={STRAY}", "Connection": "close"}
         for path in [*(call.path for call in MAILLINK.calls), *OTHERS]:
             for method in ("GET", "POST", "DELETE"):
-                await self.client.request(method, path, params=said, json=said, headers=heads)
-                await self.client.request(method, path, params=said, data={**said, "email": ADA}, headers=heads)
+                await self.client.request(method, path, params=said, json=said, headers=headers)
+                await self.client.request(method, path, params=said, data={**said, "email": ADA}, headers=headers)
         for broken in (f'{{"password":"{STRAY}"', f'{{"a":"{STRAY}","a":1}}', json.dumps(STRAY), f"{STRAY}=%ff", STRAY * 1_000):
-            await self.client.post("/login", content=broken, headers=heads)
+            await self.client.post("/login", content=broken, headers=headers)
             await self.client.get(f"/activate_account?{broken[:2_000].replace('%', '%25')}&vcode=%ff{STRAY}")
         for whole in (
             f"GET /?vcode={STRAY} HTTP/1.1\r\n\r\n",

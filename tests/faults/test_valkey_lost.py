@@ -15,19 +15,19 @@ from fakes import FakeChance, FakeClock
 from lingpai import settings
 from lingpai.core.chance import SystemChance, SystemClock
 from lingpai.core.errors import Limited, StoreDown
-from lingpai.core.model import Address, Origin
+from lingpai.core.model import Address, RequestContext
 from lingpai.ephemeral import Entry
 from lingpai.ephemeral.valkey import PROBE, Breaker, ValkeyEphemeral
-from lingpai.guard.codes import Proofs
-from lingpai.guard.limits import Limits
-from lingpai.guard.messages import Messages
-from lingpai.guard.seals import Seals
-from lingpai.guard.streaks import Streaks
+from lingpai.guard.crypto import SecretBox
+from lingpai.guard.one_time.codes import OneTimeSecrets
+from lingpai.guard.throttling.lockout import Lockout
+from lingpai.guard.throttling.messages import MessageThrottle
+from lingpai.guard.throttling.rates import RateLimiter
 from lingpai.settings import Rate
 
 CLOCK = SystemClock()
 RATES = settings.Limits(login_address=Rate(8, 3_600))
-HERE = Origin("198.51.100.7", "198.51.100.7")
+HERE = RequestContext("198.51.100.7", "198.51.100.7")
 
 
 @pytest.fixture
@@ -176,25 +176,25 @@ async def test_a_server_that_cannot_write_judges_no_guess_and_is_not_taken_for_l
 
 async def test_codes_and_links_say_try_again_and_nothing_opens_up(server: ValkeyServer, ephemeral: ValkeyEphemeral) -> None:
     chance = FakeChance()
-    proofs = Proofs(ephemeral, Seals(b"s" * 32, chance), chance)
-    limits = Limits(ephemeral, RATES, CLOCK)
+    one_time = OneTimeSecrets(ephemeral, SecretBox(b"s" * 32, chance), chance)
+    limits = RateLimiter(ephemeral, RATES, CLOCK)
     ada = Address("email", "ada@example.com", "ada@example.com")
-    token = await proofs.new_link("reset", "main", ada.key, 7, 600)
-    code = await proofs.new_code("reset", "main", ada.key, "7")
+    token = await one_time.new_link("reset", "main", ada.key, 7, 600)
+    code = await one_time.new_code("reset", "main", ada.key, "7")
     server.terminate()
     for call in (
-        lambda: proofs.look_link("reset", "main", ada.key, token),
-        lambda: proofs.take_link("reset", "main", ada.key, token),
-        lambda: proofs.take_code("reset", "main", ada.key, code),
-        lambda: proofs.new_link("reset", "main", ada.key, 7, 600),
-        lambda: proofs.kill("main", [ada.key]),
-        lambda: Messages(ephemeral, limits, CLOCK).start("main", "reset", ada, HERE),
-        lambda: Messages(ephemeral, limits, CLOCK).may_notice("main", ada, taken=True),
+        lambda: one_time.peek_link("reset", "main", ada.key, token),
+        lambda: one_time.take_link("reset", "main", ada.key, token),
+        lambda: one_time.take_code("reset", "main", ada.key, code),
+        lambda: one_time.new_link("reset", "main", ada.key, 7, 600),
+        lambda: one_time.kill("main", [ada.key]),
+        lambda: MessageThrottle(ephemeral, limits, CLOCK).start("main", "reset", ada, HERE),
+        lambda: MessageThrottle(ephemeral, limits, CLOCK).may_notice("main", ada, taken=True),
     ):
         assert not await answers(call)
 
 
-async def spend(limits: Limits, times: int) -> int:
+async def spend(limits: RateLimiter, times: int) -> int:
     """How many were let through."""
     passed = 0
     for _ in range(times):
@@ -209,7 +209,7 @@ async def spend(limits: Limits, times: int) -> int:
 async def test_limits_are_strict_and_local_while_it_is_lost_and_shared_again_within_two_seconds(
     server: ValkeyServer, ephemeral: ValkeyEphemeral
 ) -> None:
-    limits = Limits(ephemeral, RATES, CLOCK)
+    limits = RateLimiter(ephemeral, RATES, CLOCK)
     server.terminate()
     assert await spend(limits, 20) == 2
     server.start()
@@ -218,17 +218,17 @@ async def test_limits_are_strict_and_local_while_it_is_lost_and_shared_again_wit
 
 
 async def test_who_is_locked_stays_locked_while_it_is_lost(server: ValkeyServer, ephemeral: ValkeyEphemeral) -> None:
-    streaks = Streaks(ephemeral, RATES, CLOCK)
-    locked, other = (streaks.bucket("main", account, HERE) for account in (7, 8))
+    lockout = Lockout(ephemeral, RATES, CLOCK)
+    locked, other = (lockout.bucket("main", account, HERE) for account in (7, 8))
     for _ in range(20):
-        turn = await streaks.admit(locked)
+        turn = await lockout.admit(locked)
         assert turn
-        await streaks.failed(turn)
+        await lockout.failed(turn)
     server.terminate()
-    assert not await streaks.admit(locked)
-    let_in = await streaks.admit(other)
+    assert not await lockout.admit(locked)
+    let_in = await lockout.admit(other)
     assert let_in
-    await streaks.succeeded(let_in)
+    await lockout.succeeded(let_in)
 
 
 async def test_a_breaker_lets_one_caller_through_at_least_each_second(clock: FakeClock, chance: FakeChance) -> None:

@@ -15,19 +15,19 @@ from lingpai.core.errors import Overloaded
 from lingpai.core.model import Locale
 from lingpai.ephemeral.sql import SqlEphemeral
 from lingpai.guard.captcha import OpenAnswers
-from lingpai.guard.captcha.speaker import IDLE, Speaker
 from lingpai.guard.captcha.spoken import Spoken
-from lingpai.guard.captcha.voice import VOICES
-from lingpai.guard.seals import Seals
+from lingpai.guard.captcha.tts_client import IDLE, TtsClient
+from lingpai.guard.captcha.tts_process import VOICES
+from lingpai.guard.crypto import SecretBox
 from lingpai.store.sqlite import open_sqlite
 
-SHOP = "page"
+CAPTCHA_SCOPE = "page"
 QUEUE = 2
 
 
 @pytest.fixture
-async def speaker(clock: FakeClock, chance: FakeChance) -> AsyncIterator[Speaker]:
-    made = Speaker(QUEUE, clock, chance, patience=30)
+async def speaker(clock: FakeClock, chance: FakeChance) -> AsyncIterator[TtsClient]:
+    made = TtsClient(QUEUE, clock, chance, patience=30)
     yield made
     await made.close()
 
@@ -41,7 +41,7 @@ async def ephemeral(sqlite_path: Path, clock: FakeClock, chance: FakeChance, tmp
     await database.close()
 
 
-def pid(speaker: Speaker) -> int:
+def pid(speaker: TtsClient) -> int:
     assert speaker.process
     return speaker.process.pid
 
@@ -54,7 +54,7 @@ def alive(process: int) -> bool:
     return True
 
 
-def about(speaker: Speaker, what: str) -> bytes:
+def about(speaker: TtsClient, what: str) -> bytes:
     return Path(f"/proc/{pid(speaker)}/{what}").read_bytes()
 
 
@@ -65,24 +65,24 @@ def seconds(sound: bytes) -> float:
 
 
 @pytest.mark.parametrize("locale", ["zh-Hans", "en"])
-async def test_digits_are_read_out_and_typed(speaker: Speaker, ephemeral: SqlEphemeral, chance: FakeChance, locale: Locale) -> None:
-    answers = OpenAnswers(ephemeral, Seals(b"s" * 32, chance), chance)
+async def test_digits_are_read_out_and_typed(speaker: TtsClient, ephemeral: SqlEphemeral, chance: FakeChance, locale: Locale) -> None:
+    answers = OpenAnswers(ephemeral, SecretBox(b"s" * 32, chance), chance)
     spoken = Spoken(answers, speaker.say, chance)
-    challenge = await spoken.new(SHOP, locale=locale)
+    challenge = await spoken.new(CAPTCHA_SCOPE, locale=locale)
     assert 8 < seconds(challenge.content) < 30
     assert len(challenge.content) < 250_000
     assert (challenge.kind, challenge.media_type) == ("spoken", "audio/wav")
     digits = await answers.peek(challenge.id)
     assert digits
     assert (len(digits), digits.isdecimal()) == (6, True)
-    await spoken.spend(SHOP, challenge.id, digits)
+    await spoken.spend(CAPTCHA_SCOPE, challenge.id, digits)
 
 
-async def test_the_same_digits_never_sound_the_same(speaker: Speaker) -> None:
+async def test_the_same_digits_never_sound_the_same(speaker: TtsClient) -> None:
     assert await speaker.say("402913", "zh-Hans") != await speaker.say("402913", "zh-Hans")
 
 
-async def test_more_digits_take_longer(speaker: Speaker) -> None:
+async def test_more_digits_take_longer(speaker: TtsClient) -> None:
     short, long = await speaker.say("1", "zh-Hans"), await speaker.say("12345678", "zh-Hans")
     assert seconds(long) - seconds(short) > 7
 
@@ -96,7 +96,7 @@ def test_every_chinese_digit_is_recorded_by_both_voices() -> None:
     assert sum(file.stat().st_size for file in folder.rglob("*.wav")) < 100_000
 
 
-async def test_the_process_starts_with_the_first_sound_and_stays(speaker: Speaker) -> None:
+async def test_the_process_starts_with_the_first_sound_and_stays(speaker: TtsClient) -> None:
     assert speaker.process is None
     await speaker.say("1", "en")
     first = pid(speaker)
@@ -104,7 +104,7 @@ async def test_the_process_starts_with_the_first_sound_and_stays(speaker: Speake
     assert pid(speaker) == first
 
 
-async def test_the_process_is_ended_when_nobody_wants_a_sound(speaker: Speaker, clock: FakeClock) -> None:
+async def test_the_process_is_ended_when_nobody_wants_a_sound(speaker: TtsClient, clock: FakeClock) -> None:
     await speaker.say("1", "en")
     first = pid(speaker)
     await clock.elapse(seconds=IDLE - 1)
@@ -120,7 +120,7 @@ async def test_the_process_is_ended_when_nobody_wants_a_sound(speaker: Speaker, 
     assert await speaker.say("1", "en")
 
 
-async def test_closing_ends_the_process(speaker: Speaker) -> None:
+async def test_closing_ends_the_process(speaker: TtsClient) -> None:
     await speaker.say("1", "en")
     first = pid(speaker)
     await speaker.close()
@@ -128,23 +128,23 @@ async def test_closing_ends_the_process(speaker: Speaker) -> None:
     assert speaker.process is None
 
 
-async def test_one_more_than_the_queue_is_refused_before_anything_is_drawn(speaker: Speaker, clock: FakeClock) -> None:
+async def test_one_more_than_the_queue_is_refused_before_anything_is_drawn(speaker: TtsClient, clock: FakeClock) -> None:
     await speaker.say("1", "en")
     os.kill(pid(speaker), signal.SIGSTOP)
     waiting = [asyncio.create_task(speaker.say("1", "en")) for _ in range(1 + QUEUE)]
     await settle()
     crowd = [asyncio.create_task(speaker.say("1", "en")) for _ in range(100)]
     await settle()
-    assert speaker.places.taken == 1 + QUEUE
+    assert speaker.queue.taken == 1 + QUEUE
     clock.advance(seconds=1)
     outcomes = await asyncio.gather(*crowd, return_exceptions=True)
     assert {type(outcome) for outcome in outcomes} == {Overloaded}
     os.kill(pid(speaker), signal.SIGCONT)
     assert all(await asyncio.gather(*waiting))
-    assert speaker.places.taken == 0
+    assert speaker.queue.taken == 0
 
 
-async def test_a_process_that_hangs_is_killed_and_replaced(speaker: Speaker) -> None:
+async def test_a_process_that_hangs_is_killed_and_replaced(speaker: TtsClient) -> None:
     await speaker.say("1", "en")
     hanging = pid(speaker)
     os.kill(hanging, signal.SIGSTOP)
@@ -157,7 +157,7 @@ async def test_a_process_that_hangs_is_killed_and_replaced(speaker: Speaker) -> 
     assert pid(speaker) != hanging
 
 
-async def test_a_process_that_died_is_replaced(speaker: Speaker) -> None:
+async def test_a_process_that_died_is_replaced(speaker: TtsClient) -> None:
     await speaker.say("1", "en")
     assert speaker.process
     os.kill(pid(speaker), signal.SIGKILL)
@@ -165,13 +165,13 @@ async def test_a_process_that_died_is_replaced(speaker: Speaker) -> None:
     assert await speaker.say("1", "en")
 
 
-async def test_what_the_process_cannot_read_costs_one_answer_and_no_more(speaker: Speaker) -> None:
+async def test_what_the_process_cannot_read_costs_one_answer_and_no_more(speaker: TtsClient) -> None:
     with pytest.raises(Overloaded):
         await speaker.say("?", "en")
     assert await speaker.say("1", "en")
 
 
-async def test_a_caller_who_leaves_does_not_mix_up_the_others(speaker: Speaker) -> None:
+async def test_a_caller_who_leaves_does_not_mix_up_the_others(speaker: TtsClient) -> None:
     await speaker.say("1", "en")
     os.kill(pid(speaker), signal.SIGSTOP)
     gone = asyncio.create_task(speaker.say("11111111", "en"))
@@ -183,20 +183,20 @@ async def test_a_caller_who_leaves_does_not_mix_up_the_others(speaker: Speaker) 
     assert seconds(await stays) < 8
 
 
-async def test_the_process_lowers_itself_and_sees_nothing_of_our_secrets(speaker: Speaker, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_process_lowers_itself_and_sees_nothing_of_our_secrets(speaker: TtsClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINGPAI_SECRET", "made up for this test alone, and long enough")
     await speaker.say("1", "en")
     assert os.getpriority(os.PRIO_PROCESS, pid(speaker)) == 19
     assert b"LINGPAI" not in about(speaker, "environ")
 
 
-async def test_the_process_is_small(speaker: Speaker) -> None:
+async def test_the_process_is_small(speaker: TtsClient) -> None:
     await speaker.say("1", "en")
     await speaker.say("1", "zh-Hans")
     assert int(about(speaker, "status").split(b"VmHWM:")[1].split()[0]) < 30_000  # KiB
 
 
-async def test_the_process_ends_with_its_input(speaker: Speaker) -> None:
+async def test_the_process_ends_with_its_input(speaker: TtsClient) -> None:
     await speaker.say("1", "en")
     process = speaker.process
     assert process

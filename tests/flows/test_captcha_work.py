@@ -18,12 +18,12 @@ from lingpai.core.errors import BadCaptcha
 from lingpai.ephemeral import Entry
 from lingpai.ephemeral.sql import SqlEphemeral
 from lingpai.guard.captcha import Challenge
-from lingpai.guard.captcha.easel import Easel
+from lingpai.guard.captcha.render_queue import RenderQueue
 from lingpai.guard.captcha.work import LONGEST, Work
-from lingpai.guard.seals import Seals
+from lingpai.guard.crypto import SecretBox
 from lingpai.store.sqlite import open_sqlite
 
-SHOP = "page"
+CAPTCHA_SCOPE = "page"
 Payload = dict[str, Any]
 
 
@@ -47,15 +47,15 @@ async def ephemeral(sqlite_path: Path, clock: FakeClock, chance: FakeChance, tmp
 
 
 @pytest.fixture
-def easel(clock: FakeClock, chance: FakeChance) -> Iterator[Easel]:
-    made = Easel(16, clock, chance)
+def render_queue(clock: FakeClock, chance: FakeChance) -> Iterator[RenderQueue]:
+    made = RenderQueue(16, clock, chance)
     yield made
     made.close()
 
 
 @pytest.fixture
-def work(ephemeral: Watched, easel: Easel, clock: FakeClock, chance: FakeChance) -> Work:
-    return Work(ephemeral, Seals(b"s" * 32, chance), easel, clock, chance, cost=3)
+def work(ephemeral: Watched, render_queue: RenderQueue, clock: FakeClock, chance: FakeChance) -> Work:
+    return Work(ephemeral, SecretBox(b"s" * 32, chance), render_queue, clock, chance, cost=3)
 
 
 def solved(challenge: Challenge) -> Payload:
@@ -69,9 +69,9 @@ def spelled(payload: object) -> str:
     return base64.b64encode(json.dumps(payload).encode()).decode()
 
 
-async def refused(work: Work, key: str, answer: str, shop: str = SHOP) -> bool:
+async def refused(work: Work, key: str, answer: str, scope: str = CAPTCHA_SCOPE) -> bool:
     try:
-        await work.spend(shop, key, answer)
+        await work.spend(scope, key, answer)
     except BadCaptcha:
         return True
     return False
@@ -89,14 +89,14 @@ async def test_the_challenge_is_altchas_and_names_no_shop(work: Work) -> None:
 
 
 async def test_the_number_lies_between_the_bounds(work: Work) -> None:
-    numbers = [solved(await work.new(SHOP))["solution"]["counter"] for _ in range(20)]
+    numbers = [solved(await work.new(CAPTCHA_SCOPE))["solution"]["counter"] for _ in range(20)]
     assert all(500 <= number < 1_500 for number in numbers)
     assert len(set(numbers)) > 15
 
 
 async def test_nothing_is_kept_of_what_is_only_asked_for(work: Work, ephemeral: Watched) -> None:
     for _ in range(50):
-        await work.new(SHOP)
+        await work.new(CAPTCHA_SCOPE)
     assert ephemeral.kept == 0
 
 
@@ -142,7 +142,7 @@ def signed_by_another(payload: Payload) -> None:
     "change", [easier, any_key, longer, standard_expiry, other_algorithm, own_key, unsigned, empty_signature, signed_by_another]
 )
 async def test_what_was_changed_is_refused_and_nothing_kept(work: Work, ephemeral: Watched, change: Callable[[Payload], None]) -> None:
-    challenge = await work.new(SHOP)
+    challenge = await work.new(CAPTCHA_SCOPE)
     right, changed = solved(challenge), solved(challenge)
     change(changed)
     assert await refused(work, challenge.id, spelled(changed))
@@ -151,7 +151,7 @@ async def test_what_was_changed_is_refused_and_nothing_kept(work: Work, ephemera
 
 
 async def test_a_solution_made_without_work_is_refused(work: Work) -> None:
-    challenge = await work.new(SHOP)
+    challenge = await work.new(CAPTCHA_SCOPE)
     payload = solved(challenge)
     prefix = payload["challenge"]["parameters"]["keyPrefix"]
     payload["solution"]["derivedKey"] = prefix + "00" * 16
@@ -160,7 +160,7 @@ async def test_a_solution_made_without_work_is_refused(work: Work) -> None:
 
 
 async def test_it_serves_no_other_challenge(work: Work) -> None:
-    one, other = await work.new(SHOP), await work.new(SHOP)
+    one, other = await work.new(CAPTCHA_SCOPE), await work.new(CAPTCHA_SCOPE)
     mixed = solved(one)
     mixed["solution"] = solved(other)["solution"]
     assert await refused(work, other.id, spelled(solved(one)))
@@ -168,7 +168,7 @@ async def test_it_serves_no_other_challenge(work: Work) -> None:
 
 
 async def test_the_same_solution_in_another_spelling_is_the_same(work: Work) -> None:
-    challenge = await work.new(SHOP)
+    challenge = await work.new(CAPTCHA_SCOPE)
     answer = spelled(solved(challenge))
     assert not await refused(work, challenge.id, answer)
     assert await refused(work, challenge.id, "\n".join(answer))
@@ -178,14 +178,14 @@ async def test_the_same_solution_in_another_spelling_is_the_same(work: Work) -> 
 
 
 async def test_a_clock_that_was_set_back_revives_nothing(work: Work, clock: FakeClock) -> None:
-    challenge = await work.new(SHOP)
+    challenge = await work.new(CAPTCHA_SCOPE)
     answer = spelled(solved(challenge))
     clock.set_back(seconds=3_600)
     assert await refused(work, challenge.id, answer)
 
 
 async def test_a_solution_fits_well_into_the_longest(work: Work) -> None:
-    challenge = await work.new(SHOP)
+    challenge = await work.new(CAPTCHA_SCOPE)
     answer = spelled(solved(challenge))
     assert len(answer) < LONGEST * 0.6
     assert await refused(work, challenge.id, spelled(solved(challenge) | {"more": "x" * LONGEST}))
@@ -202,7 +202,7 @@ PLACES = ("challenge", "solution", "parameters", "signature", "data", "derivedKe
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.sampled_from(PLACES), value=JSON)
 async def test_anything_else_in_any_place_is_refused(work: Work, place: str, value: object) -> None:
-    challenge = await work.new(SHOP)
+    challenge = await work.new(CAPTCHA_SCOPE)
     payload = solved(challenge)
     before = json.dumps(payload)
     put(payload, place, value)

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from lingpai.core.chance import SystemChance
-from lingpai.guard.codes import WORD_ALPHABET, WORD_LENGTH
+from lingpai.guard.one_time.codes import WORD_ALPHABET, WORD_LENGTH
 
 
 def test_a_hundred_thousand_codes_are_uniform() -> None:

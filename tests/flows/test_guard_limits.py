@@ -7,7 +7,7 @@ from fakes import FakeClock
 from lingpai import settings
 from lingpai.core.errors import Limited, StoreDown
 from lingpai.ephemeral import Count, Ephemeral
-from lingpai.guard.limits import Limits
+from lingpai.guard.throttling.rates import RateLimiter
 from lingpai.settings import Rate
 
 RATES = settings.Limits(login_address=Rate(10, 60), check_client=Rate(3, 60))
@@ -15,8 +15,8 @@ sqlite = pytest.mark.parametrize("ephemeral_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
-def limits(ephemeral: Ephemeral, clock: FakeClock) -> Limits:
-    return Limits(ephemeral, RATES, clock)
+def limits(ephemeral: Ephemeral, clock: FakeClock) -> RateLimiter:
+    return RateLimiter(ephemeral, RATES, clock)
 
 
 async def passed(*calls: Awaitable[None]) -> int:
@@ -26,12 +26,12 @@ async def passed(*calls: Awaitable[None]) -> int:
     return results.count(None)
 
 
-async def test_of_fifty_racing_ones_as_many_pass_as_the_limit_says(limits: Limits) -> None:
+async def test_of_fifty_racing_ones_as_many_pass_as_the_limit_says(limits: RateLimiter) -> None:
     assert await passed(*(limits.spend("login_address", "ada@example.com") for _ in range(50))) == 10
 
 
 @sqlite
-async def test_a_refusal_names_the_limit_and_the_seconds_to_wait(limits: Limits, clock: FakeClock) -> None:
+async def test_a_refusal_names_the_limit_and_the_seconds_to_wait(limits: RateLimiter, clock: FakeClock) -> None:
     for _ in range(10):
         await limits.spend("login_address", "ada@example.com")
     clock.advance(seconds=40.5)
@@ -43,14 +43,14 @@ async def test_a_refusal_names_the_limit_and_the_seconds_to_wait(limits: Limits,
 
 
 @sqlite
-async def test_each_limit_and_each_caller_counts_for_itself(limits: Limits) -> None:
+async def test_each_limit_and_each_caller_counts_for_itself(limits: RateLimiter) -> None:
     assert await passed(*(limits.spend("login_address", "ada@example.com") for _ in range(11))) == 10
     assert await passed(*(limits.spend("login_address", "bob@example.com") for _ in range(11))) == 10
     assert await passed(*(limits.spend("check_client", "ada@example.com") for _ in range(4))) == 3
 
 
 @sqlite
-async def test_a_check_counts_nothing_and_refuses_where_one_more_would_be_refused(limits: Limits) -> None:
+async def test_a_check_counts_nothing_and_refuses_where_one_more_would_be_refused(limits: RateLimiter) -> None:
     assert await passed(*(limits.check("check_client", "198.51.100.7") for _ in range(9))) == 9
     for _ in range(3):
         await limits.check("check_client", "198.51.100.7")
@@ -60,7 +60,7 @@ async def test_a_check_counts_nothing_and_refuses_where_one_more_would_be_refuse
 
 
 @sqlite
-async def test_what_is_given_back_may_be_spent_again(limits: Limits) -> None:
+async def test_what_is_given_back_may_be_spent_again(limits: RateLimiter) -> None:
     for _ in range(3):
         await limits.spend("check_client", "198.51.100.7")
     await limits.give_back("check_client", "198.51.100.7")
@@ -83,14 +83,14 @@ class Flaky:
 
 async def test_no_address_stands_in_a_counters_name(clock: FakeClock) -> None:
     counters = Flaky()
-    await Limits(counters, RATES, clock).spend("login_address", "ada@example.com" * 100)
+    await RateLimiter(counters, RATES, clock).spend("login_address", "ada@example.com" * 100)
     assert "ada" not in counters.keys[0]
     assert len(counters.keys[0]) < 100
 
 
 async def test_the_coarse_cap_is_counted_here_whether_the_shared_counters_answer_or_not(clock: FakeClock) -> None:
     counters = Flaky()
-    limits = Limits(counters, settings.Limits(client=Rate(8, 60)), clock)
+    limits = RateLimiter(counters, settings.Limits(client=Rate(8, 60)), clock)
     assert await passed(*(limits.spend("client", "198.51.100.7") for _ in range(6))) == 6
     counters.lost = True
     assert await passed(*(limits.spend("client", "198.51.100.7") for _ in range(6))) == 2
@@ -102,7 +102,7 @@ async def test_the_coarse_cap_is_counted_here_whether_the_shared_counters_answer
 
 async def test_while_the_counters_are_lost_a_quarter_of_each_limit_holds_and_at_least_one(clock: FakeClock) -> None:
     counters = Flaky()
-    limits = Limits(counters, RATES, clock)
+    limits = RateLimiter(counters, RATES, clock)
     counters.lost = True
     assert await passed(*(limits.spend("login_address", "ada@example.com") for _ in range(10))) == 2
     assert await passed(*(limits.spend("check_client", "198.51.100.7") for _ in range(10))) == 1
@@ -114,7 +114,7 @@ async def test_while_the_counters_are_lost_a_quarter_of_each_limit_holds_and_at_
 
 async def test_the_shared_counters_hold_again_as_soon_as_they_answer(clock: FakeClock) -> None:
     counters = Flaky()
-    limits = Limits(counters, RATES, clock)
+    limits = RateLimiter(counters, RATES, clock)
     counters.lost = True
     assert await passed(*(limits.spend("login_address", "ada@example.com") for _ in range(10))) == 2
     counters.lost = False

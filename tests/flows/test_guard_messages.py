@@ -5,15 +5,15 @@ import pytest
 from fakes import FakeClock
 from lingpai import settings
 from lingpai.core.errors import Limited, StoreDown, TooSoon
-from lingpai.core.model import Address, Origin
+from lingpai.core.model import Address, RequestContext
 from lingpai.ephemeral import Entry, Ephemeral
-from lingpai.guard.limits import Limits
-from lingpai.guard.messages import Messages
+from lingpai.guard.throttling.messages import MessageThrottle
+from lingpai.guard.throttling.rates import RateLimiter
 from lingpai.settings import Rate
 
 ADA = Address("email", "ada@example.com", "ada@example.com")
 BOB = Address("email", "bob@example.com", "bob@example.com")
-HERE = Origin("198.51.100.7", "198.51.100.7")
+HERE = RequestContext("198.51.100.7", "198.51.100.7")
 RATES = settings.Limits()
 sqlite = pytest.mark.parametrize("ephemeral_url", ["sqlite"], indirect=True)
 
@@ -24,8 +24,8 @@ def rates() -> settings.Limits:
 
 
 @pytest.fixture
-def messages(ephemeral: Ephemeral, clock: FakeClock, rates: settings.Limits) -> Messages:
-    return Messages(ephemeral, Limits(ephemeral, rates, clock), clock)
+def messages(ephemeral: Ephemeral, clock: FakeClock, rates: settings.Limits) -> MessageThrottle:
+    return MessageThrottle(ephemeral, RateLimiter(ephemeral, rates, clock), clock)
 
 
 async def outcomes(*calls) -> list[type | None]:
@@ -33,12 +33,12 @@ async def outcomes(*calls) -> list[type | None]:
     return [None if result is None else type(result) for result in results]
 
 
-async def test_of_fifty_racing_starts_exactly_one_passes(messages: Messages) -> None:
+async def test_of_fifty_racing_starts_exactly_one_passes(messages: MessageThrottle) -> None:
     results = await outcomes(*(messages.start("main", "reset", ADA, HERE) for _ in range(50)))
     assert sorted(results, key=str) == [TooSoon] * 49 + [None]
 
 
-async def test_of_fifty_racing_starts_after_the_interval_exactly_one_passes(messages: Messages, clock: FakeClock) -> None:
+async def test_of_fifty_racing_starts_after_the_interval_exactly_one_passes(messages: MessageThrottle, clock: FakeClock) -> None:
     await messages.start("main", "reset", ADA, HERE)
     clock.advance(seconds=60)
     results = await outcomes(*(messages.start("main", "reset", ADA, HERE) for _ in range(50)))
@@ -46,7 +46,7 @@ async def test_of_fifty_racing_starts_after_the_interval_exactly_one_passes(mess
 
 
 @sqlite
-async def test_a_message_within_the_interval_is_refused_with_the_seconds_to_wait(messages: Messages, clock: FakeClock) -> None:
+async def test_a_message_within_the_interval_is_refused_with_the_seconds_to_wait(messages: MessageThrottle, clock: FakeClock) -> None:
     await messages.start("main", "reset", ADA, HERE)
     clock.advance(seconds=10.5)
     for call in (messages.check, messages.start):
@@ -59,7 +59,7 @@ async def test_a_message_within_the_interval_is_refused_with_the_seconds_to_wait
 
 
 @sqlite
-async def test_each_purpose_realm_and_address_has_its_own_interval(messages: Messages) -> None:
+async def test_each_purpose_realm_and_address_has_its_own_interval(messages: MessageThrottle) -> None:
     await messages.start("main", "reset", ADA, HERE)
     await messages.start("main", "activate", ADA, HERE)
     await messages.start("boss", "reset", ADA, HERE)
@@ -69,7 +69,7 @@ async def test_each_purpose_realm_and_address_has_its_own_interval(messages: Mes
 
 
 @sqlite
-async def test_a_longer_interval_is_measured_from_the_last_message_of_any_dialect(messages: Messages, clock: FakeClock) -> None:
+async def test_a_longer_interval_is_measured_from_the_last_message_of_any_dialect(messages: MessageThrottle, clock: FakeClock) -> None:
     await messages.start("main", "reset", ADA, HERE, 60)
     clock.advance(seconds=60)
     with pytest.raises(TooSoon) as refused:
@@ -85,7 +85,7 @@ async def test_a_longer_interval_is_measured_from_the_last_message_of_any_dialec
 
 
 @sqlite
-async def test_a_clock_that_was_set_back_makes_nobody_wait_longer_than_the_interval(messages: Messages, clock: FakeClock) -> None:
+async def test_a_clock_that_was_set_back_makes_nobody_wait_longer_than_the_interval(messages: MessageThrottle, clock: FakeClock) -> None:
     await messages.start("main", "reset", ADA, HERE)
     clock.set_back(seconds=600)
     with pytest.raises(TooSoon) as refused:
@@ -94,7 +94,7 @@ async def test_a_clock_that_was_set_back_makes_nobody_wait_longer_than_the_inter
 
 
 @sqlite
-async def test_a_refused_start_counts_nothing(messages: Messages, clock: FakeClock) -> None:
+async def test_a_refused_start_counts_nothing(messages: MessageThrottle, clock: FakeClock) -> None:
     for _ in range(4):
         await messages.start("main", "reset", ADA, HERE)
         for _ in range(10):
@@ -105,7 +105,7 @@ async def test_a_refused_start_counts_nothing(messages: Messages, clock: FakeClo
 
 
 @sqlite
-async def test_an_address_gets_five_messages_an_hour_over_all_purposes_and_realms(messages: Messages, clock: FakeClock) -> None:
+async def test_an_address_gets_five_messages_an_hour_over_all_purposes_and_realms(messages: MessageThrottle, clock: FakeClock) -> None:
     for realm, purpose in (("main", "reset"), ("main", "activate"), ("boss", "reset"), ("main", "login"), ("main", "bind")):
         await messages.start(realm, purpose, ADA, HERE)
     for call in (messages.check, messages.start):
@@ -117,7 +117,7 @@ async def test_an_address_gets_five_messages_an_hour_over_all_purposes_and_realm
 
 
 @sqlite
-async def test_an_address_gets_ten_messages_a_day_for_one_purpose(messages: Messages, clock: FakeClock) -> None:
+async def test_an_address_gets_ten_messages_a_day_for_one_purpose(messages: MessageThrottle, clock: FakeClock) -> None:
     for _ in range(10):
         await messages.start("main", "reset", ADA, HERE)
         clock.advance(minutes=61)
@@ -130,30 +130,30 @@ async def test_an_address_gets_ten_messages_a_day_for_one_purpose(messages: Mess
 
 
 @sqlite
-async def test_a_client_gets_twenty_messages_sent_an_hour(messages: Messages) -> None:
+async def test_a_client_gets_twenty_messages_sent_an_hour(messages: MessageThrottle) -> None:
     addresses = [Address("email", f"{number}@example.com", f"{number}@example.com") for number in range(21)]
     for address in addresses[:20]:
         await messages.start("main", "reset", address, HERE)
     with pytest.raises(Limited) as refused:
         await messages.start("main", "reset", addresses[20], HERE)
     assert refused.value.limit == "message_client"
-    await messages.start("main", "reset", addresses[20], Origin("198.51.100.8", "198.51.100.8"))
+    await messages.start("main", "reset", addresses[20], RequestContext("198.51.100.8", "198.51.100.8"))
 
 
 @sqlite
 @pytest.mark.parametrize("rates", [settings.Limits(message_client=Rate(1, 3_600))])
-async def test_a_limited_client_neither_counts_for_the_address_nor_starts_its_interval(messages: Messages, clock: FakeClock) -> None:
+async def test_a_limited_client_neither_counts_for_the_address_nor_starts_its_interval(messages: MessageThrottle, clock: FakeClock) -> None:
     await messages.start("main", "reset", BOB, HERE)
     for _ in range(20):
         with pytest.raises(Limited):
             await messages.start("main", "reset", ADA, HERE)
     for number in range(5):
-        await messages.start("main", "reset", ADA, Origin(f"198.51.100.{number}", ""))
+        await messages.start("main", "reset", ADA, RequestContext(f"198.51.100.{number}", ""))
         clock.advance(seconds=60)
 
 
 @sqlite
-async def test_a_start_that_is_given_back_counts_nothing_and_starts_no_interval(messages: Messages) -> None:
+async def test_a_start_that_is_given_back_counts_nothing_and_starts_no_interval(messages: MessageThrottle) -> None:
     for _ in range(6):
         await messages.start("main", "reset", ADA, HERE)
         await messages.give_back("main", "reset", ADA, HERE)
@@ -161,7 +161,7 @@ async def test_a_start_that_is_given_back_counts_nothing_and_starts_no_interval(
 
 
 @sqlite
-async def test_a_start_that_is_given_back_leaves_the_message_before_it(messages: Messages, clock: FakeClock) -> None:
+async def test_a_start_that_is_given_back_leaves_the_message_before_it(messages: MessageThrottle, clock: FakeClock) -> None:
     await messages.start("main", "reset", ADA, HERE)
     clock.advance(seconds=100)
     await messages.start("main", "reset", ADA, HERE, 60)
@@ -173,7 +173,7 @@ async def test_a_start_that_is_given_back_leaves_the_message_before_it(messages:
 
 
 @sqlite
-async def test_a_notice_goes_out_once_an_hour(messages: Messages, clock: FakeClock) -> None:
+async def test_a_notice_goes_out_once_an_hour(messages: MessageThrottle, clock: FakeClock) -> None:
     assert await messages.may_notice("main", ADA, taken=True)
     assert not await messages.may_notice("main", ADA, taken=True)
     assert await messages.may_notice("main", BOB, taken=True)
@@ -182,12 +182,12 @@ async def test_a_notice_goes_out_once_an_hour(messages: Messages, clock: FakeClo
     assert await messages.may_notice("main", ADA, taken=True)
 
 
-async def test_of_fifty_racing_registrations_one_may_notify(messages: Messages) -> None:
+async def test_of_fifty_racing_registrations_one_may_notify(messages: MessageThrottle) -> None:
     assert (await asyncio.gather(*(messages.may_notice("main", ADA, taken=True) for _ in range(50)))).count(True) == 1
 
 
 @sqlite
-async def test_an_address_is_the_same_in_all_its_spellings(messages: Messages) -> None:
+async def test_an_address_is_the_same_in_all_its_spellings(messages: MessageThrottle) -> None:
     await messages.start("main", "reset", ADA, HERE)
     with pytest.raises(TooSoon):
         await messages.start("main", "reset", Address("email", "Ada@example.com", "ada@example.com"), HERE)
@@ -208,7 +208,7 @@ class Down:
 
 async def test_where_the_store_is_down_nothing_may_be_sent(clock: FakeClock) -> None:
     down = Down()
-    messages = Messages(down, Limits(down, RATES, clock), clock)
+    messages = MessageThrottle(down, RateLimiter(down, RATES, clock), clock)
     with pytest.raises(StoreDown):
         await messages.check("main", "reset", ADA, HERE)
     with pytest.raises(StoreDown):

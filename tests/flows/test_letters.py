@@ -13,7 +13,7 @@ from lingpai.core.model import Letter, Locale
 from lingpai.core.words import LOCALES
 from lingpai.post import Message
 from lingpai.post.letters import FORMS, render
-from lingpai.settings import Pages, look
+from lingpai.settings import Pages, theme
 
 URL = "https://id.example.com/activate_account?email=ada%40example.com&vcode=Xk2p9QfZ7mNtB4vYc8Lw"
 HELP = "https://id.example.com/forgot?email=ada%40example.com"
@@ -174,15 +174,15 @@ def test_who_did_not_change_the_address_is_told_whom_to_ask(lang: Locale, suppor
     alone, named = render(letter, values, "Star"), render(letter, values, "Star", support=support)
     assert words.text("letter.email_changed.contact", lang) in named.text
     assert f"\n{support}\n" in named.text
-    assert f'href="{look.reach(support)}"' in (named.html or "")
+    assert f'href="{theme.reach(support)}"' in (named.html or "")
     assert words.text("letter.email_changed.otherwise", lang) in alone.text
     assert "<a " not in (alone.html or ""), "no button leads to nothing"
 
 
 def test_a_letter_wears_the_products_colours(template: str, locale: Locale) -> None:
-    chosen = look.theme(Pages(accent="#7a1f5c", accent_dark="#f0a3d2"))
+    chosen = theme.theme(Pages(accent="#7a1f5c", accent_dark="#f0a3d2"))
     html = render(replace(LETTER, template=template, locale=locale), VALUES[template], "Star", chosen).html or ""
-    assert look.theme(Pages()).light not in html
+    assert theme.theme(Pages()).light not in html
     assert ".button { background: #f0a3d2 !important; border-color: #f0a3d2 !important; color: #000000 !important; }" in html
     assert ("background: #7a1f5c; border: 1px solid #7a1f5c; border-radius: 6px; color: #ffffff;" in html) is (template in LINKS)
 

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from fakes import FakeChance, FakeClock, settle
 from lingpai.core import data
 from lingpai.core.errors import Overloaded, WeakPassword
-from lingpai.guard import hashes, strength
-from lingpai.guard.hashes import Hashes
-from lingpai.guard.passwords import Passwords, Verdict
-from lingpai.guard.pool import NICE, Pool
+from lingpai.guard.passwords import argon2, strength
+from lingpai.guard.passwords.argon2 import Argon2
+from lingpai.guard.passwords.hashing import PasswordHasher, Verdict
+from lingpai.guard.threads import NICE, WorkerThreads
 from lingpai.settings import Hashing
 
 SMALL = Hashing(memory_kib=64, time=2, queue=2)
@@ -28,21 +28,21 @@ PERSONAL = ("ada.lovelace@brightmill.com", "Lingpai", "+8613800138000", "李小�
 
 
 @pytest.fixture
-def pool() -> Iterator[Pool]:
-    made = Pool(1)
+def pool() -> Iterator[WorkerThreads]:
+    made = WorkerThreads(1)
     yield made
     made.close()
 
 
 @pytest.fixture
-def passwords(clock: FakeClock, chance: FakeChance) -> Iterator[Passwords]:
-    made = Passwords(SMALL, 1, 1, clock, chance, familiar=("Brightmill",))
+def passwords(clock: FakeClock, chance: FakeChance) -> Iterator[PasswordHasher]:
+    made = PasswordHasher(SMALL, 1, 1, clock, chance, familiar=("Brightmill",))
     yield made
     made.close()
 
 
 @pytest.fixture
-async def busy(pool: Pool) -> AsyncIterator[threading.Event]:
+async def busy(pool: WorkerThreads) -> AsyncIterator[threading.Event]:
     """The pool's one thread is at work until the event is set."""
     started, go = threading.Event(), threading.Event()
 
@@ -58,14 +58,14 @@ async def busy(pool: Pool) -> AsyncIterator[threading.Event]:
     await work
 
 
-async def kept(passwords: Passwords, password: str = GOOD) -> str:
-    async with passwords.place() as place:
-        return await place.new(password, ())
+async def kept(passwords: PasswordHasher, password: str = GOOD) -> str:
+    async with passwords.slot() as slot:
+        return await slot.new(password, ())
 
 
-async def verify(passwords: Passwords, phc: str | None, password: str) -> Verdict:
-    async with passwords.place() as place:
-        return await place.verify(phc, password)
+async def verify(passwords: PasswordHasher, phc: str | None, password: str) -> Verdict:
+    async with passwords.slot() as slot:
+        return await slot.verify(phc, password)
 
 
 def phc(password: str, *, memory: int = 64, time: int = 2, kind: Type = Type.ID) -> str:
@@ -80,35 +80,35 @@ def judged(password: str, personal: tuple[str, ...] = PERSONAL, min_score: int =
     return None
 
 
-async def test_a_password_is_kept_as_argon2id_with_the_parameters_of_the_settings(passwords: Passwords) -> None:
+async def test_a_password_is_kept_as_argon2id_with_the_parameters_of_the_settings(passwords: PasswordHasher) -> None:
     found = extract_parameters(await kept(passwords))
     assert (found.type, found.memory_cost, found.time_cost, found.parallelism) == (Type.ID, 64, 2, 1)
     assert (found.salt_len, found.hash_len) == (16, 32)
 
 
-async def test_the_same_password_is_never_kept_the_same_way(passwords: Passwords) -> None:
+async def test_the_same_password_is_never_kept_the_same_way(passwords: PasswordHasher) -> None:
     assert await kept(passwords) != await kept(passwords)
 
 
-async def test_the_right_password_is_right_and_every_other_is_wrong(passwords: Passwords) -> None:
+async def test_the_right_password_is_right_and_every_other_is_wrong(passwords: PasswordHasher) -> None:
     stored = await kept(passwords)
     assert await verify(passwords, stored, GOOD) == Verdict(right=True)
     for wrong in (GOOD.upper(), GOOD[:-1], GOOD + " ", "x" + GOOD, ""):
         assert await verify(passwords, stored, wrong) == Verdict(right=False)
 
 
-async def test_a_long_password_counts_to_its_last_character(passwords: Passwords) -> None:
+async def test_a_long_password_counts_to_its_last_character(passwords: PasswordHasher) -> None:
     long = "the quick brown fox jumps over it " * 3
     stored = await kept(passwords, long + "a")
     assert not (await verify(passwords, stored, long + "b")).right
 
 
-async def test_a_decomposed_spelling_is_the_same_password(passwords: Passwords) -> None:
+async def test_a_decomposed_spelling_is_the_same_password(passwords: PasswordHasher) -> None:
     stored = await kept(passwords, "caf\u00e9-orbiting")
     assert (await verify(passwords, stored, unicodedata.normalize("NFD", "caf\u00e9-orbiting"))).right
 
 
-async def test_a_stranger_costs_the_work_of_a_friend_and_is_never_right(passwords: Passwords, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stranger_costs_the_work_of_a_friend_and_is_never_right(passwords: PasswordHasher, monkeypatch: pytest.MonkeyPatch) -> None:
     stored = await kept(passwords)
     verified: list[str] = []
 
@@ -116,8 +116,8 @@ async def test_a_stranger_costs_the_work_of_a_friend_and_is_never_right(password
         verified.append(phc.decode())
         return real(phc, secret, kind)
 
-    real = hashes.verify_secret
-    monkeypatch.setattr(hashes, "verify_secret", watched)
+    real = argon2.verify_secret
+    monkeypatch.setattr(argon2, "verify_secret", watched)
     assert await verify(passwords, None, GOOD) == Verdict(right=False)
     await verify(passwords, stored, "a wrong one")
     await verify(passwords, "$2b$12$of-another-kind", GOOD)
@@ -126,11 +126,11 @@ async def test_a_stranger_costs_the_work_of_a_friend_and_is_never_right(password
 
 
 def test_the_decoy_is_another_one_in_every_process() -> None:
-    assert Hashes(SMALL, FakeChance(1)).decoy != Hashes(SMALL, FakeChance(2)).decoy
+    assert Argon2(SMALL, FakeChance(1)).decoy != Argon2(SMALL, FakeChance(2)).decoy
 
 
 @pytest.mark.parametrize(("memory", "time"), [(32, 4), (32, 2), (64, 1)])
-async def test_a_weaker_hash_is_verified_and_upgraded(passwords: Passwords, memory: int, time: int) -> None:
+async def test_a_weaker_hash_is_verified_and_upgraded(passwords: PasswordHasher, memory: int, time: int) -> None:
     stored = phc(GOOD, memory=memory, time=time)
     verdict = await verify(passwords, stored, GOOD)
     assert verdict.right
@@ -140,7 +140,7 @@ async def test_a_weaker_hash_is_verified_and_upgraded(passwords: Passwords, memo
     assert await verify(passwords, stored, "a wrong one") == Verdict(right=False)
 
 
-async def test_a_stronger_hash_stays(passwords: Passwords) -> None:
+async def test_a_stronger_hash_stays(passwords: PasswordHasher) -> None:
     assert await verify(passwords, phc(GOOD, memory=128, time=1), GOOD) == Verdict(right=True)
 
 
@@ -161,22 +161,22 @@ async def test_a_stronger_hash_stays(passwords: Passwords) -> None:
     ],
 )
 async def test_a_foreign_or_absurd_hash_is_not_run_and_never_right(
-    passwords: Passwords, stored: str, monkeypatch: pytest.MonkeyPatch
+    passwords: PasswordHasher, stored: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = hashes.verify_secret
+    real = argon2.verify_secret
 
     def watched(phc: bytes, secret: bytes, kind: Type) -> bool:
         assert phc.decode() != stored
         return real(phc, secret, kind)
 
-    monkeypatch.setattr(hashes, "verify_secret", watched)
+    monkeypatch.setattr(argon2, "verify_secret", watched)
     assert await verify(passwords, stored, GOOD) == Verdict(right=False)
 
 
-async def test_a_full_queue_refuses_before_any_work_and_after_half_a_second(passwords: Passwords, clock: FakeClock) -> None:
-    held = [passwords.place() for _ in range(3)]
-    for place in held:
-        await place.__aenter__()
+async def test_a_full_queue_refuses_before_any_work_and_after_half_a_second(passwords: PasswordHasher, clock: FakeClock) -> None:
+    held = [passwords.slot() for _ in range(3)]
+    for slot in held:
+        await slot.__aenter__()
     refused = asyncio.create_task(kept(passwords))
     await settle()
     assert not refused.done()
@@ -186,15 +186,15 @@ async def test_a_full_queue_refuses_before_any_work_and_after_half_a_second(pass
         await refused
     assert 0.4 <= clock.slept[0] <= 0.6
     assert 1 <= why.value.seconds <= 4
-    for place in held:
-        await place.__aexit__(None, None, None)
+    for slot in held:
+        await slot.__aexit__(None, None, None)
     assert await kept(passwords)
 
 
-async def test_the_refused_are_not_asked_to_come_back_together(passwords: Passwords, clock: FakeClock) -> None:
+async def test_the_refused_are_not_asked_to_come_back_together(passwords: PasswordHasher, clock: FakeClock) -> None:
     clock.auto = True
     seconds = set()
-    async with passwords.place(), passwords.place(), passwords.place():
+    async with passwords.slot(), passwords.slot(), passwords.slot():
         for _ in range(50):
             with pytest.raises(Overloaded) as why:
                 await kept(passwords)
@@ -203,9 +203,9 @@ async def test_the_refused_are_not_asked_to_come_back_together(passwords: Passwo
     assert len(set(clock.slept)) > 1
 
 
-async def test_a_place_is_given_back_however_its_caller_ends(passwords: Passwords) -> None:
+async def test_a_place_is_given_back_however_its_caller_ends(passwords: PasswordHasher) -> None:
     async def hold(forever: asyncio.Event) -> None:
-        async with passwords.place():
+        async with passwords.slot():
             await forever.wait()
 
     with pytest.raises(WeakPassword):
@@ -219,7 +219,7 @@ async def test_a_place_is_given_back_however_its_caller_ends(passwords: Password
     assert passwords.taken == 0
 
 
-async def test_work_is_done_in_the_order_it_came(pool: Pool, busy: threading.Event) -> None:
+async def test_work_is_done_in_the_order_it_came(pool: WorkerThreads, busy: threading.Event) -> None:
     done: list[int] = []
     tasks = [asyncio.create_task(pool.run(lambda number=number: done.append(number))) for number in range(20)]
     await settle()
@@ -228,7 +228,7 @@ async def test_work_is_done_in_the_order_it_came(pool: Pool, busy: threading.Eve
     assert done == list(range(20))
 
 
-async def test_work_of_a_caller_who_has_gone_is_not_done(pool: Pool, busy: threading.Event) -> None:
+async def test_work_of_a_caller_who_has_gone_is_not_done(pool: WorkerThreads, busy: threading.Event) -> None:
     done: list[str] = []
     gone = asyncio.create_task(pool.run(lambda: done.append("gone")))
     there = asyncio.create_task(pool.run(lambda: done.append("there")))
@@ -246,7 +246,7 @@ class Panic(BaseException):
     """What a Rust extension raises is no Exception."""
 
 
-async def test_a_thread_outlives_work_that_fails(pool: Pool) -> None:
+async def test_a_thread_outlives_work_that_fails(pool: WorkerThreads) -> None:
     def fail() -> None:
         raise Panic
 
@@ -255,7 +255,7 @@ async def test_a_thread_outlives_work_that_fails(pool: Pool) -> None:
     assert await pool.run(lambda: "alive") == "alive"
 
 
-async def test_the_hashing_threads_lower_themselves_and_nobody_else(pool: Pool) -> None:
+async def test_the_hashing_threads_lower_themselves_and_nobody_else(pool: WorkerThreads) -> None:
     def nice() -> int:
         return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
@@ -271,15 +271,15 @@ async def test_a_thread_that_may_not_lower_itself_says_so_and_works(monkeypatch:
 
     monkeypatch.setattr(os, "setpriority", refuse)
     with structlog.testing.capture_logs() as logs:
-        pool = Pool(1)
+        pool = WorkerThreads(1)
         assert await pool.run(lambda: 1) == 1
         pool.close()
     assert [(line["log_level"], line["error"]) for line in logs] == [("warning", "not here")]
 
 
-async def test_hashing_happens_on_the_pools_threads(passwords: Passwords, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_hashing_happens_on_the_pools_threads(passwords: PasswordHasher, monkeypatch: pytest.MonkeyPatch) -> None:
     names: list[str] = []
-    judge, real = strength.judge, hashes.hash_secret
+    judge, real = strength.judge, argon2.hash_secret
 
     def watched_judge(password: str, personal: tuple[str, ...], min_score: int) -> None:
         names.append(threading.current_thread().name)
@@ -290,12 +290,12 @@ async def test_hashing_happens_on_the_pools_threads(passwords: Passwords, monkey
         return real(*given)  # type: ignore[arg-type]  # passed on as it came
 
     monkeypatch.setattr(strength, "judge", watched_judge)
-    monkeypatch.setattr(hashes, "hash_secret", watched_hash)
+    monkeypatch.setattr(argon2, "hash_secret", watched_hash)
     await kept(passwords)
     assert names == ["hashing-0", "hashing-0"]
 
 
-async def test_closing_drops_what_has_not_begun_and_ends_the_threads(pool: Pool, busy: threading.Event) -> None:
+async def test_closing_drops_what_has_not_begun_and_ends_the_threads(pool: WorkerThreads, busy: threading.Event) -> None:
     done: list[str] = []
     waiting = asyncio.create_task(pool.run(lambda: done.append("too late")))
     await settle()
@@ -308,22 +308,22 @@ async def test_closing_drops_what_has_not_begun_and_ends_the_threads(pool: Pool,
     assert not any(thread.is_alive() for thread in pool.threads)
 
 
-async def test_a_weak_password_is_not_hashed(passwords: Passwords, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_weak_password_is_not_hashed(passwords: PasswordHasher, monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*given: object) -> bytes:
         raise AssertionError("hashed")
 
-    monkeypatch.setattr(hashes, "hash_secret", never)
-    async with passwords.place() as place:
+    monkeypatch.setattr(argon2, "hash_secret", never)
+    async with passwords.slot() as slot:
         for password, personal in [("password1", ()), ("adalovelace1815", PERSONAL), ("Brightmill2026", ())]:
             with pytest.raises(WeakPassword):
-                await place.new(password, personal)
+                await slot.new(password, personal)
 
 
-async def test_a_call_may_ask_for_a_higher_score(passwords: Passwords) -> None:
-    async with passwords.place() as place:
-        await place.judge("passwordqz", ())
+async def test_a_call_may_ask_for_a_higher_score(passwords: PasswordHasher) -> None:
+    async with passwords.slot() as slot:
+        await slot.judge("passwordqz", ())
         with pytest.raises(WeakPassword, match="guessable"):
-            await place.judge("passwordqz", (), min_score=3)
+            await slot.judge("passwordqz", (), min_score=3)
 
 
 def test_every_listed_password_is_refused_in_any_case() -> None:

@@ -15,17 +15,17 @@ from conftest import open_database
 from fakes import START, FakeChance, FakeClock, settle
 from lingpai.core.chance import SECOND, SystemChance, SystemClock
 from lingpai.core.errors import StoreDown
-from lingpai.core.model import Letter, LetterState, Origin
+from lingpai.core.model import Letter, LetterState, RequestContext
 from lingpai.ephemeral import Entry, Ephemeral
 from lingpai.ephemeral.sql import SqlEphemeral
-from lingpai.guard.letters import LETTERS
-from lingpai.guard.seals import Seals
+from lingpai.guard.crypto import SecretBox
 from lingpai.post import Message, Permanent, Sender, SendError, Temporary, Unsure
 from lingpai.post.inbox import InboxSender
 from lingpai.post.smtp import SmtpSender
 from lingpai.settings import Settings
+from lingpai.steps.letters import LETTERS
 from lingpai.store import accounts, audit, outbox, sessions
-from lingpai.store.database import Database, Query, Row, Runner
+from lingpai.store.database import Database, Query, Row, Transaction
 from lingpai.store.outbox import Bell
 from lingpai.worker import BATCH, GRACE_SECONDS, LEASE_SECONDS, SEND_SECONDS, SENDING, SLOTS, Worker, masked, next_try
 from mailserver import STALL, mail_server
@@ -90,10 +90,10 @@ class Shaky:
     async def row(self, query: Query, **values: Any) -> Row | None:
         return await self.up().row(query, **values)
 
-    async def run(self, query: Query, **values: Any) -> int:
-        return await self.up().run(query, **values)
+    async def execute(self, query: Query, **values: Any) -> int:
+        return await self.up().execute(query, **values)
 
-    def begin(self) -> AbstractAsyncContextManager[Runner]:
+    def begin(self) -> AbstractAsyncContextManager[Transaction]:
         return self.up().begin()
 
     async def version(self) -> str | None:
@@ -120,7 +120,7 @@ class Yard:
         self.store = store
         self.minutes = minutes
         self.clock = clock
-        self.seals = Seals(SECRET, FakeChance("seals"))
+        self.secret_box = SecretBox(SECRET, FakeChance("seals"))
         self.bell = Bell()
         self._made = 0
 
@@ -129,16 +129,18 @@ class Yard:
         chance = FakeChance(f"worker {self._made}")
         senders: dict[Any, Sender] = {"email": sender, "sms": sender}
         return Worker(
-            store or self.store, self.minutes, self.seals, senders, self.clock, chance, bell=self.bell, settings=Settings(), **changes
+            store or self.store, self.minutes, self.secret_box, senders, self.clock, chance, bell=self.bell, settings=Settings(), **changes
         )
 
-    async def post(self, recipient: str = "ada@example.com", *, life: int = DAY, seals: Seals | None = None, **changes: Any) -> int:
+    async def post(
+        self, recipient: str = "ada@example.com", *, life: int = DAY, secret_box: SecretBox | None = None, **changes: Any
+    ) -> int:
         now = self.clock.now()
         fields: dict[str, Any] = {"channel": "email", "template": "reset", "locale": "en", "values": VALUES, **changes}
-        sealed = (seals or self.seals).seal(json.dumps(fields.pop("values")).encode(), LETTERS)
-        async with self.store.begin() as run:
+        sealed = (secret_box or self.secret_box).seal(json.dumps(fields.pop("values")).encode(), LETTERS)
+        async with self.store.begin() as tx:
             return await outbox.add(
-                run,
+                tx,
                 recipient=recipient,
                 sealed=sealed,
                 account_id=None,
@@ -272,7 +274,7 @@ async def test_a_letter_is_given_up_after_about_two_days(yard: Yard) -> None:
 
 
 async def test_a_letter_that_cannot_be_opened_or_written_does_not_stop_the_others(yard: Yard) -> None:
-    await yard.post("a@example.com", seals=Seals(b"o" * 32, FakeChance()))
+    await yard.post("a@example.com", secret_box=SecretBox(b"o" * 32, FakeChance()))
     await yard.post("b@example.com", template="unheard-of")
     await yard.post("c@example.com", values={"url": "javascript:alert(1)", "hours": 3})
     await yard.post("d@example.com")
@@ -621,8 +623,8 @@ async def test_what_a_worker_was_texting_when_it_died_is_given_up(yard: Yard, re
 async def test_a_text_message_that_nobody_had_begun_is_sent_by_the_next_worker(yard: Yard) -> None:
     await text(yard)
     now = yard.clock.now()
-    async with yard.store.begin() as run:
-        assert len(await outbox.claim(run, now=now, owner="dead", lease_until=now + 45 * SECOND, limit=8)) == 1
+    async with yard.store.begin() as tx:
+        assert len(await outbox.claim(tx, now=now, owner="dead", lease_until=now + 45 * SECOND, limit=8)) == 1
     yard.clock.advance(seconds=60)
     assert await yard.worker(sender := Once()).once() == 1
     assert len(sender.taken) == 1
@@ -651,9 +653,9 @@ async def test_a_worker_whose_lease_went_to_another_sends_nothing(yard: Yard) ->
     await text(yard)
     first = yard.worker(sender := Once())
     now = yard.clock.now()
-    async with yard.store.begin() as run:
-        [letter] = await outbox.claim(run, now=now, owner="first", lease_until=now, limit=8)
-        await outbox.claim(run, now=now + 1, owner="second", lease_until=now + 45 * SECOND, limit=8)
+    async with yard.store.begin() as tx:
+        [letter] = await outbox.claim(tx, now=now, owner="first", lease_until=now, limit=8)
+        await outbox.claim(tx, now=now + 1, owner="second", lease_until=now + 45 * SECOND, limit=8)
     await first._deliver(letter)
     assert sender.taken == []
     assert len(await yard.listed("waiting")) == 1
@@ -662,7 +664,7 @@ async def test_a_worker_whose_lease_went_to_another_sends_nothing(yard: Yard) ->
 async def test_a_letter_that_nothing_is_set_to_carry_is_given_up_in_words(yard: Yard) -> None:
     await text(yard)
     worker = Worker(
-        yard.store, yard.minutes, yard.seals, {"email": Scripted()}, yard.clock, FakeChance(), bell=yard.bell, settings=Settings()
+        yard.store, yard.minutes, yard.secret_box, {"email": Scripted()}, yard.clock, FakeChance(), bell=yard.bell, settings=Settings()
     )
     await worker.once()
     assert [letter.error for letter in await yard.listed("failed")] == ["nothing is set that sends by sms"]
@@ -673,15 +675,15 @@ async def test_a_letter_that_nothing_is_set_to_carry_is_given_up_in_words(yard: 
 
 async def test_what_is_past_its_time_is_purged_and_the_rest_stays(yard: Yard) -> None:
     store, clock = yard.store, yard.clock
-    origin = Origin(client="192.0.2.1", ip="192.0.2.1")
+    origin = RequestContext(client="192.0.2.1", ip="192.0.2.1")
     await yard.minutes.put("old", Entry(b"x", life=60))
     await yard.post()
     await yard.worker(Scripted()).once()
-    async with store.begin() as run:
-        account = await accounts.add(run, realm="main", password="p", nickname="", locale="en", created_at=START, created_ip="192.0.2.1")
+    async with store.begin() as tx:
+        account = await accounts.add(tx, realm="main", password="p", nickname="", locale="en", created_at=START, created_ip="192.0.2.1")
         for digest, days in ((b"old", 1), (b"new", 400)):
             await sessions.add(
-                run,
+                tx,
                 account_id=account,
                 realm="main",
                 digest=digest,
@@ -691,7 +693,7 @@ async def test_what_is_past_its_time_is_purged_and_the_rest_stays(yard: Yard) ->
                 ip="192.0.2.1",
                 agent="",
             )
-        await audit.add(run, at=START, realm="main", account_id=account, event="login", result="ok", origin=origin)
+        await audit.add(tx, at=START, realm="main", account_id=account, event="login", result="ok", origin=origin)
     clock.advance(days=181)
     await yard.minutes.put("new", Entry(b"x", life=60))
     await audit.add(store, at=clock.now(), realm="main", account_id=account, event="logout", result="ok", origin=origin)
@@ -705,10 +707,10 @@ async def test_what_is_past_its_time_is_purged_and_the_rest_stays(yard: Yard) ->
 
 
 async def test_purging_goes_on_in_small_batches_until_nothing_is_left(yard: Yard) -> None:
-    origin = Origin(client="192.0.2.1", ip="192.0.2.1")
-    async with yard.store.begin() as run:
+    origin = RequestContext(client="192.0.2.1", ip="192.0.2.1")
+    async with yard.store.begin() as tx:
         for _ in range(2 * BATCH + 50):
-            await audit.add(run, at=START, realm="main", account_id=None, event="login", result="ok", origin=origin)
+            await audit.add(tx, at=START, realm="main", account_id=None, event="login", result="ok", origin=origin)
     yard.clock.advance(days=181)
     yard.clock.auto = True
     first, second = await asyncio.gather(yard.worker(Scripted()).purge(), yard.worker(Scripted()).purge())

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fakes import FakeChance, FakeClock
-from lingpai.build import build
+from lingpai.assembly import build
 from web.town import Town, settings_for
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import httpx
 
-from lingpai.core.model import Account, Origin, Session
+from lingpai.core.model import Account, RequestContext, Session
 from lingpai.flows import sessions
-from lingpai.guard.logins import Opened
+from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.store import accounts
 from web.people import ADA, GOOD, member
 from web.reading import Page
@@ -34,8 +34,8 @@ class Owner:
         browser.headers.update(HTML | {"User-Agent": CHROME})
 
     @property
-    def kit(self) -> Any:
-        return self.town.house.kit
+    def services(self) -> Any:
+        return self.town.house.services
 
     async def get(self, path: str) -> httpx.Response:
         return await self.browser.get(path)
@@ -53,8 +53,8 @@ class Owner:
         return Seen(await self.browser.post(action, data=fields, follow_redirects=True))
 
     async def who(self, realm: str = "main") -> tuple[Session, Account]:
-        origin = Origin("198.51.100.7", "198.51.100.7", session=self.browser.cookies.get("lingpai_session", ""))
-        return await sessions.current(self.kit, realm, origin)
+        origin = RequestContext("198.51.100.7", "198.51.100.7", session=self.browser.cookies.get("lingpai_session", ""))
+        return await sessions.current(self.services, realm, origin)
 
     async def code(self, to: str) -> str:
         for mail in reversed(await self.town.mails(to)):
@@ -82,18 +82,18 @@ async def born(town: Town, *, email: str = "", phone: str = "", kind: str = "qq"
     from lingpai.core import rules
     from lingpai.core.model import Address
 
-    kit = town.house.kit
-    now = kit.clock.now()
-    async with kit.store.begin() as run:
-        number = await accounts.add(run, realm=realm, password=None, nickname="", locale="en", created_at=now, created_ip="198.51.100.7")
+    services = town.house.services
+    now = services.clock.now()
+    async with services.store.begin() as tx:
+        number = await accounts.add(tx, realm=realm, password=None, nickname="", locale="en", created_at=now, created_ip="198.51.100.7")
         found = [Address(kind, "open", "union:open")]  # type: ignore[arg-type]  # a third party's name
         found += [rules.email(email)] if email else []
         found += [rules.phone(phone)] if phone else []
         for address in found:
-            await accounts.add_identifier(run, account_id=number, realm=realm, address=address, proved_at=now)
-    account = await accounts.by_id(kit.store, number)
+            await accounts.add_identifier(tx, account_id=number, realm=realm, address=address, proved_at=now)
+    account = await accounts.by_id(services.store, number)
     assert account is not None
-    opened: Opened = await kit.logins.cookie(account, Origin("198.51.100.7", "198.51.100.7"))
+    opened: IssuedSession = await services.session_issuer.cookie(account, RequestContext("198.51.100.7", "198.51.100.7"))
     browser = town.browser()
     browser.cookies.set("lingpai_session", opened.token, domain="127.0.0.1")
     return Owner(town, browser)

@@ -12,8 +12,8 @@ structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 sys.path.insert(0, TESTS)
 from frontdoor import app
 from lingpai.core.chance import SystemChance, SystemClock
-from lingpai.web.serve import listen, run, serve
-from lingpai.web.supervise import supervise
+from lingpai.web.server.serve import listen, run, serve
+from lingpai.web.server.workers import supervise
 
 listening = listen("127.0.0.1", 0)
 

@@ -158,6 +158,6 @@ class Reader:
     async def solve(self) -> str:
         """The answer to the captcha that the page shows."""
         drawn = next(form.fields["captcha_id"] for form in self.page.forms if "captcha_id" in form.fields)
-        answer = await self.town.house.kit.captchas.peek(drawn)
+        answer = await self.town.house.services.captchas.peek(drawn)
         assert answer
         return answer

@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
+from lingpai.assembly.front import application
 from lingpai.core.errors import BadCode, BadInput, Limited, Refusal, TooSoon
-from lingpai.flows import Kit
+from lingpai.flows import Services
 from lingpai.web import pages
-from lingpai.web.app import App
-from lingpai.web.dialect import Call, Door, Nothing, Reply
 from lingpai.web.dialects import maillink
-from lingpai.web.exchange import Exchange
-from lingpai.web.pages import activation, authorization, forms, language, recovery, strength
+from lingpai.web.http.app import App
+from lingpai.web.pages import activation, authorization, language, recovery, strength
+from lingpai.web.pages.shared import forms
+from lingpai.web.request.calls import Call, Mount, Nothing, Reply
+from lingpai.web.request.request import Request
 from web.town import Town
 
 TEMPLATE = pages._TEMPLATES.from_string((Path(__file__).parents[1] / "data" / "sample.html").read_text("utf-8"))
@@ -21,17 +23,17 @@ WHY: dict[str, Refusal] = {
 }
 
 
-async def show(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
-    if exchange.query.get("why") == "limited":
+async def show(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
+    if request.query.get("why") == "limited":
         raise Limited("login_client", 42)
-    why = WHY.get(exchange.query.get("why", ""))
-    return forms.form_page(TEMPLATE, exchange, why, typed=exchange.fields, field_of={BadCode: "code"})
+    why = WHY.get(request.query.get("why", ""))
+    return forms.form_page(TEMPLATE, request, why, typed=request.fields, field_of={BadCode: "code"})
 
 
 def app(town: Town) -> App:
     """The town's house with the sample at `/sample`, and all pages that lie at a root of their own."""
-    settings = town.house.kit.settings
-    home = Door(maillink.MAILLINK, settings.maillink, "", maillink.links(settings))
+    settings = town.house.services.settings
+    home = Mount(maillink.MAILLINK, settings.maillink, "", maillink.links(settings))
     sample = [Call(("GET",), "/sample", show, changes=False), Call(("POST",), "/page/sample", show)]
     parts = (activation, authorization, language, recovery, strength)
-    return App(town.house.kit, [home], home, [*sample, *(call for part in parts for call in part.CALLS)])
+    return application(town.house.services, [home], home, [*sample, *(call for part in parts for call in part.CALLS)])

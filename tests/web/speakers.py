@@ -250,7 +250,7 @@ class Hiyouth:
         said = (await self.browser.get("/api/getUserInfo")).json()
         if said["code"] != 1:
             return None
-        account = await accounts.by_id(self.town.house.kit.store, said["data"]["id"])
+        account = await accounts.by_id(self.town.house.services.store, said["data"]["id"])
         return {**said["data"], "email": account.email if account else None}
 
     async def log_out(self) -> Answer:

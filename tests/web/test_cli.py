@@ -12,21 +12,21 @@ from typing import Any
 import httpx
 import pytest
 
-from lingpai.build import open_kit
-from lingpai.build.front import refuse_clash
+from lingpai.assembly import open_services
+from lingpai.assembly.front import refuse_clash
 from lingpai.cli.outbox import masked
 from lingpai.core import rules
 from lingpai.core.errors import Limited, WrongPassword
-from lingpai.core.model import Links, Origin
+from lingpai.core.model import Links, RequestContext
 from lingpai.flows import login
-from lingpai.guard.budgets import Budgets
+from lingpai.guard.throttling.sms_budgets import SmsBudgets
 from lingpai.settings import Hashing, Maillink, Settings
 from lingpai.settings.load import SettingsError
 from lingpai.settings.outside import Sms
 from lingpai.store import accounts, outbox
 from lingpai.store.migrate import latest
-from lingpai.web.dialect import Door
 from lingpai.web.dialects.maillink import MAILLINK
+from lingpai.web.request.calls import Mount
 from mailserver import mail_server
 from running import SECONDS, Ended, lingpai, lingpai_here, serving, start
 
@@ -98,14 +98,14 @@ async def test_a_secret_that_is_too_short_is_told_with_its_file(sqlite_path: Pat
 def test_two_dialects_on_one_path_are_both_named() -> None:
     links = Links("", "", "")
     other = MAILLINK.__class__("other", MAILLINK.calls[:1], MAILLINK.refuse, MAILLINK.fail, MAILLINK.missing)
-    doors = [Door(MAILLINK, Maillink(), "", links), Door(other, Maillink(), "", links)]
+    mounts = [Mount(MAILLINK, Maillink(), "", links), Mount(other, Maillink(), "", links)]
     with pytest.raises(SettingsError) as refused:
-        refuse_clash(doors)
+        refuse_clash(mounts)
     assert refused.value.problems == [
         "maillink.prefix, other.prefix: maillink and other both claim /register on every host; "
         "expected another prefix or other hosts for one"
     ]
-    refuse_clash([doors[0], Door(other, Maillink(prefix="/x"), "/x", links)])
+    refuse_clash([mounts[0], Mount(other, Maillink(prefix="/x"), "/x", links)])
 
 
 @pytest.mark.parametrize("dev", [(), ("--dev",)])
@@ -237,21 +237,21 @@ class Desk:
         self.settings = Settings(dev=True, data=folder, database_url=url, secret=SECRET, hashing=hashing)
 
     async def settle(self) -> int:
-        async with open_kit(self.settings) as kit:
-            async with kit.passwords.place() as place:
-                phc = await place.new("correct-horse-battery", [])
-            async with kit.store.begin() as run:
+        async with open_services(self.settings) as services:
+            async with services.passwords.slot() as slot:
+                phc = await slot.new("correct-horse-battery", [])
+            async with services.store.begin() as tx:
                 found = await accounts.add(
-                    run, realm="main", password=phc, nickname="Ada", locale="en", created_at=kit.clock.now(), created_ip="198.51.100.7"
+                    tx, realm="main", password=phc, nickname="Ada", locale="en", created_at=services.clock.now(), created_ip="198.51.100.7"
                 )
                 for address in (rules.email("ada@example.com"), rules.phone("13800138000")):
-                    await accounts.add_identifier(run, account_id=found, realm="main", address=address, proved_at=kit.clock.now())
+                    await accounts.add_identifier(tx, account_id=found, realm="main", address=address, proved_at=services.clock.now())
             return found
 
     async def log_in(self) -> None:
-        async with open_kit(self.settings) as kit:
-            here = Origin(client="198.51.100.7", ip="198.51.100.7")
-            await login.for_cookie(kit, login.Try("main", rules.email("ada@example.com"), "correct-horse-battery"), here)
+        async with open_services(self.settings) as services:
+            here = RequestContext(client="198.51.100.7", ip="198.51.100.7")
+            await login.for_cookie(services, login.Try("main", rules.email("ada@example.com"), "correct-horse-battery"), here)
 
     async def ask(self, *words: str, stdin: str = "") -> Ended:
         return await lingpai_here("account", *words, "--data", self.folder, stdin=stdin, **self.variables)
@@ -306,14 +306,14 @@ async def test_an_account_is_deleted_only_after_a_yes(desk: Desk) -> None:
 
 
 async def test_the_outbox_tells_what_failed_and_why_without_whole_addresses(desk: Desk) -> None:
-    async with open_kit(desk.settings) as kit:
-        now = kit.clock.now()
-        async with kit.store.begin() as run:
+    async with open_services(desk.settings) as services:
+        now = services.clock.now()
+        async with services.store.begin() as tx:
             for to in ("ada@example.com", "bob@example.com"):
-                await outbox.add(run, recipient=to, sealed=b"x", account_id=None, created_at=now, expires_at=now + 60_000, **RESET)
-        async with kit.store.begin() as run:
-            (first, _) = await outbox.claim(run, now=now, owner="w", lease_until=now + 1_000, limit=2)
-        await outbox.give_up(kit.store, id=first.id, owner="w", state="failed", error="550 no such user", at=now)
+                await outbox.add(tx, recipient=to, sealed=b"x", account_id=None, created_at=now, expires_at=now + 60_000, **RESET)
+        async with services.store.begin() as tx:
+            (first, _) = await outbox.claim(tx, now=now, owner="w", lease_until=now + 1_000, limit=2)
+        await outbox.give_up(services.store, id=first.id, owner="w", state="failed", error="550 no such user", at=now)
     ended = await lingpai("outbox", "--data", desk.folder, **desk.variables)
     assert ended.code == 0
     rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in ended.out.splitlines() if line.startswith("│")]
@@ -326,10 +326,10 @@ async def test_the_outbox_tells_what_failed_and_why_without_whole_addresses(desk
 
 async def test_the_worker_alone_sends_what_waits(desk: Desk) -> None:
     found = await desk.settle()
-    async with open_kit(desk.settings) as kit, kit.store.begin() as run:
-        account = await accounts.by_id(run, found)
+    async with open_services(desk.settings) as services, services.store.begin() as tx:
+        account = await accounts.by_id(tx, found)
         assert account
-        await kit.letters.reset(run, account, Links("", "https://id.example.com/reset", ""), "token", "en")
+        await services.letters.reset(tx, account, Links("", "https://id.example.com/reset", ""), "token", "en")
     async with mail_server() as mail:
         real = {**REAL, **desk.variables, "LINGPAI_MAIL__SMTP_URL": mail.url()}
         process = await start(("worker", "--data", desk.folder), real, asyncio.subprocess.PIPE)
@@ -348,13 +348,13 @@ async def test_the_outbox_shows_the_budgets_of_text_messages_and_what_is_shut(de
     gateway = {"LINGPAI_SMS__PROVIDER": "webhook", "LINGPAI_SMS__DAILY_BUDGET": "2"}
     ended = await lingpai("outbox", "--data", desk.folder, **desk.variables)
     assert "sms" not in ended.out
-    async with open_kit(desk.settings) as kit:
-        budgets = Budgets(kit.ephemeral, Sms(daily_budget=2), kit.clock)
+    async with open_services(desk.settings) as services:
+        sms_budgets = SmsBudgets(services.ephemeral, Sms(daily_budget=2), services.clock)
         for last in (0, 1):
-            await budgets.start(rules.phone(f"+861380013800{last}"))
+            await sms_budgets.start(rules.phone(f"+861380013800{last}"))
         assert "2 of 2 sent today" in (await lingpai("outbox", "--data", desk.folder, **desk.variables, **gateway)).out
         with pytest.raises(Limited):
-            await budgets.start(rules.phone("+8613800138002"))
+            await sms_budgets.start(rules.phone("+8613800138002"))
     ended = await lingpai("outbox", "--data", desk.folder, **desk.variables, **gateway)
     assert "overrun: nothing is sent until 20" in ended.out
     assert "13800138" not in ended.out
@@ -402,9 +402,9 @@ def test_sqlite_and_smtp_alone_load_nothing_else(sqlite_path: Path, mailcode: bo
 import asyncio, sys
 from pathlib import Path
 import lingpai.cli
-from lingpai.build import build
+from lingpai.assembly import build
 from lingpai.settings import Mail, Mailcode, Settings
-from lingpai.web import serve
+from lingpai.web.server import serve
 async def main():
     mail = Mail(smtp_url="smtp://127.0.0.1:9")
     data, mailcode = Path({str(sqlite_path.parent)!r}), Mailcode(enabled={mailcode})

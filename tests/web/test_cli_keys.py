@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lingpai.build import open_kit
+from lingpai.assembly import open_services
 from lingpai.settings import Settings
 from lingpai.store import audit, keys
 from running import Ended, lingpai_here, serving
@@ -27,8 +27,8 @@ class Desk:
         return await lingpai_here(*words, "--data", self.folder, stdin=stdin, **self.variables, **more)
 
     async def rows(self) -> list[keys.SigningKey]:
-        async with open_kit(self.settings) as kit:
-            return await keys.listing(kit.store)
+        async with open_services(self.settings) as services:
+            return await keys.listing(services.store)
 
 
 @pytest.fixture
@@ -100,8 +100,8 @@ async def test_each_deed_stands_in_the_trail(desk: Desk) -> None:
     await desk.ask("key", "revoke", row.kid, "--yes")
     await desk.ask("client", "add", "shop")
     await desk.ask("client", "remove", "shop")
-    async with open_kit(desk.settings) as kit:
-        trail = await kit.store.rows(audit.Query(audit.select(audit.audit.c.event, audit.audit.c.detail).order_by(audit.audit.c.id)))
+    async with open_services(desk.settings) as services:
+        trail = await services.store.rows(audit.Query(audit.select(audit.audit.c.event, audit.audit.c.detail).order_by(audit.audit.c.id)))
     assert trail == [
         ("operator.key-rotate", row.kid),
         ("operator.key-revoke", row.kid),

@@ -12,10 +12,10 @@ import pytest
 
 from lingpai.core import words
 from lingpai.core.errors import ProviderSaysNo
-from lingpai.core.model import Account, Address, Origin
+from lingpai.core.model import Account, Address, RequestContext
 from lingpai.flows import social
 from lingpai.flows.social import Credential, Entered
-from lingpai.guard.codes import digest
+from lingpai.guard.one_time.codes import digest
 from lingpai.settings import Invites, Pages
 from lingpai.settings.outside import Keys, Social, WechatKeys
 from lingpai.social import ProviderName
@@ -26,7 +26,7 @@ from web.town import PUBLIC_URL, Browser, Town
 
 NAMES = ("qq", "weibo", "wechat")
 SECURITY = "/me/security"
-HERE = Origin("198.51.100.7", "198.51.100.7")
+HERE = RequestContext("198.51.100.7", "198.51.100.7")
 
 
 @pytest.fixture
@@ -106,8 +106,8 @@ class Trip:
     async def who(self, realm: str = "main") -> Account | None:
         """Whose session the browser holds."""
         token = self.browser.cookies.get("lingpai_session")
-        kit = self.town.house.kit
-        found = await sessions.alive(kit.store, digest=digest(token), realm=realm, now=kit.clock.now()) if token else None
+        services = self.town.house.services
+        found = await sessions.alive(services.store, digest=digest(token), realm=realm, now=services.clock.now()) if token else None
         return found[1] if found else None
 
     async def mine(self, realm: str = "main") -> Account:
@@ -146,8 +146,8 @@ def says(reply: httpx.Response, key: str, **values: str) -> bool:
 
 
 async def linked(trip: Trip) -> tuple[str, ...]:
-    kit = trip.town.house.kit
-    found = await accounts.find(kit.store, "main", "email", ADA)
+    services = trip.town.house.services
+    found = await accounts.find(services.store, "main", "email", ADA)
     assert found
     return found.linked
 
@@ -181,7 +181,7 @@ async def test_a_callback_logs_in_as_a_browser_that_is_known_again(only_qq: Trip
     assert {"lingpai_session", "lingpai_device"} <= set(done.cookies)
     old = only_qq.browser.cookies["lingpai_session"]
     known = (await only_qq.log_in("bob")).cookies["lingpai_device"]
-    mine = only_qq.town.house.kit.devices.read(known)[1]
+    mine = only_qq.town.house.services.device_cookies.read(known)[1]
     assert len(mine) == 2, "the browser's own device cookie is read, not replaced"
     thief = another(only_qq)
     thief.browser.cookies.set("lingpai_session", old)
@@ -277,9 +277,9 @@ async def test_a_callback_works_once(trip: Trip) -> None:
 async def test_a_state_works_once_though_the_code_is_a_fresh_one(trip: Trip) -> None:
     url = await trip.start()
     one, two = await trip.agree(url), await trip.agree(url, "bob")
-    visit = trip.browser.cookies["lingpai_visit"]
+    prelogin_token = trip.browser.cookies["lingpai_visit"]
     assert (await trip.browser.get(one)).status_code == 303
-    trip.browser.cookies.set("lingpai_visit", visit, domain="127.0.0.1", path="/")
+    trip.browser.cookies.set("lingpai_visit", prelogin_token, domain="127.0.0.1", path="/")
     assert (await trip.browser.get(two)).status_code == 400
 
 
@@ -287,11 +287,11 @@ async def test_a_state_works_once_though_the_code_is_a_fresh_one(trip: Trip) -> 
 async def test_of_many_that_race_with_one_state_exactly_one_comes_in(only_qq: Trip) -> None:
 
     url = await only_qq.start()
-    visit = only_qq.browser.cookies["lingpai_visit"]
+    prelogin_token = only_qq.browser.cookies["lingpai_visit"]
     backs = [await only_qq.agree(url) for _ in range(16)]
     browsers = [only_qq.town.browser() for _ in backs]
     for browser in browsers:
-        browser.cookies.set("lingpai_visit", visit, domain="127.0.0.1", path="/")
+        browser.cookies.set("lingpai_visit", prelogin_token, domain="127.0.0.1", path="/")
     replies = await asyncio.gather(*(browser.get(back) for browser, back in zip(browsers, backs, strict=True)))
     assert sorted(reply.status_code for reply in replies) == [303, *[400] * 15]
 
@@ -434,8 +434,8 @@ async def test_a_realm_that_is_not_open_makes_no_account(only_qq: Trip) -> None:
 
 
 async def by_client(trip: Trip, told: str, way: Any = "", who: str = "ada", app: str = "") -> Entered:
-    wish = Credential(told, way, trip.emulator.openid(who, app))
-    return await social.by_client(trip.town.house.kit, "main", cast("ProviderName", trip.name), wish, HERE)
+    form = Credential(told, way, trip.emulator.openid(who, app))
+    return await social.by_client(trip.town.house.services, "main", cast("ProviderName", trip.name), form, HERE)
 
 
 @pytest.mark.parametrize("way", ["", "code"])
@@ -527,19 +527,19 @@ async def test_a_stranger_s_way_back_links_nothing_to_the_one_who_opens_it(trip:
 async def test_a_link_ends_with_the_session_that_began_it(only_qq: Trip, meanwhile: str) -> None:
     ada = await owner(only_qq)
     back = await ada.agree(await ada.link())
-    kit = only_qq.town.house.kit
+    services = only_qq.town.house.services
     found = await ada.mine()
     if meanwhile == "logged out":
-        async with kit.store.begin() as run:
-            await sessions.end_all(run, account_id=found.id)
+        async with services.store.begin() as tx:
+            await sessions.end_all(tx, account_id=found.id)
     elif meanwhile == "another login":
-        visit = ada.browser.cookies["lingpai_visit"]
+        prelogin_token = ada.browser.cookies["lingpai_visit"]
         await ada.browser.post("/login", json={"email": ADA, "password": GOOD})
-        ada.browser.cookies.set("lingpai_visit", visit, domain="127.0.0.1", path="/")
+        ada.browser.cookies.set("lingpai_visit", prelogin_token, domain="127.0.0.1", path="/")
         assert await ada.who()
     else:
-        async with kit.store.begin() as run:
-            await accounts.set_password(run, account_id=found.id, password=found.password, at=kit.clock.now() + 1)
+        async with services.store.begin() as tx:
+            await accounts.set_password(tx, account_id=found.id, password=found.password, at=services.clock.now() + 1)
     assert (await ada.browser.get(back)).status_code == 400
     assert await linked(only_qq) == ()
 
@@ -571,10 +571,10 @@ async def test_an_account_whose_mail_is_not_proved_links_nothing(only_qq: Trip) 
     ada = await owner(only_qq)
     back = await ada.agree(await ada.link())
     found = await ada.mine()
-    kit = only_qq.town.house.kit
-    async with kit.store.begin() as run:
-        await accounts.remove_identifier(run, account_id=found.id, kind="email", key=ADA)
-        await accounts.add_identifier(run, account_id=found.id, realm="main", address=Address("email", ADA, ADA), proved_at=None)
+    services = only_qq.town.house.services
+    async with services.store.begin() as tx:
+        await accounts.remove_identifier(tx, account_id=found.id, kind="email", key=ADA)
+        await accounts.add_identifier(tx, account_id=found.id, realm="main", address=Address("email", ADA, ADA), proved_at=None)
     assert (await ada.browser.post("/page/me/link", data={"provider": "qq"})).status_code == 409
     assert (await ada.browser.get(back)).status_code == 409
     assert await linked(only_qq) == ()
@@ -620,7 +620,7 @@ async def test_the_trail_tells_of_what_happened_and_of_no_secret(only_qq: Trip) 
     back = await only_qq.agree(await only_qq.start())
     await only_qq.browser.get(back)
     found = await only_qq.mine()
-    told = await audit.of(only_qq.town.house.kit.store, account_id=found.id, limit=9)
+    told = await audit.of(only_qq.town.house.services.store, account_id=found.id, limit=9)
     assert [(event.event, event.detail) for event in reversed(told)] == [("register", "qq"), ("login", "")]
     secrets = parse_qs(urlsplit(back).query)
     assert not any(secret[0] in str(told) for secret in secrets.values())

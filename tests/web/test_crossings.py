@@ -13,9 +13,22 @@ import pytest
 
 from lingpai.core import rules
 from lingpai.core.errors import BadCode, BadGrant, BadInvite, BadLink, Closing, StaleLogin, StoreDown, WrongPassword
-from lingpai.core.model import Account, Address, Links, Origin
-from lingpai.flows import Kit, activate, closing, contacts, login, operate, password, questions, recover, register, sessions, social
-from lingpai.guard.leaves import LIFE, Leave
+from lingpai.core.model import Account, Address, Links, RequestContext
+from lingpai.flows import (
+    Services,
+    account_admin,
+    account_deletion,
+    activate,
+    contacts,
+    login,
+    password,
+    questions,
+    recover,
+    register,
+    sessions,
+    social,
+)
+from lingpai.guard.one_time.reset_grants import LIFE, ResetGrant
 from lingpai.store import accounts, invites
 from lingpai.store import questions as kept
 from web.friends import Friends
@@ -29,7 +42,7 @@ OWNERS, OTHER = "a staple of another kind", "nine yellow umbrellas"
 LINKS = Links("http://127.0.0.1:8000/a", "http://127.0.0.1:8000/b", "http://127.0.0.1:8000/forgot")
 KEEP = "http://127.0.0.1:8000/page/keep?token="
 TEXTS, ANSWERS, OTHERS = ("one?", "two?", "three?"), ("elm", "oak", "rex"), ("ash", "fir", "max")
-FAR = Origin("203.0.113.9", "203.0.113.9")
+FAR = RequestContext("203.0.113.9", "203.0.113.9")
 
 
 @pytest.fixture
@@ -41,26 +54,26 @@ async def ada(town: Town) -> Maillink:
 
 
 @pytest.fixture
-def kit(town: Town) -> Kit:
-    return town.house.kit
+def services(town: Town) -> Services:
+    return town.house.services
 
 
-def unclear(kit: Kit) -> Kit:
+def unclear(services: Services) -> Services:
     """The next transaction is committed, and nobody says so."""
-    return replace(kit, store=Unclear(kit.store, after=True))
+    return replace(services, store=Unclear(services.store, after=True))
 
 
-def meanwhile(kit: Kit, first: Callable[[], Awaitable[Any]]) -> Kit:
+def meanwhile(services: Services, first: Callable[[], Awaitable[Any]]) -> Services:
     """Something else comes between what a flow has read and its transaction."""
-    return replace(kit, store=Unclear(kit.store, first=first))
+    return replace(services, store=Unclear(services.store, first=first))
 
 
-def origin(person: Maillink) -> Origin:
-    return Origin("198.51.100.7", "198.51.100.7", session=person.browser.cookies.get("lingpai_session") or "")
+def origin(person: Maillink) -> RequestContext:
+    return RequestContext("198.51.100.7", "198.51.100.7", session=person.browser.cookies.get("lingpai_session") or "")
 
 
 async def who(person: Maillink) -> Account:
-    return (await sessions.current(person.town.house.kit, "main", origin(person)))[1]
+    return (await sessions.current(person.town.house.services, "main", origin(person)))[1]
 
 
 async def code(town: Town, to: str, pattern: str = r"[0-9]{6}") -> str:
@@ -72,7 +85,7 @@ async def code(town: Town, to: str, pattern: str = r"[0-9]{6}") -> str:
 
 async def reset_link(town: Town, to: str = ADA) -> str:
     """A reset link's token, that was mailed a moment ago."""
-    await recover.ask_link(town.house.kit, "main", rules.email(to), FAR, LINKS)
+    await recover.ask_link(town.house.services, "main", rules.email(to), FAR, LINKS)
     return (await town.link(to, "/b"))["vcode"]
 
 
@@ -84,20 +97,20 @@ async def owner_resets(town: Town) -> Maillink:
     return owner
 
 
-async def set_to(kit: Kit, account: Account, text: str) -> None:
+async def set_to(services: Services, account: Account, text: str) -> None:
     """What another reset does to the row, at once."""
-    async with kit.passwords.place() as place:
-        hashed = await place.make(text)
-    async with kit.store.begin() as run:
-        await accounts.set_password(run, account_id=account.id, password=hashed, at=kit.clock.now())
+    async with services.passwords.slot() as slot:
+        hashed = await slot.make(text)
+    async with services.store.begin() as tx:
+        await accounts.set_password(tx, account_id=account.id, password=hashed, at=services.clock.now())
 
 
 async def enters(town: Town, email: str, text: str) -> bool:
     return (await Maillink(town, town.browser("203.0.113.77")).log_in(email, text)).yes
 
 
-async def holds(kit: Kit, kind: Any, key: str) -> int:
-    found = await accounts.find(kit.store, "main", kind, key)
+async def holds(services: Services, kind: Any, key: str) -> int:
+    found = await accounts.find(services.store, "main", kind, key)
     return found.id if found else 0
 
 
@@ -105,19 +118,21 @@ async def holds(kit: Kit, kind: Any, key: str) -> int:
 
 
 @pytest.mark.parametrize("old", [GOOD, None])
-async def test_a_password_change_that_began_before_the_owners_reset_changes_nothing(ada: Maillink, kit: Kit, old: str | None) -> None:
+async def test_a_password_change_that_began_before_the_owners_reset_changes_nothing(
+    ada: Maillink, services: Services, old: str | None
+) -> None:
     stale = await who(ada)
     await owner_resets(ada.town)
     with pytest.raises(WrongPassword):
-        await password.change(kit, stale, old, OTHER, origin(ada), LINKS)
+        await password.change(services, stale, old, OTHER, origin(ada), LINKS)
     assert not await enters(ada.town, ADA, OTHER)
     assert await enters(ada.town, ADA, OWNERS)
 
 
 @pytest.mark.parametrize("way", ["link", "code", "leave"])
-async def test_a_reset_that_another_one_overtakes_changes_nothing(ada: Maillink, kit: Kit, way: str) -> None:
+async def test_a_reset_that_another_one_overtakes_changes_nothing(ada: Maillink, services: Services, way: str) -> None:
     stale = await who(ada)
-    overtaken = meanwhile(kit, lambda: set_to(kit, stale, OWNERS))
+    overtaken = meanwhile(services, lambda: set_to(services, stale, OWNERS))
     with pytest.raises(BadGrant):
         await reset_by(ada.town, overtaken, way, OTHER)
     assert not await enters(ada.town, ADA, OTHER)
@@ -125,143 +140,143 @@ async def test_a_reset_that_another_one_overtakes_changes_nothing(ada: Maillink,
 
 
 @pytest.mark.parametrize("way", ["link", "code", "leave"])
-async def test_a_reset_that_a_lock_overtakes_changes_nothing(ada: Maillink, kit: Kit, way: str) -> None:
+async def test_a_reset_that_a_lock_overtakes_changes_nothing(ada: Maillink, services: Services, way: str) -> None:
     stale = await who(ada)
-    overtaken = meanwhile(kit, lambda: operate.lock(kit, stale))
+    overtaken = meanwhile(services, lambda: account_admin.lock(services, stale))
     with pytest.raises(BadGrant):
         await reset_by(ada.town, overtaken, way, OTHER)
-    await operate.unlock(kit, stale)
+    await account_admin.unlock(services, stale)
     assert await enters(ada.town, ADA, GOOD)
 
 
-async def test_a_link_that_another_reset_has_killed_is_not_given_back_by_the_one_that_lost(ada: Maillink, kit: Kit) -> None:
+async def test_a_link_that_another_reset_has_killed_is_not_given_back_by_the_one_that_lost(ada: Maillink, services: Services) -> None:
     stale, token = await who(ada), await reset_link(ada.town)
-    overtaken = meanwhile(kit, lambda: set_to(kit, stale, OWNERS))
+    overtaken = meanwhile(services, lambda: set_to(services, stale, OWNERS))
     with pytest.raises(BadGrant):
         await recover.by_link(overtaken, "main", rules.email(ADA), token, OTHER, FAR, LINKS)
     with pytest.raises(BadLink):
-        await recover.by_link(kit, "main", rules.email(ADA), token, OTHER, FAR, LINKS)
+        await recover.by_link(services, "main", rules.email(ADA), token, OTHER, FAR, LINKS)
 
 
-async def reset_by(town: Town, kit: Kit, way: str, text: str) -> None:
+async def reset_by(town: Town, services: Services, way: str, text: str) -> None:
     """Asks on the town's own kit, and resets on this one."""
     email = rules.email(ADA)
     if way == "link":
-        await recover.by_link(kit, "main", email, await reset_link(town), text, FAR, LINKS)
+        await recover.by_link(services, "main", email, await reset_link(town), text, FAR, LINKS)
         return
-    await recover.ask_code(town.house.kit, "main", email, FAR)
+    await recover.ask_code(town.house.services, "main", email, FAR)
     sent = await code(town, ADA)
     if way == "code":
-        await recover.by_code(kit, "main", email, sent, text, FAR, LINKS)
+        await recover.by_code(services, "main", email, sent, text, FAR, LINKS)
         return
-    visit = await recover.earn(town.house.kit, "main", email, sent, FAR)
-    await recover.by_leave(kit, "main", text, Origin(FAR.client, FAR.ip, visit=visit), LINKS)
+    prelogin_token = await recover.earn(town.house.services, "main", email, sent, FAR)
+    await recover.by_reset_grant(services, "main", text, RequestContext(FAR.client, FAR.ip, prelogin_token=prelogin_token), LINKS)
 
 
 async def asked_to_bind(ada: Maillink) -> tuple[Account, Address, str]:
     """The account as a handler reads it, and a code for an address that is to be its own."""
     account, new = await who(ada), rules.email(NEW)
-    await contacts.ask(ada.town.house.kit, account, new, origin(ada))
+    await contacts.ask(ada.town.house.services, account, new, origin(ada))
     return account, new, await code(ada.town, NEW)
 
 
 @pytest.mark.parametrize("between", ["reset", "change", "logout"])
-async def test_an_address_is_not_bound_by_what_was_read_before(ada: Maillink, kit: Kit, between: str) -> None:
+async def test_an_address_is_not_bound_by_what_was_read_before(ada: Maillink, services: Services, between: str) -> None:
     stale, new, sent = await asked_to_bind(ada)
     if between == "reset":
         await owner_resets(ada.town)
     elif between == "change":
-        await password.change(kit, stale, GOOD, OTHER, origin(ada), LINKS)
+        await password.change(services, stale, GOOD, OTHER, origin(ada), LINKS)
         assert (await who(ada)).id == stale.id, "this login lives on"
     else:
-        await sessions.end(kit, "main", origin(ada))
+        await sessions.end(services, "main", origin(ada))
     with pytest.raises(BadCode):
-        await contacts.bind(kit, stale, new, sent, origin(ada), LINKS)
-    assert (await holds(kit, "email", new.key), await holds(kit, "email", ADA)) == (0, stale.id)
+        await contacts.bind(services, stale, new, sent, origin(ada), LINKS)
+    assert (await holds(services, "email", new.key), await holds(services, "email", ADA)) == (0, stale.id)
 
 
-async def test_a_code_for_an_address_from_before_a_reset_binds_nothing_after_it(ada: Maillink, kit: Kit) -> None:
+async def test_a_code_for_an_address_from_before_a_reset_binds_nothing_after_it(ada: Maillink, services: Services) -> None:
     _, new, sent = await asked_to_bind(ada)
     owner = await owner_resets(ada.town)
     assert (await owner.log_in(ADA, OWNERS)).yes
     with pytest.raises(BadCode):
-        await contacts.bind(kit, await who(owner), new, sent, origin(owner), LINKS)
+        await contacts.bind(services, await who(owner), new, sent, origin(owner), LINKS)
     ada.town.clock.advance(seconds=61)
-    await contacts.ask(kit, await who(owner), new, origin(owner))
-    await contacts.bind(kit, await who(owner), new, await code(ada.town, NEW), origin(owner), LINKS)
+    await contacts.ask(services, await who(owner), new, origin(owner))
+    await contacts.bind(services, await who(owner), new, await code(ada.town, NEW), origin(owner), LINKS)
 
 
-async def test_questions_that_were_typed_before_a_reset_are_not_set(ada: Maillink, kit: Kit) -> None:
+async def test_questions_that_were_typed_before_a_reset_are_not_set(ada: Maillink, services: Services) -> None:
     stale = await who(ada)
     await owner_resets(ada.town)
     with pytest.raises(StaleLogin):
-        await questions.put(kit, stale, TEXTS, ANSWERS, origin(ada), LINKS, mode="on")
-    assert await kept.of(kit.store, account_id=stale.id) is None
+        await questions.put(services, stale, TEXTS, ANSWERS, origin(ada), LINKS, mode="on")
+    assert await kept.of(services.store, account_id=stale.id) is None
 
 
-async def test_questions_are_not_removed_by_what_was_read_before_a_reset(ada: Maillink, kit: Kit) -> None:
+async def test_questions_are_not_removed_by_what_was_read_before_a_reset(ada: Maillink, services: Services) -> None:
     stale = await who(ada)
-    await questions.put(kit, stale, TEXTS, ANSWERS, origin(ada), LINKS, mode="on")
+    await questions.put(services, stale, TEXTS, ANSWERS, origin(ada), LINKS, mode="on")
     await owner_resets(ada.town)
     with pytest.raises(StaleLogin):
-        await questions.remove(kit, stale, origin(ada), LINKS)
-    assert await kept.of(kit.store, account_id=stale.id)
+        await questions.remove(services, stale, origin(ada), LINKS)
+    assert await kept.of(services.store, account_id=stale.id)
 
 
-async def test_an_account_that_was_taken_back_is_not_closed_by_what_was_read_before(ada: Maillink, kit: Kit) -> None:
+async def test_an_account_that_was_taken_back_is_not_closed_by_what_was_read_before(ada: Maillink, services: Services) -> None:
     stale = await who(ada)
     await owner_resets(ada.town)
     with pytest.raises(BadGrant):
-        await closing.close(kit, stale, KEEP, origin(ada))
+        await account_deletion.close(services, stale, KEEP, origin(ada))
     assert await enters(ada.town, ADA, OWNERS)
 
 
-async def test_a_provider_is_not_linked_by_a_journey_that_a_reset_overtakes(ada: Maillink, kit: Kit) -> None:
+async def test_a_provider_is_not_linked_by_a_journey_that_a_reset_overtakes(ada: Maillink, services: Services) -> None:
     friends = Friends()
-    kit, stale = replace(kit, providers={"qq": friends}), await who(ada)
-    url, visit = await social.begin(kit, "main", "qq", "/me", origin(ada), link=stale)
-    here = Origin("198.51.100.7", "198.51.100.7", session=origin(ada).session, visit=visit)
-    journey = await social.back(kit, "qq", parse_qs(urlsplit(url).query)["state"][0], here)
-    overtaken = meanwhile(kit, lambda: set_to(kit, stale, OWNERS))
+    services, stale = replace(services, providers={"qq": friends}), await who(ada)
+    url, prelogin_token = await social.begin(services, "main", "qq", "/me", origin(ada), link=stale)
+    here = RequestContext("198.51.100.7", "198.51.100.7", session=origin(ada).session, prelogin_token=prelogin_token)
+    journey = await social.back(services, "qq", parse_qs(urlsplit(url).query)["state"][0], here)
+    overtaken = meanwhile(services, lambda: set_to(services, stale, OWNERS))
     with pytest.raises(BadGrant):
         await social.finish(overtaken, journey, friends.code("eve"), here, LINKS)
-    assert [each.kind for each in await accounts.identifiers_of(kit.store, account_id=stale.id)] == ["email"]
+    assert [each.kind for each in await accounts.identifiers_of(services.store, account_id=stale.id)] == ["email"]
 
 
 # A leave that answers have earned.
 
 
-async def answered(ada: Maillink) -> Origin:
+async def answered(ada: Maillink) -> RequestContext:
     """Somebody who knows the answers, with leave to set a password."""
-    kit, far = ada.town.house.kit, Origin(FAR.client, FAR.ip, visit="v" * 43)
-    await questions.put(kit, await who(ada), TEXTS, ANSWERS, origin(ada), LINKS, mode="on")
-    await questions.ask(kit, "main", rules.email(ADA), far, mode="on", remember=True)
-    visit = await questions.answer(kit, "main", ANSWERS, far, LINKS, mode="on")
+    services, far = ada.town.house.services, RequestContext(FAR.client, FAR.ip, prelogin_token="v" * 43)
+    await questions.put(services, await who(ada), TEXTS, ANSWERS, origin(ada), LINKS, mode="on")
+    await questions.ask(services, "main", rules.email(ADA), far, mode="on", remember=True)
+    prelogin_token = await questions.answer(services, "main", ANSWERS, far, LINKS, mode="on")
     ada.town.clock.advance(seconds=5)
-    return Origin(FAR.client, FAR.ip, visit=visit)
+    return RequestContext(FAR.client, FAR.ip, prelogin_token=prelogin_token)
 
 
 @pytest.mark.parametrize("after", ["reset", "new questions", "no questions"])
-async def test_a_leave_ends_with_what_it_was_earned_by(ada: Maillink, kit: Kit, after: str) -> None:
+async def test_a_leave_ends_with_what_it_was_earned_by(ada: Maillink, services: Services, after: str) -> None:
     far, account = await answered(ada), await who(ada)
     if after == "reset":
         await owner_resets(ada.town)
     elif after == "new questions":
-        await questions.put(kit, account, TEXTS, OTHERS, origin(ada), LINKS, mode="on")
+        await questions.put(services, account, TEXTS, OTHERS, origin(ada), LINKS, mode="on")
     else:
-        await questions.remove(kit, account, origin(ada), LINKS)
+        await questions.remove(services, account, origin(ada), LINKS)
     with pytest.raises(BadGrant):
-        await recover.by_leave(kit, "main", OTHER, far, LINKS)
+        await recover.by_reset_grant(services, "main", OTHER, far, LINKS)
     assert not await enters(ada.town, ADA, OTHER)
 
 
-async def test_a_leave_sets_nobody_elses_password(ada: Maillink, kit: Kit) -> None:
+async def test_a_leave_sets_nobody_elses_password(ada: Maillink, services: Services) -> None:
     await member(ada.town, BOB)
-    far, bob = await answered(ada), await accounts.find(kit.store, "main", "email", BOB)
+    far, bob = await answered(ada), await accounts.find(services.store, "main", "email", BOB)
     assert bob is not None
-    bobs = Leave(bob.id, "main", bob.password_changed_at, kit.clock.now() + LIFE * 1_000)
+    bobs = ResetGrant(bob.id, "main", bob.password_changed_at, services.clock.now() + LIFE * 1_000)
     with pytest.raises(BadGrant):
-        await recover.by_leave(replace(kit, leaves=Swapped(kit, bobs)), "main", OTHER, far, LINKS)
+        await recover.by_reset_grant(replace(services, reset_grants=Swapped(services, bobs)), "main", OTHER, far, LINKS)
     assert [await enters(ada.town, email, GOOD) for email in (ADA, BOB)] == [True, True]
 
 
@@ -269,48 +284,48 @@ async def test_a_leave_sets_nobody_elses_password(ada: Maillink, kit: Kit) -> No
 
 
 @pytest.mark.parametrize("way", ["link", "code", "leave"])
-async def test_what_may_have_set_a_password_sets_no_second_one(ada: Maillink, kit: Kit, way: str) -> None:
+async def test_what_may_have_set_a_password_sets_no_second_one(ada: Maillink, services: Services, way: str) -> None:
     email, far = rules.email(ADA), FAR
     token = await reset_link(ada.town) if way == "link" else ""
     sent = ""
     if way != "link":
-        await recover.ask_code(kit, "main", email, FAR)
+        await recover.ask_code(services, "main", email, FAR)
         sent = await code(ada.town, ADA)
     if way == "leave":
-        far = Origin(FAR.client, FAR.ip, visit=await recover.earn(kit, "main", email, sent, FAR))
+        far = RequestContext(FAR.client, FAR.ip, prelogin_token=await recover.earn(services, "main", email, sent, FAR))
 
-    async def reset(kit: Kit, text: str) -> None:
+    async def reset(services: Services, text: str) -> None:
         if way == "link":
-            await recover.by_link(kit, "main", email, token, text, FAR, LINKS)
+            await recover.by_link(services, "main", email, token, text, FAR, LINKS)
         elif way == "code":
-            await recover.by_code(kit, "main", email, sent, text, FAR, LINKS)
+            await recover.by_code(services, "main", email, sent, text, FAR, LINKS)
         else:
-            await recover.by_leave(kit, "main", text, far, LINKS)
+            await recover.by_reset_grant(services, "main", text, far, LINKS)
 
     with pytest.raises(StoreDown):
-        await reset(unclear(kit), OWNERS)
-    assert await kit.leaves.look(far.visit) is None, "nothing was given back"
+        await reset(unclear(services), OWNERS)
+    assert await services.reset_grants.peek(far.prelogin_token) is None, "nothing was given back"
     with pytest.raises((BadLink, BadCode, BadGrant)):
-        await reset(kit, OTHER)
+        await reset(services, OTHER)
     assert await enters(ada.town, ADA, OWNERS)
 
 
-async def test_a_code_that_may_have_registered_somebody_registers_nobody_else(town: Town, kit: Kit) -> None:
+async def test_a_code_that_may_have_registered_somebody_registers_nobody_else(town: Town, services: Services) -> None:
     email = rules.email(ADA)
-    await register.ask_code(kit, "main", email, FAR, LINKS)
+    await register.ask_code(services, "main", email, FAR, LINKS)
     sent = await code(town, ADA)
     with pytest.raises(StoreDown):
-        await register.by_code(unclear(kit), "main", register.Application(email, OWNERS), sent, FAR)
-    assert await kit.proofs.look_code("register", "main", email.key, sent) is None
+        await register.by_code(unclear(services), "main", register.Application(email, OWNERS), sent, FAR)
+    assert await services.one_time.peek_code("register", "main", email.key, sent) is None
     assert await enters(town, ADA, OWNERS)
 
 
-async def test_a_code_that_may_have_bound_an_address_binds_nothing_more(ada: Maillink, kit: Kit) -> None:
+async def test_a_code_that_may_have_bound_an_address_binds_nothing_more(ada: Maillink, services: Services) -> None:
     account, new, sent = await asked_to_bind(ada)
     with pytest.raises(StoreDown):
-        await contacts.bind(unclear(kit), account, new, sent, origin(ada), LINKS)
-    assert await holds(kit, "email", new.key) == account.id
-    assert await kit.proofs.look_code("bind", "main", new.key, sent) is None
+        await contacts.bind(unclear(services), account, new, sent, origin(ada), LINKS)
+    assert await holds(services, "email", new.key) == account.id
+    assert await services.one_time.peek_code("bind", "main", new.key, sent) is None
 
 
 # A deletion that is taken back.
@@ -319,78 +334,78 @@ async def test_a_code_that_may_have_bound_an_address_binds_nothing_more(ada: Mai
 async def closed(ada: Maillink) -> tuple[Account, str]:
     """The account, waiting for its deletion, and the mailed leave to take that back."""
     account = await who(ada)
-    await closing.close(ada.town.house.kit, account, KEEP, origin(ada))
+    await account_deletion.close(ada.town.house.services, account, KEEP, origin(ada))
     return account, (await ada.town.link(ADA, "/page/keep"))["token"]
 
 
-async def test_a_deletion_can_still_be_taken_back_where_the_store_failed_the_first_time(ada: Maillink, kit: Kit) -> None:
+async def test_a_deletion_can_still_be_taken_back_where_the_store_failed_the_first_time(ada: Maillink, services: Services) -> None:
     async def down() -> None:
         raise StoreDown
 
     _, token = await closed(ada)
     with pytest.raises(StoreDown):
-        await closing.keep(meanwhile(kit, down), token, FAR)
-    await closing.keep(kit, token, FAR)
+        await account_deletion.cancel_deletion(meanwhile(services, down), token, FAR)
+    await account_deletion.cancel_deletion(services, token, FAR)
     assert await enters(ada.town, ADA, GOOD)
 
 
-async def test_a_leave_to_take_back_one_deletion_takes_back_no_later_one(ada: Maillink, kit: Kit) -> None:
+async def test_a_leave_to_take_back_one_deletion_takes_back_no_later_one(ada: Maillink, services: Services) -> None:
     _, mailed = await closed(ada)
     with pytest.raises(Closing) as told:
-        await login.for_cookie(kit, login.Try("main", rules.email(ADA), GOOD, returning=True), FAR)
-    await closing.keep(kit, mailed, FAR)
+        await login.for_cookie(services, login.Try("main", rules.email(ADA), GOOD, returning=True), FAR)
+    await account_deletion.cancel_deletion(services, mailed, FAR)
     ada.town.clock.advance(seconds=61)
     await ada.log_in(ADA, GOOD)
     _, later = await closed(ada)
     for spent in (mailed, told.value.token):
         with pytest.raises(BadGrant):
-            await closing.keep(kit, spent, FAR)
+            await account_deletion.cancel_deletion(services, spent, FAR)
     assert not await enters(ada.town, ADA, GOOD)
-    await closing.keep(kit, later, FAR)
+    await account_deletion.cancel_deletion(services, later, FAR)
 
 
-async def test_an_operators_lock_holds_against_the_way_back(ada: Maillink, kit: Kit) -> None:
+async def test_an_operators_lock_holds_against_the_way_back(ada: Maillink, services: Services) -> None:
     account, token = await closed(ada)
-    assert await operate.lock(kit, account)
+    assert await account_admin.lock(services, account)
     with pytest.raises(BadGrant):
-        await closing.keep(kit, token, FAR)
+        await account_deletion.cancel_deletion(services, token, FAR)
     assert not await enters(ada.town, ADA, GOOD)
-    assert await operate.unlock(kit, account)
+    assert await account_admin.unlock(services, account)
     assert await enters(ada.town, ADA, GOOD)
     ada.town.clock.advance(days=8)
     await ada.town.house.worker.purge()
-    assert await accounts.by_id(kit.store, account.id), "the deletion was off"
+    assert await accounts.by_id(services.store, account.id), "the deletion was off"
 
 
 # A registration by code that is refused.
 
 
-async def test_a_locked_registration_is_not_opened_by_a_code(town: Town, kit: Kit) -> None:
+async def test_a_locked_registration_is_not_opened_by_a_code(town: Town, services: Services) -> None:
     email = rules.email(ADA)
-    await register.by_link(kit, "main", register.Application(email, GOOD), FAR, LINKS)
-    waiting = await accounts.find(kit.store, "main", "email", email.key)
+    await register.by_link(services, "main", register.Application(email, GOOD), FAR, LINKS)
+    waiting = await accounts.find(services.store, "main", "email", email.key)
     assert waiting is not None
-    await operate.lock(kit, waiting)
-    await register.ask_code(kit, "main", email, FAR, LINKS)
+    await account_admin.lock(services, waiting)
+    await register.ask_code(services, "main", email, FAR, LINKS)
     with pytest.raises(BadCode):
-        await register.by_code(kit, "main", register.Application(email, OWNERS), await code(town, ADA), FAR)
-    now = await accounts.by_id(kit.store, waiting.id)
+        await register.by_code(services, "main", register.Application(email, OWNERS), await code(town, ADA), FAR)
+    now = await accounts.by_id(services.store, waiting.id)
     assert now is not None
-    assert (now.locked_at, now.email_proved_at, now.password) == (kit.clock.now(), None, waiting.password)
+    assert (now.locked_at, now.email_proved_at, now.password) == (services.clock.now(), None, waiting.password)
 
 
-async def test_a_refused_registration_leaves_the_addresses_links_alive(town: Town, kit: Kit) -> None:
+async def test_a_refused_registration_leaves_the_addresses_links_alive(town: Town, services: Services) -> None:
     async def used_up() -> None:
-        async with kit.store.begin() as run:
-            assert await invites.spend(run, realm="main", code="onlyone", now=kit.clock.now())
+        async with services.store.begin() as tx:
+            assert await invites.spend(tx, realm="main", code="onlyone", now=services.clock.now())
 
     email = rules.email(ADA)
-    await register.by_link(kit, "main", register.Application(email, GOOD), FAR, LINKS)
+    await register.by_link(services, "main", register.Application(email, GOOD), FAR, LINKS)
     link = (await town.link(ADA, "/a"))["vcode"]
-    async with kit.store.begin() as run:
-        await invites.add(run, realm="main", code="onlyone", owner_id=None, uses=1, created_at=kit.clock.now(), expires_at=None)
-    await register.ask_code(kit, "main", email, FAR, LINKS)
-    wish, sent = register.Application(email, OWNERS, invite="onlyone"), await code(town, ADA)
+    async with services.store.begin() as tx:
+        await invites.add(tx, realm="main", code="onlyone", owner_id=None, uses=1, created_at=services.clock.now(), expires_at=None)
+    await register.ask_code(services, "main", email, FAR, LINKS)
+    form, sent = register.Application(email, OWNERS, invite="onlyone"), await code(town, ADA)
     with pytest.raises(BadInvite):
-        await register.by_code(meanwhile(kit, used_up), "main", wish, sent, FAR)
-    assert (await activate.open_link(kit, "main", email, link, FAR)).fresh
+        await register.by_code(meanwhile(services, used_up), "main", form, sent, FAR)
+    assert (await activate.open_link(services, "main", email, link, FAR)).fresh

@@ -11,9 +11,9 @@ from argon2.low_level import Type
 
 from lingpai.core import rules
 from lingpai.core.model import Account
-from lingpai.flows import operate
-from lingpai.guard import hashes
-from lingpai.guard.codes import RESET_LIFE, digest
+from lingpai.flows import account_admin
+from lingpai.guard.one_time.codes import RESET_LIFE, digest
+from lingpai.guard.passwords import argon2
 from lingpai.settings import Hashing, Limits, Rate
 from lingpai.store import accounts, sessions
 from lingpai.web.dialects.maillink import MAILLINK
@@ -41,7 +41,7 @@ def database_kind() -> str:
 
 async def the_account(town: Town, email: str = ADA) -> Account:
     address = rules.email(email)
-    found = await accounts.find(town.house.kit.store, "main", address.kind, address.key)
+    found = await accounts.find(town.house.services.store, "main", address.kind, address.key)
     assert found
     return found
 
@@ -50,7 +50,7 @@ async def the_account(town: Town, email: str = ADA) -> Account:
 
 
 @pytest.mark.parametrize(
-    "heads",
+    "headers",
     [
         {"Host": "evil.example"},
         {"X-Forwarded-Host": "evil.example"},
@@ -64,9 +64,9 @@ async def the_account(town: Town, email: str = ADA) -> Account:
         },
     ],
 )
-async def test_links_lead_where_the_settings_say_whatever_a_request_says(town: Town, heads: dict[str, str]) -> None:
+async def test_links_lead_where_the_settings_say_whatever_a_request_says(town: Town, headers: dict[str, str]) -> None:
     eve = Maillink(town)
-    eve.browser.headers.update(heads)
+    eve.browser.headers.update(headers)
     await eve.register(ADA, GOOD)
     town.clock.advance(minutes=2)
     await eve.say("/send_activate_email", email=ADA)
@@ -140,16 +140,16 @@ async def test_two_recipients_are_none(town: Town, path: str, body: bytes) -> No
 
 @pytest.mark.parametrize("path", [*POSTS, *PAGE_POSTS])
 @pytest.mark.parametrize(
-    "heads", [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "null"}, {"Origin": "https://evil.example"}]
+    "headers", [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "null"}, {"Origin": "https://evil.example"}]
 )
-async def test_no_call_that_changes_something_takes_a_cookie_from_another_site(town: Town, path: str, heads: dict[str, str]) -> None:
+async def test_no_call_that_changes_something_takes_a_cookie_from_another_site(town: Town, path: str, headers: dict[str, str]) -> None:
     ada = await member(town)
     await ada.log_in(ADA, GOOD)
     cookies = dict(ada.browser.cookies)
     before = len(await town.mails())
     fields = {"email": ADA, "password": GOOD, "rp_password": GOOD, "vcode": "x", "nickname": "Eve"}
     town.clock.advance(minutes=5)
-    for reply in (await ada.browser.post(path, json=fields, headers=heads), await ada.browser.post(path, data=fields, headers=heads)):
+    for reply in (await ada.browser.post(path, json=fields, headers=headers), await ada.browser.post(path, data=fields, headers=headers)):
         assert (reply.status_code, reply.json().get("code", 0)) == (403 if path in PAGE_POSTS else 200, 0)
         assert "set-cookie" not in reply.headers
     assert dict(ada.browser.cookies) == cookies
@@ -173,9 +173,9 @@ async def test_a_session_from_before_the_proof_ends_with_it_but_for_the_browsers
     await owner.register(ADA, GOOD)
     account, now = await the_account(town), town.clock.now()
     for person, token in ((stranger, "t" * 43), (owner, "u" * 43)):
-        async with town.house.kit.store.begin() as run:
+        async with town.house.services.store.begin() as tx:
             opened = await sessions.add(
-                run,
+                tx,
                 account_id=account.id,
                 realm="main",
                 digest=digest(token),
@@ -207,14 +207,14 @@ async def test_logins_that_race_a_reset_leave_no_session_of_the_old_password(tow
     assert changed.yes
     assert [login for login in logins if not login.yes], "some came too late"
     assert [number for number, thief in enumerate(thieves) if await thief.who()] == []
-    assert await sessions.of(town.house.kit.store, account_id=(await the_account(town)).id, now=town.clock.now()) == []
+    assert await sessions.of(town.house.services.store, account_id=(await the_account(town)).id, now=town.clock.now()) == []
 
 
 async def test_a_nickname_from_before_the_proof_dies_with_it(town: Town) -> None:
     """maillink lets nobody set one before the proof; other dialects may."""
     ada = Maillink(town)
     await ada.register(ADA, GOOD)
-    await accounts.rename(town.house.kit.store, account_id=(await the_account(town)).id, nickname="Eve was here")
+    await accounts.rename(town.house.services.store, account_id=(await the_account(town)).id, nickname="Eve was here")
     await ada.forget(ADA)
     await ada.reset(ADA, OTHER)
     assert (await the_account(town)).nickname == ""
@@ -222,7 +222,7 @@ async def test_a_nickname_from_before_the_proof_dies_with_it(town: Town) -> None
 
 async def test_a_reset_link_is_good_for_the_account_it_was_made_for_alone(town: Town) -> None:
     """Made while the address was free, it belongs to nobody; whoever registers the address later need not fear it."""
-    token = await town.house.kit.proofs.new_link("reset", "main", rules.email(ADA).key, 0, RESET_LIFE)
+    token = await town.house.services.one_time.new_link("reset", "main", rules.email(ADA).key, 0, RESET_LIFE)
     ada = await member(town)
     assert not (await ada.say("/reset_password/reset", email=ADA, vcode=token, password=OTHER, rp_password=OTHER)).yes
     assert (await ada.log_in(ADA, GOOD)).yes
@@ -232,7 +232,7 @@ async def test_a_locked_account_is_neither_activated_nor_written_to(town: Town) 
     ada = Maillink(town)
     await ada.register(ADA, GOOD)
     link = await town.link(ADA, "/activate_account")
-    assert await operate.lock(town.house.kit, await the_account(town))
+    assert await account_admin.lock(town.house.services, await the_account(town))
     assert "链接无效" in (await ada.browser.get("/activate_account", params=link)).text
     unknown = await ada.log_in("nobody@example.com", GOOD)
     assert (await ada.log_in(ADA, GOOD)).text == unknown.text, "not even that it waits to be activated"
@@ -251,7 +251,7 @@ async def test_a_locked_account_is_neither_activated_nor_written_to(town: Town) 
 def work(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the hashing threads have done: `verify` and `make`, in order."""
     done: list[str] = []
-    verify, make = hashes.verify_secret, hashes.hash_secret
+    verify, make = argon2.verify_secret, argon2.hash_secret
 
     def watched_verify(phc: bytes, secret: bytes, kind: Type) -> bool:
         done.append("verify")
@@ -261,8 +261,8 @@ def work(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         done.append("make")
         return make(*words)
 
-    monkeypatch.setattr(hashes, "verify_secret", watched_verify)
-    monkeypatch.setattr(hashes, "hash_secret", watched_make)
+    monkeypatch.setattr(argon2, "verify_secret", watched_verify)
+    monkeypatch.setattr(argon2, "hash_secret", watched_make)
     return done
 
 
@@ -273,7 +273,7 @@ async def everybody(town: Town) -> list[str]:
     await Maillink(town).register(waiting, GOOD)
     for email in (ADA, locked, failed):
         await member(town, email)
-    await operate.lock(town.house.kit, await the_account(town, locked))
+    await account_admin.lock(town.house.services, await the_account(town, locked))
     for number in range(20):
         await Maillink(town, town.browser(f"192.0.2.{number}")).log_in(failed, OTHER)
         town.clock.advance(seconds=7)
@@ -356,7 +356,7 @@ async def test_every_call_carries_the_headers_with_every_status(town: Town) -> N
             found.add(judge(await browser.post(path, content=b"x" * 20_000), seen))
     for _ in range(300):
         found.add(judge(await browser.post("/logout"), seen))
-    await town.house.kit.store.close()
+    await town.house.services.store.close()
     for path in paths:
         found.add(judge(await browser.get(path, params=link), seen))
     assert found >= {200, 400, 404, 405, 413, 429, 503}

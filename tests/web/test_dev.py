@@ -7,12 +7,13 @@ import pytest
 
 from conftest import open_database
 from fakes import START, FakeChance, FakeClock
-from frontdoor import app, ask, door, kit
+from frontdoor import app, ask, mount, services
+from lingpai.assembly.front import application
 from lingpai.core.model import Channel
 from lingpai.post import Message
 from lingpai.store import outbox
 from lingpai.store.database import Database
-from lingpai.web.app import App
+from lingpai.web.http.app import App
 
 HOUR = 3_600_000
 
@@ -26,16 +27,16 @@ async def store(sqlite_path: Path, clock: FakeClock, chance: FakeChance) -> Asyn
 
 @pytest.fixture
 def inbox(store: Database) -> App:
-    made = kit(dev=True)
+    made = services(dev=True)
     made.store = store
-    return App(made, (door(),), door())
+    return application(made, (mount(),), mount())
 
 
 async def catch(store: Database, to: str, message: Message | None, channel: Channel = "email") -> None:
     """A letter that was caught; without a message, one that still waits."""
-    async with store.begin() as run:
+    async with store.begin() as tx:
         await outbox.add(
-            run,
+            tx,
             channel=channel,
             template="reset",
             recipient=to,
@@ -46,8 +47,8 @@ async def catch(store: Database, to: str, message: Message | None, channel: Chan
             expires_at=START + HOUR,
         )
         if message:
-            for letter in await outbox.claim(run, now=START, owner="w", lease_until=START + HOUR, limit=1):
-                await outbox.delivered(run, id=letter.id, owner="w", at=START, kept=message)
+            for letter in await outbox.claim(tx, now=START, owner="w", lease_until=START + HOUR, limit=1):
+                await outbox.delivered(tx, id=letter.id, owner="w", at=START, kept=message)
 
 
 async def test_the_json_lists_the_oldest_first(store: Database, inbox: App) -> None:

@@ -11,21 +11,21 @@ import msgspec
 import pytest
 
 from fakes import FakeChance, FakeClock
-from frontdoor import NOTES, app, ask, door, kit
-from lingpai.build import build
+from frontdoor import NOTES, app, ask, mount, services
+from lingpai.assembly import build
+from lingpai.assembly.front import application
 from lingpai.core import errors, words
 from lingpai.core.errors import BadCode, BadInput, InviteRequired, NotInvited, Refusal, WeakPassword
 from lingpai.core.model import Locale
 from lingpai.settings import Mail, Pages, Settings
-from lingpai.web import docs
-from lingpai.web.app import App
-from lingpai.web.dialect import Call, Dialect
 from lingpai.web.dialects.hiyouth import HIYOUTH
 from lingpai.web.dialects.mailcode import MAILCODE
 from lingpai.web.dialects.maillink import MAILLINK
 from lingpai.web.dialects.session import SESSION
-from lingpai.web.docs import samples
-from lingpai.web.docs.walks import WALKS
+from lingpai.web.http.app import App
+from lingpai.web.reference import docs, samples
+from lingpai.web.reference.walks import WALKS
+from lingpai.web.request.calls import Call, Dialect
 from web.town import PUBLIC_URL, Town, settings_for
 
 DIALECTS = (MAILCODE, MAILLINK, HIYOUTH, SESSION)
@@ -162,8 +162,8 @@ async def test_a_call_stands_at_its_mount(prefix: str) -> None:
 def reference(prefix: str = "/", **settings: Any) -> App:
     """The small dialect with its reference."""
     made = Settings(public_url="https://id.example.com", pages=Pages(docs=True))
-    opened = door(prefix=prefix)
-    return App(kit(**settings), [opened], opened, docs.calls(made, [opened]))
+    opened = mount(prefix=prefix)
+    return application(services(**settings), [opened], opened, docs.calls(made, [opened]))
 
 
 async def in_production(tmp_path: Path, sqlite_path: Path, *, served: bool, path: str) -> httpx.Response:
@@ -211,7 +211,7 @@ async def test_the_start_page_greets_each_dialect_and_shows_what_runs_where(town
     for link in ("/dev/inbox", "/docs", "/register", "/login", "/me"):
         assert f'href="{link}"' in page
     assert PUBLIC_URL in page
-    assert str(town.house.kit.settings.database_url.removeprefix("sqlite://")) in page
+    assert str(town.house.services.settings.database_url.removeprefix("sqlite://")) in page
 
 
 async def test_an_address_with_a_password_in_it_is_shown_without(tmp_path: Path, sqlite_path: Path) -> None:

@@ -3,10 +3,10 @@
 import pytest
 import structlog
 
-from frontdoor import CALLS, NOTES, Cap, app, ask, door, kit, raw, serving, wired
-from lingpai.web.app import App
-from lingpai.web.dialect import Call, Dialect
-from lingpai.web.routes import Clash, clash
+from frontdoor import CALLS, NOTES, Cap, app, ask, mount, raw, services, serving, wired
+from lingpai.assembly.front import application
+from lingpai.web.http.routes import Clash, clash
+from lingpai.web.request.calls import Call, Dialect
 
 
 @pytest.mark.parametrize(
@@ -151,22 +151,22 @@ def named(name: str, *paths: str) -> Dialect:
 
 
 def test_two_dialects_on_one_path_are_named() -> None:
-    doors = [door(named("one", "/a", "/b")), door(named("two", "/b"))]
-    assert clash(doors) == Clash("one", "two", "/b", "")
+    mounts = [mount(named("one", "/a", "/b")), mount(named("two", "/b"))]
+    assert clash(mounts) == Clash("one", "two", "/b", "")
 
 
 def test_another_prefix_or_another_host_makes_room() -> None:
     one, two = named("one", "/b"), named("two", "/b")
-    assert clash([door(one), door(two, prefix="/two")]) is None
-    assert clash([door(one, hosts=("a.example.com",)), door(two, hosts=("b.example.com",))]) is None
-    assert clash([door(one), door(two, hosts=("b.example.com",))]) == Clash("one", "two", "/b", "b.example.com")
-    assert clash([door(one), door(named("two", "/x/b"), prefix="/"), door(named("three", "/b"), prefix="/x")]) == Clash(
+    assert clash([mount(one), mount(two, prefix="/two")]) is None
+    assert clash([mount(one, hosts=("a.example.com",)), mount(two, hosts=("b.example.com",))]) is None
+    assert clash([mount(one), mount(two, hosts=("b.example.com",))]) == Clash("one", "two", "/b", "b.example.com")
+    assert clash([mount(one), mount(named("two", "/x/b"), prefix="/"), mount(named("three", "/b"), prefix="/x")]) == Clash(
         "two", "three", "/x/b", ""
     )
 
 
 async def test_a_dialect_is_served_under_its_prefix_and_on_its_hosts() -> None:
-    served = app(doors=(door(prefix="/notes", hosts=("notes.example.com",)),))
+    served = app(mounts=(mount(prefix="/notes", hosts=("notes.example.com",)),))
     here = {"host": "Notes.Example.Com:8000"}
     assert (await ask(served, "GET", "/notes/who", **here)).json()["code"] == -1
     assert (await ask(served, "GET", "/notes/nowhere", **here)).json() == {"code": 0, "why": "missing/zh-Hans"}
@@ -181,12 +181,12 @@ async def test_a_page_gives_way_to_a_dialect_that_claims_get_and_shares_the_path
     assert shared["content-type"] == "text/html; charset=utf-8"
     assert (await ask(served, "PUT", "/enter"))["allow"] == "GET, HEAD, POST"
     taken = Dialect("taken", (Call(("GET",), "/login", CALLS[2].handler, changes=False),), NOTES.refuse, NOTES.fail, NOTES.missing)
-    assert (await ask(app(doors=(door(taken),)), "GET", "/login")).json()["code"] == -1
+    assert (await ask(app(mounts=(mount(taken),)), "GET", "/login")).json()["code"] == -1
 
 
 async def test_health_says_which_store_is_down() -> None:
-    made = kit()
-    served = App(made, (door(),), door())
+    made = services()
+    served = application(made, (mount(),), mount())
     assert (await ask(served, "GET", "/readyz")).json() == {"status": "ok", "down": []}
     made.ephemeral.up = False
     answer = await ask(served, "GET", "/readyz")

@@ -7,8 +7,8 @@ import pytest
 
 from lingpai.core import rules
 from lingpai.core.errors import WrongPassword
-from lingpai.core.model import Account, Address, Origin
-from lingpai.flows import login, operate
+from lingpai.core.model import Account, Address, RequestContext
+from lingpai.flows import account_admin, login
 from lingpai.settings import Maillink as MaillinkSettings
 from lingpai.store import accounts
 from web.people import ADA, GOOD, member
@@ -104,8 +104,8 @@ async def test_a_captcha_tells_of_no_two_addresses_that_they_are_one_accounts(to
     person = await member(town)
     account = await find(town, rules.email(ADA))
     name = rules.account_name("ada.x")
-    async with town.house.kit.store.begin() as run:
-        await accounts.add_identifier(run, account_id=account.id, realm="main", address=name, proved_at=town.clock.now())
+    async with town.house.services.store.begin() as tx:
+        await accounts.add_identifier(tx, account_id=account.id, realm="main", address=name, proved_at=town.clock.now())
     assert [await demanded(town, name) for _ in range(2)] == [0, 1]
     assert await demanded(town, rules.email(ADA)) == 0, "its own row alone counts"
     assert (await person.log_in(ADA, GOOD)).yes
@@ -115,17 +115,17 @@ async def demanded(town: Town, who: Address) -> int:
     """Whether the next try needs a captcha, after one more that was wrong."""
     with pytest.raises(WrongPassword) as refused:
         await login.for_cookie(
-            town.house.kit, login.Try("main", who, "not the password", "after_failures"), Origin("192.0.2.1", "192.0.2.1")
+            town.house.services, login.Try("main", who, "not the password", "after_failures"), RequestContext("192.0.2.1", "192.0.2.1")
         )
     return int(refused.value.details["captcha"])
 
 
 async def find(town: Town, who: Address) -> Account:
-    account = await accounts.find(town.house.kit.store, "main", who.kind, who.key)
+    account = await accounts.find(town.house.services.store, "main", who.kind, who.key)
     assert account
     return account
 
 
 async def lock(town: Town, email: str) -> None:
     """As `lingpai account lock` does."""
-    assert await operate.lock(town.house.kit, await find(town, rules.email(email)))
+    assert await account_admin.lock(town.house.services, await find(town, rules.email(email)))

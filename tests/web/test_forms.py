@@ -9,10 +9,10 @@ import pytest
 import lingpai.web
 from lingpai.core.errors import BadInput
 from lingpai.core.words import LOCALES, TEXTS
-from lingpai.settings import Legal, Limits, Pages, Rate, look
+from lingpai.settings import Legal, Limits, Pages, Rate, theme
 from lingpai.settings.load import SettingsError, load
 from lingpai.web import pages
-from lingpai.web.pages import forms
+from lingpai.web.pages.shared import forms
 from web import sample
 from web.town import PUBLIC_URL, Town
 
@@ -230,21 +230,21 @@ def test_a_look_that_cannot_be_seen_is_refused_at_the_start(tmp_path: Path, page
 
 def test_the_colours_that_are_there_can_be_read() -> None:
     pages = Pages()
-    assert look.contrast("#000000", "#ffffff") == pytest.approx(21)
-    theme = look.theme(pages)
-    for accent, ground in ((theme.light, look.LIGHT), (theme.dark, look.DARK)):
-        assert look.contrast(accent, ground) >= 4.5
+    assert theme.contrast("#000000", "#ffffff") == pytest.approx(21)
+    chosen = theme.theme(pages)
+    for accent, ground in ((chosen.light, theme.LIGHT), (chosen.dark, theme.DARK)):
+        assert theme.contrast(accent, ground) >= 4.5
     greys = [f"#{grey:02x}{grey:02x}{grey:02x}" for grey in range(256)]
-    assert min(look.contrast(grey, look.upon(grey)) for grey in greys) >= 4.5
+    assert min(theme.contrast(grey, theme.upon(grey)) for grey in greys) >= 4.5
 
 
 @pytest.mark.parametrize("accent", ["#0b57d0", "#7a1f5c", "#000000", "#b3261e", "#00005f", "#146c2e"])
 def test_an_accent_alone_is_lightened_until_it_is_read_on_the_dark_ground(accent: str) -> None:
-    theme = look.theme(Pages(accent=accent))
-    assert theme.light == accent
-    assert 4.5 <= look.contrast(theme.dark, look.DARK) < 5.5, "and no further"
-    assert look.theme(Pages(accent=accent, accent_dark="#f0a3d2")).dark == "#f0a3d2"
-    assert look.lightened("#8ab4f8") == "#8ab4f8"
+    chosen = theme.theme(Pages(accent=accent))
+    assert chosen.light == accent
+    assert 4.5 <= theme.contrast(chosen.dark, theme.DARK) < 5.5, "and no further"
+    assert theme.theme(Pages(accent=accent, accent_dark="#f0a3d2")).dark == "#f0a3d2"
+    assert theme.lightened("#8ab4f8") == "#8ab4f8"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from frontdoor import app, ask
 from lingpai.core.errors import BadInput
-from lingpai.web import gate
+from lingpai.web.request import body
 
 JSON = b"application/json"
 FORM = b"application/x-www-form-urlencoded"
@@ -104,13 +104,13 @@ REFUSED = [
 
 @pytest.mark.parametrize(("whole", "fields"), TAKEN)
 def test_what_parses_as_a_json_object_is_json(whole: bytes, fields: dict[str, Any]) -> None:
-    assert gate.fields(whole) == fields
+    assert body.fields(whole) == fields
 
 
 @pytest.mark.parametrize("whole", REFUSED)
 def test_what_is_no_strict_json_object_is_bad_input_or_no_field_of_anything(whole: bytes) -> None:
     try:
-        found = gate.fields(whole)
+        found = body.fields(whole)
     except BadInput:
         return
     assert not {"a", "b", "x", "title"} & found.keys(), "what does not parse at all is a form, and a strange one"
@@ -119,12 +119,12 @@ def test_what_is_no_strict_json_object_is_bad_input_or_no_field_of_anything(whol
 @pytest.mark.parametrize("whole", [b'{"a":1,"a":1}', b'{"a":NaN}', b'{"a":1e999}', b'{"a":"\\ud800"}', b'{"a":"\\u0000"}'])
 def test_an_object_that_parses_and_is_not_strict_is_never_read_as_a_form(whole: bytes) -> None:
     with pytest.raises(BadInput):
-        gate.fields(whole)
+        body.fields(whole)
 
 
 @pytest.mark.parametrize("whole", [b"title=abc&text=x", b"{title=1&title=abc&text=x"])
 def test_a_form_is_a_form_however_it_begins(whole: bytes) -> None:
-    assert gate.fields(whole)["title"] == "abc"
+    assert body.fields(whole)["title"] == "abc"
 
 
 def test_many_names_and_one_twice_cost_no_more_than_many_names() -> None:
@@ -139,7 +139,7 @@ def test_many_names_and_one_twice_cost_no_more_than_many_names() -> None:
     sys.settrace(count)
     try:
         with pytest.raises(BadInput):
-            gate.fields(f'{{{names},"0":1}}'.encode())
+            body.fields(f'{{{names},"0":1}}'.encode())
     finally:
         sys.settrace(None)
     assert steps < 20 * 1_500, "a scan of all names for each would be 1,500 times as many"
@@ -157,24 +157,24 @@ def test_many_names_and_one_twice_cost_no_more_than_many_names() -> None:
     ],
 )
 def test_a_form_and_a_query_are_decoded_once(raw: bytes, fields: dict[str, str]) -> None:
-    assert gate.fields(raw) == fields
-    assert gate.pairs(raw) == fields
+    assert body.fields(raw) == fields
+    assert body.pairs(raw) == fields
 
 
 @pytest.mark.parametrize("raw", [b"a=1&a=1", b"a=1&%61=2", b"a=%00", b"%00=1", b"a=\0", b"a=%ff", b"a=%ed%a0%80", b"a=\xff"])
 def test_a_form_and_a_query_that_are_not_exact_are_bad_input(raw: bytes) -> None:
     with pytest.raises(BadInput):
-        gate.fields(raw)
+        body.fields(raw)
     with pytest.raises(BadInput):
-        gate.pairs(raw)
+        body.pairs(raw)
 
 
 def test_a_duplicate_field_is_named_and_an_odd_name_is_not_said_back() -> None:
     with pytest.raises(BadInput) as plain:
-        gate.fields(b'{"email":1,"email":2}')
+        body.fields(b'{"email":1,"email":2}')
     assert (plain.value.field, plain.value.reason) == ("email", "duplicate")
     with pytest.raises(BadInput) as odd:
-        gate.pairs(b"<script>=1&<script>=2")
+        body.pairs(b"<script>=1&<script>=2")
     assert odd.value.field == "query"
 
 
@@ -188,8 +188,8 @@ async def test_bad_input_is_the_dialects_own_data_error() -> None:
 
 
 async def test_a_form_and_json_say_the_same() -> None:
-    for body in (b"title=abc&text=hi&is_admin=true", b'{"title":"abc","text":"hi","is_admin":true}'):
-        assert (await ask(app(), "POST", "/write", body)).json() == {"code": 200, "said": "abc/hi"}
+    for content in (b"title=abc&text=hi&is_admin=true", b'{"title":"abc","text":"hi","is_admin":true}'):
+        assert (await ask(app(), "POST", "/write", content)).json() == {"code": 200, "said": "abc/hi"}
 
 
 @pytest.mark.parametrize("value", [b"true", b"1", b"[]", b"{}", b"null", b'["abc"]', b"1.5"])

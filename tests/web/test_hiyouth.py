@@ -15,7 +15,7 @@ from fakes import FakeChance
 from lingpai.cli import logs
 from lingpai.core import rules
 from lingpai.core.chance import moment
-from lingpai.guard.limits import Limits
+from lingpai.guard.throttling.rates import RateLimiter
 from lingpai.settings import Hiyouth as Settings
 from lingpai.settings import Log
 from lingpai.settings.outside import Sms
@@ -144,13 +144,13 @@ async def test_the_link_holds_no_address_and_what_is_not_ours_opens_nothing(ada:
     assert said(await ada.browser.get("/api/EmailVer", params=link)) == NO_MAIL, "expired"
 
 
-@pytest.mark.parametrize("heads", [{"Sec-Purpose": "prefetch"}, {"Purpose": "preview"}, {"X-Moz": "prefetch"}])
-async def test_looking_ahead_verifies_nothing(ada: Hiyouth, heads: dict[str, str]) -> None:
+@pytest.mark.parametrize("headers", [{"Sec-Purpose": "prefetch"}, {"Purpose": "preview"}, {"X-Moz": "prefetch"}])
+async def test_looking_ahead_verifies_nothing(ada: Hiyouth, headers: dict[str, str]) -> None:
     await ada.register(ADA, GOOD)
     link = await ada.town.link(ADA, "/api/EmailVer")
-    assert said(await ada.browser.get("/api/EmailVer", params=link, headers=heads))["code"] == -1
+    assert said(await ada.browser.get("/api/EmailVer", params=link, headers=headers))["code"] == -1
     assert (await ada.browser.head("/api/EmailVer", params=link)).content == b""
-    page = await ada.browser.get("/api/EmailVer", params=link, headers={"Accept": "text/html", **heads})
+    page = await ada.browser.get("/api/EmailVer", params=link, headers={"Accept": "text/html", **headers})
     assert "/page/verify" in page.text
     assert "warning" in (await ada.log_in(ADA, GOOD)).reply.json()["data"]
     pressed = await ada.browser.post("/page/verify", data={"emailname": link["emailname"]})
@@ -243,7 +243,7 @@ async def test_a_link_is_the_same_proof_in_whichever_dialect(ada: Hiyouth) -> No
     mate = Maillink(ada.town)
     await mate.register(ADA, GOOD)
     link = await ada.town.link(ADA, "/activate_account")
-    word = ada.town.house.kit.tickets.wrap("main", ADA, link["vcode"])
+    word = ada.town.house.services.sealed_links.seal("main", ADA, link["vcode"])
     assert said(await ada.browser.get("/api/EmailVer", params={"option": "ver", "emailname": word}))["info"] == "义工邮箱验证成功"
     assert (await ada.log_in(ADA, GOOD)).yes
 
@@ -565,8 +565,8 @@ async def test_what_is_missing_or_unknown_is_minus_one_in_words(ada: Hiyouth, ca
 
 
 @pytest.mark.parametrize("call", [call for call in HIYOUTH.calls if call.changes], ids=lambda call: call.path)
-@pytest.mark.parametrize("heads", [CROSS, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://evil.example"}])
-async def test_no_get_or_post_that_changes_something_comes_from_another_site(ada: Hiyouth, call: Any, heads: dict[str, str]) -> None:
+@pytest.mark.parametrize("headers", [CROSS, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://evil.example"}])
+async def test_no_get_or_post_that_changes_something_comes_from_another_site(ada: Hiyouth, call: Any, headers: dict[str, str]) -> None:
     """A picture on another page would be enough, for every call takes GET."""
     await proved(ada)
     await ada.log_in(ADA, GOOD)
@@ -582,8 +582,8 @@ async def test_no_get_or_post_that_changes_something_comes_from_another_site(ada
         "emailname": ADA,
     }
     for more in ({}, {"option": "mobile", "account": PHONE}, {"option": "resend"}, {"account": BOB}):
-        asked = await ada.browser.get(call.path, params={**fields, **more}, headers=heads)
-        posted = await ada.browser.post(call.path, data={**fields, **more}, headers=heads)
+        asked = await ada.browser.get(call.path, params={**fields, **more}, headers=headers)
+        posted = await ada.browser.post(call.path, data={**fields, **more}, headers=headers)
         for reply in (asked, posted):
             assert said(reply)["code"] == -1
             assert "set-cookie" not in reply.headers
@@ -643,7 +643,7 @@ async def test_what_stands_in_a_query_reaches_no_log(ada: Hiyouth, written: io.B
         raise ZeroDivisionError
 
     assert await everything() >= {200, 404, 405}
-    monkeypatch.setattr(Limits, "spend", broken)
+    monkeypatch.setattr(RateLimiter, "spend", broken)
     assert 500 in await everything()
     found = written.getvalue().decode()
     assert "ZeroDivisionError" in found
@@ -670,7 +670,7 @@ async def test_it_may_stand_below_a_prefix_and_both_kinds_may_share_a_realm(town
     for kind in ("boss", "member"):
         assert said(await browser.get("/old/api/Login", params={**fields, "type": kind}))["code"] == 1
     assert said(await browser.get("/old/api/getUserInfo"))["code"] == 1
-    assert (await accounts.find(town.house.kit.store, "main", "email", rules.email(ADA).key)) is not None
+    assert (await accounts.find(town.house.services.store, "main", "email", rules.email(ADA).key)) is not None
 
 
 async def test_a_member_of_maillink_is_one_here(town: Town) -> None:

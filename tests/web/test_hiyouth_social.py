@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fakes import FakeChance, FakeClock
-from lingpai.build import build
+from lingpai.assembly import build
 from lingpai.settings.outside import Keys, Social, WechatKeys
 from lingpai_testing.people import LoginProvider
 from lingpai_testing.qq import QQ

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from frontdoor import Refused, answers, app, ask, door, fail, kit, missing, raw, refuse, serving, told, wired
-from lingpai.web.app import App
-from lingpai.web.cycle import FrontCycle
-from lingpai.web.dialect import Call, Dialect, Reply
-from lingpai.web.protocol import Bounds
+from frontdoor import Refused, answers, app, ask, fail, missing, mount, raw, refuse, services, serving, told, wired
+from lingpai.assembly.front import application
+from lingpai.web.request.calls import Call, Dialect, Reply
+from lingpai.web.server.cycle import FrontCycle
+from lingpai.web.server.protocol import Bounds
 
 HOST = b"Host: id.example.com\r\n"
 WHO = b"GET /who HTTP/1.1\r\n" + HOST
@@ -81,8 +81,8 @@ async def test_what_is_not_exactly_framed_is_400_and_closed_and_answered_once(re
 
 @wired
 async def test_a_bad_request_behind_a_good_one_waits_for_its_turn() -> None:
-    made = kit()
-    served = App(made, (door(),), door())
+    made = services()
+    served = application(made, (mount(),), mount())
     async with serving(served) as (_, port):
         asked = asyncio.create_task(raw(port, b"GET /wait HTTP/1.1\r\n" + HOST + b"\r\nnonsense\r\n\r\n"))
         done, _ = await asyncio.wait([asked], timeout=0.05)
@@ -319,7 +319,7 @@ async def test_a_header_that_would_break_its_line_is_500_and_never_sent(value: s
         return told("in", headers=(("x-said", value),))
 
     dialect = Dialect("split", (Call(("GET", "HEAD"), "/split", split, changes=False),), refuse, fail, missing, failed_as=Refused)
-    async with serving(app(doors=(door(dialect),))) as (_, port):
+    async with serving(app(mounts=(mount(dialect),))) as (_, port):
         (got,) = answers(await raw(port, b"GET /split HTTP/1.1\r\n" + HOST + b"\r\n"))
         (head,) = answers(await raw(port, b"HEAD /split HTTP/1.1\r\n" + HOST + b"\r\n"))
     assert (got.status, got.body, got["connection"]) == (500, b"Internal Server Error", "close")

@@ -6,7 +6,7 @@ import pytest
 
 from lingpai.core import rules
 from lingpai.core.errors import BadInvite
-from lingpai.core.model import Origin
+from lingpai.core.model import RequestContext
 from lingpai.flows import invites, register
 from lingpai.store import accounts
 from lingpai.store import invites as stored
@@ -16,46 +16,46 @@ from web.town import Town
 
 @pytest.mark.parametrize("uses", [1, 5])
 async def test_of_64_racing_registrations_as_many_get_in_as_the_invite_has_uses(town: Town, uses: int) -> None:
-    kit = town.house.kit
-    code = await invites.issue(kit, "main", uses, None)
+    services = town.house.services
+    code = await invites.issue(services, "main", uses, None)
     people = [rules.email(f"person{number}@example.com") for number in range(64)]
-    codes = [await kit.proofs.new_code("register", "main", email.key, "") for email in people]
+    codes = [await services.one_time.new_code("register", "main", email.key, "") for email in people]
 
     async def enter(number: int) -> bool:
-        wish = register.Application(people[number], GOOD, invite=code)
-        origin = Origin(client=f"198.51.{number}.1", ip=f"198.51.{number}.1")
+        form = register.Application(people[number], GOOD, invite=code)
+        origin = RequestContext(client=f"198.51.{number}.1", ip=f"198.51.{number}.1")
         try:
-            await register.by_code(kit, "main", wish, codes[number], origin)
+            await register.by_code(services, "main", form, codes[number], origin)
         except BadInvite:
             return False
         return True
 
     assert (await asyncio.gather(*(enter(number) for number in range(64)))).count(True) == uses
-    living = [email for email in people if await accounts.find(kit.store, "main", "email", email.key)]
+    living = [email for email in people if await accounts.find(services.store, "main", "email", email.key)]
     assert len(living) == uses
-    (invite,) = await stored.listing(kit.store, realm="main", limit=10)
+    (invite,) = await stored.listing(services.store, realm="main", limit=10)
     assert invite.used == uses
 
 
 async def test_a_registration_that_fails_gives_the_use_back(town: Town) -> None:
-    kit = town.house.kit
-    code = await invites.issue(kit, "main", 1, None)
+    services = town.house.services
+    code = await invites.issue(services, "main", 1, None)
 
     async def spend_and_fail() -> None:
-        async with kit.store.begin() as run:
-            assert await stored.spend(run, realm="main", code=code, now=kit.clock.now())
+        async with services.store.begin() as tx:
+            assert await stored.spend(tx, realm="main", code=code, now=services.clock.now())
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         await spend_and_fail()
-    assert await stored.live(kit.store, realm="main", code=code, now=kit.clock.now())
+    assert await stored.live(services.store, realm="main", code=code, now=services.clock.now())
 
 
 async def test_a_revoked_and_an_expired_invite_let_nobody_in(town: Town) -> None:
-    kit = town.house.kit
-    revoked, expired = await invites.issue(kit, "main", 1, None), await invites.issue(kit, "main", 1, 1)
-    assert await invites.revoke(kit, "main", revoked)
-    assert not await invites.revoke(kit, "main", revoked)
+    services = town.house.services
+    revoked, expired = await invites.issue(services, "main", 1, None), await invites.issue(services, "main", 1, 1)
+    assert await invites.revoke(services, "main", revoked)
+    assert not await invites.revoke(services, "main", revoked)
     town.clock.advance(days=1)
     for code in (revoked, expired):
-        assert not await stored.live(kit.store, realm="main", code=code, now=kit.clock.now())
+        assert not await stored.live(services.store, realm="main", code=code, now=services.clock.now())

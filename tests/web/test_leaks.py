@@ -16,9 +16,20 @@ import pytest
 from fakes import FakeChance
 from lingpai.core import rules
 from lingpai.core.errors import BadCode, BadInput, BadLink, Limited, StaleLogin
-from lingpai.core.model import Account, Links, Origin, Session
-from lingpai.flows import Kit, closing, confirm, contacts, operate, password, questions, recover, register, sessions
-from lingpai.guard.codes import Proofs, Purpose
+from lingpai.core.model import Account, Links, RequestContext, Session
+from lingpai.flows import (
+    Services,
+    account_admin,
+    account_deletion,
+    contacts,
+    password,
+    questions,
+    reauthenticate,
+    recover,
+    register,
+    sessions,
+)
+from lingpai.guard.one_time.codes import OneTimeSecrets, Purpose
 from lingpai.settings.outside import Sms
 from lingpai.store import accounts, consents
 from lingpai.web.dialects.hiyouth import steps
@@ -33,7 +44,7 @@ PHONE, E164 = "13800138000", "+8613800138000"
 OWNERS, STRANGERS, THEIRS = "a staple of another kind", "the stranger's own password", "another one of the stranger"
 LINKS = Links("http://127.0.0.1:8000/a", "http://127.0.0.1:8000/b", "http://127.0.0.1:8000/forgot")
 TEXTS, REPLIES = ("one?", "two?", "three?"), ("elm", "oak", "rex")
-FAR = Origin("203.0.113.9", "203.0.113.9")
+FAR = RequestContext("203.0.113.9", "203.0.113.9")
 BUDGET = {"sms": Sms(daily_budget=5)}
 
 
@@ -60,16 +71,16 @@ def chance() -> Overheard:
 
 
 @pytest.fixture
-def kit(town: Town) -> Kit:
-    return town.house.kit
+def services(town: Town) -> Services:
+    return town.house.services
 
 
-def at(browser: Browser) -> Origin:
-    return Origin("198.51.100.7", "198.51.100.7", session=browser.cookies.get("lingpai_session") or "")
+def at(browser: Browser) -> RequestContext:
+    return RequestContext("198.51.100.7", "198.51.100.7", session=browser.cookies.get("lingpai_session") or "")
 
 
 async def who(town: Town, browser: Browser) -> tuple[Session, Account]:
-    return await sessions.current(town.house.kit, "main", at(browser))
+    return await sessions.current(town.house.services, "main", at(browser))
 
 
 async def by_phone(town: Town, browser: Browser | None = None) -> Hiyouth:
@@ -80,8 +91,8 @@ async def by_phone(town: Town, browser: Browser | None = None) -> Hiyouth:
     return person
 
 
-async def found(kit: Kit, email: str) -> Account:
-    account = await accounts.find(kit.store, "main", "email", rules.email(email).key)
+async def found(services: Services, email: str) -> Account:
+    account = await accounts.find(services.store, "main", "email", rules.email(email).key)
     assert account is not None
     return account
 
@@ -100,7 +111,7 @@ async def test_a_mail_beside_a_proved_phone_needs_a_fresh_login(town: Town) -> N
         assert (await named.say(call, email=NEW, **fields)).reply.json()["statu_code"] == "FAILURE", call
     _, account = await who(town, phone.browser)
     assert account.email is None
-    await confirm.granted(town.house.kit, account, at(phone.browser))
+    await reauthenticate.granted(town.house.services, account, at(phone.browser))
     assert (await named.say("SignUp_email", email=NEW, code=sent)).yes, "nothing was spent"
 
 
@@ -111,11 +122,11 @@ async def test_an_address_that_is_added_tells_the_one_that_was_there(town: Town)
     assert len(await town.mails(E164)) == before + 1
     ada = await member(town)
     await ada.log_in(ADA, GOOD)
-    kit, other = town.house.kit, rules.phone("13900139000")
+    services, other = town.house.services, rules.phone("13900139000")
     _, account = await who(town, ada.browser)
-    await contacts.ask(kit, account, other, at(ada.browser))
+    await contacts.ask(services, account, other, at(ada.browser))
     sent = re.findall(r"[0-9]{6}", (await town.mails(other.value))[-1]["text"])[0]
-    await contacts.bind(kit, account, other, sent, at(ada.browser), LINKS)
+    await contacts.bind(services, account, other, sent, at(ada.browser), LINKS)
     assert "手机" in (await town.mails(ADA))[-1]["subject"]
 
 
@@ -139,72 +150,74 @@ async def test_a_login_by_a_one_time_link_is_never_fresh(town: Town, minutes: in
         assert reply.headers.get("location", "").startswith("/me/confirm"), path
     assert (await Named(town, browser).say("SignUp_question", **QUESTIONS)).reply.json()["statu_code"] == "FAILURE"
     with pytest.raises(StaleLogin):
-        await confirm.require(town.house.kit, session, at(browser))
-    await confirm.by_password(town.house.kit, account, GOOD, at(browser))
+        await reauthenticate.require(town.house.services, session, at(browser))
+    await reauthenticate.by_password(town.house.services, account, GOOD, at(browser))
     assert (await browser.get("/me/email")).status_code == 200
 
 
 # Codes that were mailed to nobody.
 
 
-async def refuses_code(kit: Kit, whom: Any, guess: str) -> None:
+async def refuses_code(services: Services, whom: Any, guess: str) -> None:
     """`guess` is right, but nobody was sent it."""
-    assert await kit.proofs.look_code("reset", "main", whom.key, guess), "it is the code"
+    assert await services.one_time.peek_code("reset", "main", whom.key, guess), "it is the code"
     with pytest.raises(BadCode):
-        await recover.by_code(kit, "main", whom, guess, OWNERS, FAR, LINKS)
+        await recover.by_code(services, "main", whom, guess, OWNERS, FAR, LINKS)
     with pytest.raises(BadCode):
-        await recover.earn(kit, "main", whom, guess, FAR)
+        await recover.earn(services, "main", whom, guess, FAR)
 
 
-async def test_a_code_for_a_name_without_an_address_opens_nothing(town: Town, kit: Kit, chance: Overheard) -> None:
+async def test_a_code_for_a_name_without_an_address_opens_nothing(town: Town, services: Services, chance: Overheard) -> None:
     assert (await Named(town).sign_up("ada.x", fitting(GOOD))).yes
     name = rules.account_name("ada.x")
-    await recover.ask_code(kit, "main", name, FAR)
-    await refuses_code(kit, name, chance.codes[-1])
+    await recover.ask_code(services, "main", name, FAR)
+    await refuses_code(services, name, chance.codes[-1])
 
 
 @pytest.mark.parametrize("way", ["code", "word"])
-async def test_a_code_from_when_the_account_was_locked_opens_nothing_later(town: Town, kit: Kit, chance: Overheard, way: str) -> None:
+async def test_a_code_from_when_the_account_was_locked_opens_nothing_later(
+    town: Town, services: Services, chance: Overheard, way: str
+) -> None:
     await member(town)
-    email, account = rules.email(ADA), await found(kit, ADA)
-    await operate.lock(kit, account)
+    email, account = rules.email(ADA), await found(services, ADA)
+    await account_admin.lock(services, account)
     if way == "code":
-        await recover.ask_code(kit, "main", email, FAR)
+        await recover.ask_code(services, "main", email, FAR)
         guess = chance.codes[-1]
     else:
         await Mailcode(town).forget(ADA)
         guess = next(code for code in reversed(chance.codes) if len(code) == 8)
-    await operate.unlock(kit, account)
-    await refuses_code(kit, email, guess)
+    await account_admin.unlock(services, account)
+    await refuses_code(services, email, guess)
 
 
-async def test_a_link_from_when_the_account_was_locked_opens_nothing_later(town: Town, kit: Kit, chance: Overheard) -> None:
+async def test_a_link_from_when_the_account_was_locked_opens_nothing_later(town: Town, services: Services, chance: Overheard) -> None:
     await member(town)
-    email, account = rules.email(ADA), await found(kit, ADA)
-    await operate.lock(kit, account)
+    email, account = rules.email(ADA), await found(services, ADA)
+    await account_admin.lock(services, account)
     heard = len(chance.tokens)
-    await recover.ask_link(kit, "main", email, FAR, LINKS)
-    await operate.unlock(kit, account)
-    (token,) = [each for each in chance.tokens[heard:] if await kit.proofs.look_link("reset", "main", email.key, each)]
+    await recover.ask_link(services, "main", email, FAR, LINKS)
+    await account_admin.unlock(services, account)
+    (token,) = [each for each in chance.tokens[heard:] if await services.one_time.peek_link("reset", "main", email.key, each)]
     with pytest.raises(BadLink):
-        await recover.by_link(kit, "main", email, token, OWNERS, FAR, LINKS)
+        await recover.by_link(services, "main", email, token, OWNERS, FAR, LINKS)
 
 
 # Text messages.
 
 
-async def deed(kit: Kit, what: str, account: Account, number: int) -> None:
+async def deed(services: Services, what: str, account: Account, number: int) -> None:
     """Something that the owner is told of, done in a login of a moment ago."""
-    opened = await kit.logins.cookie(account, FAR)
-    origin = Origin(f"198.51.100.{number}", FAR.ip, session=opened.token)
+    opened = await services.session_issuer.cookie(account, FAR)
+    origin = RequestContext(f"198.51.100.{number}", FAR.ip, session=opened.token)
     if what == "password":
-        await password.change(kit, account, None, f"{OWNERS} {number}", origin, LINKS)
+        await password.change(services, account, None, f"{OWNERS} {number}", origin, LINKS)
     elif what == "questions":
-        await questions.put(kit, account, TEXTS, REPLIES, origin, LINKS, mode="on")
+        await questions.put(services, account, TEXTS, REPLIES, origin, LINKS, mode="on")
     else:
-        at = await closing.close(kit, account, "http://127.0.0.1:8000/page/keep?token=", origin)
-        async with kit.store.begin() as run:
-            assert await accounts.reopen(run, account_id=account.id, deletes_at=at, now=kit.clock.now())
+        at = await account_deletion.close(services, account, "http://127.0.0.1:8000/page/keep?token=", origin)
+        async with services.store.begin() as tx:
+            assert await accounts.reopen(tx, account_id=account.id, deletes_at=at, now=services.clock.now())
 
 
 async def notices(town: Town, what: str, times: int) -> int:
@@ -213,10 +226,10 @@ async def notices(town: Town, what: str, times: int) -> int:
     number = (await who(town, person.browser))[1].id
     for each in range(times):
         town.clock.advance(seconds=1)
-        account = await accounts.by_id(town.house.kit.store, number)
+        account = await accounts.by_id(town.house.services.store, number)
         assert account is not None
         with suppress(Limited):
-            await deed(town.house.kit, what, account, each)
+            await deed(town.house.services, what, account, each)
     return len(await town.mails(E164)) - 1
 
 
@@ -239,37 +252,37 @@ async def test_unknown_numbers_do_not_use_up_the_budget(town: Town) -> None:
 
 
 @pytest.mark.parametrize("changes", [{"sms": Sms(daily_budget=1)}])
-async def test_country_and_budget_are_asked_before_anything_is_hashed(town: Town, kit: Kit) -> None:
+async def test_country_and_budget_are_asked_before_anything_is_hashed(town: Town, services: Services) -> None:
     weak = "password1"
     with pytest.raises(BadInput, match="sms-country"):
-        await register.draft(kit, "main", register.Application(rules.phone("+442079460958"), weak), FAR)
-    await register.ask_code(kit, "main", rules.phone("13900139000"), FAR, LINKS)
+        await register.draft(services, "main", register.Application(rules.phone("+442079460958"), weak), FAR)
+    await register.ask_code(services, "main", rules.phone("13900139000"), FAR, LINKS)
     with pytest.raises(Limited):
-        await register.draft(kit, "main", register.Application(rules.phone(PHONE), weak), FAR)
+        await register.draft(services, "main", register.Application(rules.phone(PHONE), weak), FAR)
 
 
 # Words that are tried.
 
 
-class Judging(Proofs):
+class Judging(OneTimeSecrets):
     """The house's own proofs, which count how many words they have judged."""
 
-    def __init__(self, real: Proofs) -> None:
+    def __init__(self, real: OneTimeSecrets) -> None:
         self.__dict__.update(real.__dict__)
         self.judged = 0
 
-    async def find_word(self, purpose: Purpose, realm: str, word: str) -> bool:
+    async def find_recovery_code(self, purpose: Purpose, realm: str, word: str) -> bool:
         self.judged += 1
-        return await super().find_word(purpose, realm, word)
+        return await super().find_recovery_code(purpose, realm, word)
 
 
-async def test_of_many_words_at_once_ten_are_judged(kit: Kit) -> None:
-    proofs = Judging(kit.proofs)
-    kit = replace(kit, proofs=proofs)
-    tries = (recover.look_word(kit, "main", f"wrng{number:04}", FAR) for number in range(200))
+async def test_of_many_words_at_once_ten_are_judged(services: Services) -> None:
+    one_time = Judging(services.one_time)
+    services = replace(services, one_time=one_time)
+    tries = (recover.peek_recovery_code(services, "main", f"wrng{number:04}", FAR) for number in range(200))
     said = await asyncio.gather(*tries, return_exceptions=True)
     assert Counter(type(each) for each in said) == {BadCode: 10, Limited: 190}
-    assert proofs.judged == 10
+    assert one_time.judged == 10
 
 
 # What a browser has begun at two doors.
@@ -291,31 +304,31 @@ async def test_two_recoveries_in_one_browser_do_not_disturb_each_other(town: Tow
         assert (await named.say("Forget_pass_answer", **ANSWERS)).yes, first
 
 
-async def test_what_was_granted_in_another_shape_is_nothing(kit: Kit) -> None:
+async def test_what_was_granted_in_another_shape_is_nothing(services: Services) -> None:
     for _ in range(2):
-        await kit.grants.keep("asked", "v" * 43, confirm.Confirmed(1), 60)
-        assert await kit.grants.look("asked", "v" * 43, steps.Asked) is None
-        assert await kit.grants.take("asked", "v" * 43, steps.Asked) is None
+        await services.grants.store_under("asked", "v" * 43, reauthenticate.Confirmed(1), 60)
+        assert await services.grants.peek("asked", "v" * 43, steps.Asked) is None
+        assert await services.grants.take("asked", "v" * 43, steps.Asked) is None
 
 
 # What a stranger has prepared.
 
 
-async def squat(town: Town, door: str) -> tuple[Account, Hiyouth]:
+async def squat(town: Town, mount: str) -> tuple[Account, Hiyouth]:
     """An unproved registration with all that a stranger can put there: a password, a phone, consents, and a session that may only look.
 
     No door lets anybody without the proof set a nickname; there is one all the same.
     """
-    kit, stranger = town.house.kit, Hiyouth(town, town.browser("203.0.113.66"))
-    if door == "maillink":
+    services, stranger = town.house.services, Hiyouth(town, town.browser("203.0.113.66"))
+    if mount == "maillink":
         await Maillink(town, stranger.browser).register(NEW, STRANGERS, phone=PHONE)
     else:
         assert (await stranger.register(NEW, STRANGERS)).yes
-    account = await found(kit, NEW)
-    async with kit.store.begin() as run:
-        await accounts.add_identifier(run, account_id=account.id, realm="main", address=rules.phone(PHONE), proved_at=None)
-        await accounts.rename(run, account_id=account.id, nickname="eve")
-        await consents.add(run, account_id=account.id, document="terms", version="1", at=kit.clock.now(), ip="203.0.113.66")
+    account = await found(services, NEW)
+    async with services.store.begin() as tx:
+        await accounts.add_identifier(tx, account_id=account.id, realm="main", address=rules.phone(PHONE), proved_at=None)
+        await accounts.rename(tx, account_id=account.id, nickname="eve")
+        await consents.add(tx, account_id=account.id, document="terms", version="1", at=services.clock.now(), ip="203.0.113.66")
     assert (await stranger.log_in(NEW, STRANGERS)).yes
     assert await stranger.who()
     return account, stranger
@@ -323,7 +336,7 @@ async def squat(town: Town, door: str) -> tuple[Account, Hiyouth]:
 
 async def prove(town: Town, way: str) -> str:
     """The owner comes, in one of the ways to prove an address; returns the password that is theirs from then on."""
-    kit, browser = town.house.kit, town.browser("203.0.113.9")
+    services, browser = town.house.services, town.browser("203.0.113.9")
     if way == "bind":
         ada = await member(town)
         await ada.log_in(ADA, GOOD)
@@ -331,21 +344,21 @@ async def prove(town: Town, way: str) -> str:
         return GOOD
     if way == "register":
         email = rules.email(NEW)
-        await register.ask_code(kit, "main", email, FAR, LINKS)
+        await register.ask_code(services, "main", email, FAR, LINKS)
         sent = await Hiyouth(town).code(NEW)
-        await register.by_code(kit, "main", register.Application(email, OWNERS, consents=(("privacy", "2"),)), sent, FAR)
+        await register.by_code(services, "main", register.Application(email, OWNERS, consents=(("privacy", "2"),)), sent, FAR)
         return OWNERS
-    doors: dict[str, Any] = {"link": Maillink, "word": Mailcode, "session": Named, "hiyouth": Hiyouth}
-    owner = doors[way](town, browser)
+    mounts: dict[str, Any] = {"link": Maillink, "word": Mailcode, "session": Named, "hiyouth": Hiyouth}
+    owner = mounts[way](town, browser)
     assert (await owner.forget(NEW)).yes
     assert (await owner.reset(NEW, OWNERS)).yes
     return fitting(OWNERS) if way == "session" else OWNERS
 
 
-@pytest.mark.parametrize("door", ["maillink", "hiyouth"])
+@pytest.mark.parametrize("mount", ["maillink", "hiyouth"])
 @pytest.mark.parametrize("way", ["register", "link", "word", "session", "hiyouth", "bind"])
-async def test_whatever_a_stranger_prepared_is_gone_after_the_owners_proof(town: Town, kit: Kit, door: str, way: str) -> None:
-    _, stranger = await squat(town, door)
+async def test_whatever_a_stranger_prepared_is_gone_after_the_owners_proof(town: Town, services: Services, mount: str, way: str) -> None:
+    _, stranger = await squat(town, mount)
     town.clock.advance(seconds=61)
     assert (await Maillink(town, town.browser("203.0.113.67")).register(NEW, THEIRS)).yes
     link = await town.link(NEW, "/activate_account")
@@ -353,8 +366,8 @@ async def test_whatever_a_stranger_prepared_is_gone_after_the_owners_proof(town:
     for clicked in (False, True):
         if clicked:
             await town.browser().get("/activate_account", params=link)
-        account = await found(kit, NEW)
-        assert (account.email_proved_at, account.phone, account.nickname) == (kit.clock.now(), None, "")
+        account = await found(services, NEW)
+        assert (account.email_proved_at, account.phone, account.nickname) == (services.clock.now(), None, "")
         assert await stranger.who() is None
         for wrong in (STRANGERS, THEIRS):
             assert not (await Maillink(town, town.browser("203.0.113.68")).log_in(NEW, wrong)).yes
@@ -362,26 +375,28 @@ async def test_whatever_a_stranger_prepared_is_gone_after_the_owners_proof(town:
 
 
 @pytest.mark.parametrize(("way", "left"), [("register", ["privacy"]), ("link", []), ("session", [])])
-async def test_what_a_stranger_agreed_to_is_not_the_owners(town: Town, kit: Kit, way: str, left: list[str]) -> None:
+async def test_what_a_stranger_agreed_to_is_not_the_owners(town: Town, services: Services, way: str, left: list[str]) -> None:
     account, _ = await squat(town, "maillink")
     await prove(town, way)
-    assert (await found(kit, NEW)).id == account.id
-    assert [each.document for each in await consents.of(kit.store, account_id=account.id)] == left
+    assert (await found(services, NEW)).id == account.id
+    assert [each.document for each in await consents.of(services.store, account_id=account.id)] == left
 
 
-@pytest.mark.parametrize("door", ["maillink", "hiyouth"])
-async def test_a_strangers_session_ends_though_the_registrations_own_link_keeps_its_password(town: Town, door: str) -> None:
-    _, stranger = await squat(town, door)
+@pytest.mark.parametrize("mount", ["maillink", "hiyouth"])
+async def test_a_strangers_session_ends_though_the_registrations_own_link_keeps_its_password(town: Town, mount: str) -> None:
+    _, stranger = await squat(town, mount)
     owner = town.browser("203.0.113.9")
-    path = "/activate_account" if door == "maillink" else "/api/EmailVer"
+    path = "/activate_account" if mount == "maillink" else "/api/EmailVer"
     await owner.get(path, params=await town.link(NEW, path))
     assert await stranger.who() is None
     assert (await Maillink(town, owner).log_in(NEW, STRANGERS)).yes
 
 
-@pytest.mark.parametrize("door", ["maillink", "hiyouth"])
-async def test_a_registration_that_lost_its_mail_and_has_but_an_unproved_phone_is_deleted(town: Town, kit: Kit, door: str) -> None:
-    account, stranger = await squat(town, door)
+@pytest.mark.parametrize("mount", ["maillink", "hiyouth"])
+async def test_a_registration_that_lost_its_mail_and_has_but_an_unproved_phone_is_deleted(
+    town: Town, services: Services, mount: str
+) -> None:
+    account, stranger = await squat(town, mount)
     await prove(town, "bind")
-    assert await accounts.by_id(kit.store, account.id) is None
+    assert await accounts.by_id(services.store, account.id) is None
     assert await stranger.who() is None

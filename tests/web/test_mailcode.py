@@ -372,7 +372,7 @@ async def test_a_browser_is_asked_first_and_told_whose_account_it_is(town: Town)
 
 
 async def code_of(town: Town, uses: int = 1) -> str:
-    return await invites.issue(town.house.kit, "main", uses, None)
+    return await invites.issue(town.house.services, "main", uses, None)
 
 
 async def test_an_invite_is_optional_and_a_wrong_one_refused(ada: Mailcode) -> None:

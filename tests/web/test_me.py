@@ -77,8 +77,8 @@ async def test_the_first_page_says_who_one_is_and_leads_to_five_others(ada: Owne
 
 async def test_a_picture_of_a_third_party_is_not_fetched(ada: Owner) -> None:
     _, account = await ada.who()
-    async with ada.kit.store.begin() as run:
-        await accounts.picture(run, account_id=account.id, avatar="https://pictures.example/ada.png")
+    async with ada.services.store.begin() as tx:
+        await accounts.picture(tx, account_id=account.id, avatar="https://pictures.example/ada.png")
     html = (await ada.get("/me")).text
     assert "pictures.example" not in html
     assert re.search(r'class="initial" aria-hidden="true">A<', html)
@@ -181,7 +181,7 @@ async def test_an_invite_is_made_shown_and_lets_somebody_in(ada: Owner) -> None:
     assert EN["pages.me.done.invited"] in page
     assert "Invites left: 1" in page
     _, account = await ada.who()
-    code = (await invite_flow.given(ada.kit, account)).items[0].code
+    code = (await invite_flow.given(ada.services, account)).items[0].code
     assert f"http://127.0.0.1:8000/register?invite={code}" in page.reply.text
     assert EN["pages.me.invites.state.open"] in page
     newcomer = Maillink(ada.town)
@@ -192,14 +192,14 @@ async def test_an_invite_is_made_shown_and_lets_somebody_in(ada: Owner) -> None:
     page = await ada.submit(page, "/page/me/invites")
     assert "/page/me/invites" not in [form.action for form in page.forms]
     assert (await ada.send("/page/me/invites")).headers["location"] == "/me/invites"
-    assert len((await invite_flow.given(ada.kit, account)).items) == 2
+    assert len((await invite_flow.given(ada.services, account)).items) == 2
 
 
 @pytest.mark.parametrize("changes", [{"invites": Invites(initial=2)}])
 async def test_nobody_sees_what_others_have_given(ada: Owner) -> None:
     bob = await owner(ada.town, BOB)
     await bob.send("/page/me/invites")
-    code = (await invite_flow.given(bob.kit, (await bob.who())[1])).items[0].code
+    code = (await invite_flow.given(bob.services, (await bob.who())[1])).items[0].code
     assert code in await bob.see("/me/invites")
     assert code not in (await ada.see("/me/invites")).reply.text
 

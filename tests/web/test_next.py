@@ -6,7 +6,7 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 
 from lingpai.settings import Pages, Settings
-from lingpai.web.next import LENGTH, safe_next
+from lingpai.web.pages.shared.return_to import LENGTH, safe_next
 
 OURS = Settings(public_url="https://id.example.com", pages=Pages(next=("https://app.example.com", "http://127.0.0.1:9000")))
 

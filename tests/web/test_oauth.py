@@ -13,10 +13,10 @@ from joserfc.jwk import KeySet
 
 from bearers import HOUR, Forger, logged_in, token_of, told
 from fakes import FakeChance, FakeClock
-from lingpai.build import build
-from lingpai.flows import trust
-from lingpai.guard.codes import sid_digest
-from lingpai.guard.keys import ANNOUNCED, CACHED
+from lingpai.assembly import build
+from lingpai.flows import signing_keys
+from lingpai.guard.one_time.codes import sid_digest
+from lingpai.guard.sessions.signing_keys import ANNOUNCED, CACHED
 from lingpai.settings import Jwt
 from lingpai.store import accounts, sessions
 from web.town import PUBLIC_URL, Browser, Town, settings_for
@@ -35,8 +35,8 @@ async def second(town: Town, tmp_path: Path, database_url: str, changes: dict[st
 
 
 async def login(town: Town, email: str = "ada@example.com", life: int = HOUR) -> str:
-    kit = town.house.kit
-    return (await logged_in(kit.store, kit.tokens, town.clock, email, life))[1]
+    services = town.house.services
+    return (await logged_in(services.store, services.tokens, town.clock, email, life))[1]
 
 
 async def ask(browser: Browser, token: str, auth: Any = DEV) -> httpx.Response:
@@ -99,17 +99,17 @@ async def test_of_anything_else_only_that_it_is_not_live_is_told(town: Town, tok
 
 
 async def test_a_jwt_dies_with_its_session_and_its_account(town: Town) -> None:
-    store, clock = town.house.kit.store, town.clock
-    account, first = await logged_in(store, town.house.kit.tokens, clock)
-    second, third = [await token_of(store, town.house.kit.tokens, clock, account, sid=sid) for sid in ("two", "three")]
+    store, clock = town.house.services.store, town.clock
+    account, first = await logged_in(store, town.house.services.tokens, clock)
+    second, third = [await token_of(store, town.house.services.tokens, clock, account, sid=sid) for sid in ("two", "three")]
     await sessions.end(store, digest=sid_digest(told(first, 1)["sid"]))
     assert [await active(town, token) for token in (first, second, third)] == [False, True, True]
     await accounts.lock(store, account_id=account, at=clock.now())
     assert not await active(town, second)
     await accounts.unlock(store, account_id=account)
     assert await active(town, second)
-    async with store.begin() as run:
-        await sessions.end_all(run, account_id=account)
+    async with store.begin() as tx:
+        await sessions.end_all(tx, account_id=account)
     assert [await active(town, token) for token in (second, third)] == [False, False]
 
 
@@ -156,9 +156,9 @@ WRONG = [
 async def test_without_its_credentials_a_service_is_told_nothing(town: Town, value: str | None) -> None:
     token = await login(town)
     async with town.browser() as browser:
-        heads = {} if value is None else {"Authorization": value}
-        answer = await browser.post("/oauth2/introspect", data={"token": token}, headers=heads)
-        nothing = await browser.post("/oauth2/introspect", headers=heads)
+        headers = {} if value is None else {"Authorization": value}
+        answer = await browser.post("/oauth2/introspect", data={"token": token}, headers=headers)
+        nothing = await browser.post("/oauth2/introspect", headers=headers)
     for one in (answer, nothing):
         assert (one.status_code, one.headers["www-authenticate"], one.json()["error"]) == (401, BASIC, "invalid_client")
 
@@ -172,14 +172,14 @@ async def test_the_scheme_is_written_in_any_case(town: Town, value: str) -> None
 
 async def test_a_service_of_ones_own_is_known_by_its_secret_until_it_is_removed(town: Town) -> None:
     token = await login(town)
-    secret = await trust.add_client(town.house.kit, "shop")
+    secret = await signing_keys.add_client(town.house.services, "shop")
     assert secret
-    assert await trust.add_client(town.house.kit, "shop") is None
+    assert await signing_keys.add_client(town.house.services, "shop") is None
     async with town.browser() as browser:
         assert (await ask(browser, token, ("shop", secret))).json()["active"]
         for wrong in (("shop", "shop"), ("shop", ""), ("Shop", secret), ("dev", secret), ("shop", secret[:-1])):
             assert (await ask(browser, token, wrong)).status_code == 401
-        assert await trust.remove_client(town.house.kit, "shop")
+        assert await signing_keys.remove_client(town.house.services, "shop")
         assert (await ask(browser, token, ("shop", secret))).status_code == 401
 
 
@@ -245,36 +245,36 @@ class Verifier:
 
 
 async def test_a_rotation_refuses_no_jwt_on_any_process_nor_at_another_service(town: Town, second: Town) -> None:
-    account, _ = await logged_in(town.house.kit.store, town.house.kit.tokens, town.clock)
+    account, _ = await logged_in(town.house.services.store, town.house.services.tokens, town.clock)
     houses, elsewhere = (town, second), [Verifier(town), Verifier(second)]
     tokens: list[str] = []
     for step in range(2 * ANNOUNCED // 10):
         if step == 5:
-            assert await trust.rotate(town.house.kit, at_once=False)
-        maker = houses[step % 2].house.kit
+            assert await signing_keys.rotate(town.house.services, at_once=False)
+        maker = houses[step % 2].house.services
         tokens.append(await token_of(maker.store, maker.tokens, town.clock, account, sid=f"sid {step}"))
         for token in (tokens[-1], tokens[0], tokens[len(tokens) // 2]):
-            assert all(await asyncio.gather(*(house.house.kit.tokens.holder("main", token) for house in houses)))
+            assert all(await asyncio.gather(*(house.house.services.tokens.holder("main", token) for house in houses)))
             assert [await one.takes(token) for one in elsewhere] == [True, True]
         town.clock.advance(seconds=10)
     assert len({told(token, 0)["kid"] for token in tokens}) == 2
 
 
 async def test_a_rotation_at_once_under_load_refuses_no_jwt_on_another_process(town: Town, second: Town) -> None:
-    account, old = await logged_in(town.house.kit.store, town.house.kit.tokens, town.clock)
+    account, old = await logged_in(town.house.services.store, town.house.services.tokens, town.clock)
     assert await active(second, old)
-    assert await trust.rotate(town.house.kit, at_once=True)
-    fresh = [await token_of(town.house.kit.store, town.house.kit.tokens, town.clock, account, sid=f"sid {n}") for n in range(20)]
+    assert await signing_keys.rotate(town.house.services, at_once=True)
+    fresh = [await token_of(town.house.services.store, town.house.services.tokens, town.clock, account, sid=f"sid {n}") for n in range(20)]
     assert told(fresh[0], 0)["kid"] != told(old, 0)["kid"]
-    assert all(await asyncio.gather(*(second.house.kit.tokens.holder("main", token) for token in [*fresh * 10, old])))
+    assert all(await asyncio.gather(*(second.house.services.tokens.holder("main", token) for token in [*fresh * 10, old])))
 
 
 async def test_a_revoked_key_is_dead_at_once_here_and_within_a_minute_on_every_process(town: Town, second: Town) -> None:
     token = await login(town)
     assert await active(second, token)
-    forger = Forger(await town.house.kit.tokens.keys.signer(), token)
-    assert await trust.revoke(town.house.kit, told(token, 0)["kid"])
-    assert not await trust.revoke(town.house.kit, told(token, 0)["kid"])
+    forger = Forger(await town.house.services.tokens.keys.signer(), token)
+    assert await signing_keys.revoke(town.house.services, told(token, 0)["kid"])
+    assert not await signing_keys.revoke(town.house.services, told(token, 0)["kid"])
     assert not await active(town, token)
     town.clock.advance(seconds=59)
     assert not await active(second, token)

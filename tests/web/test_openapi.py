@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from frontdoor import CALLS, NOTES, PAGES, app, ask, door
-from lingpai.web.dialect import Dialect
-from lingpai.web.openapi import document
+from frontdoor import CALLS, NOTES, PAGES, app, ask, mount
+from lingpai.web.reference.openapi import document
+from lingpai.web.request.calls import Dialect
 from web.programs import started
 
 LOOKED_AT = (
@@ -23,14 +23,14 @@ BROKEN_ON_PURPOSE = "/(bug|busy|limited|wait|forgetful)$"
 
 @pytest.fixture(scope="module")
 def paths() -> dict[str, Any]:
-    found: dict[str, Any] = document([door()], PAGES)["paths"]
+    found: dict[str, Any] = document([mount()], PAGES)["paths"]
     return found
 
 
 async def test_it_is_served() -> None:
     answer = await ask(app(), "GET", "/openapi.json")
     assert (answer.status, answer.json()["openapi"]) == (200, "3.1.0")
-    assert answer.json() == json.loads(json.dumps(document([door()], PAGES)))
+    assert answer.json() == json.loads(json.dumps(document([mount()], PAGES)))
 
 
 def test_every_call_is_described(paths: dict[str, Any]) -> None:
@@ -73,7 +73,7 @@ def test_two_dialects_may_name_their_structs_alike() -> None:
         """Another shape by the same name."""
 
     other = Dialect("other", CALLS, NOTES.refuse, NOTES.fail, NOTES.missing, failed_as=Told)
-    whole = document([door(), door(other, prefix="/other")])
+    whole = document([mount(), mount(other, prefix="/other")])
     shapes = {
         whole["paths"][path]["post"]["responses"]["404"]["content"]["application/json"]["schema"]["$ref"]
         for path in ("/write", "/other/write")
@@ -83,7 +83,7 @@ def test_two_dialects_may_name_their_structs_alike() -> None:
 
 
 def test_operation_ids_are_unique() -> None:
-    text = repr(document([door(), door(Dialect("other", CALLS, NOTES.refuse, NOTES.fail, NOTES.missing), prefix="/other")]))
+    text = repr(document([mount(), mount(Dialect("other", CALLS, NOTES.refuse, NOTES.fail, NOTES.missing), prefix="/other")]))
     ids = re.findall(r"'operationId': '([^']+)'", text)
     assert len(ids) == len(set(ids)) == 2 * len(CALLS) + 2
 

@@ -3,14 +3,14 @@
 import pytest
 
 from frontdoor import URL, Cap, app, ask
-from lingpai.web.client import Clients
-from lingpai.web.cookies import read
+from lingpai.web.request.client_ip import ClientIps
+from lingpai.web.request.cookies import read
 
 OURS, FRIEND, EVIL = URL, "https://app.example.com", "https://evil.example"
 
 
 @pytest.mark.parametrize(
-    ("heads", "passes"),
+    ("headers", "passes"),
     [
         ({}, True),
         ({"sec_fetch_site": "same-origin"}, True),
@@ -32,10 +32,10 @@ OURS, FRIEND, EVIL = URL, "https://app.example.com", "https://evil.example"
         ({"referer": EVIL}, True),
     ],
 )
-async def test_another_site_can_neither_log_in_nor_use_a_cookie(heads: dict[str, str | list[str]], passes: bool) -> None:
+async def test_another_site_can_neither_log_in_nor_use_a_cookie(headers: dict[str, str | list[str]], passes: bool) -> None:
     served = app(allowed_origins=(FRIEND,))
-    login = await ask(served, "POST", "/enter", **heads)
-    used = await ask(served, "POST", "/leave", cookie="lingpai_session=known", **heads)
+    login = await ask(served, "POST", "/enter", **headers)
+    used = await ask(served, "POST", "/leave", cookie="lingpai_session=known", **headers)
     for answer in (login, used):
         assert (answer.status, answer.json()["code"]) == (200, 200 if passes else 0)
         assert bool(answer.all("set-cookie")) == passes
@@ -62,11 +62,11 @@ async def test_a_login_that_does_not_say_so_fails() -> None:
 
 
 async def test_an_origin_of_a_dialects_own_host_is_ours() -> None:
-    from frontdoor import door
+    from frontdoor import mount
 
-    served = app(doors=(door(hosts=("notes.example.com",)),))
-    heads = {"host": "notes.example.com", "origin": "https://notes.example.com"}
-    assert (await ask(served, "POST", "/enter", **heads)).json()["code"] == 200
+    served = app(mounts=(mount(hosts=("notes.example.com",)),))
+    headers = {"host": "notes.example.com", "origin": "https://notes.example.com"}
+    assert (await ask(served, "POST", "/enter", **headers)).json()["code"] == 200
     assert (await ask(served, "POST", "/enter", host="notes.example.com", origin=EVIL)).json()["code"] == 0
 
 
@@ -160,11 +160,11 @@ def test_a_cookie_that_is_too_long_is_empty() -> None:
     ],
 )
 def test_the_client_is_the_right_most_hop_that_is_no_trusted_proxy(peer: str, forwarded: str, client: str, ip: str) -> None:
-    assert Clients(("10.0.0.0/8",)).find(peer, forwarded) == (client, ip)
+    assert ClientIps(("10.0.0.0/8",)).find(peer, forwarded) == (client, ip)
 
 
 def test_nothing_is_believed_where_no_proxy_is_trusted() -> None:
-    assert Clients(()).find("127.0.0.1", "198.51.100.7") == ("127.0.0.1", "127.0.0.1")
+    assert ClientIps(()).find("127.0.0.1", "198.51.100.7") == ("127.0.0.1", "127.0.0.1")
 
 
 async def test_many_lines_of_x_forwarded_for_are_one_in_their_order() -> None:
@@ -187,7 +187,7 @@ async def test_the_coarse_cap_counts_what_changes_something_for_each_client() ->
 
 
 @pytest.mark.parametrize(
-    "heads",
+    "headers",
     [
         {"sec_purpose": "prefetch;prerender"},
         {"sec_purpose": "Prefetch"},
@@ -196,10 +196,10 @@ async def test_the_coarse_cap_counts_what_changes_something_for_each_client() ->
         {"x_moz": "prefetch"},
     ],
 )
-async def test_looking_ahead_spends_and_changes_nothing(heads: dict[str, str]) -> None:
+async def test_looking_ahead_spends_and_changes_nothing(headers: dict[str, str]) -> None:
     cap = Cap()
     served = app(cap)
-    assert (await ask(served, "GET", "/look?title=abc", **heads)).json()["said"]["spends"] is False
-    assert (await ask(served, "POST", "/enter", **heads)).json()["why"] == "prefetch"
+    assert (await ask(served, "GET", "/look?title=abc", **headers)).json()["said"]["spends"] is False
+    assert (await ask(served, "POST", "/enter", **headers)).json()["why"] == "prefetch"
     assert cap.spent == {}
     assert (await ask(served, "GET", "/look?title=abc", sec_purpose="navigate")).json()["said"]["spends"] is True

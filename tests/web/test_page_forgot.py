@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from lingpai.core import rules
-from lingpai.core.model import Account, Origin
+from lingpai.core.model import Account, RequestContext
 from lingpai.flows import questions
 from lingpai.settings import Maillink as MaillinkSettings
 from lingpai.settings import Session
@@ -18,7 +18,7 @@ from web.town import Town
 
 NEW = "another staple entirely"
 PHONE, E164 = "13800138000", "+8613800138000"
-HERE = Origin(client="198.51.100.7", ip="198.51.100.7")
+HERE = RequestContext(client="198.51.100.7", ip="198.51.100.7")
 TEXTS = ("first pet", "first street", "first teacher")
 
 
@@ -39,16 +39,16 @@ async def ada(town: Town) -> Reader:
 
 
 async def account(town: Town) -> Account:
-    found = await accounts.find(town.house.kit.store, "main", "email", ADA)
+    found = await accounts.find(town.house.services.store, "main", "email", ADA)
     assert found
     return found
 
 
 async def named(town: Town) -> None:
     one = await account(town)
-    async with town.house.kit.store.begin() as run:
+    async with town.house.services.store.begin() as tx:
         for address in (rules.account_name("lady_ada"), rules.phone(PHONE)):
-            assert await accounts.add_identifier(run, account_id=one.id, realm="main", address=address, proved_at=1)
+            assert await accounts.add_identifier(tx, account_id=one.id, realm="main", address=address, proved_at=1)
 
 
 async def opens(town: Town, password: str) -> bool:
@@ -175,11 +175,11 @@ class Asked:
 @pytest.fixture
 async def asked(ada: Reader) -> Asked:
     one = await account(ada.town)
-    kit = ada.town.house.kit
+    services = ada.town.house.services
     answers = (rules.answer("Rex"), rules.answer("Elm Street"), rules.answer("Mr Smith"))
-    async with kit.passwords.place() as place:
-        hashed = await place.make(questions.joined(answers))
-    await kept.put(kit.store, account_id=one.id, texts=TEXTS, answers=hashed, at=ada.town.clock.now())
+    async with services.passwords.slot() as slot:
+        hashed = await slot.make(questions.joined(answers))
+    await kept.put(services.store, account_id=one.id, texts=TEXTS, answers=hashed, at=ada.town.clock.now())
     await ada.send("/page/forgot", account=ADA, by="questions")
     return Asked(ada, one)
 

@@ -9,10 +9,10 @@ import pytest
 from msgspec.structs import replace
 
 from fakes import FakeChance, FakeClock
-from lingpai.build import build
+from lingpai.assembly import build
 from lingpai.core import rules
 from lingpai.core.errors import NotLoggedIn
-from lingpai.core.model import Account, Origin
+from lingpai.core.model import Account, RequestContext
 from lingpai.flows import register, sessions
 from lingpai.settings import Captcha, Hiyouth, Limits, Mail, Mailcode, Rate
 from lingpai.store import accounts
@@ -23,7 +23,7 @@ from web.speakers import Maillink
 from web.town import Town, settings_for
 
 WRONG = "not the password"
-HERE = Origin(client="198.51.100.7", ip="198.51.100.7")
+HERE = RequestContext(client="198.51.100.7", ip="198.51.100.7")
 
 
 @pytest.fixture
@@ -42,16 +42,16 @@ async def ada(town: Town) -> Reader:
 
 
 async def account(town: Town) -> Account:
-    found = await accounts.find(town.house.kit.store, "main", "email", ADA)
+    found = await accounts.find(town.house.services.store, "main", "email", ADA)
     assert found
     return found
 
 
 async def who(reader: Reader, realm: str = "main") -> str | None:
     """Whose session the browser has."""
-    origin = Origin(client="x", ip="x", session=reader.browser.cookies.get("lingpai_session", ""))
+    origin = RequestContext(client="x", ip="x", session=reader.browser.cookies.get("lingpai_session", ""))
     try:
-        return (await sessions.current(reader.town.house.kit, realm, origin))[1].email
+        return (await sessions.current(reader.town.house.services, realm, origin))[1].email
     except NotLoggedIn:
         return None
 
@@ -81,9 +81,9 @@ async def test_a_person_logs_in_and_comes_to_their_own_space(town: Town, languag
 async def test_name_mail_and_phone_are_typed_into_one_field(town: Town, typed: str) -> None:
     await member(town)
     one = await account(town)
-    async with town.house.kit.store.begin() as run:
+    async with town.house.services.store.begin() as tx:
         for address in (rules.account_name("lady_ada"), rules.phone("13800138000")):
-            assert await accounts.add_identifier(run, account_id=one.id, realm="main", address=address, proved_at=1)
+            assert await accounts.add_identifier(tx, account_id=one.id, realm="main", address=address, proved_at=1)
     reader = Reader(town)
     await reader.open("/login")
     await reader.send("/page/login", account=typed, password=GOOD)
@@ -131,14 +131,14 @@ async def test_employers_have_their_own_accounts(town: Town) -> None:
     await reader.open("/login?type=boss")
     await reader.send("/page/login", account=ADA, password=GOOD)
     assert await who(reader) is None
-    wish = register.Application(rules.account_name("boss_ada"), GOOD)
-    await register.by_name(town.house.kit, "boss", wish, HERE)
+    form = register.Application(rules.account_name("boss_ada"), GOOD)
+    await register.by_name(town.house.services, "boss", form, HERE)
     await reader.send("/page/login", account="boss_ada", password=GOOD)
     assert reader.where == "/me"
     assert await who(reader) is None
     assert await who(reader, "boss") is None
-    origin = Origin(client="x", ip="x", session=reader.browser.cookies["lingpai_session"])
-    assert (await sessions.current(town.house.kit, "boss", origin))[1].name == "boss_ada"
+    origin = RequestContext(client="x", ip="x", session=reader.browser.cookies["lingpai_session"])
+    assert (await sessions.current(town.house.services, "boss", origin))[1].name == "boss_ada"
     assert "boss_ada" in (await reader.open("/login")).text
 
 
@@ -223,7 +223,7 @@ async def test_a_script_gets_another_picture_for_the_open_page(ada: Reader) -> N
     await fail(ada)
     said = (await ada.browser.get("/page/captcha", params={"kind": "picture"})).json()
     assert said["source"].startswith("data:image/png;base64,")
-    answer = await ada.town.house.kit.captchas.peek(said["id"])
+    answer = await ada.town.house.services.captchas.peek(said["id"])
     await ada.post("/page/login", account=ADA, password=GOOD, captcha_id=said["id"], captcha=answer or "")
     assert await who(ada) == ADA
 
@@ -259,10 +259,10 @@ async def test_a_waiting_address_is_told_after_a_right_password_and_mailed_again
 
 @pytest.fixture
 async def leaving(ada: Reader) -> Reader:
-    clock, store = ada.town.clock, ada.town.house.kit.store
-    async with store.begin() as run:
+    clock, store = ada.town.clock, ada.town.house.services.store
+    async with store.begin() as tx:
         closing = await account(ada.town)
-        assert await accounts.close(run, account_id=closing.id, at=clock.now(), deletes_at=clock.now() + 7 * 86_400_000)
+        assert await accounts.close(tx, account_id=closing.id, at=clock.now(), deletes_at=clock.now() + 7 * 86_400_000)
     return ada
 
 
@@ -358,8 +358,8 @@ async def test_another_site_does_nothing_in_somebodys_browser(ada: Reader, path:
     await ada.send("/page/login", account=ADA, password=GOOD)
     before = dict(ada.browser.cookies)
     fields = {"account": ADA, "email": ADA, "password": GOOD, "token": "x", "code": "123456"}
-    for heads in ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://evil.example"}):
-        reply = await ada.browser.post(path, data=fields, headers=heads)
+    for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://evil.example"}):
+        reply = await ada.browser.post(path, data=fields, headers=headers)
         assert reply.status_code == 403
         assert "set-cookie" not in reply.headers
     assert dict(ada.browser.cookies) == before
@@ -398,9 +398,9 @@ async def test_a_planted_visit_does_not_outlive_the_login(ada: Reader) -> None:
 
 @pytest.mark.parametrize("path", ["/login", "/register", "/forgot", "/logout", "/page/keep", "/page/activate", "/page/reset"])
 async def test_no_page_is_framed_cached_or_told_about(town: Town, path: str) -> None:
-    heads = (await Reader(town).open(path)).reply.headers
-    assert "frame-ancestors 'none'" in heads["content-security-policy"]
-    assert (heads["cache-control"], heads["referrer-policy"]) == ("no-store", "no-referrer")
+    headers = (await Reader(town).open(path)).reply.headers
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert (headers["cache-control"], headers["referrer-policy"]) == ("no-store", "no-referrer")
 
 
 # Out, and in between

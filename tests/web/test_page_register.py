@@ -32,7 +32,7 @@ def database_kind() -> str:
 
 
 async def account(town: Town, kind: Kind = "email", key: str = ADA, realm: str = "main") -> Account | None:
-    return await accounts.find(town.house.kit.store, realm, kind, key)
+    return await accounts.find(town.house.services.store, realm, kind, key)
 
 
 async def logged_in(reader: Reader) -> bool:
@@ -249,7 +249,7 @@ async def test_consent_is_required_and_recorded_with_version_time_and_place(town
     await reader.send(action, password=GOOD, agree="yes", **more)
     found = await account(town)
     assert found
-    kept = await consents.of(town.house.kit.store, account_id=found.id)
+    kept = await consents.of(town.house.services.store, account_id=found.id)
     now = town.clock.now()
     assert [(one.document, one.version, one.at, one.ip) for one in kept] == [
         ("terms", "2026-11", now, "198.51.100.7"),
@@ -266,7 +266,7 @@ async def test_without_papers_there_is_nothing_to_agree_to(town: Town) -> None:
 @pytest.mark.parametrize("by", ["link", "code"])
 async def test_an_invite_can_be_required(town: Town, by: str) -> None:
     reader, action = Reader(town), "/page/register"
-    code = await invites.issue(town.house.kit, "main", 1, None)
+    code = await invites.issue(town.house.services, "main", 1, None)
     await reader.open(f"/register?way={by}&invite={code}")
     more: dict[str, Any] = {"email": ADA}
     if by == "code":

@@ -8,7 +8,7 @@ import pytest
 from lingpai.core.model import Account, Links
 from lingpai.settings import Hiyouth, Limits, Pages, Rate
 from lingpai.store import accounts
-from lingpai.web.pages.links import NEXT_LENGTH, links
+from lingpai.web.pages.shared.links import NEXT_LENGTH, links
 from web.friends import Friends
 from web.owners import Owner, born
 from web.people import ADA, GOOD, member
@@ -29,7 +29,7 @@ def database_kind() -> str:
 
 
 async def account(town: Town, realm: str = "main", key: str = ADA) -> Account:
-    found = await accounts.find(town.house.kit.store, realm, "email", key)
+    found = await accounts.find(town.house.services.store, realm, "email", key)
     assert found
     return found
 
@@ -182,8 +182,8 @@ async def test_who_registers_by_link_arrives_where_they_wanted_to_be(town: Town)
 
 
 async def test_no_link_is_mailed_with_a_next_of_somebody_else_or_a_long_one(town: Town) -> None:
-    assert "next=" not in links(town.house.kit.settings, to="/" + "a" * NEXT_LENGTH).activate
-    assert "next=" in links(town.house.kit.settings, to="/" + "a" * (NEXT_LENGTH - 1)).activate
+    assert "next=" not in links(town.house.services.settings, to="/" + "a" * NEXT_LENGTH).activate
+    assert "next=" in links(town.house.services.settings, to="/" + "a" * (NEXT_LENGTH - 1)).activate
     reader = Reader(town)
     await reader.open("/register?next=https://evil.example/")
     await reader.send("/page/register", email=ADA, password=GOOD)
@@ -198,7 +198,7 @@ async def test_no_link_is_mailed_with_a_next_of_somebody_else_or_a_long_one(town
 
 async def from_qq(town: Town, friends: Friends, who: str = "open") -> Page:
     friends.tells.add("one")
-    town.house.kit.providers["qq"] = friends  # type: ignore[index]  # a dictionary
+    town.house.services.providers["qq"] = friends  # type: ignore[index]  # a dictionary
     reader = Reader(town)
     asked = (await reader.browser.get("/connect/qq")).headers["location"]
     state = parse_qs(urlsplit(asked).query)["state"][0]
@@ -225,7 +225,7 @@ async def test_whom_a_provider_vouches_for_can_take_the_deletion_back(town: Town
 
 async def test_without_a_provider_there_is_no_such_way(town: Town) -> None:
     ada = await born(town)
-    assert not town.house.kit.providers
+    assert not town.house.services.providers
     assert "no way back" in await ada.see("/me/delete")
 
 

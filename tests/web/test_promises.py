@@ -7,7 +7,7 @@ import pytest
 
 from conftest import open_database
 from fakes import FakeChance, FakeClock
-from lingpai.build import build, hashing_threads
+from lingpai.assembly import build, hashing_threads
 from lingpai.core import rules
 from lingpai.settings import Hashing, Settings
 from lingpai.store import accounts, audit, migrate, sessions
@@ -19,9 +19,9 @@ from web.town import Town, settings_for
 
 async def trail(town: Town, email: str) -> list[tuple[str, str, str]]:
     """Oldest first: what, how it ended, from where."""
-    account = await accounts.find(town.house.kit.store, "main", "email", rules.email(email).key)
+    account = await accounts.find(town.house.services.store, "main", "email", rules.email(email).key)
     assert account
-    events = await audit.of(town.house.kit.store, account_id=account.id, limit=50)
+    events = await audit.of(town.house.services.store, account_id=account.id, limit=50)
     return [(event.event, event.result, event.ip) for event in sorted(events, key=lambda event: event.id)]
 
 
@@ -49,7 +49,7 @@ async def test_a_session_row_keeps_when_from_where_with_what_and_when_last_seen(
     ada = await member(town)
     ada.browser.headers["User-Agent"] = "A browser/1.0"
     await ada.log_in(ADA, GOOD)
-    born, store = town.clock.now(), town.house.kit.store
+    born, store = town.clock.now(), town.house.services.store
     account = await accounts.find(store, "main", "email", ADA)
     assert account
 
@@ -77,7 +77,7 @@ async def test_a_weaker_hash_is_upgraded_at_login_also_by_many_at_once(
     people = [Maillink(town, town.browser(f"203.0.113.{number}")) for number in range(8)]
     answers = await asyncio.gather(*(person.log_in(ADA, GOOD) for person in people))
     assert [answer.yes for answer in answers] == [True] * 8
-    account = await accounts.find(town.house.kit.store, "main", "email", ADA)
+    account = await accounts.find(town.house.services.store, "main", "email", ADA)
     assert account
     assert "m=16,t=2" in (account.password or "")
     await town.house.close()
@@ -178,4 +178,4 @@ async def test_every_accepted_request_writes_one_letter_and_nobodys_leave_no_row
 async def count(town: Town) -> int:
     from lingpai.store import outbox
 
-    return dict(await outbox.overview(town.house.kit.store)).get("waiting", 0)
+    return dict(await outbox.overview(town.house.services.store)).get("waiting", 0)

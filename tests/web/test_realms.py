@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from lingpai.core import rules
-from lingpai.core.model import Origin
+from lingpai.core.model import RequestContext
 from lingpai.flows import invites, register
 from lingpai.settings import Invites
 from lingpai.store import accounts
@@ -122,11 +122,11 @@ async def test_a_mailed_link_proves_its_own_realms_account_alone(member: Hiyouth
     await member.register(ADA, MEMBERS)
     link = await member.town.link(ADA, "/api/EmailVer")
     await boss.register(ADA, BOSSES)
-    kit = member.town.house.kit
-    ticket = kit.tickets.unwrap(link["emailname"])
+    services = member.town.house.services
+    ticket = services.sealed_links.open(link["emailname"])
     assert ticket
     assert ticket.realm == "main"
-    forged = kit.tickets.wrap("boss", ticket.email, ticket.token)
+    forged = services.sealed_links.seal("boss", ticket.email, ticket.token)
     assert (await boss.browser.get("/api/EmailVer", params={"option": "ver", "emailname": forged})).json()["code"] == -1
     assert (await boss.browser.get("/api/EmailVer", params={**link, "type": "boss"})).json()["code"] == -1
     assert (await boss.browser.get("/api/EmailVer", params=link)).json()["info"] == "义工邮箱验证成功"
@@ -134,12 +134,12 @@ async def test_a_mailed_link_proves_its_own_realms_account_alone(member: Hiyouth
 
 
 async def test_a_link_of_a_realm_that_hiyouth_does_not_serve_proves_nothing_here(member: Hiyouth) -> None:
-    kit = member.town.house.kit
-    theirs, somebody = replace(links(kit, "member"), realm="third"), Origin("192.0.2.1", "192.0.2.1")
-    await register.by_link(kit, "third", register.Application(rules.email(ADA), MEMBERS), somebody, theirs)
+    services = member.town.house.services
+    theirs, somebody = replace(links(services, "member"), realm="third"), RequestContext("192.0.2.1", "192.0.2.1")
+    await register.by_link(services, "third", register.Application(rules.email(ADA), MEMBERS), somebody, theirs)
     refused = await member.prove(ADA)
     assert (refused.status_code, refused.json()["code"]) == (200, -1)
-    account = await accounts.find(kit.store, "third", "email", ADA)
+    account = await accounts.find(services.store, "third", "email", ADA)
     assert account
     assert account.email_proved_at is None
 
@@ -165,9 +165,9 @@ async def test_intervals_are_each_realms_own(member: Hiyouth, boss: Hiyouth) -> 
 
 @pytest.mark.parametrize("changes", [{"invites": Invites(policy="required")}])
 async def test_an_invite_is_good_in_its_own_realm_alone(member: Hiyouth, boss: Hiyouth) -> None:
-    kit = member.town.house.kit
-    code = await invites.issue(kit, "boss", 1, None)
-    wish = {"option": "email", "account": ADA, "pwd": MEMBERS}
-    assert not (await member.say("Register", type="member", **wish)).yes
-    assert not (await member.say("Register", type="member", **wish, invite=code)).yes
-    assert (await boss.say("Register", type="boss", **wish, invite=code)).yes
+    services = member.town.house.services
+    code = await invites.issue(services, "boss", 1, None)
+    form = {"option": "email", "account": ADA, "pwd": MEMBERS}
+    assert not (await member.say("Register", type="member", **form)).yes
+    assert not (await member.say("Register", type="member", **form, invite=code)).yes
+    assert (await boss.say("Register", type="boss", **form, invite=code)).yes

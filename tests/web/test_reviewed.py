@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from lingpai.core.errors import BadGrant, Limited
-from lingpai.core.model import Account, Origin
-from lingpai.flows import authorize, closing, sessions
-from lingpai.guard.codes import digest
+from lingpai.core.model import Account, RequestContext
+from lingpai.flows import account_deletion, authorize, sessions
+from lingpai.guard.one_time.codes import digest
 from lingpai.settings import Hiyouth as HiyouthSettings
 from lingpai.settings import Session as SessionSettings
-from lingpai.web.next import safe_next
+from lingpai.web.pages.shared.return_to import safe_next
 from web.people import ADA, GOOD, member
 from web.speakers import Hiyouth, Maillink, Session
 from web.town import Town
@@ -19,12 +19,12 @@ from web.town import Town
 EVE_S = "/api/Login?type=member&option=email&account=eve@example.com&pwd=whatever"
 
 
-def origin(person: Maillink, ip: str = "198.51.100.7") -> Origin:
-    return Origin(ip, ip, session=person.browser.cookies.get("lingpai_session", ""))
+def origin(person: Maillink, ip: str = "198.51.100.7") -> RequestContext:
+    return RequestContext(ip, ip, session=person.browser.cookies.get("lingpai_session", ""))
 
 
 async def account(person: Maillink) -> Account:
-    return (await sessions.current(person.town.house.kit, "main", origin(person)))[1]
+    return (await sessions.current(person.town.house.services, "main", origin(person)))[1]
 
 
 @pytest.fixture
@@ -36,8 +36,8 @@ async def ada(town: Town) -> Maillink:
 
 @pytest.mark.parametrize("to", [EVE_S, "/api/cancelLogin", f"http://127.0.0.1:8000{EVE_S}"])
 async def test_no_page_leads_on_to_a_call_that_logs_somebody_in_or_out(town: Town, to: str) -> None:
-    assert safe_next(to, town.house.kit.settings) == ""
-    assert safe_next("/me/security", town.house.kit.settings) == "/me/security"
+    assert safe_next(to, town.house.services.settings) == ""
+    assert safe_next("/me/security", town.house.services.settings) == "/me/security"
 
 
 async def test_a_link_in_a_mail_logs_nobody_in_as_its_writer(ada: Maillink) -> None:
@@ -46,30 +46,30 @@ async def test_a_link_in_a_mail_logs_nobody_in_as_its_writer(ada: Maillink) -> N
     await eve.prove("eve@example.com")
     query = {"type": "member", "option": "email", "account": "eve@example.com", "pwd": GOOD}
     for mode, code in (("navigate", -1), ("cors", 1)):
-        heads = {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": mode}
-        reply = await ada.another().browser.get("/api/Login", params=query, headers=heads)
+        headers = {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": mode}
+        reply = await ada.another().browser.get("/api/Login", params=query, headers=headers)
         assert reply.json()["code"] == code
         assert ("lingpai_session" in reply.headers.get("set-cookie", "")) is (code == 1)
 
 
 async def test_a_one_time_link_dies_with_the_login_that_made_it(ada: Maillink) -> None:
-    kit = ada.town.house.kit
+    services = ada.town.house.services
     thief = ada.another()
     await thief.log_in(ADA, GOOD)
     whose = await account(ada)
-    token = await authorize.new(kit, whose, 600, digest(thief.browser.cookies["lingpai_session"]), origin(thief))
-    assert (await authorize.look(kit, "main", token, origin(ada))).id == whose.id
-    await sessions.end_others(kit, whose, origin(ada))
+    token = await authorize.new(services, whose, 600, digest(thief.browser.cookies["lingpai_session"]), origin(thief))
+    assert (await authorize.peek(services, "main", token, origin(ada))).id == whose.id
+    await sessions.end_others(services, whose, origin(ada))
     with pytest.raises(BadGrant):
-        await authorize.for_cookie(kit, "main", token, origin(thief))
+        await authorize.for_cookie(services, "main", token, origin(thief))
 
 
 async def test_all_that_is_kept_is_not_read_any_number_of_times(ada: Maillink) -> None:
-    kit, whose = ada.town.house.kit, await account(ada)
+    services, whose = ada.town.house.services, await account(ada)
     for _ in range(5):
-        await closing.export(kit, whose, origin(ada))
+        await account_deletion.export(services, whose, origin(ada))
     with pytest.raises(Limited):
-        await closing.export(kit, whose, origin(ada))
+        await account_deletion.export(services, whose, origin(ada))
 
 
 async def test_nobody_learns_whose_mail_a_name_has_from_when_a_code_may_be_sent(town: Town) -> None:
@@ -95,8 +95,8 @@ TOO_SOON = "刚刚"
 
 async def forgot(town: Town, who: str) -> str:
     async with town.browser("203.0.113.41") as browser:
-        heads = {"Accept": "text/html", "Accept-Language": "zh-CN"}
-        return (await browser.post("/page/forgot", data={"account": who, "by": "code"}, headers=heads, follow_redirects=True)).text
+        headers = {"Accept": "text/html", "Accept-Language": "zh-CN"}
+        return (await browser.post("/page/forgot", data={"account": who, "by": "code"}, headers=headers, follow_redirects=True)).text
 
 
 @pytest.mark.parametrize("changes", [{"session": SessionSettings(prefix="/sess"), "hiyouth": HiyouthSettings(prefix="/hy")}], ids=["moved"])

@@ -6,8 +6,8 @@ import signal
 
 import pytest
 
-from frontdoor import answers, door, kit, raw, serving, wired
-from lingpai.web.app import App
+from frontdoor import answers, mount, raw, services, serving, wired
+from lingpai.assembly.front import application
 from web.programs import started
 
 HOST = b"Host: id.example.com\r\n"
@@ -17,8 +17,8 @@ LAST = b"Connection: close\r\n\r\n"
 
 @wired
 async def test_draining_lets_running_requests_finish_and_takes_no_new_ones() -> None:
-    made = kit()
-    served = App(made, (door(),), door())
+    made = services()
+    served = application(made, (mount(),), mount())
     async with serving(served) as (server, port):
         idle_reader, idle_writer = await asyncio.open_connection("127.0.0.1", port)
         idle_writer.write(WHO + b"\r\n")

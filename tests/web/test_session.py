@@ -272,14 +272,14 @@ async def test_a_bug_of_ours_is_a_system_error_that_says_nothing(ada: Session, m
     def broken(*_: Any) -> None:
         raise RuntimeError("a secret detail")
 
-    monkeypatch.setattr(type(ada.town.house.kit.decoys), "of", broken)
+    monkeypatch.setattr(type(ada.town.house.services.decoy_questions), "of", broken)
     said = await ada.ask("Forget_pass_Question", EmailAccount=ADA)
     assert (said.reply.status_code, code(said)) == (500, "SYSTEMERROR")
     assert "secret" not in said.reply.text
 
 
 async def test_a_store_that_does_not_answer_is_a_system_error(ada: Session) -> None:
-    await ada.town.house.kit.store.close()
+    await ada.town.house.services.store.close()
     said = await ada.ask("Forget_pass_Question", EmailAccount=ADA)
     assert (said.reply.status_code, code(said)) == (503, "SYSTEMERROR")
     assert int(said.reply.headers["Retry-After"]) >= 1

@@ -8,11 +8,11 @@ import pytest
 
 from lingpai.core import data, rules
 from lingpai.core.errors import BadGrant
-from lingpai.core.model import Origin
-from lingpai.flows import operate
+from lingpai.core.model import RequestContext
+from lingpai.flows import account_admin
 from lingpai.flows.questions import joined
-from lingpai.guard.decoys import Decoys
-from lingpai.guard.seals import Seals
+from lingpai.guard.crypto import SecretBox
+from lingpai.guard.one_time.decoy_questions import DecoyQuestions
 from lingpai.settings import Session as SessionSettings
 from lingpai.store import accounts, questions
 from lingpai.web.dialects.session import refuse
@@ -42,10 +42,10 @@ async def try_answers(town: Town, number: int, who: str, answers: dict[str, str]
     return await person.say("Forget_pass_answer", **answers)
 
 
-def plant(person: Session, visit: str) -> None:
+def plant(person: Session, prelogin_token: str) -> None:
     """As a neighbouring site may, which can set cookies for all of a domain."""
     person.browser.cookies.clear()
-    person.browser.cookies.set("lingpai_visit", visit, domain=HOME)
+    person.browser.cookies.set("lingpai_visit", prelogin_token, domain=HOME)
 
 
 async def notices(town: Town, mail: str, part: str) -> int:
@@ -99,14 +99,14 @@ async def test_a_captcha_of_another_door_is_no_login_token(town: Town) -> None:
 
 
 @pytest.mark.parametrize(
-    "heads", [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://evil.example"}, {"Origin": "null"}]
+    "headers", [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://evil.example"}, {"Origin": "null"}]
 )
-async def test_nobody_is_logged_in_from_another_site(town: Town, heads: dict[str, str]) -> None:
+async def test_nobody_is_logged_in_from_another_site(town: Town, headers: dict[str, str]) -> None:
     await member(town)
     victim = Session(town).another()
     token = await victim.token()
     for call, fields in (("login", {"account": ADA, "pass": GOOD, **token}), ("sign_up", {"account": BOB, "pass": GOOD})):
-        reply = await victim.browser.post(f"/session/{call}", data=fields, headers=heads)
+        reply = await victim.browser.post(f"/session/{call}", data=fields, headers=headers)
         assert (reply.json()["statu_code"], "set-cookie" in reply.headers) == ("FAILURE", False), call
     assert (await victim.say("login", account=ADA, **{"pass": GOOD}, **token)).yes, "nothing was spent"
 
@@ -122,17 +122,17 @@ async def test_another_site_changes_nothing_in_somebodys_name(town: Town, call: 
     assert await ada.who() is not None
 
 
-@pytest.mark.parametrize("heads", [{"Purpose": "prefetch"}, {"Sec-Purpose": "prefetch;prerender"}])
-async def test_what_only_looks_draws_and_remembers_nothing(town: Town, heads: dict[str, str]) -> None:
+@pytest.mark.parametrize("headers", [{"Purpose": "prefetch"}, {"Sec-Purpose": "prefetch;prerender"}])
+async def test_what_only_looks_draws_and_remembers_nothing(town: Town, headers: dict[str, str]) -> None:
     await member(town, questions=True)
     person = Session(town).another()
     for path in ("login_token", f"Forget_pass_Question?EmailAccount={ADA}"):
-        ahead = await person.browser.get(f"/session/{path}", headers=heads)
+        ahead = await person.browser.get(f"/session/{path}", headers=headers)
         head = await person.browser.head(f"/session/{path}")
         assert (ahead.status_code, head.status_code, head.content) == (200, 200, b"")
         assert "set-cookie" not in ahead.headers
         assert "set-cookie" not in head.headers
-    assert (await person.browser.get("/session/login_token", headers=heads)).json()["statu_code"] == "DTERROR"
+    assert (await person.browser.get("/session/login_token", headers=headers)).json()["statu_code"] == "DTERROR"
     assert code(await person.say("Forget_pass_answer", **ANSWERS)) == "FAILURE"
 
 
@@ -220,11 +220,11 @@ async def test_binding_ones_own_address_again_changes_nothing(town: Town) -> Non
 
 async def test_a_login_on_an_unproved_address_may_only_look_and_leave(town: Town) -> None:
     """Such sessions are opened by hiyouth alone; they are the same realm's, so they come through this door too."""
-    kit = town.house.kit
+    services = town.house.services
     await Maillink(town).register(ADA_MAIL, GOOD)
-    account = await accounts.find(kit.store, "main", "email", ADA_MAIL)
+    account = await accounts.find(services.store, "main", "email", ADA_MAIL)
     assert account
-    opened = await kit.logins.cookie(account, Origin("test", "test"))
+    opened = await services.session_issuer.cookie(account, RequestContext("test", "test"))
     ada = Session(town)
     ada.browser.cookies.set("lingpai_session", opened.token, domain=HOME)
     assert (await ada.who() or {}) == {"id": account.id, "account": "", "email": None, "questions": False}
@@ -260,7 +260,7 @@ async def test_all_three_answers_must_be_right_and_each_in_its_place(town: Town)
 async def test_nothing_of_an_answer_stands_in_the_store(town: Town) -> None:
     ada = await member(town, questions=True)
     number = (await ada.who() or {})["id"]
-    kept = await questions.of(town.house.kit.store, account_id=number)
+    kept = await questions.of(town.house.services.store, account_id=number)
     assert kept
     assert kept.answers.startswith("$argon2id$")
     assert kept.texts == tuple(TEXTS.values())
@@ -326,11 +326,11 @@ async def test_decoys_are_the_same_for_every_spelling_of_one_name_and_differ_fro
 async def test_decoys_stay_over_restarts_and_machines(town: Town) -> None:
     """Made of the secret alone. Were they to change, whoever asked before would know a stranger by it: hence these very ones."""
     who = rules.account_name("nobody.x")
-    kit = town.house.kit
-    again = Decoys(Seals(b"s" * 32, kit.chance))
-    assert again.of("main", who) == kit.decoys.of("main", who)
+    services = town.house.services
+    again = DecoyQuestions(SecretBox(b"s" * 32, services.chance))
+    assert again.of("main", who) == services.decoy_questions.of("main", who)
     assert again.of("boss", who) != again.of("main", who)
-    assert Decoys(Seals(b"t" * 32, kit.chance)).of("main", who) != again.of("main", who)
+    assert DecoyQuestions(SecretBox(b"t" * 32, services.chance)).of("main", who) != again.of("main", who)
     assert again.of("main", who) == PINNED
 
 
@@ -497,11 +497,11 @@ async def test_a_locked_account_is_given_back_by_nothing(town: Town) -> None:
     ada = await member(town, questions=True)
     person = Session(town).another()
     await asked(person, ADA)
-    kit = town.house.kit
-    account = await accounts.find(kit.store, "main", "name", ADA)
+    services = town.house.services
+    account = await accounts.find(services.store, "main", "name", ADA)
     assert account
     before = await asked(Session(town), ADA)
-    await operate.lock(kit, account)
+    await account_admin.lock(services, account)
     assert await asked(Session(town), ADA) == before, "nobody learns of it"
     assert code(await person.say("Forget_pass_answer", **ANSWERS)) == "FAILURE"
     assert code(await ada.enter(ADA, GOOD)) == "APLOGINERROR"
@@ -514,15 +514,15 @@ async def test_a_locked_account_is_given_back_by_nothing(town: Town) -> None:
 async def test_where_questions_are_off_everybody_gets_decoys_and_no_answer_is_right(town: Town) -> None:
     ada = await member(town)
     assert code(await ada.say("SignUp_question", **QUESTIONS)) == "FAILURE"
-    kit = town.house.kit
+    services = town.house.services
     number = (await ada.who() or {})["id"]
-    async with kit.passwords.place() as place:
+    async with services.passwords.slot() as slot:
         clean = tuple(rules.answer(value) for value in ANSWERS.values())
-        hashed = await place.make(joined((clean[0], clean[1], clean[2])))
-    async with kit.store.begin() as run:
-        await questions.put(run, account_id=number, texts=("一", "二", "三"), answers=hashed, at=0)
+        hashed = await slot.make(joined((clean[0], clean[1], clean[2])))
+    async with services.store.begin() as tx:
+        await questions.put(tx, account_id=number, texts=("一", "二", "三"), answers=hashed, at=0)
     drawn = await asked(Session(town), ADA)
-    assert tuple(drawn.values()) == kit.decoys.of("main", rules.account_name(ADA))
+    assert tuple(drawn.values()) == services.decoy_questions.of("main", rules.account_name(ADA))
     mails = len(await town.mails(ADA_MAIL))
     right, stranger = await try_answers(town, 1, ADA, ANSWERS), await try_answers(town, 2, "nobody.x", ANSWERS)
     assert (code(right), right.reply.content) == ("FAILURE", stranger.reply.content)

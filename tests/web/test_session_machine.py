@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from fakes import FakeChance, FakeClock
-from lingpai.build import House, build
+from lingpai.assembly import Service, build
 from lingpai.core.model import Account
-from lingpai.guard.grants import Grants, Kind
-from lingpai.guard.leaves import LIFE, Leaves
+from lingpai.guard.one_time.grants import Grants, Kind
+from lingpai.guard.one_time.reset_grants import LIFE, ResetGrants
 from lingpai.settings import Limits, Rate
 from lingpai.store import accounts
 from web.seed003 import QUESTIONS, code
@@ -79,7 +79,7 @@ class Recoveries(RuleBasedStateMachine):
     def settle(self) -> None:
         database = shutil.copy(self.blank, self.folder / "lingpai.db")
         chosen = settings_for(self.folder, f"sqlite:///{database}", limits=ROOMY)
-        self.house: House = self.run(build(chosen, self.clock, FakeChance()))
+        self.house: Service = self.run(build(chosen, self.clock, FakeChance()))
         self.town = Town(self.house, self.clock)
         self.browsers = {name: Session(self.town, self.town.browser(f"203.0.113.{n}")) for n, name in enumerate(PEOPLE)}
         self.ids = {name: self.run(self._settled(name)) for name in PEOPLE}
@@ -114,20 +114,20 @@ class Recoveries(RuleBasedStateMachine):
     @rule(who=person, about=person, by_name=st.booleans())
     def ask(self, who: str, about: str, by_name: bool) -> None:
         self.say(who, "Forget_pass_Question", EmailAccount=self.called(who, about, by_name))
-        self.used.pop(f"asked {self.visit(who)}", None)
+        self.used.pop(f"asked {self.prelogin_token(who)}", None)
 
     @rule(who=person)
     def answer(self, who: str) -> None:
-        visit = self.visit(who)
+        prelogin_token = self.prelogin_token(who)
         answers = {field: value for field, value in own_questions(who).items() if field.startswith("answer")}
         if self.say(who, "Forget_pass_answer", **answers).yes:
-            self.once(f"asked {visit}")
+            self.once(f"asked {prelogin_token}")
 
     @rule(who=person, which=st.booleans())
     def reset(self, who: str, which: bool) -> None:
-        visit = self.visit(who)
+        prelogin_token = self.prelogin_token(who)
         if self.say(who, "Forget_pass_reset", **{"pass": passwords(who)[which]}).yes:
-            self.once(f"leave {visit}")
+            self.once(f"leave {prelogin_token}")
 
     @rule(who=person)
     def recover_by_answers(self, who: str) -> None:
@@ -175,7 +175,7 @@ class Recoveries(RuleBasedStateMachine):
     def plant(self, victim: str, which: int) -> None:
         """Her own token, drawn now or before, becomes the victim's."""
         self.run(self.browsers[EVE].token())
-        self.planted.append(self.visit(EVE))
+        self.planted.append(self.prelogin_token(EVE))
         self.visits(victim, self.planted[-1 - which % len(self.planted)])
 
     @rule(which=number)
@@ -190,8 +190,8 @@ class Recoveries(RuleBasedStateMachine):
         """From her page, with her own name, password and token."""
         token = self.run(self.browsers[EVE].token())
         fields = {"account": "eve.x", "pass": passwords(EVE)[which], **token}
-        heads = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
-        self.run(self.browsers[victim].browser.post("/session/login", data=fields, headers=heads))
+        headers = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
+        self.run(self.browsers[victim].browser.post("/session/login", data=fields, headers=headers))
 
     # What must hold after each step.
 
@@ -204,7 +204,7 @@ class Recoveries(RuleBasedStateMachine):
     @invariant()
     def an_owners_password_and_address_are_their_own(self) -> None:
         for name in OWNERS:
-            account = self.run(accounts.by_id(self.house.kit.store, self.ids[name]))
+            account = self.run(accounts.by_id(self.house.services.store, self.ids[name]))
             assert account
             assert (account.email, account.name) == (mail(name), f"{name}.x")
             if account.password != self.hashes.get(name):
@@ -212,8 +212,8 @@ class Recoveries(RuleBasedStateMachine):
                 self.hashes[name] = account.password
 
     async def _opens(self, account: Account, own: list[str]) -> bool:
-        async with self.house.kit.passwords.place() as place:
-            return any([(await place.verify(account.password, password)).right for password in own])
+        async with self.house.services.passwords.slot() as slot:
+            return any([(await slot.verify(account.password, password)).right for password in own])
 
     # How it is said.
 
@@ -240,7 +240,7 @@ class Recoveries(RuleBasedStateMachine):
         self.used[what] += 1
         assert self.used[what] == 1, f"{what} was used twice"
 
-    def visit(self, who: str) -> str:
+    def prelogin_token(self, who: str) -> str:
         return self.browsers[who].browser.cookies.get("lingpai_visit") or ""
 
     def visits(self, who: str, token: str) -> None:
@@ -261,23 +261,23 @@ def test_in_no_order_of_calls_does_eve_get_an_owners_account(blank_sqlite: Path)
 def test_the_machine_finds_a_leave_that_is_given_to_the_browsers_old_token(blank_sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The control: without the one defence that a planted token meets, Eve gets in, and the machine sees it."""
     seen: list[str] = []
-    take, give = Grants.take, Leaves.give
+    take, give = Grants.take, ResetGrants.give
 
     async def watched(self: Grants, kind: Kind, token: str, shape: type[T]) -> T | None:
         if kind == "questions":
             seen.append(token)
         return await take(self, kind, token, shape)
 
-    async def careless(self: Leaves, account: Account, *args: Any, **more: Any) -> str:
+    async def careless(self: ResetGrants, account: Account, *args: Any, **more: Any) -> str:
         given = await give(self, account, *args, **more)
         leave = await self.take(given)
         assert leave
         token = seen.pop() if seen else given
-        await self._grants.keep("reset", token, leave, LIFE)
+        await self._grants.store_under("reset", token, leave, LIFE)
         return token
 
     monkeypatch.setattr(Grants, "take", watched)
-    monkeypatch.setattr(Leaves, "give", careless)
+    monkeypatch.setattr(ResetGrants, "give", careless)
     # Two leaves under one token are not what this control is about.
     lax = machine(blank_sqlite, once=lambda self, what: None)
     with pytest.raises(AssertionError, match="password is not"):
@@ -286,6 +286,6 @@ def test_the_machine_finds_a_leave_that_is_given_to_the_browsers_old_token(blank
 
 def test_the_machine_finds_a_grant_that_is_not_spent(blank_sqlite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The other control: what a browser was asked may be answered again and again."""
-    monkeypatch.setattr(Grants, "take", Grants.look)
+    monkeypatch.setattr(Grants, "take", Grants.peek)
     with pytest.raises(AssertionError, match=r"asked .* was used twice"):
         run_state_machine_as_test(machine(blank_sqlite), settings=HUNT)

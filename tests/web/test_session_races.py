@@ -24,10 +24,10 @@ async def test_of_fifty_with_one_leave_one_sets_the_password(town: Town) -> None
     person = Session(town).another()
     await person.forget(ADA)
     assert (await person.say("Forget_pass_EmailAccount", EmailAccount=ADA, code=await person.code(ADA_MAIL))).yes
-    visit = person.browser.cookies["lingpai_visit"]
+    prelogin_token = person.browser.cookies["lingpai_visit"]
     crowd = [Session(town, town.browser(f"203.0.113.{number}")) for number in range(CROWD)]
     for each in crowd:
-        each.browser.cookies.set("lingpai_visit", visit, domain="127.0.0.1")
+        each.browser.cookies.set("lingpai_visit", prelogin_token, domain="127.0.0.1")
     said = await asyncio.gather(
         *(each.say("Forget_pass_reset", **{"pass": f"{OTHER[:13]}{number:02}"}) for number, each in enumerate(crowd))
     )
@@ -38,10 +38,10 @@ async def test_of_fifty_with_the_right_answers_one_earns_the_leave(town: Town) -
     await member(town, questions=True)
     person = Session(town).another()
     await person.ask("Forget_pass_Question", EmailAccount=ADA)
-    visit = person.browser.cookies["lingpai_visit"]
+    prelogin_token = person.browser.cookies["lingpai_visit"]
     crowd = [Session(town, town.browser(f"203.0.113.{number}")) for number in range(CROWD)]
     for each in crowd:
-        each.browser.cookies.set("lingpai_visit", visit, domain="127.0.0.1")
+        each.browser.cookies.set("lingpai_visit", prelogin_token, domain="127.0.0.1")
     said = await asyncio.gather(*(each.say("Forget_pass_answer", **ANSWERS) for each in crowd))
     assert sorted(str(code(answer)) for answer in said) == ["200", *["FAILURE"] * (CROWD - 1)]
 

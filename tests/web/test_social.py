@@ -15,15 +15,15 @@ from msgspec.structs import replace as changed
 from sqlalchemy import select
 
 from fakes import FakeChance, FakeClock
-from lingpai.build import House, build
+from lingpai.assembly import Service, build
 from lingpai.core import rules
 from lingpai.core.errors import LastWayIn, Limited, NotOffered, ProviderSaysNo, ProviderSilent, RegistrationClosed
-from lingpai.core.model import Account, Address, Links, Origin
-from lingpai.flows import Kit, social
+from lingpai.core.model import Account, Address, Links, RequestContext
+from lingpai.flows import Services, social
 from lingpai.flows.social import Credential, Entered
-from lingpai.guard import persons
-from lingpai.guard.codes import digest as digest_of
+from lingpai.guard.one_time.codes import digest as digest_of
 from lingpai.settings import Invites
+from lingpai.steps import social_identities
 from lingpai.store import accounts, audit, sessions
 from lingpai.store.database import Query
 from lingpai.store.schema import audit as trail
@@ -31,7 +31,7 @@ from rows import until_blocked
 from web.friends import Friends
 from web.town import settings_for
 
-HERE = Origin("198.51.100.7", "198.51.100.7")
+HERE = RequestContext("198.51.100.7", "198.51.100.7")
 LINKS = Links("https://id.example.com/a", "https://id.example.com/r", "https://id.example.com/f")
 REALM = "main"
 
@@ -42,7 +42,7 @@ def changes() -> dict[str, Any]:
 
 
 @pytest.fixture
-async def house(tmp_path: Path, database_url: str, clock: FakeClock, chance: FakeChance, changes: dict[str, Any]) -> AsyncIterator[House]:
+async def house(tmp_path: Path, database_url: str, clock: FakeClock, chance: FakeChance, changes: dict[str, Any]) -> AsyncIterator[Service]:
     made = await build(settings_for(tmp_path, database_url, **changes), clock, chance)
     yield made
     await made.close()
@@ -54,82 +54,84 @@ def friends() -> Friends:
 
 
 @pytest.fixture
-def kit(house: House, friends: Friends) -> Kit:
-    return replace(house.kit, providers={"qq": friends})
+def services(house: Service, friends: Friends) -> Services:
+    return replace(house.services, providers={"qq": friends})
 
 
-async def enter(kit: Kit, who: str, app: str = "one", *, realm: str = REALM, client: str = HERE.client, way: Any = "code") -> Entered:
-    friends = kit.providers["qq"]
+async def enter(
+    services: Services, who: str, app: str = "one", *, realm: str = REALM, client: str = HERE.client, way: Any = "code"
+) -> Entered:
+    friends = services.providers["qq"]
     assert isinstance(friends, Friends)
     told = friends.token(who, app) if way == "token" else friends.code(who, app)
-    return await social.by_client(kit, realm, "qq", Credential(told, way), changed(HERE, client=client))
+    return await social.by_client(services, realm, "qq", Credential(told, way), changed(HERE, client=client))
 
 
-async def account_of(kit: Kit, entered: Entered) -> Account:
-    found = await accounts.by_id(kit.store, entered.opened.account.id)
+async def account_of(services: Services, entered: Entered) -> Account:
+    found = await accounts.by_id(services.store, entered.opened.account.id)
     assert found is not None
     return found
 
 
-async def keys(kit: Kit, account_id: int) -> set[str]:
-    return {each.key for each in await accounts.identifiers_of(kit.store, account_id=account_id)}
+async def keys(services: Services, account_id: int) -> set[str]:
+    return {each.key for each in await accounts.identifiers_of(services.store, account_id=account_id)}
 
 
-async def give(kit: Kit, account: int, address: Address) -> None:
+async def give(services: Services, account: int, address: Address) -> None:
     """Something of the account's own."""
-    async with kit.store.begin() as run:
-        assert await accounts.add_identifier(run, account_id=account, realm=REALM, address=address, proved_at=1)
+    async with services.store.begin() as tx:
+        assert await accounts.add_identifier(tx, account_id=account, realm=REALM, address=address, proved_at=1)
 
 
 # First and later logins
 
 
-async def test_the_first_login_makes_an_account_and_the_next_one_finds_it(kit: Kit, friends: Friends) -> None:
+async def test_the_first_login_makes_an_account_and_the_next_one_finds_it(services: Services, friends: Friends) -> None:
     friends.nickname, friends.avatar = "艾达", "https://q.qlogo.cn/1"
-    first = await enter(kit, "ada")
+    first = await enter(services, "ada")
     assert first.fresh
-    found = await account_of(kit, first)
+    found = await account_of(services, first)
     assert (found.password, found.nickname, found.avatar, found.linked) == (None, "艾达", "https://q.qlogo.cn/1", ("qq",))
-    again = await enter(kit, "ada")
+    again = await enter(services, "ada")
     assert not again.fresh
     assert again.opened.account.id == found.id
     assert not found.restricted
 
 
-async def test_a_login_is_a_session_of_the_realm(kit: Kit, clock: FakeClock) -> None:
-    entered = await enter(kit, "ada", realm="boss")
+async def test_a_login_is_a_session_of_the_realm(services: Services, clock: FakeClock) -> None:
+    entered = await enter(services, "ada", realm="boss")
     digest = digest_of(entered.opened.token)
-    assert await sessions.alive(kit.store, digest=digest, realm="main", now=clock.now()) is None
-    found = await sessions.alive(kit.store, digest=digest, realm="boss", now=clock.now())
+    assert await sessions.alive(services.store, digest=digest, realm="main", now=clock.now()) is None
+    found = await sessions.alive(services.store, digest=digest, realm="boss", now=clock.now())
     assert found
     assert found[1].id == entered.opened.account.id
-    assert (await enter(kit, "ada")).fresh, "main knows nothing of boss"
+    assert (await enter(services, "ada")).fresh, "main knows nothing of boss"
 
 
-async def test_a_token_and_a_code_of_one_person_lead_to_one_account(kit: Kit) -> None:
-    by_code = await enter(kit, "ada")
-    by_token = await enter(kit, "ada", way="token")
-    untold = await social.by_client(kit, REALM, "qq", Credential("token/ada/one"), HERE)
+async def test_a_token_and_a_code_of_one_person_lead_to_one_account(services: Services) -> None:
+    by_code = await enter(services, "ada")
+    by_token = await enter(services, "ada", way="token")
+    untold = await social.by_client(services, REALM, "qq", Credential("token/ada/one"), HERE)
     assert {entered.opened.account.id for entered in (by_code, by_token, untold)} == {by_code.opened.account.id}
 
 
-async def test_a_token_is_no_code_where_the_client_says_code(kit: Kit) -> None:
+async def test_a_token_is_no_code_where_the_client_says_code(services: Services) -> None:
     with pytest.raises(ProviderSaysNo):
-        await social.by_client(kit, REALM, "qq", Credential("token/ada/one", "code"), HERE)
+        await social.by_client(services, REALM, "qq", Credential("token/ada/one", "code"), HERE)
 
 
-async def test_wechat_is_never_asked_of_a_token_without_its_openid(kit: Kit) -> None:
+async def test_wechat_is_never_asked_of_a_token_without_its_openid(services: Services) -> None:
     friends = Friends("wechat")
-    kit = replace(kit, providers={"wechat": friends})
+    services = replace(services, providers={"wechat": friends})
     with pytest.raises(ProviderSaysNo):
-        await social.by_client(kit, REALM, "wechat", Credential("token/ada/one"), HERE)
+        await social.by_client(services, REALM, "wechat", Credential("token/ada/one"), HERE)
     assert len(friends.asked) == 1
-    assert (await social.by_client(kit, REALM, "wechat", Credential("token/ada/one", openid="ada-one"), HERE)).fresh
+    assert (await social.by_client(services, REALM, "wechat", Credential("token/ada/one", openid="ada-one"), HERE)).fresh
 
 
-async def test_one_openid_at_two_providers_is_two_persons(kit: Kit) -> None:
-    kit = replace(kit, providers={"qq": Friends("qq"), "weibo": Friends("weibo")})
-    both = [await social.by_client(kit, REALM, name, Credential("token/ada/one", "token"), HERE) for name in ("qq", "weibo")]
+async def test_one_openid_at_two_providers_is_two_persons(services: Services) -> None:
+    services = replace(services, providers={"qq": Friends("qq"), "weibo": Friends("weibo")})
+    both = [await social.by_client(services, REALM, name, Credential("token/ada/one", "token"), HERE) for name in ("qq", "weibo")]
     assert both[0].opened.account.id != both[1].opened.account.id
 
 
@@ -155,140 +157,142 @@ def test_any_nickname_becomes_one_of_ours_or_none(theirs: str) -> None:
     assert not ours or rules.nickname(ours) == ours
 
 
-async def test_an_avatar_that_is_no_https_address_is_not_kept(kit: Kit, friends: Friends) -> None:
+async def test_an_avatar_that_is_no_https_address_is_not_kept(services: Services, friends: Friends) -> None:
     friends.avatar = "javascript:alert(1)"
-    assert (await account_of(kit, await enter(kit, "ada"))).avatar == ""
+    assert (await account_of(services, await enter(services, "ada"))).avatar == ""
 
 
 # What is refused
 
 
-async def test_a_provider_without_keys_is_not_offered(kit: Kit) -> None:
+async def test_a_provider_without_keys_is_not_offered(services: Services) -> None:
     with pytest.raises(NotOffered):
-        await social.by_client(kit, REALM, "weibo", Credential("code/ada/one/1"), HERE)
+        await social.by_client(services, REALM, "weibo", Credential("code/ada/one/1"), HERE)
 
 
-async def test_what_the_provider_does_not_vouch_for_logs_nobody_in(kit: Kit, friends: Friends) -> None:
+async def test_what_the_provider_does_not_vouch_for_logs_nobody_in(services: Services, friends: Friends) -> None:
     used = friends.code("ada")
-    await social.by_client(kit, REALM, "qq", Credential(used, "code"), HERE)
+    await social.by_client(services, REALM, "qq", Credential(used, "code"), HERE)
     with pytest.raises(ProviderSaysNo) as no:
-        await social.by_client(kit, REALM, "qq", Credential(used, "code"), HERE)
+        await social.by_client(services, REALM, "qq", Credential(used, "code"), HERE)
     assert not isinstance(no.value, ProviderSilent)
     friends.silent = True
     with pytest.raises(ProviderSilent):
-        await enter(kit, "ada")
+        await enter(services, "ada")
 
 
-async def test_a_refusal_leaves_a_line_in_the_trail_without_the_code(kit: Kit, friends: Friends, house: House) -> None:
+async def test_a_refusal_leaves_a_line_in_the_trail_without_the_code(services: Services, friends: Friends, house: Service) -> None:
     friends.silent = True
     with pytest.raises(ProviderSilent):
-        await social.by_client(kit, REALM, "qq", Credential("canary-code", "code"), HERE)
-    rows = await events(kit)
+        await social.by_client(services, REALM, "qq", Credential("canary-code", "code"), HERE)
+    rows = await events(services)
     assert [(row.event, row.result, row.detail) for row in rows] == [("login.social", "provider-silent", "qq: no answer")]
 
 
-async def events(kit: Kit) -> list[audit.Event]:
+async def events(services: Services) -> list[audit.Event]:
     """All of the trail that belongs to no account."""
-    rows = await kit.store.rows(Query(select(*trail.c).where(trail.c.account_id.is_(None))))
+    rows = await services.store.rows(Query(select(*trail.c).where(trail.c.account_id.is_(None))))
     return [audit.Event(*row) for row in rows]
 
 
-async def test_too_many_tries_of_one_client_are_not_passed_on_to_the_provider(kit: Kit, friends: Friends) -> None:
+async def test_too_many_tries_of_one_client_are_not_passed_on_to_the_provider(services: Services, friends: Friends) -> None:
     for _ in range(30):
         with pytest.raises(ProviderSaysNo):
-            await social.by_client(kit, REALM, "qq", Credential("nonsense", "code"), HERE)
+            await social.by_client(services, REALM, "qq", Credential("nonsense", "code"), HERE)
     asked = len(friends.asked)
     with pytest.raises(Limited):
-        await enter(kit, "ada")
+        await enter(services, "ada")
     assert len(friends.asked) == asked
 
 
-async def test_first_logins_count_as_registrations(kit: Kit) -> None:
+async def test_first_logins_count_as_registrations(services: Services) -> None:
     for number in range(10):
-        await enter(kit, f"person{number}")
+        await enter(services, f"person{number}")
     with pytest.raises(Limited):
-        await enter(kit, "person10")
-    assert not (await enter(kit, "person0")).fresh, "who has an account is no registration"
+        await enter(services, "person10")
+    assert not (await enter(services, "person0")).fresh, "who has an account is no registration"
 
 
 @pytest.mark.parametrize("changes", [{"invites": Invites(policy="closed")}])
-async def test_a_closed_realm_takes_nobody_whom_a_provider_vouches_for(kit: Kit) -> None:
+async def test_a_closed_realm_takes_nobody_whom_a_provider_vouches_for(services: Services) -> None:
     with pytest.raises(RegistrationClosed):
-        await enter(kit, "ada")
+        await enter(services, "ada")
 
 
 @pytest.mark.parametrize("how", ["locked", "closing"])
-async def test_a_locked_and_a_closing_account_are_refused_alike(kit: Kit, clock: FakeClock, how: str) -> None:
-    entered = await enter(kit, "ada")
+async def test_a_locked_and_a_closing_account_are_refused_alike(services: Services, clock: FakeClock, how: str) -> None:
+    entered = await enter(services, "ada")
     number, now = entered.opened.account.id, clock.now()
-    async with kit.store.begin() as run:
+    async with services.store.begin() as tx:
         if how == "locked":
-            await accounts.lock(run, account_id=number, at=now)
+            await accounts.lock(tx, account_id=number, at=now)
         else:
-            await accounts.close(run, account_id=number, at=now, deletes_at=now + 1_000_000)
+            await accounts.close(tx, account_id=number, at=now, deletes_at=now + 1_000_000)
     with pytest.raises(ProviderSaysNo) as no:
-        await enter(kit, "ada")
+        await enter(services, "ada")
     assert type(no.value) is ProviderSaysNo
 
 
-async def test_no_second_app_leads_around_a_lock(kit: Kit, clock: FakeClock) -> None:
-    locked = await enter(kit, "ada", "two")
-    async with kit.store.begin() as run:
-        await accounts.lock(run, account_id=locked.opened.account.id, at=clock.now())
+async def test_no_second_app_leads_around_a_lock(services: Services, clock: FakeClock) -> None:
+    locked = await enter(services, "ada", "two")
+    async with services.store.begin() as tx:
+        await accounts.lock(tx, account_id=locked.opened.account.id, at=clock.now())
     with pytest.raises(ProviderSaysNo):
-        await enter(kit, "ada", "three")
+        await enter(services, "ada", "three")
 
 
 # One person, one account
 
 
-async def test_a_unionid_joins_what_was_known_by_an_app_alone(kit: Kit, friends: Friends) -> None:
-    first = await enter(kit, "ada", "one")
+async def test_a_unionid_joins_what_was_known_by_an_app_alone(services: Services, friends: Friends) -> None:
+    first = await enter(services, "ada", "one")
     friends.tells.add("one")
-    assert (await enter(kit, "ada", "one")).opened.account.id == first.opened.account.id
-    second = await enter(kit, "ada", "two")
+    assert (await enter(services, "ada", "one")).opened.account.id == first.opened.account.id
+    second = await enter(services, "ada", "two")
     assert not second.fresh
     assert second.opened.account.id == first.opened.account.id
-    assert await keys(kit, first.opened.account.id) == {"union:ada", "app:one:ada-one", "app:two:ada-two"}
+    assert await keys(services, first.opened.account.id) == {"union:ada", "app:one:ada-one", "app:two:ada-two"}
 
 
-async def test_two_accounts_that_turn_out_to_be_one_person_s_become_the_older_one(kit: Kit, friends: Friends, clock: FakeClock) -> None:
-    older = await enter(kit, "ada", "one")
-    younger = await enter(kit, "ada", "two")
+async def test_two_accounts_that_turn_out_to_be_one_person_s_become_the_older_one(
+    services: Services, friends: Friends, clock: FakeClock
+) -> None:
+    older = await enter(services, "ada", "one")
+    younger = await enter(services, "ada", "two")
     assert older.opened.account.id != younger.opened.account.id
     friends.tells.add("one")
-    now = await enter(kit, "ada", "one")
+    now = await enter(services, "ada", "one")
     assert now.opened.account.id == older.opened.account.id
-    assert await accounts.by_id(kit.store, younger.opened.account.id) is None
+    assert await accounts.by_id(services.store, younger.opened.account.id) is None
     digest = digest_of(younger.opened.token)
-    assert await sessions.alive(kit.store, digest=digest, realm=REALM, now=clock.now()) is None
-    assert (await enter(kit, "ada", "two")).opened.account.id == older.opened.account.id
-    told = [(event.event, event.detail) for event in await audit.of(kit.store, account_id=older.opened.account.id, limit=9)]
+    assert await sessions.alive(services.store, digest=digest, realm=REALM, now=clock.now()) is None
+    assert (await enter(services, "ada", "two")).opened.account.id == older.opened.account.id
+    told = [(event.event, event.detail) for event in await audit.of(services.store, account_id=older.opened.account.id, limit=9)]
     assert ("social.join", f"qq: with account {younger.opened.account.id}") in told
 
 
 @pytest.mark.parametrize("owner", ["younger", "older", "both"])
-async def test_an_account_with_something_of_its_own_is_not_thrown_away(kit: Kit, friends: Friends, owner: str) -> None:
-    older = (await enter(kit, "ada", "one")).opened.account.id
-    younger = (await enter(kit, "ada", "two")).opened.account.id
+async def test_an_account_with_something_of_its_own_is_not_thrown_away(services: Services, friends: Friends, owner: str) -> None:
+    older = (await enter(services, "ada", "one")).opened.account.id
+    younger = (await enter(services, "ada", "two")).opened.account.id
     for number in {"younger": [younger], "older": [older], "both": [older, younger]}[owner]:
-        await give(kit, number, rules.email(f"ada{number}@example.com"))
+        await give(services, number, rules.email(f"ada{number}@example.com"))
     friends.tells.add("one")
-    entered = {(await enter(kit, "ada", app)).opened.account.id for app in ("one", "two", "three")}
+    entered = {(await enter(services, "ada", app)).opened.account.id for app in ("one", "two", "three")}
     stays = older if owner == "older" else younger
     assert entered == {stays}, "the provider leads to one account"
-    left = {number for number in (older, younger) if await accounts.by_id(kit.store, number)}
+    left = {number for number in (older, younger) if await accounts.by_id(services.store, number)}
     assert left == ({older, younger} if owner == "both" else {stays})
 
 
-async def test_a_password_that_nothing_stands_before_keeps_no_account(kit: Kit, friends: Friends, clock: FakeClock) -> None:
-    older = (await enter(kit, "ada", "one")).opened.account.id
-    younger = (await enter(kit, "ada", "two")).opened.account.id
-    async with kit.store.begin() as run:
-        await accounts.set_password(run, account_id=younger, password="x", at=clock.now())
+async def test_a_password_that_nothing_stands_before_keeps_no_account(services: Services, friends: Friends, clock: FakeClock) -> None:
+    older = (await enter(services, "ada", "one")).opened.account.id
+    younger = (await enter(services, "ada", "two")).opened.account.id
+    async with services.store.begin() as tx:
+        await accounts.set_password(tx, account_id=younger, password="x", at=clock.now())
     friends.tells.add("one")
-    assert (await enter(kit, "ada", "one")).opened.account.id == older
-    assert await accounts.by_id(kit.store, younger) is None
+    assert (await enter(services, "ada", "one")).opened.account.id == older
+    assert await accounts.by_id(services.store, younger) is None
 
 
 APPS = ("one", "two", "three")
@@ -304,10 +308,10 @@ OWN = st.tuples(st.sampled_from(PEOPLE), st.just(""))
 @given(steps=st.lists(st.one_of(LOGIN, LOGIN, GRANTED, OWN), max_size=16), to_begin_with=st.sets(st.sampled_from(APPS)))
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 async def test_no_order_of_logins_makes_two_of_one_person_or_one_of_two(
-    kit: Kit, friends: Friends, steps: list[tuple[str, str]], to_begin_with: set[str]
+    services: Services, friends: Friends, steps: list[tuple[str, str]], to_begin_with: set[str]
 ) -> None:
     friends.tells = set(to_begin_with)
-    realm = f"realm-{kit.chance.code(12)}"
+    realm = f"realm-{services.chance.code(12)}"
     told: dict[tuple[str, str], bool] = {}
     """Whether the provider has told the unionid of this person in this app."""
     last: dict[str, int] = {}
@@ -316,25 +320,25 @@ async def test_no_order_of_logins_makes_two_of_one_person_or_one_of_two(
             friends.tells.add(app)
             continue
         if not app:
-            await prove_a_mail(kit, realm, last.get(who, 0))
+            await prove_a_mail(services, realm, last.get(who, 0))
             continue
-        last[who] = (await enter(kit, who, app, realm=realm, client=kit.chance.code(12))).opened.account.id
+        last[who] = (await enter(services, who, app, realm=realm, client=services.chance.code(12))).opened.account.id
         told[who, app] = told.get((who, app), False) or app in friends.tells
-        await agree(kit, realm, told)
+        await agree(services, realm, told)
 
 
-async def prove_a_mail(kit: Kit, realm: str, account: int) -> None:
+async def prove_a_mail(services: Services, realm: str, account: int) -> None:
     """Whether the account is still there or not."""
-    async with kit.store.begin() as run:
-        mail = rules.email(f"m{kit.chance.code(12)}@example.com")
-        await accounts.add_identifier(run, account_id=account, realm=realm, address=mail, proved_at=1)
+    async with services.store.begin() as tx:
+        mail = rules.email(f"m{services.chance.code(12)}@example.com")
+        await accounts.add_identifier(tx, account_id=account, realm=realm, address=mail, proved_at=1)
 
 
-async def agree(kit: Kit, realm: str, told: dict[tuple[str, str], bool]) -> None:
+async def agree(services: Services, realm: str, told: dict[tuple[str, str], bool]) -> None:
     """What the database says of the persons, against what the provider has told of them."""
     where = {}
     for who, app in told:
-        account = await accounts.find(kit.store, realm, "qq", f"app:{app}:{who}-{app}")
+        account = await accounts.find(services.store, realm, "qq", f"app:{app}:{who}-{app}")
         assert account, "whoever has logged in is known"
         where[who, app] = account.id
     for (one, known), (other, known_too) in itertools.combinations(told.items(), 2):
@@ -343,7 +347,7 @@ async def agree(kit: Kit, realm: str, told: dict[tuple[str, str], bool]) -> None
         elif known and known_too:
             assert where[one] == where[other], "one person has two accounts"
     for who in {who for (who, _), known in told.items() if known}:
-        account = await accounts.find(kit.store, realm, "qq", f"union:{who}")
+        account = await accounts.find(services.store, realm, "qq", f"union:{who}")
         assert account
         assert account.id in {where[each] for each in told if each[0] == who and told[each]}
 
@@ -351,47 +355,47 @@ async def agree(kit: Kit, realm: str, told: dict[tuple[str, str], bool]) -> None
 # Races
 
 
-async def test_64_first_logins_at_once_make_one_account(kit: Kit, friends: Friends) -> None:
+async def test_64_first_logins_at_once_make_one_account(services: Services, friends: Friends) -> None:
     friends.tells = set(APPS)
-    entered = await asyncio.gather(*(enter(kit, "ada", APPS[number % 3], client=f"client{number}") for number in range(64)))
+    entered = await asyncio.gather(*(enter(services, "ada", APPS[number % 3], client=f"client{number}") for number in range(64)))
     assert len({one.opened.account.id for one in entered}) == 1
     assert sum(one.fresh for one in entered) == 1
-    assert len(await keys(kit, entered[0].opened.account.id)) == 4
+    assert len(await keys(services, entered[0].opened.account.id)) == 4
 
 
-async def test_of_64_logins_that_unite_two_accounts_all_end_in_one(kit: Kit, friends: Friends) -> None:
-    older = (await enter(kit, "ada", "one")).opened.account.id
-    younger = (await enter(kit, "ada", "two")).opened.account.id
+async def test_of_64_logins_that_unite_two_accounts_all_end_in_one(services: Services, friends: Friends) -> None:
+    older = (await enter(services, "ada", "one")).opened.account.id
+    younger = (await enter(services, "ada", "two")).opened.account.id
     friends.tells = set(APPS)
-    entered = await asyncio.gather(*(enter(kit, "ada", APPS[number % 3], client=f"client{number}") for number in range(64)))
+    entered = await asyncio.gather(*(enter(services, "ada", APPS[number % 3], client=f"client{number}") for number in range(64)))
     assert not any(one.fresh for one in entered)
-    assert await accounts.by_id(kit.store, younger) is None
-    assert await keys(kit, older) == {"union:ada", "app:one:ada-one", "app:two:ada-two", "app:three:ada-three"}
-    assert {one.opened.account.id for one in [await enter(kit, "ada", app, client="late") for app in APPS]} == {older}
+    assert await accounts.by_id(services.store, younger) is None
+    assert await keys(services, older) == {"union:ada", "app:one:ada-one", "app:two:ada-two", "app:three:ada-three"}
+    assert {one.opened.account.id for one in [await enter(services, "ada", app, client="late") for app in APPS]} == {older}
 
 
-async def test_a_mail_that_is_proved_while_its_account_is_joined_is_not_lost(kit: Kit, friends: Friends) -> None:
+async def test_a_mail_that_is_proved_while_its_account_is_joined_is_not_lost(services: Services, friends: Friends) -> None:
     """The younger account is held before it is found bare: what is under way is waited for, and then seen."""
-    older = (await enter(kit, "ada", "one")).opened.account.id
-    younger = (await enter(kit, "ada", "two")).opened.account.id
+    older = (await enter(services, "ada", "one")).opened.account.id
+    younger = (await enter(services, "ada", "two")).opened.account.id
     friends.tells = set(APPS)
     mail = rules.email("ada@example.com")
-    async with kit.store.begin() as run:
-        assert await accounts.add_identifier(run, account_id=younger, realm=REALM, address=mail, proved_at=1)
-        joining = asyncio.create_task(enter(kit, "ada", "one"))
-        await until_blocked(kit.store)
+    async with services.store.begin() as tx:
+        assert await accounts.add_identifier(tx, account_id=younger, realm=REALM, address=mail, proved_at=1)
+        joining = asyncio.create_task(enter(services, "ada", "one"))
+        await until_blocked(services.store)
     assert (await joining).opened.account.id == younger
-    assert mail.key in await keys(kit, younger)
-    assert await accounts.by_id(kit.store, older) is None, "nothing leads there any more"
+    assert mail.key in await keys(services, younger)
+    assert await accounts.by_id(services.store, older) is None, "nothing leads there any more"
 
 
-async def test_of_two_that_unlink_the_last_two_ways_in_at_once_one_is_refused(kit: Kit) -> None:
-    kit = replace(kit, providers={"qq": Friends("qq"), "weibo": Friends("weibo")})
+async def test_of_two_that_unlink_the_last_two_ways_in_at_once_one_is_refused(services: Services) -> None:
+    services = replace(services, providers={"qq": Friends("qq"), "weibo": Friends("weibo")})
     for number in range(8):
         who = f"person{number}"
-        account = (await enter(kit, who, client=who)).opened.account
-        await give(kit, account.id, Address("weibo", who, f"app:x:{who}"))
-        both = (social.unlink(kit, account, name, HERE, LINKS) for name in ("qq", "weibo"))
+        account = (await enter(services, who, client=who)).opened.account
+        await give(services, account.id, Address("weibo", who, f"app:x:{who}"))
+        both = (social.unlink(services, account, name, HERE, LINKS) for name in ("qq", "weibo"))
         results = await asyncio.gather(*both, return_exceptions=True)
         assert sorted(type(result).__name__ for result in results) == ["LastWayIn", "bool"]
 
@@ -399,40 +403,42 @@ async def test_of_two_that_unlink_the_last_two_ways_in_at_once_one_is_refused(ki
 # Unlinking
 
 
-async def test_the_last_way_in_is_not_unlinked(kit: Kit, clock: FakeClock) -> None:
-    account = (await enter(kit, "ada")).opened.account
+async def test_the_last_way_in_is_not_unlinked(services: Services, clock: FakeClock) -> None:
+    account = (await enter(services, "ada")).opened.account
     with pytest.raises(LastWayIn):
-        await social.unlink(kit, account, "qq", HERE, LINKS)
-    async with kit.store.begin() as run:
-        await accounts.set_password(run, account_id=account.id, password="x", at=clock.now())
+        await social.unlink(services, account, "qq", HERE, LINKS)
+    async with services.store.begin() as tx:
+        await accounts.set_password(tx, account_id=account.id, password="x", at=clock.now())
     with pytest.raises(LastWayIn):
-        await social.unlink(kit, account, "qq", HERE, LINKS)
-    await give(kit, account.id, rules.account_name("ada"))
-    assert await social.unlink(kit, account, "qq", HERE, LINKS)
-    assert (await enter(kit, "ada")).fresh, "the provider leads there no more"
+        await social.unlink(services, account, "qq", HERE, LINKS)
+    await give(services, account.id, rules.account_name("ada"))
+    assert await social.unlink(services, account, "qq", HERE, LINKS)
+    assert (await enter(services, "ada")).fresh, "the provider leads there no more"
 
 
-async def test_a_name_without_a_password_and_a_provider_without_keys_are_no_ways_in(kit: Kit) -> None:
-    account = (await enter(kit, "ada")).opened.account
-    await give(kit, account.id, rules.account_name("ada"))
-    await give(kit, account.id, Address("weibo", "1", "app:x:1"))
+async def test_a_name_without_a_password_and_a_provider_without_keys_are_no_ways_in(services: Services) -> None:
+    account = (await enter(services, "ada")).opened.account
+    await give(services, account.id, rules.account_name("ada"))
+    await give(services, account.id, Address("weibo", "1", "app:x:1"))
     with pytest.raises(LastWayIn):
-        await social.unlink(kit, account, "qq", HERE, LINKS)
+        await social.unlink(services, account, "qq", HERE, LINKS)
 
 
 @pytest.mark.parametrize("address", [rules.email("ada@example.com"), rules.phone("13800138000")])
-async def test_a_proved_address_is_a_way_in(kit: Kit, address: Address) -> None:
-    account = (await enter(kit, "ada")).opened.account
-    await give(kit, account.id, address)
-    assert await social.unlink(kit, account, "qq", HERE, LINKS)
-    assert not await social.unlink(kit, account, "qq", HERE, LINKS), "there is nothing left to unlink"
+async def test_a_proved_address_is_a_way_in(services: Services, address: Address) -> None:
+    account = (await enter(services, "ada")).opened.account
+    await give(services, account.id, address)
+    assert await social.unlink(services, account, "qq", HERE, LINKS)
+    assert not await social.unlink(services, account, "qq", HERE, LINKS), "there is nothing left to unlink"
 
 
-async def test_unlinking_ends_the_other_sessions(kit: Kit, clock: FakeClock) -> None:
-    mine, theirs = await enter(kit, "ada"), await enter(kit, "ada", client="elsewhere")
-    await give(kit, mine.opened.account.id, rules.email("ada@example.com"))
-    assert await social.unlink(kit, mine.opened.account, "qq", changed(HERE, session=mine.opened.token), LINKS)
-    alive = [await sessions.alive(kit.store, digest=digest_of(each.opened.token), realm=REALM, now=clock.now()) for each in (mine, theirs)]
+async def test_unlinking_ends_the_other_sessions(services: Services, clock: FakeClock) -> None:
+    mine, theirs = await enter(services, "ada"), await enter(services, "ada", client="elsewhere")
+    await give(services, mine.opened.account.id, rules.email("ada@example.com"))
+    assert await social.unlink(services, mine.opened.account, "qq", changed(HERE, session=mine.opened.token), LINKS)
+    alive = [
+        await sessions.alive(services.store, digest=digest_of(each.opened.token), realm=REALM, now=clock.now()) for each in (mine, theirs)
+    ]
     assert alive[0]
     assert alive[1] is None
 
@@ -440,4 +446,4 @@ async def test_unlinking_ends_the_other_sessions(kit: Kit, clock: FakeClock) -> 
 def test_identifiers_come_in_one_order() -> None:
     """The unionid first: two logins of one person never wait for each other crosswise."""
     told = asyncio.run(Friends(tells={"one"}).by_token("token/ada/one"))
-    assert [address.key for address in persons.identifiers(told)] == ["union:ada", "app:one:ada-one"]
+    assert [address.key for address in social_identities.identifiers(told)] == ["union:ada", "app:one:ada-one"]

@@ -5,7 +5,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from fakes import FakeChance, FakeClock
-from lingpai.build import build
+from lingpai.assembly import build
 from web.town import Town, settings_for
 
 

@@ -8,7 +8,7 @@ import httpx
 import msgspec
 
 from fakes import FakeClock
-from lingpai.build import House
+from lingpai.assembly import Service
 from lingpai.settings import Hashing, Settings
 
 PUBLIC_URL = "http://127.0.0.1:8000"
@@ -25,18 +25,18 @@ def settings_for(folder: Path, database_url: str, **changes: Any) -> Settings:
 class Browser(httpx.AsyncClient):
     """A client with cookies of its own, from an address of its own."""
 
-    def __init__(self, house: House, ip: str = "198.51.100.7") -> None:
+    def __init__(self, house: Service, ip: str = "198.51.100.7") -> None:
         transport = httpx.ASGITransport(app=house.app, client=("127.0.0.1", 50_000), raise_app_exceptions=False)
-        super().__init__(transport=transport, base_url=house.kit.settings.public_url, headers={"X-Forwarded-For": ip})
+        super().__init__(transport=transport, base_url=house.services.settings.public_url, headers={"X-Forwarded-For": ip})
 
 
 class Town:
     """A house, and what its people do around it."""
 
-    def __init__(self, house: House, clock: FakeClock) -> None:
+    def __init__(self, house: Service, clock: FakeClock) -> None:
         self.house = house
         self.clock = clock
-        self.url = house.kit.settings.public_url
+        self.url = house.services.settings.public_url
 
     def browser(self, ip: str = "198.51.100.7") -> Browser:
         return Browser(self.house, ip)

@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from lingpai.core.errors import StoreDown
-from lingpai.flows import Kit
-from lingpai.guard.leaves import LIFE, Leave, Leaves
-from lingpai.store.database import Database, Query, Row, Runner
+from lingpai.flows import Services
+from lingpai.guard.one_time.reset_grants import LIFE, ResetGrant, ResetGrants
+from lingpai.store.database import Database, Query, Row, Transaction
 
 
 class Unclear:
@@ -21,13 +21,13 @@ class Unclear:
         self._after = after
 
     @asynccontextmanager
-    async def begin(self) -> AsyncIterator[Runner]:
+    async def begin(self) -> AsyncIterator[Transaction]:
         first, self._first = self._first, None
         after, self._after = self._after, False
         if first:
             await first()
-        async with self._real.begin() as run:
-            yield run
+        async with self._real.begin() as tx:
+            yield tx
         if after:
             raise StoreDown
 
@@ -37,8 +37,8 @@ class Unclear:
     async def row(self, query: Query, **values: Any) -> Row | None:
         return await self._real.row(query, **values)
 
-    async def run(self, query: Query, **values: Any) -> int:
-        return await self._real.run(query, **values)
+    async def execute(self, query: Query, **values: Any) -> int:
+        return await self._real.execute(query, **values)
 
     async def version(self) -> str | None:
         return await self._real.version()
@@ -50,17 +50,17 @@ class Unclear:
         """The real one is closed by whoever opened it."""
 
 
-class Swapped(Leaves):
+class Swapped(ResetGrants):
     """Another tab of the same browser earns another leave right after this one was looked at."""
 
-    other: Leave
+    other: ResetGrant
 
-    def __init__(self, kit: Kit, other: Leave) -> None:
-        super().__init__(kit.grants, kit.clock, kit.chance)
-        self._kit = kit
+    def __init__(self, services: Services, other: ResetGrant) -> None:
+        super().__init__(services.grants, services.clock, services.chance)
+        self._services = services
         self.other = other
 
-    async def look(self, token: str) -> Leave | None:
+    async def look(self, token: str) -> ResetGrant | None:
         found = await super().look(token)
-        await self._kit.grants.keep("reset", token, self.other, LIFE)
+        await self._services.grants.store_under("reset", token, self.other, LIFE)
         return found

@@ -5,7 +5,7 @@ By click, which uvicorn brings along anyway: typer would bring pydantic into the
 
 import click
 
-from lingpai.build import WrongSchema
+from lingpai.assembly import WrongSchema
 from lingpai.cli.account import account
 from lingpai.cli.client import client
 from lingpai.cli.invite import invite

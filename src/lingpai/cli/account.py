@@ -12,8 +12,8 @@ from lingpai.cli.options import Failure, places, read
 
 if TYPE_CHECKING:
     from lingpai.core.model import Account
-    from lingpai.flows import Kit
-    from lingpai.flows.operate import Dossier
+    from lingpai.flows import Services
+    from lingpai.flows.account_admin import Dossier
 
 T = TypeVar("T")
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -35,36 +35,38 @@ def _one(command: Command) -> Command:
 @_one
 def show(who: str, realm: str, data: Path, config: Path | None) -> None:
     """Show the account, its sessions and its latest audit entries. WHO: its mail address, proved phone, name, or id."""
-    from lingpai.flows import operate
+    from lingpai.flows import account_admin
 
-    _print(_run(who, realm, data, config, operate.show))
+    _print(_run(who, realm, data, config, account_admin.show))
 
 
 @account.command()
 @_one
 def lock(who: str, realm: str, data: Path, config: Path | None) -> None:
     """Lock the account and end its sessions: it answers everywhere as a wrong password does."""
-    from lingpai.flows import operate
+    from lingpai.flows import account_admin
 
-    click.echo("Locked." if _run(who, realm, data, config, operate.lock) else "It was locked already; its sessions are ended.")
+    click.echo("Locked." if _run(who, realm, data, config, account_admin.lock) else "It was locked already; its sessions are ended.")
 
 
 @account.command()
 @_one
 def unlock(who: str, realm: str, data: Path, config: Path | None) -> None:
     """Open a locked account, and end its wait after failed logins."""
-    from lingpai.flows import operate
+    from lingpai.flows import account_admin
 
-    click.echo("Unlocked." if _run(who, realm, data, config, operate.unlock) else "It was not locked; its failed logins are forgotten.")
+    click.echo(
+        "Unlocked." if _run(who, realm, data, config, account_admin.unlock) else "It was not locked; its failed logins are forgotten."
+    )
 
 
 @account.command("end-sessions")
 @_one
 def end_sessions(who: str, realm: str, data: Path, config: Path | None) -> None:
     """Log the account out everywhere."""
-    from lingpai.flows import operate
+    from lingpai.flows import account_admin
 
-    click.echo(f"Sessions ended: {_run(who, realm, data, config, operate.end_sessions)}.")
+    click.echo(f"Sessions ended: {_run(who, realm, data, config, account_admin.end_sessions)}.")
 
 
 @account.command()
@@ -72,31 +74,31 @@ def end_sessions(who: str, realm: str, data: Path, config: Path | None) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def delete(who: str, realm: str, yes: bool, data: Path, config: Path | None) -> None:
     """Delete the account with its addresses, sessions and waiting letters."""
-    from lingpai.flows import operate
+    from lingpai.flows import account_admin
 
     if not yes:
         click.confirm(f"Delete {who} of realm {realm} for ever?", abort=True)
-    _run(who, realm, data, config, operate.delete)
+    _run(who, realm, data, config, account_admin.delete)
     click.echo("Deleted.")
 
 
-def _run(who: str, realm: str, data: Path, config: Path | None, deed: "Callable[[Kit, Account], Awaitable[T]]") -> T:
+def _run(who: str, realm: str, data: Path, config: Path | None, deed: "Callable[[Services, Account], Awaitable[T]]") -> T:
     """Opens the house as far as a flow needs it, finds the account, does the deed. Raises Failure when there is no such one."""
-    from lingpai.build import open_kit
+    from lingpai.assembly import open_services
 
     settings = read(data, config).settings
 
     async def run() -> T:
-        async with open_kit(settings) as kit:
-            found = await _find(kit, realm, who)
+        async with open_services(settings) as services:
+            found = await _find(services, realm, who)
             if found is None:
                 raise Failure(f"there is no account {who} in realm {realm}")
-            return await deed(kit, found)
+            return await deed(services, found)
 
     return asyncio.run(run())
 
 
-async def _find(kit: "Kit", realm: str, who: str) -> "Account | None":
+async def _find(services: "Services", realm: str, who: str) -> "Account | None":
     """By its mail, its proved phone, its name, else its number."""
     from lingpai.core import rules
     from lingpai.core.errors import BadInput
@@ -105,9 +107,9 @@ async def _find(kit: "Kit", realm: str, who: str) -> "Account | None":
     for rule in (rules.email, rules.phone, rules.account_name):
         with suppress(BadInput):
             address = rule(who)
-            if named := await accounts.find(kit.store, realm, address.kind, address.key):
+            if named := await accounts.find(services.store, realm, address.kind, address.key):
                 return named
-    numbered = await accounts.by_id(kit.store, int(who)) if who.isascii() and who.isdigit() and len(who) < 19 else None
+    numbered = await accounts.by_id(services.store, int(who)) if who.isascii() and who.isdigit() and len(who) < 19 else None
     return numbered if numbered and numbered.realm == realm else None
 
 

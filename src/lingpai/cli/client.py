@@ -21,11 +21,11 @@ def client() -> None:
 @places
 def add(name: str, data: Path, config: Path | None) -> None:
     """Let a service introspect. Its secret is printed once and stored nowhere."""
-    from lingpai.flows import trust
+    from lingpai.flows import signing_keys
 
     if not _NAME.fullmatch(name):
         raise Failure("a name has 1 to 64 letters, digits, dots, underscores and hyphens, a letter or digit first")
-    secret = opened(data, config, lambda kit: trust.add_client(kit, name))
+    secret = opened(data, config, lambda services: signing_keys.add_client(services, name))
     if secret is None:
         raise Failure(f"there is a client {name} already")
     click.echo(secret)
@@ -37,9 +37,9 @@ def listing(data: Path, config: Path | None) -> None:
     """List the services."""
     from lingpai.cli import table
     from lingpai.cli.table import when
-    from lingpai.flows import trust
+    from lingpai.flows import signing_keys
 
-    rows = opened(data, config, trust.client_listing)
+    rows = opened(data, config, signing_keys.client_listing)
     table.show("Clients", ("name", "since"), ((row.name, when(row.created_at)) for row in rows))
 
 
@@ -48,8 +48,8 @@ def listing(data: Path, config: Path | None) -> None:
 @places
 def remove(name: str, data: Path, config: Path | None) -> None:
     """Take a service's leave away, at once."""
-    from lingpai.flows import trust
+    from lingpai.flows import signing_keys
 
-    if not opened(data, config, lambda kit: trust.remove_client(kit, name)):
+    if not opened(data, config, lambda services: signing_keys.remove_client(services, name)):
         raise Failure(f"there is no client {name}")
     click.echo("Removed.")

@@ -28,7 +28,7 @@ def add(uses: int, days: int | None, realm: str, data: Path, config: Path | None
     """Make an invite of the operator's own, and print it."""
     from lingpai.flows import invites
 
-    click.echo(opened(data, config, lambda kit: invites.issue(kit, realm, uses, days)))
+    click.echo(opened(data, config, lambda services: invites.issue(services, realm, uses, days)))
 
 
 @invite.command("list")
@@ -39,7 +39,7 @@ def listing(realm: str, data: Path, config: Path | None) -> None:
     from lingpai.cli.table import when
     from lingpai.flows import invites
 
-    rows = opened(data, config, lambda kit: invites.listing(kit, realm, LISTED))
+    rows = opened(data, config, lambda services: invites.listing(services, realm, LISTED))
     table.show(
         "Invites",
         ("code", "owner", "used", "since", "expires", "revoked"),
@@ -64,6 +64,6 @@ def revoke(code: str, realm: str, data: Path, config: Path | None) -> None:
     """Let nobody in with this invite any more."""
     from lingpai.flows import invites
 
-    if not opened(data, config, lambda kit: invites.revoke(kit, realm, code)):
+    if not opened(data, config, lambda services: invites.revoke(services, realm, code)):
         raise Failure(f"there is no invite {code} in the realm {realm}, or it was revoked before")
     click.echo("Revoked.")

@@ -9,7 +9,7 @@ import click
 from lingpai.cli.options import Failure, opened, places
 
 if TYPE_CHECKING:
-    from lingpai.flows import Kit
+    from lingpai.flows import Services
 
 T = TypeVar("T")
 
@@ -24,10 +24,10 @@ def key() -> None:
 @places
 def rotate(now: bool, data: Path, config: Path | None) -> None:
     """Make the next key. It is published now, and signs in ten minutes; the one before it stays published while its JWTs live."""
-    from lingpai.flows import trust
-    from lingpai.guard.keys import ANNOUNCED
+    from lingpai.flows import signing_keys
+    from lingpai.guard.sessions.signing_keys import ANNOUNCED
 
-    made = _ringed(data, config, lambda kit: trust.rotate(kit, at_once=now))
+    made = _ringed(data, config, lambda services: signing_keys.rotate(services, at_once=now))
     if made is None:
         raise Failure("another key was made at the same moment; see `lingpai key list`")
     click.echo(f"Made {made.kid} ({made.alg}). It signs {'from now on' if now else f'in {ANNOUNCED // 60} minutes'}.")
@@ -39,9 +39,9 @@ def listing(data: Path, config: Path | None) -> None:
     """List the keys and what each is: announced, current, retired, over or revoked."""
     from lingpai.cli import table
     from lingpai.cli.table import when
-    from lingpai.flows import trust
+    from lingpai.flows import signing_keys
 
-    rows = _ringed(data, config, trust.listing)
+    rows = _ringed(data, config, signing_keys.listing)
     table.show(
         "Signing keys",
         ("key", "algorithm", "state", "made", "signs from", "revoked"),
@@ -55,21 +55,21 @@ def listing(data: Path, config: Path | None) -> None:
 @places
 def revoke(kid: str, yes: bool, data: Path, config: Path | None) -> None:
     """Revoke a key that others may know: every JWT it signed is dead here within a minute, and its people log in again."""
-    from lingpai.flows import trust
+    from lingpai.flows import signing_keys
 
     if not yes:
         click.confirm(f"Revoke {kid}, and end every JWT that it signed?", abort=True)
-    if not _ringed(data, config, lambda kit: trust.revoke(kit, kid)):
+    if not _ringed(data, config, lambda services: signing_keys.revoke(services, kid)):
         raise Failure(f"there is no key {kid}, or it was revoked before")
     click.echo("Revoked. Other services keep the published keys for up to five minutes; those that introspect know within one.")
 
 
-def _ringed(data: Path, config: Path | None, deed: "Callable[[Kit], Awaitable[T]]") -> T:
+def _ringed(data: Path, config: Path | None, deed: "Callable[[Services], Awaitable[T]]") -> T:
     """Does the deed where there are keys: without mailcode nobody is given a JWT."""
 
-    async def run(kit: "Kit") -> T:
-        if not kit.settings.mailcode.enabled:
+    async def run(services: "Services") -> T:
+        if not services.settings.mailcode.enabled:
             raise Failure("mailcode.enabled is false: no JWTs are given, and there are no keys to sign them")
-        return await deed(kit)
+        return await deed(services)
 
     return opened(data, config, run)

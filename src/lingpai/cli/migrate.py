@@ -13,7 +13,7 @@ from lingpai.cli.options import Failure, places, read
 @places
 def migrate(to: str, data: Path, config: Path | None) -> None:
     """Bring the database to the newest schema, or to another revision, up or down."""
-    from lingpai.build import WrongSchema, database_url, schema
+    from lingpai.assembly import WrongSchema, database_url, schema
     from lingpai.store import migrate as steps
 
     newest = steps.latest()

@@ -11,7 +11,7 @@ from lingpai.settings.check import Need
 from lingpai.settings.load import Loaded, load
 
 if TYPE_CHECKING:
-    from lingpai.flows import Kit
+    from lingpai.flows import Services
 
 T = TypeVar("T")
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -50,14 +50,14 @@ def read(data: Path, config: Path | None, need: Need = "operate") -> Loaded:
     return load(config, data=data, need=need)
 
 
-def opened(data: Path, config: Path | None, deed: "Callable[[Kit], Awaitable[T]]") -> T:
+def opened(data: Path, config: Path | None, deed: "Callable[[Services], Awaitable[T]]") -> T:
     """Opens the house as far as a flow needs it, and does the deed. Raises SettingsError, WrongSchema and StoreDown."""
-    from lingpai.build import open_kit
+    from lingpai.assembly import open_services
 
     settings = read(data, config).settings
 
     async def run() -> T:
-        async with open_kit(settings) as kit:
-            return await deed(kit)
+        async with open_services(settings) as services:
+            return await deed(services)
 
     return asyncio.run(run())

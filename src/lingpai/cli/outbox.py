@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lingpai.core.model import Letter
-    from lingpai.guard.budgets import State
+    from lingpai.guard.throttling.sms_budgets import State
     from lingpai.settings import Settings
     from lingpai.store.database import Database
 
@@ -26,7 +26,7 @@ def outbox(data: Path, config: Path | None) -> None:
     from lingpai.cli import table
     from lingpai.cli.table import when
 
-    counts, letters, budgets = asyncio.run(_read(data, config))
+    counts, letters, sms_budgets = asyncio.run(_read(data, config))
     table.show("Letters", ("state", "count"), counts.items())
     table.show(
         f"Waiting and failed (at most {LISTED} of each)",
@@ -36,29 +36,29 @@ def outbox(data: Path, config: Path | None) -> None:
             for one in letters
         ),
     )
-    if budgets:
-        table.show("Text messages", ("budget", "state"), budgets)
+    if sms_budgets:
+        table.show("Text messages", ("budget", "state"), sms_budgets)
 
 
 async def _read(data: Path, config: Path | None) -> "tuple[dict[str, int], list[Letter], list[tuple[str, str]]]":
-    from lingpai.build import open_store
+    from lingpai.assembly import open_store
     from lingpai.store import outbox as letters
 
     settings = read(data, config, need="look").settings
     async with open_store(settings) as store:
         waiting = await letters.listing(store, state="waiting", limit=LISTED)
         failed = await letters.listing(store, state="failed", limit=LISTED)
-        return dict(await letters.overview(store)), waiting + failed, await _budgets(settings, store)
+        return dict(await letters.overview(store)), waiting + failed, await _sms_budgets(settings, store)
 
 
-async def _budgets(settings: "Settings", store: "Database") -> list[tuple[str, str]]:
+async def _sms_budgets(settings: "Settings", store: "Database") -> list[tuple[str, str]]:
     """What has left today and which budgets are shut; nothing where no text message can leave."""
-    from lingpai.build import open_budgets
+    from lingpai.assembly import open_sms_budgets
     from lingpai.core.errors import StoreDown
 
-    async with open_budgets(settings, store) as budgets:
+    async with open_sms_budgets(settings, store) as sms_budgets:
         try:
-            return list(told(await budgets.state())) if budgets else []
+            return list(told(await sms_budgets.state())) if sms_budgets else []
         except StoreDown:
             return [("all", "the counters do not answer: nothing is sent")]
 

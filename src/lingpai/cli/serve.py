@@ -60,7 +60,7 @@ def _log(loaded: Loaded) -> Log:
 
 def _prepare(settings: Settings, config: Path | None) -> None:
     """The schema is the newest one when this returns; only dev mode makes it so. Raises WrongSchema."""
-    from lingpai.build import WrongSchema, schema
+    from lingpai.assembly import WrongSchema, schema
     from lingpai.store.migrate import latest
 
     found = asyncio.run(schema(settings))
@@ -76,7 +76,7 @@ def _prepare(settings: Settings, config: Path | None) -> None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    from lingpai.web.serve import listen
+    from lingpai.web.server.serve import listen
 
     try:
         return listen(host, port)
@@ -97,7 +97,7 @@ def _reached(settings: Settings, url: str) -> Settings:
 
 def _supervise(settings: Settings, listening: socket.socket, workers: int) -> None:
     from lingpai.core.chance import SystemClock
-    from lingpai.web.supervise import supervise
+    from lingpai.web.server.workers import supervise
 
     _say_where(settings, _url(listening))
     code = supervise(
@@ -107,15 +107,15 @@ def _supervise(settings: Settings, listening: socket.socket, workers: int) -> No
 
 
 def _work(settings: Settings, listening: socket.socket, *, processes: int = 1, lifeline: int | None = None) -> None:
-    from lingpai.web.serve import run
+    from lingpai.web.server.serve import run
 
     run(_live(settings, listening, processes, lifeline))
 
 
 async def _live(settings: Settings, listening: socket.socket, processes: int, lifeline: int | None) -> None:
     """One process's life: the house is built, serves and works, and is closed."""
-    from lingpai.build import build
-    from lingpai.web.serve import serve as serve_on
+    from lingpai.assembly import build
+    from lingpai.web.server.serve import serve as serve_on
 
     house = await build(settings, processes=processes)
     stop = asyncio.Event()
@@ -130,7 +130,9 @@ async def _live(settings: Settings, listening: socket.socket, processes: int, li
         if lifeline is None:
             _say_where(settings, _url(listening))
 
-    await serve_on(house.app, [listening], house.kit.clock, house.kit.chance, close, ready=ready, stopping=stop.set, lifeline=lifeline)
+    await serve_on(
+        house.app, [listening], house.services.clock, house.services.chance, close, ready=ready, stopping=stop.set, lifeline=lifeline
+    )
     log.info("stopped")
 
 

@@ -24,7 +24,7 @@ def worker(data: Path, config: Path | None) -> None:
 async def _work(settings: Settings) -> None:
     import structlog
 
-    from lingpai.build import open_worker
+    from lingpai.assembly import open_worker
 
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -30,7 +30,7 @@ class Address(msgspec.Struct, frozen=True):
     key: str
 
 
-class Origin(msgspec.Struct, frozen=True):
+class RequestContext(msgspec.Struct, frozen=True):
     """Who asks, from where, in which language. Made once a request, at the door."""
 
     client: str
@@ -45,7 +45,7 @@ class Origin(msgspec.Struct, frozen=True):
     """The device cookie's own id; empty where there is none."""
     session: str = ""
     """The session token that came with the request; empty where there is none. Never logged."""
-    visit: str = ""
+    prelogin_token: str = ""
     """The token of this browser before it has logged in: what it has begun is bound to it. Empty where there is none. Never logged."""
 
 

@@ -99,8 +99,8 @@ def refusal(why: Refusal, locale: Locale, *, label: str = "") -> str:
     if "seconds" in values:
         values["wait"] = wait(int(values["seconds"]), locale)
     key = _key(why)
-    beside = f"beside.{key.partition('.')[2]}" if label else key
-    return text(beside if beside in TEXTS[locale] else key, locale, **values)
+    joined_identifier = f"beside.{key.partition('.')[2]}" if label else key
+    return text(joined_identifier if joined_identifier in TEXTS[locale] else key, locale, **values)
 
 
 def sentence(said: str, locale: Locale) -> str:

@@ -110,7 +110,7 @@ class TableCounters(_SqlCounters):
         return await self._database.row(query, **values)
 
     async def purge(self, limit: int) -> int:
-        return await self._database.run(PURGE, now=self._clock.now(), most=limit)
+        return await self._database.execute(PURGE, now=self._clock.now(), most=limit)
 
     async def close(self) -> None:
         """Nothing to let go of: the database is the store's."""
@@ -143,7 +143,7 @@ class FileCounters(_SqlCounters):
         end = self._clock.monotonic() + PATIENCE
         while True:
             try:
-                rows = self._file.execute(plan.sql, plan.lay(values)).fetchall()
+                rows = self._file.execute(plan.sql, plan.bind(values)).fetchall()
             except apsw.BusyError as error:
                 if self._clock.monotonic() >= end:
                     raise StoreDown from error

@@ -61,7 +61,7 @@ class SqlEphemeral:
 
     async def put(self, key: str, entry: Entry, *, only_new: bool = False) -> bool:
         now = self._clock.now()
-        touched = await self._database.run(
+        touched = await self._database.execute(
             PUT_NEW if only_new else PUT,
             key=key,
             value=entry.value,
@@ -93,7 +93,7 @@ class SqlEphemeral:
         return await self._counters.hit(key, life, amount)
 
     async def purge(self, limit: int) -> int:
-        purged = await self._database.run(PURGE, now=self._clock.now(), most=limit)
+        purged = await self._database.execute(PURGE, now=self._clock.now(), most=limit)
         return purged + await self._counters.purge(limit - purged)
 
     async def ping(self) -> None:
@@ -103,8 +103,8 @@ class SqlEphemeral:
         await self._counters.close()
 
     async def _change(self, query: Query, **values: Any) -> Row | None:
-        async with self._database.begin() as run:
-            return await run.row(query, **values)
+        async with self._database.begin() as tx:
+            return await tx.row(query, **values)
 
 
 def _entry(row: Row | None, now: int, proof: bytes | None = None) -> Entry | None:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from lingpai.core.errors import BadInput
-from lingpai.core.model import Origin
-from lingpai.flows import Kit
+from lingpai.core.model import RequestContext
+from lingpai.flows import Services
 from lingpai.guard.captcha import Challenge, Kind
 
 
@@ -16,14 +16,14 @@ class Frame:
     height: int
 
 
-async def draw(kit: Kit, shop: str, kind: Kind, frame: Frame, origin: Origin) -> Challenge:
+async def draw(services: Services, scope: str, kind: Kind, frame: Frame, origin: RequestContext) -> Challenge:
     """A challenge of this kind. Raises Limited (60 a minute), Overloaded when too many are being drawn, BadInput for a kind that is off."""
-    await kit.limits.spend("captcha_client", origin.client)
+    await services.limits.spend("captcha_client", origin.client)
     if kind == "spoken":
-        await kit.limits.spend("spoken_client", origin.client)
-        return await kit.captchas.spoken.new(shop, locale=origin.locale)
+        await services.limits.spend("spoken_client", origin.client)
+        return await services.captchas.spoken.new(scope, locale=origin.locale)
     if kind == "work":
-        if kit.captchas.work is None:
+        if services.captchas.work is None:
             raise BadInput("kind", "captcha-off")
-        return await kit.captchas.work.new(shop)
-    return await kit.captchas.pictures.new(shop, width=frame.width, height=frame.height)
+        return await services.captchas.work.new(scope)
+    return await services.captchas.pictures.new(scope, width=frame.width, height=frame.height)

@@ -4,10 +4,10 @@ import hmac
 from dataclasses import dataclass
 
 from lingpai.core.errors import BadClient, BadToken
-from lingpai.core.model import Origin
-from lingpai.flows import Kit
-from lingpai.guard.codes import digest
-from lingpai.guard.tokens import Claims
+from lingpai.core.model import RequestContext
+from lingpai.flows import Services
+from lingpai.guard.one_time.codes import digest
+from lingpai.guard.sessions.jwt import Claims
 from lingpai.store import clients
 
 DEV = ("dev", "dev")
@@ -22,29 +22,29 @@ class Credentials:
     secret: str
 
 
-async def ask(kit: Kit, realm: str, caller: Credentials | None, token: str, origin: Origin) -> Claims | None:
+async def ask(services: Services, realm: str, caller: Credentials | None, token: str, origin: RequestContext) -> Claims | None:
     """What a live JWT says; None for any other token, and for one whose session has ended.
 
     Raises BadClient; Limited after too many wrong credentials from one client, whom the right ones still let in.
     """
-    await _admit(kit, caller, origin)
+    await _admit(services, caller, origin)
     try:
-        return (await kit.tokens.holder(realm, token)).claims
+        return (await services.tokens.holder(realm, token)).claims
     except BadToken:
         return None
 
 
-async def _admit(kit: Kit, caller: Credentials | None, origin: Origin) -> None:
+async def _admit(services: Services, caller: Credentials | None, origin: RequestContext) -> None:
     if caller is None:
         raise BadClient
-    if not await _known(kit, caller):
-        await kit.limits.spend("auth_client", origin.client)
+    if not await _known(services, caller):
+        await services.limits.spend("auth_client", origin.client)
         raise BadClient
 
 
-async def _known(kit: Kit, caller: Credentials) -> bool:
-    if kit.settings.dev and (caller.name, caller.secret) == DEV:
+async def _known(services: Services, caller: Credentials) -> bool:
+    if services.settings.dev and (caller.name, caller.secret) == DEV:
         return True
     # SHA-256 is enough for a secret of 256 random bits. An unknown name is compared with nothing, which no digest equals.
-    kept = await clients.digest(kit.store, name=caller.name)
+    kept = await clients.digest(services.store, name=caller.name)
     return hmac.compare_digest(kept or b"", digest(caller.secret))

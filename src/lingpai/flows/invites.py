@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from lingpai.core.chance import SECOND
 from lingpai.core.errors import NoInvitesLeft
-from lingpai.core.model import Account, Origin
-from lingpai.flows import Kit
+from lingpai.core.model import Account, RequestContext
+from lingpai.flows import Services
 from lingpai.store import audit, invites
 
 ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
@@ -23,38 +23,38 @@ class Given:
     items: list[invites.Invite]
 
 
-async def new(kit: Kit, account: Account, origin: Origin) -> str:
+async def new(services: Services, account: Account, origin: RequestContext) -> str:
     """A code good for one registration. Raises NoInvitesLeft."""
-    code = kit.chance.code(LENGTH, ALPHABET)
-    now = kit.clock.now()
-    async with kit.store.begin() as run:
-        if not await invites.give(run, account_id=account.id):
+    code = services.chance.code(LENGTH, ALPHABET)
+    now = services.clock.now()
+    async with services.store.begin() as tx:
+        if not await invites.give(tx, account_id=account.id):
             raise NoInvitesLeft
-        await invites.add(run, realm=account.realm, code=code, owner_id=account.id, uses=1, created_at=now, expires_at=None)
-        await audit.add(run, at=now, realm=account.realm, account_id=account.id, event="invite.new", result="ok", origin=origin)
+        await invites.add(tx, realm=account.realm, code=code, owner_id=account.id, uses=1, created_at=now, expires_at=None)
+        await audit.add(tx, at=now, realm=account.realm, account_id=account.id, event="invite.new", result="ok", origin=origin)
     return code
 
 
-async def given(kit: Kit, account: Account) -> Given:
+async def given(services: Services, account: Account) -> Given:
     """All of it, oldest first."""
-    return Given(await invites.left(kit.store, account_id=account.id), await invites.of(kit.store, owner_id=account.id))
+    return Given(await invites.left(services.store, account_id=account.id), await invites.of(services.store, owner_id=account.id))
 
 
-async def issue(kit: Kit, realm: str, uses: int, days: int | None) -> str:
+async def issue(services: Services, realm: str, uses: int, days: int | None) -> str:
     """The operator's own code, good for `uses` registrations in `days` days (None: for ever)."""
-    code = kit.chance.code(LENGTH, ALPHABET)
-    now = kit.clock.now()
+    code = services.chance.code(LENGTH, ALPHABET)
+    now = services.clock.now()
     ends = now + days * DAY * SECOND if days else None
-    async with kit.store.begin() as run:
-        await invites.add(run, realm=realm, code=code, owner_id=None, uses=uses, created_at=now, expires_at=ends)
+    async with services.store.begin() as tx:
+        await invites.add(tx, realm=realm, code=code, owner_id=None, uses=uses, created_at=now, expires_at=ends)
     return code
 
 
-async def listing(kit: Kit, realm: str, limit: int) -> list[invites.Invite]:
+async def listing(services: Services, realm: str, limit: int) -> list[invites.Invite]:
     """A realm's newest codes."""
-    return await invites.listing(kit.store, realm=realm, limit=limit)
+    return await invites.listing(services.store, realm=realm, limit=limit)
 
 
-async def revoke(kit: Kit, realm: str, code: str) -> bool:
+async def revoke(services: Services, realm: str, code: str) -> bool:
     """It lets nobody in any more. False: there is no such code, or it was revoked before."""
-    return await invites.revoke(kit.store, realm=realm, code=code, at=kit.clock.now())
+    return await invites.revoke(services.store, realm=realm, code=code, at=services.clock.now())

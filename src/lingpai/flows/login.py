@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from lingpai.core.errors import BadCaptcha, NotActivated, Refusal, UnknownAccount, WrongPassword
-from lingpai.core.model import Account, Address, Origin
-from lingpai.flows import Kit
+from lingpai.core.model import Account, Address, RequestContext
+from lingpai.flows import Services
 from lingpai.guard.captcha import Answer, Demand
-from lingpai.guard.devices import mark
-from lingpai.guard.logins import Opened
-from lingpai.guard.passwords import Verdict
+from lingpai.guard.passwords.hashing import Verdict
+from lingpai.guard.sessions.device_cookie import mark
+from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.store import accounts, audit
 
 PATIENT = 2
@@ -38,65 +38,65 @@ class Found:
     upgraded: str | None
 
 
-async def for_cookie(kit: Kit, attempt: Try, origin: Origin) -> Opened:
+async def for_cookie(services: Services, attempt: Try, origin: RequestContext) -> IssuedSession:
     """Opens a session of `sessions.hours` and ends the browser's old one.
 
     Raises UnknownAccount or WrongPassword after the same work (a locked account is a wrong password), NotActivated after
     a right password on an unproved address (but for `unproved`), Limited and Overloaded before any; where the try is `returning`, Closing.
     """
-    found = await _find(kit, attempt, origin)
+    found = await _find(services, attempt, origin)
     try:
-        return await kit.logins.cookie(found.account, origin, found.upgraded)
+        return await services.session_issuer.cookie(found.account, origin, found.upgraded)
     except WrongPassword as why:
-        raise await _refused(kit, attempt.realm, found.account, origin, why) from None
+        raise await _refused(services, attempt.realm, found.account, origin, why) from None
 
 
-async def for_jwt(kit: Kit, attempt: Try, origin: Origin, lifetime: int) -> str:
+async def for_jwt(services: Services, attempt: Try, origin: RequestContext, lifetime: int) -> str:
     """A JWT of `lifetime` seconds. Raises as `for_cookie` does, and BadCaptcha before any password is judged.
 
     A refusal's detail `captcha` (0 or 1) says whether the next try needs one.
     """
-    found = await _find(kit, attempt, origin)
+    found = await _find(services, attempt, origin)
     try:
-        return await kit.logins.jwt(found.account, origin, lifetime, found.upgraded)
+        return await services.session_issuer.jwt(found.account, origin, lifetime, found.upgraded)
     except WrongPassword as why:
-        raise await _refused(kit, attempt.realm, found.account, origin, why) from None
+        raise await _refused(services, attempt.realm, found.account, origin, why) from None
 
 
-async def _find(kit: Kit, attempt: Try, origin: Origin) -> Found:
-    async with kit.passwords.place() as place:
-        account = await accounts.find(kit.store, attempt.realm, attempt.address.kind, attempt.address.key)
+async def _find(services: Services, attempt: Try, origin: RequestContext) -> Found:
+    async with services.passwords.slot() as slot:
+        account = await accounts.find(services.store, attempt.realm, attempt.address.kind, attempt.address.key)
         device = origin.device if account and mark(account) in origin.known_to else ""
-        bucket = kit.streaks.bucket(attempt.realm, account.id if account else attempt.address.key, device)
-        await kit.limits.spend("login_client", origin.client)
+        bucket = services.lockout.bucket(attempt.realm, account.id if account else attempt.address.key, device)
+        await services.limits.spend("login_client", origin.client)
         # On the address as it was typed, whether it has an account or not: a registration must not change what counts.
         typed = f"{attempt.realm}:{attempt.address.kind}:{attempt.address.key}/{device}"
-        await kit.limits.spend("login_address", typed)
-        await _captcha(kit, attempt, typed)
-        returning = attempt.returning and account is not None and (account.deletes_at or 0) > kit.clock.now()
-        verdict = await kit.streaks.verdict(place, bucket, account, attempt.password, closing=returning)
+        await services.limits.spend("login_address", typed)
+        await _captcha(services, attempt, typed)
+        returning = attempt.returning and account is not None and (account.deletes_at or 0) > services.clock.now()
+        verdict = await services.lockout.verdict(slot, bucket, account, attempt.password, closing=returning)
     if attempt.captcha == "after_failures":
-        await kit.streaks.tried(typed, right=verdict.right)
+        await services.lockout.tried(typed, right=verdict.right)
     if returning and account and verdict.right:
-        raise await _refused(kit, attempt.realm, account, origin, await kit.grants.closing(account))
+        raise await _refused(services, attempt.realm, account, origin, await services.grants.closing(account))
     if why := _against(account, verdict, attempt):
-        why.details["captcha"] = int(await _demanded(kit, attempt, typed))
-        raise await _refused(kit, attempt.realm, account, origin, why)
+        why.details["captcha"] = int(await _demanded(services, attempt, typed))
+        raise await _refused(services, attempt.realm, account, origin, why)
     assert account is not None
     return Found(account, verdict.upgraded)
 
 
-async def _captcha(kit: Kit, attempt: Try, typed: str) -> None:
-    if not await _demanded(kit, attempt, typed):
+async def _captcha(services: Services, attempt: Try, typed: str) -> None:
+    if not await _demanded(services, attempt, typed):
         return
     if attempt.answer is None:
         raise BadCaptcha(captcha=1)
-    await kit.captchas.spend(attempt.answer)
+    await services.captchas.spend(attempt.answer)
 
 
-async def _demanded(kit: Kit, attempt: Try, typed: str) -> bool:
+async def _demanded(services: Services, attempt: Try, typed: str) -> bool:
     if attempt.captcha == "after_failures":
-        return await kit.streaks.patience(typed) >= PATIENT
+        return await services.lockout.recent_failures(typed) >= PATIENT
     return attempt.captcha == "always"
 
 
@@ -110,10 +110,10 @@ def _against(account: Account | None, verdict: Verdict, attempt: Try) -> Refusal
     return None
 
 
-async def _refused(kit: Kit, realm: str, account: Account | None, origin: Origin, why: Refusal) -> Refusal:
+async def _refused(services: Services, realm: str, account: Account | None, origin: RequestContext, why: Refusal) -> Refusal:
     await audit.add(
-        kit.store,
-        at=kit.clock.now(),
+        services.store,
+        at=services.clock.now(),
         realm=realm,
         account_id=account.id if account else None,
         event="login",

@@ -10,10 +10,10 @@ import msgspec
 
 from lingpai.core import rules
 from lingpai.core.errors import BadCode, BadGrant, Limited, NotOffered, StaleLogin, WrongAnswers
-from lingpai.core.model import Account, Address, Kind, Links, Origin
-from lingpai.flows import Kit
-from lingpai.guard.codes import digest
-from lingpai.guard.decoys import Three
+from lingpai.core.model import Account, Address, Kind, Links, RequestContext
+from lingpai.flows import Services
+from lingpai.guard.one_time.codes import digest
+from lingpai.guard.one_time.decoy_questions import Three
 from lingpai.store import accounts, audit, questions, sessions
 
 Mode = Literal["on", "with_code", "off"]
@@ -31,82 +31,86 @@ class Asked(msgspec.Struct, frozen=True):
     key: str
 
 
-async def put(kit: Kit, account: Account, texts: Three, answers: Three, origin: Origin, links: Links, *, mode: Mode) -> None:
+async def put(
+    services: Services, account: Account, texts: Three, answers: Three, origin: RequestContext, links: Links, *, mode: Mode
+) -> None:
     """Sets the questions and their clean answers (`rules.answer`); older ones are gone, and the owner is told.
 
     For a caller who has made sure that the login is fresh. Raises NotOffered where they are off, Limited, Overloaded.
     """
     if mode == "off":
         raise NotOffered("questions")
-    async with kit.passwords.place() as place:
-        await kit.limits.spend("change_account", f"{account.realm}:{account.id}")
-        hashed = await place.make(joined(answers))
-    now = kit.clock.now()
-    told = await kit.messages.reached(account)
-    async with kit.store.begin() as run:
-        if not await sessions.still(run, account, digest=digest(origin.session), now=now):
+    async with services.passwords.slot() as slot:
+        await services.limits.spend("change_account", f"{account.realm}:{account.id}")
+        hashed = await slot.make(joined(answers))
+    now = services.clock.now()
+    told = await services.messages.reached(account)
+    async with services.store.begin() as tx:
+        if not await sessions.lock_if_current(tx, account, digest=digest(origin.session), now=now):
             raise StaleLogin
-        await questions.put(run, account_id=account.id, texts=texts, answers=hashed, at=now)
-        await kit.letters.notice(run, "questions_changed", told, links, origin)
-        await audit.add(run, at=now, realm=account.realm, account_id=account.id, event="questions", result="ok", origin=origin)
-    kit.bell.ring()
+        await questions.put(tx, account_id=account.id, texts=texts, answers=hashed, at=now)
+        await services.letters.notice(tx, "questions_changed", told, links, origin)
+        await audit.add(tx, at=now, realm=account.realm, account_id=account.id, event="questions", result="ok", origin=origin)
+    services.bell.ring()
 
 
-async def remove(kit: Kit, account: Account, origin: Origin, links: Links) -> None:
+async def remove(services: Services, account: Account, origin: RequestContext, links: Links) -> None:
     """Takes the questions away; the owner is told. For a caller who has made sure that the login is fresh; StaleLogin after a reset."""
-    await kit.limits.spend("change_account", f"{account.realm}:{account.id}")
-    now = kit.clock.now()
-    told = await kit.messages.reached(account)
-    async with kit.store.begin() as run:
-        if not await sessions.still(run, account, digest=digest(origin.session), now=now):
+    await services.limits.spend("change_account", f"{account.realm}:{account.id}")
+    now = services.clock.now()
+    told = await services.messages.reached(account)
+    async with services.store.begin() as tx:
+        if not await sessions.lock_if_current(tx, account, digest=digest(origin.session), now=now):
             raise StaleLogin
-        if not await questions.drop(run, account_id=account.id):
+        if not await questions.drop(tx, account_id=account.id):
             return
-        await kit.letters.notice(run, "questions_changed", told, links, origin)
-        await audit.add(run, at=now, realm=account.realm, account_id=account.id, event="questions.remove", result="ok", origin=origin)
-    kit.bell.ring()
+        await services.letters.notice(tx, "questions_changed", told, links, origin)
+        await audit.add(tx, at=now, realm=account.realm, account_id=account.id, event="questions.remove", result="ok", origin=origin)
+    services.bell.ring()
 
 
-async def there(kit: Kit, account: Account) -> bool:
+async def there(services: Services, account: Account) -> bool:
     """Whether the account has set any."""
-    return await questions.of(kit.store, account_id=account.id) is not None
+    return await questions.of(services.store, account_id=account.id) is not None
 
 
-async def ask(kit: Kit, realm: str, who: Address, origin: Origin, *, mode: Mode, remember: bool) -> tuple[Three, str]:
+async def ask(services: Services, realm: str, who: Address, origin: RequestContext, *, mode: Mode, remember: bool) -> tuple[Three, str]:
     """The questions of an account, or decoys that are always the same for the same `who`; the same statements for both.
 
     `remember`: this browser may answer them for `LIFE` seconds. Returns its token too, empty where nothing is remembered. Raises Limited.
     """
-    await kit.limits.spend("check_client", origin.client)
-    found, kept = await questions.whose(kit.store, realm=realm, kind=who.kind, key=who.key)
-    decoys = kit.decoys.of(realm, who)
-    texts = kept.texts if kept and mode != "off" else decoys
+    await services.limits.spend("check_client", origin.client)
+    found, kept = await questions.whose(services.store, realm=realm, kind=who.kind, key=who.key)
+    decoy_questions = services.decoy_questions.of(realm, who)
+    texts = kept.texts if kept and mode != "off" else decoy_questions
     if not remember:
         return texts, ""
-    visit = kit.now_visiting(origin)
-    await kit.grants.keep("questions", visit, Asked(found, realm, who.kind, who.key), LIFE)
-    return texts, visit
+    prelogin_token = services.prelogin_token(origin)
+    await services.grants.store_under("questions", prelogin_token, Asked(found, realm, who.kind, who.key), LIFE)
+    return texts, prelogin_token
 
 
-async def answer(kit: Kit, realm: str, answers: Three, origin: Origin, links: Links, *, mode: Mode, code: str = "") -> str:
+async def answer(
+    services: Services, realm: str, answers: Three, origin: RequestContext, links: Links, *, mode: Mode, code: str = ""
+) -> str:
     """All three right answers earn leave to set a new password. Returns the browser's new token.
 
     Raises BadGrant where this browser was asked nothing, Limited past the client's tries, BadCode (`with_code`), WrongAnswers past the
     account's tries too, and NotOffered where they are off: each but the first two after the same work, whoever was asked about.
     """
-    async with kit.passwords.place() as place:
-        asked = await kit.grants.look("questions", origin.visit, Asked) if origin.visit else None
+    async with services.passwords.slot() as slot:
+        asked = await services.grants.peek("questions", origin.prelogin_token, Asked) if origin.prelogin_token else None
         if asked is None or asked.realm != realm:
             raise BadGrant
-        await kit.limits.spend("questions_client", origin.client)
-        within = await _counted(kit, asked)
-        account = await accounts.by_id(kit.store, asked.account_id)
-        kept = await questions.of(kit.store, account_id=asked.account_id)
-        proved = mode != "with_code" or await _proved(kit, asked, account, code)
-        verdict = await place.verify(kept.answers if kept else None, joined(answers))
+        await services.limits.spend("questions_client", origin.client)
+        within = await _counted(services, asked)
+        account = await accounts.by_id(services.store, asked.account_id)
+        kept = await questions.of(services.store, account_id=asked.account_id)
+        proved = mode != "with_code" or await _proved(services, asked, account, code)
+        verdict = await slot.verify(kept.answers if kept else None, joined(answers))
     right = verdict.right and within and account is not None and account.locked_at is None
     await _tell(
-        kit, asked, account if kept and within and mode != "off" else None, origin, links, result="ok" if right and proved else "wrong"
+        services, asked, account if kept and within and mode != "off" else None, origin, links, result="ok" if right and proved else "wrong"
     )
     if not proved:
         raise BadCode
@@ -114,7 +118,7 @@ async def answer(kit: Kit, realm: str, answers: Three, origin: Origin, links: Li
         raise NotOffered("questions")
     if account is None or kept is None or not right:
         raise WrongAnswers
-    return await _earn(kit, asked, account, kept.set_at, origin, code if mode == "with_code" else "")
+    return await _earn(services, asked, account, kept.set_at, origin, code if mode == "with_code" else "")
 
 
 def joined(answers: Three) -> str:
@@ -122,20 +126,20 @@ def joined(answers: Three) -> str:
     return "".join(f"{len(answer)}:{answer}" for answer in answers)
 
 
-async def _counted(kit: Kit, asked: Asked) -> bool:
+async def _counted(services: Services, asked: Asked) -> bool:
     """Counts the try before it is judged; whether it was within the account's own. A stranger's count like anybody's."""
     who = str(asked.account_id) if asked.account_id else f"{asked.kind}:{asked.key}"
     try:
-        await kit.limits.spend("questions_account", f"{asked.realm}:{who}")
+        await services.limits.spend("questions_account", f"{asked.realm}:{who}")
     except Limited:
         return False
     return True
 
 
-async def _proved(kit: Kit, asked: Asked, account: Account | None, code: str) -> bool:
+async def _proved(services: Services, asked: Asked, account: Account | None, code: str) -> bool:
     """Whether the code that was mailed for a reset is right; a wrong one costs it a try, nothing spends it."""
-    entry = await kit.proofs.look_code("reset", asked.realm, _mailed(asked, account), code)
-    return entry is not None and account is not None and kit.proofs.holder(entry) == account.id
+    entry = await services.one_time.peek_code("reset", asked.realm, _mailed(asked, account), code)
+    return entry is not None and account is not None and services.one_time.holder(entry) == account.id
 
 
 def _mailed(asked: Asked, account: Account | None) -> str:
@@ -143,26 +147,26 @@ def _mailed(asked: Asked, account: Account | None) -> str:
     return rules.email(account.email).key if account and account.email and account.email_proved_at else asked.key
 
 
-async def _tell(kit: Kit, asked: Asked, account: Account | None, origin: Origin, links: Links, *, result: str) -> None:
+async def _tell(services: Services, asked: Asked, account: Account | None, origin: RequestContext, links: Links, *, result: str) -> None:
     """To the owner where there are questions to try; past the day's tries, which nobody can use, no more letters go out."""
-    async with kit.store.begin() as run:
-        await kit.letters.notice(run, "questions_tried", account, links, origin)
+    async with services.store.begin() as tx:
+        await services.letters.notice(tx, "questions_tried", account, links, origin)
         await audit.add(
-            run,
-            at=kit.clock.now(),
+            tx,
+            at=services.clock.now(),
             realm=asked.realm,
             account_id=asked.account_id or None,
             event="questions.answer",
             result=result,
             origin=origin,
         )
-    kit.bell.ring()
+    services.bell.ring()
 
 
-async def _earn(kit: Kit, asked: Asked, account: Account, questions_at: int, origin: Origin, code: str) -> str:
+async def _earn(services: Services, asked: Asked, account: Account, questions_at: int, origin: RequestContext, code: str) -> str:
     """Spends what was asked, and the code; of racing callers one gets the leave."""
-    if await kit.grants.take("questions", origin.visit, Asked) != asked:
+    if await services.grants.take("questions", origin.prelogin_token, Asked) != asked:
         raise BadGrant
-    if code and await kit.proofs.take_code("reset", asked.realm, _mailed(asked, account), code) is None:
+    if code and await services.one_time.take_code("reset", asked.realm, _mailed(asked, account), code) is None:
         raise BadCode
-    return await kit.leaves.give(account, questions_at=questions_at)
+    return await services.reset_grants.give(account, questions_at=questions_at)

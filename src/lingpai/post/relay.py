@@ -64,13 +64,13 @@ def _split(url: str) -> tuple[SplitResult, dict[str, str]]:
     return parts, options
 
 
-def _tls(scheme: str, host: str, wish: str | None) -> Tls:
-    if scheme == "smtps" and wish is None:
+def _tls(scheme: str, host: str, form: str | None) -> Tls:
+    if scheme == "smtps" and form is None:
         return "at-once"
-    if scheme == "smtp" and wish == "off":
+    if scheme == "smtp" and form == "off":
         return "off"
-    if scheme == "smtp" and wish in (None, "required"):
-        return "offered" if wish is None and loopback(host) else "required"
+    if scheme == "smtp" and form in (None, "required"):
+        return "offered" if form is None and loopback(host) else "required"
     raise ValueError
 
 

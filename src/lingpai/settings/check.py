@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import Literal
 from urllib.parse import urlsplit
 
-from lingpai.settings import Settings, look
+from lingpai.settings import Settings, theme
 
 Need = Literal["serve", "operate", "look"]
 """How much must be there: all that `serve` and `worker` need; what an operator's command needs, who opens seals; or nothing."""
@@ -76,15 +76,15 @@ def _look(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
     """A picture that cannot be shown, and colours that cannot be read."""
     pages = settings.pages
     try:
-        look.logo(pages)
+        theme.logo(pages)
     except ValueError as wanted:
         yield f"{sources.get('pages.logo', 'default')}: pages.logo = {pages.logo!r} does not fit; {wanted}"
-    for name, colour, ground in (("accent", pages.accent, look.LIGHT), ("accent_dark", look.theme(pages).dark, look.DARK)):
-        ratio = look.contrast(colour, ground)
-        if ratio < look.CONTRAST:
+    for name, colour, ground in (("accent", pages.accent, theme.LIGHT), ("accent_dark", theme.theme(pages).dark, theme.DARK)):
+        ratio = theme.contrast(colour, ground)
+        if ratio < theme.CONTRAST:
             yield (
                 f"{sources.get(f'pages.{name}', 'default')}: pages.{name} = {colour!r} does not fit; upon {ground} its contrast is "
-                f"{int(ratio * 100) / 100:.2f}:1, expected {look.CONTRAST}:1 or more"
+                f"{int(ratio * 100) / 100:.2f}:1, expected {theme.CONTRAST}:1 or more"
             )
 
 

@@ -7,10 +7,10 @@ from sqlalchemy import BigInteger, Text, bindparam, insert, not_, or_, select, u
 from sqlalchemy import delete as removal
 
 from lingpai.core.model import THIRD_PARTIES, Account, Address, Identifier, Kind
-from lingpai.store.database import Query, Row, Runner
+from lingpai.store.database import Query, Row, Transaction
 from lingpai.store.schema import accounts, identifiers, letters
 
-beside = identifiers.alias("beside")
+joined_identifier = identifiers.alias("beside")
 _sought = identifiers.alias("sought")
 
 COLUMNS = (
@@ -25,9 +25,9 @@ COLUMNS = (
     accounts.c.password_changed_at,
     accounts.c.avatar,
     accounts.c.deletes_at,
-    beside.c.kind,
-    beside.c.value,
-    beside.c.proved_at,
+    joined_identifier.c.kind,
+    joined_identifier.c.value,
+    joined_identifier.c.proved_at,
 )
 """What `laid` reads: the account's own columns, and those of one identifier that lies beside it."""
 _OWN = 11
@@ -38,7 +38,7 @@ _FIND = Query(
     select(*COLUMNS)
     .select_from(_sought)
     .join(accounts, accounts.c.id == _sought.c.account_id)
-    .join(beside, beside.c.account_id == accounts.c.id)
+    .join(joined_identifier, joined_identifier.c.account_id == accounts.c.id)
     .where(
         _sought.c.realm == bindparam("realm"),
         _sought.c.kind == bindparam("kind"),
@@ -47,7 +47,10 @@ _FIND = Query(
     )
 )
 _BY_ID = Query(
-    select(*COLUMNS).select_from(accounts).outerjoin(beside, beside.c.account_id == accounts.c.id).where(accounts.c.id == bindparam("id"))
+    select(*COLUMNS)
+    .select_from(accounts)
+    .outerjoin(joined_identifier, joined_identifier.c.account_id == accounts.c.id)
+    .where(accounts.c.id == bindparam("id"))
 )
 _KEYS = Query(select(identifiers.c.key).where(identifiers.c.account_id == bindparam("account_id")).order_by(identifiers.c.id))
 _ADD = Query(
@@ -197,7 +200,7 @@ _ERASE_LETTERS = Query(
 )
 
 
-def laid(rows: Sequence[Row], skip: int = 0) -> Account:
+def account_from_rows(rows: Sequence[Row], skip: int = 0) -> Account:
     """One account of the rows that `COLUMNS` were read into, behind `skip` others; a row for each of its identifiers.
 
     Of two of a kind the proved one stands, and of two proved the one that was proved first.
@@ -213,35 +216,33 @@ def laid(rows: Sequence[Row], skip: int = 0) -> Account:
     return Account(*rows[0][skip : skip + _OWN], *others)
 
 
-async def find(run: Runner, realm: str, kind: Kind, key: str) -> Account | None:
+async def find(tx: Transaction, realm: str, kind: Kind, key: str) -> Account | None:
     """The account that has this identifier; a phone finds one only when it is proved."""
-    rows = await run.rows(_FIND, realm=realm, kind=kind, key=key)
-    return laid(rows) if rows else None
+    rows = await tx.rows(_FIND, realm=realm, kind=kind, key=key)
+    return account_from_rows(rows) if rows else None
 
 
-async def by_id(run: Runner, id: int) -> Account | None:  # noqa: A002 - a row's number is called id everywhere
+async def by_id(tx: Transaction, id: int) -> Account | None:  # noqa: A002 - a row's number is called id everywhere
     """The account with this number."""
-    rows = await run.rows(_BY_ID, id=id)
-    return laid(rows) if rows else None
+    rows = await tx.rows(_BY_ID, id=id)
+    return account_from_rows(rows) if rows else None
 
 
-async def keys(run: Runner, *, account_id: int) -> list[str]:
+async def keys(tx: Transaction, *, account_id: int) -> list[str]:
     """The keys of all its identifiers, proved or not, oldest first."""
-    return [row[0] for row in await run.rows(_KEYS, account_id=account_id)]
+    return [row[0] for row in await tx.rows(_KEYS, account_id=account_id)]
 
 
-async def add(run: Runner, *, realm: str, password: str | None, nickname: str, locale: str, created_at: int, created_ip: str) -> int:
+async def add(tx: Transaction, *, realm: str, password: str | None, nickname: str, locale: str, created_at: int, created_ip: str) -> int:
     """A new account, that nothing finds yet. In a transaction."""
-    row = await run.row(
-        _ADD, realm=realm, password=password, nickname=nickname, locale=locale, created_at=created_at, created_ip=created_ip
-    )
+    row = await tx.row(_ADD, realm=realm, password=password, nickname=nickname, locale=locale, created_at=created_at, created_ip=created_ip)
     assert row is not None
     return int(row[0])
 
 
-async def add_identifier(run: Runner, *, account_id: int, realm: str, address: Address, proved_at: int | None) -> bool:
+async def add_identifier(tx: Transaction, *, account_id: int, realm: str, address: Address, proved_at: int | None) -> bool:
     """False: another account of the realm has it (an unproved phone is in nobody's way), this one has it already, or this one is gone."""
-    added = await run.run(
+    added = await tx.execute(
         _ADD_IDENTIFIER,
         account_id=account_id,
         realm=realm,
@@ -253,139 +254,139 @@ async def add_identifier(run: Runner, *, account_id: int, realm: str, address: A
     return added == 1
 
 
-async def prove(run: Runner, *, account_id: int, kind: Kind, key: str, at: int) -> bool:
+async def prove(tx: Transaction, *, account_id: int, kind: Kind, key: str, at: int) -> bool:
     """The identifier is the account's own from now on. In a transaction; of many racing callers exactly one gets True.
 
     False: it is not there, or was proved before, or (a phone) another account proved it first; it is dropped then.
     """
     # Taken out and put back as proved: so the unique index decides between two accounts that prove one phone, and nothing is read first.
-    row = await run.row(_TAKE_UNPROVED, account_id=account_id, kind=kind, key=key)
+    row = await tx.row(_TAKE_UNPROVED, account_id=account_id, kind=kind, key=key)
     if row is None:
         return False
     realm, value = row
-    return await add_identifier(run, account_id=account_id, realm=realm, address=Address(kind, value, key), proved_at=at)
+    return await add_identifier(tx, account_id=account_id, realm=realm, address=Address(kind, value, key), proved_at=at)
 
 
-async def drop_identifiers(run: Runner, *, account_id: int, keep: tuple[Kind, str]) -> None:
+async def drop_identifiers(tx: Transaction, *, account_id: int, keep: tuple[Kind, str]) -> None:
     """Drops all but the one with this kind and key: what a stranger set before the owner's proof dies with it."""
-    await run.run(_DROP, account_id=account_id, kind=keep[0], key=keep[1])
+    await tx.execute(_DROP, account_id=account_id, kind=keep[0], key=keep[1])
 
 
-async def set_password(run: Runner, *, account_id: int, password: str | None, at: int) -> None:
+async def set_password(tx: Transaction, *, account_id: int, password: str | None, at: int) -> None:
     """Another password (a PHC string), or none. Sessions are ended by `sessions.end_all`, in the same transaction."""
-    await run.run(_SET_PASSWORD, account_id=account_id, new=password, at=at)
+    await tx.execute(_SET_PASSWORD, account_id=account_id, new=password, at=at)
 
 
-async def upgrade_password(run: Runner, *, account_id: int, old: str, new: str) -> bool:
+async def upgrade_password(tx: Transaction, *, account_id: int, old: str, new: str) -> bool:
     """The same password hashed anew. False: it is not `old` any more."""
-    return await run.run(_UPGRADE, account_id=account_id, old=old, new=new) == 1
+    return await tx.execute(_UPGRADE, account_id=account_id, old=old, new=new) == 1
 
 
-async def rename(run: Runner, *, account_id: int, nickname: str) -> None:
+async def rename(tx: Transaction, *, account_id: int, nickname: str) -> None:
     """Another nickname."""
-    await run.run(_RENAME, account_id=account_id, new=nickname)
+    await tx.execute(_RENAME, account_id=account_id, new=nickname)
 
 
-async def speak(run: Runner, *, account_id: int, locale: str) -> None:
+async def speak(tx: Transaction, *, account_id: int, locale: str) -> None:
     """Another language."""
-    await run.run(_SPEAK, account_id=account_id, new=locale)
+    await tx.execute(_SPEAK, account_id=account_id, new=locale)
 
 
-async def lock(run: Runner, *, account_id: int, at: int) -> bool:
+async def lock(tx: Transaction, *, account_id: int, at: int) -> bool:
     """From now on it has no live session and gets none; a deletion to come is off. False: it was locked before, or is not there."""
-    return await run.run(_LOCK, account_id=account_id, at=at) == 1
+    return await tx.execute(_LOCK, account_id=account_id, at=at) == 1
 
 
-async def unlock(run: Runner, *, account_id: int) -> bool:
+async def unlock(tx: Transaction, *, account_id: int) -> bool:
     """False: it was not locked, or its owner has asked for its deletion."""
-    return await run.run(_UNLOCK, account_id=account_id) == 1
+    return await tx.execute(_UNLOCK, account_id=account_id) == 1
 
 
-async def close(run: Runner, *, account_id: int, at: int, deletes_at: int) -> bool:
+async def close(tx: Transaction, *, account_id: int, at: int, deletes_at: int) -> bool:
     """Locks it until it is deleted. False: it was locked before, or is not there."""
-    return await run.run(_CLOSE, account_id=account_id, at=at, deletes_at=deletes_at) == 1
+    return await tx.execute(_CLOSE, account_id=account_id, at=at, deletes_at=deletes_at) == 1
 
 
-async def reopen(run: Runner, *, account_id: int, deletes_at: int, now: int) -> bool:
+async def reopen(tx: Transaction, *, account_id: int, deletes_at: int, now: int) -> bool:
     """Takes back the deletion that was to be at `deletes_at`. False: there is none such to come, or its time is over."""
-    return await run.run(_REOPEN, account_id=account_id, deletes_at=deletes_at, now=now) == 1
+    return await tx.execute(_REOPEN, account_id=account_id, deletes_at=deletes_at, now=now) == 1
 
 
-async def closed(run: Runner, *, now: int, limit: int) -> list[int]:
+async def closed(tx: Transaction, *, now: int, limit: int) -> list[int]:
     """Accounts whose time is over: they are to be deleted now."""
-    return [row[0] for row in await run.rows(_CLOSED, now=now, limit=limit)]
+    return [row[0] for row in await tx.rows(_CLOSED, now=now, limit=limit)]
 
 
-async def picture(run: Runner, *, account_id: int, avatar: str) -> None:
+async def picture(tx: Transaction, *, account_id: int, avatar: str) -> None:
     """Another avatar."""
-    await run.run(_PICTURE, account_id=account_id, new=avatar)
+    await tx.execute(_PICTURE, account_id=account_id, new=avatar)
 
 
-async def hold(run: Runner, *, account_id: int) -> bool:
+async def lock_row(tx: Transaction, *, account_id: int) -> bool:
     """Until the transaction ends nobody else changes it, adds an identifier or a session to it, or deletes it. False: it is not there.
 
     Who holds two holds the smaller number first, so that nobody waits for ever.
     """
-    return await run.row(_HOLD, account_id=account_id) is not None
+    return await tx.row(_HOLD, account_id=account_id) is not None
 
 
-async def same(run: Runner, account: Account) -> bool:
+async def lock_if_unchanged(tx: Transaction, account: Account) -> bool:
     """As `hold`. False: since it was read its password was changed, it was locked, or it is gone: what it was judged by holds no more."""
-    return await run.row(_SAME, account_id=account.id, changed=account.password_changed_at) is not None
+    return await tx.row(_SAME, account_id=account.id, changed=account.password_changed_at) is not None
 
 
-async def identifiers_of(run: Runner, *, account_id: int) -> list[Identifier]:
+async def identifiers_of(tx: Transaction, *, account_id: int) -> list[Identifier]:
     """All that it is found by, proved or not, oldest first."""
-    return [Identifier(*row) for row in await run.rows(_IDENTIFIERS, account_id=account_id)]
+    return [Identifier(*row) for row in await tx.rows(_IDENTIFIERS, account_id=account_id)]
 
 
-async def remove_identifier(run: Runner, *, account_id: int, kind: Kind, key: str) -> bool:
+async def remove_identifier(tx: Transaction, *, account_id: int, kind: Kind, key: str) -> bool:
     """False: it had none such."""
-    return await run.run(_REMOVE, account_id=account_id, kind=kind, key=key) == 1
+    return await tx.execute(_REMOVE, account_id=account_id, kind=kind, key=key) == 1
 
 
-async def remove_others(run: Runner, *, account_id: int, kind: Kind, key: str) -> int:
+async def remove_others(tx: Transaction, *, account_id: int, kind: Kind, key: str) -> int:
     """Drops its identifiers of one kind but for this one; returns how many there were."""
-    return await run.run(_REMOVE_OTHERS, account_id=account_id, kind=kind, key=key)
+    return await tx.execute(_REMOVE_OTHERS, account_id=account_id, kind=kind, key=key)
 
 
-async def remove_kind(run: Runner, *, account_id: int, kind: Kind) -> int:
+async def remove_kind(tx: Transaction, *, account_id: int, kind: Kind) -> int:
     """Drops all its identifiers of one kind; returns how many there were."""
-    return await run.run(_REMOVE_KIND, account_id=account_id, kind=kind)
+    return await tx.execute(_REMOVE_KIND, account_id=account_id, kind=kind)
 
 
-async def move_identifier(run: Runner, *, account_id: int, kind: Kind, key: str, to: int) -> bool:
+async def move_identifier(tx: Transaction, *, account_id: int, kind: Kind, key: str, to: int) -> bool:
     """Gives an identifier to another account of the realm. False: it was not there."""
-    return await run.run(_MOVE, account_id=account_id, kind=kind, key=key, to=to) == 1
+    return await tx.execute(_MOVE, account_id=account_id, kind=kind, key=key, to=to) == 1
 
 
-async def release(run: Runner, *, account_id: int, realm: str, address: Address) -> None:
+async def release(tx: Transaction, *, account_id: int, realm: str, address: Address) -> None:
     """Others who hold this address unproved lose it to `account_id`, who has proved it; who has nothing else proved is deleted.
 
     In a transaction, before `add_identifier` (contract, rule 8).
     """
-    for (loser,) in await run.rows(_RELEASE, realm=realm, kind=address.kind, key=address.key, account_id=account_id):
-        if not any(each.proved_at for each in await identifiers_of(run, account_id=loser)):
-            await delete(run, account_id=loser)
+    for (loser,) in await tx.rows(_RELEASE, realm=realm, kind=address.kind, key=address.key, account_id=account_id):
+        if not any(each.proved_at for each in await identifiers_of(tx, account_id=loser)):
+            await delete(tx, account_id=loser)
 
 
-async def bury(run: Runner, *, account_id: int, now: int) -> bool:
+async def delete_if_due(tx: Transaction, *, account_id: int, now: int) -> bool:
     """As `delete`, while its time is over; False: its owner has taken it back meanwhile. In a transaction."""
-    if await run.run(_BURY, account_id=account_id, now=now) != 1:
+    if await tx.execute(_BURY, account_id=account_id, now=now) != 1:
         return False
-    await run.run(_ERASE_LETTERS, account_id=account_id)
+    await tx.execute(_ERASE_LETTERS, account_id=account_id)
     return True
 
 
-async def withdraw(run: Runner, *, account_id: int) -> None:
+async def withdraw(tx: Transaction, *, account_id: int) -> None:
     """Takes back an account added in the same transaction: nothing has been written of it anywhere else."""
-    await run.run(_DELETE, account_id=account_id)
+    await tx.execute(_DELETE, account_id=account_id)
 
 
-async def delete(run: Runner, *, account_id: int) -> None:
+async def delete(tx: Transaction, *, account_id: int) -> None:
     """Deletes it with its identifiers and sessions. In a transaction.
 
     Its waiting letters are given up and their contents erased; the audit trail keeps its number, which is never used again.
     """
-    await run.run(_DELETE, account_id=account_id)
-    await run.run(_ERASE_LETTERS, account_id=account_id)
+    await tx.execute(_DELETE, account_id=account_id)
+    await tx.execute(_ERASE_LETTERS, account_id=account_id)

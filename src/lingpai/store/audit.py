@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, bindparam, delete, insert, select
 
-from lingpai.core.model import Origin
-from lingpai.store.database import Query, Runner
+from lingpai.core.model import RequestContext
+from lingpai.store.database import Query, Transaction
 from lingpai.store.schema import audit
 
 AGENT = 255
@@ -50,10 +50,10 @@ _PURGE = Query(delete(audit).where(audit.c.id.in_(select(_past.c.id))))
 
 
 async def add(
-    run: Runner, *, at: int, realm: str, account_id: int | None, event: str, result: str, origin: Origin, detail: str = ""
+    tx: Transaction, *, at: int, realm: str, account_id: int | None, event: str, result: str, origin: RequestContext, detail: str = ""
 ) -> None:
     """Adds an entry; in the transaction of what it tells of, or by itself."""
-    await run.run(
+    await tx.execute(
         _ADD,
         at=at,
         realm=realm,
@@ -67,11 +67,11 @@ async def add(
     )
 
 
-async def of(run: Runner, *, account_id: int, limit: int) -> list[Event]:
+async def of(tx: Transaction, *, account_id: int, limit: int) -> list[Event]:
     """The account's last entries, newest first."""
-    return [Event(*row) for row in await run.rows(_OF, account_id=account_id, limit=limit)]
+    return [Event(*row) for row in await tx.rows(_OF, account_id=account_id, limit=limit)]
 
 
-async def purge(run: Runner, before: int, limit: int) -> int:
+async def purge(tx: Transaction, before: int, limit: int) -> int:
     """Deletes up to `limit` entries older than the instant `before`; returns how many."""
-    return await run.run(_PURGE, before=before, limit=limit)
+    return await tx.execute(_PURGE, before=before, limit=limit)

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, select
 
-from lingpai.store.database import Query, Runner
+from lingpai.store.database import Query, Transaction
 from lingpai.store.schema import clients
 
 
@@ -24,22 +24,22 @@ _LISTING = Query(select(clients.c.name, clients.c.created_at).order_by(clients.c
 _REMOVE = Query(delete(clients).where(clients.c.name == bindparam("name")))
 
 
-async def add(run: Runner, *, name: str, digest: bytes, created_at: int) -> bool:
+async def add(tx: Transaction, *, name: str, digest: bytes, created_at: int) -> bool:
     """False: there is one of that name."""
-    return await run.run(_ADD, name=name, digest=digest, created_at=created_at) == 1
+    return await tx.execute(_ADD, name=name, digest=digest, created_at=created_at) == 1
 
 
-async def digest(run: Runner, *, name: str) -> bytes | None:
+async def digest(tx: Transaction, *, name: str) -> bytes | None:
     """The SHA-256 of the service's secret; None for an unknown name."""
-    row = await run.row(_DIGEST, name=name)
+    row = await tx.row(_DIGEST, name=name)
     return bytes(row[0]) if row else None
 
 
-async def listing(run: Runner) -> list[Client]:
+async def listing(tx: Transaction) -> list[Client]:
     """All of them, by name."""
-    return [Client(*row) for row in await run.rows(_LISTING)]
+    return [Client(*row) for row in await tx.rows(_LISTING)]
 
 
-async def remove(run: Runner, *, name: str) -> bool:
+async def remove(tx: Transaction, *, name: str) -> bool:
     """False: there was none."""
-    return await run.run(_REMOVE, name=name) == 1
+    return await tx.execute(_REMOVE, name=name) == 1

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import bindparam, delete, insert, select
 
-from lingpai.store.database import Query, Runner
+from lingpai.store.database import Query, Transaction
 from lingpai.store.schema import consents
 
 
@@ -28,16 +28,16 @@ _OF = Query(
 )
 
 
-async def add(run: Runner, *, account_id: int, document: str, version: str, at: int, ip: str) -> None:
+async def add(tx: Transaction, *, account_id: int, document: str, version: str, at: int, ip: str) -> None:
     """Notes one more; earlier ones stay."""
-    await run.run(_ADD, account_id=account_id, document=document, version=version, at=at, ip=ip)
+    await tx.execute(_ADD, account_id=account_id, document=document, version=version, at=at, ip=ip)
 
 
-async def drop(run: Runner, *, account_id: int) -> None:
+async def drop(tx: Transaction, *, account_id: int) -> None:
     """Drops what a stranger agreed to before the owner's proof."""
-    await run.run(_DROP, account_id=account_id)
+    await tx.execute(_DROP, account_id=account_id)
 
 
-async def of(run: Runner, *, account_id: int) -> list[Consent]:
+async def of(tx: Transaction, *, account_id: int) -> list[Consent]:
     """All of them, oldest first."""
-    return [Consent(*row) for row in await run.rows(_OF, account_id=account_id)]
+    return [Consent(*row) for row in await tx.rows(_OF, account_id=account_id)]

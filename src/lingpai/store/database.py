@@ -51,7 +51,7 @@ class Plan:
     """A statement as one raw driver takes it."""
 
     sql: str
-    lay: Callable[[Values], Row]
+    bind: Callable[[Values], Row]
     """Puts named values into the order in which the SQL asks for them. KeyError: one is missing."""
 
 
@@ -89,7 +89,7 @@ def _layer(names: tuple[str, ...]) -> Callable[[Values], Row]:
     return itemgetter(*names)
 
 
-class Runner(Protocol):
+class Transaction(Protocol):
     """Runs statements: the database itself (each statement by itself), or one transaction."""
 
     async def rows(self, query: Query, **values: Any) -> list[Row]:
@@ -100,18 +100,18 @@ class Runner(Protocol):
         """The first row of the answer, or None."""
         ...
 
-    async def run(self, query: Query, **values: Any) -> int:
+    async def execute(self, query: Query, **values: Any) -> int:
         """Runs a statement that changes something; returns how many rows it touched."""
         ...
 
 
-class Database(Runner, Protocol):
+class Database(Transaction, Protocol):
     """The store. Everything raises `StoreDown` when the database does not answer in time."""
 
     name: str
     """`sqlite` or `postgres`."""
 
-    def begin(self) -> AbstractAsyncContextManager[Runner]:
+    def begin(self) -> AbstractAsyncContextManager[Transaction]:
         """One transaction: committed (and on disk) when the block ends, rolled back when it raises.
 
         No hashing, no network and no waiting inside. `run` on the database itself is a transaction of its own;

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, Text, bindparam, insert, or_, select, update
 
-from lingpai.store.database import Query, Row, Runner
+from lingpai.store.database import Query, Row, Transaction
 from lingpai.store.schema import accounts, invites
 
 
@@ -64,51 +64,51 @@ _JOIN = Query(
 )
 
 
-async def add(run: Runner, *, realm: str, code: str, owner_id: int | None, uses: int, created_at: int, expires_at: int | None) -> None:
+async def add(tx: Transaction, *, realm: str, code: str, owner_id: int | None, uses: int, created_at: int, expires_at: int | None) -> None:
     """A new code, good for `uses` registrations until `expires_at` (None: for ever)."""
-    await run.run(_ADD, realm=realm, code=code, owner_id=owner_id, uses=uses, created_at=created_at, expires_at=expires_at)
+    await tx.execute(_ADD, realm=realm, code=code, owner_id=owner_id, uses=uses, created_at=created_at, expires_at=expires_at)
 
 
-async def live(run: Runner, *, realm: str, code: str, now: int) -> bool:
+async def live(tx: Transaction, *, realm: str, code: str, now: int) -> bool:
     """Whether it would let somebody in; spends nothing."""
-    return await run.row(_LOOK, realm=realm, code=code, now=now) is not None
+    return await tx.row(_LOOK, realm=realm, code=code, now=now) is not None
 
 
-async def spend(run: Runner, *, realm: str, code: str, now: int) -> Invite | None:
+async def spend(tx: Transaction, *, realm: str, code: str, now: int) -> Invite | None:
     """Spends one use, in the registration's own transaction: rolled back, the use is given back. None: it lets nobody in."""
-    row = await run.row(_SPEND, realm=realm, code=code, now=now)
+    row = await tx.row(_SPEND, realm=realm, code=code, now=now)
     return Invite(*row) if row else None
 
 
-async def joined(run: Runner, *, account_id: int, inviter: int | None, left: int) -> None:
+async def joined(tx: Transaction, *, account_id: int, inviter: int | None, left: int) -> None:
     """The new account remembers who invited it, and has `left` invites to give."""
-    await run.run(_JOIN, account_id=account_id, inviter=inviter, left=left)
+    await tx.execute(_JOIN, account_id=account_id, inviter=inviter, left=left)
 
 
-async def give(run: Runner, *, account_id: int) -> bool:
+async def give(tx: Transaction, *, account_id: int) -> bool:
     """Takes one from what the account has to give. False: it has none."""
-    return await run.run(_GIVE, account_id=account_id) == 1
+    return await tx.execute(_GIVE, account_id=account_id) == 1
 
 
-async def left(run: Runner, *, account_id: int) -> int:
+async def left(tx: Transaction, *, account_id: int) -> int:
     """How many the account has to give."""
-    row = await run.row(_LEFT, account_id=account_id)
+    row = await tx.row(_LEFT, account_id=account_id)
     return int(row[0]) if row else 0
 
 
-async def of(run: Runner, *, owner_id: int) -> list[Invite]:
+async def of(tx: Transaction, *, owner_id: int) -> list[Invite]:
     """What an account has given, oldest first."""
-    return [_invite(row) for row in await run.rows(_OF, owner_id=owner_id)]
+    return [_invite(row) for row in await tx.rows(_OF, owner_id=owner_id)]
 
 
-async def listing(run: Runner, *, realm: str, limit: int) -> list[Invite]:
+async def listing(tx: Transaction, *, realm: str, limit: int) -> list[Invite]:
     """A realm's codes, newest first."""
-    return [_invite(row) for row in await run.rows(_LISTING, realm=realm, most=limit)]
+    return [_invite(row) for row in await tx.rows(_LISTING, realm=realm, most=limit)]
 
 
-async def revoke(run: Runner, *, realm: str, code: str, at: int) -> bool:
+async def revoke(tx: Transaction, *, realm: str, code: str, at: int) -> bool:
     """It lets nobody in any more. False: there is no such code, or it was revoked before."""
-    return await run.run(_REVOKE, realm_=realm, code_=code, at=at) == 1
+    return await tx.execute(_REVOKE, realm_=realm, code_=code, at=at) == 1
 
 
 def _invite(row: Row) -> Invite:

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, select, update
 
-from lingpai.store.database import Query, Runner
+from lingpai.store.database import Query, Transaction
 from lingpai.store.schema import signing_keys
 
 
@@ -38,24 +38,26 @@ _REVOKE = Query(
 _DROP = Query(delete(signing_keys).where(signing_keys.c.kid == bindparam("kid")))
 
 
-async def listing(run: Runner) -> list[SigningKey]:
+async def listing(tx: Transaction) -> list[SigningKey]:
     """All of them, oldest first."""
-    return [SigningKey(*row) for row in await run.rows(_ALL)]
+    return [SigningKey(*row) for row in await tx.rows(_ALL)]
 
 
 async def add(
-    run: Runner, *, kid: str, follows: str, alg: str, public: str, private: bytes, created_at: int, signs_at: int
+    tx: Transaction, *, kid: str, follows: str, alg: str, public: str, private: bytes, created_at: int, signs_at: int
 ) -> bool:  # fmt: skip
     """A new key; `follows` is the newest there was (empty: none). One conditional statement: False, another has come after that one."""
-    added = await run.run(_ADD, kid=kid, follows=follows, alg=alg, public=public, private=private, created_at=created_at, signs_at=signs_at)
+    added = await tx.execute(
+        _ADD, kid=kid, follows=follows, alg=alg, public=public, private=private, created_at=created_at, signs_at=signs_at
+    )
     return added == 1
 
 
-async def revoke(run: Runner, *, kid: str, at: int) -> bool:
+async def revoke(tx: Transaction, *, kid: str, at: int) -> bool:
     """It is dead, and its private part erased. False: there is none, or it was revoked before."""
-    return await run.run(_REVOKE, sought=kid, at=at) == 1
+    return await tx.execute(_REVOKE, sought=kid, at=at) == 1
 
 
-async def drop(run: Runner, *, kid: str) -> None:
+async def drop(tx: Transaction, *, kid: str) -> None:
     """Forgets a key whose JWTs are all over. Never the newest: the next one follows it."""
-    await run.run(_DROP, kid=kid)
+    await tx.execute(_DROP, kid=kid)

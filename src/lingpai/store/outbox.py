@@ -6,7 +6,7 @@ from typing import Protocol
 from sqlalchemy import BigInteger, bindparam, delete, func, insert, or_, select, update
 
 from lingpai.core.model import Channel, Letter, LetterState, Locale
-from lingpai.store.database import Query, Row, Runner
+from lingpai.store.database import Query, Row, Transaction
 from lingpai.store.schema import letters
 
 KEPT = 30 * 86_400_000
@@ -143,7 +143,7 @@ def _letters(rows: list[Row]) -> list[Letter]:
 
 
 async def add(
-    run: Runner,
+    tx: Transaction,
     *,
     channel: Channel,
     template: str,
@@ -155,7 +155,7 @@ async def add(
     expires_at: int,
 ) -> int:
     """A letter, due at once, sent once the transaction is committed; returns its number. Past `expires_at` it must not be sent."""
-    row = await run.row(
+    row = await tx.row(
         _ADD,
         channel=channel,
         template=template,
@@ -170,70 +170,70 @@ async def add(
     return int(row[0])
 
 
-async def due(run: Runner, *, now: int) -> bool:
+async def due(tx: Transaction, *, now: int) -> bool:
     """Whether `claim` would find something: an idle worker need not take SQLite's one write lock to learn that nothing waits."""
-    return await run.row(_DUE, now=now) is not None
+    return await tx.row(_DUE, now=now) is not None
 
 
-async def claim(run: Runner, *, now: int, owner: str, lease_until: int, limit: int) -> list[Letter]:
+async def claim(tx: Transaction, *, now: int, owner: str, lease_until: int, limit: int) -> list[Letter]:
     """Leases up to `limit` letters that are due, the longest due first; nobody else gets them before `lease_until`. In a transaction.
 
     `attempts` counts this one. Expired letters come too: the worker gives them up.
     """
-    rows = await run.rows(_CLAIM, now=now, owner=owner, until=lease_until, limit=limit)
+    rows = await tx.rows(_CLAIM, now=now, owner=owner, until=lease_until, limit=limit)
     return sorted(_letters(rows), key=lambda letter: (letter.due_at, letter.id))
 
 
-async def delivered(run: Runner, *, id: int, owner: str, at: int, kept: Words | None) -> bool:  # noqa: A002 - the row's number
+async def delivered(tx: Transaction, *, id: int, owner: str, at: int, kept: Words | None) -> bool:  # noqa: A002 - the row's number
     """Somebody else answers for it now: its contents are erased, and only `kept` stays. False: the lease is another's."""
     subject, text, html = (kept.subject, kept.text, kept.html) if kept else (None, None, None)
-    return await run.run(_DELIVERED, letter=id, owner=owner, at=at, subject=subject, text=text, html=html) == 1
+    return await tx.execute(_DELIVERED, letter=id, owner=owner, at=at, subject=subject, text=text, html=html) == 1
 
 
-async def retry(run: Runner, *, id: int, owner: str, due_at: int, error: str) -> bool:  # noqa: A002 - the row's number
+async def retry(tx: Transaction, *, id: int, owner: str, due_at: int, error: str) -> bool:  # noqa: A002 - the row's number
     """To be tried again at `due_at`. False: the lease is another's."""
-    return await run.run(_RETRY, letter=id, owner=owner, due_at=due_at, error=error) == 1
+    return await tx.execute(_RETRY, letter=id, owner=owner, due_at=due_at, error=error) == 1
 
 
-async def note(run: Runner, *, id: int, owner: str, error: str) -> bool:  # noqa: A002 - the row's number
+async def note(tx: Transaction, *, id: int, owner: str, error: str) -> bool:  # noqa: A002 - the row's number
     """Writes down how it stands while the lease runs on. False: the lease is another's."""
-    return await run.run(_NOTE, letter=id, owner=owner, error=error) == 1
+    return await tx.execute(_NOTE, letter=id, owner=owner, error=error) == 1
 
 
-async def give_up(run: Runner, *, id: int, owner: str, state: LetterState, error: str, at: int) -> bool:  # noqa: A002 - the row's number
+async def give_up(tx: Transaction, *, id: int, owner: str, state: LetterState, error: str, at: int) -> bool:  # noqa: A002 - the row's number
     """Never sent (`failed` or `expired`): its contents are erased, the error stays to be seen. False: the lease is another's."""
-    return await run.run(_GIVE_UP, letter=id, owner=owner, end=state, error=error, at=at) == 1
+    return await tx.execute(_GIVE_UP, letter=id, owner=owner, end=state, error=error, at=at) == 1
 
 
-async def discard(run: Runner, *, id: int, owner: str) -> bool:  # noqa: A002 - the row's number
+async def discard(tx: Transaction, *, id: int, owner: str) -> bool:  # noqa: A002 - the row's number
     """A letter to nobody leaves no row. False: the lease is another's."""
-    return await run.run(_DISCARD, letter=id, owner=owner) == 1
+    return await tx.execute(_DISCARD, letter=id, owner=owner) == 1
 
 
-async def release(run: Runner, *, owner: str) -> int:
+async def release(tx: Transaction, *, owner: str) -> int:
     """Gives back what the owner has leased and not tried; returns how many letters."""
-    return await run.run(_RELEASE, owner=owner)
+    return await tx.execute(_RELEASE, owner=owner)
 
 
-async def recent(run: Runner, *, to: str | None, after: int, limit: int) -> list[Letter]:
+async def recent(tx: Transaction, *, to: str | None, after: int, limit: int) -> list[Letter]:
     """The newest `limit` delivered letters whose words were kept (the dev inbox), numbered over `after`; oldest first."""
     if to is None:
-        rows = await run.rows(_RECENT, after=after, limit=limit)
+        rows = await tx.rows(_RECENT, after=after, limit=limit)
     else:
-        rows = await run.rows(_RECENT_TO, after=after, limit=limit, to=to)
+        rows = await tx.rows(_RECENT_TO, after=after, limit=limit, to=to)
     return _letters(rows[::-1])
 
 
-async def overview(run: Runner) -> dict[str, int]:
+async def overview(tx: Transaction) -> dict[str, int]:
     """How many letters there are in each state."""
-    return dict(await run.rows(_OVERVIEW))
+    return dict(await tx.rows(_OVERVIEW))
 
 
-async def listing(run: Runner, *, state: LetterState, limit: int) -> list[Letter]:
+async def listing(tx: Transaction, *, state: LetterState, limit: int) -> list[Letter]:
     """The newest letters in a state."""
-    return _letters(await run.rows(_LISTING, state=state, limit=limit))
+    return _letters(await tx.rows(_LISTING, state=state, limit=limit))
 
 
-async def purge(run: Runner, now: int, limit: int) -> int:
+async def purge(tx: Transaction, now: int, limit: int) -> int:
     """Deletes up to `limit` letters that ended 30 days ago; returns how many."""
-    return await run.run(_PURGE, before=now - KEPT, limit=limit)
+    return await tx.execute(_PURGE, before=now - KEPT, limit=limit)

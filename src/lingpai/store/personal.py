@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Table, bindparam, select
 
-from lingpai.store.database import Query, Runner
+from lingpai.store.database import Query, Transaction
 from lingpai.store.schema import metadata
 
 WITHHELD = frozenset(
@@ -37,10 +37,10 @@ _READ = {
 }
 
 
-async def everything(run: Runner, *, account_id: int) -> dict[str, list[dict[str, Any]]]:
+async def everything(tx: Transaction, *, account_id: int) -> dict[str, list[dict[str, Any]]]:
     """Every row that is the account's own, by table; what is withheld is named in `WITHHELD`."""
     found: dict[str, list[dict[str, Any]]] = {}
     for name, query in _READ.items():
         names = [column.name for column in _COLUMNS[name]]
-        found[name] = [dict(zip(names, row, strict=True)) for row in await run.rows(query, account_id=account_id)]
+        found[name] = [dict(zip(names, row, strict=True)) for row in await tx.rows(query, account_id=account_id)]
     return found

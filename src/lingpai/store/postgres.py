@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
 from lingpai.core.errors import StoreDown
-from lingpai.store.database import Inserter, Query, Row, Runner, with_constants
+from lingpai.store.database import Inserter, Query, Row, Transaction, with_constants
 
 Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 
@@ -47,7 +47,7 @@ def _answers() -> Iterator[None]:
         raise
 
 
-class _Runner:
+class _Transaction:
     """Runs statements on one connection."""
 
     def __init__(self, connection: Connection) -> None:
@@ -56,16 +56,16 @@ class _Runner:
     async def rows(self, query: Query, **values: Any) -> list[Row]:
         plan = query.plan(DIALECT)
         with _answers():
-            return [tuple(record) for record in await self._connection.fetch(plan.sql, *plan.lay(values))]
+            return [tuple(record) for record in await self._connection.fetch(plan.sql, *plan.bind(values))]
 
     async def row(self, query: Query, **values: Any) -> Row | None:
         rows = await self.rows(query, **values)
         return rows[0] if rows else None
 
-    async def run(self, query: Query, **values: Any) -> int:
+    async def execute(self, query: Query, **values: Any) -> int:
         plan = query.plan(DIALECT)
         with _answers():
-            status: str = await self._connection.execute(plan.sql, *plan.lay(values))
+            status: str = await self._connection.execute(plan.sql, *plan.bind(values))
         return int(status.rpartition(" ")[2])
 
 
@@ -79,27 +79,27 @@ class PostgresDatabase:
 
     async def rows(self, query: Query, **values: Any) -> list[Row]:
         async with self._connection() as connection:
-            return await _Runner(connection).rows(query, **values)
+            return await _Transaction(connection).rows(query, **values)
 
     async def row(self, query: Query, **values: Any) -> Row | None:
         async with self._connection() as connection:
-            return await _Runner(connection).row(query, **values)
+            return await _Transaction(connection).row(query, **values)
 
-    async def run(self, query: Query, **values: Any) -> int:
+    async def execute(self, query: Query, **values: Any) -> int:
         async with self._connection() as connection:
-            return await _Runner(connection).run(query, **values)
+            return await _Transaction(connection).execute(query, **values)
 
-    def begin(self) -> AbstractAsyncContextManager[Runner]:
+    def begin(self) -> AbstractAsyncContextManager[Transaction]:
         return self._begin()
 
     @asynccontextmanager
-    async def _begin(self) -> AsyncIterator[Runner]:
+    async def _begin(self) -> AsyncIterator[Transaction]:
         async with self._connection() as connection:
             transaction = connection.transaction(isolation="read_committed")
             with _answers():
                 await transaction.start()
             try:
-                yield _Runner(connection)
+                yield _Transaction(connection)
             except BaseException:
                 # A connection that is lost rolls back by itself.
                 with suppress(StoreDown), _answers():

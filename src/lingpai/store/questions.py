@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import BindParameter, bindparam, delete, or_, select
 
 from lingpai.core.model import Kind
-from lingpai.store.database import Query, Runner
+from lingpai.store.database import Query, Transaction
 from lingpai.store.schema import identifiers, questions
 
 
@@ -66,30 +66,30 @@ _PUT = Query(
 _DROP = Query(delete(questions).where(questions.c.account_id == bindparam("account_id")))
 
 
-async def of(run: Runner, *, account_id: int) -> Questions | None:
+async def of(tx: Transaction, *, account_id: int) -> Questions | None:
     """The account's questions; account 0 has none, at the same cost."""
-    row = await run.row(_OF, account_id=account_id)
+    row = await tx.row(_OF, account_id=account_id)
     return Questions(*row) if row else None
 
 
-async def whose(run: Runner, *, realm: str, kind: Kind, key: str) -> tuple[int, Questions | None]:
+async def whose(tx: Transaction, *, realm: str, kind: Kind, key: str) -> tuple[int, Questions | None]:
     """Who holds a name, or an address that is proved (0: nobody), and their questions; it takes the same time whether there are any.
 
     To find nothing costs ten microseconds less than to find something: a thousand tries would tell the two apart (`bench/questions.py`).
     """
-    row = await run.row(_HOLDER, realm=realm, kind=kind, key=key)
+    row = await tx.row(_HOLDER, realm=realm, kind=kind, key=key)
     found: int = row[1] if row and row[0] == key and (kind == "name" or row[2]) else 0
-    near = await run.row(_NEAR, account_id=found)
+    near = await tx.row(_NEAR, account_id=found)
     kept = Questions(*near[1:]) if near else None
     return found, kept if near and near[0] == found else None
 
 
-async def put(run: Runner, *, account_id: int, texts: tuple[str, str, str], answers: str, at: int) -> None:
+async def put(tx: Transaction, *, account_id: int, texts: tuple[str, str, str], answers: str, at: int) -> None:
     """Sets them; older ones are gone."""
     one, two, three = texts
-    await run.run(_PUT, account_id=account_id, one=one, two=two, three=three, answers=answers, set_at=at)
+    await tx.execute(_PUT, account_id=account_id, one=one, two=two, three=three, answers=answers, set_at=at)
 
 
-async def drop(run: Runner, *, account_id: int) -> bool:
+async def drop(tx: Transaction, *, account_id: int) -> bool:
     """False: there were none."""
-    return await run.run(_DROP, account_id=account_id) == 1
+    return await tx.execute(_DROP, account_id=account_id) == 1

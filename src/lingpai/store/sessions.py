@@ -3,8 +3,8 @@
 from sqlalchemy import BigInteger, LargeBinary, Text, bindparam, delete, insert, select, update
 
 from lingpai.core.model import Account, Session
-from lingpai.store.accounts import COLUMNS, beside, laid, same
-from lingpai.store.database import Query, Runner
+from lingpai.store.accounts import COLUMNS, account_from_rows, joined_identifier, lock_if_unchanged
+from lingpai.store.database import Query, Transaction
 from lingpai.store.schema import accounts, sessions
 
 SEEN_EVERY = 600_000
@@ -54,7 +54,7 @@ _ALIVE = Query(
     select(*_SESSION, *COLUMNS)
     .select_from(sessions)
     .join(accounts, accounts.c.id == sessions.c.account_id)
-    .outerjoin(beside, beside.c.account_id == accounts.c.id)
+    .outerjoin(joined_identifier, joined_identifier.c.account_id == accounts.c.id)
     .where(
         sessions.c.digest == bindparam("digest"),
         sessions.c.realm == bindparam("realm"),
@@ -90,7 +90,7 @@ _PURGE = Query(delete(sessions).where(sessions.c.id.in_(select(_past.c.id))))
 
 
 async def add(
-    run: Runner,
+    tx: Transaction,
     *,
     account_id: int,
     realm: str,
@@ -106,7 +106,7 @@ async def add(
 
     One conditional statement, so that a login that races a reset or a lock leaves no session. In a transaction.
     """
-    row = await run.row(
+    row = await tx.row(
         _ADD,
         account_id=account_id,
         realm=realm,
@@ -121,45 +121,45 @@ async def add(
     return int(row[0]) if row else None
 
 
-async def alive(run: Runner, *, digest: bytes, realm: str, now: int) -> tuple[Session, Account] | None:
+async def alive(tx: Transaction, *, digest: bytes, realm: str, now: int) -> tuple[Session, Account] | None:
     """Whose live session this is. None: ended, expired, of another realm, or of a locked account."""
-    rows = await run.rows(_ALIVE, digest=digest, realm=realm, now=now)
-    return (Session(*rows[0][:_WIDTH]), laid(rows, _WIDTH)) if rows else None
+    rows = await tx.rows(_ALIVE, digest=digest, realm=realm, now=now)
+    return (Session(*rows[0][:_WIDTH]), account_from_rows(rows, _WIDTH)) if rows else None
 
 
-async def still(run: Runner, account: Account, *, digest: bytes, now: int) -> bool:
+async def lock_if_current(tx: Transaction, account: Account, *, digest: bytes, now: int) -> bool:
     """Whether the account is as it was read, and this login of it lives: what a sensitive step asks in its own transaction."""
     # In this order: once the account is held, no reset and no logout of all the others slips in between.
-    return await same(run, account) and await alive(run, digest=digest, realm=account.realm, now=now) is not None
+    return await lock_if_unchanged(tx, account) and await alive(tx, digest=digest, realm=account.realm, now=now) is not None
 
 
-async def seen(run: Runner, *, session_id: int, now: int) -> None:
+async def seen(tx: Transaction, *, session_id: int, now: int) -> None:
     """Notes that the session is in use; writes at most every 10 minutes."""
-    await run.run(_SEEN, session_id=session_id, now=now)
+    await tx.execute(_SEEN, session_id=session_id, now=now)
 
 
-async def end(run: Runner, *, digest: bytes) -> bool:
+async def end(tx: Transaction, *, digest: bytes) -> bool:
     """Logs out. False: there was no such session."""
-    return await run.run(_END, digest=digest) == 1
+    return await tx.execute(_END, digest=digest) == 1
 
 
-async def end_one(run: Runner, *, account_id: int, session_id: int) -> bool:
+async def end_one(tx: Transaction, *, account_id: int, session_id: int) -> bool:
     """Ends one of the account's own. False: it has none of that number."""
-    return await run.run(_END_ONE, account_id=account_id, session_id=session_id) == 1
+    return await tx.execute(_END_ONE, account_id=account_id, session_id=session_id) == 1
 
 
-async def end_all(run: Runner, *, account_id: int, keep_digest: bytes | None = None) -> int:
+async def end_all(tx: Transaction, *, account_id: int, keep_digest: bytes | None = None) -> int:
     """Logs the account out everywhere, but for the one to keep; returns how many sessions ended. In a transaction."""
     # PostgreSQL: a login under way holds the account's row until its session is there to be seen, and deleted, here.
-    await run.row(_HOLD, account_id=account_id)
-    return await run.run(_END_ALL, account_id=account_id, keep=keep_digest)
+    await tx.row(_HOLD, account_id=account_id)
+    return await tx.execute(_END_ALL, account_id=account_id, keep=keep_digest)
 
 
-async def of(run: Runner, *, account_id: int, now: int) -> list[Session]:
+async def of(tx: Transaction, *, account_id: int, now: int) -> list[Session]:
     """The account's live sessions, newest first."""
-    return [Session(*row) for row in await run.rows(_OF, account_id=account_id, now=now)]
+    return [Session(*row) for row in await tx.rows(_OF, account_id=account_id, now=now)]
 
 
-async def purge(run: Runner, now: int, limit: int) -> int:
+async def purge(tx: Transaction, now: int, limit: int) -> int:
     """Deletes up to `limit` sessions that have expired; returns how many."""
-    return await run.run(_PURGE, now=now, limit=limit)
+    return await tx.execute(_PURGE, now=now, limit=limit)

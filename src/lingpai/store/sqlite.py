@@ -17,7 +17,7 @@ from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.errors import StoreDown
-from lingpai.store.database import Query, Row, Runner, with_constants
+from lingpai.store.database import Query, Row, Transaction, with_constants
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ class _Transaction:
     async def rows(self, query: Query, **values: Any) -> list[Row]:
         plan = query.plan(DIALECT)
         try:
-            return self._connection.execute(plan.sql, plan.lay(values)).fetchall()
+            return self._connection.execute(plan.sql, plan.bind(values)).fetchall()
         except _DOWN as error:
             raise StoreDown from error
 
@@ -61,7 +61,7 @@ class _Transaction:
         rows = await self.rows(query, **values)
         return rows[0] if rows else None
 
-    async def run(self, query: Query, **values: Any) -> int:
+    async def execute(self, query: Query, **values: Any) -> int:
         await self.rows(query, **values)
         return self._connection.changes()
 
@@ -86,10 +86,10 @@ class SqliteDatabase:
     async def rows(self, query: Query, **values: Any) -> list[Row]:
         plan = query.plan(DIALECT)
         try:
-            return self._reader.execute(plan.sql, plan.lay(values)).fetchall()
+            return self._reader.execute(plan.sql, plan.bind(values)).fetchall()
         except _BUSY:
             # Rare in WAL: another process is recovering the file, or closing it as its last user.
-            return await self._patiently(lambda: self._reader.execute(plan.sql, plan.lay(values)).fetchall())
+            return await self._patiently(lambda: self._reader.execute(plan.sql, plan.bind(values)).fetchall())
         except _DOWN as error:
             raise StoreDown from error
 
@@ -97,15 +97,15 @@ class SqliteDatabase:
         rows = await self.rows(query, **values)
         return rows[0] if rows else None
 
-    async def run(self, query: Query, **values: Any) -> int:
-        async with self.begin() as run:
-            return await run.run(query, **values)
+    async def execute(self, query: Query, **values: Any) -> int:
+        async with self.begin() as tx:
+            return await tx.execute(query, **values)
 
-    def begin(self) -> AbstractAsyncContextManager[Runner]:
+    def begin(self) -> AbstractAsyncContextManager[Transaction]:
         return self._begin()
 
     @asynccontextmanager
-    async def _begin(self) -> AsyncIterator[Runner]:
+    async def _begin(self) -> AsyncIterator[Transaction]:
         await self._acquire()
         try:
             await self._patiently(self._start)

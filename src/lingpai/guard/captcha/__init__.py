@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 from lingpai.core.chance import Chance
 from lingpai.core.errors import BadCaptcha
 from lingpai.ephemeral import Entry, Ephemeral
-from lingpai.guard.seals import Seals
+from lingpai.guard.crypto import SecretBox
 
 Kind = Literal["picture", "spoken", "work"]
 
@@ -42,7 +42,7 @@ class Challenge:
 class Answer:
     """What a client answers, and at which shop."""
 
-    shop: str
+    scope: str
     key: str
     value: str
 
@@ -50,11 +50,11 @@ class Answer:
 class Captcha(Protocol):
     """One kind of challenge."""
 
-    async def new(self, shop: str) -> Challenge:
+    async def new(self, scope: str) -> Challenge:
         """A challenge for this shop, good for `LIFE` seconds and one try. Raises Overloaded and StoreDown."""
         ...
 
-    async def spend(self, shop: str, key: str, answer: str) -> None:
+    async def spend(self, scope: str, key: str, answer: str) -> None:
         """Returns where the answer to the challenge with the id `key` is right; of racing callers for one of them.
 
         BadCaptcha: it is wrong, empty, late, meant for another shop, or there was a try before, whether right or wrong. Raises StoreDown.
@@ -65,30 +65,30 @@ class Captcha(Protocol):
 class Answers:
     """What people have to type: only a keyed digest is kept, and that until the first try."""
 
-    def __init__(self, ephemeral: Ephemeral, seals: Seals, chance: Chance) -> None:
+    def __init__(self, ephemeral: Ephemeral, secret_box: SecretBox, chance: Chance) -> None:
         self._ephemeral = ephemeral
-        self._seals = seals
+        self._secret_box = secret_box
         self._chance = chance
 
-    async def keep(self, shop: str, answer: str) -> str:
+    async def remember(self, scope: str, answer: str) -> str:
         """The id under which the answer is expected. Raises StoreDown."""
         key = self._chance.token(16)
-        await self._ephemeral.put(_place(key), Entry(self._note(answer), self._digest(shop, key, answer), LIFE))
+        await self._ephemeral.put(_place(key), Entry(self._note(answer), self._digest(scope, key, answer), LIFE))
         return key
 
-    async def spend(self, shop: str, key: str, answer: str) -> None:
+    async def spend(self, scope: str, key: str, answer: str) -> None:
         """As `Captcha.spend`; case, full-width forms and spaces around make no difference."""
         entry = await self._ephemeral.take(_place(key)) if _KEY.fullmatch(key) else None
-        if entry is None or not hmac.compare_digest(entry.proof, self._digest(shop, key, answer)):
+        if entry is None or not hmac.compare_digest(entry.proof, self._digest(scope, key, answer)):
             raise BadCaptcha
 
     def _note(self, answer: str) -> bytes:
         """What is kept of the answer besides its digest: nothing."""
         return b""
 
-    def _digest(self, shop: str, key: str, answer: str) -> bytes:
+    def _digest(self, scope: str, key: str, answer: str) -> bytes:
         # Every key is as long, so that no other pair of key and answer reads the same.
-        return self._seals.digest(key + unicodedata.normalize("NFKC", answer).strip().casefold(), f"captcha:{shop}")
+        return self._secret_box.digest(key + unicodedata.normalize("NFKC", answer).strip().casefold(), f"captcha:{scope}")
 
 
 class OpenAnswers(Answers):

@@ -5,7 +5,7 @@ from functools import partial
 
 from lingpai.core.chance import Chance
 from lingpai.guard.captcha import Answers, Challenge
-from lingpai.guard.captcha.easel import Easel
+from lingpai.guard.captcha.render_queue import RenderQueue
 
 WIDTHS, HEIGHTS = range(80, 281), range(30, 281)
 """Pixels (contract, mailcode)."""
@@ -23,25 +23,25 @@ Draw = Callable[[str, int, int], bytes]
 class Pictures:
     """A Captcha whose content is a PNG."""
 
-    def __init__(self, answers: Answers, easel: Easel, chance: Chance, hire: Callable[[], Draw]) -> None:
+    def __init__(self, answers: Answers, render_queue: RenderQueue, chance: Chance, load: Callable[[], Draw]) -> None:
         """`hire` finds who draws (`artist.py`); it is called for the first picture, for what an artist needs is large."""
-        self._easel = easel
+        self._render_queue = render_queue
         self._answers = answers
         self._chance = chance
-        self._hire = hire
-        self._artist: Draw | None = None
+        self._load = load
+        self._renderer: Draw | None = None
         self.spend = answers.spend
 
-    async def new(self, shop: str, *, width: int = WIDTH, height: int = HEIGHT) -> Challenge:
+    async def new(self, scope: str, *, width: int = WIDTH, height: int = HEIGHT) -> Challenge:
         """As `Captcha.new`. ValueError: a size that is not in WIDTHS and HEIGHTS."""
         if width not in WIDTHS or height not in HEIGHTS:
             raise ValueError(f"{width} by {height} pixels")
         answer = self._chance.code(LENGTH, ALPHABET)
-        content = await self._easel.run(partial(self.draw, answer, width, height))
-        return Challenge(await self._answers.keep(shop, answer), "picture", content, "image/png")
+        content = await self._render_queue.run(partial(self.draw, answer, width, height))
+        return Challenge(await self._answers.remember(scope, answer), "picture", content, "image/png")
 
     def draw(self, answer: str, width: int, height: int) -> bytes:
         """As Draw. Runs on the one drawing thread."""
-        if self._artist is None:
-            self._artist = self._hire()
-        return self._artist(answer, width, height)
+        if self._renderer is None:
+            self._renderer = self._load()
+        return self._renderer(answer, width, height)

@@ -16,13 +16,13 @@ class Spoken:
     """A Captcha whose content is a WAV: 8,000 samples a second, 8 bits."""
 
     def __init__(self, answers: Answers, say: Say, chance: Chance) -> None:
-        """`say`: digits and a language into a sound (`Speaker.say`)."""
+        """`say`: digits and a language into a sound (`TtsClient.say`)."""
         self._answers = answers
         self._say = say
         self._chance = chance
         self.spend = answers.spend
 
-    async def new(self, shop: str, *, locale: Locale = "zh-Hans") -> Challenge:
+    async def new(self, scope: str, *, locale: Locale = "zh-Hans") -> Challenge:
         digits = self._chance.code(LENGTH)
         content = await self._say(digits, locale)
-        return Challenge(await self._answers.keep(shop, digits), "spoken", content, "audio/wav")
+        return Challenge(await self._answers.remember(scope, digits), "spoken", content, "audio/wav")

@@ -16,8 +16,8 @@ from lingpai.core.chance import SECOND, Chance, Clock
 from lingpai.core.errors import BadCaptcha
 from lingpai.ephemeral import Entry, Ephemeral
 from lingpai.guard.captcha import LIFE, WORK, Challenge
-from lingpai.guard.captcha.easel import Easel
-from lingpai.guard.seals import Seals
+from lingpai.guard.captcha.render_queue import RenderQueue
+from lingpai.guard.crypto import SecretBox
 
 ALGORITHM = "PBKDF2/SHA-256"
 FEWEST, SPAN = 500, 3
@@ -29,29 +29,31 @@ LONGEST = 2_048
 class Work:
     """A Captcha whose content is ALTCHA's challenge (`parameters`, `signature`) and whose answer is its payload (base64 of JSON)."""
 
-    def __init__(self, ephemeral: Ephemeral, seals: Seals, easel: Easel, clock: Clock, chance: Chance, *, cost: int) -> None:
+    def __init__(
+        self, ephemeral: Ephemeral, secret_box: SecretBox, render_queue: RenderQueue, clock: Clock, chance: Chance, *, cost: int
+    ) -> None:
         """`cost`: rounds of PBKDF2 in one try. There are 1,000 tries on average, and at most 1,500."""
         self._ephemeral = ephemeral
-        self._seals = seals
-        self._easel = easel
+        self._secret_box = secret_box
+        self._render_queue = render_queue
         self._clock = clock
         self._chance = chance
         self._cost = cost
 
-    async def new(self, shop: str) -> Challenge:
+    async def new(self, scope: str) -> Challenge:
         key = WORK + self._chance.token(16)
         number = FEWEST + int(self._chance.code(SPAN))
         # Not as `expires_at`, which the library compares with a clock of its own.
         data = {"id": key, "expires": self._clock.now() + LIFE * SECOND}
-        ask, found = self._secrets(shop)
-        made = await self._easel.run(
+        ask, found = self._secrets(scope)
+        made = await self._render_queue.run(
             partial(altcha.create_challenge, ALGORITHM, self._cost, counter=number, data=data, hmac_secret=ask, hmac_key_secret=found)
         )
         return Challenge(key, "work", msgspec.json.encode(made.to_dict()), "application/json")
 
-    async def spend(self, shop: str, key: str, answer: str) -> None:
+    async def spend(self, scope: str, key: str, answer: str) -> None:
         payload = _payload(answer)
-        ask, found = self._secrets(shop)
+        ask, found = self._secrets(scope)
         verdict = altcha.verify_solution(payload, ask, hmac_key_secret=found)
         data = payload.challenge.parameters.data
         # What it says of itself is believed only under our signature.
@@ -65,9 +67,9 @@ class Work:
         # One that would live longer than any we make comes from before the clock was set back.
         return 0 < expires - self._clock.now() <= LIFE * SECOND
 
-    def _secrets(self, shop: str) -> tuple[bytes, bytes]:
+    def _secrets(self, scope: str) -> tuple[bytes, bytes]:
         """The keys that sign what is asked, another for each shop, and what is to be found."""
-        return self._seals.digest(shop, "captcha:work"), self._seals.digest("", "captcha:work:found")
+        return self._secret_box.digest(scope, "captcha:work"), self._secret_box.digest("", "captcha:work:found")
 
 
 def _payload(answer: str) -> altcha.Payload:

@@ -16,8 +16,8 @@ from lingpai.core.chance import moment
 from lingpai.core.model import Letter, Locale
 from lingpai.post import Message
 from lingpai.settings import Pages
-from lingpai.settings.look import Theme, reach
-from lingpai.settings.look import theme as themed
+from lingpai.settings.theme import Theme, reach
+from lingpai.settings.theme import theme as themed
 
 Values = Mapping[str, str | int]
 

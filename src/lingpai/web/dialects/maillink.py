@@ -21,12 +21,12 @@ from lingpai.core.errors import (
     choose,
 )
 from lingpai.core.model import Address, Links, Locale
-from lingpai.flows import Kit, activate, login, profile, recover, register, sessions
+from lingpai.flows import Services, activate, login, profile, recover, register, sessions
 from lingpai.settings import Settings, reached
-from lingpai.web.dialect import Call, Dialect, Door, Nothing, Reply, both
-from lingpai.web.exchange import Exchange
-from lingpai.web.fields import Text
 from lingpai.web.pages import activation, recovery
+from lingpai.web.request.calls import Call, Dialect, Mount, Nothing, Reply, both
+from lingpai.web.request.fields import Text
+from lingpai.web.request.request import Request
 
 Email = Annotated[Address, Text(4, 60, rules.email)]
 Password = Annotated[str, Text(1, 160, partial(rules.password, low=8, high=40))]
@@ -130,8 +130,8 @@ def missing(locale: Locale) -> dict[str, Any]:
     return {"code": 0, "msg": words.text("web.missing", locale), "data": {}}
 
 
-def _done(key: str, exchange: Exchange, session: str | None = None, device: str | None = None) -> Reply:
-    said = Done(200, "success", Said(words.text(f"maillink.{key}", exchange.locale)))
+def _done(key: str, request: Request, session: str | None = None, device: str | None = None) -> Reply:
+    said = Done(200, "success", Said(words.text(f"maillink.{key}", request.locale)))
     return Reply(msgspec.json.encode(said), session=session, device=device)
 
 
@@ -141,50 +141,50 @@ def links(settings: Settings) -> Links:
     return Links(activate=f"{own}/activate_account", reset=f"{own}/reset_password/verify", forgot=f"{settings.public_url}/forgot")
 
 
-async def sign_up(kit: Kit, door: Door, exchange: Exchange, wish: Registration) -> Reply:
+async def sign_up(services: Services, mount: Mount, request: Request, form: Registration) -> Reply:
     """POST /register."""
-    application = register.Application(wish.email, wish.password, wish.phone, wish.invite)
-    await register.by_link(kit, door.settings.realm, application, exchange.origin, door.links, reveal=door.settings.reveal_accounts)
-    return _done("registered", exchange)
+    application = register.Application(form.email, form.password, form.phone, form.invite)
+    await register.by_link(services, mount.settings.realm, application, request.origin, mount.links, reveal=mount.settings.reveal_accounts)
+    return _done("registered", request)
 
 
-async def log_in(kit: Kit, door: Door, exchange: Exchange, wish: Credentials) -> Reply:
+async def log_in(services: Services, mount: Mount, request: Request, form: Credentials) -> Reply:
     """POST /login."""
-    opened = await login.for_cookie(kit, login.Try(door.settings.realm, wish.email, wish.password), exchange.origin)
-    return _done("logged_in", exchange, session=opened.token, device=opened.device)
+    opened = await login.for_cookie(services, login.Try(mount.settings.realm, form.email, form.password), request.origin)
+    return _done("logged_in", request, session=opened.token, device=opened.device)
 
 
-async def send_activation(kit: Kit, door: Door, exchange: Exchange, wish: Whose) -> Reply:
+async def send_activation(services: Services, mount: Mount, request: Request, form: Whose) -> Reply:
     """POST /send_activate_email."""
-    await activate.again(kit, door.settings.realm, wish.email, exchange.origin, door.links)
-    return _done("activation_sent", exchange)
+    await activate.again(services, mount.settings.realm, form.email, request.origin, mount.links)
+    return _done("activation_sent", request)
 
 
-async def send_reset(kit: Kit, door: Door, exchange: Exchange, wish: Whose) -> Reply:
+async def send_reset(services: Services, mount: Mount, request: Request, form: Whose) -> Reply:
     """POST /reset_password/send_mail."""
     await recover.ask_link(
-        kit,
-        door.settings.realm,
-        wish.email,
-        exchange.origin,
-        door.links,
+        services,
+        mount.settings.realm,
+        form.email,
+        request.origin,
+        mount.links,
         interval=recovery.RESET_INTERVAL,
-        reveal=door.settings.reveal_accounts,
+        reveal=mount.settings.reveal_accounts,
     )
-    return _done("reset_sent", exchange)
+    return _done("reset_sent", request)
 
 
-async def reset(kit: Kit, door: Door, exchange: Exchange, wish: Reset) -> Reply:
+async def reset(services: Services, mount: Mount, request: Request, form: Reset) -> Reply:
     """POST /reset_password/reset."""
-    if wish.rp_password != wish.password:
+    if form.rp_password != form.password:
         raise PasswordsDiffer("rp_password", "passwords-differ")
-    await recover.by_link(kit, door.settings.realm, wish.email, wish.vcode, wish.password, exchange.origin, door.links)
-    return _done("reset", exchange)
+    await recover.by_link(services, mount.settings.realm, form.email, form.vcode, form.password, request.origin, mount.links)
+    return _done("reset", request)
 
 
-async def user_info(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+async def user_info(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """GET /userinfo/get."""
-    account = (await sessions.current(kit, door.settings.realm, exchange.origin))[1]
+    account = (await sessions.current(services, mount.settings.realm, request.origin))[1]
     card = Card(200, "success", User(account.id, account.email or "", _phone(account.phone), account.nickname))
     return Reply(msgspec.json.encode(card))
 
@@ -194,19 +194,19 @@ def _phone(value: str | None) -> str | None:
     return value.removeprefix("+86") if value else None
 
 
-async def update_user(kit: Kit, door: Door, exchange: Exchange, wish: Profile) -> Reply:
+async def update_user(services: Services, mount: Mount, request: Request, form: Profile) -> Reply:
     """POST /userinfo/update."""
-    _, account = await sessions.full(kit, door.settings.realm, exchange.origin)
-    nickname = "" if exchange.fields.get("nickname") == "" else wish.nickname
+    _, account = await sessions.full(services, mount.settings.realm, request.origin)
+    nickname = "" if request.fields.get("nickname") == "" else form.nickname
     if nickname is not None:
-        await profile.rename(kit, account, nickname, exchange.origin)
-    return _done("updated", exchange)
+        await profile.rename(services, account, nickname, request.origin)
+    return _done("updated", request)
 
 
-async def log_out(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+async def log_out(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """POST /logout."""
-    await sessions.end(kit, door.settings.realm, exchange.origin)
-    return _done("logged_out", exchange, session="")
+    await sessions.end(services, mount.settings.realm, request.origin)
+    return _done("logged_out", request, session="")
 
 
 MAILLINK = Dialect(

@@ -13,14 +13,14 @@ from markupsafe import Markup, escape
 
 from lingpai.core import rules, words
 from lingpai.core.chance import moment
-from lingpai.web.assets import link
-from lingpai.web.dialect import Reply
-from lingpai.web.exchange import Exchange
+from lingpai.web.pages.shared.assets import link
+from lingpai.web.request.calls import Reply
+from lingpai.web.request.request import Request
 
 HTML = "text/html; charset=utf-8"
 
 
-def page(template: str, exchange: Exchange, *, here: str = "", **values: Any) -> Reply:
+def page(template: str, request: Request, *, here: str = "", **values: Any) -> Reply:
     """The template filled in for this request.
 
     A template knows `t(key, **values)` for words in the request's language, `when(instant)`, `spaced(phone)`, `static(name)` for the
@@ -29,22 +29,22 @@ def page(template: str, exchange: Exchange, *, here: str = "", **values: Any) ->
     `here` is where the switch of languages leads back to, where that is not the request's own address (see `place`).
     """
     html = _TEMPLATES.get_template(template).render(
-        t=partial(_word, exchange),
-        locale=exchange.locale,
-        brand=exchange.brand,
-        product=exchange.brand.product,
-        here=here or place(exchange),
-        request_id=exchange.origin.request_id,
+        t=partial(_word, request),
+        locale=request.locale,
+        brand=request.brand,
+        product=request.brand.product,
+        here=here or place(request),
+        request_id=request.origin.request_id,
         **values,
     )
     return Reply(html.encode(), media_type=HTML)
 
 
-def place(exchange: Exchange) -> str:
+def place(request: Request) -> str:
     """Where a page can be had again by GET: its own address; of what was posted to `/page/forgot`, the address `/forgot`."""
-    if exchange.method == "POST":
-        return exchange.path.removeprefix("/page")
-    return exchange.path + ("?" + urlencode(exchange.query) if exchange.query else "")
+    if request.method == "POST":
+        return request.path.removeprefix("/page")
+    return request.path + ("?" + urlencode(request.query) if request.query else "")
 
 
 def when(instant: int, *, date: bool = False) -> Markup:
@@ -55,12 +55,12 @@ def when(instant: int, *, date: bool = False) -> Markup:
     return Markup('<time datetime="{}"{}>{}</time>').format(at.strftime("%Y-%m-%dT%H:%M:%SZ"), kind, said)
 
 
-def _word(exchange: Exchange, key: str, **values: str | int | Markup) -> str:
+def _word(request: Request, key: str, **values: str | int | Markup) -> str:
     """The text: a phone number in it is in groups of digits, and what is marked up stays so between what is escaped."""
     told = {name: spaced(value) if isinstance(value, str) and not isinstance(value, Markup) else value for name, value in values.items()}
     marked = {value.striptags(): value for value in told.values() if isinstance(value, Markup)}
     plain = {name: value.striptags() if isinstance(value, Markup) else value for name, value in told.items()}
-    said = words.text(key, exchange.locale, **plain)
+    said = words.text(key, request.locale, **plain)
     if not marked:
         return said
     html = escape(said)

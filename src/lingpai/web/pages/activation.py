@@ -7,15 +7,15 @@ import msgspec
 from lingpai.core import rules
 from lingpai.core.errors import BadInput, BadLink, Limited, TooSoon
 from lingpai.core.model import Address
-from lingpai.flows import Kit, activate
+from lingpai.flows import Services, activate
 from lingpai.settings import Maillink
-from lingpai.web.dialect import Call, Door, Reply
-from lingpai.web.exchange import Exchange
-from lingpai.web.fields import Text, read
 from lingpai.web.pages import page
-from lingpai.web.pages.forms import again, form_page, left
-from lingpai.web.pages.links import links_of
-from lingpai.web.pages.visitor import Way, onward, way
+from lingpai.web.pages.shared.forms import again, form_page, left
+from lingpai.web.pages.shared.links import links_of
+from lingpai.web.pages.shared.return_context import ReturnContext, onward, return_context
+from lingpai.web.request.calls import Call, Mount, Reply
+from lingpai.web.request.fields import Text, read
+from lingpai.web.request.request import Request
 
 PATH, SENT = "/page/activate", "/page/activate/sent"
 INTERVAL = 60
@@ -48,80 +48,84 @@ class Whose(msgspec.Struct, frozen=True, kw_only=True):
     email: Annotated[Address, Text(3, 254, rules.email)]
 
 
-async def open_link(kit: Kit, door: Door, exchange: Exchange, opened: Opened) -> Reply:
+async def open_link(services: Services, mount: Mount, request: Request, opened: Opened) -> Reply:
     """GET /activate_account: activates, or asks for a click first where the setting says so or nothing may be spent."""
-    link = whole(exchange)
+    link = whole(request)
     if link is None:
-        return bad_link(kit, exchange, opened)
-    there, asks = way(kit, exchange), isinstance(door.settings, Maillink) and door.settings.activation == "confirm"
-    if exchange.spends and not asks:
-        return await confirm(kit, door, exchange, link)
+        return bad_link(services, request, opened)
+    context, asks = return_context(services, request), isinstance(mount.settings, Maillink) and mount.settings.activation == "confirm"
+    if request.spends and not asks:
+        return await confirm(services, mount, request, link)
     try:
-        found = await activate.look(kit, there.realm, link.email, link.vcode, exchange.origin)
+        found = await activate.peek(services, context.realm, link.email, link.vcode, request.origin)
     except BadLink:
-        return bad_link(kit, exchange, opened)
+        return bad_link(services, request, opened)
     if found.active:
-        return page("active.html", exchange, account=found.account, fresh=False, way=there)
-    return page("activate.html", exchange, account=found.account, vcode=link.vcode, way=there)
+        return page("active.html", request, account=found.account, fresh=False, context=context)
+    return page("activate.html", request, account=found.account, vcode=link.vcode, context=context)
 
 
-async def confirm(kit: Kit, door: Door, exchange: Exchange, link: MailedLink) -> Reply:
+async def confirm(services: Services, mount: Mount, request: Request, link: MailedLink) -> Reply:
     """POST /page/activate: the click."""
-    there = way(kit, exchange)
+    context = return_context(services, request)
     try:
-        found = await activate.open_link(kit, there.realm, link.email, link.vcode, exchange.origin)
+        found = await activate.open_link(services, context.realm, link.email, link.vcode, request.origin)
     except BadLink:
-        return bad_link(kit, exchange, Opened(email=link.email.value, vcode=link.vcode))
-    here = there.to(PATH, email=link.email.value, vcode=link.vcode)
-    return page("active.html", exchange, here=here, account=found.account, fresh=found.fresh, way=there)
+        return bad_link(services, request, Opened(email=link.email.value, vcode=link.vcode))
+    here = context.to(PATH, email=link.email.value, vcode=link.vcode)
+    return page("active.html", request, here=here, account=found.account, fresh=found.fresh, context=context)
 
 
-async def send_again(kit: Kit, door: Door, exchange: Exchange, opened: Opened) -> Reply:
+async def send_again(services: Services, mount: Mount, request: Request, opened: Opened) -> Reply:
     """POST /page/activate/again: another mail; the page says the same whether there is an account or not."""
-    there = way(kit, exchange)
+    context = return_context(services, request)
     try:
-        email = read(exchange.fields, Whose).email
+        email = read(request.fields, Whose).email
     except BadInput as bad:
-        return bad_link(kit, exchange, opened, bad)
+        return bad_link(services, request, opened, bad)
     early, seconds = "", INTERVAL
     try:
-        await activate.again(kit, there.realm, email, exchange.origin, links_of(kit, there.realm, there.carried.get("next", "")))
+        await activate.again(
+            services, context.realm, email, request.origin, links_of(services, context.realm, context.carried.get("next", ""))
+        )
     except TooSoon as wait:
         early, seconds = "yes", wait.seconds
     except Limited as bad:
-        return bad_link(kit, exchange, opened, bad)
-    return onward(there.to(SENT, email=email.value, early=early, again=again(kit, seconds)))
+        return bad_link(services, request, opened, bad)
+    return onward(context.to(SENT, email=email.value, early=early, again=again(services, seconds)))
 
 
-async def sent(kit: Kit, door: Door, exchange: Exchange, typed: Typed) -> Reply:
+async def sent(services: Services, mount: Mount, request: Request, typed: Typed) -> Reply:
     """GET /page/activate/sent: where the mail went. A reload sends nothing."""
-    return sent_page(kit, exchange, way(kit, exchange), "activate", typed.email)
+    return sent_page(services, request, return_context(services, request), "activate", typed.email)
 
 
-def sent_page(kit: Kit, exchange: Exchange, there: Way, purpose: str, email: str, **values: Any) -> Reply:
+def sent_page(services: Services, request: Request, context: ReturnContext, purpose: str, email: str, **values: Any) -> Reply:
     """Says that a link is on its way; `early` and `again` in the query tell of a wait."""
-    seconds = left(kit, exchange.fields)
-    early = bool(exchange.fields.get("early")) and seconds > 0
-    return form_page("sent.html", exchange, typed={"email": email}, way=there, purpose=purpose, early=early, seconds=seconds, **values)
+    seconds = left(services, request.fields)
+    early = bool(request.fields.get("early")) and seconds > 0
+    return form_page("sent.html", request, typed={"email": email}, context=context, purpose=purpose, early=early, seconds=seconds, **values)
 
 
-def whole(exchange: Exchange) -> MailedLink | None:
+def whole(request: Request) -> MailedLink | None:
     """The link, where it came whole."""
     try:
-        return read(exchange.fields, MailedLink)
+        return read(request.fields, MailedLink)
     except BadInput:
         return None
 
 
-def bad_link(kit: Kit, exchange: Exchange, opened: Opened, why: BadInput | Limited | None = None, *, purpose: str = "activate") -> Reply:
+def bad_link(
+    services: Services, request: Request, opened: Opened, why: BadInput | Limited | None = None, *, purpose: str = "activate"
+) -> Reply:
     """Says that the link is bad and offers another; or why what was typed there does not do.
 
     A link without its secret was most likely opened well, and the page then reloaded: the script had taken the secret away.
     """
-    there, path = way(kit, exchange), PATH if purpose == "activate" else "/page/reset"
+    context, path = return_context(services, request), PATH if purpose == "activate" else "/page/reset"
     said, typed = purpose if opened.vcode else "gone", {"email": opened.email}
-    here = there.to(path, **typed, vcode=opened.vcode)
-    return form_page("bad_link.html", exchange, why, typed=typed, here=here, purpose=purpose, said=said, way=there)
+    here = context.to(path, **typed, vcode=opened.vcode)
+    return form_page("bad_link.html", request, why, typed=typed, here=here, purpose=purpose, said=said, context=context)
 
 
 CALLS = (

@@ -5,12 +5,12 @@ from typing import Annotated
 import msgspec
 
 from lingpai.core.errors import BadGrant
-from lingpai.flows import Kit, authorize
-from lingpai.web.dialect import Call, Door, Reply
-from lingpai.web.exchange import Exchange
-from lingpai.web.fields import Text
+from lingpai.flows import Services, authorize
 from lingpai.web.pages import page
-from lingpai.web.pages.visitor import HOME, onward
+from lingpai.web.pages.shared.return_context import HOME, onward
+from lingpai.web.request.calls import Call, Mount, Reply
+from lingpai.web.request.fields import Text
+from lingpai.web.request.request import Request
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,21 +19,21 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     authorization: Annotated[str, Text(1, 16_384, optional=True)] = ""
 
 
-async def ask(kit: Kit, realm: str, exchange: Exchange, link: Opened) -> Reply:
+async def ask(services: Services, realm: str, request: Request, link: Opened) -> Reply:
     """Names the account by its full address and asks, so that nobody is logged into another's account by a link. Spends nothing."""
     try:
-        account = await authorize.look(kit, realm, link.authorization, exchange.origin)
+        account = await authorize.peek(services, realm, link.authorization, request.origin)
     except BadGrant:
-        return page("authorization_bad.html", exchange)
-    return page("authorization.html", exchange, account=account, authorization=link.authorization)
+        return page("authorization_bad.html", request)
+    return page("authorization.html", request, account=account, authorization=link.authorization)
 
 
-async def confirm(kit: Kit, door: Door, exchange: Exchange, link: Opened) -> Reply:
+async def confirm(services: Services, mount: Mount, request: Request, link: Opened) -> Reply:
     """POST /page/authorization: the click."""
     try:
-        opened = await authorize.for_cookie(kit, kit.settings.mailcode.realm, link.authorization, exchange.origin)
+        opened = await authorize.for_cookie(services, services.settings.mailcode.realm, link.authorization, request.origin)
     except BadGrant:
-        return page("authorization_bad.html", exchange, here="/login")
+        return page("authorization_bad.html", request, here="/login")
     return onward(HOME, session=opened.token, device=opened.device)
 
 

@@ -28,15 +28,15 @@ from lingpai.core.errors import (
     choose,
 )
 from lingpai.core.model import Account, Session
-from lingpai.flows import Kit, confirm, sessions, social
+from lingpai.flows import Services, reauthenticate, sessions, social
 from lingpai.flows.social import Journey
 from lingpai.social import ProviderName, Surface
-from lingpai.web.dialect import Call, Door, Nothing, Reply
-from lingpai.web.exchange import Exchange
-from lingpai.web.fields import Text
 from lingpai.web.pages import page
-from lingpai.web.pages.links import for_realm, kind_of, links_of
-from lingpai.web.pages.visitor import Way, inside, onward, way
+from lingpai.web.pages.shared.links import for_realm, kind_of, links_of
+from lingpai.web.pages.shared.return_context import ReturnContext, inside, onward, return_context
+from lingpai.web.request.calls import Call, Mount, Nothing, Reply
+from lingpai.web.request.fields import Text
+from lingpai.web.request.request import Request
 
 NAMES: tuple[ProviderName, ...] = get_args(ProviderName)
 SECURITY = "/me/security"
@@ -73,159 +73,161 @@ class Which(msgspec.Struct, frozen=True, kw_only=True):
     provider: Annotated[ProviderName, Text(1, 16, _name)]
 
 
-async def start(name: ProviderName, kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+async def start(name: ProviderName, services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """GET /connect/qq: to the provider. From a host of a dialect's own by way of `public_url`, where the provider leads back to."""
-    if not exchange.spends:
+    if not request.spends:
         raise BadInput("purpose", "prefetch")
-    if exchange.host != urlsplit(kit.settings.public_url).hostname:
-        return onward(f"{kit.settings.public_url}{exchange.path}?{urlencode(exchange.query)}")
-    there = way(kit, exchange)
+    if request.host != urlsplit(services.settings.public_url).hostname:
+        return onward(f"{services.settings.public_url}{request.path}?{urlencode(request.query)}")
+    context = return_context(services, request)
     try:
-        url, visit = await social.begin(kit, there.realm, name, there.end, exchange.origin, surface=_surface(kit, exchange, name))
+        url, prelogin_token = await social.begin(
+            services, context.realm, name, context.end, request.origin, surface=_surface(services, request, name)
+        )
     except NotOffered:
-        return _missing(exchange, name)
-    return onward(url, visit=visit)
+        return _missing(request, name)
+    return onward(url, prelogin_token=prelogin_token)
 
 
-async def unknown(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+async def unknown(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """GET /connect/anything: no provider of that name."""
-    return _missing(exchange)
+    return _missing(request)
 
 
-async def come_back(name: ProviderName, kit: Kit, door: Door, exchange: Exchange, answer: Answer) -> Reply:
+async def come_back(name: ProviderName, services: Services, mount: Mount, request: Request, answer: Answer) -> Reply:
     """GET /connect/qq/callback. Stands on its state (contract, rule 11), which HEAD and what looks ahead do not spend."""
-    if not exchange.spends:
+    if not request.spends:
         raise BadInput("purpose", "prefetch")
     try:
-        journey = await social.back(kit, name, answer.state, exchange.origin)
+        journey = await social.back(services, name, answer.state, request.origin)
     except Limited as why:
-        return _failed(kit, exchange, name, why)
+        return _failed(services, request, name, why)
     except BadGrant as why:
         # Weibo sends who has refused back without the state (facts of the provider's documents).
-        return _cancelled(kit, exchange, name) if answer.error and not answer.code else _failed(kit, exchange, name, why)
+        return _cancelled(services, request, name) if answer.error and not answer.code else _failed(services, request, name, why)
     if not answer.code or answer.error:
-        return _cancelled(kit, exchange, name, journey)
-    return await _arrive(kit, exchange, journey, answer.code)
+        return _cancelled(services, request, name, journey)
+    return await _arrive(services, request, journey, answer.code)
 
 
-async def _arrive(kit: Kit, exchange: Exchange, journey: Journey, code: str) -> Reply:
+async def _arrive(services: Services, request: Request, journey: Journey, code: str) -> Reply:
     try:
-        entered = await social.finish(kit, journey, code, exchange.origin, links_of(kit, journey.realm))
+        entered = await social.finish(services, journey, code, request.origin, links_of(services, journey.realm))
     except Closing as closing:
-        there = Way(journey.realm, kind_of(kit, journey.realm))
-        return page("closing.html", exchange, here=there.to("/login"), token=closing.token, at=closing.at, way=there)
+        context = ReturnContext(journey.realm, kind_of(services, journey.realm))
+        return page("closing.html", request, here=context.to("/login"), token=closing.token, at=closing.at, context=context)
     except (ProviderSaysNo, NotInvited, NotActivated, BadGrant, Taken, Limited, Unavailable) as why:
-        return _failed(kit, exchange, journey.name, why, journey)
+        return _failed(services, request, journey.name, why, journey)
     if entered is None:
         return onward(journey.next)
     # What was begun before the login ends with it: somebody may have planted the visit.
-    return onward(journey.next, session=entered.opened.token, device=entered.opened.device, visit="")
+    return onward(journey.next, session=entered.opened.token, device=entered.opened.device, prelogin_token="")
 
 
-async def link(kit: Kit, door: Door, exchange: Exchange, which: Which) -> Reply:
+async def link(services: Services, mount: Mount, request: Request, which: Which) -> Reply:
     """POST /page/me/link: to the provider, to link whom it names to the account.
 
     By way of a page: `form-action 'self'` (CSP 3) holds for where a form's answer redirects to as well.
     """
-    session, account = await _owner(kit, exchange)
+    session, account = await _owner(services, request)
     name = which.provider
     try:
-        await confirm.require(kit, session, exchange.origin)
-        surface = _surface(kit, exchange, name)
-        url, visit = await social.begin(kit, account.realm, name, SECURITY, exchange.origin, surface=surface, link=account)
+        await reauthenticate.require(services, session, request.origin)
+        surface = _surface(services, request, name)
+        url, prelogin_token = await social.begin(services, account.realm, name, SECURITY, request.origin, surface=surface, link=account)
     except StaleLogin:
         return _to_confirm()
     except NotOffered:
-        return _missing(exchange, name, here=SECURITY)
-    return replace(page("connect_go.html", exchange, here=SECURITY, provider=_called(exchange, name), url=url), visit=visit)
+        return _missing(request, name, here=SECURITY)
+    return replace(page("connect_go.html", request, here=SECURITY, provider=_called(request, name), url=url), prelogin_token=prelogin_token)
 
 
-async def unlink(kit: Kit, door: Door, exchange: Exchange, which: Which) -> Reply:
+async def unlink(services: Services, mount: Mount, request: Request, which: Which) -> Reply:
     """POST /page/me/unlink: the provider logs nobody into the account any more."""
-    session, account = await _owner(kit, exchange)
+    session, account = await _owner(services, request)
     try:
-        await confirm.require(kit, session, exchange.origin)
-        await social.unlink(kit, account, which.provider, exchange.origin, links_of(kit, account.realm))
+        await reauthenticate.require(services, session, request.origin)
+        await social.unlink(services, account, which.provider, request.origin, links_of(services, account.realm))
     except StaleLogin:
         return _to_confirm()
     except LastWayIn as why:
-        said = words.refusal(why, exchange.locale)
-        return _problem(exchange, "unlink", said, 409, here=SECURITY, actions=((SECURITY, "back"),))
+        said = words.refusal(why, request.locale)
+        return _problem(request, "unlink", said, 409, here=SECURITY, actions=((SECURITY, "back"),))
     return onward(SECURITY)
 
 
-async def _owner(kit: Kit, exchange: Exchange) -> tuple[Session, Account]:
+async def _owner(services: Services, request: Request) -> tuple[Session, Account]:
     """Who is logged in, in whichever realm. Raises NotLoggedIn and NotActivated."""
-    account = await inside(kit, exchange)
+    account = await inside(services, request)
     if account is None:
         raise NotLoggedIn
-    return await sessions.full(kit, account.realm, exchange.origin)
+    return await sessions.full(services, account.realm, request.origin)
 
 
 def _to_confirm() -> Reply:
     return onward(f"/me/confirm?{urlencode({'next': SECURITY}, safe='/')}")
 
 
-def _surface(kit: Kit, exchange: Exchange, name: ProviderName) -> Surface:
-    inside = name == "wechat" and "MicroMessenger" in exchange.origin.agent and kit.settings.social.wechat.inapp_id
+def _surface(services: Services, request: Request, name: ProviderName) -> Surface:
+    inside = name == "wechat" and "MicroMessenger" in request.origin.agent and services.settings.social.wechat.inapp_id
     return "inapp" if inside else "web"
 
 
-def _called(exchange: Exchange, name: ProviderName) -> str:
-    return words.text(f"provider.{name}", exchange.locale)
+def _called(request: Request, name: ProviderName) -> str:
+    return words.text(f"provider.{name}", request.locale)
 
 
-def _again(kit: Kit, journey: Journey) -> str:
+def _again(services: Services, journey: Journey) -> str:
     """Where the same way starts once more."""
     if journey.link:
         return SECURITY
-    return for_realm(kit, f"/connect/{journey.name}", journey.realm, next=journey.next)
+    return for_realm(services, f"/connect/{journey.name}", journey.realm, next=journey.next)
 
 
-def _missing(exchange: Exchange, name: ProviderName | None = None, *, here: str = "/login") -> Reply:
-    said = words.text("pages.connect.unknown", exchange.locale)
+def _missing(request: Request, name: ProviderName | None = None, *, here: str = "/login") -> Reply:
+    said = words.text("pages.connect.unknown", request.locale)
     if name:
-        said = words.text("pages.connect.missing", exchange.locale, provider=_called(exchange, name))
-    return _problem(exchange, "missing", said, 404, here=here, actions=((here, _way_out(here)),))
+        said = words.text("pages.connect.missing", request.locale, provider=_called(request, name))
+    return _problem(request, "missing", said, 404, here=here, actions=((here, _way_out(here)),))
 
 
-def _cancelled(kit: Kit, exchange: Exchange, name: ProviderName, journey: Journey | None = None) -> Reply:
-    said = words.text("pages.connect.cancelled", exchange.locale, provider=_called(exchange, name))
-    here = _back(kit, journey)
-    return _problem(exchange, "cancelled", said, 200, here=here, actions=((here, _way_out(here)),))
+def _cancelled(services: Services, request: Request, name: ProviderName, journey: Journey | None = None) -> Reply:
+    said = words.text("pages.connect.cancelled", request.locale, provider=_called(request, name))
+    here = _back(services, journey)
+    return _problem(request, "cancelled", said, 200, here=here, actions=((here, _way_out(here)),))
 
 
-def _failed(kit: Kit, exchange: Exchange, name: ProviderName, why: Refusal, journey: Journey | None = None) -> Reply:
-    again = _again(kit, journey) if journey else ""
-    here = _back(kit, journey)
+def _failed(services: Services, request: Request, name: ProviderName, why: Refusal, journey: Journey | None = None) -> Reply:
+    again = _again(services, journey) if journey else ""
+    here = _back(services, journey)
     out = (here, _way_out(here))
     retry = isinstance(why, ProviderSaysNo) and not (journey and journey.link)
     actions = ((again, "again"), out) if again and retry else (out,)
-    return _problem(exchange, "failed", _why(exchange, name, why), choose(STATUSES, why), here=here, actions=actions)
+    return _problem(request, "failed", _why(request, name, why), choose(STATUSES, why), here=here, actions=actions)
 
 
-def _why(exchange: Exchange, name: ProviderName, why: Refusal) -> str:
+def _why(request: Request, name: ProviderName, why: Refusal) -> str:
     if isinstance(why, BadGrant):
-        return words.text("pages.connect.bad", exchange.locale)
+        return words.text("pages.connect.bad", request.locale)
     if isinstance(why, Taken):
-        return words.text("pages.connect.taken", exchange.locale, provider=_called(exchange, name))
-    return words.refusal(why, exchange.locale)
+        return words.text("pages.connect.taken", request.locale, provider=_called(request, name))
+    return words.refusal(why, request.locale)
 
 
-def _back(kit: Kit, journey: Journey | None) -> str:
+def _back(services: Services, journey: Journey | None) -> str:
     """Where one came from, as far as that is known."""
     if journey and journey.link:
         return SECURITY
-    return for_realm(kit, "/login", journey.realm) if journey else "/login"
+    return for_realm(services, "/login", journey.realm) if journey else "/login"
 
 
 def _way_out(here: str) -> str:
     return "back" if here == SECURITY else "other"
 
 
-def _problem(exchange: Exchange, what: str, text: str, status: int, *, here: str, actions: tuple[tuple[str, str], ...]) -> Reply:
+def _problem(request: Request, what: str, text: str, status: int, *, here: str, actions: tuple[tuple[str, str], ...]) -> Reply:
     """`here` is never the callback's own address: what stands in it has been spent, and is nobody else's to read."""
-    return replace(page("connect_problem.html", exchange, here=here, what=what, text=text, actions=actions), status=status)
+    return replace(page("connect_problem.html", request, here=here, what=what, text=text, actions=actions), status=status)
 
 
 def _stands_alone(fields: Mapping[str, Any]) -> bool:
@@ -233,7 +235,7 @@ def _stands_alone(fields: Mapping[str, Any]) -> bool:
     return True
 
 
-Handler = Callable[[Kit, Door, Exchange, Any], Awaitable[Reply]]
+Handler = Callable[[Services, Mount, Request, Any], Awaitable[Reply]]
 
 
 def _calls(name: ProviderName) -> tuple[Call, Call]:

@@ -1,7 +1,7 @@
 """All pages of somebody who is not logged in, and the way out."""
 
-from lingpai.web.dialect import Call
 from lingpai.web.pages import forgot, front, keeping, login, logout, puzzles, questions, register
+from lingpai.web.request.calls import Call
 
 ENTRANCE: tuple[Call, ...] = (
     *front.CALLS,

@@ -7,16 +7,16 @@ import msgspec
 from lingpai.core import rules, words
 from lingpai.core.errors import BadCode, BadInput, Limited, NotOffered, TooSoon, WeakPassword
 from lingpai.core.model import Address
-from lingpai.flows import Kit, recover
-from lingpai.web.dialect import Call, Door, Nothing, Reply
-from lingpai.web.exchange import Exchange
-from lingpai.web.fields import Text, read
+from lingpai.flows import Services, recover
 from lingpai.web.pages import page, questions
 from lingpai.web.pages.activation import sent_page
-from lingpai.web.pages.forms import again, compact, form_page, left
-from lingpai.web.pages.links import links_of
 from lingpai.web.pages.recovery import RESET_INTERVAL
-from lingpai.web.pages.visitor import Way, onward, somebody, way
+from lingpai.web.pages.shared.forms import again, compact, form_page, left
+from lingpai.web.pages.shared.links import links_of
+from lingpai.web.pages.shared.return_context import ReturnContext, onward, return_context, somebody
+from lingpai.web.request.calls import Call, Mount, Nothing, Reply
+from lingpai.web.request.fields import Text, read
+from lingpai.web.request.request import Request
 
 By = Literal["code", "link", "questions"]
 INTERVAL = 60
@@ -45,105 +45,113 @@ class Fresh(msgspec.Struct, frozen=True, kw_only=True):
     password: Annotated[str, Text(1, 512, rules.password)]
 
 
-async def show(kit: Kit, door: Door, exchange: Exchange, opened: Opened) -> Reply:
+async def show(services: Services, mount: Mount, request: Request, opened: Opened) -> Reply:
     """GET /forgot; with `again`, what a request for a code or a link has led to: a reload sends nothing."""
-    there, account = way(kit, exchange), opened.account or opened.email
+    context, account = return_context(services, request), opened.account or opened.email
     if not opened.again:
-        return _form(kit, exchange, there, {"account": account})
+        return _form(services, request, context, {"account": account})
     if opened.by == "link":
-        return sent_page(kit, exchange, there, "reset", account)
+        return sent_page(services, request, context, "reset", account)
     try:
-        return _code_form(kit, exchange, there, somebody(account))
+        return _code_form(services, request, context, somebody(account))
     except BadInput as why:
-        return _form(kit, exchange, there, {"account": account}, why)
+        return _form(services, request, context, {"account": account}, why)
 
 
-async def send(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+async def send(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """POST /page/forgot: sends a code or a link; the page says the same whether there is an account or not."""
-    there, by = way(kit, exchange), _by(exchange)
-    typed = {"account": exchange.fields.get("account") or exchange.fields.get("email") or "", "by": by}
+    context, by = return_context(services, request), _by(request)
+    typed = {"account": request.fields.get("account") or request.fields.get("email") or "", "by": by}
     try:
-        who = read(exchange.fields, Whose).account
+        who = read(request.fields, Whose).account
         if by == "questions":
-            return await questions.ask(kit, exchange, there, who)
-        return await (_link if by == "link" else _code)(kit, exchange, there, who)
+            return await questions.ask(services, request, context, who)
+        return await (_link if by == "link" else _code)(services, request, context, who)
     except (BadInput, NotOffered, Limited) as why:
-        return _form(kit, exchange, there, typed, why)
+        return _form(services, request, context, typed, why)
 
 
-async def by_code(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+async def by_code(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """POST /page/forgot/code: the code leads to a new password."""
-    there = way(kit, exchange)
+    context = return_context(services, request)
     try:
-        who = read(exchange.fields, Whose).account
+        who = read(request.fields, Whose).account
     except BadInput as why:
-        return _form(kit, exchange, there, exchange.fields, why)
+        return _form(services, request, context, request.fields, why)
     try:
-        wish = read(exchange.fields, Fresh)
-        await recover.by_code(kit, there.realm, who, wish.code.lower(), wish.password, exchange.origin, links_of(kit, there.realm))
+        form = read(request.fields, Fresh)
+        await recover.by_code(
+            services, context.realm, who, form.code.lower(), form.password, request.origin, links_of(services, context.realm)
+        )
     except (BadInput, BadCode, WeakPassword, Limited) as why:
-        return _code_form(kit, exchange, there, who, why)
-    login = there.to("/login", account=who.value)
-    return page("reset_done.html", exchange, here=login, login=login)
+        return _code_form(services, request, context, who, why)
+    login = context.to("/login", account=who.value)
+    return page("reset_done.html", request, here=login, login=login)
 
 
-async def _link(kit: Kit, exchange: Exchange, there: Way, who: Address) -> Reply:
+async def _link(services: Services, request: Request, context: ReturnContext, who: Address) -> Reply:
     if who.kind != "email":
         raise BadInput("account", "link-email")
     early, seconds = "", RESET_INTERVAL
     try:
-        await recover.ask_link(kit, there.realm, who, exchange.origin, links_of(kit, there.realm), interval=RESET_INTERVAL)
+        await recover.ask_link(services, context.realm, who, request.origin, links_of(services, context.realm), interval=RESET_INTERVAL)
     except TooSoon as wait:
         early, seconds = "yes", wait.seconds
-    return onward(there.to("/forgot", account=who.value, by="link", early=early, again=again(kit, seconds)))
+    return onward(context.to("/forgot", account=who.value, by="link", early=early, again=again(services, seconds)))
 
 
-async def _code(kit: Kit, exchange: Exchange, there: Way, who: Address) -> Reply:
+async def _code(services: Services, request: Request, context: ReturnContext, who: Address) -> Reply:
     early, seconds = "", INTERVAL
     try:
-        await recover.ask_code(kit, there.realm, who, exchange.origin)
+        await recover.ask_code(services, context.realm, who, request.origin)
     except TooSoon as wait:
         early, seconds = "yes", wait.seconds
-    return onward(there.to("/forgot", account=who.value, by="code", early=early, again=again(kit, seconds)))
+    return onward(context.to("/forgot", account=who.value, by="code", early=early, again=again(services, seconds)))
 
 
-def _by(exchange: Exchange) -> By:
+def _by(request: Request) -> By:
     """A form that has only a mail address (of a page about a link) means another link."""
-    mailed = "account" not in exchange.fields and "email" in exchange.fields
+    mailed = "account" not in request.fields and "email" in request.fields
     offered: tuple[By, ...] = ("link", "questions")
-    return next((by for by in offered if by == ("link" if mailed else exchange.fields.get("by"))), "code")
+    return next((by for by in offered if by == ("link" if mailed else request.fields.get("by"))), "code")
 
 
-def _form(kit: Kit, exchange: Exchange, there: Way, typed: dict[str, str], why: BadInput | NotOffered | Limited | None = None) -> Reply:
+def _form(
+    services: Services, request: Request, context: ReturnContext, typed: dict[str, str], why: BadInput | NotOffered | Limited | None = None
+) -> Reply:
     return form_page(
         "forgot.html",
-        exchange,
+        request,
         why,
         typed=typed,
         # One field, whatever it holds: a number of a region that gets no messages, too.
         field_of={BadInput: "account"},
-        label_of={"account": words.label("anybody", exchange.locale)},
-        here=there.to("/forgot"),
-        way=there,
-        questions=questions.offered(kit),
+        label_of={"account": words.label("anybody", request.locale)},
+        here=context.to("/forgot"),
+        context=context,
+        questions=questions.offered(services),
     )
 
 
 def _code_form(
-    kit: Kit, exchange: Exchange, there: Way, who: Address, why: BadInput | BadCode | WeakPassword | Limited | None = None
+    services: Services,
+    request: Request,
+    context: ReturnContext,
+    who: Address,
+    why: BadInput | BadCode | WeakPassword | Limited | None = None,
 ) -> Reply:
-    typed, seconds = {"account": who.value, "code": exchange.fields.get("code")}, left(kit, exchange.fields)
-    next_at = str(exchange.fields.get("again") or "")
+    typed, seconds = {"account": who.value, "code": request.fields.get("code")}, left(services, request.fields)
+    next_at = str(request.fields.get("again") or "")
     return form_page(
         "forgot_code.html",
-        exchange,
+        request,
         why,
         typed=typed,
         field_of={BadCode: "code"},
-        here=there.to("/forgot", account=who.value, by="code", again=next_at),
-        way=there,
+        here=context.to("/forgot", account=who.value, by="code", again=next_at),
+        context=context,
         kind=who.kind,
-        early=bool(exchange.fields.get("early")) and seconds > 0 and not why,
+        early=bool(request.fields.get("early")) and seconds > 0 and not why,
         seconds=seconds,
         again=next_at,
     )

@@ -1,17 +1,17 @@
 """`/`, where people come who were sent nowhere else, and where password managers look."""
 
-from lingpai.flows import Kit
-from lingpai.web.dialect import Call, Door, Nothing, Reply
-from lingpai.web.exchange import Exchange
-from lingpai.web.pages.visitor import HOME, inside, onward
+from lingpai.flows import Services
+from lingpai.web.pages.shared.return_context import HOME, inside, onward
+from lingpai.web.request.calls import Call, Mount, Nothing, Reply
+from lingpai.web.request.request import Request
 
 
-async def lead(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+async def lead(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """GET /: to one's own space, or to the way in."""
-    return onward(HOME if await inside(kit, exchange) else "/login")
+    return onward(HOME if await inside(services, request) else "/login")
 
 
-async def change_password(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+async def change_password(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """GET /.well-known/change-password (W3C, A Well-Known URL for Changing Passwords)."""
     return onward("/me/password")
 

@@ -6,13 +6,13 @@ from typing import Annotated
 import msgspec
 
 from lingpai.core.errors import BadGrant
-from lingpai.flows import Kit, closing
-from lingpai.web.dialect import Call, Door, Reply
-from lingpai.web.exchange import Exchange
-from lingpai.web.fields import Text
+from lingpai.flows import Services, account_deletion
 from lingpai.web.pages import page
-from lingpai.web.pages.links import for_realm, kind_of
-from lingpai.web.pages.visitor import Way, called
+from lingpai.web.pages.shared.links import for_realm, kind_of
+from lingpai.web.pages.shared.return_context import ReturnContext, called
+from lingpai.web.request.calls import Call, Mount, Reply
+from lingpai.web.request.fields import Text
+from lingpai.web.request.request import Request
 
 
 class Offered(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,23 +21,29 @@ class Offered(msgspec.Struct, frozen=True, kw_only=True):
     token: Annotated[str, Text(1, 16_384, optional=True)] = ""
 
 
-async def ask(kit: Kit, door: Door, exchange: Exchange, offered: Offered) -> Reply:
+async def ask(services: Services, mount: Mount, request: Request, offered: Offered) -> Reply:
     """GET /page/keep, where the mail leads: says when the account will be gone, and asks; changes nothing."""
     try:
-        account = await closing.look(kit, offered.token, exchange.origin)
+        account = await account_deletion.peek(services, offered.token, request.origin)
     except BadGrant:
-        return page("keep_bad.html", exchange, here="/login", gone=not offered.token)
-    return page("closing.html", exchange, token=offered.token, at=account.deletes_at, way=Way(account.realm, kind_of(kit, account.realm)))
+        return page("keep_bad.html", request, here="/login", gone=not offered.token)
+    return page(
+        "closing.html",
+        request,
+        token=offered.token,
+        at=account.deletes_at,
+        context=ReturnContext(account.realm, kind_of(services, account.realm)),
+    )
 
 
-async def keep(kit: Kit, door: Door, exchange: Exchange, offered: Offered) -> Reply:
+async def keep(services: Services, mount: Mount, request: Request, offered: Offered) -> Reply:
     """POST /page/keep: the click. Logs nobody in."""
     try:
-        account = await closing.keep(kit, offered.token, exchange.origin)
+        account = await account_deletion.cancel_deletion(services, offered.token, request.origin)
     except BadGrant:
-        return page("keep_bad.html", exchange, here="/login", gone=not offered.token)
-    to = partial(for_realm, kit, realm=account.realm)
-    return page("kept.html", exchange, here=to("/login"), who=called(account), login=to("/login"), forgot=to("/forgot"))
+        return page("keep_bad.html", request, here="/login", gone=not offered.token)
+    to = partial(for_realm, services, realm=account.realm)
+    return page("kept.html", request, here=to("/login"), who=called(account), login=to("/login"), forgot=to("/forgot"))
 
 
 CALLS: tuple[Call, ...] = (

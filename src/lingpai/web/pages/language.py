@@ -7,10 +7,10 @@ import msgspec
 from lingpai.core import words
 from lingpai.core.errors import BadInput
 from lingpai.core.model import Locale
-from lingpai.flows import Kit
-from lingpai.web.dialect import Call, Door, Reply
-from lingpai.web.exchange import Exchange
-from lingpai.web.fields import Text
+from lingpai.flows import Services
+from lingpai.web.request.calls import Call, Mount, Reply
+from lingpai.web.request.fields import Text
+from lingpai.web.request.request import Request
 
 
 def _ours(text: str, name: str) -> Locale:
@@ -34,7 +34,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     back: Annotated[str, Text(1, 4_096, _path, optional=True)] = "/"
 
 
-async def choose(kit: Kit, door: Door, exchange: Exchange, choice: Choice) -> Reply:
+async def choose(services: Services, mount: Mount, request: Request, choice: Choice) -> Reply:
     """POST /page/language: remembers it for a year and leads back."""
     return Reply(b"", 303, "text/html; charset=utf-8", (("location", choice.back),), language=choice.language)
 

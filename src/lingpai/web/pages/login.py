@@ -8,13 +8,13 @@ from msgspec.structs import replace
 from lingpai.core import rules, words
 from lingpai.core.errors import BadCaptcha, BadCredentials, BadInput, Closing, Limited, NotActivated, Refusal
 from lingpai.core.model import Address
-from lingpai.flows import Kit, login
-from lingpai.web.dialect import Call, Door, Nothing, Reply
-from lingpai.web.exchange import Exchange
-from lingpai.web.fields import Text, read
+from lingpai.flows import Services, login
 from lingpai.web.pages import authorization, page, puzzles
-from lingpai.web.pages.forms import TYPED_LENGTH, form_page
-from lingpai.web.pages.visitor import Way, anybody, called, inside, onward, way
+from lingpai.web.pages.shared.forms import TYPED_LENGTH, form_page
+from lingpai.web.pages.shared.return_context import ReturnContext, anybody, called, inside, onward, return_context
+from lingpai.web.request.calls import Call, Mount, Nothing, Reply
+from lingpai.web.request.fields import Text, read
+from lingpai.web.request.request import Request
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,68 +34,76 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     password: Annotated[str, Text(1, 512, rules.normal)]
 
 
-async def show(kit: Kit, door: Door, exchange: Exchange, opened: Opened) -> Reply:
+async def show(services: Services, mount: Mount, request: Request, opened: Opened) -> Reply:
     """GET /login: the form; who is logged in already may go on; a one-time link asks first (contract, mailcode)."""
-    if opened.authorization and kit.settings.mailcode.enabled:
+    if opened.authorization and services.settings.mailcode.enabled:
         link = authorization.Opened(authorization=opened.authorization)
-        return await authorization.ask(kit, kit.settings.mailcode.realm, exchange, link)
-    there = way(kit, exchange)
-    account = None if opened.switch else await inside(kit, exchange)
+        return await authorization.ask(services, services.settings.mailcode.realm, request, link)
+    context = return_context(services, request)
+    account = None if opened.switch else await inside(services, request)
     if account:
-        return page("signed_in.html", exchange, way=there, who=called(account))
-    return _form(kit, exchange, there, typed={"account": opened.account})
+        return page("signed_in.html", request, context=context, who=called(account))
+    return _form(services, request, context, typed={"account": opened.account})
 
 
-async def enter(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+async def enter(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """POST /page/login."""
-    there = way(kit, exchange)
-    if "show" in exchange.fields:
-        return await _again(kit, exchange, there, None)
+    context = return_context(services, request)
+    if "show" in request.fields:
+        return await _again(services, request, context, None)
     try:
-        wish = read(exchange.fields, Wish)
-        attempt = login.Try(there.realm, wish.account, wish.password, "after_failures", puzzles.answer(exchange), returning=True)
-        opened = await login.for_cookie(kit, attempt, exchange.origin)
+        form = read(request.fields, Wish)
+        attempt = login.Try(context.realm, form.account, form.password, "after_failures", puzzles.answer(request), returning=True)
+        opened = await login.for_cookie(services, attempt, request.origin)
     except Closing as closing:
-        return page("closing.html", exchange, here=there.to("/login"), token=closing.token, at=closing.at, way=there)
+        return page("closing.html", request, here=context.to("/login"), token=closing.token, at=closing.at, context=context)
     except NotActivated:
-        email = str(exchange.fields["account"]).strip()
-        return page("not_activated.html", exchange, here=there.to("/login"), email=email, way=there)
+        email = str(request.fields["account"]).strip()
+        return page("not_activated.html", request, here=context.to("/login"), email=email, context=context)
     except (BadInput, BadCredentials, BadCaptcha, Limited) as why:
-        return await _again(kit, exchange, there, why)
+        return await _again(services, request, context, why)
     # What was begun before the login ends with it: somebody may have planted the visit.
-    return onward(there.end, session=opened.token, device=opened.device, visit="" if exchange.origin.visit else None)
+    return onward(context.end, session=opened.token, device=opened.device, prelogin_token="" if request.origin.prelogin_token else None)
 
 
-async def _again(kit: Kit, exchange: Exchange, there: Way, why: BadInput | BadCredentials | BadCaptcha | Limited | None) -> Reply:
+async def _again(
+    services: Services, request: Request, context: ReturnContext, why: BadInput | BadCredentials | BadCaptcha | Limited | None
+) -> Reply:
     """The form once more, with a captcha from where the flow asks for one."""
     said: Refusal | None = why
-    demanded = "show" in exchange.fields or "captcha_id" in exchange.fields
+    demanded = "show" in request.fields or "captcha_id" in request.fields
     if isinstance(why, BadCredentials):
         # The flow knows; the address may be another one than the page's captcha was asked for.
         demanded, said = bool(why.details.get("captcha")), BadCredentials()
     if isinstance(why, BadCaptcha):
-        demanded, said = True, puzzles.mended(why, exchange)
-    puzzle = await puzzles.puzzle_after(kit, exchange, why) if demanded else None
-    return _form(kit, exchange, there, said, typed=exchange.fields, puzzle=puzzle)
+        demanded, said = True, puzzles.mended(why, request)
+    puzzle = await puzzles.puzzle_after(services, request, why) if demanded else None
+    return _form(services, request, context, said, typed=request.fields, puzzle=puzzle)
 
 
 def _form(
-    kit: Kit, exchange: Exchange, there: Way, why: Refusal | None = None, *, typed: dict[str, str], puzzle: puzzles.Puzzle | None = None
+    services: Services,
+    request: Request,
+    context: ReturnContext,
+    why: Refusal | None = None,
+    *,
+    typed: dict[str, str],
+    puzzle: puzzles.Puzzle | None = None,
 ) -> Reply:
     said = form_page(
         "login.html",
-        exchange,
+        request,
         why,
         typed=typed,
         field_of={BadCaptcha: "captcha"},
-        label_of={"account": words.label("anybody", exchange.locale)},
-        here=there.to("/login", account=str(typed.get("account") or "")[:TYPED_LENGTH]),
-        way=there,
+        label_of={"account": words.label("anybody", request.locale)},
+        here=context.to("/login", account=str(typed.get("account") or "")[:TYPED_LENGTH]),
+        context=context,
         puzzle=puzzle,
-        providers=tuple(kit.providers),
-        other=there.other(kit.settings),
+        providers=tuple(services.providers),
+        other=context.other(services.settings),
     )
-    return replace(said, visit=puzzle.visit) if puzzle else said
+    return replace(said, prelogin_token=puzzle.prelogin_token) if puzzle else said
 
 
 CALLS: tuple[Call, ...] = (

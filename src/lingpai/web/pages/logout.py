@@ -3,27 +3,27 @@
 from contextlib import suppress
 
 from lingpai.core.errors import NotLoggedIn
-from lingpai.flows import Kit, sessions
-from lingpai.web.dialect import Call, Door, Nothing, Reply
-from lingpai.web.exchange import Exchange
+from lingpai.flows import Services, sessions
 from lingpai.web.pages import page
-from lingpai.web.pages.links import for_realm
-from lingpai.web.pages.visitor import called, inside, onward, way
+from lingpai.web.pages.shared.links import for_realm
+from lingpai.web.pages.shared.return_context import called, inside, onward, return_context
+from lingpai.web.request.calls import Call, Mount, Nothing, Reply
+from lingpai.web.request.request import Request
 
 
-async def ask(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+async def ask(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """GET /logout; of who is out already, with the way back in."""
-    account = await inside(kit, exchange)
-    return page("logout.html", exchange, who=called(account) if account else "", way=way(kit, exchange))
+    account = await inside(services, request)
+    return page("logout.html", request, who=called(account) if account else "", context=return_context(services, request))
 
 
-async def leave(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+async def leave(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """POST /page/logout."""
-    account, done = await inside(kit, exchange), "/logout"
+    account, done = await inside(services, request), "/logout"
     if account:
-        done = for_realm(kit, "/logout", account.realm)
+        done = for_realm(services, "/logout", account.realm)
         with suppress(NotLoggedIn):  # it may have ended a moment ago, and that is what is wanted
-            await sessions.end(kit, account.realm, exchange.origin)
+            await sessions.end(services, account.realm, request.origin)
     return onward(done, session="")
 
 

@@ -9,13 +9,13 @@ import msgspec
 
 from lingpai.core import rules
 from lingpai.core.errors import BadCaptcha, BadInput, Limited, Refusal
-from lingpai.core.model import Origin
-from lingpai.flows import Kit, captcha
+from lingpai.core.model import RequestContext
+from lingpai.flows import Services, captcha
 from lingpai.guard.captcha import Answer
 from lingpai.guard.captcha.picture import HEIGHT, WIDTH
-from lingpai.web.dialect import Call, Door, Reply
-from lingpai.web.exchange import Exchange
-from lingpai.web.fields import Text, read
+from lingpai.web.request.calls import Call, Mount, Reply
+from lingpai.web.request.fields import Text, read
+from lingpai.web.request.request import Request
 
 Kind = Literal["picture", "spoken", "work"]
 
@@ -47,57 +47,61 @@ class Puzzle:
     """What a page shows."""
 
     drawn: Drawn
-    visit: str
+    prelogin_token: str
     """The browser's token, for the reply to set: the captcha serves only this browser."""
     work: bool
 
 
-async def draw(kit: Kit, door: Door, exchange: Exchange, asked: Asked) -> Reply:
+async def draw(services: Services, mount: Mount, request: Request, asked: Asked) -> Reply:
     """GET /page/captcha: another one for the page that is open. Work comes as ALTCHA has it."""
-    visit = kit.now_visiting(exchange.origin)
+    prelogin_token = services.prelogin_token(request.origin)
     if asked.kind == "work":
-        made = await captcha.draw(kit, _shop(visit), "work", captcha.Frame(WIDTH, HEIGHT), exchange.origin)
-        return Reply(made.content, visit=visit)
-    return Reply(msgspec.json.encode(await _draw(kit, visit, asked.kind, exchange.origin)), visit=visit)
+        made = await captcha.draw(services, _captcha_scope(prelogin_token), "work", captcha.Frame(WIDTH, HEIGHT), request.origin)
+        return Reply(made.content, prelogin_token=prelogin_token)
+    return Reply(msgspec.json.encode(await _draw(services, prelogin_token, asked.kind, request.origin)), prelogin_token=prelogin_token)
 
 
-async def puzzle(kit: Kit, exchange: Exchange) -> Puzzle:
+async def puzzle(services: Services, request: Request) -> Puzzle:
     """A new one for a page; a sound where the person had one, or has just asked for one. Raises Limited and Overloaded."""
-    visit = kit.now_visiting(exchange.origin)
-    wished = exchange.fields.get("show") or exchange.fields.get("captcha_kind")
+    prelogin_token = services.prelogin_token(request.origin)
+    wished = request.fields.get("show") or request.fields.get("captcha_kind")
     kind: Kind = "spoken" if wished == "spoken" else "picture"
-    return Puzzle(await _draw(kit, visit, kind, exchange.origin), visit, kit.captchas.work is not None)
+    return Puzzle(await _draw(services, prelogin_token, kind, request.origin), prelogin_token, services.captchas.work is not None)
 
 
-async def puzzle_after(kit: Kit, exchange: Exchange, why: Refusal | None) -> Puzzle | None:
+async def puzzle_after(services: Services, request: Request, why: Refusal | None) -> Puzzle | None:
     """As `puzzle`. After a rate limit that of pictures may be spent too: then none, and the next try brings one."""
     try:
-        return await puzzle(kit, exchange)
+        return await puzzle(services, request)
     except Limited:
         if not isinstance(why, Limited):
             raise
         return None
 
 
-def answer(exchange: Exchange) -> Answer | None:
+def answer(request: Request) -> Answer | None:
     """What was answered; None where nothing was."""
-    solved = read(exchange.fields, Solved)
-    return Answer(_shop(exchange.origin.visit), solved.captcha_id, solved.captcha) if solved.captcha_id and solved.captcha else None
+    solved = read(request.fields, Solved)
+    return (
+        Answer(_captcha_scope(request.origin.prelogin_token), solved.captcha_id, solved.captcha)
+        if solved.captcha_id and solved.captcha
+        else None
+    )
 
 
-def mended(why: BadCaptcha, exchange: Exchange) -> BadCaptcha | BadInput:
+def mended(why: BadCaptcha, request: Request) -> BadCaptcha | BadInput:
     """What to say of it: an answer that was not given is missing, not wrong."""
-    return why if answer(exchange) else BadInput("captcha", "captcha-missing")
+    return why if answer(request) else BadInput("captcha", "captcha-missing")
 
 
-async def _draw(kit: Kit, visit: str, kind: Kind, origin: Origin) -> Drawn:
-    made = await captcha.draw(kit, _shop(visit), kind, captcha.Frame(WIDTH, HEIGHT), origin)
+async def _draw(services: Services, prelogin_token: str, kind: Kind, origin: RequestContext) -> Drawn:
+    made = await captcha.draw(services, _captcha_scope(prelogin_token), kind, captcha.Frame(WIDTH, HEIGHT), origin)
     return Drawn(made.id, kind, f"data:{made.media_type};base64,{base64.b64encode(made.content).decode()}")
 
 
-def _shop(visit: str) -> str:
+def _captcha_scope(prelogin_token: str) -> str:
     """A captcha serves only the browser that it was drawn for."""
-    return "page/" + hashlib.sha256(visit.encode()).hexdigest()[:32]
+    return "page/" + hashlib.sha256(prelogin_token.encode()).hexdigest()[:32]
 
 
 CALLS: tuple[Call, ...] = (Call(("GET",), "/page/captcha", draw, Asked, Drawn, changes=False, quiet=True),)

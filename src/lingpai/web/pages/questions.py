@@ -8,14 +8,14 @@ from msgspec.structs import replace
 from lingpai.core import rules
 from lingpai.core.errors import BadGrant, BadInput, Limited, NotOffered, WeakPassword, WrongAnswers
 from lingpai.core.model import Address
-from lingpai.flows import Kit, questions, recover
-from lingpai.web.dialect import Call, Door, Nothing, Reply
-from lingpai.web.exchange import Exchange
-from lingpai.web.fields import Text, read
+from lingpai.flows import Services, questions, recover
 from lingpai.web.pages import page
-from lingpai.web.pages.forms import form_page
-from lingpai.web.pages.links import links_of
-from lingpai.web.pages.visitor import Way, somebody, way
+from lingpai.web.pages.shared.forms import form_page
+from lingpai.web.pages.shared.links import links_of
+from lingpai.web.pages.shared.return_context import ReturnContext, return_context, somebody
+from lingpai.web.request.calls import Call, Mount, Nothing, Reply
+from lingpai.web.request.fields import Text, read
+from lingpai.web.request.request import Request
 
 _Answer = Annotated[str, Text(1, 64, rules.answer)]
 _Mendable = BadInput | WrongAnswers | BadGrant
@@ -41,65 +41,69 @@ class Fresh(msgspec.Struct, frozen=True, kw_only=True):
     password: Annotated[str, Text(1, 512, rules.password)]
 
 
-def offered(kit: Kit) -> bool:
+def offered(services: Services) -> bool:
     """Whether anybody gets in by questions here. Where they need a mailed code too, that code alone leads back in on these pages."""
-    return kit.settings.session.enabled and kit.settings.session.questions == "on"
+    return services.settings.session.enabled and services.settings.session.questions == "on"
 
 
-async def ask(kit: Kit, exchange: Exchange, there: Way, who: Address, why: _Mendable | None = None) -> Reply:
+async def ask(services: Services, request: Request, context: ReturnContext, who: Address, why: _Mendable | None = None) -> Reply:
     """The questions; this browser may answer them for ten minutes."""
-    if not offered(kit):
+    if not offered(services):
         raise NotOffered("questions")
-    texts, visit = await questions.ask(kit, there.realm, who, exchange.origin, mode="on", remember=True)
+    texts, prelogin_token = await questions.ask(services, context.realm, who, request.origin, mode="on", remember=True)
     names = ("answer_one", "answer_two", "answer_three")
     reply = form_page(
         "forgot_questions.html",
-        exchange,
+        request,
         why,
         label_of=dict(zip(names, texts, strict=True)),
-        here=there.to("/forgot"),
-        way=there,
+        here=context.to("/forgot"),
+        context=context,
         account=who.value,
         asked=tuple(zip(names, texts, strict=True)),
     )
-    return replace(reply, visit=visit)
+    return replace(reply, prelogin_token=prelogin_token)
 
 
-async def answer(kit: Kit, door: Door, exchange: Exchange, wanted: Whose) -> Reply:
+async def answer(services: Services, mount: Mount, request: Request, wanted: Whose) -> Reply:
     """POST /page/forgot/answers: right ones earn a form for a new password."""
-    there = way(kit, exchange)
-    if not offered(kit):
+    context = return_context(services, request)
+    if not offered(services):
         raise NotOffered("questions")
     try:
-        given = read(exchange.fields, Answers)
+        given = read(request.fields, Answers)
         three = (given.answer_one, given.answer_two, given.answer_three)
-        visit = await questions.answer(kit, there.realm, three, exchange.origin, links_of(kit, there.realm), mode="on")
+        prelogin_token = await questions.answer(
+            services, context.realm, three, request.origin, links_of(services, context.realm), mode="on"
+        )
     except Limited as why:
         typed = {"account": wanted.account.value}
-        return form_page("forgot.html", exchange, why, typed=typed, here=there.to("/forgot"), way=there, questions=True)
+        return form_page("forgot.html", request, why, typed=typed, here=context.to("/forgot"), context=context, questions=True)
     except (BadInput, WrongAnswers, BadGrant) as why:
-        return await ask(kit, exchange, there, wanted.account, why)
-    return replace(_password_form(exchange, there, wanted.account.value), visit=visit)
+        return await ask(services, request, context, wanted.account, why)
+    return replace(_password_form(request, context, wanted.account.value), prelogin_token=prelogin_token)
 
 
-async def reset(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+async def reset(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """POST /page/forgot/password: by the leave that this browser has earned."""
-    there = way(kit, exchange)
-    who = str(exchange.fields.get("account") or "")
+    context = return_context(services, request)
+    who = str(request.fields.get("account") or "")
     try:
-        wish = read(exchange.fields, Fresh)
-        await recover.by_leave(kit, there.realm, wish.password, exchange.origin, links_of(kit, there.realm))
+        form = read(request.fields, Fresh)
+        await recover.by_reset_grant(services, context.realm, form.password, request.origin, links_of(services, context.realm))
     except BadGrant as why:
         # The ten minutes are over, or it is another browser.
-        return form_page("forgot.html", exchange, why, typed={"account": who}, here=there.to("/forgot"), way=there, questions=offered(kit))
+        return form_page(
+            "forgot.html", request, why, typed={"account": who}, here=context.to("/forgot"), context=context, questions=offered(services)
+        )
     except (BadInput, WeakPassword, Limited) as why:
-        return _password_form(exchange, there, who, why)
-    login = there.to("/login", account=who)
-    return replace(page("reset_done.html", exchange, here=login, login=login), visit="")
+        return _password_form(request, context, who, why)
+    login = context.to("/login", account=who)
+    return replace(page("reset_done.html", request, here=login, login=login), prelogin_token="")
 
 
-def _password_form(exchange: Exchange, there: Way, who: str, why: BadInput | WeakPassword | Limited | None = None) -> Reply:
-    return form_page("forgot_password.html", exchange, why, typed={"account": who}, here=there.to("/forgot"), way=there)
+def _password_form(request: Request, context: ReturnContext, who: str, why: BadInput | WeakPassword | Limited | None = None) -> Reply:
+    return form_page("forgot_password.html", request, why, typed={"account": who}, here=context.to("/forgot"), context=context)
 
 
 CALLS: tuple[Call, ...] = (

@@ -7,15 +7,15 @@ import msgspec
 
 from lingpai.core import rules
 from lingpai.core.errors import BadInput, BadLink, Limited, PasswordsDiffer, WeakPassword
-from lingpai.flows import Kit, recover
-from lingpai.web.dialect import Call, Door, Reply
-from lingpai.web.exchange import Exchange
-from lingpai.web.fields import Text, read
+from lingpai.flows import Services, recover
 from lingpai.web.pages import page
 from lingpai.web.pages.activation import MailedLink, Opened, bad_link, whole
-from lingpai.web.pages.forms import form_page
-from lingpai.web.pages.links import links_of
-from lingpai.web.pages.visitor import Way, way
+from lingpai.web.pages.shared.forms import form_page
+from lingpai.web.pages.shared.links import links_of
+from lingpai.web.pages.shared.return_context import ReturnContext, return_context
+from lingpai.web.request.calls import Call, Mount, Reply
+from lingpai.web.request.fields import Text, read
+from lingpai.web.request.request import Request
 
 RESET_INTERVAL = 180
 """Seconds between two reset mails (contract, maillink)."""
@@ -28,40 +28,44 @@ class NewPassword(msgspec.Struct, frozen=True, kw_only=True):
     rp_password: Annotated[str, Text(1, 128, rules.normal)]
 
 
-async def show_form(kit: Kit, door: Door, exchange: Exchange, opened: Opened) -> Reply:
+async def show_form(services: Services, mount: Mount, request: Request, opened: Opened) -> Reply:
     """GET /reset_password/verify: the form, while the link lives; never spends it."""
-    link = whole(exchange)
+    link = whole(request)
     if link is None:
-        return bad_link(kit, exchange, opened, purpose="reset")
-    there = way(kit, exchange)
+        return bad_link(services, request, opened, purpose="reset")
+    context = return_context(services, request)
     try:
-        await recover.look_link(kit, there.realm, link.email, link.vcode, exchange.origin)
+        await recover.peek_link(services, context.realm, link.email, link.vcode, request.origin)
     except BadLink:
-        return bad_link(kit, exchange, opened, purpose="reset")
-    return _form(exchange, door, there, link)
+        return bad_link(services, request, opened, purpose="reset")
+    return _form(request, mount, context, link)
 
 
-async def reset(kit: Kit, door: Door, exchange: Exchange, link: MailedLink) -> Reply:
+async def reset(services: Services, mount: Mount, request: Request, link: MailedLink) -> Reply:
     """POST /page/reset: the form's way without JavaScript."""
-    there = way(kit, exchange)
+    context = return_context(services, request)
     try:
-        wish = read(exchange.fields, NewPassword)
-        if wish.password != wish.rp_password:
+        form = read(request.fields, NewPassword)
+        if form.password != form.rp_password:
             raise PasswordsDiffer("rp_password", "passwords-differ")
-        await recover.by_link(kit, there.realm, link.email, link.vcode, wish.password, exchange.origin, links_of(kit, there.realm))
+        await recover.by_link(
+            services, context.realm, link.email, link.vcode, form.password, request.origin, links_of(services, context.realm)
+        )
     except BadLink:
-        return bad_link(kit, exchange, Opened(email=link.email.value, vcode=link.vcode), purpose="reset")
+        return bad_link(services, request, Opened(email=link.email.value, vcode=link.vcode), purpose="reset")
     except (BadInput, WeakPassword, Limited) as why:
-        return _form(exchange, door, there, link, why)
-    login = there.to("/login", account=link.email.value)
-    return page("reset_done.html", exchange, here=login, login=login)
+        return _form(request, mount, context, link, why)
+    login = context.to("/login", account=link.email.value)
+    return page("reset_done.html", request, here=login, login=login)
 
 
-def _form(exchange: Exchange, door: Door, there: Way, link: MailedLink, why: BadInput | WeakPassword | Limited | None = None) -> Reply:
-    here = there.to("/page/reset", email=link.email.value, vcode=link.vcode)
+def _form(
+    request: Request, mount: Mount, context: ReturnContext, link: MailedLink, why: BadInput | WeakPassword | Limited | None = None
+) -> Reply:
+    here = context.to("/page/reset", email=link.email.value, vcode=link.vcode)
     # The dialect's own call knows no other realm than its own: there the form goes the way without scripts.
-    action = f"{door.base_path}/reset_password/reset" if there.realm == door.settings.realm else ""
-    return form_page("reset.html", exchange, why, here=here, link=link, action=action, way=there)
+    action = f"{mount.base_path}/reset_password/reset" if context.realm == mount.settings.realm else ""
+    return form_page("reset.html", request, why, here=here, link=link, action=action, context=context)
 
 
 CALLS = (

@@ -8,16 +8,16 @@ from msgspec.structs import replace
 from lingpai.core import rules, words
 from lingpai.core.errors import BadCaptcha, BadCode, BadInput, Limited, NotInvited, NotOffered, RegistrationClosed, TooSoon, WeakPassword
 from lingpai.core.model import Address
-from lingpai.flows import Kit, register
+from lingpai.flows import Services, register
 from lingpai.settings import invites_in
-from lingpai.web.dialect import Call, Door, Nothing, Reply
-from lingpai.web.exchange import Exchange
-from lingpai.web.fields import Text, read
 from lingpai.web.pages import page, puzzles
 from lingpai.web.pages.activation import sent_page
-from lingpai.web.pages.forms import TYPED_LENGTH, again, digits, form_page, left
-from lingpai.web.pages.links import links_of
-from lingpai.web.pages.visitor import Way, onward, way
+from lingpai.web.pages.shared.forms import TYPED_LENGTH, again, digits, form_page, left
+from lingpai.web.pages.shared.links import links_of
+from lingpai.web.pages.shared.return_context import ReturnContext, onward, return_context
+from lingpai.web.request.calls import Call, Mount, Nothing, Reply
+from lingpai.web.request.fields import Text, read
+from lingpai.web.request.request import Request
 
 By = Literal["link", "code", "phone"]
 INTERVAL = 60
@@ -58,176 +58,178 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
     agree: Annotated[str, Text(1, 16, optional=True)] = ""
 
 
-async def show(kit: Kit, door: Door, exchange: Exchange, opened: Opened) -> Reply:
+async def show(services: Services, mount: Mount, request: Request, opened: Opened) -> Reply:
     """GET /register: one's address and password; or, for a code, the address first; with `again`, what a request for it has led to."""
-    there = way(kit, exchange)
-    if invites_in(kit.settings, there.realm).policy == "closed":
-        return _closed(exchange, there)
-    by = _by(kit, exchange)
+    context = return_context(services, request)
+    if invites_in(services.settings, context.realm).policy == "closed":
+        return _closed(request, context)
+    by = _by(services, request)
     if opened.again and by == "link":
-        return _sent(kit, exchange, there, opened.email)
+        return _sent(services, request, context, opened.email)
     if by == "link" or (opened.again and (opened.phone if by == "phone" else opened.email)):
-        return _form(kit, exchange, there, by)
-    return await _address_form(kit, exchange, there, by)
+        return _form(services, request, context, by)
+    return await _address_form(services, request, context, by)
 
 
-async def by_link(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+async def by_link(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """POST /page/register: says the same for a taken address as for a free one, whose owner is told."""
-    there = way(kit, exchange)
+    context = return_context(services, request)
     try:
-        _offered(kit, "link")
-        wish = _application(kit, exchange, read(exchange.fields, Mail).email)
-        await register.by_link(kit, there.realm, wish, exchange.origin, links_of(kit, there.realm, there.carried.get("next", "")))
+        _offered(services, "link")
+        form = _application(services, request, read(request.fields, Mail).email)
+        await register.by_link(
+            services, context.realm, form, request.origin, links_of(services, context.realm, context.carried.get("next", ""))
+        )
     except RegistrationClosed:
-        return _closed(exchange, there)
+        return _closed(request, context)
     except TooSoon as wait:
-        return _to_sent(kit, exchange, there, "link", "yes", wait.seconds)
+        return _to_sent(services, request, context, "link", "yes", wait.seconds)
     except (BadInput, NotInvited, NotOffered, WeakPassword, Limited) as why:
-        return _form(kit, exchange, there, "link", why)
-    return _to_sent(kit, exchange, there, "link", "", INTERVAL)
+        return _form(services, request, context, "link", why)
+    return _to_sent(services, request, context, "link", "", INTERVAL)
 
 
-async def send_code(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+async def send_code(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """POST /page/register/code: sends it, and asks for it. A text message costs money, so that only people get one: behind a captcha."""
-    there, by = way(kit, exchange), _by(kit, exchange)
-    if by == "phone" and ("show" in exchange.fields or "captcha_id" not in exchange.fields):
-        return await _address_form(kit, exchange, there, by)
+    context, by = return_context(services, request), _by(services, request)
+    if by == "phone" and ("show" in request.fields or "captcha_id" not in request.fields):
+        return await _address_form(services, request, context, by)
     early, seconds = "", INTERVAL
     try:
-        to = _address(kit, exchange, by)
-        answer = _answered(exchange) if by == "phone" else None
-        await register.ask_code(kit, there.realm, to, exchange.origin, links_of(kit, there.realm), answer=answer)
+        to = _address(services, request, by)
+        answer = _answered(request) if by == "phone" else None
+        await register.ask_code(services, context.realm, to, request.origin, links_of(services, context.realm), answer=answer)
     except RegistrationClosed:
-        return _closed(exchange, there)
+        return _closed(request, context)
     except TooSoon as wait:
         early, seconds = "yes", wait.seconds
     except (BadInput, BadCaptcha, NotOffered, Limited) as why:
-        return await _address_form(kit, exchange, there, by, why)
-    return _to_sent(kit, exchange, there, by, early, seconds)
+        return await _address_form(services, request, context, by, why)
+    return _to_sent(services, request, context, by, early, seconds)
 
 
-async def by_code(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+async def by_code(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """POST /page/register/finish: the code is the proof, and its owner is logged in."""
-    there, by = way(kit, exchange), _by(kit, exchange)
+    context, by = return_context(services, request), _by(services, request)
     try:
-        wish = _application(kit, exchange, _address(kit, exchange, by))
-        code = digits(str(exchange.fields.get("code") or ""))
-        opened = await register.enter(kit, there.realm, wish, code, exchange.origin)
+        form = _application(services, request, _address(services, request, by))
+        code = digits(str(request.fields.get("code") or ""))
+        opened = await register.enter(services, context.realm, form, code, request.origin)
     except RegistrationClosed:
-        return _closed(exchange, there)
+        return _closed(request, context)
     except (BadInput, BadCode, NotInvited, NotOffered, WeakPassword, Limited) as why:
-        return _form(kit, exchange, there, by, why)
-    return onward(there.end, session=opened.token, device=opened.device, visit="" if exchange.origin.visit else None)
+        return _form(services, request, context, by, why)
+    return onward(context.end, session=opened.token, device=opened.device, prelogin_token="" if request.origin.prelogin_token else None)
 
 
-def _by(kit: Kit, exchange: Exchange) -> By:
+def _by(services: Services, request: Request) -> By:
     """The way that was chosen, where it is offered; else the first."""
-    offered = kit.settings.pages.register
-    return next((by for by in offered if by == exchange.fields.get("way")), offered[0])
+    offered = services.settings.pages.register
+    return next((by for by in offered if by == request.fields.get("way")), offered[0])
 
 
-def _offered(kit: Kit, by: By) -> None:
-    if by not in kit.settings.pages.register:
+def _offered(services: Services, by: By) -> None:
+    if by not in services.settings.pages.register:
         raise NotOffered("registration")
 
 
-def _address(kit: Kit, exchange: Exchange, by: By) -> Address:
+def _address(services: Services, request: Request, by: By) -> Address:
     if by == "link":
         # It was not offered, or the form was not ours: a link proves nothing here.
         raise NotOffered("registration")
-    return read(exchange.fields, Phone).phone if by == "phone" else read(exchange.fields, Mail).email
+    return read(request.fields, Phone).phone if by == "phone" else read(request.fields, Mail).email
 
 
-def _answered(exchange: Exchange) -> Any:
-    found = puzzles.answer(exchange)
+def _answered(request: Request) -> Any:
+    found = puzzles.answer(request)
     if found is None:
         raise BadInput("captcha", "captcha-missing")
     return found
 
 
-def _application(kit: Kit, exchange: Exchange, address: Address) -> register.Application:
+def _application(services: Services, request: Request, address: Address) -> register.Application:
     """What is asked for, with what was agreed to. Raises BadInput where it has to be agreed to and was not."""
-    chosen = read(exchange.fields, Chosen)
-    papers = (("terms", kit.settings.pages.terms), ("privacy", kit.settings.pages.privacy))
+    chosen = read(request.fields, Chosen)
+    papers = (("terms", services.settings.pages.terms), ("privacy", services.settings.pages.privacy))
     consents = tuple((document, legal.version) for document, legal in papers if legal.url)
     if consents and not chosen.agree:
         raise BadInput("agree", "agree")
     return register.Application(address, chosen.password, invite=chosen.invite.strip(), consents=consents)
 
 
-def _form(kit: Kit, exchange: Exchange, there: Way, by: By, why: _Mendable | None = None) -> Reply:
+def _form(services: Services, request: Request, context: ReturnContext, by: By, why: _Mendable | None = None) -> Reply:
     """Address and password; or code and password, for an address that a code was sent to."""
-    seconds, next_at = left(kit, exchange.fields), str(exchange.fields.get("again") or "")
-    asked = _asked(exchange, by) if next_at else {}
+    seconds, next_at = left(services, request.fields), str(request.fields.get("again") or "")
+    asked = _asked(request, by) if next_at else {}
     return form_page(
         "register.html" if by == "link" else "register_code.html",
-        exchange,
+        request,
         why,
-        typed=exchange.fields,
+        typed=request.fields,
         field_of=_FIELD_OF,
-        label_of={"agree": _papers(kit, exchange)},
-        here=there.to("/register", **{"way": by, "invite": _invite(exchange), **asked}, again=next_at),
-        way=there,
+        label_of={"agree": _papers(services, request)},
+        here=context.to("/register", **{"way": by, "invite": _invite(request), **asked}, again=next_at),
+        context=context,
         by=by,
-        offered=kit.settings.pages.register,
-        policy=invites_in(kit.settings, there.realm).policy,
+        offered=services.settings.pages.register,
+        policy=invites_in(services.settings, context.realm).policy,
         sent=not why,
-        early=bool(exchange.fields.get("early")) and seconds > 0 and not why,
+        early=bool(request.fields.get("early")) and seconds > 0 and not why,
         seconds=seconds,
         again=next_at,
     )
 
 
-def _papers(kit: Kit, exchange: Exchange) -> str:
+def _papers(services: Services, request: Request) -> str:
     """What has to be agreed to, as people call it; only what there is."""
-    there = (("pages.terms", kit.settings.pages.terms), ("pages.privacy", kit.settings.pages.privacy))
-    said = [words.text(key, exchange.locale) for key, legal in there if legal.url]
-    return words.text("pages.form.and", exchange.locale).join(said)
+    context = (("pages.terms", services.settings.pages.terms), ("pages.privacy", services.settings.pages.privacy))
+    said = [words.text(key, request.locale) for key, legal in context if legal.url]
+    return words.text("pages.form.and", request.locale).join(said)
 
 
-def _invite(exchange: Exchange) -> str:
+def _invite(request: Request) -> str:
     """What an invite link brought, for as long as one registers."""
-    return str(exchange.fields.get("invite") or "")[:TYPED_LENGTH]
+    return str(request.fields.get("invite") or "")[:TYPED_LENGTH]
 
 
-def _asked(exchange: Exchange, by: By) -> dict[str, str]:
+def _asked(request: Request, by: By) -> dict[str, str]:
     """What the page of a code needs to know: where it went, and with which invite one registers."""
     names = ("phone" if by == "phone" else "email", "invite")
-    return {name: value for name in names if isinstance(value := exchange.fields.get(name), str)}
+    return {name: value for name in names if isinstance(value := request.fields.get(name), str)}
 
 
-def _to_sent(kit: Kit, exchange: Exchange, there: Way, by: By, early: str, seconds: int) -> Reply:
+def _to_sent(services: Services, request: Request, context: ReturnContext, by: By, early: str, seconds: int) -> Reply:
     """On to the page that says it: a reload of that sends nothing."""
-    return onward(there.to("/register", way=by, **_asked(exchange, by), early=early, again=again(kit, seconds)))
+    return onward(context.to("/register", way=by, **_asked(request, by), early=early, again=again(services, seconds)))
 
 
-async def _address_form(kit: Kit, exchange: Exchange, there: Way, by: By, why: _Mendable | None = None) -> Reply:
+async def _address_form(services: Services, request: Request, context: ReturnContext, by: By, why: _Mendable | None = None) -> Reply:
     """The first of two steps: where the code is to go."""
-    said = puzzles.mended(why, exchange) if isinstance(why, BadCaptcha) else why
-    puzzle = await puzzles.puzzle_after(kit, exchange, why) if by == "phone" else None
+    said = puzzles.mended(why, request) if isinstance(why, BadCaptcha) else why
+    puzzle = await puzzles.puzzle_after(services, request, why) if by == "phone" else None
     reply = form_page(
         "register_address.html",
-        exchange,
+        request,
         said,
-        typed=exchange.fields,
+        typed=request.fields,
         field_of=_FIELD_OF,
-        here=there.to("/register", way=by, invite=_invite(exchange)),
-        way=there,
+        here=context.to("/register", way=by, invite=_invite(request)),
+        context=context,
         by=by,
-        offered=kit.settings.pages.register,
-        policy=invites_in(kit.settings, there.realm).policy,
+        offered=services.settings.pages.register,
+        policy=invites_in(services.settings, context.realm).policy,
         puzzle=puzzle,
     )
-    return replace(reply, visit=puzzle.visit) if puzzle else reply
+    return replace(reply, prelogin_token=puzzle.prelogin_token) if puzzle else reply
 
 
-def _closed(exchange: Exchange, there: Way) -> Reply:
-    return page("register_closed.html", exchange, here=there.to("/register"), way=there)
+def _closed(request: Request, context: ReturnContext) -> Reply:
+    return page("register_closed.html", request, here=context.to("/register"), context=context)
 
 
-def _sent(kit: Kit, exchange: Exchange, there: Way, email: str) -> Reply:
+def _sent(services: Services, request: Request, context: ReturnContext, email: str) -> Reply:
     return sent_page(
-        kit, exchange, there, "register", email, elsewhere=there.to("/register", way="link", email=email, invite=_invite(exchange))
+        services, request, context, "register", email, elsewhere=context.to("/register", way="link", email=email, invite=_invite(request))
     )
 
 

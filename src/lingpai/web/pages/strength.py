@@ -6,10 +6,10 @@ import msgspec
 
 from lingpai.core import rules, words
 from lingpai.core.errors import BadInput, WeakPassword
-from lingpai.flows import Kit
-from lingpai.web.dialect import Call, Door, Nothing, Reply
-from lingpai.web.exchange import Exchange
-from lingpai.web.fields import Text, read
+from lingpai.flows import Services
+from lingpai.web.request.calls import Call, Mount, Nothing, Reply
+from lingpai.web.request.fields import Text, read
+from lingpai.web.request.request import Request
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,16 +26,16 @@ class Judged(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-async def judge(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+async def judge(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """POST /page/strength: judged on the hashing threads, never hashed, kept or logged."""
-    await kit.limits.spend("strength_client", exchange.origin.client)
+    await services.limits.spend("strength_client", request.origin.client)
     try:
-        draft = read(exchange.fields, Draft)
-        async with kit.passwords.place() as place:
+        draft = read(request.fields, Draft)
+        async with services.passwords.slot() as place:
             await place.judge(draft.password, (draft.account,))
     except (BadInput, WeakPassword) as why:
-        label = words.label("password", exchange.locale)
-        return Reply(msgspec.json.encode(Judged(False, words.sentence(words.refusal(why, exchange.locale, label=label), exchange.locale))))
+        label = words.label("password", request.locale)
+        return Reply(msgspec.json.encode(Judged(False, words.sentence(words.refusal(why, request.locale, label=label), request.locale))))
     return Reply(msgspec.json.encode(Judged(True)))
 
 

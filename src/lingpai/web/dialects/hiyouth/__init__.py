@@ -27,15 +27,15 @@ from lingpai.core.errors import (
     choose,
 )
 from lingpai.core.model import Account, Locale
-from lingpai.flows import Kit, activate, login, password, recover, register, sessions, social
-from lingpai.guard.logins import Opened
+from lingpai.flows import Services, activate, login, password, recover, register, sessions, social
+from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.settings import Hiyouth
-from lingpai.web.dialect import Call, Dialect, Door, Nothing, Reply, both
 from lingpai.web.dialects.hiyouth import shapes, steps
-from lingpai.web.exchange import Exchange
 from lingpai.web.pages import verification
+from lingpai.web.pages.shared.roles import Role, realm_of, realms, role_of
 from lingpai.web.pages.verification import links
-from lingpai.web.roles import Role, realm_of, realms, role_of
+from lingpai.web.request.calls import Call, Dialect, Mount, Nothing, Reply, both
+from lingpai.web.request.request import Request
 
 BOTH = ("GET", "POST")
 """The real web client sends everything in a query."""
@@ -84,183 +84,183 @@ def swallowing() -> Iterator[None]:
             raise
 
 
-def _settings(door: Door) -> Hiyouth:
-    assert isinstance(door.settings, Hiyouth)
-    return door.settings
+def _settings(mount: Mount) -> Hiyouth:
+    assert isinstance(mount.settings, Hiyouth)
+    return mount.settings
 
 
 def _reply(said: msgspec.Struct, **cookies: Any) -> Reply:
     return Reply(msgspec.json.encode(said), **cookies)
 
 
-def _info(exchange: Exchange, own: str) -> str:
-    return words.text(f"hiyouth.{own}", exchange.locale)
+def _info(request: Request, own: str) -> str:
+    return words.text(f"hiyouth.{own}", request.locale)
 
 
-async def sign_up(kit: Kit, door: Door, exchange: Exchange, wish: shapes.Registration) -> Reply:
+async def sign_up(services: Services, mount: Mount, request: Request, form: shapes.Registration) -> Reply:
     """/api/Register."""
-    if wish.option == "email":
-        return await _by_mail(kit, door, exchange, wish)
+    if form.option == "email":
+        return await _by_mail(services, mount, request, form)
     # Present, even empty, it means the second step (contract, hiyouth).
-    return await (_second_step if "verid" in exchange.fields else _first_step)(kit, door, exchange, wish)
+    return await (_second_step if "verid" in request.fields else _first_step)(services, mount, request, form)
 
 
-async def _by_mail(kit: Kit, door: Door, exchange: Exchange, wish: shapes.Registration) -> Reply:
-    address = shapes.address(wish.option, wish.account)
-    if not wish.pwd:
+async def _by_mail(services: Services, mount: Mount, request: Request, form: shapes.Registration) -> Reply:
+    address = shapes.address(form.option, form.account)
+    if not form.pwd:
         raise BadInput("pwd", "missing")
-    own, reveal = links(kit, wish.type), door.settings.reveal_accounts
-    application = register.Application(address, wish.pwd, invite=wish.invite)
-    number = await register.by_link(kit, own.realm, application, exchange.origin, own, reveal=reveal, shown=not reveal)
-    return _reply(shapes.Registered(1, _info(exchange, "mailed"), shapes.Number(number)))
+    own, reveal = links(services, form.type), mount.settings.reveal_accounts
+    application = register.Application(address, form.pwd, invite=form.invite)
+    number = await register.by_link(services, own.realm, application, request.origin, own, reveal=reveal, shown=not reveal)
+    return _reply(shapes.Registered(1, _info(request, "mailed"), shapes.Number(number)))
 
 
-async def _first_step(kit: Kit, door: Door, exchange: Exchange, wish: shapes.Registration) -> Reply:
-    phone = shapes.address(wish.option, wish.account)
-    own, reveal, hashed = links(kit, wish.type), door.settings.reveal_accounts, ""
-    if wish.pwd:
-        hashed = await register.draft(kit, own.realm, register.Application(phone, wish.pwd), exchange.origin, reveal=reveal)
-    await register.ask_code(kit, own.realm, phone, exchange.origin, own, reveal=reveal)
-    visit = await steps.begin(kit, steps.Draft(own.realm, phone.value, hashed))
-    return _reply(shapes.Registered(1, _info(exchange, "texted")), visit=visit)
+async def _first_step(services: Services, mount: Mount, request: Request, form: shapes.Registration) -> Reply:
+    phone = shapes.address(form.option, form.account)
+    own, reveal, hashed = links(services, form.type), mount.settings.reveal_accounts, ""
+    if form.pwd:
+        hashed = await register.draft(services, own.realm, register.Application(phone, form.pwd), request.origin, reveal=reveal)
+    await register.ask_code(services, own.realm, phone, request.origin, own, reveal=reveal)
+    prelogin_token = await steps.begin(services, steps.Draft(own.realm, phone.value, hashed))
+    return _reply(shapes.Registered(1, _info(request, "texted")), prelogin_token=prelogin_token)
 
 
-async def _second_step(kit: Kit, door: Door, exchange: Exchange, wish: shapes.Registration) -> Reply:
-    realm = realm_of(_settings(door), wish.type)
-    begun = await steps.begun(kit, exchange.origin, realm)
-    phone = shapes.address(wish.option, wish.account or (begun.phone if begun else ""))
-    hashed = begun.hashed if begun and not wish.pwd else ""
-    if not wish.pwd and not hashed:
+async def _second_step(services: Services, mount: Mount, request: Request, form: shapes.Registration) -> Reply:
+    realm = realm_of(_settings(mount), form.type)
+    begun = await steps.begun(services, request.origin, realm)
+    phone = shapes.address(form.option, form.account or (begun.phone if begun else ""))
+    hashed = begun.hashed if begun and not form.pwd else ""
+    if not form.pwd and not hashed:
         raise BadInput("pwd", "missing")
-    application = register.Application(phone, wish.pwd, invite=wish.invite)
-    code = wish.verid.zfill(kit.code_length(phone))
+    application = register.Application(phone, form.pwd, invite=form.invite)
+    code = form.verid.zfill(services.code_length(phone))
     with telling(BadCode, "not_registered"):
         if begun and begun.phone != phone.value:
             raise BadCode
-        reveal = door.settings.reveal_accounts
-        opened = await register.enter(kit, realm, application, code, exchange.origin, hashed=hashed, reveal=reveal)
-    await steps.done(kit, exchange.origin)
-    said = shapes.Registered(1, _info(exchange, "registered"), shapes.Number(opened.account.id))
+        reveal = mount.settings.reveal_accounts
+        opened = await register.enter(services, realm, application, code, request.origin, hashed=hashed, reveal=reveal)
+    await steps.done(services, request.origin)
+    said = shapes.Registered(1, _info(request, "registered"), shapes.Number(opened.account.id))
     return _reply(said, session=opened.token, device=opened.device)
 
 
-async def log_in(kit: Kit, door: Door, exchange: Exchange, wish: shapes.Credentials) -> Reply:
+async def log_in(services: Services, mount: Mount, request: Request, form: shapes.Credentials) -> Reply:
     """/api/Login."""
-    realm = realm_of(_settings(door), wish.type)
-    if wish.channel:
-        credential = social.Credential(wish.account, wish.way, wish.openid, wish.surface)
-        entered = await social.by_client(kit, realm, wish.channel, credential, exchange.origin)
-        return _entered(exchange, entered.opened, "created" if entered.fresh else "logged_in")
-    if not wish.option:
+    realm = realm_of(_settings(mount), form.type)
+    if form.channel:
+        credential = social.Credential(form.account, form.way, form.openid, form.surface)
+        entered = await social.by_client(services, realm, form.channel, credential, request.origin)
+        return _entered(request, entered.opened, "created" if entered.fresh else "logged_in")
+    if not form.option:
         raise BadInput("option", "missing")
-    address = shapes.address(wish.option, wish.account)
-    if not wish.pwd:
+    address = shapes.address(form.option, form.account)
+    if not form.pwd:
         raise BadInput("pwd", "missing")
-    attempt = login.Try(realm, address, wish.pwd, unproved=_settings(door).unverified_login == "warn")
+    attempt = login.Try(realm, address, form.pwd, unproved=_settings(mount).unverified_login == "warn")
     try:
-        with telling(UnknownAccount, f"unknown_{wish.type}", 0), telling(NotActivated, "unverified", -2):
-            opened = await login.for_cookie(kit, attempt, exchange.origin)
+        with telling(UnknownAccount, f"unknown_{form.type}", 0), telling(NotActivated, "unverified", -2):
+            opened = await login.for_cookie(services, attempt, request.origin)
     except UnknownAccount:
-        if door.settings.reveal_accounts:
+        if mount.settings.reveal_accounts:
             raise
         raise WrongPassword from None
-    return _entered(exchange, opened, "logged_in")
+    return _entered(request, opened, "logged_in")
 
 
-def _entered(exchange: Exchange, opened: Opened, own: str) -> Reply:
-    entry = shapes.Entry(opened.account.id, _info(exchange, "unverified") if opened.account.restricted else msgspec.UNSET)
-    return _reply(shapes.Entered(1, _info(exchange, own), entry), session=opened.token, device=opened.device)
+def _entered(request: Request, opened: IssuedSession, own: str) -> Reply:
+    entry = shapes.Entry(opened.account.id, _info(request, "unverified") if opened.account.restricted else msgspec.UNSET)
+    return _reply(shapes.Entered(1, _info(request, own), entry), session=opened.token, device=opened.device)
 
 
-async def verify(kit: Kit, door: Door, exchange: Exchange, wish: shapes.Verification) -> Reply:
+async def verify(services: Services, mount: Mount, request: Request, form: shapes.Verification) -> Reply:
     """/api/EmailVer."""
-    if wish.option == "resend":
-        return await _send_again(kit, door, exchange, wish)
-    if exchange.wants_html:
-        return await verification.open_link(kit, exchange, wish.emailname)
+    if form.option == "resend":
+        return await _send_again(services, mount, request, form)
+    if request.wants_html:
+        return await verification.open_link(services, request, form.emailname)
     with telling(BadLink, "no_mail"):
-        role, found = await verification.opened(kit, exchange, wish.emailname, wish.type)
-        if exchange.spends and not found.fresh:
+        role, found = await verification.opened(services, request, form.emailname, form.type)
+        if request.spends and not found.fresh:
             # A program's link is good for one use (contract, rule 6); a page tells its reader that all is well.
             raise BadLink
     if not found.active:
         raise BadInput("purpose", "prefetch")
     proved = shapes.Proved(found.account.id, found.account.email or "")
-    return _reply(shapes.Verified(1, _info(exchange, f"verified_{role}"), proved))
+    return _reply(shapes.Verified(1, _info(request, f"verified_{role}"), proved))
 
 
-async def _send_again(kit: Kit, door: Door, exchange: Exchange, wish: shapes.Verification) -> Reply:
-    email = rules.email(wish.emailname, "emailname")
-    own = _settings(door)
-    asked = (realm_of(own, wish.type),) if wish.type else realms(own)
-    for realm in await activate.waiting(kit, asked, email):
+async def _send_again(services: Services, mount: Mount, request: Request, form: shapes.Verification) -> Reply:
+    email = rules.email(form.emailname, "emailname")
+    own = _settings(mount)
+    asked = (realm_of(own, form.type),) if form.type else realms(own)
+    for realm in await activate.waiting(services, asked, email):
         with swallowing():
-            await activate.again(kit, realm, email, exchange.origin, links(kit, role_of(own, realm) or "member"))
-    return _reply(shapes.Verified(1, _info(exchange, "mailed_again")))
+            await activate.again(services, realm, email, request.origin, links(services, role_of(own, realm) or "member"))
+    return _reply(shapes.Verified(1, _info(request, "mailed_again")))
 
 
-async def user_info(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+async def user_info(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """/api/getUserInfo."""
-    role, account = await _who(kit, door, exchange)
+    role, account = await _who(services, mount, request)
     person = shapes.Person(account.id, role, account.nickname or account.name or "", str(int(role == "boss")), account.avatar)
-    return _reply(shapes.Card(1, _info(exchange, "done"), person))
+    return _reply(shapes.Card(1, _info(request, "done"), person))
 
 
-async def log_out(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+async def log_out(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """/api/cancelLogin."""
     try:
-        _role, account = await _who(kit, door, exchange)
-        await sessions.end(kit, account.realm, exchange.origin)
+        _role, account = await _who(services, mount, request)
+        await sessions.end(services, account.realm, request.origin)
     except NotLoggedIn:
-        if not exchange.wants_html:
+        if not request.wants_html:
             raise
-    if exchange.wants_html:
+    if request.wants_html:
         return Reply(b"", 303, headers=(("location", "/login"),), session="")
-    return _reply(shapes.Told(1, _info(exchange, "logged_out")), session="")
+    return _reply(shapes.Told(1, _info(request, "logged_out")), session="")
 
 
-async def recover_password(kit: Kit, door: Door, exchange: Exchange, wish: shapes.Recovery) -> Reply:
+async def recover_password(services: Services, mount: Mount, request: Request, form: shapes.Recovery) -> Reply:
     """/api/findpwd."""
-    return await (_reset if "verid" in exchange.fields else _ask_reset)(kit, door, exchange, wish)
+    return await (_reset if "verid" in request.fields else _ask_reset)(services, mount, request, form)
 
 
-async def _ask_reset(kit: Kit, door: Door, exchange: Exchange, wish: shapes.Recovery) -> Reply:
-    if not wish.type:
+async def _ask_reset(services: Services, mount: Mount, request: Request, form: shapes.Recovery) -> Reply:
+    if not form.type:
         raise BadInput("type", "missing")
-    who = shapes.address(wish.option, wish.account)
+    who = shapes.address(form.option, form.account)
     with swallowing():
-        await recover.ask_code(kit, realm_of(_settings(door), wish.type), who, exchange.origin)
-    visit = await steps.asking(kit, exchange.origin, steps.Asked(wish.type, wish.option, who.value))
-    return _reply(shapes.Told(1, _info(exchange, "texted")), visit=visit)
+        await recover.ask_code(services, realm_of(_settings(mount), form.type), who, request.origin)
+    prelogin_token = await steps.asking(services, request.origin, steps.Asked(form.type, form.option, who.value))
+    return _reply(shapes.Told(1, _info(request, "texted")), prelogin_token=prelogin_token)
 
 
-async def _reset(kit: Kit, door: Door, exchange: Exchange, wish: shapes.Recovery) -> Reply:
-    asked = await steps.asked(kit, exchange.origin, wish.option)
-    role = wish.type or (asked.type if asked else None)
+async def _reset(services: Services, mount: Mount, request: Request, form: shapes.Recovery) -> Reply:
+    asked = await steps.asked(services, request.origin, form.option)
+    role = form.type or (asked.type if asked else None)
     if not role:
         raise BadInput("type", "missing")
-    who = shapes.address(wish.option, wish.account or (asked.account if asked else ""))
-    if not wish.newpwd:
+    who = shapes.address(form.option, form.account or (asked.account if asked else ""))
+    if not form.newpwd:
         raise BadInput("newpwd", "missing")
-    own, code = links(kit, role), wish.verid.zfill(kit.code_length(who))
-    await recover.by_code(kit, own.realm, who, code, wish.newpwd, exchange.origin, own)
-    return _reply(shapes.Told(1, _info(exchange, "changed")))
+    own, code = links(services, role), form.verid.zfill(services.code_length(who))
+    await recover.by_code(services, own.realm, who, code, form.newpwd, request.origin, own)
+    return _reply(shapes.Told(1, _info(request, "changed")))
 
 
-async def change_password(kit: Kit, door: Door, exchange: Exchange, wish: shapes.NewPassword) -> Reply:
+async def change_password(services: Services, mount: Mount, request: Request, form: shapes.NewPassword) -> Reply:
     """/api/updpwd."""
-    role, account = await _who(kit, door, exchange, full=True)
+    role, account = await _who(services, mount, request, full=True)
     with telling(WrongPassword, "wrong_old"):
-        device = await password.change(kit, account, wish.oldpwd, wish.newpwd, exchange.origin, links(kit, role))
-    return _reply(shapes.Told(1, _info(exchange, "changed")), device=device)
+        device = await password.change(services, account, form.oldpwd, form.newpwd, request.origin, links(services, role))
+    return _reply(shapes.Told(1, _info(request, "changed")), device=device)
 
 
-async def _who(kit: Kit, door: Door, exchange: Exchange, *, full: bool = False) -> tuple[Role, Account]:
+async def _who(services: Services, mount: Mount, request: Request, *, full: bool = False) -> tuple[Role, Account]:
     """Whose session came along, in whichever of the realms. Raises NotLoggedIn; where it has to be a `full` one, NotActivated."""
-    own = _settings(door)
+    own = _settings(mount)
     for realm in realms(own):
         try:
-            _session, account = await (sessions.full if full else sessions.current)(kit, realm, exchange.origin)
+            _session, account = await (sessions.full if full else sessions.current)(services, realm, request.origin)
             return role_of(own, realm) or "member", account
         except NotLoggedIn:
             continue

@@ -2,11 +2,11 @@
 
 import msgspec
 
-from lingpai.core.model import Origin
-from lingpai.flows import Kit
-from lingpai.guard.codes import CODE_LIFE
+from lingpai.core.model import RequestContext
+from lingpai.flows import Services
+from lingpai.guard.one_time.codes import CODE_LIFE
 from lingpai.web.dialects.hiyouth.shapes import Option
-from lingpai.web.roles import Role
+from lingpai.web.pages.shared.roles import Role
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -27,36 +27,36 @@ class Asked(msgspec.Struct, frozen=True):
     account: str
 
 
-async def begin(kit: Kit, draft: Draft) -> str:
+async def begin(services: Services, draft: Draft) -> str:
     """Keeps the draft; returns the browser's new token.
 
     Never its old one: somebody may have planted that, and could put a draft with a password of theirs beside it.
     """
-    visit = kit.chance.token()
-    await kit.grants.keep("draft", visit, draft, CODE_LIFE)
-    return visit
+    prelogin_token = services.chance.token()
+    await services.grants.store_under("draft", prelogin_token, draft, CODE_LIFE)
+    return prelogin_token
 
 
-async def begun(kit: Kit, origin: Origin, realm: str) -> Draft | None:
+async def begun(services: Services, origin: RequestContext, realm: str) -> Draft | None:
     """This browser's draft; None where there is none in this realm."""
-    draft = await kit.grants.look("draft", origin.visit, Draft) if origin.visit else None
+    draft = await services.grants.peek("draft", origin.prelogin_token, Draft) if origin.prelogin_token else None
     return draft if draft and draft.realm == realm else None
 
 
-async def done(kit: Kit, origin: Origin) -> None:
+async def done(services: Services, origin: RequestContext) -> None:
     """The draft is over."""
-    if origin.visit:
-        await kit.grants.take("draft", origin.visit, Draft)
+    if origin.prelogin_token:
+        await services.grants.take("draft", origin.prelogin_token, Draft)
 
 
-async def asking(kit: Kit, origin: Origin, asked: Asked) -> str:
+async def asking(services: Services, origin: RequestContext, asked: Asked) -> str:
     """Remembers it; returns the browser's token."""
-    visit = kit.now_visiting(origin)
-    await kit.grants.keep("asked", visit, asked, CODE_LIFE)
-    return visit
+    prelogin_token = services.prelogin_token(origin)
+    await services.grants.store_under("asked", prelogin_token, asked, CODE_LIFE)
+    return prelogin_token
 
 
-async def asked(kit: Kit, origin: Origin, option: Option) -> Asked | None:
+async def asked(services: Services, origin: RequestContext, option: Option) -> Asked | None:
     """Whom this browser has asked a code for; None where it was in another way, or nobody."""
-    found = await kit.grants.look("asked", origin.visit, Asked) if origin.visit else None
+    found = await services.grants.peek("asked", origin.prelogin_token, Asked) if origin.prelogin_token else None
     return found if found and found.option == option else None

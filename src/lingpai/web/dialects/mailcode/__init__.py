@@ -23,12 +23,11 @@ from lingpai.core.errors import (
     WeakPassword,
 )
 from lingpai.core.model import Links, Locale
-from lingpai.flows import Kit, authorize, bearer, captcha, invites, login, profile, recover, register
+from lingpai.flows import Services, authorize, bearer, captcha, invites, login, profile, recover, register
 from lingpai.guard.captcha import Answer
-from lingpai.guard.codes import sid_digest
-from lingpai.guard.tokens import Bearer
+from lingpai.guard.one_time.codes import sid_digest
+from lingpai.guard.sessions.jwt import Bearer
 from lingpai.settings import Mailcode, Settings
-from lingpai.web.dialect import Call, Dialect, Door, Nothing, Reply, both
 from lingpai.web.dialects.mailcode.shapes import (
     Ask,
     Authorization,
@@ -51,13 +50,14 @@ from lingpai.web.dialects.mailcode.shapes import (
     Speech,
     Verification,
 )
-from lingpai.web.exchange import Exchange
-from lingpai.web.fields import read
 from lingpai.web.pages import authorization
-from lingpai.web.pages import links as hosted
 from lingpai.web.pages import login as login_page
+from lingpai.web.pages.shared import links as hosted
+from lingpai.web.request.calls import Call, Dialect, Mount, Nothing, Reply, both
+from lingpai.web.request.fields import read
+from lingpai.web.request.request import Request
 
-SHOP = "mailcode"
+CAPTCHA_SCOPE = "mailcode"
 """A captcha serves only the dialect that drew it."""
 
 
@@ -90,146 +90,150 @@ def _reply(said: msgspec.Struct) -> Reply:
 
 
 def _answer(solved: Solved) -> Answer:
-    return Answer(SHOP, solved.id, solved.value)
+    return Answer(CAPTCHA_SCOPE, solved.id, solved.value)
 
 
-async def draw(kit: Kit, door: Door, exchange: Exchange, frame: Frame) -> Reply:
+async def draw(services: Services, mount: Mount, request: Request, frame: Frame) -> Reply:
     """GET /public/captcha."""
-    drawn = await captcha.draw(kit, SHOP, frame.kind, captcha.Frame(frame.width, frame.height), exchange.origin)
+    drawn = await captcha.draw(services, CAPTCHA_SCOPE, frame.kind, captcha.Frame(frame.width, frame.height), request.origin)
     if frame.kind == "spoken":
         return _reply(Sound(1, drawn.id, base64.b64encode(drawn.content).decode()))
     if frame.kind == "work":
         return _reply(Puzzle(1, drawn.id, msgspec.Raw(drawn.content)))
     picture = base64.b64encode(drawn.content).decode()
-    if _settings(door).picture == "data-uri":
+    if _settings(mount).picture == "data-uri":
         picture = f"data:{drawn.media_type};base64,{picture}"
     return _reply(Picture(1, drawn.id, drawn.id, picture))
 
 
-async def mail_register(kit: Kit, door: Door, exchange: Exchange, wish: Ask) -> Reply:
+async def mail_register(services: Services, mount: Mount, request: Request, form: Ask) -> Reply:
     """POST /account/mail-register."""
-    reveal = door.settings.reveal_accounts
-    await register.ask_code(kit, door.settings.realm, wish.email, exchange.origin, door.links, answer=_answer(wish.captcha), reveal=reveal)
+    reveal = mount.settings.reveal_accounts
+    await register.ask_code(
+        services, mount.settings.realm, form.email, request.origin, mount.links, answer=_answer(form.captcha), reveal=reveal
+    )
     return _reply(Done(1))
 
 
-async def mail_password(kit: Kit, door: Door, exchange: Exchange, wish: Ask) -> Reply:
+async def mail_password(services: Services, mount: Mount, request: Request, form: Ask) -> Reply:
     """POST /account/mail-password."""
-    reveal = door.settings.reveal_accounts
-    await recover.ask_word(kit, door.settings.realm, wish.email, _answer(wish.captcha), exchange.origin, reveal=reveal)
+    reveal = mount.settings.reveal_accounts
+    await recover.ask_recovery_code(services, mount.settings.realm, form.email, _answer(form.captcha), request.origin, reveal=reveal)
     return _reply(Done(1))
 
 
-async def verify(kit: Kit, door: Door, exchange: Exchange, wish: Verification) -> Reply:
+async def verify(services: Services, mount: Mount, request: Request, form: Verification) -> Reply:
     """GET /account/verification-password."""
-    await recover.look_word(kit, door.settings.realm, wish.verification, exchange.origin)
-    return _reply(Done(1, words.text("mailcode.live", exchange.locale)))
+    await recover.peek_recovery_code(services, mount.settings.realm, form.verification, request.origin)
+    return _reply(Done(1, words.text("mailcode.live", request.locale)))
 
 
-async def new_password(kit: Kit, door: Door, exchange: Exchange, wish: NewPassword) -> Reply:
+async def new_password(services: Services, mount: Mount, request: Request, form: NewPassword) -> Reply:
     """POST /account/password-new."""
-    await recover.by_code(kit, door.settings.realm, wish.email, wish.verification, wish.password, exchange.origin, door.links)
+    await recover.by_code(services, mount.settings.realm, form.email, form.verification, form.password, request.origin, mount.links)
     return _reply(Done(1))
 
 
-async def log_in(kit: Kit, door: Door, exchange: Exchange, wish: Credentials) -> Reply:
+async def log_in(services: Services, mount: Mount, request: Request, form: Credentials) -> Reply:
     """POST /account/login."""
-    own = _settings(door)
-    lifetime = wish.expiry or own.default_expiry
+    own = _settings(mount)
+    lifetime = form.expiry or own.default_expiry
     if not lifetime:
         raise BadInput("Expiry", "missing")
     attempt = login.Try(
-        door.settings.realm,
-        wish.email,
-        wish.password,
+        mount.settings.realm,
+        form.email,
+        form.password,
         own.login_captcha,
-        _answer(wish.captcha) if wish.captcha else None,
+        _answer(form.captcha) if form.captcha else None,
     )
-    return _reply(Done(1, jwt=await login.for_jwt(kit, attempt, exchange.origin, lifetime)))
+    return _reply(Done(1, jwt=await login.for_jwt(services, attempt, request.origin, lifetime)))
 
 
-async def sign_up(kit: Kit, door: Door, exchange: Exchange, wish: Registration) -> Reply:
+async def sign_up(services: Services, mount: Mount, request: Request, form: Registration) -> Reply:
     """POST /account/register."""
-    application = register.Application(wish.email, wish.password, invite=wish.invite)
-    await register.by_code(kit, door.settings.realm, application, wish.verification, exchange.origin)
+    application = register.Application(form.email, form.password, invite=form.invite)
+    await register.by_code(services, mount.settings.realm, application, form.verification, request.origin)
     return _reply(Done(1))
 
 
-async def redeem(kit: Kit, door: Door, exchange: Exchange, wish: Authorization) -> Reply:
+async def redeem(services: Services, mount: Mount, request: Request, form: Authorization) -> Reply:
     """GET /account/login: a one-time link's token for a JWT. HEAD, prefetch and preview only look."""
-    if not exchange.spends:
-        await authorize.look(kit, door.settings.realm, wish.authorization, exchange.origin)
+    if not request.spends:
+        await authorize.peek(services, mount.settings.realm, form.authorization, request.origin)
         return _reply(Done(1))
-    return _reply(Done(1, jwt=await authorize.for_jwt(kit, door.settings.realm, wish.authorization, exchange.origin)))
+    return _reply(Done(1, jwt=await authorize.for_jwt(services, mount.settings.realm, form.authorization, request.origin)))
 
 
-async def open_link(kit: Kit, door: Door, exchange: Exchange, link: authorization.Opened) -> Reply:
+async def open_link(services: Services, mount: Mount, request: Request, link: authorization.Opened) -> Reply:
     """GET /login, where the one-time link leads.
 
     As GET /account/login where the link is pasted into a client; for a browser that navigates, and without a link, the hosted page.
     """
-    if link.authorization and not exchange.wants_html:
-        return await redeem(kit, door, exchange, Authorization(authorization=link.authorization))
+    if link.authorization and not request.wants_html:
+        return await redeem(services, mount, request, Authorization(authorization=link.authorization))
     # A page speaks as a browser asks, not as the dialect's field would.
-    exchange.speak_to_reader("zh-Hans")
-    return await login_page.show(kit, door, exchange, read(exchange.fields, login_page.Opened))
+    request.speak_to_reader("zh-Hans")
+    return await login_page.show(services, mount, request, read(request.fields, login_page.Opened))
 
 
-async def my(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+async def my(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """GET /user/my."""
-    who, fresh = await _who(kit, door, exchange)
+    who, fresh = await _who(services, mount, request)
     account = who.account
     return _reply(Card(1, str(account.id), account.email or "", account.locale, fresh))
 
 
-async def edit_language(kit: Kit, door: Door, exchange: Exchange, wish: Speech) -> Reply:
+async def edit_language(services: Services, mount: Mount, request: Request, form: Speech) -> Reply:
     """POST /user/language-edit: the new JWT says the new language."""
-    who, _ = await _who(kit, door, exchange, renew=False)
+    who, _ = await _who(services, mount, request, renew=False)
     # One that we do not speak means the default (contract, rule 12).
-    account = await profile.speak(kit, who.account, words.locale_of(wish.language) or MAILCODE.language, exchange.origin)
-    return _reply(Done(1, jwt=await kit.logins.jwt(account, exchange.origin, who.claims.exp - who.claims.iat)))
+    account = await profile.speak(services, who.account, words.locale_of(form.language) or MAILCODE.language, request.origin)
+    return _reply(Done(1, jwt=await services.session_issuer.jwt(account, request.origin, who.claims.exp - who.claims.iat)))
 
 
-async def authorization_new(kit: Kit, door: Door, exchange: Exchange, wish: Expiry) -> Reply:
+async def authorization_new(services: Services, mount: Mount, request: Request, form: Expiry) -> Reply:
     """POST /user/authorization-new."""
-    who, fresh = await _who(kit, door, exchange)
-    token = await authorize.new(kit, who.account, wish.expiry, sid_digest(who.claims.sid), exchange.origin)
-    return _reply(Link(1, f"{kit.settings.public_url}/login?authorization={token}", authorize.LIFE, fresh))
+    who, fresh = await _who(services, mount, request)
+    token = await authorize.new(services, who.account, form.expiry, sid_digest(who.claims.sid), request.origin)
+    return _reply(Link(1, f"{services.settings.public_url}/login?authorization={token}", authorize.LIFE, fresh))
 
 
-async def invite_new(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+async def invite_new(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """POST /user/invite-new."""
-    who, fresh = await _who(kit, door, exchange)
-    return _reply(Given(1, await invites.new(kit, who.account, exchange.origin), fresh))
+    who, fresh = await _who(services, mount, request)
+    return _reply(Given(1, await invites.new(services, who.account, request.origin), fresh))
 
 
-async def invite_list(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+async def invite_list(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """GET /user/invite-list."""
-    who, fresh = await _who(kit, door, exchange)
-    given = await invites.given(kit, who.account)
+    who, fresh = await _who(services, mount, request)
+    given = await invites.given(services, who.account)
     items = [Item(one.code, one.used > 0, moment(one.created_at // SECOND * SECOND).isoformat()) for one in given.items]
     return _reply(Items(1, given.left, items, fresh))
 
 
-async def log_out(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+async def log_out(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """POST /user/logout."""
-    who, _fresh = await _who(kit, door, exchange, renew=False)
-    await bearer.end(kit, who, exchange.origin)
+    who, _fresh = await _who(services, mount, request, renew=False)
+    await bearer.end(services, who, request.origin)
     return _reply(Done(1))
 
 
-async def _who(kit: Kit, door: Door, exchange: Exchange, *, renew: bool = True) -> tuple[Bearer, str]:
+async def _who(services: Services, mount: Mount, request: Request, *, renew: bool = True) -> tuple[Bearer, str]:
     """Whose JWT came along, and a fresh one where it is in the last tenth of its life. Raises NotLoggedIn."""
-    said = exchange.heads.get(b"authorization", b"").decode("latin-1")
+    said = request.headers.get(b"authorization", b"").decode("latin-1")
     kind, _, token = said.partition(" ")
-    who = await bearer.current(kit, door.settings.realm, token.strip() if kind.lower() == "bearer" else exchange.cookies.get("Jwt", ""))
-    fresh = await bearer.renewed(kit, who, exchange.origin) if renew and exchange.spends else None
+    who = await bearer.current(
+        services, mount.settings.realm, token.strip() if kind.lower() == "bearer" else request.cookies.get("Jwt", "")
+    )
+    fresh = await bearer.renewed(services, who, request.origin) if renew and request.spends else None
     return who, fresh or ""
 
 
-def _settings(door: Door) -> Mailcode:
-    assert isinstance(door.settings, Mailcode)
-    return door.settings
+def _settings(mount: Mount) -> Mailcode:
+    assert isinstance(mount.settings, Mailcode)
+    return mount.settings
 
 
 LOGIN = (BadCredentials, NotActivated, BadCaptcha)

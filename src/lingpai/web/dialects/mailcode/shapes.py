@@ -7,7 +7,7 @@ import msgspec
 from lingpai.core import rules
 from lingpai.core.model import Address
 from lingpai.guard.captcha import Kind
-from lingpai.web.fields import Code, Group, Number, Text
+from lingpai.web.request.fields import Code, Group, Number, Text
 
 Email = Annotated[Address, Text(3, 254, rules.email, alias="Account")]
 Language = Annotated[str, Text(1, 35, optional=True)]

@@ -25,7 +25,6 @@ from lingpai.core.errors import (
 )
 from lingpai.core.model import Links, Locale
 from lingpai.settings import Settings
-from lingpai.web.dialect import Call, Dialect, both
 from lingpai.web.dialects.session import handlers
 from lingpai.web.dialects.session.shapes import (
     Answers,
@@ -45,7 +44,8 @@ from lingpai.web.dialects.session.shapes import (
     Whither,
     Whose,
 )
-from lingpai.web.pages import links as hosted
+from lingpai.web.pages.shared import links as hosted
+from lingpai.web.request.calls import Call, Dialect, both
 
 CODES: dict[type[Refusal], str] = {
     Refusal: "FAILURE",

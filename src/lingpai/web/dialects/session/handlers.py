@@ -7,11 +7,10 @@ import msgspec
 
 from lingpai.core import rules
 from lingpai.core.errors import BadInput, Limited, StaleLogin, TooSoon, WeakPassword
-from lingpai.flows import Kit, captcha, confirm, contacts, login, questions, recover, register, sessions
+from lingpai.flows import Services, captcha, contacts, login, questions, reauthenticate, recover, register, sessions
 from lingpai.guard.captcha import Answer
-from lingpai.guard.codes import digest
+from lingpai.guard.one_time.codes import digest
 from lingpai.settings import Session
-from lingpai.web.dialect import Door, Nothing, Reply
 from lingpai.web.dialects.session.shapes import (
     Answers,
     Asked,
@@ -34,7 +33,8 @@ from lingpai.web.dialects.session.shapes import (
     Whither,
     Whose,
 )
-from lingpai.web.exchange import Exchange
+from lingpai.web.request.calls import Mount, Nothing, Reply
+from lingpai.web.request.request import Request
 
 FRAME = captcha.Frame(220, 80)
 LEAST = 8
@@ -47,9 +47,9 @@ def _reply(said: msgspec.Struct, **more: Any) -> Reply:
     return Reply(msgspec.json.encode(said), **more)
 
 
-def _shop(visit: str) -> str:
+def _captcha_scope(prelogin_token: str) -> str:
     """What a login token serves: this dialect's login, in the browser that asked for it. Elsewhere it is worth nothing (login CSRF)."""
-    return f"session/{digest(visit).hex()}"
+    return f"session/{digest(prelogin_token).hex()}"
 
 
 def _strong(password: str) -> str:
@@ -59,70 +59,70 @@ def _strong(password: str) -> str:
     return password
 
 
-def _settings(door: Door) -> Session:
-    assert isinstance(door.settings, Session)
-    return door.settings
+def _settings(mount: Mount) -> Session:
+    assert isinstance(mount.settings, Session)
+    return mount.settings
 
 
-async def login_token(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+async def login_token(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """GET login_token. HEAD, prefetch and preview draw nothing."""
-    if not exchange.spends:
+    if not request.spends:
         raise BadInput("purpose", "prefetch")
-    visit = kit.now_visiting(exchange.origin)
-    drawn = await captcha.draw(kit, _shop(visit), "picture", FRAME, exchange.origin)
+    prelogin_token = services.prelogin_token(request.origin)
+    drawn = await captcha.draw(services, _captcha_scope(prelogin_token), "picture", FRAME, request.origin)
     token = Token(drawn.id, base64.b64encode(drawn.content).decode())
-    return _reply(Drawn(token), visit=None if exchange.origin.visit else visit)
+    return _reply(Drawn(token), prelogin_token=None if request.origin.prelogin_token else prelogin_token)
 
 
-async def log_in(kit: Kit, door: Door, exchange: Exchange, wish: Credentials) -> Reply:
+async def log_in(services: Services, mount: Mount, request: Request, form: Credentials) -> Reply:
     """POST login: of a browser without its pre-login cookie no token is right."""
-    answer = Answer(_shop(exchange.origin.visit), wish.token, wish.code)
-    attempt = login.Try(door.settings.realm, wish.account, wish.password, "always", answer)
-    opened = await login.for_cookie(kit, attempt, exchange.origin)
+    answer = Answer(_captcha_scope(request.origin.prelogin_token), form.token, form.code)
+    attempt = login.Try(mount.settings.realm, form.account, form.password, "always", answer)
+    opened = await login.for_cookie(services, attempt, request.origin)
     person = Person(opened.account.id, opened.account.name or "")
     return _reply(LoggedIn(person), session=opened.token, device=opened.device)
 
 
-async def sign_up(kit: Kit, door: Door, exchange: Exchange, wish: Registration) -> Reply:
+async def sign_up(services: Services, mount: Mount, request: Request, form: Registration) -> Reply:
     """POST sign_up: logged in at once, so that an address and questions can follow."""
-    application = register.Application(wish.account, _strong(wish.password), invite=wish.invite)
-    opened = await register.by_name(kit, door.settings.realm, application, exchange.origin, min_score=STRENGTH)
+    application = register.Application(form.account, _strong(form.password), invite=form.invite)
+    opened = await register.by_name(services, mount.settings.realm, application, request.origin, min_score=STRENGTH)
     return _reply(SignedUp(Number(opened.account.id)), session=opened.token, device=opened.device)
 
 
-async def send_bind(kit: Kit, door: Door, exchange: Exchange, wish: Whither) -> Reply:
+async def send_bind(services: Services, mount: Mount, request: Request, form: Whither) -> Reply:
     """POST SignUp_email_send."""
-    session, account = await sessions.full(kit, door.settings.realm, exchange.origin)
-    if contacts.replaces(account, wish.email):
-        await confirm.require(kit, session, exchange.origin)
-    await contacts.ask(kit, account, wish.email, exchange.origin)
+    session, account = await sessions.full(services, mount.settings.realm, request.origin)
+    if contacts.replaces(account, form.email):
+        await reauthenticate.require(services, session, request.origin)
+    await contacts.ask(services, account, form.email, request.origin)
     return _reply(Done())
 
 
-async def bind(kit: Kit, door: Door, exchange: Exchange, wish: Binding) -> Reply:
+async def bind(services: Services, mount: Mount, request: Request, form: Binding) -> Reply:
     """POST SignUp_email: the code is bound to the account that asked for it."""
-    session, account = await sessions.full(kit, door.settings.realm, exchange.origin)
-    fresh = await confirm.fresh(kit, session, exchange.origin)
-    await contacts.bind(kit, account, wish.email, wish.code, exchange.origin, door.links, fresh=fresh)
+    session, account = await sessions.full(services, mount.settings.realm, request.origin)
+    fresh = await reauthenticate.fresh(services, session, request.origin)
+    await contacts.bind(services, account, form.email, form.code, request.origin, mount.links, fresh=fresh)
     return _reply(Done())
 
 
-async def set_questions(kit: Kit, door: Door, exchange: Exchange, wish: Setting) -> Reply:
+async def set_questions(services: Services, mount: Mount, request: Request, form: Setting) -> Reply:
     """POST SignUp_question: with the password again, unless the login is younger than 10 minutes."""
-    texts = _different(wish)
-    session, account = await sessions.full(kit, door.settings.realm, exchange.origin)
-    if not await confirm.fresh(kit, session, exchange.origin):
-        if not wish.password:
+    texts = _different(form)
+    session, account = await sessions.full(services, mount.settings.realm, request.origin)
+    if not await reauthenticate.fresh(services, session, request.origin):
+        if not form.password:
             raise StaleLogin
-        await confirm.by_password(kit, account, wish.password, exchange.origin)
-    answers = (wish.answer_one, wish.answer_two, wish.answer_three)
-    await questions.put(kit, account, texts, answers, exchange.origin, door.links, mode=_settings(door).questions)
+        await reauthenticate.by_password(services, account, form.password, request.origin)
+    answers = (form.answer_one, form.answer_two, form.answer_three)
+    await questions.put(services, account, texts, answers, request.origin, mount.links, mode=_settings(mount).questions)
     return _reply(Done())
 
 
-def _different(wish: Setting) -> tuple[str, str, str]:
+def _different(form: Setting) -> tuple[str, str, str]:
     """The questions; BadInput names the first that says what another one says already."""
-    texts = (wish.question_one, wish.question_two, wish.question_three)
+    texts = (form.question_one, form.question_two, form.question_three)
     folded = [rules.folded(text) for text in texts]
     for field, number in (("question_two", 1), ("question_three", 2)):
         if folded[number] in folded[:number]:
@@ -130,10 +130,10 @@ def _different(wish: Setting) -> tuple[str, str, str]:
     return texts
 
 
-async def send_recovery(kit: Kit, door: Door, exchange: Exchange, wish: Whose) -> Reply:
+async def send_recovery(services: Services, mount: Mount, request: Request, form: Whose) -> Reply:
     """POST Forget_pass_send: always 200; inside the interval, or past what one address gets, nothing is sent."""
     try:
-        await recover.ask_code(kit, door.settings.realm, wish.who, exchange.origin, reveal=door.settings.reveal_accounts)
+        await recover.ask_code(services, mount.settings.realm, form.who, request.origin, reveal=mount.settings.reveal_accounts)
     except TooSoon:
         return _reply(Done())
     except Limited as why:
@@ -142,42 +142,44 @@ async def send_recovery(kit: Kit, door: Door, exchange: Exchange, wish: Whose) -
     return _reply(Done())
 
 
-async def earn_by_code(kit: Kit, door: Door, exchange: Exchange, wish: Proof) -> Reply:
+async def earn_by_code(services: Services, mount: Mount, request: Request, form: Proof) -> Reply:
     """POST Forget_pass_EmailAccount."""
-    return _reply(Done(), visit=await recover.earn(kit, door.settings.realm, wish.who, wish.code, exchange.origin))
+    return _reply(Done(), prelogin_token=await recover.earn(services, mount.settings.realm, form.who, form.code, request.origin))
 
 
-async def ask_questions(kit: Kit, door: Door, exchange: Exchange, wish: Whose) -> Reply:
+async def ask_questions(services: Services, mount: Mount, request: Request, form: Whose) -> Reply:
     """GET and POST Forget_pass_Question: real ones or decoys."""
-    mode = _settings(door).questions
-    texts, visit = await questions.ask(kit, door.settings.realm, wish.who, exchange.origin, mode=mode, remember=exchange.spends)
-    return _reply(Asked(Three(*texts)), visit=visit if visit != exchange.origin.visit else None)
+    mode = _settings(mount).questions
+    texts, prelogin_token = await questions.ask(
+        services, mount.settings.realm, form.who, request.origin, mode=mode, remember=request.spends
+    )
+    return _reply(Asked(Three(*texts)), prelogin_token=prelogin_token if prelogin_token != request.origin.prelogin_token else None)
 
 
-async def earn_by_answers(kit: Kit, door: Door, exchange: Exchange, wish: Answers) -> Reply:
+async def earn_by_answers(services: Services, mount: Mount, request: Request, form: Answers) -> Reply:
     """POST Forget_pass_answer: about the account whose questions this browser asked for."""
-    mode = _settings(door).questions
-    if mode == "with_code" and not wish.code:
+    mode = _settings(mount).questions
+    if mode == "with_code" and not form.code:
         raise BadInput("code", "missing")
-    said = (wish.answer_one, wish.answer_two, wish.answer_three)
-    visit = await questions.answer(kit, door.settings.realm, said, exchange.origin, door.links, mode=mode, code=wish.code)
-    return _reply(Done(), visit=visit)
+    said = (form.answer_one, form.answer_two, form.answer_three)
+    prelogin_token = await questions.answer(services, mount.settings.realm, said, request.origin, mount.links, mode=mode, code=form.code)
+    return _reply(Done(), prelogin_token=prelogin_token)
 
 
-async def reset(kit: Kit, door: Door, exchange: Exchange, wish: NewPassword) -> Reply:
+async def reset(services: Services, mount: Mount, request: Request, form: NewPassword) -> Reply:
     """POST Forget_pass_reset: by the leave that this browser has earned."""
-    await recover.by_leave(kit, door.settings.realm, _strong(wish.password), exchange.origin, door.links, min_score=STRENGTH)
+    await recover.by_reset_grant(services, mount.settings.realm, _strong(form.password), request.origin, mount.links, min_score=STRENGTH)
     return _reply(Done())
 
 
-async def user_info(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+async def user_info(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """GET user_info."""
-    account = (await sessions.current(kit, door.settings.realm, exchange.origin))[1]
+    account = (await sessions.current(services, mount.settings.realm, request.origin))[1]
     email = account.email if account.email_proved_at else None
-    return _reply(Card(User(account.id, account.name or "", email, await questions.there(kit, account))))
+    return _reply(Card(User(account.id, account.name or "", email, await questions.there(services, account))))
 
 
-async def log_out(kit: Kit, door: Door, exchange: Exchange, _: Nothing) -> Reply:
+async def log_out(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """POST logout."""
-    await sessions.end(kit, door.settings.realm, exchange.origin)
+    await sessions.end(services, mount.settings.realm, request.origin)
     return _reply(Done(), session="")

@@ -9,7 +9,7 @@ import msgspec
 from lingpai.core import rules
 from lingpai.core.errors import BadInput
 from lingpai.core.model import Address
-from lingpai.web.fields import Text
+from lingpai.web.request.fields import Text
 
 NAME_LENGTH, MAIL_LENGTH = 16, 32
 _PASSWORD = re.compile(r"""[^\s"'\\<>]+""")

@@ -1,4 +1,4 @@
-"""`/me/confirm`: is it still you? By the password; without one by the third party, or by a code (`flows/confirm.py`)."""
+"""`/me/confirm`: is it still you? By the password; without one by the third party, or by a code (`flows/reauthenticate.py`)."""
 
 import re
 from typing import Annotated, Any
@@ -7,15 +7,15 @@ import msgspec
 
 from lingpai.core import rules
 from lingpai.core.errors import BadCode, BadInput, Limited, Refusal, StaleLogin, TooSoon, WrongPassword
-from lingpai.flows import Kit, confirm
-from lingpai.web.dialect import Call, Reply
-from lingpai.web.exchange import Exchange
-from lingpai.web.fields import Text, read
-from lingpai.web.pages.forms import again, digits, left
-from lingpai.web.pages.links import for_realm
+from lingpai.flows import Services, reauthenticate
 from lingpai.web.pages.me.contact import RESEND
 from lingpai.web.pages.me.owner import Me, at, own, show
-from lingpai.web.pages.visitor import HOME, called, onward
+from lingpai.web.pages.shared.forms import again, digits, left
+from lingpai.web.pages.shared.links import for_realm
+from lingpai.web.pages.shared.return_context import HOME, called, onward
+from lingpai.web.request.calls import Call, Reply
+from lingpai.web.request.fields import Text, read
+from lingpai.web.request.request import Request
 
 _OURS = re.compile(r"/me(/[a-z.]+)?(\?[A-Za-z0-9._~%&=@+/-]*)?")
 """A page of one's own space: nothing else asks for a proof."""
@@ -46,40 +46,40 @@ class Code(msgspec.Struct, frozen=True, kw_only=True):
     code: Annotated[str, Text(1, 32, digits)]
 
 
-async def ask(kit: Kit, exchange: Exchange, me: Me, asked: Asked) -> Reply:
+async def ask(services: Services, request: Request, me: Me, asked: Asked) -> Reply:
     """GET /me/confirm: asks, unless there is nothing to ask for."""
-    if await confirm.fresh(kit, me.session, exchange.origin):
+    if await reauthenticate.fresh(services, me.session, request.origin):
         return onward(asked.onward)
-    return _form(kit, exchange, me, asked, seconds=left(kit, exchange.query))
+    return _form(services, request, me, asked, seconds=left(services, request.query))
 
 
-async def prove(kit: Kit, exchange: Exchange, me: Me, asked: Asked) -> Reply:
+async def prove(services: Services, request: Request, me: Me, asked: Asked) -> Reply:
     """POST /page/me/confirm."""
     try:
         if me.account.password:
-            await confirm.by_password(kit, me.account, read(exchange.fields, Secret).password, exchange.origin)
+            await reauthenticate.by_password(services, me.account, read(request.fields, Secret).password, request.origin)
         elif asked.send:
-            await confirm.ask_code(kit, me.account, exchange.origin)
-            return onward(at("/me/confirm", next=asked.onward, sent="yes", again=again(kit, RESEND)))
+            await reauthenticate.ask_code(services, me.account, request.origin)
+            return onward(at("/me/confirm", next=asked.onward, sent="yes", again=again(services, RESEND)))
         else:
-            await confirm.by_code(kit, me.account, read(exchange.fields, Code).code, exchange.origin)
+            await reauthenticate.by_code(services, me.account, read(request.fields, Code).code, request.origin)
     except TooSoon as why:
-        return _form(kit, exchange, me, msgspec.structs.replace(asked, sent="yes"), why, seconds=why.seconds)
+        return _form(services, request, me, msgspec.structs.replace(asked, sent="yes"), why, seconds=why.seconds)
     except StaleLogin:
         # There is nowhere to send a code to: the page says what helps.
-        return _form(kit, exchange, me, asked)
+        return _form(services, request, me, asked)
     except (BadInput, BadCode, WrongPassword, Limited) as why:
-        return _form(kit, exchange, me, asked, why, seconds=left(kit, exchange.fields))
+        return _form(services, request, me, asked, why, seconds=left(services, request.fields))
     return onward(asked.onward)
 
 
-def _form(kit: Kit, exchange: Exchange, me: Me, asked: Asked, why: Refusal | None = None, **values: Any) -> Reply:
-    to, realm = confirm.reached(me.account), me.account.realm
+def _form(services: Services, request: Request, me: Me, asked: Asked, why: Refusal | None = None, **values: Any) -> Reply:
+    to, realm = reauthenticate.reached(me.account), me.account.realm
     sent = bool(asked.sent) or isinstance(why, BadCode) or (isinstance(why, BadInput) and why.field == "code")
     more = {"seconds": 0, "field_of": {WrongPassword: "password", BadCode: "code"}, **values}
     return show(
         "confirm",
-        exchange,
+        request,
         me,
         why,
         here=at("/me/confirm", next=asked.onward),
@@ -87,10 +87,14 @@ def _form(kit: Kit, exchange: Exchange, me: Me, asked: Asked, why: Refusal | Non
         called=called(me.account),
         reached=to.value if to else "",
         sent=sent,
-        ways=[(name, for_realm(kit, f"/connect/{name}", realm, next=asked.onward)) for name in me.account.linked if name in kit.providers],
-        anew=for_realm(kit, "/login", realm, switch="yes", next=asked.onward),
-        forgot=for_realm(kit, "/forgot", realm, account=called(me.account)),
-        again=again(kit, more["seconds"]),
+        ways=[
+            (name, for_realm(services, f"/connect/{name}", realm, next=asked.onward))
+            for name in me.account.linked
+            if name in services.providers
+        ],
+        anew=for_realm(services, "/login", realm, switch="yes", next=asked.onward),
+        forgot=for_realm(services, "/forgot", realm, account=called(me.account)),
+        again=again(services, more["seconds"]),
         **more,
     )
 

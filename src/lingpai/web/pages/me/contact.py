@@ -9,14 +9,14 @@ import msgspec
 from lingpai.core import rules
 from lingpai.core.errors import BadCode, BadInput, Limited, NotOffered, Refusal, Taken, TooSoon
 from lingpai.core.model import Account, Address
-from lingpai.flows import Kit, contacts
-from lingpai.web.dialect import Call, Nothing, Reply
-from lingpai.web.exchange import Exchange
-from lingpai.web.fields import Text, read
-from lingpai.web.pages.forms import again, digits, left
-from lingpai.web.pages.links import links_of
+from lingpai.flows import Services, contacts
 from lingpai.web.pages.me.owner import Me, at, own, show, told
-from lingpai.web.pages.visitor import onward
+from lingpai.web.pages.shared.forms import again, digits, left
+from lingpai.web.pages.shared.links import links_of
+from lingpai.web.pages.shared.return_context import onward
+from lingpai.web.request.calls import Call, Nothing, Reply
+from lingpai.web.request.fields import Text, read
+from lingpai.web.request.request import Request
 
 RESEND = 60
 """Seconds between two codes to one address (contract, rule 7)."""
@@ -45,54 +45,54 @@ class Contact:
         value, proved = (account.email, account.email_proved_at) if self.kind == "email" else (account.phone, account.phone_proved_at)
         return value or "" if proved else ""
 
-    async def form(self, kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
+    async def form(self, services: Services, request: Request, me: Me, _: Nothing) -> Reply:
         """GET: asks for the address; with `?to=`, for the code that went there."""
-        to = exchange.query.get("to", "")
+        to = request.query.get("to", "")
         if not to:
-            return self._page(kit, exchange, me)
+            return self._page(services, request, me)
         try:
             return self._page(
-                kit,
-                exchange,
+                services,
+                request,
                 me,
                 sent=self.clean(to, self.kind),
-                seconds=left(kit, exchange.query) if "again" in exchange.query else RESEND,
+                seconds=left(services, request.query) if "again" in request.query else RESEND,
             )
         except BadInput as why:
-            return self._page(kit, exchange, me, why)
+            return self._page(services, request, me, why)
 
-    async def act(self, kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
+    async def act(self, services: Services, request: Request, me: Me, _: Nothing) -> Reply:
         """POST: sends a code; with a `code` beside the address, binds it."""
         try:
-            address = self._read(exchange, me)
+            address = self._read(request, me)
         except BadInput as why:
-            return self._page(kit, exchange, me, why)
-        if "code" in exchange.fields and "resend" not in exchange.fields:
-            return await self._bind(kit, exchange, me, address)
-        return await self._send(kit, exchange, me, address)
+            return self._page(services, request, me, why)
+        if "code" in request.fields and "resend" not in request.fields:
+            return await self._bind(services, request, me, address)
+        return await self._send(services, request, me, address)
 
-    async def _send(self, kit: Kit, exchange: Exchange, me: Me, address: Address) -> Reply:
+    async def _send(self, services: Services, request: Request, me: Me, address: Address) -> Reply:
         try:
-            await contacts.ask(kit, me.account, address, exchange.origin)
+            await contacts.ask(services, me.account, address, request.origin)
         except TooSoon as why:
             # The code that went out a moment ago may still be at hand.
-            return self._page(kit, exchange, me, why, sent=address, seconds=why.seconds)
+            return self._page(services, request, me, why, sent=address, seconds=why.seconds)
         except (BadInput, NotOffered, Limited) as why:
-            return self._page(kit, exchange, me, why)
-        return onward(at(self.path, to=address.value, again=again(kit, RESEND)))
+            return self._page(services, request, me, why)
+        return onward(at(self.path, to=address.value, again=again(services, RESEND)))
 
-    async def _bind(self, kit: Kit, exchange: Exchange, me: Me, address: Address) -> Reply:
+    async def _bind(self, services: Services, request: Request, me: Me, address: Address) -> Reply:
         try:
-            code = read(exchange.fields, Code).code
-            await contacts.bind(kit, me.account, address, code, exchange.origin, links_of(kit, me.account.realm))
+            code = read(request.fields, Code).code
+            await contacts.bind(services, me.account, address, code, request.origin, links_of(services, me.account.realm))
         except (BadInput, BadCode, Limited) as why:
-            return self._page(kit, exchange, me, why, sent=address, seconds=left(kit, exchange.fields))
+            return self._page(services, request, me, why, sent=address, seconds=left(services, request.fields))
         except Taken as why:
-            return self._page(kit, exchange, me, why)
+            return self._page(services, request, me, why)
         return told("/me/security", self.kind)
 
-    def _read(self, exchange: Exchange, me: Me) -> Address:
-        text = exchange.fields.get(self.kind)
+    def _read(self, request: Request, me: Me) -> Address:
+        text = request.fields.get(self.kind)
         address: Address = Text(1, 320, self.clean).read(text, self.kind, digits=True)
         held = self.held(me.account)
         if held and self.clean(held, self.kind).key == address.key:
@@ -100,11 +100,11 @@ class Contact:
         return address
 
     def _page(
-        self, kit: Kit, exchange: Exchange, me: Me, why: Refusal | None = None, *, sent: Address | None = None, **values: Any
+        self, services: Services, request: Request, me: Me, why: Refusal | None = None, *, sent: Address | None = None, **values: Any
     ) -> Reply:
         more = {"seconds": 0, "field_of": {BadCode: "code"}, **values}
-        more["again"] = again(kit, more["seconds"])
-        return show("contact", exchange, me, why, kind=self.kind, held=self.held(me.account), sent=sent, typed=exchange.fields, **more)
+        more["again"] = again(services, more["seconds"])
+        return show("contact", request, me, why, kind=self.kind, held=self.held(me.account), sent=sent, typed=request.fields, **more)
 
     @property
     def calls(self) -> tuple[Call, Call]:
@@ -115,9 +115,9 @@ class Contact:
         )
 
 
-def texts(kit: Kit) -> bool:
+def texts(services: Services) -> bool:
     """Whether anybody carries text messages; in dev mode the inbox does."""
-    return kit.settings.dev or kit.settings.sms.provider != "none"
+    return services.settings.dev or services.settings.sms.provider != "none"
 
 
 CALLS = (*Contact("email", rules.email).calls, *Contact("phone", rules.phone).calls)

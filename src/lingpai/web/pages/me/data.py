@@ -9,13 +9,13 @@ import msgspec
 from lingpai.core.chance import moment
 from lingpai.core.errors import BadGrant, BadInput, NotLoggedIn
 from lingpai.core.model import Account
-from lingpai.flows import Kit, closing
+from lingpai.flows import Services, account_deletion
 from lingpai.store import personal
-from lingpai.web.dialect import Call, Nothing, Reply
-from lingpai.web.exchange import Exchange
-from lingpai.web.fields import Text, read
 from lingpai.web.pages.me.owner import Me, own, show
-from lingpai.web.pages.visitor import called
+from lingpai.web.pages.shared.return_context import called
+from lingpai.web.request.calls import Call, Nothing, Reply
+from lingpai.web.request.fields import Text, read
+from lingpai.web.request.request import Request
 
 PATH = "/me/data"
 Export = msgspec.defstruct("Export", [(str(table.name), list[dict[str, Any]]) for table in personal.TABLES])
@@ -28,16 +28,16 @@ class Sure(msgspec.Struct, frozen=True, kw_only=True):
     sure: Annotated[str, Text(1, 8, optional=True)] = ""
 
 
-async def look(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
+async def look(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """GET /me/data."""
-    return show("data", exchange, me)
+    return show("data", request, me)
 
 
-async def download(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
+async def download(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """GET /me/data.json: by table, instants as RFC 3339 in UTC."""
-    rows = await closing.export(kit, me.account, exchange.origin)
+    rows = await account_deletion.export(services, me.account, request.origin)
     told = {table: [readable(row) for row in found] for table, found in rows.items()}
-    name = f"{moment(kit.clock.now()).strftime('%Y-%m-%d')}-{me.account.id}.json"
+    name = f"{moment(services.clock.now()).strftime('%Y-%m-%d')}-{me.account.id}.json"
     lines = (("content-disposition", f'attachment; filename="account-{name}"'),)
     written = await asyncio.to_thread(json.dumps, told, ensure_ascii=False, indent=2)
     return Reply(written.encode(), headers=lines)
@@ -53,37 +53,37 @@ def readable(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-async def ask(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
+async def ask(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """GET /me/delete: what is lost, and the question."""
-    return _ask(kit, exchange, me)
+    return _ask(services, request, me)
 
 
-async def delete(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
+async def delete(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """POST /page/me/delete: logged out everywhere. The answer itself says until when there is a way back: nobody is there to ask later."""
     try:
-        if not read(exchange.fields, Sure).sure:
+        if not read(request.fields, Sure).sure:
             raise BadInput("sure", "sure")
     except BadInput as why:
-        return _ask(kit, exchange, me, why)
+        return _ask(services, request, me, why)
     try:
-        at = await closing.close(kit, me.account, f"{kit.settings.public_url}/page/keep?token=", exchange.origin)
+        at = await account_deletion.close(services, me.account, f"{services.settings.public_url}/page/keep?token=", request.origin)
     except BadGrant:
         raise NotLoggedIn from None
-    said = show("closed", exchange, me, here="/login", at=at, called=called(me.account), back=_way_back(kit, me.account))
+    said = show("closed", request, me, here="/login", at=at, called=called(me.account), back=_way_back(services, me.account))
     return msgspec.structs.replace(said, session="")
 
 
-def _ask(kit: Kit, exchange: Exchange, me: Me, why: BadInput | None = None) -> Reply:
-    return show("delete", exchange, me, why, called=called(me.account), days=closing.DAYS, back=_way_back(kit, me.account))
+def _ask(services: Services, request: Request, me: Me, why: BadInput | None = None) -> Reply:
+    return show("delete", request, me, why, called=called(me.account), days=account_deletion.DAYS, back=_way_back(services, me.account))
 
 
-def _way_back(kit: Kit, account: Account) -> str:
+def _way_back(services: Services, account: Account) -> str:
     """How the deletion can be taken back: a key of `pages.me.delete.back`."""
     if account.email_proved_at:
         return "mailed"
     if account.password and (account.name or account.phone_proved_at):
         return "typed"
-    return "third" if any(name in kit.providers for name in account.linked) else "none"
+    return "third" if any(name in services.providers for name in account.linked) else "none"
 
 
 CALLS = (

@@ -7,12 +7,12 @@ import msgspec
 
 from lingpai.core.errors import BadInput
 from lingpai.core.model import Locale, Session
-from lingpai.flows import Kit, sessions
-from lingpai.web.dialect import Call, Nothing, Reply
-from lingpai.web.exchange import Exchange
-from lingpai.web.fields import Text
+from lingpai.flows import Services, sessions
 from lingpai.web.pages.me.owner import Me, own, show, told
-from lingpai.web.pages.past import ago, device
+from lingpai.web.pages.shared.relative_time import ago, device
+from lingpai.web.request.calls import Call, Nothing, Reply
+from lingpai.web.request.fields import Text
+from lingpai.web.request.request import Request
 
 PATH = "/me/devices"
 
@@ -42,19 +42,19 @@ class Login:
     jwt: bool
 
 
-async def listing(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
+async def listing(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """GET /me/devices: this one first, then those that were used last."""
-    found = await sessions.listing(kit, me.account)
+    found = await sessions.listing(services, me.account)
     found.sort(key=lambda one: (one.id != me.session.id, -one.seen_at))
-    return show("devices", exchange, me, logins=[_said(one, me, kit.clock.now(), exchange.locale) for one in found])
+    return show("devices", request, me, logins=[_said(one, me, services.clock.now(), request.locale) for one in found])
 
 
-async def end(kit: Kit, exchange: Exchange, me: Me, which: Which) -> Reply:
+async def end(services: Services, request: Request, me: Me, which: Which) -> Reply:
     """POST /page/me/devices: only of one's own; another's number is like one that is over."""
     if not which.login:
-        await sessions.end_others(kit, me.account, exchange.origin)
+        await sessions.end_others(services, me.account, request.origin)
         return told(PATH, "ended-others")
-    ended = await sessions.end_one(kit, me.account, which.login, exchange.origin)
+    ended = await sessions.end_one(services, me.account, which.login, request.origin)
     return told(PATH, "ended" if ended else "over")
 
 

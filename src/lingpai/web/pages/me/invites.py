@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from lingpai.core.errors import NoInvitesLeft
-from lingpai.flows import Kit, invites
+from lingpai.flows import Services, invites
 from lingpai.store.invites import Invite
-from lingpai.web.dialect import Call, Nothing, Reply
-from lingpai.web.exchange import Exchange
 from lingpai.web.pages.me.owner import Me, own, show, told
-from lingpai.web.pages.past import ago
+from lingpai.web.pages.shared.relative_time import ago
+from lingpai.web.request.calls import Call, Nothing, Reply
+from lingpai.web.request.request import Request
 
 PATH = "/me/invites"
 
@@ -25,26 +25,26 @@ class Given:
     """Where it is used."""
 
 
-async def listing(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
+async def listing(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """GET /me/invites: the newest first."""
-    given = await invites.given(kit, me.account)
-    return show("invites", exchange, me, left=given.left, given=[_said(kit, exchange, one) for one in reversed(given.items)])
+    given = await invites.given(services, me.account)
+    return show("invites", request, me, left=given.left, given=[_said(services, request, one) for one in reversed(given.items)])
 
 
-async def make(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
+async def make(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """POST /page/me/invites."""
     try:
-        await invites.new(kit, me.account, exchange.origin)
+        await invites.new(services, me.account, request.origin)
     except NoInvitesLeft:
         return told(PATH, "")
     return told(PATH, "invited")
 
 
-def _said(kit: Kit, exchange: Exchange, one: Invite) -> Given:
-    now = kit.clock.now()
-    boss = kit.settings.hiyouth.enabled and one.realm == kit.settings.hiyouth.boss_realm != kit.settings.maillink.realm
-    link = f"{kit.settings.public_url}/register?{'type=boss&' if boss else ''}invite={one.code}"
-    return Given(one.code, _state(one, now), ago(now, one.created_at, exchange.locale), link)
+def _said(services: Services, request: Request, one: Invite) -> Given:
+    now = services.clock.now()
+    boss = services.settings.hiyouth.enabled and one.realm == services.settings.hiyouth.boss_realm != services.settings.maillink.realm
+    link = f"{services.settings.public_url}/register?{'type=boss&' if boss else ''}invite={one.code}"
+    return Given(one.code, _state(one, now), ago(now, one.created_at, request.locale), link)
 
 
 def _state(one: Invite, now: int) -> str:

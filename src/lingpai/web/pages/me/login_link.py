@@ -9,14 +9,14 @@ from markupsafe import Markup
 from lingpai.core import rules
 from lingpai.core.chance import SECOND
 from lingpai.core.errors import BadInput
-from lingpai.flows import Kit, authorize
-from lingpai.guard.codes import digest
-from lingpai.web.dialect import Call, Nothing, Reply
-from lingpai.web.exchange import Exchange
-from lingpai.web.fields import Text, read
+from lingpai.flows import Services, authorize
+from lingpai.guard.one_time.codes import digest
 from lingpai.web.pages.me.overview import linkable
 from lingpai.web.pages.me.owner import Me, own, show
-from lingpai.web.pages.visitor import HOME, onward
+from lingpai.web.pages.shared.return_context import HOME, onward
+from lingpai.web.request.calls import Call, Nothing, Reply
+from lingpai.web.request.fields import Text, read
+from lingpai.web.request.request import Request
 
 PATH = "/me/link"
 DAY = 86_400
@@ -30,23 +30,23 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     stay: Annotated[str, Text(1, 16, partial(rules.one_of, values=tuple(LIVES)))]
 
 
-async def form(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
+async def form(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """GET /me/link: never shows a link that was made before."""
-    return show("link", exchange, me, link="") if linkable(kit, me) else onward(HOME)
+    return show("link", request, me, link="") if linkable(services, me) else onward(HOME)
 
 
-async def make(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
+async def make(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """POST /page/me/login-link: the answer itself shows the link, and nothing shows it again: it is kept nowhere."""
-    if not linkable(kit, me):
+    if not linkable(services, me):
         return onward(HOME)
     try:
-        wish = read(exchange.fields, Wish)
+        form = read(request.fields, Wish)
     except BadInput as why:
-        return show("link", exchange, me, why, here=PATH, link="")
-    token = await authorize.new(kit, me.account, LIVES[wish.stay], digest(exchange.origin.session), exchange.origin)
-    link = f"{kit.settings.public_url}/login?authorization={token}"
-    ends = kit.clock.now() + authorize.LIFE * SECOND
-    return show("link", exchange, me, here=PATH, link=link, drawn=drawn(link), seconds=authorize.LIFE, ends=ends)
+        return show("link", request, me, why, here=PATH, link="")
+    token = await authorize.new(services, me.account, LIVES[form.stay], digest(request.origin.session), request.origin)
+    link = f"{services.settings.public_url}/login?authorization={token}"
+    ends = services.clock.now() + authorize.LIFE * SECOND
+    return show("link", request, me, here=PATH, link=link, drawn=drawn(link), seconds=authorize.LIFE, ends=ends)
 
 
 def drawn(text: str) -> Markup:

@@ -4,38 +4,38 @@ from typing import Any
 
 from lingpai.core import rules
 from lingpai.core.errors import TooSoon
-from lingpai.flows import Kit, activate, invites, sessions
-from lingpai.web.dialect import Call, Nothing, Reply
-from lingpai.web.exchange import Exchange
-from lingpai.web.pages.links import links_of
+from lingpai.flows import Services, activate, invites, sessions
 from lingpai.web.pages.me.owner import Me, own, show, told
-from lingpai.web.pages.visitor import HOME, called, onward
+from lingpai.web.pages.shared.links import links_of
+from lingpai.web.pages.shared.return_context import HOME, called, onward
+from lingpai.web.request.calls import Call, Nothing, Reply
+from lingpai.web.request.request import Request
 
 
-async def home(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
+async def home(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """GET /me."""
     if me.account.restricted:
-        return show("unproved", exchange, me)
-    logins = await sessions.listing(kit, me.account)
-    given = await invites.given(kit, me.account)
-    return show("home", exchange, me, logins=len(logins), left=given.left, links=linkable(kit, me), **named(me))
+        return show("unproved", request, me)
+    logins = await sessions.listing(services, me.account)
+    given = await invites.given(services, me.account)
+    return show("home", request, me, logins=len(logins), left=given.left, links=linkable(services, me), **named(me))
 
 
-async def again(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
+async def again(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """POST /page/me: the mail that proves the address, once more."""
     account = me.account
     if not account.restricted or account.email is None:
         return onward(HOME)
     try:
-        await activate.again(kit, account.realm, rules.email(account.email), exchange.origin, links_of(kit, account.realm))
+        await activate.again(services, account.realm, rules.email(account.email), request.origin, links_of(services, account.realm))
     except TooSoon as why:
-        return show("unproved", exchange, me, why, seconds=why.seconds)
+        return show("unproved", request, me, why, seconds=why.seconds)
     return told(HOME, "proof-sent")
 
 
-def linkable(kit: Kit, me: Me) -> bool:
+def linkable(services: Services, me: Me) -> bool:
     """Whether a one-time login link can be made: mailcode's accounts alone redeem it."""
-    return kit.settings.mailcode.enabled and me.account.realm == kit.settings.mailcode.realm
+    return services.settings.mailcode.enabled and me.account.realm == services.settings.mailcode.realm
 
 
 def named(me: Me) -> dict[str, Any]:

@@ -13,14 +13,14 @@ import msgspec
 from lingpai.core import words
 from lingpai.core.errors import NotActivated, NotLoggedIn, Refusal, StaleLogin
 from lingpai.core.model import Account, Session
-from lingpai.flows import Kit, confirm
-from lingpai.web import cookies
-from lingpai.web.dialect import Door, Handler, Reply
-from lingpai.web.exchange import Exchange
+from lingpai.flows import Services, reauthenticate
 from lingpai.web.pages import place
-from lingpai.web.pages.forms import form_page
-from lingpai.web.pages.links import role_in
-from lingpai.web.pages.visitor import HOME, onward, present
+from lingpai.web.pages.shared.forms import form_page
+from lingpai.web.pages.shared.links import role_in
+from lingpai.web.pages.shared.return_context import HOME, onward, present
+from lingpai.web.request import cookies
+from lingpai.web.request.calls import Handler, Mount, Reply
+from lingpai.web.request.request import Request
 
 
 class Me(msgspec.Struct, frozen=True):
@@ -30,7 +30,7 @@ class Me(msgspec.Struct, frozen=True):
     account: Account
 
 
-Own = Callable[[Kit, Exchange, Me, Any], Awaitable[Reply]]
+Own = Callable[[Services, Request, Me, Any], Awaitable[Reply]]
 
 
 def own(handler: Own, *, sensitive: bool = False, unproved: bool = False, here: str = "") -> Handler:
@@ -40,33 +40,33 @@ def own(handler: Own, *, sensitive: bool = False, unproved: bool = False, here: 
     to, where that is not the page's own address.
     """
 
-    async def answer(kit: Kit, door: Door, exchange: Exchange, taken: Any) -> Reply:
+    async def answer(services: Services, mount: Mount, request: Request, taken: Any) -> Reply:
         try:
-            me = Me(*await present(kit, exchange))
+            me = Me(*await present(services, request))
             if me.account.restricted and not unproved:
                 raise NotActivated
             if sensitive:
-                await confirm.require(kit, me.session, exchange.origin)
-            return _remembered(kit, exchange, me, await handler(kit, exchange, me, taken))
+                await reauthenticate.require(services, me.session, request.origin)
+            return _remembered(services, request, me, await handler(services, request, me, taken))
         except NotLoggedIn:
-            if not exchange.wants_html:
+            if not request.wants_html:
                 raise
-            boss = kit.settings.hiyouth.enabled and exchange.cookies.get(cookies.KIND) == "boss"
-            return onward(at("/login", type="boss" if boss else "", next=here or place(exchange)))
+            boss = services.settings.hiyouth.enabled and request.cookies.get(cookies.KIND) == "boss"
+            return onward(at("/login", type="boss" if boss else "", next=here or place(request)))
         except NotActivated:
             return onward(HOME)
         except StaleLogin:
-            return onward(at("/me/confirm", next=here or place(exchange)))
+            return onward(at("/me/confirm", next=here or place(request)))
 
     return answer
 
 
-def _remembered(kit: Kit, exchange: Exchange, me: Me, reply: Reply) -> Reply:
+def _remembered(services: Services, request: Request, me: Me, reply: Reply) -> Reply:
     """The reply, which has the browser remember where its owner logs in, where it does not yet."""
-    boss = role_in(kit, me.account.realm) == "boss"
-    if boss == (exchange.cookies.get(cookies.KIND) == "boss"):
+    boss = role_in(services, me.account.realm) == "boss"
+    if boss == (request.cookies.get(cookies.KIND) == "boss"):
         return reply
-    return msgspec.structs.replace(reply, headers=(*reply.headers, ("set-cookie", cookies.kind(kit.settings, boss))))
+    return msgspec.structs.replace(reply, headers=(*reply.headers, ("set-cookie", cookies.kind(services.settings, boss))))
 
 
 def at(path: str, **query: str) -> str:
@@ -75,11 +75,11 @@ def at(path: str, **query: str) -> str:
     return f"{path}?{urlencode(told, safe='/')}" if told else path
 
 
-def show(template: str, exchange: Exchange, me: Me, why: Refusal | None = None, **values: Any) -> Reply:
+def show(template: str, request: Request, me: Me, why: Refusal | None = None, **values: Any) -> Reply:
     """A page of one's own space, as `form_page` makes it; it knows `account`, and says what has just been done (`?done=`)."""
-    said = f"pages.me.done.{exchange.query.get('done', '')}"
-    done = words.text(said, exchange.locale) if exchange.method != "POST" and said in words.TEXTS[exchange.locale] else ""
-    return form_page(f"me/{template}.html", exchange, why, account=me.account, done=done, **values)
+    said = f"pages.me.done.{request.query.get('done', '')}"
+    done = words.text(said, request.locale) if request.method != "POST" and said in words.TEXTS[request.locale] else ""
+    return form_page(f"me/{template}.html", request, why, account=me.account, done=done, **values)
 
 
 def told(path: str, done: str, **cookies: Any) -> Reply:

@@ -6,13 +6,13 @@ import msgspec
 
 from lingpai.core import rules
 from lingpai.core.errors import BadInput, Refusal, WeakPassword, WrongPassword
-from lingpai.flows import Kit, confirm, password
-from lingpai.web.dialect import Call, Nothing, Reply
-from lingpai.web.exchange import Exchange
-from lingpai.web.fields import Text, read
-from lingpai.web.pages.links import for_realm, links_of
+from lingpai.flows import Services, password, reauthenticate
 from lingpai.web.pages.me.owner import Me, own, show, told
-from lingpai.web.pages.visitor import called
+from lingpai.web.pages.shared.links import for_realm, links_of
+from lingpai.web.pages.shared.return_context import called
+from lingpai.web.request.calls import Call, Nothing, Reply
+from lingpai.web.request.fields import Text, read
+from lingpai.web.request.request import Request
 
 
 class Old(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,32 +27,32 @@ class New(msgspec.Struct, frozen=True, kw_only=True):
     password: Annotated[str, Text(1, 512, rules.password)]
 
 
-async def form(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
+async def form(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """GET /me/password: without an old one to ask for, only right after a login or a proof."""
-    await _sure(kit, exchange, me)
-    return _form(kit, exchange, me)
+    await _sure(services, request, me)
+    return _form(services, request, me)
 
 
-async def change(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
+async def change(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """POST /page/me/password: every other login ends."""
-    await _sure(kit, exchange, me)
+    await _sure(services, request, me)
     try:
-        old = read(exchange.fields, Old).old_password if me.account.password else None
-        wish = read(exchange.fields, New)
-        device = await password.change(kit, me.account, old, wish.password, exchange.origin, links_of(kit, me.account.realm))
+        old = read(request.fields, Old).old_password if me.account.password else None
+        form = read(request.fields, New)
+        device = await password.change(services, me.account, old, form.password, request.origin, links_of(services, me.account.realm))
     except (BadInput, WeakPassword, WrongPassword) as why:
-        return _form(kit, exchange, me, why)
+        return _form(services, request, me, why)
     return told("/me/security", "password", device=device)
 
 
-async def _sure(kit: Kit, exchange: Exchange, me: Me) -> None:
+async def _sure(services: Services, request: Request, me: Me) -> None:
     if me.account.password is None:
-        await confirm.require(kit, me.session, exchange.origin)
+        await reauthenticate.require(services, me.session, request.origin)
 
 
-def _form(kit: Kit, exchange: Exchange, me: Me, why: Refusal | None = None) -> Reply:
-    forgot = for_realm(kit, "/forgot", me.account.realm, account=called(me.account))
-    return show("password", exchange, me, why, field_of={WrongPassword: "old_password"}, called=called(me.account), forgot=forgot)
+def _form(services: Services, request: Request, me: Me, why: Refusal | None = None) -> Reply:
+    forgot = for_realm(services, "/forgot", me.account.realm, account=called(me.account))
+    return show("password", request, me, why, field_of={WrongPassword: "old_password"}, called=called(me.account), forgot=forgot)
 
 
 CALLS = (

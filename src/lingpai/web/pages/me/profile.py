@@ -8,12 +8,12 @@ import msgspec
 from lingpai.core import rules, words
 from lingpai.core.errors import BadInput
 from lingpai.core.model import Locale
-from lingpai.flows import Kit, profile
-from lingpai.web.dialect import Call, Nothing, Reply
-from lingpai.web.exchange import Exchange
-from lingpai.web.fields import Text, read
+from lingpai.flows import Services, profile
 from lingpai.web.pages.me.overview import named
 from lingpai.web.pages.me.owner import Me, own, show, told
+from lingpai.web.request.calls import Call, Nothing, Reply
+from lingpai.web.request.fields import Text, read
+from lingpai.web.request.request import Request
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,27 +23,27 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     language: Annotated[Locale, Text(2, 16, partial(rules.one_of, values=words.LOCALES))]
 
 
-async def form(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
+async def form(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """GET /me/profile."""
-    return _form(exchange, me)
+    return _form(request, me)
 
 
-async def save(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
+async def save(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """POST /page/me/profile: another language is the pages' from now on, too; the same one leaves alone what the person chose for them."""
     try:
-        wish = read(exchange.fields, Wish)
+        form = read(request.fields, Wish)
     except BadInput as why:
-        return _form(exchange, me, why)
-    await profile.rename(kit, me.account, wish.nickname, exchange.origin)
-    if wish.language == me.account.locale:
+        return _form(request, me, why)
+    await profile.rename(services, me.account, form.nickname, request.origin)
+    if form.language == me.account.locale:
         return told("/me/profile", "saved")
-    await profile.speak(kit, me.account, wish.language, exchange.origin)
-    return told("/me/profile", "saved", language=wish.language)
+    await profile.speak(services, me.account, form.language, request.origin)
+    return told("/me/profile", "saved", language=form.language)
 
 
-def _form(exchange: Exchange, me: Me, why: BadInput | None = None) -> Reply:
-    typed = exchange.fields if why else {"nickname": me.account.nickname, "language": me.account.locale}
-    return show("profile", exchange, me, why, typed=typed, **named(me))
+def _form(request: Request, me: Me, why: BadInput | None = None) -> Reply:
+    typed = request.fields if why else {"nickname": me.account.nickname, "language": me.account.locale}
+    return show("profile", request, me, why, typed=typed, **named(me))
 
 
 CALLS = (

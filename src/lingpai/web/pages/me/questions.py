@@ -7,14 +7,14 @@ import msgspec
 
 from lingpai.core import rules, words
 from lingpai.core.errors import BadInput, Refusal
-from lingpai.flows import Kit, questions
+from lingpai.flows import Services, questions
 from lingpai.settings import Settings
-from lingpai.web.dialect import Call, Nothing, Reply
-from lingpai.web.exchange import Exchange
-from lingpai.web.fields import Text, read
-from lingpai.web.pages.links import links_of
 from lingpai.web.pages.me.owner import Me, own, show, told
-from lingpai.web.pages.visitor import onward
+from lingpai.web.pages.shared.links import links_of
+from lingpai.web.pages.shared.return_context import onward
+from lingpai.web.request.calls import Call, Nothing, Reply
+from lingpai.web.request.fields import Text, read
+from lingpai.web.request.request import Request
 
 Question = Annotated[str, Text(1, 320, rules.question)]
 Answer = Annotated[str, Text(1, 320, rules.answer)]
@@ -48,29 +48,29 @@ def offered(settings: Settings) -> bool:
     return settings.session.enabled and settings.session.questions != "off"
 
 
-async def form(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
+async def form(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """GET /me/questions; with `remove`, says what is lost, and asks; changes nothing."""
-    if not offered(kit.settings):
+    if not offered(services.settings):
         return onward(SECURITY)
-    if "remove" in exchange.query and await questions.there(kit, me.account):
-        return show("questions_remove", exchange, me)
-    return await _form(kit, exchange, me)
+    if "remove" in request.query and await questions.there(services, me.account):
+        return show("questions_remove", request, me)
+    return await _form(services, request, me)
 
 
-async def save(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
+async def save(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """POST /page/me/questions: sets them, or with `remove` takes them away."""
-    if "remove" in exchange.fields:
-        await questions.remove(kit, me.account, exchange.origin, links_of(kit, me.account.realm))
+    if "remove" in request.fields:
+        await questions.remove(services, me.account, request.origin, links_of(services, me.account.realm))
         return told(SECURITY, "questions-removed")
-    if not offered(kit.settings):
+    if not offered(services.settings):
         return onward(SECURITY)
     try:
-        wish = read(exchange.fields, Wish)
-        _differ(wish.texts)
-        mode = kit.settings.session.questions
-        await questions.put(kit, me.account, wish.texts, wish.answers, exchange.origin, links_of(kit, me.account.realm), mode=mode)
+        form = read(request.fields, Wish)
+        _differ(form.texts)
+        mode = services.settings.session.questions
+        await questions.put(services, me.account, form.texts, form.answers, request.origin, links_of(services, me.account.realm), mode=mode)
     except BadInput as why:
-        return await _form(kit, exchange, me, why)
+        return await _form(services, request, me, why)
     return told(SECURITY, "questions")
 
 
@@ -81,17 +81,17 @@ def _differ(texts: tuple[str, str, str]) -> None:
             raise BadInput(name, "questions-same")
 
 
-async def _form(kit: Kit, exchange: Exchange, me: Me, why: Refusal | None = None) -> Reply:
+async def _form(services: Services, request: Request, me: Me, why: Refusal | None = None) -> Reply:
     return show(
-        "questions", exchange, me, why, typed=exchange.fields, label_of=_labels(exchange), asked=await questions.there(kit, me.account)
+        "questions", request, me, why, typed=request.fields, label_of=_labels(request), asked=await questions.there(services, me.account)
     )
 
 
-def _labels(exchange: Exchange) -> dict[str, str]:
+def _labels(request: Request) -> dict[str, str]:
     """The fields as the page calls them, in the midst of a sentence."""
     called = [(name, number, kind) for number, name in enumerate(("one", "two", "three"), 1) for kind in ("question", "answer")]
     return {
-        f"{kind}_{name}": words.text(f"pages.me.questions.{kind}", exchange.locale, number=number).lower() for name, number, kind in called
+        f"{kind}_{name}": words.text(f"pages.me.questions.{kind}", request.locale, number=number).lower() for name, number, kind in called
     }
 
 

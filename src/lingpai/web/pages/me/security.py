@@ -5,15 +5,15 @@ from typing import get_args
 
 from lingpai.core import words
 from lingpai.core.model import Account
-from lingpai.flows import Kit, questions, social
+from lingpai.flows import Services, questions, social
 from lingpai.social import ProviderName
-from lingpai.web.dialect import Call, Nothing, Reply
-from lingpai.web.exchange import Exchange
 from lingpai.web.pages.connect import Which
 from lingpai.web.pages.me.contact import texts
 from lingpai.web.pages.me.owner import Me, own, show
 from lingpai.web.pages.me.questions import offered
-from lingpai.web.pages.past import ago
+from lingpai.web.pages.shared.relative_time import ago
+from lingpai.web.request.calls import Call, Nothing, Reply
+from lingpai.web.request.request import Request
 
 NAMES: tuple[ProviderName, ...] = get_args(ProviderName)
 
@@ -29,36 +29,36 @@ class Third:
     """Where it is the last way in: `way`, for which a password makes another, or `address`, where one is missing for that too."""
 
 
-async def look(kit: Kit, exchange: Exchange, me: Me, _: Nothing) -> Reply:
+async def look(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """GET /me/security."""
-    account, asks = me.account, offered(kit.settings)
+    account, asks = me.account, offered(services.settings)
     return show(
         "security",
-        exchange,
+        request,
         me,
-        changed=ago(kit.clock.now(), account.password_changed_at or account.created_at, exchange.locale),
-        phones=texts(kit) or account.phone is not None,
+        changed=ago(services.clock.now(), account.password_changed_at or account.created_at, request.locale),
+        phones=texts(services) or account.phone is not None,
         asks=asks,
-        asked=asks and await questions.there(kit, account),
-        thirds=_thirds(kit, exchange, account),
+        asked=asks and await questions.there(services, account),
+        thirds=_thirds(services, request, account),
     )
 
 
-async def ask_unlink(kit: Kit, exchange: Exchange, me: Me, which: Which) -> Reply:
+async def ask_unlink(services: Services, request: Request, me: Me, which: Which) -> Reply:
     """GET /me/unlink: says what is lost, and asks; changes nothing."""
-    return show("unlink", exchange, me, provider=which.provider, called=words.text(f"provider.{which.provider}", exchange.locale))
+    return show("unlink", request, me, provider=which.provider, called=words.text(f"provider.{which.provider}", request.locale))
 
 
-def _thirds(kit: Kit, exchange: Exchange, account: Account) -> list[Third]:
+def _thirds(services: Services, request: Request, account: Account) -> list[Third]:
     return [
-        Third(name, words.text(f"provider.{name}", exchange.locale), name in account.linked, _last(kit, account, name))
+        Third(name, words.text(f"provider.{name}", request.locale), name in account.linked, _last(services, account, name))
         for name in NAMES
-        if name in account.linked or name in kit.providers
+        if name in account.linked or name in services.providers
     ]
 
 
-def _last(kit: Kit, account: Account, name: ProviderName) -> str:
-    if name not in account.linked or social.enters(kit, account, without=name):
+def _last(services: Services, account: Account, name: ProviderName) -> str:
+    if name not in account.linked or social.enters(services, account, without=name):
         return ""
     return "way" if account.name or account.phone_proved_at else "address"
 

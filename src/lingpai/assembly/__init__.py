@@ -1,0 +1,338 @@
+"""The only place where things are made and joined: settings become a house.
+
+Imports what the settings ask for inside its functions: everything at once would be 134 MiB and 0.8 s.
+"""
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from lingpai.assembly import front, senders
+from lingpai.core.chance import Chance, Clock, SystemChance, SystemClock
+from lingpai.settings import Settings, sqlite_file
+from lingpai.settings.load import SettingsError
+from lingpai.settings.secret import secret_of
+
+if TYPE_CHECKING:
+    from lingpai.ephemeral import Ephemeral
+    from lingpai.flows import Services
+    from lingpai.guard.captcha.captchas import Captchas
+    from lingpai.guard.captcha.picture import Draw
+    from lingpai.guard.crypto import SecretBox
+    from lingpai.guard.passwords.hashing import PasswordHasher
+    from lingpai.guard.sessions.jwt import JwtTokens
+    from lingpai.guard.throttling.lockout import Lockout
+    from lingpai.guard.throttling.messages import MessageThrottle
+    from lingpai.guard.throttling.rates import RateLimiter
+    from lingpai.guard.throttling.sms_budgets import SmsBudgets
+    from lingpai.social import Provider, ProviderName
+    from lingpai.store.database import Database
+    from lingpai.web.http.app import App
+    from lingpai.worker import Worker
+
+
+class WrongSchema(Exception):
+    """The database's schema is another than this version works with. `found` is None for an empty database."""
+
+    def __init__(self, found: str | None, known: str) -> None:
+        super().__init__(found, known)
+        self.found = found
+        self.known = known
+
+    @property
+    def newer(self) -> bool:
+        """Whether a later version made it. Revisions are numbered, all with as many digits."""
+        return self.found is not None and self.found > self.known
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What serves and works. `close` lets go of everything, in the reverse order of its making."""
+
+    services: "Services"
+    app: "App"
+    worker: "Worker"
+    _stack: AsyncExitStack
+
+    async def close(self) -> None:
+        """Once the app answers no more and the worker has ended."""
+        await self._stack.aclose()
+
+
+async def build(settings: Settings, clock: Clock | None = None, chance: Chance | None = None, *, processes: int = 1) -> Service:
+    """The whole house. `processes`: how many share this machine's cores for hashing.
+
+    Raises SettingsError for what only the parts can judge, WrongSchema, and StoreDown.
+    """
+    clock, chance = clock or SystemClock(), chance or SystemChance()
+    async with AsyncExitStack() as stack:
+        services, secret_box = await _services(stack, settings, clock, chance, threads=hashing_threads(settings, processes))
+        worker = await _worker(stack, services, secret_box)
+        return Service(services, front.app(services), worker, stack.pop_all())
+    raise AssertionError  # for mypy: the stack could swallow an exception, and does not
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator["Services"]:
+    """As much of the house as an operator's command needs. Raises as `build` does."""
+    async with AsyncExitStack() as stack:
+        services, _ = await _services(stack, settings, SystemClock(), SystemChance(), threads=1)
+        yield services
+
+
+@asynccontextmanager
+async def open_worker(settings: Settings) -> AsyncIterator["Worker"]:
+    """The back door alone. Raises as `build` does."""
+    async with AsyncExitStack() as stack:
+        services, secret_box = await _services(stack, settings, SystemClock(), SystemChance(), threads=1)
+        yield await _worker(stack, services, secret_box)
+
+
+@asynccontextmanager
+async def open_store(settings: Settings, clock: Clock | None = None, chance: Chance | None = None) -> AsyncIterator["Database"]:
+    """The database, its schema known to fit. Raises WrongSchema and StoreDown."""
+    from lingpai.store.migrate import latest
+
+    if _absent(settings):
+        raise WrongSchema(None, latest())
+    store = await _connect(settings, clock or SystemClock(), chance or SystemChance())
+    try:
+        found = await store.version()
+        if found != latest():
+            raise WrongSchema(found, latest())
+        yield store
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def open_sms_budgets(settings: Settings, store: "Database") -> AsyncIterator["SmsBudgets | None"]:
+    """The budgets of text messages, on an open store; None where nobody carries any. What is asked of them may raise StoreDown."""
+    clock = SystemClock()
+    ephemeral = _ephemeral(settings, store, clock, SystemChance())
+    try:
+        yield _sms_budgets(settings, ephemeral, clock)
+    finally:
+        await ephemeral.close()
+
+
+async def schema(settings: Settings) -> str | None:
+    """The revision of the database; None where there is no database or nothing in it. Raises StoreDown."""
+    if _absent(settings):
+        return None
+    store = await _connect(settings, SystemClock(), SystemChance())
+    try:
+        return await store.version()
+    finally:
+        await store.close()
+
+
+def _absent(settings: Settings) -> bool:
+    """Whether there is no file yet. Opening it would make one, and others might read that."""
+    file = sqlite_file(settings)
+    return file is not None and not file.exists()
+
+
+def database_url(settings: Settings) -> str:
+    """Where the database is, for migrations: an absolute path or PostgreSQL's URL. Makes the data folder where there is none."""
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = sqlite_file(settings)
+    return f"sqlite:///{file}" if file else settings.database_url
+
+
+def hashing_threads(settings: Settings, processes: int) -> int:
+    """This process's share of the hashing threads, at least one."""
+    return max(1, (settings.hashing.threads or len(os.sched_getaffinity(0))) // processes)
+
+
+async def _connect(settings: Settings, clock: Clock, chance: Chance) -> "Database":
+    file = sqlite_file(settings)
+    if file:
+        from lingpai.store.sqlite import open_sqlite
+
+        return await open_sqlite(file, clock, chance)
+    from lingpai.store.postgres import open_postgres
+
+    return await open_postgres(settings.database_url)
+
+
+def _ephemeral(settings: Settings, store: "Database", clock: Clock, chance: Chance) -> "Ephemeral":
+    if settings.valkey_url:
+        from lingpai.ephemeral.valkey import ValkeyEphemeral
+
+        return ValkeyEphemeral(settings.valkey_url, clock, chance)
+    from lingpai.ephemeral.sql import SqlEphemeral
+
+    file = sqlite_file(settings)
+    return SqlEphemeral(store, clock, file.with_name("counters.db") if file else None)
+
+
+async def _services(
+    stack: AsyncExitStack, settings: Settings, clock: Clock, chance: Chance, *, threads: int
+) -> "tuple[Services, SecretBox]":
+    from lingpai.guard.crypto import SecretBox
+    from lingpai.guard.passwords.hashing import PasswordHasher
+
+    store = await stack.enter_async_context(open_store(settings, clock, chance))
+    secret_box = SecretBox(_secret(settings, chance), chance)
+    ephemeral = _ephemeral(settings, store, clock, chance)
+    stack.push_async_callback(ephemeral.close)
+    passwords = PasswordHasher(settings.hashing, settings.passwords.min_score, threads, clock, chance, familiar=(settings.product,))
+    stack.callback(passwords.close)
+    captchas = _captchas(stack, settings, ephemeral, secret_box, clock, chance)
+    base = Base(settings, clock, chance, store, ephemeral, secret_box)
+    return _joined(base, passwords, captchas, _providers(stack, settings)), secret_box
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What everything else stands on."""
+
+    settings: Settings
+    clock: Clock
+    chance: Chance
+    store: "Database"
+    ephemeral: "Ephemeral"
+    secret_box: "SecretBox"
+
+
+def _joined(base: Base, passwords: "PasswordHasher", captchas: "Captchas", providers: "Mapping[ProviderName, Provider]") -> "Services":
+    """The services, each made of what it needs."""
+    from lingpai.flows import Services
+    from lingpai.guard.one_time.codes import OneTimeSecrets
+    from lingpai.guard.one_time.decoy_questions import DecoyQuestions
+    from lingpai.guard.one_time.grants import Grants
+    from lingpai.guard.one_time.reset_grants import ResetGrants
+    from lingpai.guard.one_time.sealed_links import SealedLinks
+    from lingpai.guard.sessions.device_cookie import DeviceCookies
+    from lingpai.guard.sessions.issuing import SessionIssuer
+    from lingpai.steps.letters import Letters
+    from lingpai.store.outbox import Bell
+
+    settings, clock, chance, ephemeral, box = base.settings, base.clock, base.chance, base.ephemeral, base.secret_box
+    cookies, grants = DeviceCookies(box, chance), Grants(ephemeral, chance)
+    rates, messages, lockout = _throttling(base)
+    tokens = _tokens(settings, base.store, box, clock, chance) if settings.mailcode.enabled else None
+    return Services(
+        settings,
+        clock,
+        chance,
+        base.store,
+        ephemeral,
+        passwords=passwords,
+        one_time=OneTimeSecrets(ephemeral, box, chance),
+        limits=rates,
+        messages=messages,
+        lockout=lockout,
+        device_cookies=cookies,
+        letters=Letters(box, clock),
+        grants=grants,
+        reset_grants=ResetGrants(grants, clock, chance),
+        sealed_links=SealedLinks(box),
+        session_issuer=SessionIssuer(base.store, cookies, tokens, clock, chance, settings.sessions.hours),
+        tokens=cast("JwtTokens", tokens),
+        captchas=captchas,
+        providers=providers,
+        decoy_questions=DecoyQuestions(box),
+        bell=Bell(),
+    )
+
+
+def _throttling(base: Base) -> "tuple[RateLimiter, MessageThrottle, Lockout]":
+    from lingpai.guard.throttling.lockout import Lockout
+    from lingpai.guard.throttling.messages import MessageThrottle
+    from lingpai.guard.throttling.rates import RateLimiter
+
+    settings, clock, ephemeral = base.settings, base.clock, base.ephemeral
+    rates = RateLimiter(ephemeral, settings.limits, clock)
+    messages = MessageThrottle(ephemeral, rates, clock, _sms_budgets(settings, ephemeral, clock))
+    return rates, messages, Lockout(ephemeral, settings.limits, clock)
+
+
+def _tokens(settings: Settings, store: "Database", secret_box: "SecretBox", clock: Clock, chance: Chance) -> "JwtTokens":
+    from lingpai.guard.sessions.jwt import JwtTokens
+    from lingpai.guard.sessions.signing_keys import SigningKeyRing
+
+    issuer = settings.jwt.issuer or settings.public_url
+    ring = SigningKeyRing(store, secret_box, clock, chance, settings.jwt.alg)
+    return JwtTokens(ring, store, issuer, settings.jwt.audience or issuer, clock, chance)
+
+
+def _captchas(
+    stack: AsyncExitStack, settings: Settings, ephemeral: "Ephemeral", secret_box: "SecretBox", clock: Clock, chance: Chance
+) -> "Captchas":
+    from lingpai.guard.captcha import Answers, OpenAnswers
+    from lingpai.guard.captcha.captchas import Captchas
+    from lingpai.guard.captcha.picture import Pictures
+    from lingpai.guard.captcha.render_queue import RenderQueue
+    from lingpai.guard.captcha.spoken import Spoken
+    from lingpai.guard.captcha.tts_client import TtsClient
+
+    answers = (OpenAnswers if settings.dev else Answers)(ephemeral, secret_box, chance)
+    render_queue = RenderQueue(settings.captcha.queue, clock, chance)
+    stack.callback(render_queue.close)
+    speaker = TtsClient(settings.captcha.queue, clock, chance)
+    stack.push_async_callback(speaker.close)
+    work = None
+    if settings.captcha.pow:
+        from lingpai.guard.captcha.work import Work
+
+        work = Work(ephemeral, secret_box, render_queue, clock, chance, cost=settings.captcha.pow_cost)
+    return Captchas(answers, Pictures(answers, render_queue, chance, _renderer), Spoken(answers, speaker.say, chance), work)
+
+
+def _sms_budgets(settings: Settings, ephemeral: "Ephemeral", clock: Clock) -> "SmsBudgets | None":
+    """Those of text messages; None where nobody carries any."""
+    if settings.sms.provider == "none" and not settings.dev:
+        return None
+    from lingpai.guard.throttling.sms_budgets import SmsBudgets
+
+    return SmsBudgets(ephemeral, settings.sms, clock)
+
+
+def _providers(stack: AsyncExitStack, settings: Settings) -> "Mapping[ProviderName, Provider]":
+    """Those that the operator has keys for. Without any, what they stand on is not loaded."""
+    social = settings.social
+    if not any((social.qq.app_id, social.weibo.app_id, social.wechat.app_id, social.wechat.inapp_id, social.wechat.mini_id)):
+        return {}
+    from lingpai.social.offered import providers
+
+    made = providers(social)
+    for provider in made.values():
+        stack.push_async_callback(provider.close)
+    return made
+
+
+def _renderer() -> "Draw":
+    """Called for the first picture: until then Pillow is not there."""
+    from lingpai.guard.captcha.renderer import renderer
+
+    return renderer()
+
+
+def _secret(settings: Settings, chance: Chance) -> bytes:
+    try:
+        return secret_of(settings, chance)
+    except ValueError as error:
+        raise SettingsError([str(error)]) from None
+
+
+async def _worker(stack: AsyncExitStack, services: "Services", secret_box: "SecretBox") -> "Worker":
+    from lingpai.worker import SEND_JITTER, Worker
+
+    made = senders.senders(services)
+    for sender in made.values():
+        stack.push_async_callback(sender.close)
+    return Worker(
+        services.store,
+        services.ephemeral,
+        secret_box,
+        made,
+        services.clock,
+        services.chance,
+        bell=services.bell,
+        settings=services.settings,
+        send_jitter=SEND_JITTER,
+    )

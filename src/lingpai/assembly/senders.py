@@ -1,0 +1,48 @@
+"""Who carries letters: settings become senders."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from lingpai.core.chance import Chance, Clock
+from lingpai.core.model import Channel
+from lingpai.settings import Settings
+from lingpai.settings.load import SettingsError
+
+if TYPE_CHECKING:
+    from lingpai.flows import Services
+    from lingpai.post import Sender
+
+
+def senders(services: "Services") -> "Mapping[Channel, Sender]":
+    """One for each channel that there is. Raises SettingsError for what only the parts can judge."""
+    settings = services.settings
+    if settings.dev:
+        from lingpai.post.inbox import InboxSender
+
+        return {"email": InboxSender(), "sms": InboxSender()}
+    from lingpai.post.smtp import SmtpSender
+
+    sender = settings.mail.sender or f"no-reply@{urlsplit(settings.public_url).hostname}"
+    try:
+        mail = SmtpSender(settings.mail.smtp_url or "", sender, settings.product)
+    except ValueError as error:
+        raise SettingsError([f"mail.smtp_url, mail.sender: {error}"]) from None
+    texts = _sms_sender(settings, services.clock, services.chance)
+    return {"email": mail, "sms": texts} if texts else {"email": mail}
+
+
+def _sms_sender(settings: Settings, clock: Clock, chance: Chance) -> "Sender | None":
+    if settings.sms.provider == "aliyun":
+        from lingpai.post.sms.aliyun import AliyunSms
+
+        return AliyunSms(settings.sms.aliyun, clock, chance)
+    if settings.sms.provider == "tencent":
+        from lingpai.post.sms.tencent import TencentSms
+
+        return TencentSms(settings.sms.tencent, clock)
+    if settings.sms.provider == "webhook":
+        from lingpai.post.sms.webhook import WebhookSms
+
+        return WebhookSms(settings.sms.webhook, clock)
+    return None

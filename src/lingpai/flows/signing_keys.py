@@ -1,0 +1,68 @@
+"""Whom to trust, as an operator sets it: the keys that sign JWTs, and the services that may ask about them. Each deed is in the trail."""
+
+from lingpai.flows import OPERATOR, Services
+from lingpai.guard.one_time.codes import digest
+from lingpai.guard.sessions.signing_keys import Draft, State
+from lingpai.store import audit, clients, keys
+from lingpai.store.clients import Client
+from lingpai.store.database import Transaction
+from lingpai.store.keys import SigningKey
+
+
+async def listing(services: Services) -> list[tuple[SigningKey, State]]:
+    """All signing keys, oldest first, and what each is now."""
+    return await services.tokens.keys.listing()
+
+
+async def rotate(services: Services, *, at_once: bool) -> Draft | None:
+    """Makes the next key. It is published now and signs ten minutes later, when nobody keeps a set without it; or at once.
+
+    None: another was made at the same moment.
+    """
+    made = await services.tokens.keys.draft()
+    async with services.store.begin() as tx:
+        added = await services.tokens.keys.add(tx, made, at_once=at_once)
+        if added:
+            await _note(services, tx, "key-rotate", made.kid)
+    services.tokens.keys.forget()
+    return made if added else None
+
+
+async def revoke(services: Services, kid: str) -> bool:
+    """Ends a key and every JWT it has signed: here at once, on every process within 30 seconds. False: there is no such living key."""
+    async with services.store.begin() as tx:
+        revoked = await keys.revoke(tx, kid=kid, at=services.clock.now())
+        if revoked:
+            await _note(services, tx, "key-revoke", kid)
+    services.tokens.keys.forget()
+    return revoked
+
+
+async def add_client(services: Services, name: str) -> str | None:
+    """Lets a service ask; returns its secret, which is told only now. None: the name is taken."""
+    secret = services.chance.token()
+    async with services.store.begin() as tx:
+        added = await clients.add(tx, name=name, digest=digest(secret), created_at=services.clock.now())
+        if added:
+            await _note(services, tx, "client-add", name)
+    return secret if added else None
+
+
+async def remove_client(services: Services, name: str) -> bool:
+    """The service may ask no more. False: there is none of that name."""
+    async with services.store.begin() as tx:
+        removed = await clients.remove(tx, name=name)
+        if removed:
+            await _note(services, tx, "client-remove", name)
+    return removed
+
+
+async def client_listing(services: Services) -> list[Client]:
+    """The services that may ask, by name."""
+    return await clients.listing(services.store)
+
+
+async def _note(services: Services, tx: Transaction, deed: str, what: str) -> None:
+    await audit.add(
+        tx, at=services.clock.now(), realm="", account_id=None, event=f"operator.{deed}", result="ok", origin=OPERATOR, detail=what
+    )

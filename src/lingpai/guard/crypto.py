@@ -1,0 +1,61 @@
+"""Keys from the one secret: sealing what waits to be sent, and keyed digests of what is short enough to guess."""
+
+import base64
+import hashlib
+import hmac
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from lingpai.core.chance import Chance
+
+LEAST = 32
+"""Bytes that a secret has at least."""
+NONCE = 12
+"""Bytes of a nonce. Drawn at random, so one key is good for 2^32 letters (NIST SP 800-38D, 8.3)."""
+FORM = b"\x01"
+"""First byte of everything sealed: which cipher and which key. Another way to seal would be another number."""
+
+
+class BadSeal(Exception):
+    """It was not sealed with this secret and under this context, or it was changed since."""
+
+
+class SecretBox:
+    """AES-256-GCM and HMAC-SHA256, each with a key of its own, derived by HKDF-SHA256 (RFC 5869)."""
+
+    def __init__(self, secret: bytes, chance: Chance) -> None:
+        """ValueError: the secret has less than 32 bytes."""
+        if len(secret) < LEAST:
+            raise ValueError(f"the secret has {len(secret)} bytes; it needs at least {LEAST}")
+        self._cipher = AESGCM(_derive(secret, b"lingpai seal 1"))
+        self._digest_key = _derive(secret, b"lingpai digest 1")
+        self._chance = chance
+
+    def seal(self, plain: bytes, context: str) -> bytes:
+        """Encrypts; only `open` with the same context gets it back."""
+        nonce = base64.urlsafe_b64decode(self._chance.token(NONCE))
+        return FORM + nonce + self._cipher.encrypt(nonce, plain, context.encode())
+
+    def open(self, sealed: bytes, context: str) -> bytes:
+        """What was sealed. Raises BadSeal."""
+        if sealed[:1] != FORM or len(sealed) <= 1 + NONCE:
+            raise BadSeal
+        nonce, hidden = sealed[1 : 1 + NONCE], sealed[1 + NONCE :]
+        try:
+            return self._cipher.decrypt(nonce, hidden, context.encode())
+        except InvalidTag:
+            raise BadSeal from None
+
+    def digest(self, text: str, context: str) -> bytes:
+        """32 bytes that nobody without the secret can compute, or search for the text; another context gives others."""
+        head = context.encode()
+        # The context's length goes first, so that no text can carry on a shorter context.
+        message = len(head).to_bytes(4) + head + text.encode("utf-8", "surrogatepass")
+        return hmac.digest(self._digest_key, message, hashlib.sha256)
+
+
+def _derive(secret: bytes, purpose: bytes) -> bytes:
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(secret)

@@ -1,0 +1,1 @@
+"""What is spent once: codes, links, grants."""

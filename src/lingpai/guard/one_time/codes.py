@@ -1,0 +1,158 @@
+"""What proves an address: mailed links and short codes, bound to purpose, realm and address (contract, rule 6).
+
+Only digests are stored: of a link's token SHA-256, for it has 256 random bits; of a code, which could be searched, a keyed one.
+One link and one code live at a time for each purpose and address: a newer one takes the older one's place.
+"""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Literal, get_args
+
+from lingpai.core.chance import Chance
+from lingpai.core.errors import StoreDown
+from lingpai.ephemeral import UNLIMITED, Entry, Ephemeral
+from lingpai.guard.crypto import SecretBox
+
+Purpose = Literal["register", "activate", "reset", "bind", "login"]
+Form = Literal["link", "code"]
+
+ACTIVATION_LIFE = 24 * 3_600
+"""Seconds for which an activation link is good (contract, maillink)."""
+RESET_LIFE = 3 * 3_600
+"""Seconds for which a reset link is good (contract, maillink)."""
+CODE_LIFE = 600
+"""Seconds for which a code is good (contract, rule 6)."""
+DECOY_LIFE = 30 * 86_400
+"""Seconds for which a number that stands for nobody stays the same."""
+CODE_LENGTH = 6
+WORD_LENGTH = 8
+WORD_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
+"""A code that is looked up without its address is longer and of letters too: 31^8, about 40 bits (contract, rule 6)."""
+
+
+def digest(token: str) -> bytes:
+    """SHA-256: enough for a token of 256 random bits, which nobody can search for."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+def sid_digest(sid: str) -> bytes:
+    """The digest of a JWT's session row. No cookie has the same one: 0xFF stands in no UTF-8, and cookies are digested as that."""
+    return hashlib.sha256(b"\xffjwt:" + sid.encode("utf-8", "surrogatepass")).digest()
+
+
+class OneTimeSecrets:
+    """Makes, looks at and spends links and codes. `key` is always an `Address.key`. Every method but `put_back` raises StoreDown."""
+
+    def __init__(self, ephemeral: Ephemeral, secret_box: SecretBox, chance: Chance) -> None:
+        self._ephemeral = ephemeral
+        self._secret_box = secret_box
+        self._chance = chance
+
+    async def new_link(self, purpose: Purpose, realm: str, key: str, holder: int, life: float, *, spare: bool = False) -> str:
+        """A token for a link that is good for `life` seconds; the older link is dead. `holder`: the account it is for, or 0.
+
+        A `spare` one will be mailed to nobody: the same work, but it opens nothing and the older link stays.
+        """
+        token = self._chance.token()
+        place = self._place("link", purpose, realm, key)
+        await self._ephemeral.put(f"spare-{place}" if spare else place, Entry(str(holder).encode(), digest(token), life))
+        return token
+
+    async def peek_link(self, purpose: Purpose, realm: str, key: str, token: str) -> Entry | None:
+        """The link, unspent; None where it is wrong, spent, replaced or expired."""
+        return await self._ephemeral.get(self._place("link", purpose, realm, key), digest(token))
+
+    async def take_link(self, purpose: Purpose, realm: str, key: str, token: str) -> Entry | None:
+        """Spends the link: of racing callers exactly one gets it."""
+        return await self._ephemeral.take(self._place("link", purpose, realm, key), digest(token))
+
+    async def new_code(
+        self, purpose: Purpose, realm: str, key: str, holder: str, *, life: float = CODE_LIFE, length: int = CODE_LENGTH, tries: int = 5
+    ) -> str:
+        """A code of digits that is good for `life` seconds and dead after `tries` wrong ones; the older code is dead."""
+        code = self._chance.code(length)
+        await self._keep_code(purpose, realm, key, holder, code, life, tries)
+        return code
+
+    async def new_recovery_code(
+        self, purpose: Purpose, realm: str, key: str, holder: str, *, life: float = CODE_LIFE, tries: int = 5
+    ) -> str:
+        """As `new_code`, of 8 unambiguous small letters and digits; `find_recovery_code` finds it without its address."""
+        word = self._chance.code(WORD_LENGTH, WORD_ALPHABET)
+        await self._keep_code(purpose, realm, key, holder, word, life, tries)
+        await self._ephemeral.put(self._word_place(purpose, realm, word), Entry(key.encode(), life=life))
+        return word
+
+    async def find_recovery_code(self, purpose: Purpose, realm: str, word: str) -> bool:
+        """Whether this is a live word, whoever's; spends nothing, and a wrong one costs no address a try."""
+        known = await self._ephemeral.get(self._word_place(purpose, realm, word))
+        if known is None:
+            return False
+        key = known.value.decode()
+        entry = await self._ephemeral.get(self._place("code", purpose, realm, key))
+        # A newer code may have taken this one's place.
+        return entry is not None and hmac.compare_digest(entry.proof, self._code_digest(purpose, realm, key, word))
+
+    async def peek_code(self, purpose: Purpose, realm: str, key: str, code: str) -> Entry | None:
+        """The code, unspent; None as for a link. A wrong one costs one of its tries."""
+        return await self._ephemeral.get(self._place("code", purpose, realm, key), self._code_digest(purpose, realm, key, code))
+
+    async def take_code(self, purpose: Purpose, realm: str, key: str, code: str) -> Entry | None:
+        """Spends the code: of racing callers exactly one gets it. A wrong one costs one of its tries."""
+        # `take` judges for nothing; only what `get` has found right, at a price, may come that far.
+        if await self.peek_code(purpose, realm, key, code) is None:
+            return None
+        return await self._ephemeral.take(self._place("code", purpose, realm, key), self._code_digest(purpose, realm, key, code))
+
+    async def put_back(self, purpose: Purpose, realm: str, key: str, entry: Entry) -> None:
+        """Gives back what was taken by a request that then was refused, with the life and the tries it had left; a newer one stays.
+
+        Where the store is down it is lost: the refusal that led here is what the caller has to hear.
+        """
+        form: Form = "link" if entry.tries == UNLIMITED else "code"
+        with suppress(StoreDown):
+            await self._ephemeral.put(self._place(form, purpose, realm, key), entry, only_new=True)
+
+    async def kill(self, realm: str, keys: Iterable[str]) -> None:
+        """Ends every link and code of these addresses, whatever their purpose (contract, rule 10)."""
+        for key in keys:
+            for purpose in get_args(Purpose):
+                for form in get_args(Form):
+                    await self._ephemeral.take(self._place(form, purpose, realm, key))
+
+    async def decoy(self, realm: str, key: str, number: int, *, spare: bool = False) -> int:
+        """The number to show for a taken address where nobody may learn that it is taken: for 30 days the first one that was drawn.
+
+        A `spare` one is the same work for an address that is free.
+        """
+        place = self._place("link", "register", realm, key)
+        drawn = Entry(str(number).encode(), life=60 if spare else DECOY_LIFE)
+        place = f"no-decoy-{place}" if spare else f"decoy-{place}"
+        await self._ephemeral.put(place, drawn, only_new=True)
+        kept = await self._ephemeral.get(place)
+        return int((kept or drawn).value)
+
+    @staticmethod
+    def holder(entry: Entry) -> int:
+        """The account that a link was made for; 0 where it was made for none."""
+        return int(entry.value)
+
+    def _place(self, form: Form, purpose: Purpose, realm: str, key: str) -> str:
+        # Keyed, so that the table does not tell whose addresses these are.
+        name = base64.urlsafe_b64encode(self._secret_box.digest(key, "address")).rstrip(b"=").decode()
+        return f"{form}:{purpose}:{realm}:{name}"
+
+    async def _keep_code(self, purpose: Purpose, realm: str, key: str, holder: str, code: str, life: float, tries: int) -> None:
+        entry = Entry(holder.encode(), self._code_digest(purpose, realm, key, code), life, tries)
+        await self._ephemeral.put(self._place("code", purpose, realm, key), entry)
+
+    def _word_place(self, purpose: Purpose, realm: str, word: str) -> str:
+        digest = self._secret_box.digest(word, f"word:{purpose}:{realm}")
+        return f"word:{purpose}:{realm}:{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}"
+
+    def _code_digest(self, purpose: Purpose, realm: str, key: str, code: str) -> bytes:
+        # The address's length goes first, so that no other pair of address and code reads the same.
+        return self._secret_box.digest(f"{len(key)}:{key}{code}", f"code:{purpose}:{realm}")

@@ -1,0 +1,76 @@
+"""Leaves to do one thing, given a moment ago: a one-time login link, and what later stories give. Single-use; kept as digests."""
+
+from contextlib import suppress
+from typing import Literal, TypeVar
+
+import msgspec
+
+from lingpai.core.chance import Chance
+from lingpai.core.errors import Closing, StoreDown
+from lingpai.core.model import Account
+from lingpai.ephemeral import Entry, Ephemeral
+from lingpai.guard.one_time.codes import digest
+
+Kind = Literal["authorization", "asked", "questions", "draft", "reset", "confirmed", "connect", "keep"]
+"""A one-time login link; whom a recovery is about; whose security questions were asked; a registration's first step; leave to set a new
+password; a login that has just been confirmed; a login under way at a third party; leave to take a deletion back."""
+T = TypeVar("T")
+
+
+class Keep(msgspec.Struct, frozen=True):
+    """Leave to take back one deletion: none that comes later."""
+
+    account_id: int
+    deletes_at: int
+
+
+KEEP_LIFE = 600
+"""Seconds for which somebody who has just shown that they are the owner may take a deletion back."""
+
+
+class Grants:
+    """Gives, looks at and spends grants. Every method raises StoreDown."""
+
+    def __init__(self, ephemeral: Ephemeral, chance: Chance) -> None:
+        self._ephemeral = ephemeral
+        self._chance = chance
+
+    async def give(self, kind: Kind, value: msgspec.Struct, life: float) -> str:
+        """A token of 256 random bits, good for `life` seconds and one use."""
+        token = self._chance.token()
+        await self._ephemeral.put(_place(kind, token), Entry(msgspec.json.encode(value), life=life))
+        return token
+
+    async def closing(self, account: Account) -> Closing:
+        """What to tell the owner of an account that waits for its deletion: leave to take that back."""
+        at = account.deletes_at or 0
+        return Closing(await self.give("keep", Keep(account.id, at), KEEP_LIFE), at)
+
+    async def store_under(self, kind: Kind, token: str, value: msgspec.Struct, life: float) -> None:
+        """As `give`, under a token of 256 bits that the browser has already; an older one of this kind is gone."""
+        await self._ephemeral.put(_place(kind, token), Entry(msgspec.json.encode(value), life=life))
+
+    async def put_back(self, kind: Kind, token: str, value: msgspec.Struct, life: float) -> None:
+        """Gives back what was taken by a request that then was refused; a newer one stays. Raises nothing."""
+        with suppress(StoreDown):
+            await self._ephemeral.put(_place(kind, token), Entry(msgspec.json.encode(value), life=life), only_new=True)
+
+    async def peek(self, kind: Kind, token: str, shape: type[T]) -> T | None:
+        """What was granted; spends nothing. None: wrong, spent or expired."""
+        return _read(await self._ephemeral.get(_place(kind, token)), shape)
+
+    async def take(self, kind: Kind, token: str, shape: type[T]) -> T | None:
+        """Spends the grant: of racing callers exactly one gets it."""
+        return _read(await self._ephemeral.take(_place(kind, token)), shape)
+
+
+def _read(entry: Entry | None, shape: type[T]) -> T | None:
+    """What another version kept in another shape is no grant of ours."""
+    try:
+        return msgspec.json.decode(entry.value, type=shape) if entry else None
+    except msgspec.ValidationError:
+        return None
+
+
+def _place(kind: Kind, token: str) -> str:
+    return f"grant:{kind}:{digest(token).hex()}"

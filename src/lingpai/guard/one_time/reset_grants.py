@@ -1,0 +1,56 @@
+"""Leave to set a new password, once: what a recovery's proof earns, held by the browser that gave it."""
+
+import msgspec
+
+from lingpai.core.chance import SECOND, Chance, Clock
+from lingpai.core.model import Account
+from lingpai.guard.one_time.grants import Grants
+
+LIFE = 600
+"""Seconds for which it is good (contract, session)."""
+
+
+class ResetGrant(msgspec.Struct, frozen=True):
+    """Whose password may be set."""
+
+    account_id: int
+    realm: str
+    password_changed_at: int | None
+    """A changed password kills it (contract, rule 10)."""
+    until: int
+    questions_at: int = 0
+    """When the questions were set whose answers led here; 0 where another proof did."""
+    email: str = ""
+    """The key of the mail address whose owner has proved it on the way; empty where another proof led here."""
+
+
+class ResetGrants:
+    """Gives, looks at and spends leaves. Every method but `put_back` raises StoreDown."""
+
+    def __init__(self, grants: Grants, clock: Clock, chance: Chance) -> None:
+        self._grants = grants
+        self._clock = clock
+        self._chance = chance
+
+    async def give(self, account: Account, email: str = "", *, questions_at: int = 0) -> str:
+        """The browser's new token. Never its old one: somebody may have planted that before the proof was given."""
+        token = self._chance.token()
+        until = self._clock.now() + LIFE * SECOND
+        await self._grants.store_under(
+            "reset", token, ResetGrant(account.id, account.realm, account.password_changed_at, until, questions_at, email), LIFE
+        )
+        return token
+
+    async def peek(self, token: str) -> ResetGrant | None:
+        """The browser's leave; spends nothing."""
+        return await self._grants.peek("reset", token, ResetGrant) if token else None
+
+    async def take(self, token: str) -> ResetGrant | None:
+        """Spends it: of racing callers exactly one gets it."""
+        return await self._grants.take("reset", token, ResetGrant) if token else None
+
+    async def put_back(self, token: str, leave: ResetGrant) -> None:
+        """Gives it back with the life that it had left."""
+        left = (leave.until - self._clock.now()) / SECOND
+        if left > 0:
+            await self._grants.put_back("reset", token, leave, left)

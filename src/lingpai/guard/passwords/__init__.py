@@ -1,0 +1,1 @@
+"""Passwords: judged, hashed and verified."""

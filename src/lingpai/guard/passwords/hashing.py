@@ -1,0 +1,106 @@
+"""The hashing pool: bounded, queued, sheds load. Passwords are judged, hashed and verified here and nowhere else."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from lingpai.core.chance import Chance, Clock
+from lingpai.guard.admission import AdmissionQueue
+from lingpai.guard.passwords import strength
+from lingpai.guard.passwords.argon2 import Argon2
+from lingpai.guard.threads import WorkerThreads
+from lingpai.settings import Hashing
+
+log = structlog.get_logger("lingpai.guard.passwords.hashing")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What verifying found."""
+
+    right: bool
+    upgraded: str | None = None
+    """A new hash to keep, where the stored one was weaker than those made now."""
+
+
+class HashingSlot:
+    """A caller's place in the queue: lends the hashing threads for as long as it is held."""
+
+    def __init__(self, passwords: "PasswordHasher") -> None:
+        self._passwords = passwords
+
+    async def new(self, password: str, personal: Sequence[str], min_score: int | None = None) -> str:
+        """Judges as `judge` does and returns the PHC string to keep; one hop to the threads for both."""
+        return await self._passwords.run(partial(self._passwords.judge_and_make, password, personal, min_score))
+
+    async def judge(self, password: str, personal: Sequence[str], min_score: int | None = None) -> None:
+        """Raises WeakPassword (common, personal, guessable). `personal` is what the account is known by: addresses, names.
+
+        `min_score` is the lowest zxcvbn score (0 to 4) that passes; the setting where it is None.
+        """
+        await self._passwords.run(partial(self._passwords.judge, password, personal, min_score))
+
+    async def make(self, text: str) -> str:
+        """The PHC string of something that is no password and is judged by nobody."""
+        return await self._passwords.run(partial(self._passwords.make, text))
+
+    async def verify(self, phc: str | None, password: str) -> Verdict:
+        """Whether the password is the hash's own. None, for somebody we do not know, costs the same work and is never right."""
+        return await self._passwords.run(partial(self._passwords.verify, phc, password))
+
+
+class PasswordHasher:
+    """As many callers as threads and places in the queue; one more is refused before any work is done for it."""
+
+    def __init__(
+        self, hashing: Hashing, min_score: int, threads: int, clock: Clock, chance: Chance, *, familiar: Sequence[str] = ()
+    ) -> None:
+        """`threads` are this process's own; `familiar` words (the product's name) are personal to every account."""
+        self._hashes = Argon2(hashing, chance)
+        self._min_score = min_score
+        self._familiar = tuple(familiar)
+        self._queue = AdmissionQueue(threads + hashing.queue, clock, chance)
+        self._pool = WorkerThreads(threads)
+        self.run = self._pool.run
+        self.close = self._pool.close
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[HashingSlot]:
+        """Holds a place. Raises Overloaded, after about half a second, where there is none."""
+        async with self._queue.slot():
+            yield HashingSlot(self)
+
+    @property
+    def taken(self) -> int:
+        """How many places are held."""
+        return self._queue.taken
+
+    # What follows runs on the hashing threads.
+
+    def judge(self, password: str, personal: Sequence[str], min_score: int | None) -> None:
+        """See `Place.judge`."""
+        strength.judge(password, (*personal, *self._familiar), self._min_score if min_score is None else min_score)
+
+    def judge_and_make(self, password: str, personal: Sequence[str], min_score: int | None) -> str:
+        """See `Place.new`."""
+        self.judge(password, personal, min_score)
+        return self.make(password)
+
+    def make(self, text: str) -> str:
+        """See `Place.make`."""
+        return self._hashes.make(text)
+
+    def verify(self, phc: str | None, password: str) -> Verdict:
+        """See `Place.verify`."""
+        known = self._hashes.known(phc) if phc else None
+        if phc is None or known is None:
+            if phc:
+                log.warning("stored password hash is of a foreign kind, or would cost too much")
+            self._hashes.matches(self._hashes.decoy, password)
+            return Verdict(right=False)
+        if not self._hashes.matches(phc, password):
+            return Verdict(right=False)
+        return Verdict(right=True, upgraded=self._hashes.make(password) if self._hashes.weaker(known) else None)

@@ -1,0 +1,1 @@
+"""Logins: issuing them, and what proves them again."""

@@ -1,0 +1,1 @@
+"""How often: rate limits, lockout, messages."""

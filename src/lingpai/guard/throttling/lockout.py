@@ -1,0 +1,159 @@
+"""Failed logins in a row: after so many, a while in which only a reset helps (contract, rule 14).
+
+A guess is counted before it is judged, so that a burst of parallel ones gets no more of them judged than the number says:
+failed ones and those under way together are never over it.
+"""
+
+import hashlib
+
+from lingpai import settings
+from lingpai.core.chance import Clock
+from lingpai.core.errors import Limited
+from lingpai.core.model import Account
+from lingpai.ephemeral import Ephemeral
+from lingpai.ephemeral.local import FallbackCounters
+from lingpai.guard.passwords.hashing import HashingSlot, Verdict
+
+MINUTE = 60
+DAY = 86_400
+"""Seconds after which a row of failures is forgotten, counted from its first."""
+UNDER_WAY = 60
+"""Seconds after which a login counts as under way no more, though nobody said how it ended: its process died."""
+PAUSE = 0.05
+"""Seconds between two looks whether a login under way has ended, where there are as many as may still fail."""
+PATIENCE = 2.0
+"""Seconds until such a wait ends with Limited."""
+
+
+class Lockout:
+    """Who failed how often, by bucket: an account for everybody, or for one browser that has logged into it before."""
+
+    def __init__(self, ephemeral: Ephemeral, limits: settings.Limits, clock: Clock) -> None:
+        self._counters = FallbackCounters(ephemeral, clock)
+        self._after = limits.lock_after
+        self._lock_life = limits.lock_minutes * MINUTE
+        self._clock = clock
+
+    def bucket(self, realm: str, who: int | str, device: str) -> str:
+        """On whom a login counts: `who` is the account's id, or where there is none the address's key.
+
+        A browser that the account knows counts for itself, so that strangers cannot lock its owner out.
+        """
+        return f"{_base(realm, who)}/{device}"
+
+    async def admit(self, bucket: str) -> "Turn | None":
+        """None: it is locked, and the login fails, whatever the password (the caller does the same work and reports nothing here).
+
+        Else it may be judged, and the caller hands the turn back, to `failed`, `succeeded` or `abandoned`. Raises Limited where so
+        many are under way that one more might be too many, and they do not end for a while.
+        """
+        turn = await self._turn(bucket)
+        end = self._clock.monotonic() + PATIENCE
+        while not await self._admitted(turn):
+            if await self._is_locked(turn):
+                return None
+            if self._clock.monotonic() >= end:
+                raise Limited("login_address", 1)
+            await self._clock.sleep(PAUSE)
+        if await self._is_locked(turn):
+            await self.abandoned(turn)
+            return None
+        return turn
+
+    async def verdict(self, slot: HashingSlot, bucket: str, account: Account | None, password: str, *, closing: bool = False) -> Verdict:
+        """Whether the password is right and may be; the same work for a stranger, a locked account, and a row that has locked it.
+
+        `closing`: it may be for an account that waits for its deletion too.
+        """
+        turn = await self.admit(bucket)
+        try:
+            verdict = await slot.verify(account.password if account else None, password)
+        except BaseException:
+            if turn:
+                await self.abandoned(turn)
+            raise
+        right = verdict.right and account is not None and (account.locked_at is None or (closing and account.deletes_at is not None))
+        if turn:
+            await (self.succeeded if right else self.failed)(turn)
+        return verdict if right and turn else Verdict(right=False, upgraded=None)
+
+    async def recent_failures(self, typed: str) -> int:
+        """How often in a row the address failed as it was typed, whether it has an account or not: what asks for a captcha.
+
+        Counted apart from the account's own row: that one would tell which addresses are one account's.
+        """
+        return (await self._counters.hit(f"streak:typed:{_digest(typed)}", DAY, 0)).total
+
+    async def tried(self, typed: str, *, right: bool) -> None:
+        """One more try with the address as it was typed."""
+        key = f"streak:typed:{_digest(typed)}"
+        if not right:
+            await self._counters.hit(key, DAY)
+        elif count := (await self._counters.hit(key, DAY, 0)).total:
+            await self._counters.hit(key, DAY, -count)
+
+    async def failed(self, turn: "Turn") -> None:
+        """The password was wrong, or there was nothing to log into. The last of the row locks."""
+        # In this order no look in between can miss a failure: it is counted before it is no longer under way,
+        # and the lock is there before the row starts again.
+        tally = await self._counters.hit(turn.failures, DAY)
+        if tally.total >= tally.allowed(self._after):
+            await self._counters.hit(turn.lock, self._lock_life)
+            self._counters.remember(turn.lock, self._lock_life)
+            await self._counters.hit(turn.failures, DAY, -tally.total)
+        await self._counters.hit(turn.under_way, UNDER_WAY, -1)
+
+    async def abandoned(self, turn: "Turn") -> None:
+        """It was not judged after all: nothing is counted."""
+        await self._counters.hit(turn.under_way, UNDER_WAY, -1)
+
+    async def succeeded(self, turn: "Turn") -> None:
+        """The password was right: the row is over."""
+        # Looking costs less than writing, and there is seldom a row.
+        if (await self._counters.hit(turn.failures, DAY, 0)).total:
+            await self._counters.hit(turn.failures, DAY, -self._after)
+        await self._counters.hit(turn.under_way, UNDER_WAY, -1)
+
+    async def cleared(self, realm: str, account_id: int) -> None:
+        """After a reset: what was counted for the account, and each lock of it, is gone, for everybody and for every browser."""
+        number = _number(_base(realm, account_id))
+        await self._counters.hit(number, DAY)
+        self._counters.remember(number, DAY)
+
+    async def _turn(self, bucket: str) -> "Turn":
+        base = bucket.rpartition("/")[0]
+        tally = await self._counters.hit(_number(base), DAY, 0)
+        return Turn(f"{_digest(bucket)}:{tally.total}")
+
+    async def _admitted(self, turn: "Turn") -> bool:
+        """Takes a place under way, if one is free. Who comes later sees it here or, once it failed, among the failures."""
+        under_way = await self._counters.hit(turn.under_way, UNDER_WAY)
+        failures = await self._counters.hit(turn.failures, DAY, 0)
+        if under_way.total + failures.total <= under_way.allowed(self._after):
+            return True
+        await self.abandoned(turn)
+        return False
+
+    async def _is_locked(self, turn: "Turn") -> bool:
+        return (await self._counters.hit(turn.lock, self._lock_life, 0)).total > 0
+
+
+class Turn:
+    """The counters of one bucket, in one turn: a reset starts the next turn, with counters that nobody has hit."""
+
+    def __init__(self, bucket: str) -> None:
+        self.under_way = f"streak:under-way:{bucket}"
+        self.failures = f"streak:failures:{bucket}"
+        self.lock = f"streak:lock:{bucket}"
+
+
+def _base(realm: str, who: int | str) -> str:
+    return f"{realm}/{who}" if isinstance(who, int) else f"{realm}/address {who}"
+
+
+def _number(base: str) -> str:
+    return f"streak:turn:{_digest(base)}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -1,0 +1,54 @@
+"""Rate limits by meaning (contract, rule 14). A flow spends one before it does what the limit is for."""
+
+import hashlib
+
+from lingpai import settings
+from lingpai.core.chance import Clock
+from lingpai.core.errors import Limited
+from lingpai.ephemeral import Ephemeral
+from lingpai.ephemeral.local import FallbackCounters, LocalCounters, Tally, seconds
+
+HERE = frozenset(("client",))
+"""What each process counts for itself: whatever is refused for another reason must cost next to nothing, so not a write to the store."""
+
+
+class RateLimiter:
+    """Counts who did what how often. Where the shared counters are lost, this process counts, a quarter of each limit.
+
+    A limit's name is a field of `settings.Limits` that holds a Rate; `who` is counted on as it is spelled.
+    """
+
+    def __init__(self, ephemeral: Ephemeral, rates: settings.Limits, clock: Clock) -> None:
+        self._counters = FallbackCounters(ephemeral, clock)
+        self._here = LocalCounters(clock)
+        self._rates = rates
+
+    async def check(self, name: str, who: str) -> None:
+        """Raises Limited where one more would be too many; counts nothing."""
+        tally = await self._hit(name, who, 0)
+        self._judge(name, tally, tally.total + 1)
+
+    async def spend(self, name: str, who: str) -> None:
+        """Counts one; raises Limited where it was one too many."""
+        tally = await self._hit(name, who, 1)
+        self._judge(name, tally, tally.total)
+
+    async def give_back(self, name: str, who: str) -> None:
+        """Takes back one that was spent for nothing."""
+        await self._hit(name, who, -1)
+
+    def _rate(self, name: str) -> settings.Rate:
+        rate: settings.Rate = getattr(self._rates, name)
+        return rate
+
+    async def _hit(self, name: str, who: str, amount: int) -> Tally:
+        if name in HERE:
+            count = self._here.hit(who, self._rate(name).seconds, amount)
+            return Tally(count.total, count.life)
+        # A digest is short however long the name is, and shows no address to who reads along.
+        key = hashlib.sha256(who.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        return await self._counters.hit(f"limit:{name}:{key}", self._rate(name).seconds, amount)
+
+    def _judge(self, name: str, tally: Tally, total: int) -> None:
+        if total > tally.allowed(self._rate(name).count):
+            raise Limited(name, seconds(tally.life))

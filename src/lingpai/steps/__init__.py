@@ -1,0 +1,1 @@
+"""What several stories share, as frames and values."""

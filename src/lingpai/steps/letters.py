@@ -1,0 +1,129 @@
+"""Writing a letter: its values are sealed into a row of the transaction that caused it."""
+
+from typing import Literal
+
+import msgspec
+
+from lingpai.core.chance import SECOND, Clock
+from lingpai.core.model import Account, Address, Kind, Links, Locale, RequestContext
+from lingpai.guard.crypto import SecretBox
+from lingpai.guard.one_time.codes import ACTIVATION_LIFE, CODE_LIFE, RESET_LIFE
+from lingpai.store import outbox
+from lingpai.store.database import Transaction
+
+Values = dict[str, str | int]
+Notice = Literal["password_changed", "questions_tried", "questions_changed", "email_changed", "phone_changed", "linked", "unlinked"]
+"""What an owner is told of. `email_changed` goes to the old address: its writer gives the account as it was."""
+
+LETTERS = "letters"
+"""The context under which letters are sealed."""
+
+NOTICE_LIFE = 2 * 86_400
+"""Seconds for which a letter that carries no secret is worth delivering."""
+
+HOUR = 3_600
+DAY = 24 * HOUR
+
+
+class Letters:
+    """Seals and adds letters; the worker opens and sends them."""
+
+    def __init__(self, secret_box: SecretBox, clock: Clock) -> None:
+        self._secret_box = secret_box
+        self._clock = clock
+
+    async def activate(self, tx: Transaction, account: Account | None, links: Links, token: str, locale: Locale) -> None:
+        """The link that proves the address, with when and from where the registration was made (contract, maillink)."""
+        values: Values = {
+            "url": links.activation(_email(account), token),
+            "reset_url": links.help(_email(account)),
+            "registered_at": account.created_at if account else self._clock.now(),
+            "ip": account.created_ip if account else "",
+            "hours": ACTIVATION_LIFE // HOUR,
+        }
+        await self._write(tx, "activate", account, locale, values, ACTIVATION_LIFE)
+
+    async def reset(self, tx: Transaction, account: Account | None, links: Links, token: str, locale: Locale) -> None:
+        """The link that leads to the form for a new password."""
+        values: Values = {"url": links.recovery(_email(account), token), "hours": RESET_LIFE // HOUR}
+        await self._write(tx, "reset", account, locale, values, RESET_LIFE)
+
+    async def register_code(self, tx: Transaction, to: Address, code: str, locale: Locale) -> None:
+        """A code that proves an address that has no account yet."""
+        await self._add(tx, "register_code", to, None, locale, {"code": code, "minutes": CODE_LIFE // 60}, CODE_LIFE)
+
+    async def reset_code(self, tx: Transaction, account: Account | None, code: str, locale: Locale, by: Kind = "email") -> None:
+        """A code for a new password, by mail or (`by` phone) by SMS."""
+        values: Values = {"code": code, "minutes": CODE_LIFE // 60}
+        await self._add(tx, "reset_code", _reached(account, by), account, locale, values, CODE_LIFE)
+
+    async def bind_code(self, tx: Transaction, to: Address, account: Account, code: str, locale: Locale) -> None:
+        """A code that proves an address that is to be the account's own. It carries no account: the address may be somebody else's."""
+        values: Values = {"code": code, "minutes": CODE_LIFE // 60}
+        await self._add(tx, "bind_code", to, None, locale, values, CODE_LIFE)
+
+    async def login_code(self, tx: Transaction, account: Account, code: str, locale: Locale) -> None:
+        """A code by which an account without a password shows that it is still its owner."""
+        await self._write(tx, "login_code", account, locale, {"code": code, "minutes": CODE_LIFE // 60}, CODE_LIFE)
+
+    async def notice(self, tx: Transaction, template: Notice, account: Account | None, links: Links, origin: RequestContext) -> None:
+        """Tells the owner of what has happened to the account; None: the same work, and nobody is told."""
+        locale = account.locale if account else origin.locale
+        await self._write(tx, template, account, locale, self._notice(account, links, origin), NOTICE_LIFE)
+
+    async def closing(self, tx: Transaction, account: Account | None, url: str, days: int, origin: RequestContext) -> None:
+        """Tells the owner that the account will be deleted, and how to keep it; None as for a notice."""
+        values: Values = {"url": url, "days": days, "at": self._clock.now(), "ip": origin.ip}
+        await self._write(tx, "closing", account, account.locale if account else origin.locale, values, days * DAY)
+
+    async def taken(self, tx: Transaction, account: Account | None, links: Links, origin: RequestContext, by: Kind = "email") -> None:
+        """Tells the owner that somebody tried to register the address."""
+        locale = account.locale if account else origin.locale
+        await self._add(tx, "taken", _reached(account, by), account, locale, self._notice(account, links, origin), NOTICE_LIFE)
+
+    async def password_changed(self, tx: Transaction, account: Account | None, links: Links, origin: RequestContext) -> None:
+        """Tells the owner that the password is another one now (contract, rule 10)."""
+        await self.notice(tx, "password_changed", account, links, origin)
+
+    def values(self, sealed: bytes) -> Values:
+        """What was sealed; raises as `SecretBox.open` does."""
+        return msgspec.json.decode(self._secret_box.open(sealed, LETTERS), type=Values)
+
+    def _notice(self, account: Account | None, links: Links, origin: RequestContext) -> Values:
+        return {"reset_url": links.help(_email(account)), "at": self._clock.now(), "ip": origin.ip}
+
+    async def _write(self, tx: Transaction, template: str, account: Account | None, locale: Locale, values: Values, life: int) -> None:
+        """To the account's own stored address, never to a request's spelling: by mail, by SMS where there is only a phone.
+
+        Without an account it is a letter to nobody: written, claimed and rendered as any other, so that nothing but the last step
+        tells a stranger from a friend; then it is discarded.
+        """
+        await self._add(tx, template, _reached(account), account, locale, values, life)
+
+    async def _add(
+        self, tx: Transaction, template: str, to: Address, account: Account | None, locale: Locale, values: Values, life: int
+    ) -> None:
+        """Not sent once `life` seconds are over."""
+        now = self._clock.now()
+        await outbox.add(
+            tx,
+            channel="sms" if to.kind == "phone" else "email",
+            template=template,
+            recipient=to.value,
+            locale=locale,
+            sealed=self._secret_box.seal(msgspec.json.encode(values), LETTERS),
+            account_id=account.id if account else None,
+            created_at=now,
+            expires_at=now + life * SECOND,
+        )
+
+
+def _reached(account: Account | None, by: Kind | None = None) -> Address:
+    """Where the account is written to: its mail, else its phone, or as `by` says; an empty address where it has none."""
+    if account and account.phone and account.phone_proved_at and (by == "phone" or (by is None and not account.email)):
+        return Address("phone", account.phone, account.phone)
+    return Address("phone", "", "") if by == "phone" else Address("email", _email(account), "")
+
+
+def _email(account: Account | None) -> str:
+    return account.email or "" if account else ""

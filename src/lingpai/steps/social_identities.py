@@ -1,0 +1,121 @@
+"""Whose account is it that a third party vouches for? A person is (provider, unionid) where there is one, else (provider, app, openid).
+
+What a person is found by are identifiers of the provider's kind. Unique indexes and row counts decide, never what was read before:
+where somebody else was faster, `Overtaken` undoes the transaction, and the caller tries again with what is true then.
+"""
+
+from dataclasses import dataclass
+
+from lingpai.core.errors import ProviderSaysNo
+from lingpai.core.model import Account, Address
+from lingpai.social import Person, ProviderName
+from lingpai.store import accounts
+from lingpai.store.database import Transaction
+
+
+class Overtaken(Exception):
+    """Somebody else was faster."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What a person is found by, each with the account that it is on."""
+
+    held: tuple[tuple[Address, Account | None], ...]
+
+    @property
+    def accounts(self) -> list[Account]:
+        """None, one or two: that of the unionid first."""
+        return list({account.id: account for _, account in self.held if account}.values())
+
+    @property
+    def missing(self) -> list[Address]:
+        """What is on no account yet."""
+        return [address for address, account in self.held if account is None]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The one account that all of a person's identifiers are on."""
+
+    account_id: int
+    other: int = 0
+    """The account that some of them were on before; 0 where there was none."""
+
+
+def identifiers(person: Person) -> tuple[Address, ...]:
+    """The unionid first, where the provider tells one; always in this order, so that two logins of a person never wait for each other."""
+    within = Address(person.provider, person.openid, f"app:{person.app_id}:{person.openid}")
+    return (Address(person.provider, person.unionid, f"union:{person.unionid}"), within) if person.unionid else (within,)
+
+
+async def find(tx: Transaction, realm: str, person: Person) -> Traces:
+    """Where the person is known. Raises ProviderSaysNo where an account of theirs is locked: nothing leads around that."""
+    held = tuple([(address, await accounts.find(tx, realm, address.kind, address.key)) for address in identifiers(person)])
+    if any(account and account.locked_at is not None for _, account in held):
+        raise ProviderSaysNo(person.provider)
+    return Traces(held)
+
+
+async def leaving(tx: Transaction, realm: str, person: Person, now: int) -> Account | None:
+    """The account of theirs that waits for its deletion, where one does."""
+    held = [await accounts.find(tx, realm, address.kind, address.key) for address in identifiers(person)]
+    return next((account for account in held if account and (account.deletes_at or 0) > now), None)
+
+
+async def add(tx: Transaction, *, account_id: int, realm: str, addresses: list[Address], at: int) -> None:
+    """The account is found by these too. In a transaction. Raises Lost."""
+    for address in addresses:
+        if not await accounts.add_identifier(tx, account_id=account_id, realm=realm, address=address, proved_at=at):
+            raise Overtaken
+
+
+async def settle(tx: Transaction, realm: str, person: Person, at: int) -> Settled:
+    """Puts all of a known person's identifiers on one account. In a transaction. Raises Lost and ProviderSaysNo."""
+    traces = await find(tx, realm, person)
+    if not traces.accounts:
+        raise Overtaken
+    if len(traces.accounts) == 2:
+        return await _unite(tx, realm, person, traces)
+    account = traces.accounts[0]
+    await add(tx, account_id=account.id, realm=realm, addresses=traces.missing, at=at)
+    return Settled(account.id)
+
+
+async def _unite(tx: Transaction, realm: str, person: Person, traces: Traces) -> Settled:
+    """A unionid that turned up late tells that two accounts are one person's.
+
+    The older one stays, and the younger one, which nobody gets into but through this provider, becomes part of it. Where the younger
+    one has a way in of its own (a name, a proved address, another provider) nothing is thrown away: only what this person has just been
+    found by moves, to the unionid's account, so that the provider leads to one account from now on. An account that is left without
+    any way in is deleted.
+    """
+    for number in sorted(account.id for account in traces.accounts):
+        await accounts.lock_row(tx, account_id=number)
+    now = await find(tx, realm, person)
+    if [account.id for account in now.accounts] != [account.id for account in traces.accounts]:
+        raise Overtaken
+    stays, goes = sorted(now.accounts, key=lambda account: account.id)
+    if not own_ways(goes, person.provider):
+        await _move_all(tx, person.provider, goes, stays)
+        await accounts.delete(tx, account_id=goes.id)
+        return Settled(stays.id, goes.id)
+    stays, goes = now.accounts
+    within = identifiers(person)[-1]
+    await accounts.move_identifier(tx, account_id=goes.id, kind=within.kind, key=within.key, to=stays.id)
+    left = await accounts.identifiers_of(tx, account_id=goes.id)
+    if not own_ways(goes, person.provider) and all(each.kind != person.provider for each in left):
+        await accounts.delete(tx, account_id=goes.id)
+    return Settled(stays.id, goes.id)
+
+
+async def _move_all(tx: Transaction, provider: ProviderName, goes: Account, stays: Account) -> None:
+    for each in await accounts.identifiers_of(tx, account_id=goes.id):
+        if each.kind == provider:
+            await accounts.move_identifier(tx, account_id=goes.id, kind=each.kind, key=each.key, to=stays.id)
+
+
+def own_ways(account: Account, provider: ProviderName) -> bool:
+    """Whether the account is anybody's beside what this provider says. A password alone is not: there is nothing to type before it."""
+    others = any(kind != provider for kind in account.linked)
+    return others or bool(account.name or account.email_proved_at is not None or account.phone_proved_at is not None)

@@ -1,0 +1,1 @@
+"""The application: routes, refusals, response headers, origins."""

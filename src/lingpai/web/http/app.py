@@ -1,0 +1,158 @@
+"""The door itself, as a bare ASGI application: find the route, judge, read, call, answer, and write one line."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from lingpai.core.errors import BadInput, CrossSite, Refusal, Unavailable
+from lingpai.web.http.cross_origin import OriginPolicy
+from lingpai.web.http.response_headers import Lines, ResponseHeaders
+from lingpai.web.http.routes import PathEntry, Route, Routes
+from lingpai.web.request import body
+from lingpai.web.request import request as exchanges
+from lingpai.web.request.body import Gone, Receive
+from lingpai.web.request.brand import Brand
+from lingpai.web.request.calls import Call, Mount, Reply
+from lingpai.web.request.fields import read
+from lingpai.web.request.request import Request, RequestFactory, Scope, printable
+
+if TYPE_CHECKING:
+    from lingpai.flows import Services
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_BODILESS = frozenset(("GET", "HEAD", "OPTIONS"))
+_PATH_LENGTH = 256
+
+log = structlog.get_logger("lingpai.web")
+
+
+class App:
+    """Serves the dialects at their doors, the hosted pages, and the house's own calls.
+
+    Every reply carries `X-Request-Id` and the headers of the contract's rule 3. A bug is a 500 that says nothing but the
+    request's id, under which the log has the rest.
+    """
+
+    def __init__(
+        self, services: "Services", mounts: Sequence[Mount], home: Mount, pages: Sequence[Call], own: Sequence[Call], brand: Brand
+    ) -> None:
+        """`home` is the mount that pages and the service's `own` calls are given. The mounts must not clash (`routes.clash`)."""
+        self._services = services
+        self._routes = Routes(mounts, pages, home, own)
+        self._reception = RequestFactory(services.settings, services.chance, services.device_cookies, brand)
+        self._sites = OriginPolicy(services.settings, (host for mount in mounts for host in mount.settings.hosts))
+        self._response_headers = ResponseHeaders(services.settings)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, as ASGI 3 has it; other kinds of scope are none of ours."""
+        if scope["type"] != "http":
+            return
+        started = self._services.clock.monotonic()
+        headers = exchanges.headers(scope)
+        path: bytes = scope["raw_path"]
+        host = exchanges.host(headers)
+        place = self._routes.find(host, path)
+        route = place.routes.get(scope["method"])
+        changes = route is not None and route.call.changes
+        request = self._reception.make(scope, headers, host, path, place.errors.language, changes=changes)
+        try:
+            reply, noted = await self._settle(place, route, request, scope, receive)
+        except Gone:
+            return
+        except asyncio.CancelledError:
+            # The time to drain is over. Whoever still waits is told to come again, and the connection ends.
+            errors = route.errors if route else place.errors
+            await self._send(errors.refuse(Unavailable(), request), request, send)
+            return
+        await self._send(reply, request, send)
+        if noted:
+            self._note(request, reply, started)
+
+    async def _settle(self, place: PathEntry, route: Route | None, request: Request, scope: Scope, receive: Receive) -> tuple[Reply, bool]:
+        """The reply, and whether the log is to have a line of it."""
+        errors = route.errors if route else place.errors
+        try:
+            try:
+                reply = await self._answer(place, route, request, scope, receive)
+            except Refusal as refusal:
+                return errors.refuse(refusal, request), True
+        except Gone:
+            raise
+        except Exception:
+            log.exception("bug", request_id=request.origin.request_id, path=_short(request.path))
+            return errors.fail(request), True
+        return reply, route is None or not route.call.quiet
+
+    async def _answer(self, place: PathEntry, route: Route | None, request: Request, scope: Scope, receive: Receive) -> Reply:
+        whole = await self._body(request, receive)
+        if route is None:
+            return self._elsewhere(place, request)
+        call = route.call
+        if call.changes and (request.spends or call.exempt):
+            await self._services.limits.spend("client", request.origin.client)
+        self._fill(request, scope["query_string"], whole)
+        request.speak(route.errors.chosen(request.fields))
+        if call.changes and not (call.exempt and call.exempt(request.fields)):
+            self._let_change(call, request)
+        reply = await call.handler(self._services, route.mount, request, read(request.fields, call.takes))
+        if reply.session and not call.sets_session:
+            # Its declaration decides whether another site may call it: the first test of a login that forgot it fails here.
+            raise RuntimeError(f"{call.path} logs in, and does not say sets_session=True")
+        return reply
+
+    async def _body(self, request: Request, receive: Receive) -> bytes:
+        """Size is judged before anything else; a body that no method of ours has is not waited for."""
+        if request.method in _BODILESS:
+            body.judge(request.headers)
+            return b""
+        return await body.body(request.headers, receive)
+
+    def _let_change(self, call: Call, request: Request) -> None:
+        """Raises what stands against a call that changes something: looking ahead, another site."""
+        if not request.spends:
+            raise BadInput("purpose", "prefetch")
+        if (call.sets_session or b"cookie" in request.headers) and self._sites.foreign(request.headers):
+            raise CrossSite
+        if call.sets_session and request.method == "GET" and request.headers.get(b"sec-fetch-mode") == b"navigate":
+            # A link that somebody else wrote, in a mail or behind `next=`, would log its reader in as them.
+            raise CrossSite
+
+    def _fill(self, request: Request, query: bytes, whole: bytes) -> None:
+        if query:
+            request.query = body.pairs(query)
+        if request.method in _BODILESS:
+            request.fields = request.query
+        elif whole:
+            request.fields = body.fields(whole)
+
+    def _elsewhere(self, place: PathEntry, request: Request) -> Reply:
+        """404, 405, or the answer to a preflight."""
+        lines = self._sites.preflight(request.headers, place.allow) if request.method == "OPTIONS" and place.allow else None
+        if lines is None:
+            return place.errors.missing(request, place.allow)
+        return Reply(b"", 204, headers=tuple((name.decode(), value.decode()) for name, value in lines))
+
+    async def _send(self, reply: Reply, request: Request, send: Send) -> None:
+        lines: Lines = self._response_headers.lines(reply, request.origin.request_id)
+        lines += self._sites.lines(request.headers)
+        await send({"type": "http.response.start", "status": reply.status, "headers": lines})
+        await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else reply.body})
+
+    def _note(self, request: Request, reply: Reply, started: float) -> None:
+        """One line a request: no query, no header, no body, as these hold secrets."""
+        log.info(
+            "request",
+            method=request.method,
+            path=_short(request.path),
+            status=reply.status,
+            ms=round((self._services.clock.monotonic() - started) * 1_000, 1),
+            request_id=request.origin.request_id,
+            client=request.origin.client,
+        )
+
+
+def _short(path: str) -> str:
+    return printable(path[:_PATH_LENGTH])

@@ -1,0 +1,139 @@
+"""How the door says no: a dialect in its envelope, the house's own calls and pages in plain words."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import msgspec
+from msgspec.structs import replace
+
+from lingpai.core import words
+from lingpai.core.errors import BadClient, BadInput, CrossSite, Limited, NotLoggedIn, Refusal, Unavailable, choose
+from lingpai.core.model import Locale
+from lingpai.web.pages import page
+from lingpai.web.request.body import TooLarge
+from lingpai.web.request.calls import Dialect, Reply
+from lingpai.web.request.request import Request
+
+Statuses = Mapping[type[Refusal], int]
+
+STATUSES: Statuses = {Refusal: 200, TooLarge: 413, Limited: 429, Unavailable: 503}
+"""A dialect's business outcomes are all 200 (contract, rule 1)."""
+OWN_STATUSES: Statuses = {**STATUSES, Refusal: 409, BadInput: 400, NotLoggedIn: 401, BadClient: 401, CrossSite: 403}
+"""The pages and the house's own calls speak HTTP."""
+
+
+class ErrorRenderer(Protocol):
+    """Answers where no handler does."""
+
+    language: Locale
+
+    def chosen(self, fields: Mapping[str, Any]) -> Locale | None:
+        """The language that the request's own fields ask for; None where they have no say."""
+        ...
+
+    def refuse(self, refusal: Refusal, request: Request) -> Reply:
+        """The answer to what a handler, or the door itself, refused."""
+        ...
+
+    def fail(self, request: Request) -> Reply:
+        """The answer to a bug of ours: 500, and nothing of what it was."""
+        ...
+
+    def missing(self, request: Request, allow: str = "") -> Reply:
+        """404; or 405, where other methods are allowed."""
+        ...
+
+
+class EnvelopeRenderer:
+    """A dialect's voice."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.language = dialect.language
+        self._dialect = dialect
+
+    def chosen(self, fields: Mapping[str, Any]) -> Locale | None:
+        names = self._dialect.asks_by
+        if not names:
+            return None
+        tag = next((fields[name] for name in names if isinstance(fields.get(name), str)), None)
+        return words.locale_of(tag) or self.language
+
+    def refuse(self, refusal: Refusal, request: Request) -> Reply:
+        said = self._dialect.refuse(refusal, request.locale)
+        return Reply(msgspec.json.encode(said), choose(STATUSES, refusal), headers=_retry(refusal))
+
+    def fail(self, request: Request) -> Reply:
+        return Reply(msgspec.json.encode(self._dialect.fail(request.locale)), 500)
+
+    def missing(self, request: Request, allow: str = "") -> Reply:
+        return _missing(Reply(msgspec.json.encode(self._dialect.missing(request.locale))), allow)
+
+
+class PlainRenderer:
+    """The house's own voice: a page for a browser that navigates, else a line of JSON."""
+
+    def __init__(self, language: Locale) -> None:
+        self.language = language
+
+    def chosen(self, fields: Mapping[str, Any]) -> Locale | None:
+        return None
+
+    def refuse(self, refusal: Refusal, request: Request) -> Reply:
+        why = words.refusal(refusal, request.locale)
+        said = self._say(request, refusal.code, words.sentence(why, request.locale) if request.wants_html else why)
+        return replace(said, status=choose(OWN_STATUSES, refusal), headers=(*_retry(refusal), *_challenge(refusal)))
+
+    def fail(self, request: Request) -> Reply:
+        return replace(self._say(request, "internal-error", words.text(_key("failed", request), request.locale)), status=500)
+
+    def missing(self, request: Request, allow: str = "") -> Reply:
+        code = "method-not-allowed" if allow else "not-found"
+        return _missing(self._say(request, code, words.text(_key("missing", request), request.locale), title="missing_title"), allow)
+
+    def _say(self, request: Request, code: str, text: str, *, title: str = "title") -> Reply:
+        if request.wants_html:
+            return page("problem.html", request, title=title, text=text)
+        said: dict[str, Any] = {"error": code, "message": text}
+        return Reply(msgspec.json.encode(said))
+
+
+class NegotiatedRenderer:
+    """At a page's path that a dialect answers too: a page for a browser that navigates, else the dialect's envelope."""
+
+    def __init__(self, envelope: ErrorRenderer, plain: ErrorRenderer) -> None:
+        self.language = plain.language
+        self._envelope = envelope
+        self._plain = plain
+
+    def chosen(self, fields: Mapping[str, Any]) -> Locale | None:
+        return self._envelope.chosen(fields)
+
+    def refuse(self, refusal: Refusal, request: Request) -> Reply:
+        return self._for(request).refuse(refusal, request)
+
+    def fail(self, request: Request) -> Reply:
+        return self._for(request).fail(request)
+
+    def missing(self, request: Request, allow: str = "") -> Reply:
+        return self._for(request).missing(request, allow)
+
+    def _for(self, request: Request) -> ErrorRenderer:
+        return self._plain if request.wants_html else self._envelope
+
+
+def _key(what: str, request: Request) -> str:
+    """A person is told otherwise than a program."""
+    return f"pages.problem.{what}" if request.wants_html else f"web.{what}"
+
+
+def _missing(reply: Reply, allow: str) -> Reply:
+    return replace(reply, status=405, headers=(("allow", allow),)) if allow else replace(reply, status=404)
+
+
+def _retry(refusal: Refusal) -> tuple[tuple[str, str], ...]:
+    return (("retry-after", str(refusal.details["seconds"])),) if isinstance(refusal, Limited | Unavailable) else ()
+
+
+def _challenge(refusal: Refusal) -> tuple[tuple[str, str], ...]:
+    """How another service says who it is (RFC 7617)."""
+    return (("www-authenticate", 'Basic realm="lingpai", charset="UTF-8"'),) if isinstance(refusal, BadClient) else ()

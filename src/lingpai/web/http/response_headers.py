@@ -1,0 +1,67 @@
+"""The headers of every reply (contract, rule 3)."""
+
+from lingpai.settings import Settings
+from lingpai.web.request.calls import Reply
+from lingpai.web.request.cookies import Cookies
+
+Lines = list[tuple[bytes, bytes]]
+
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; media-src data:; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""What a hosted page may load: our own style, scripts and pictures; nothing that acts is written into the page itself (CSP 3), only the
+picture or the sound of its captcha."""
+
+
+def policy(settings: Settings) -> str:
+    """`POLICY`, and where `next=` may lead: a browser holds `form-action` for where a form's answer redirects to as well (CSP 3)."""
+    return POLICY.replace("form-action 'self'", " ".join(("form-action 'self'", *dict.fromkeys(settings.pages.next))))
+
+
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
+_NO_STORE = (b"cache-control", b"no-store")
+_BODILESS = (204, 304)
+
+
+class ResponseHeaders:
+    """Writes header lines; those that are always the same are made once."""
+
+    def __init__(self, settings: Settings) -> None:
+        secure = settings.public_url.startswith("https://")
+        self._cookies = Cookies(settings)
+        self._always: Lines = [_NOSNIFF, *([(b"strict-transport-security", b"max-age=31536000")] if secure else [])]
+        self._page: Lines = [
+            (b"content-security-policy", policy(settings).encode()),
+            (b"referrer-policy", b"no-referrer"),
+            (b"cross-origin-opener-policy", b"same-origin"),
+        ]
+        self._kinds: dict[str, Lines] = {}
+
+    def lines(self, reply: Reply, request_id: str) -> Lines:
+        """All header lines of a reply but those of CORS."""
+        lines = [*self._kind(reply.media_type), (b"x-request-id", request_id.encode())]
+        if reply.status not in _BODILESS:
+            lines.append((b"content-length", b"%d" % len(reply.body)))
+        if not reply.headers and reply.session is reply.device is reply.prelogin_token is reply.language is None:
+            lines.append(_NO_STORE)
+            return lines
+        lines += [(name.encode(), value.encode("latin-1")) for name, value in reply.headers]
+        if all(name != "cache-control" for name, _ in reply.headers):
+            lines.append(_NO_STORE)
+        if reply.session is not None:
+            lines.append((b"set-cookie", self._cookies.session(reply.session)))
+        if reply.prelogin_token is not None:
+            lines.append((b"set-cookie", self._cookies.prelogin_token(reply.prelogin_token)))
+        if reply.device is not None:
+            lines.append((b"set-cookie", self._cookies.device(reply.device)))
+        if reply.language is not None:
+            lines.append((b"set-cookie", self._cookies.language(reply.language)))
+        return lines
+
+    def _kind(self, media_type: str) -> Lines:
+        known = self._kinds.get(media_type)
+        if known is None:
+            page = self._page if media_type.startswith("text/html") else []
+            known = self._kinds[media_type] = [(b"content-type", media_type.encode("latin-1")), *self._always, *page]
+        return known

@@ -1,0 +1,128 @@
+"""What stands at which path, on which host: dictionaries made once at start (a list of 46 routes cost a quarter of the rate)."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from lingpai.web.http.error_replies import EnvelopeRenderer, ErrorRenderer, NegotiatedRenderer, PlainRenderer
+from lingpai.web.request.calls import Call, Mount
+
+EVERYWHERE = ""
+"""Stands for every host that no door names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One call behind its door."""
+
+    call: Call
+    mount: Mount
+    errors: ErrorRenderer
+
+
+@dataclass(slots=True)
+class PathEntry:
+    """What stands at a path: a route for each method, and who answers the others."""
+
+    errors: ErrorRenderer
+    routes: dict[str, Route] = field(default_factory=dict)
+    allow: str = ""
+    """The methods, as `Allow` lists them; empty where nothing stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """Two dialects that claim the same path on the same host: `serve` refuses to start."""
+
+    first: str
+    second: str
+    path: str
+    host: str
+    """Empty: every host."""
+
+
+def path(mount: Mount, call: Call) -> str:
+    """Where a dialect's call stands."""
+    return call.path if call.rooted else mount.base_path + call.path
+
+
+def clash(mounts: Sequence[Mount]) -> Clash | None:
+    """The first path that two of the doors claim on one host, whatever the methods; None where all is well."""
+    for host in _hosts(mounts):
+        taken: dict[str, str] = {}
+        for mount in _open_on(host, mounts):
+            for call in mount.dialect.calls:
+                if call.rooted:
+                    continue
+                name = taken.setdefault(path(mount, call), mount.dialect.name)
+                if name != mount.dialect.name:
+                    return Clash(name, mount.dialect.name, path(mount, call), host)
+    return None
+
+
+class Routes:
+    """Finds the place of a request."""
+
+    def __init__(self, mounts: Sequence[Mount], pages: Iterable[Call], home: Mount, own: Iterable[Call]) -> None:
+        """`pages` are hosted pages, on every host, and give way to a dialect that claims the method; so do the house's `own` calls.
+
+        `home` is the door that the pages' handlers are given: the dialect whose accounts they are for.
+        """
+        self._plain = PlainRenderer(home.dialect.language)
+        self._voices = {mount.dialect.name: EnvelopeRenderer(mount.dialect) for mount in mounts}
+        extra = [Route(call, home, self._plain) for call in (*pages, *own)]
+        self._tables = {host: self._table(_open_on(host, mounts), extra) for host in _hosts(mounts)}
+        self._nowhere = {host: self._strangers(_open_on(host, mounts)) for host in _hosts(mounts)}
+
+    def find(self, host: str, raw_path: bytes) -> PathEntry:
+        """The place at a path, spelled exactly as it was declared: an escaped letter or a closing slash is another path."""
+        table = self._tables.get(host)
+        if table is None:
+            host, table = EVERYWHERE, self._tables[EVERYWHERE]
+        folder = raw_path[: raw_path.rfind(b"/") + 1]
+        # The root stands for itself alone.
+        return table.get(raw_path) or (table.get(folder) if len(folder) > 1 else None) or self._stranger(host, raw_path)
+
+    def _table(self, mounts: Sequence[Mount], extra: Sequence[Route]) -> dict[bytes, PathEntry]:
+        table: dict[bytes, PathEntry] = {}
+        for mount in mounts:
+            for call in mount.dialect.calls:
+                _stand(table, path(mount, call), Route(call, mount, self._voice(mount, call)))
+        for route in extra:
+            _stand(table, route.call.path, route)
+        for place in table.values():
+            place.allow = ", ".join(sorted(place.routes))
+        return table
+
+    def _voice(self, mount: Mount, call: Call) -> ErrorRenderer:
+        envelope = self._voices[mount.dialect.name]
+        return NegotiatedRenderer(envelope, self._plain) if call.rooted else envelope
+
+    def _strangers(self, mounts: Sequence[Mount]) -> list[tuple[bytes, PathEntry]]:
+        """The prefixes, the longest first, and who says below them that there is nothing."""
+        found = [
+            (f"{mount.base_path}{root}".encode(), PathEntry(self._voices[mount.dialect.name]))
+            for mount in mounts
+            for root in (*mount.dialect.roots, *(("/",) if mount.base_path else ()))
+        ]
+        return sorted([*found, (b"", PathEntry(self._plain))], key=lambda pair: -len(pair[0]))
+
+    def _stranger(self, host: str, raw_path: bytes) -> PathEntry:
+        return next(place for prefix, place in self._nowhere[host] if raw_path.startswith(prefix))
+
+
+def _stand(table: dict[bytes, PathEntry], where: str, route: Route) -> None:
+    """Puts a route at its path. The first that claims a method keeps it; GET answers HEAD too (contract, rule 1)."""
+    place = table.setdefault(where.encode(), PathEntry(route.errors))
+    for method in route.call.methods:
+        place.routes.setdefault(method, route)
+        if method == "GET":
+            place.routes.setdefault("HEAD", route)
+
+
+def _hosts(mounts: Iterable[Mount]) -> Iterator[str]:
+    """Every host that a door names, and the rest."""
+    yield from dict.fromkeys((EVERYWHERE, *(host for mount in mounts for host in mount.settings.hosts)))
+
+
+def _open_on(host: str, mounts: Iterable[Mount]) -> list[Mount]:
+    return [mount for mount in mounts if not mount.settings.hosts or host in mount.settings.hosts]

@@ -1,0 +1,148 @@
+"""Pages with a form. One pattern for all of them.
+
+    async def show(kit, door, exchange, opened: Opened) -> Reply:            # GET /forgot
+        return form_page("forgot.html", exchange, typed={"email": opened.email})
+
+    async def send(kit, door, exchange, _: Nothing) -> Reply:                # POST /page/forgot, Call(..., takes=Nothing)
+        try:
+            wish = read(exchange.fields, Wish)                               # read here, so that a bad field stays on this page
+            await recover.ask_code(kit, ..., exchange.origin)
+        except (BadInput, BadCode, TooSoon) as why:                          # what a person can mend here, and nothing else
+            return form_page("forgot.html", exchange, why, typed=exchange.fields, field_of={BadCode: "code"})
+        return page("sent.html", exchange, ...)
+
+    {% from "parts/form.html" import error_summary, field, submit with context %}
+    <form method="post" action="/page/forgot">{{ error_summary(form) }}{{ field(form, "email", t("pages.email"), type="email") }}…
+
+`Unavailable` is not caught: the door answers it with problem.html, 503, and how long to wait.
+"""
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from msgspec.structs import replace
+
+from lingpai.core import words
+from lingpai.core.chance import SECOND
+from lingpai.core.errors import BadInput, Limited, Refusal, Taken, TooSoon, WeakPassword
+from lingpai.core.model import Locale
+from lingpai.flows import Services
+from lingpai.web.pages import page
+from lingpai.web.request.calls import Reply
+from lingpai.web.request.request import Request
+
+DAY = 24 * 3_600
+_INSTANT = 15
+"""Digits of an instant that are read."""
+TYPED_LENGTH = 320
+"""Characters of a field that are shown again: the longest address."""
+_SECRET = ("password", "code", "captcha", "answer", "token", "authorization")
+"""A field whose name has one of these in it is never shown again; but a code that was not what was wrong stays in its field."""
+_CODE = "code"
+_APART = dict.fromkeys(map(ord, " \t\r\n\u00a0\u3000\u200b-\u2010\u2011\u2013"))
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a form shows beside its labels; empty before anything was sent."""
+
+    typed: Mapping[str, str] = field(default_factory=dict)
+    errors: Mapping[str, str] = field(default_factory=dict)
+    """A sentence for each field that was not taken."""
+    problem: str = ""
+    """What was refused and belongs to no field."""
+    notice: str = ""
+    """That it was too soon: nobody's mistake, and nothing to look over."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether anything was refused."""
+        return bool(self.errors or self.problem)
+
+
+def form_page(
+    template: str,
+    request: Request,
+    why: Refusal | None = None,
+    *,
+    typed: Mapping[str, Any] | None = None,
+    field_of: Mapping[type[Refusal], str] | None = None,
+    label_of: Mapping[str, str] | None = None,
+    **values: Any,
+) -> Reply:
+    """The page with its form: 200, or 422 with what was typed and why it was not taken (RFC 9110, 15.5.21); 429 for a rate limit.
+
+    `typed` may be all fields of the request: secrets and what is no text are left out. `field_of` says at which field a refusal
+    stands (BadInput, Taken and WeakPassword know their own); `label_of` calls a field otherwise than the locale's `field.…`.
+    """
+    where = _field(why, field_of or {})
+    form = _form(why, where, _said(why, _label(where, label_of or {}, request.locale), request.locale), typed or {})
+    reply = page(template, request, form=form, **values)
+    if isinstance(why, Limited):
+        return replace(reply, status=429, headers=(("retry-after", str(why.seconds)),))
+    return replace(reply, status=422) if why else reply
+
+
+def again(services: Services, seconds: int) -> str:
+    """When another message may be asked for, as a page of a code carries it: an instant."""
+    return str(services.clock.now() + seconds * SECOND)
+
+
+def left(services: Services, fields: Mapping[str, Any]) -> int:
+    """Whole seconds until what the page carries as `again`, at most a day; 0 where that is past, or is none."""
+    told = fields.get("again")
+    if not isinstance(told, str) or not (told.isascii() and told.isdecimal()) or len(told) > _INSTANT:
+        return 0
+    return min(max(0, -(-(int(told) - services.clock.now()) // SECOND)), DAY)
+
+
+def _form(why: Refusal | None, where: str, said: str, typed: Mapping[str, Any]) -> Form:
+    shown = _shown(typed, code=why is not None and where != _CODE)
+    if where:
+        return Form(shown, {where: said})
+    return Form(shown, notice=said) if isinstance(why, TooSoon) else Form(shown, problem=said)
+
+
+def _said(why: Refusal | None, label: str, locale: Locale) -> str:
+    return words.sentence(words.refusal(why, locale, label=label), locale) if why else ""
+
+
+def digits(text: str, name: str = "code") -> str:
+    """A code of digits as it was typed or pasted, without spaces and hyphens, full-width digits made plain. Raises BadInput."""
+    clean = compact(text, name)
+    if not (clean.isascii() and clean.isdecimal()):
+        raise BadInput(name, "characters")
+    return clean
+
+
+def compact(text: str, name: str = "code") -> str:
+    """A code that may hold letters, without spaces and hyphens. Raises BadInput where nothing is left."""
+    clean = unicodedata.normalize("NFKC", text).translate(_APART)
+    if not clean:
+        raise BadInput(name, "missing")
+    return clean
+
+
+def _field(why: Refusal | None, field_of: Mapping[type[Refusal], str]) -> str:
+    if why is None:
+        return ""
+    chosen = next((field_of[kind] for kind in type(why).__mro__ if kind in field_of), "")
+    if chosen:
+        return chosen
+    if isinstance(why, BadInput | Taken):
+        return str(why.details.get("field", ""))
+    return "password" if isinstance(why, WeakPassword) else ""
+
+
+def _label(name: str, label_of: Mapping[str, str], locale: Locale) -> str:
+    return label_of.get(name) or words.label(name, locale)
+
+
+def _shown(typed: Mapping[str, Any], *, code: bool = False) -> dict[str, str]:
+    return {
+        name: value[:TYPED_LENGTH]
+        for name, value in typed.items()
+        if isinstance(value, str) and ((code and name == _CODE) or not any(part in name for part in _SECRET))
+    }

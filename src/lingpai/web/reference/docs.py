@@ -1,0 +1,100 @@
+"""The reference of the enabled dialects at `/docs`, and dev mode's start page: made from the declarations that parse the requests."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from lingpai.settings import Settings, reached
+from lingpai.web.endpoints import health
+from lingpai.web.http import routes
+from lingpai.web.http.error_replies import EnvelopeRenderer, PlainRenderer
+from lingpai.web.pages import page
+from lingpai.web.reference import openapi
+from lingpai.web.reference.sheet import Chapter, Entry, common, entries, title
+from lingpai.web.reference.walks import HOUSE, WALKS
+from lingpai.web.request.calls import Call, Mount, Nothing, Reply
+from lingpai.web.request.examples import Tried, Walk, assigned
+from lingpai.web.request.request import Request
+
+if TYPE_CHECKING:
+    from lingpai.flows import Services
+
+
+def calls(settings: Settings, mounts: Sequence[Mount], pages: Sequence[Call] = ()) -> tuple[Call, ...]:
+    """`/docs` and `/docs/{name}`, and in dev mode `/`. `pages` are described as far as programs call them."""
+    chapters = [*(_chapter(settings, mount) for mount in mounts), _house(settings, mounts, pages)]
+    index = Call(("GET",), "/docs", partial(_index, chapters), changes=False, quiet=True)
+    each = [Call(("GET",), f"/docs/{chapter.name}", partial(_show, chapter), changes=False, quiet=True) for chapter in chapters]
+    start = Call(("GET",), "/", partial(_start, chapters), changes=False, quiet=True)
+    return (index, *each, *([start] if settings.dev else []))
+
+
+def _chapter(settings: Settings, mount: Mount) -> Chapter:
+    here = reached(settings.public_url, mount.settings)
+    site = here.removesuffix(mount.base_path)
+    return Chapter(
+        name=mount.dialect.name,
+        here=here,
+        voice=EnvelopeRenderer(mount.dialect),
+        calls=mount.dialect.calls,
+        address=lambda call: site + routes.path(mount, call),
+        walk=WALKS.get(mount.dialect.name, Walk(())),
+        settings=mount.settings,
+    )
+
+
+def _house(settings: Settings, mounts: Sequence[Mount], pages: Sequence[Call]) -> Chapter:
+    home = settings.public_url
+    own = (call for call in pages if call.gives and not call.path.startswith(("/page/", "/me/")))
+    found = (*health.CALLS, *openapi.calls(mounts), *own)
+    return Chapter("house", home, PlainRenderer("zh-Hans"), found, lambda call: home + call.path, HOUSE)
+
+
+async def _index(chapters: Sequence[Chapter], services: "Services", mount: Mount, request: Request, _: Nothing) -> Reply:
+    """GET /docs."""
+    home = services.settings.public_url
+    found = [(chapter, title(chapter.name, request.locale), entries(chapter, request, home)) for chapter in chapters]
+    return page("docs_index.html", request, chapters=found)
+
+
+async def _show(chapter: Chapter, services: "Services", mount: Mount, request: Request, _: Nothing) -> Reply:
+    """GET /docs/{name}."""
+    home = services.settings.public_url
+    return page(
+        "docs.html",
+        request,
+        chapter=chapter,
+        title=title(chapter.name, request.locale),
+        entries=entries(chapter, request, home),
+        common=common(chapter.voice, request),
+        assignments=partial(_assignments, chapter, services.settings),
+        dev=services.settings.dev,
+    )
+
+
+def _assignments(chapter: Chapter, settings: Settings, one: Tried) -> list[str]:
+    """The lines that fill a line's variables, as far as they work here."""
+    return [assigned(seen, chapter.here, settings.public_url) for seen in one.before if settings.dev or not seen.dev]
+
+
+async def _start(chapters: Sequence[Chapter], services: "Services", mount: Mount, request: Request, _: Nothing) -> Reply:
+    """GET / in dev mode: what runs where, and a first line for each dialect."""
+    home = services.settings.public_url
+    found = [(chapter.name, *_first(entries(chapter, request, home))) for chapter in chapters if chapter.name != "house"]
+    return page("start.html", request, home=home, dialects=found, **_parts(services.settings))
+
+
+def _first(found: Sequence[Entry]) -> tuple[str, str]:
+    """The walk's first call, which needs nothing from before: for somebody else than the reference has, so that both work."""
+    return found[0].summary, found[0].tries[0].line.replace("ada", "bob")
+
+
+def _parts(settings: Settings) -> dict[str, str]:
+    """Where things are, without what is secret in an address."""
+    return {"database": _place(settings.database_url) or str(settings.data / "lingpai.db"), "valkey": _place(settings.valkey_url or "")}
+
+
+def _place(url: str) -> str:
+    found = urlsplit(url)
+    return f"{found.scheme}://{found.hostname or ''}{found.path}" if url else ""

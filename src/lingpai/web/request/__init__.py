@@ -1,0 +1,1 @@
+"""A request as handlers see it."""

@@ -1,0 +1,105 @@
+"""How a dialect is declared: calls that take a struct, and an envelope to answer in."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from lingpai.core.errors import Refusal
+from lingpai.core.model import Links, Locale
+from lingpai.settings import DialectSettings
+
+if TYPE_CHECKING:
+    from lingpai.flows import Services
+    from lingpai.web.request.request import Request
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """An answer, as the door gives it out. Header names are lower-case."""
+
+    body: bytes
+    status: int = 200
+    media_type: str = "application/json; charset=utf-8"
+    headers: tuple[tuple[str, str], ...] = ()
+    session: str | None = None
+    """A session token to set as the cookie; `""` clears it; None leaves it alone."""
+    device: str | None = None
+    """The device cookie to set; None leaves it alone."""
+    language: Locale | None = None
+    """The language that the person chose for pages, to be remembered; None leaves it alone."""
+    prelogin_token: str | None = None
+    """The token of a browser that has not logged in; `""` clears it; None leaves it alone."""
+
+
+class Nothing(msgspec.Struct, frozen=True):
+    """What a call takes that takes nothing."""
+
+
+Handler = Callable[["Services", "Mount", "Request", Any], Awaitable[Reply]]
+
+
+def both(chinese: str, english: str) -> Mapping[Locale, str]:
+    """What a call does, in each language that the reference is read in."""
+    return {"zh-Hans": chinese, "en": english}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a dialect."""
+
+    methods: tuple[str, ...]
+    path: str
+    """Below the dialect's prefix. One that ends with a slash takes whatever one segment comes after it; but for "/" itself."""
+    handler: Handler
+    takes: type[msgspec.Struct] = Nothing
+    gives: type[msgspec.Struct] | None = None
+    """The whole successful envelope, for the OpenAPI document; None: a page in HTML."""
+    changes: bool = True
+    """State-changing: the origin check holds. What a mail's link opens stands on its token and says False."""
+    sets_session: bool = False
+    """A login: the origin check holds for a request without any cookie too (contract, rule 11)."""
+    exempt: Callable[[Mapping[str, Any]], bool] | None = None
+    """Whether a request with these fields stands on a mailed token, so that the origin check does not hold for it."""
+    rooted: bool = False
+    """A hosted page's path that answers in the dialect's voice: it stands where it says, whatever the prefix."""
+    quiet: bool = False
+    """A session check: one that passes writes no log line."""
+    refusals: tuple[type[Refusal], ...] = ()
+    """What a handler may answer beyond BadInput and the common ones, for the OpenAPI document."""
+    summary: Mapping[Locale, str] = field(default_factory=dict)
+    """What it does, in a few words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One login API."""
+
+    name: str
+    calls: tuple[Call, ...]
+    refuse: Callable[[Refusal, Locale], dict[str, Any]]
+    """The envelope of a refusal; the HTTP status is the door's business (`app.py`)."""
+    fail: Callable[[Locale], dict[str, Any]]
+    """The envelope of an internal error."""
+    missing: Callable[[Locale], dict[str, Any]]
+    """The envelope of 404 and 405."""
+    language: Locale = "zh-Hans"
+    """Spoken where the request asks for nothing we have."""
+    asks_by: tuple[str, ...] = ()
+    """Fields in which a request names its language (mailcode); where there are any, Accept-Language is not asked."""
+    roots: tuple[str, ...] = ("/",)
+    """Below the prefix: where a path that is no call gets this dialect's 404."""
+    failed_as: type[msgspec.Struct] = Nothing
+    """The shape of a refusal's envelope, for the OpenAPI document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A dialect where it is mounted: what a handler needs to know of its own place."""
+
+    dialect: Dialect
+    settings: DialectSettings
+    base_path: str
+    """The prefix without a trailing slash: empty at the root."""
+    links: Links
+    """Where the links in this dialect's mails lead."""

@@ -1,0 +1,63 @@
+"""Who the client is: an address that limits can count (contract, rule 14)."""
+
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+
+Address = IPv4Address | IPv6Address
+
+
+LONGEST = 1_024
+"""Characters of X-Forwarded-For that are read, from its right-hand end: proxies write there."""
+
+
+class ClientIps:
+    """Finds the client behind the proxies that are trusted."""
+
+    def __init__(self, trusted_proxies: tuple[str, ...]) -> None:
+        self._trusted = tuple(ip_network(network) for network in trusted_proxies)
+        self._found = lru_cache(maxsize=4_096)(self._find)
+
+    def find(self, peer: str, forwarded: str = "") -> tuple[str, str]:
+        """What limits count (IPv6 by /64), and the whole address.
+
+        `peer` is the other end of the connection, `forwarded` all X-Forwarded-For lines joined in their order; they count
+        only behind a trusted proxy, and then the right-most entry that is none. An entry that is no address stands for
+        the proxy that wrote it.
+        """
+        # Where nobody is believed, what is claimed shall not fill the cache either.
+        return self._found(peer, forwarded[-LONGEST:] if self._trusted else "")
+
+    def _find(self, peer: str, forwarded: str) -> tuple[str, str]:
+        here = parse(peer)
+        if here is None:
+            return peer, peer
+        for entry in reversed(forwarded.split(",") if forwarded else ()):
+            if not self._trusts(here):
+                break
+            before = parse(entry)
+            if before is None:
+                break
+            here = before
+        return counted(here), str(here)
+
+    def _trusts(self, address: Address) -> bool:
+        return any(address in network for network in self._trusted)
+
+
+def parse(entry: str) -> Address | None:
+    """The address of an entry, its port removed and an IPv4-mapped one as IPv4; None where it is no address."""
+    text = entry.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        found = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return (isinstance(found, IPv6Address) and found.ipv4_mapped) or found
+
+
+def counted(address: Address) -> str:
+    """What limits count: one IPv4 address, or the /64 that one IPv6 customer has to himself."""
+    return str(address) if isinstance(address, IPv4Address) else str(IPv6Network((address, 64), strict=False))

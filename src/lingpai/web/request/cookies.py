@@ -1,0 +1,66 @@
+"""Cookies: reading what a browser sends (RFC 6265, 5.4), and writing ours."""
+
+from lingpai.settings import Settings
+
+SESSION = "lingpai_session"
+DEVICE = "lingpai_device"
+LANGUAGE = "lingpai_language"
+KIND = "lingpai_kind"
+HOUR = 3_600
+DAY = 24 * HOUR
+YEAR = 365 * 24 * HOUR
+_LONGEST = 1_024
+
+
+def prelogin_token(settings: Settings) -> str:
+    """The name of the cookie that ties together what a browser does before it is logged in.
+
+    Over https no neighbouring site can plant one of this name (RFC 6265bis, 4.1.3.2).
+    """
+    return "__Host-lingpai_visit" if settings.public_url.startswith("https://") else "lingpai_visit"
+
+
+def read(header: bytes) -> dict[str, str]:
+    """Name and value of each cookie. One that is there twice with two values is empty: a neighbouring site may have planted one."""
+    found: dict[str, str] = {}
+    for part in header.decode("latin-1").split(";"):
+        name, _, value = part.strip(" \t").partition("=")
+        if name in found and found[name] != value:
+            value = ""
+        found[name] = value if len(value) <= _LONGEST else ""
+    return found
+
+
+def kind(settings: Settings, boss: bool) -> str:
+    """The line that remembers for a year that employers log in here, or forgets it: the way back in when a session is over."""
+    secure = "; Secure" if settings.public_url.startswith("https://") else ""
+    return f"{KIND}={'boss' if boss else ''}; Max-Age={YEAR if boss else 0}; Path=/; HttpOnly; SameSite=Lax{secure}"
+
+
+class Cookies:
+    """Writes `Set-Cookie` lines as the settings want them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._secure = "; Secure" if settings.public_url.startswith("https://") else ""
+        self._end = f"; Path=/; HttpOnly; SameSite={settings.cookie_same_site.capitalize()}{self._secure}"
+        self._prelogin_token = prelogin_token(settings)
+        self._life = settings.sessions.hours * HOUR
+
+    def session(self, token: str) -> bytes:
+        """Sets the session cookie for a session's life; an empty token clears it."""
+        return self._line(SESSION, token, self._life if token else 0)
+
+    def prelogin_token(self, token: str) -> bytes:
+        """Sets the cookie that ties together what a browser does before it is logged in; an empty token clears it."""
+        return self._line(self._prelogin_token, token, DAY if token else 0)
+
+    def device(self, value: str) -> bytes:
+        """Sets the cookie by which a browser is known again, for a year."""
+        return self._line(DEVICE, value, YEAR)
+
+    def language(self, locale: str) -> bytes:
+        """Sets the language that a person chose, for a year. It is nobody's secret, and says nothing on other sites."""
+        return f"{LANGUAGE}={locale}; Max-Age={YEAR}; Path=/; SameSite=Lax{self._secure}".encode("latin-1")
+
+    def _line(self, name: str, value: str, life: int) -> bytes:
+        return f"{name}={value}; Max-Age={life}{self._end}".encode("latin-1")

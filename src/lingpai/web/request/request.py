@@ -1,0 +1,166 @@
+"""A request as the handlers see it: clean fields, who asks, in which language; nothing of HTTP that decides anything."""
+
+import re
+from collections.abc import Mapping, MutableMapping
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from lingpai.core import words
+from lingpai.core.chance import Chance
+from lingpai.core.model import Locale, RequestContext
+from lingpai.guard.sessions.device_cookie import DeviceCookies
+from lingpai.settings import Settings
+from lingpai.web.request import cookies
+from lingpai.web.request.brand import Brand
+from lingpai.web.request.client_ip import ClientIps
+
+Scope = MutableMapping[str, Any]
+Headers = Mapping[bytes, bytes]
+
+_PURPOSES = frozenset((b"sec-purpose", b"purpose", b"x-purpose", b"x-moz"))
+_AGENT_LENGTH = 256
+_ASKED = 512
+"""Bytes of Accept-Language that are read: what is remembered of it must not grow with what is sent."""
+_PRELOGIN_TOKEN = re.compile("[A-Za-z0-9_-]{43}")
+_Q = re.compile(r"(?:^|[;\s])q=([01](?:\.\d{0,3})?)")
+
+
+class Request(msgspec.Struct):
+    """One request. Made once, at the door."""
+
+    method: str
+    path: str
+    """As it was sent, percent signs included."""
+    host: str
+    """The Host header in lower case without its port. It chooses a door; no link is ever built from it."""
+    headers: Headers
+    """All headers, by their lower-case names."""
+    origin: RequestContext
+    cookies: dict[str, str]
+    spends: bool
+    """False for HEAD, and for a request marked as prefetch or preview: nothing may be spent or changed (contract, rule 6)."""
+    brand: Brand
+    """What stands around pages."""
+    query: dict[str, Any] = msgspec.field(default_factory=dict)
+    fields: dict[str, Any] = msgspec.field(default_factory=dict)
+    """The body's fields; those of the query for GET."""
+
+    @property
+    def locale(self) -> Locale:
+        """The language of the answer."""
+        return self.origin.locale
+
+    def speak(self, locale: Locale | None) -> None:
+        """From here on in this language; None changes nothing."""
+        if locale:
+            self.origin = replace(self.origin, locale=locale)
+
+    def speak_to_reader(self, default: Locale) -> None:
+        """From here on as pages speak: as the person chose, else as the browser asks, else by `default`."""
+        asked = self.headers.get(b"accept-language", b"").decode("latin-1")
+        self.speak(words.locale_of(self.cookies.get(cookies.LANGUAGE)) or words.accepted(asked, default))
+
+    @property
+    def wants_html(self) -> bool:
+        """Whether `Accept` names HTML, and names JSON less (RFC 9110, 12.5.1): a browser that navigates. `*/*` names neither."""
+        weights: dict[str, float] = {}
+        for part in self.headers.get(b"accept", b"").decode("latin-1").lower().split(","):
+            name, _, options = part.partition(";")
+            weights[name.strip()] = _quality(options)
+        return weights.get("text/html", 0) > weights.get("application/json", 0)
+
+
+def _quality(options: str) -> float:
+    found = _Q.search(options)
+    return float(found[1]) if found else 1.0
+
+
+def headers(scope: Scope) -> Headers:
+    """The headers by name; those that came more than once are joined in their order, so that none is overlooked."""
+    lines: list[tuple[bytes, bytes]] = scope["headers"]
+    found = dict(lines)
+    if len(found) == len(lines):
+        return found
+    joined: dict[bytes, bytes] = {}
+    for name, value in lines:
+        joined[name] = joined[name] + (b"; " if name == b"cookie" else b", ") + value if name in joined else value
+    return joined
+
+
+class RequestFactory:
+    """Makes exchanges of requests."""
+
+    def __init__(self, settings: Settings, chance: Chance, devices: DeviceCookies, brand: Brand) -> None:
+        self._clients = ClientIps(settings.trusted_proxies)
+        self._prelogin_token = cookies.prelogin_token(settings)
+        self._brand = brand
+        self._chance = chance
+        self._devices = devices
+        self._accepted = lru_cache(maxsize=1_024)(words.accepted)
+
+    def make(self, scope: Scope, headers: Headers, host: str, path: bytes, language: Locale, *, changes: bool) -> Request:
+        """The exchange, its fields still to be read. `language` is spoken where the request asks for none that we have."""
+        cookie = headers.get(b"cookie")
+        brought = cookies.read(cookie) if cookie else {}
+        method: str = scope["method"]
+        request = Request(
+            method=method,
+            path=path.decode("latin-1"),
+            host=host,
+            headers=headers,
+            origin=self._origin(scope, headers, brought, language, changes),
+            cookies=brought,
+            spends=method != "HEAD" and not _only_looks(headers),
+            brand=self._brand,
+        )
+        if cookies.LANGUAGE in brought and request.wants_html:
+            # A person's choice is for pages: programs ask in their dialect's own way.
+            request.speak_to_reader(language)
+        return request
+
+    def _origin(self, scope: Scope, headers: Headers, brought: dict[str, str], language: Locale, changes: bool) -> RequestContext:
+        peer = scope.get("client")
+        client, ip = self._clients.find(peer[0] if peer else "", headers.get(b"x-forwarded-for", b"").decode("latin-1"))
+        asked = headers.get(b"accept-language")
+        known = brought.get(cookies.DEVICE) if changes else None
+        device, accounts = self._devices.read(known) if known else ("", frozenset[str]())
+        return RequestContext(
+            client=client,
+            ip=ip,
+            agent=printable(headers.get(b"user-agent", b"").decode("utf-8", "replace"))[:_AGENT_LENGTH],
+            locale=self._accepted(asked[:_ASKED].decode("latin-1"), language) if asked else language,
+            request_id=self._chance.token(12),
+            known_to=accounts,
+            device=device,
+            session=brought.get(cookies.SESSION, ""),
+            prelogin_token=_prelogin_token(brought.get(self._prelogin_token, "")),
+        )
+
+
+def host(headers: Headers) -> str:
+    """The host that was asked for, in lower case, without its port and closing dot."""
+    name = headers.get(b"host", b"").decode("latin-1").lower()
+    return name.rpartition("]")[0] + "]" if name.startswith("[") else name.partition(":")[0].rstrip(".")
+
+
+def printable(text: str) -> str:
+    """The text on one line: what would break the line or steer a terminal is written as its escape."""
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
+def _prelogin_token(cookie: str) -> str:
+    """What we have given out looks like this; a shorter one would be somebody's own invention."""
+    return cookie if _PRELOGIN_TOKEN.fullmatch(cookie) else ""
+
+
+def _only_looks(headers: Headers) -> bool:
+    """Whether a browser or a mail program fetches this ahead of its reader."""
+    if _PURPOSES.isdisjoint(headers):
+        return False
+    said = b" ".join(headers[name].lower() for name in _PURPOSES if name in headers)
+    return any(word in said for word in (b"prefetch", b"preview", b"prerender"))

@@ -1,0 +1,1 @@
+"""uvicorn behind our protocol class; nothing else touches it."""

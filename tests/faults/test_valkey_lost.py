@@ -188,8 +188,8 @@ async def test_codes_and_links_say_try_again_and_nothing_opens_up(server: Valkey
         lambda: one_time.take_code("reset", "main", ada.key, code),
         lambda: one_time.new_link("reset", "main", ada.key, 7, 600),
         lambda: one_time.kill("main", [ada.key]),
-        lambda: MessageThrottle(ephemeral, limits, CLOCK).start("main", "reset", ada, HERE),
-        lambda: MessageThrottle(ephemeral, limits, CLOCK).may_notice("main", ada, taken=True),
+        lambda: MessageThrottle(ephemeral, limits, CLOCK).start(HERE, "reset", ada),
+        lambda: MessageThrottle(ephemeral, limits, CLOCK).may_notice(HERE, ada, taken=True),
     ):
         assert not await answers(call)
 

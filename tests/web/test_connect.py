@@ -15,7 +15,7 @@ from lingpai.core.errors import ProviderSaysNo
 from lingpai.core.model import Account, Address, RequestContext
 from lingpai.flows import social
 from lingpai.flows.social import Credential, Entered
-from lingpai.guard.one_time.codes import digest
+from lingpai.guard.crypto import digest
 from lingpai.settings import Invites, Pages
 from lingpai.settings.outside import Keys, Social, WechatKeys
 from lingpai.social import ProviderName
@@ -435,7 +435,7 @@ async def test_a_realm_that_is_not_open_makes_no_account(only_qq: Trip) -> None:
 
 async def by_client(trip: Trip, told: str, way: Any = "", who: str = "ada", app: str = "") -> Entered:
     form = Credential(told, way, trip.emulator.openid(who, app))
-    return await social.by_client(trip.town.house.services, "main", cast("ProviderName", trip.name), form, HERE)
+    return await social.by_client(trip.town.house.services, HERE, cast("ProviderName", trip.name), form)
 
 
 @pytest.mark.parametrize("way", ["", "code"])

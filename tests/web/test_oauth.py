@@ -15,7 +15,7 @@ from bearers import HOUR, Forger, logged_in, token_of, told
 from fakes import FakeChance, FakeClock
 from lingpai.assembly import build
 from lingpai.flows import signing_keys
-from lingpai.guard.one_time.codes import sid_digest
+from lingpai.guard.crypto import sid_digest
 from lingpai.guard.sessions.signing_keys import ANNOUNCED, CACHED
 from lingpai.settings import Jwt
 from lingpai.store import accounts, sessions

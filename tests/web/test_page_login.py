@@ -51,7 +51,7 @@ async def who(reader: Reader, realm: str = "main") -> str | None:
     """Whose session the browser has."""
     origin = RequestContext(client="x", ip="x", session=reader.browser.cookies.get("lingpai_session", ""))
     try:
-        return (await sessions.current(reader.town.house.services, realm, origin))[1].email
+        return (await sessions.current(reader.town.house.services, origin.within(realm))).account.email
     except NotLoggedIn:
         return None
 
@@ -132,13 +132,13 @@ async def test_employers_have_their_own_accounts(town: Town) -> None:
     await reader.send("/page/login", account=ADA, password=GOOD)
     assert await who(reader) is None
     form = register.Application(rules.account_name("boss_ada"), GOOD)
-    await register.by_name(town.house.services, "boss", form, HERE)
+    await register.by_name(town.house.services, HERE.within("boss"), form)
     await reader.send("/page/login", account="boss_ada", password=GOOD)
     assert reader.where == "/me"
     assert await who(reader) is None
     assert await who(reader, "boss") is None
     origin = RequestContext(client="x", ip="x", session=reader.browser.cookies["lingpai_session"])
-    assert (await sessions.current(town.house.services, "boss", origin))[1].name == "boss_ada"
+    assert (await sessions.current(town.house.services, origin.within("boss"))).account.name == "boss_ada"
     assert "boss_ada" in (await reader.open("/login")).text
 
 

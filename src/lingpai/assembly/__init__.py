@@ -209,6 +209,7 @@ def _joined(base: Base, passwords: "PasswordHasher", captchas: "Captchas", provi
     from lingpai.guard.sessions.device_cookie import DeviceCookies
     from lingpai.guard.sessions.issuing import SessionIssuer
     from lingpai.steps.letters import Letters
+    from lingpai.store.audit import AuditTrail
     from lingpai.store.outbox import Bell
 
     settings, clock, chance, ephemeral, box = base.settings, base.clock, base.chance, base.ephemeral, base.secret_box
@@ -236,6 +237,7 @@ def _joined(base: Base, passwords: "PasswordHasher", captchas: "Captchas", provi
         captchas=captchas,
         providers=providers,
         decoy_questions=DecoyQuestions(box),
+        audit=AuditTrail(clock),
         bell=Bell(),
     )
 

@@ -5,15 +5,18 @@ What each request makes anew is a Struct, which takes a tenth of the time that a
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 from urllib.parse import quote
 
 import msgspec
+from msgspec.structs import replace
 
 Kind = Literal["email", "phone", "name", "qq", "weibo", "wechat"]
 """What an identifier is. A third party's is keyed by person (`union:…`) or by person within one app (`app:…:…`)."""
 THIRD_PARTIES: tuple[Kind, ...] = ("qq", "weibo", "wechat")
 Channel = Literal["email", "sms"]
+Purpose = Literal["register", "activate", "reset", "bind", "login"]
+"""What a message is asked for; shared by the dialects of a realm (contract, rule 7)."""
 Locale = str
 """A language that we speak, by its tag (BCP 47): the name of a file in `core/locales`."""
 LetterState = Literal["waiting", "sent", "failed", "expired"]
@@ -30,8 +33,39 @@ class Address(msgspec.Struct, frozen=True):
     key: str
 
 
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where the links in a dialect's mails lead; each starts with `public_url`, never with what a request said."""
+
+    activate: str
+    reset: str
+    forgot: str
+    realm: str = ""
+    """What `wrap` is given beside the address."""
+    wrap: Callable[[str, str, str], str] | None = None
+    """Makes one opaque word of realm, address and token, for a dialect whose link carries no more (hiyouth)."""
+
+    def activation(self, email: str, token: str) -> str:
+        """The link that proves the address."""
+        if self.wrap:
+            return f"{self.activate}{self.wrap(self.realm, email, token)}"
+        return f"{_further(self.activate)}email={quote(email)}&vcode={token}"
+
+    def recovery(self, email: str, token: str) -> str:
+        """The link that leads to the form for a new password."""
+        return f"{_further(self.reset)}email={quote(email)}&vcode={token}"
+
+    def help(self, email: str) -> str:
+        """Where the owner of an address takes an account back."""
+        return f"{_further(self.forgot)}email={quote(email)}"
+
+
+NOWHERE: Final = Links("", "", "")
+"""For who mails nothing."""
+
+
 class RequestContext(msgspec.Struct, frozen=True):
-    """Who asks, from where, in which language. Made once a request, at the door."""
+    """Who asks, from where, in which language, and of which realm. Made once a request, and handed to every flow."""
 
     client: str
     """What limits count: the IPv4 address, or the IPv6 /64."""
@@ -47,6 +81,14 @@ class RequestContext(msgspec.Struct, frozen=True):
     """The session token that came with the request; empty where there is none. Never logged."""
     prelogin_token: str = ""
     """The token of this browser before it has logged in: what it has begun is bound to it. Empty where there is none. Never logged."""
+    realm: str = "main"
+    """The set of users that the request is about."""
+    links: Links = NOWHERE
+    """Where the links in mails lead that this request causes."""
+
+    def within(self, realm: str, links: Links | None = None) -> "RequestContext":
+        """The same request, about another realm."""
+        return replace(self, realm=realm, links=links or self.links)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,33 +177,6 @@ class Letter:
     subject: str | None = None
     text: str | None = None
     html: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Links:
-    """Where the links in a dialect's mails lead; each starts with `public_url`, never with what a request said."""
-
-    activate: str
-    reset: str
-    forgot: str
-    realm: str = ""
-    """What `wrap` is given beside the address."""
-    wrap: Callable[[str, str, str], str] | None = None
-    """Makes one opaque word of realm, address and token, for a dialect whose link carries no more (hiyouth)."""
-
-    def activation(self, email: str, token: str) -> str:
-        """The link that proves the address."""
-        if self.wrap:
-            return f"{self.activate}{self.wrap(self.realm, email, token)}"
-        return f"{_further(self.activate)}email={quote(email)}&vcode={token}"
-
-    def recovery(self, email: str, token: str) -> str:
-        """The link that leads to the form for a new password."""
-        return f"{_further(self.reset)}email={quote(email)}&vcode={token}"
-
-    def help(self, email: str) -> str:
-        """Where the owner of an address takes an account back."""
-        return f"{_further(self.forgot)}email={quote(email)}"
 
 
 def _further(address: str) -> str:

@@ -16,12 +16,12 @@ class Frame:
     height: int
 
 
-async def draw(services: Services, scope: str, kind: Kind, frame: Frame, origin: RequestContext) -> Challenge:
+async def draw(services: Services, ctx: RequestContext, scope: str, kind: Kind, frame: Frame) -> Challenge:
     """A challenge of this kind. Raises Limited (60 a minute), Overloaded when too many are being drawn, BadInput for a kind that is off."""
-    await services.limits.spend("captcha_client", origin.client)
+    await services.limits.spend("captcha_client", ctx.client)
     if kind == "spoken":
-        await services.limits.spend("spoken_client", origin.client)
-        return await services.captchas.spoken.new(scope, locale=origin.locale)
+        await services.limits.spend("spoken_client", ctx.client)
+        return await services.captchas.spoken.new(scope, locale=ctx.locale)
     if kind == "work":
         if services.captchas.work is None:
             raise BadInput("kind", "captcha-off")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from lingpai.core.chance import SECOND, Chance, Clock
 from lingpai.core.errors import WrongPassword
 from lingpai.core.model import Account, RequestContext
-from lingpai.guard.one_time.codes import digest, sid_digest
+from lingpai.guard.crypto import digest, sid_digest
 from lingpai.guard.sessions.device_cookie import DeviceCookies
 from lingpai.store import accounts, audit, sessions
 from lingpai.store.database import Database

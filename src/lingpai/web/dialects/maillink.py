@@ -144,33 +144,25 @@ def links(settings: Settings) -> Links:
 async def sign_up(services: Services, mount: Mount, request: Request, form: Registration) -> Reply:
     """POST /register."""
     application = register.Application(form.email, form.password, form.phone, form.invite)
-    await register.by_link(services, mount.settings.realm, application, request.origin, mount.links, reveal=mount.settings.reveal_accounts)
+    await register.by_link(services, request.ctx, application, reveal=mount.settings.reveal_accounts)
     return _done("registered", request)
 
 
 async def log_in(services: Services, mount: Mount, request: Request, form: Credentials) -> Reply:
     """POST /login."""
-    opened = await login.for_cookie(services, login.Try(mount.settings.realm, form.email, form.password), request.origin)
+    opened = mount.finished(await login.for_cookie(services, request.ctx, login.Try(form.email, form.password)))
     return _done("logged_in", request, session=opened.token, device=opened.device)
 
 
 async def send_activation(services: Services, mount: Mount, request: Request, form: Whose) -> Reply:
     """POST /send_activate_email."""
-    await activate.again(services, mount.settings.realm, form.email, request.origin, mount.links)
+    await activate.again(services, request.ctx, form.email)
     return _done("activation_sent", request)
 
 
 async def send_reset(services: Services, mount: Mount, request: Request, form: Whose) -> Reply:
     """POST /reset_password/send_mail."""
-    await recover.ask_link(
-        services,
-        mount.settings.realm,
-        form.email,
-        request.origin,
-        mount.links,
-        interval=recovery.RESET_INTERVAL,
-        reveal=mount.settings.reveal_accounts,
-    )
+    await recover.ask_link(services, request.ctx, form.email, interval=recovery.RESET_INTERVAL, reveal=mount.settings.reveal_accounts)
     return _done("reset_sent", request)
 
 
@@ -178,13 +170,13 @@ async def reset(services: Services, mount: Mount, request: Request, form: Reset)
     """POST /reset_password/reset."""
     if form.rp_password != form.password:
         raise PasswordsDiffer("rp_password", "passwords-differ")
-    await recover.by_link(services, mount.settings.realm, form.email, form.vcode, form.password, request.origin, mount.links)
+    await recover.by_link(services, request.ctx, form.email, form.vcode, form.password)
     return _done("reset", request)
 
 
 async def user_info(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """GET /userinfo/get."""
-    account = (await sessions.current(services, mount.settings.realm, request.origin))[1]
+    account = (await sessions.current(services, request.ctx)).account
     card = Card(200, "success", User(account.id, account.email or "", _phone(account.phone), account.nickname))
     return Reply(msgspec.json.encode(card))
 
@@ -196,16 +188,16 @@ def _phone(value: str | None) -> str | None:
 
 async def update_user(services: Services, mount: Mount, request: Request, form: Profile) -> Reply:
     """POST /userinfo/update."""
-    _, account = await sessions.full(services, mount.settings.realm, request.origin)
+    owner = await sessions.full(services, request.ctx)
     nickname = "" if request.fields.get("nickname") == "" else form.nickname
     if nickname is not None:
-        await profile.rename(services, account, nickname, request.origin)
+        await profile.rename(services, request.ctx, owner, nickname)
     return _done("updated", request)
 
 
 async def log_out(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """POST /logout."""
-    await sessions.end(services, mount.settings.realm, request.origin)
+    await sessions.end(services, request.ctx)
     return _done("logged_out", request, session="")
 
 

@@ -60,7 +60,9 @@ async def jwks(services: "Services", mount: Mount, request: Request, _: Nothing)
 
 async def introspect(services: "Services", mount: Mount, request: Request, question: Question) -> Reply:
     """POST /oauth2/introspect: a form with the token, from a service that names itself by HTTP Basic."""
-    claims = await introspection.ask(services, services.settings.mailcode.realm, _caller(request.headers), question.token, request.origin)
+    claims = await introspection.ask(
+        services, request.ctx.within(services.settings.mailcode.realm), _caller(request.headers), question.token
+    )
     if claims is None:
         return Reply(msgspec.json.encode(Answer(active=False)))
     told = Answer(True, claims.iss, claims.sub, claims.aud, claims.iat, claims.exp, claims.jti, claims.locale)

@@ -34,7 +34,7 @@ def page(template: str, request: Request, *, here: str = "", **values: Any) -> R
         brand=request.brand,
         product=request.brand.product,
         here=here or place(request),
-        request_id=request.origin.request_id,
+        request_id=request.ctx.request_id,
         **values,
     )
     return Reply(html.encode(), media_type=HTML)

@@ -11,7 +11,6 @@ from lingpai.flows import Services, activate
 from lingpai.settings import Maillink
 from lingpai.web.pages import page
 from lingpai.web.pages.shared.forms import again, form_page, left
-from lingpai.web.pages.shared.links import links_of
 from lingpai.web.pages.shared.return_context import ReturnContext, onward, return_context
 from lingpai.web.request.calls import Call, Mount, Reply
 from lingpai.web.request.fields import Text, read
@@ -57,7 +56,7 @@ async def open_link(services: Services, mount: Mount, request: Request, opened: 
     if request.spends and not asks:
         return await confirm(services, mount, request, link)
     try:
-        found = await activate.peek(services, context.realm, link.email, link.vcode, request.origin)
+        found = await activate.peek(services, request.ctx, link.email, link.vcode)
     except BadLink:
         return bad_link(services, request, opened)
     if found.active:
@@ -69,7 +68,7 @@ async def confirm(services: Services, mount: Mount, request: Request, link: Mail
     """POST /page/activate: the click."""
     context = return_context(services, request)
     try:
-        found = await activate.open_link(services, context.realm, link.email, link.vcode, request.origin)
+        found = await activate.open_link(services, request.ctx, link.email, link.vcode)
     except BadLink:
         return bad_link(services, request, Opened(email=link.email.value, vcode=link.vcode))
     here = context.to(PATH, email=link.email.value, vcode=link.vcode)
@@ -85,9 +84,7 @@ async def send_again(services: Services, mount: Mount, request: Request, opened:
         return bad_link(services, request, opened, bad)
     early, seconds = "", INTERVAL
     try:
-        await activate.again(
-            services, context.realm, email, request.origin, links_of(services, context.realm, context.carried.get("next", ""))
-        )
+        await activate.again(services, request.ctx, email)
     except TooSoon as wait:
         early, seconds = "yes", wait.seconds
     except Limited as bad:

@@ -21,8 +21,9 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
 
 async def ask(services: Services, realm: str, request: Request, link: Opened) -> Reply:
     """Names the account by its full address and asks, so that nobody is logged into another's account by a link. Spends nothing."""
+    ctx = request.ctx.within(realm)
     try:
-        account = await authorize.peek(services, realm, link.authorization, request.origin)
+        account = await authorize.peek(services, ctx, link.authorization)
     except BadGrant:
         return page("authorization_bad.html", request)
     return page("authorization.html", request, account=account, authorization=link.authorization)
@@ -31,7 +32,7 @@ async def ask(services: Services, realm: str, request: Request, link: Opened) ->
 async def confirm(services: Services, mount: Mount, request: Request, link: Opened) -> Reply:
     """POST /page/authorization: the click."""
     try:
-        opened = await authorize.for_cookie(services, services.settings.mailcode.realm, link.authorization, request.origin)
+        opened = await authorize.for_cookie(services, request.ctx.within(services.settings.mailcode.realm), link.authorization)
     except BadGrant:
         return page("authorization_bad.html", request, here="/login")
     return onward(HOME, session=opened.token, device=opened.device)

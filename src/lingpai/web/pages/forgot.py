@@ -12,7 +12,6 @@ from lingpai.web.pages import page, questions
 from lingpai.web.pages.activation import sent_page
 from lingpai.web.pages.recovery import RESET_INTERVAL
 from lingpai.web.pages.shared.forms import again, compact, form_page, left
-from lingpai.web.pages.shared.links import links_of
 from lingpai.web.pages.shared.return_context import ReturnContext, onward, return_context, somebody
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text, read
@@ -80,9 +79,7 @@ async def by_code(services: Services, mount: Mount, request: Request, _: Nothing
         return _form(services, request, context, request.fields, why)
     try:
         form = read(request.fields, Fresh)
-        await recover.by_code(
-            services, context.realm, who, form.code.lower(), form.password, request.origin, links_of(services, context.realm)
-        )
+        await recover.by_code(services, request.ctx, who, form.code.lower(), form.password)
     except (BadInput, BadCode, WeakPassword, Limited) as why:
         return _code_form(services, request, context, who, why)
     login = context.to("/login", account=who.value)
@@ -94,7 +91,7 @@ async def _link(services: Services, request: Request, context: ReturnContext, wh
         raise BadInput("account", "link-email")
     early, seconds = "", RESET_INTERVAL
     try:
-        await recover.ask_link(services, context.realm, who, request.origin, links_of(services, context.realm), interval=RESET_INTERVAL)
+        await recover.ask_link(services, request.ctx, who, interval=RESET_INTERVAL)
     except TooSoon as wait:
         early, seconds = "yes", wait.seconds
     return onward(context.to("/forgot", account=who.value, by="link", early=early, again=again(services, seconds)))
@@ -103,7 +100,7 @@ async def _link(services: Services, request: Request, context: ReturnContext, wh
 async def _code(services: Services, request: Request, context: ReturnContext, who: Address) -> Reply:
     early, seconds = "", INTERVAL
     try:
-        await recover.ask_code(services, context.realm, who, request.origin)
+        await recover.ask_code(services, request.ctx, who)
     except TooSoon as wait:
         early, seconds = "yes", wait.seconds
     return onward(context.to("/forgot", account=who.value, by="code", early=early, again=again(services, seconds)))

@@ -24,7 +24,7 @@ class Offered(msgspec.Struct, frozen=True, kw_only=True):
 async def ask(services: Services, mount: Mount, request: Request, offered: Offered) -> Reply:
     """GET /page/keep, where the mail leads: says when the account will be gone, and asks; changes nothing."""
     try:
-        account = await account_deletion.peek(services, offered.token, request.origin)
+        account = await account_deletion.peek(services, request.ctx, offered.token)
     except BadGrant:
         return page("keep_bad.html", request, here="/login", gone=not offered.token)
     return page(
@@ -39,7 +39,7 @@ async def ask(services: Services, mount: Mount, request: Request, offered: Offer
 async def keep(services: Services, mount: Mount, request: Request, offered: Offered) -> Reply:
     """POST /page/keep: the click. Logs nobody in."""
     try:
-        account = await account_deletion.cancel_deletion(services, offered.token, request.origin)
+        account = await account_deletion.cancel_deletion(services, request.ctx, offered.token)
     except BadGrant:
         return page("keep_bad.html", request, here="/login", gone=not offered.token)
     to = partial(for_realm, services, realm=account.realm)

@@ -6,10 +6,12 @@ import msgspec
 from msgspec.structs import replace
 
 from lingpai.core import rules, words
-from lingpai.core.errors import BadCaptcha, BadCredentials, BadInput, Closing, Limited, NotActivated, Refusal
+from lingpai.core.errors import BadCaptcha, BadCredentials, BadInput, Limited, NotActivated, Refusal
 from lingpai.core.model import Address
+from lingpai.core.steps import Step
 from lingpai.flows import Services, login
 from lingpai.web.pages import authorization, page, puzzles
+from lingpai.web.pages.shared.closing import closing_page
 from lingpai.web.pages.shared.forms import TYPED_LENGTH, form_page
 from lingpai.web.pages.shared.return_context import ReturnContext, anybody, called, inside, onward, return_context
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
@@ -53,17 +55,17 @@ async def enter(services: Services, mount: Mount, request: Request, _: Nothing) 
         return await _again(services, request, context, None)
     try:
         form = read(request.fields, Wish)
-        attempt = login.Try(context.realm, form.account, form.password, "after_failures", puzzles.answer(request), returning=True)
-        opened = await login.for_cookie(services, attempt, request.origin)
-    except Closing as closing:
-        return page("closing.html", request, here=context.to("/login"), token=closing.token, at=closing.at, context=context)
+        attempt = login.Try(form.account, form.password, "after_failures", puzzles.answer(request), steps=frozenset(("cancel_deletion",)))
+        opened = await login.for_cookie(services, request.ctx, attempt)
     except NotActivated:
         email = str(request.fields["account"]).strip()
         return page("not_activated.html", request, here=context.to("/login"), email=email, context=context)
     except (BadInput, BadCredentials, BadCaptcha, Limited) as why:
         return await _again(services, request, context, why)
+    if isinstance(opened, Step):
+        return closing_page(request, context, opened)
     # What was begun before the login ends with it: somebody may have planted the visit.
-    return onward(context.end, session=opened.token, device=opened.device, prelogin_token="" if request.origin.prelogin_token else None)
+    return onward(context.end, session=opened.token, device=opened.device, prelogin_token="" if request.ctx.prelogin_token else None)
 
 
 async def _again(

@@ -54,19 +54,19 @@ class Puzzle:
 
 async def draw(services: Services, mount: Mount, request: Request, asked: Asked) -> Reply:
     """GET /page/captcha: another one for the page that is open. Work comes as ALTCHA has it."""
-    prelogin_token = services.prelogin_token(request.origin)
+    prelogin_token = services.prelogin_token(request.ctx)
     if asked.kind == "work":
-        made = await captcha.draw(services, _captcha_scope(prelogin_token), "work", captcha.Frame(WIDTH, HEIGHT), request.origin)
+        made = await captcha.draw(services, request.ctx, _captcha_scope(prelogin_token), "work", captcha.Frame(WIDTH, HEIGHT))
         return Reply(made.content, prelogin_token=prelogin_token)
-    return Reply(msgspec.json.encode(await _draw(services, prelogin_token, asked.kind, request.origin)), prelogin_token=prelogin_token)
+    return Reply(msgspec.json.encode(await _draw(services, prelogin_token, asked.kind, request.ctx)), prelogin_token=prelogin_token)
 
 
 async def puzzle(services: Services, request: Request) -> Puzzle:
     """A new one for a page; a sound where the person had one, or has just asked for one. Raises Limited and Overloaded."""
-    prelogin_token = services.prelogin_token(request.origin)
+    prelogin_token = services.prelogin_token(request.ctx)
     wished = request.fields.get("show") or request.fields.get("captcha_kind")
     kind: Kind = "spoken" if wished == "spoken" else "picture"
-    return Puzzle(await _draw(services, prelogin_token, kind, request.origin), prelogin_token, services.captchas.work is not None)
+    return Puzzle(await _draw(services, prelogin_token, kind, request.ctx), prelogin_token, services.captchas.work is not None)
 
 
 async def puzzle_after(services: Services, request: Request, why: Refusal | None) -> Puzzle | None:
@@ -83,7 +83,7 @@ def answer(request: Request) -> Answer | None:
     """What was answered; None where nothing was."""
     solved = read(request.fields, Solved)
     return (
-        Answer(_captcha_scope(request.origin.prelogin_token), solved.captcha_id, solved.captcha)
+        Answer(_captcha_scope(request.ctx.prelogin_token), solved.captcha_id, solved.captcha)
         if solved.captcha_id and solved.captcha
         else None
     )
@@ -94,8 +94,8 @@ def mended(why: BadCaptcha, request: Request) -> BadCaptcha | BadInput:
     return why if answer(request) else BadInput("captcha", "captcha-missing")
 
 
-async def _draw(services: Services, prelogin_token: str, kind: Kind, origin: RequestContext) -> Drawn:
-    made = await captcha.draw(services, _captcha_scope(prelogin_token), kind, captcha.Frame(WIDTH, HEIGHT), origin)
+async def _draw(services: Services, prelogin_token: str, kind: Kind, ctx: RequestContext) -> Drawn:
+    made = await captcha.draw(services, ctx, _captcha_scope(prelogin_token), kind, captcha.Frame(WIDTH, HEIGHT))
     return Drawn(made.id, kind, f"data:{made.media_type};base64,{base64.b64encode(made.content).decode()}")
 
 

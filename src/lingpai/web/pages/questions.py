@@ -11,7 +11,6 @@ from lingpai.core.model import Address
 from lingpai.flows import Services, questions, recover
 from lingpai.web.pages import page
 from lingpai.web.pages.shared.forms import form_page
-from lingpai.web.pages.shared.links import links_of
 from lingpai.web.pages.shared.return_context import ReturnContext, return_context, somebody
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text, read
@@ -50,7 +49,7 @@ async def ask(services: Services, request: Request, context: ReturnContext, who:
     """The questions; this browser may answer them for ten minutes."""
     if not offered(services):
         raise NotOffered("questions")
-    texts, prelogin_token = await questions.ask(services, context.realm, who, request.origin, mode="on", remember=True)
+    texts, prelogin_token = await questions.ask(services, request.ctx, who, mode="on", remember=True)
     names = ("answer_one", "answer_two", "answer_three")
     reply = form_page(
         "forgot_questions.html",
@@ -73,9 +72,7 @@ async def answer(services: Services, mount: Mount, request: Request, wanted: Who
     try:
         given = read(request.fields, Answers)
         three = (given.answer_one, given.answer_two, given.answer_three)
-        prelogin_token = await questions.answer(
-            services, context.realm, three, request.origin, links_of(services, context.realm), mode="on"
-        )
+        prelogin_token = await questions.answer(services, request.ctx, three, mode="on")
     except Limited as why:
         typed = {"account": wanted.account.value}
         return form_page("forgot.html", request, why, typed=typed, here=context.to("/forgot"), context=context, questions=True)
@@ -90,7 +87,7 @@ async def reset(services: Services, mount: Mount, request: Request, _: Nothing) 
     who = str(request.fields.get("account") or "")
     try:
         form = read(request.fields, Fresh)
-        await recover.by_reset_grant(services, context.realm, form.password, request.origin, links_of(services, context.realm))
+        await recover.by_reset_grant(services, request.ctx, form.password)
     except BadGrant as why:
         # The ten minutes are over, or it is another browser.
         return form_page(

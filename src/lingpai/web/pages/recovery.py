@@ -11,7 +11,6 @@ from lingpai.flows import Services, recover
 from lingpai.web.pages import page
 from lingpai.web.pages.activation import MailedLink, Opened, bad_link, whole
 from lingpai.web.pages.shared.forms import form_page
-from lingpai.web.pages.shared.links import links_of
 from lingpai.web.pages.shared.return_context import ReturnContext, return_context
 from lingpai.web.request.calls import Call, Mount, Reply
 from lingpai.web.request.fields import Text, read
@@ -35,7 +34,7 @@ async def show_form(services: Services, mount: Mount, request: Request, opened: 
         return bad_link(services, request, opened, purpose="reset")
     context = return_context(services, request)
     try:
-        await recover.peek_link(services, context.realm, link.email, link.vcode, request.origin)
+        await recover.peek_link(services, request.ctx, link.email, link.vcode)
     except BadLink:
         return bad_link(services, request, opened, purpose="reset")
     return _form(request, mount, context, link)
@@ -48,9 +47,7 @@ async def reset(services: Services, mount: Mount, request: Request, link: Mailed
         form = read(request.fields, NewPassword)
         if form.password != form.rp_password:
             raise PasswordsDiffer("rp_password", "passwords-differ")
-        await recover.by_link(
-            services, context.realm, link.email, link.vcode, form.password, request.origin, links_of(services, context.realm)
-        )
+        await recover.by_link(services, request.ctx, link.email, link.vcode, form.password)
     except BadLink:
         return bad_link(services, request, Opened(email=link.email.value, vcode=link.vcode), purpose="reset")
     except (BadInput, WeakPassword, Limited) as why:

@@ -13,7 +13,6 @@ from lingpai.settings import invites_in
 from lingpai.web.pages import page, puzzles
 from lingpai.web.pages.activation import sent_page
 from lingpai.web.pages.shared.forms import TYPED_LENGTH, again, digits, form_page, left
-from lingpai.web.pages.shared.links import links_of
 from lingpai.web.pages.shared.return_context import ReturnContext, onward, return_context
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text, read
@@ -77,9 +76,7 @@ async def by_link(services: Services, mount: Mount, request: Request, _: Nothing
     try:
         _offered(services, "link")
         form = _application(services, request, read(request.fields, Mail).email)
-        await register.by_link(
-            services, context.realm, form, request.origin, links_of(services, context.realm, context.carried.get("next", ""))
-        )
+        await register.by_link(services, request.ctx, form)
     except RegistrationClosed:
         return _closed(request, context)
     except TooSoon as wait:
@@ -98,7 +95,7 @@ async def send_code(services: Services, mount: Mount, request: Request, _: Nothi
     try:
         to = _address(services, request, by)
         answer = _answered(request) if by == "phone" else None
-        await register.ask_code(services, context.realm, to, request.origin, links_of(services, context.realm), answer=answer)
+        await register.ask_code(services, request.ctx, to, answer=answer)
     except RegistrationClosed:
         return _closed(request, context)
     except TooSoon as wait:
@@ -114,12 +111,12 @@ async def by_code(services: Services, mount: Mount, request: Request, _: Nothing
     try:
         form = _application(services, request, _address(services, request, by))
         code = digits(str(request.fields.get("code") or ""))
-        opened = await register.enter(services, context.realm, form, code, request.origin)
+        opened = await register.enter(services, request.ctx, form, code)
     except RegistrationClosed:
         return _closed(request, context)
     except (BadInput, BadCode, NotInvited, NotOffered, WeakPassword, Limited) as why:
         return _form(services, request, context, by, why)
-    return onward(context.end, session=opened.token, device=opened.device, prelogin_token="" if request.origin.prelogin_token else None)
+    return onward(context.end, session=opened.token, device=opened.device, prelogin_token="" if request.ctx.prelogin_token else None)
 
 
 def _by(services: Services, request: Request) -> By:

@@ -28,7 +28,7 @@ class Judged(msgspec.Struct, frozen=True):
 
 async def judge(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """POST /page/strength: judged on the hashing threads, never hashed, kept or logged."""
-    await services.limits.spend("strength_client", request.origin.client)
+    await services.limits.spend("strength_client", request.ctx.client)
     try:
         draft = read(request.fields, Draft)
         async with services.passwords.slot() as place:

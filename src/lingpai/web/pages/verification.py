@@ -1,13 +1,14 @@
 """The pages behind hiyouth's mailed link, whose address and realm are sealed into one word."""
 
+from collections.abc import Iterable
 from typing import Annotated
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
 from lingpai.core import rules
-from lingpai.core.errors import BadInput, BadLink, TooSoon
-from lingpai.core.model import Address, Links
+from lingpai.core.errors import BadInput, BadLink
+from lingpai.core.model import Address, Links, RequestContext
 from lingpai.flows import Services, activate
 from lingpai.flows.activate import Activation
 from lingpai.settings import reached
@@ -43,12 +44,13 @@ async def opened(services: Services, request: Request, word: str, wanted: Role |
 
     Raises BadLink for what is wrong, expired, spent, or of another realm than the wanted or the served ones.
     """
-    ticket, own = services.sealed_links.open(word), services.settings.hiyouth
-    role = role_of(own, ticket.realm) if ticket else None
-    if ticket is None or role is None or (wanted and realm_of(own, wanted) != ticket.realm):
+    sealed, own = services.sealed_links.open(word), services.settings.hiyouth
+    role = role_of(own, sealed.realm) if sealed else None
+    if sealed is None or role is None or (wanted and realm_of(own, wanted) != sealed.realm):
         raise BadLink
     act = activate.open_link if request.spends else activate.peek
-    return role, await act(services, ticket.realm, rules.email(ticket.email), ticket.token, request.origin)
+    request.enter(sealed.realm, links(services, role))
+    return role, await act(services, request.ctx, rules.email(sealed.email), sealed.token)
 
 
 async def open_link(services: Services, request: Request, word: str) -> Reply:
@@ -79,14 +81,15 @@ async def send_again(services: Services, mount: Mount, request: Request, typed: 
         email = read(request.fields, Whose).email
     except BadInput as bad:
         return form_page("verify_bad.html", request, bad, typed={"email": typed.email}, here=here, gone=False)
-    early, seconds = False, INTERVAL
+    early = await activate.again_where_waiting(services, contexts(services, request, realms(services.settings.hiyouth)), email)
+    seconds = early or INTERVAL
+    return form_page("verify_sent.html", request, typed={"email": email.value}, here=here, early=bool(early), seconds=seconds)
+
+
+def contexts(services: Services, request: Request, among: Iterable[str]) -> list[RequestContext]:
+    """The request in each of these realms."""
     own = services.settings.hiyouth
-    for realm in await activate.waiting(services, realms(own), email):
-        try:
-            await activate.again(services, realm, email, request.origin, links(services, role_of(own, realm) or "member"))
-        except TooSoon as wait:
-            early, seconds = True, wait.seconds
-    return form_page("verify_sent.html", request, typed={"email": email.value}, here=here, early=early, seconds=seconds)
+    return [request.ctx.within(realm, links(services, role_of(own, realm) or "member")) for realm in among]
 
 
 def links(services: Services, role: Role) -> Links:

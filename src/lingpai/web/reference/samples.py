@@ -12,7 +12,6 @@ from lingpai.core.errors import (
     BadInput,
     BadProof,
     BadToken,
-    Closing,
     Limited,
     NotInvited,
     NotOffered,
@@ -40,7 +39,6 @@ _CASES: Cases = {
     ProviderSaysNo: (ProviderSaysNo("qq"),),
     ProviderSilent: (ProviderSilent("qq"),),
     PasswordsDiffer: (PasswordsDiffer("rp_password", "passwords-differ"),),
-    Closing: (Closing("", 0),),
     TooSoon: (TooSoon(_SECONDS),),
     Limited: (Limited("client", _SECONDS),),
 }

@@ -2,12 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from lingpai.core.errors import Refusal
+from lingpai.core.errors import Refusal, WrongPassword
 from lingpai.core.model import Links, Locale
+from lingpai.core.steps import Need, Step
 from lingpai.settings import DialectSettings
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Nothing(msgspec.Struct, frozen=True):
     """What a call takes that takes nothing."""
 
 
+T = TypeVar("T")
 Handler = Callable[["Services", "Mount", "Request", Any], Awaitable[Reply]]
 
 
@@ -91,6 +93,8 @@ class Dialect:
     """Below the prefix: where a path that is no call gets this dialect's 404."""
     failed_as: type[msgspec.Struct] = Nothing
     """The shape of a refusal's envelope, for the OpenAPI document."""
+    steps: Mapping[Need, type[Refusal]] = field(default_factory=lambda: {"cancel_deletion": WrongPassword})
+    """Further steps of a login that its clients cannot take, and the refusal that they get instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +107,9 @@ class Mount:
     """The prefix without a trailing slash: empty at the root."""
     links: Links
     """Where the links in this dialect's mails lead."""
+
+    def finished(self, outcome: T | Step) -> T:
+        """What a login has come to; where it takes one more step, the refusal that this dialect's clients get instead."""
+        if isinstance(outcome, Step):
+            raise self.dialect.steps[outcome.need]()
+        return outcome

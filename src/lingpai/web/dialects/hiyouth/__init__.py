@@ -12,7 +12,6 @@ from lingpai.core.errors import (
     BadCredentials,
     BadInput,
     BadLink,
-    Limited,
     NotActivated,
     NotInvited,
     NotLoggedIn,
@@ -26,11 +25,12 @@ from lingpai.core.errors import (
     WrongPassword,
     choose,
 )
-from lingpai.core.model import Account, Locale
+from lingpai.core.model import Locale, RequestContext
 from lingpai.flows import Services, activate, login, password, recover, register, sessions, social
 from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.settings import Hiyouth
-from lingpai.web.dialects.hiyouth import shapes, steps
+from lingpai.steps.authentication import Authenticated, activated
+from lingpai.web.dialects.hiyouth import shapes
 from lingpai.web.pages import verification
 from lingpai.web.pages.shared.roles import Role, realm_of, realms, role_of
 from lingpai.web.pages.verification import links
@@ -72,18 +72,6 @@ def telling(kind: type[Refusal], own: str, said: int = -1) -> Iterator[None]:
         raise
 
 
-@contextmanager
-def swallowing() -> Iterator[None]:
-    """Where the contract says that a call always succeeds: nothing is sent then. That one client asks for too much is told all the same."""
-    try:
-        yield
-    except TooSoon:
-        pass
-    except Limited as why:
-        if why.details["limit"] == "message_client":
-            raise
-
-
 def _settings(mount: Mount) -> Hiyouth:
     assert isinstance(mount.settings, Hiyouth)
     return mount.settings
@@ -95,6 +83,12 @@ def _reply(said: msgspec.Struct, **cookies: Any) -> Reply:
 
 def _info(request: Request, own: str) -> str:
     return words.text(f"hiyouth.{own}", request.locale)
+
+
+def _enter(services: Services, mount: Mount, request: Request, role: Role) -> RequestContext:
+    """The request is about this kind of users from here on."""
+    request.enter(realm_of(_settings(mount), role), links(services, role))
+    return request.ctx
 
 
 async def sign_up(services: Services, mount: Mount, request: Request, form: shapes.Registration) -> Reply:
@@ -109,67 +103,56 @@ async def _by_mail(services: Services, mount: Mount, request: Request, form: sha
     address = shapes.address(form.option, form.account)
     if not form.pwd:
         raise BadInput("pwd", "missing")
-    own, reveal = links(services, form.type), mount.settings.reveal_accounts
+    ctx, reveal = _enter(services, mount, request, form.type), mount.settings.reveal_accounts
     application = register.Application(address, form.pwd, invite=form.invite)
-    number = await register.by_link(services, own.realm, application, request.origin, own, reveal=reveal, shown=not reveal)
+    number = await register.by_link(services, ctx, application, reveal=reveal, shown=not reveal)
     return _reply(shapes.Registered(1, _info(request, "mailed"), shapes.Number(number)))
 
 
 async def _first_step(services: Services, mount: Mount, request: Request, form: shapes.Registration) -> Reply:
     phone = shapes.address(form.option, form.account)
-    own, reveal, hashed = links(services, form.type), mount.settings.reveal_accounts, ""
-    if form.pwd:
-        hashed = await register.draft(services, own.realm, register.Application(phone, form.pwd), request.origin, reveal=reveal)
-    await register.ask_code(services, own.realm, phone, request.origin, own, reveal=reveal)
-    prelogin_token = await steps.begin(services, steps.Draft(own.realm, phone.value, hashed))
-    return _reply(shapes.Registered(1, _info(request, "texted")), prelogin_token=prelogin_token)
+    ctx, reveal = _enter(services, mount, request, form.type), mount.settings.reveal_accounts
+    step = await register.begin_by_phone(services, ctx, phone, form.pwd, reveal=reveal)
+    return _reply(shapes.Registered(1, _info(request, "texted")), prelogin_token=step.state)
 
 
 async def _second_step(services: Services, mount: Mount, request: Request, form: shapes.Registration) -> Reply:
-    realm = realm_of(_settings(mount), form.type)
-    begun = await steps.begun(services, request.origin, realm)
+    ctx, reveal = _enter(services, mount, request, form.type), mount.settings.reveal_accounts
+    begun = await register.draft(services, ctx)
     phone = shapes.address(form.option, form.account or (begun.phone if begun else ""))
-    hashed = begun.hashed if begun and not form.pwd else ""
-    if not form.pwd and not hashed:
-        raise BadInput("pwd", "missing")
     application = register.Application(phone, form.pwd, invite=form.invite)
-    code = form.verid.zfill(services.code_length(phone))
     with telling(BadCode, "not_registered"):
-        if begun and begun.phone != phone.value:
-            raise BadCode
-        reveal = mount.settings.reveal_accounts
-        opened = await register.enter(services, realm, application, code, request.origin, hashed=hashed, reveal=reveal)
-    await steps.done(services, request.origin)
-    said = shapes.Registered(1, _info(request, "registered"), shapes.Number(opened.account.id))
-    return _reply(said, session=opened.token, device=opened.device)
+        issued = await register.finish_by_phone(services, ctx, application, form.verid, begun, reveal=reveal)
+    reply = shapes.Registered(1, _info(request, "registered"), shapes.Number(issued.account.id))
+    return _reply(reply, session=issued.token, device=issued.device)
 
 
 async def log_in(services: Services, mount: Mount, request: Request, form: shapes.Credentials) -> Reply:
     """/api/Login."""
-    realm = realm_of(_settings(mount), form.type)
+    ctx = _enter(services, mount, request, form.type)
     if form.channel:
         credential = social.Credential(form.account, form.way, form.openid, form.surface)
-        entered = await social.by_client(services, realm, form.channel, credential, request.origin)
+        entered = await social.by_client(services, ctx, form.channel, credential)
         return _entered(request, entered.opened, "created" if entered.fresh else "logged_in")
     if not form.option:
         raise BadInput("option", "missing")
     address = shapes.address(form.option, form.account)
     if not form.pwd:
         raise BadInput("pwd", "missing")
-    attempt = login.Try(realm, address, form.pwd, unproved=_settings(mount).unverified_login == "warn")
+    attempt = login.Try(address, form.pwd, unproved=_settings(mount).unverified_login == "warn")
     try:
         with telling(UnknownAccount, f"unknown_{form.type}", 0), telling(NotActivated, "unverified", -2):
-            opened = await login.for_cookie(services, attempt, request.origin)
+            issued = mount.finished(await login.for_cookie(services, ctx, attempt))
     except UnknownAccount:
         if mount.settings.reveal_accounts:
             raise
         raise WrongPassword from None
-    return _entered(request, opened, "logged_in")
+    return _entered(request, issued, "logged_in")
 
 
-def _entered(request: Request, opened: IssuedSession, own: str) -> Reply:
-    entry = shapes.Entry(opened.account.id, _info(request, "unverified") if opened.account.restricted else msgspec.UNSET)
-    return _reply(shapes.Entered(1, _info(request, own), entry), session=opened.token, device=opened.device)
+def _entered(request: Request, issued: IssuedSession, own: str) -> Reply:
+    entry = shapes.Entry(issued.account.id, _info(request, "unverified") if issued.account.restricted else msgspec.UNSET)
+    return _reply(shapes.Entered(1, _info(request, own), entry), session=issued.token, device=issued.device)
 
 
 async def verify(services: Services, mount: Mount, request: Request, form: shapes.Verification) -> Reply:
@@ -190,18 +173,16 @@ async def verify(services: Services, mount: Mount, request: Request, form: shape
 
 
 async def _send_again(services: Services, mount: Mount, request: Request, form: shapes.Verification) -> Reply:
-    email = rules.email(form.emailname, "emailname")
-    own = _settings(mount)
+    email, own = rules.email(form.emailname, "emailname"), _settings(mount)
     asked = (realm_of(own, form.type),) if form.type else realms(own)
-    for realm in await activate.waiting(services, asked, email):
-        with swallowing():
-            await activate.again(services, realm, email, request.origin, links(services, role_of(own, realm) or "member"))
+    await activate.again_where_waiting(services, verification.contexts(services, request, asked), email)
     return _reply(shapes.Verified(1, _info(request, "mailed_again")))
 
 
 async def user_info(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """/api/getUserInfo."""
-    role, account = await _who(services, mount, request)
+    role, owner = await _who(services, mount, request)
+    account = owner.account
     person = shapes.Person(account.id, role, account.nickname or account.name or "", str(int(role == "boss")), account.avatar)
     return _reply(shapes.Card(1, _info(request, "done"), person))
 
@@ -209,8 +190,8 @@ async def user_info(services: Services, mount: Mount, request: Request, _: Nothi
 async def log_out(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """/api/cancelLogin."""
     try:
-        _role, account = await _who(services, mount, request)
-        await sessions.end(services, account.realm, request.origin)
+        _role, owner = await _who(services, mount, request)
+        await sessions.end_login(services, request.ctx, owner)
     except NotLoggedIn:
         if not request.wants_html:
             raise
@@ -227,44 +208,39 @@ async def recover_password(services: Services, mount: Mount, request: Request, f
 async def _ask_reset(services: Services, mount: Mount, request: Request, form: shapes.Recovery) -> Reply:
     if not form.type:
         raise BadInput("type", "missing")
-    who = shapes.address(form.option, form.account)
-    with swallowing():
-        await recover.ask_code(services, realm_of(_settings(mount), form.type), who, request.origin)
-    prelogin_token = await steps.asking(services, request.origin, steps.Asked(form.type, form.option, who.value))
-    return _reply(shapes.Told(1, _info(request, "texted")), prelogin_token=prelogin_token)
+    who, ctx = shapes.address(form.option, form.account), _enter(services, mount, request, form.type)
+    step = await recover.begin_by_code(services, ctx, who, recover.Asked(form.type, form.option, who.value))
+    return _reply(shapes.Told(1, _info(request, "texted")), prelogin_token=step.state)
 
 
 async def _reset(services: Services, mount: Mount, request: Request, form: shapes.Recovery) -> Reply:
-    asked = await steps.asked(services, request.origin, form.option)
-    role = form.type or (asked.type if asked else None)
+    asked = await recover.asked_before(services, request.ctx, form.option)
+    role = form.type or (asked.type if asked else "")
     if not role:
         raise BadInput("type", "missing")
     who = shapes.address(form.option, form.account or (asked.account if asked else ""))
     if not form.newpwd:
         raise BadInput("newpwd", "missing")
-    own, code = links(services, role), form.verid.zfill(services.code_length(who))
-    await recover.by_code(services, own.realm, who, code, form.newpwd, request.origin, own)
+    ctx = _enter(services, mount, request, "boss" if role == "boss" else "member")
+    await recover.finish_by_code(services, ctx, who, form.verid, form.newpwd)
     return _reply(shapes.Told(1, _info(request, "changed")))
 
 
 async def change_password(services: Services, mount: Mount, request: Request, form: shapes.NewPassword) -> Reply:
     """/api/updpwd."""
-    role, account = await _who(services, mount, request, full=True)
+    _role, owner = await _who(services, mount, request)
     with telling(WrongPassword, "wrong_old"):
-        device = await password.change(services, account, form.oldpwd, form.newpwd, request.origin, links(services, role))
+        device = await password.change(services, request.ctx, activated(owner), form.oldpwd, form.newpwd)
     return _reply(shapes.Told(1, _info(request, "changed")), device=device)
 
 
-async def _who(services: Services, mount: Mount, request: Request, *, full: bool = False) -> tuple[Role, Account]:
-    """Whose session came along, in whichever of the realms. Raises NotLoggedIn; where it has to be a `full` one, NotActivated."""
+async def _who(services: Services, mount: Mount, request: Request) -> tuple[Role, Authenticated]:
+    """Whose session came along, in whichever of the realms; the request is about that realm from here on. Raises NotLoggedIn."""
     own = _settings(mount)
-    for realm in realms(own):
-        try:
-            _session, account = await (sessions.full if full else sessions.current)(services, realm, request.origin)
-            return role_of(own, realm) or "member", account
-        except NotLoggedIn:
-            continue
-    raise NotLoggedIn
+    owner = await sessions.current_in(services, request.ctx, realms(own))
+    role = role_of(own, owner.account.realm) or "member"
+    _enter(services, mount, request, role)
+    return role, owner
 
 
 LOGIN = (BadCredentials, NotActivated, ProviderSaysNo, NotOffered, NotInvited)

@@ -23,10 +23,8 @@ from lingpai.core.errors import (
     WeakPassword,
 )
 from lingpai.core.model import Links, Locale
-from lingpai.flows import Services, authorize, bearer, captcha, invites, login, profile, recover, register
+from lingpai.flows import Services, authorize, bearer, captcha, invites, login, recover, register
 from lingpai.guard.captcha import Answer
-from lingpai.guard.one_time.codes import sid_digest
-from lingpai.guard.sessions.jwt import Bearer
 from lingpai.settings import Mailcode, Settings
 from lingpai.web.dialects.mailcode.shapes import (
     Ask,
@@ -95,7 +93,7 @@ def _answer(solved: Solved) -> Answer:
 
 async def draw(services: Services, mount: Mount, request: Request, frame: Frame) -> Reply:
     """GET /public/captcha."""
-    drawn = await captcha.draw(services, CAPTCHA_SCOPE, frame.kind, captcha.Frame(frame.width, frame.height), request.origin)
+    drawn = await captcha.draw(services, request.ctx, CAPTCHA_SCOPE, frame.kind, captcha.Frame(frame.width, frame.height))
     if frame.kind == "spoken":
         return _reply(Sound(1, drawn.id, base64.b64encode(drawn.content).decode()))
     if frame.kind == "work":
@@ -109,28 +107,26 @@ async def draw(services: Services, mount: Mount, request: Request, frame: Frame)
 async def mail_register(services: Services, mount: Mount, request: Request, form: Ask) -> Reply:
     """POST /account/mail-register."""
     reveal = mount.settings.reveal_accounts
-    await register.ask_code(
-        services, mount.settings.realm, form.email, request.origin, mount.links, answer=_answer(form.captcha), reveal=reveal
-    )
+    await register.ask_code(services, request.ctx, form.email, answer=_answer(form.captcha), reveal=reveal)
     return _reply(Done(1))
 
 
 async def mail_password(services: Services, mount: Mount, request: Request, form: Ask) -> Reply:
     """POST /account/mail-password."""
     reveal = mount.settings.reveal_accounts
-    await recover.ask_recovery_code(services, mount.settings.realm, form.email, _answer(form.captcha), request.origin, reveal=reveal)
+    await recover.ask_recovery_code(services, request.ctx, form.email, _answer(form.captcha), reveal=reveal)
     return _reply(Done(1))
 
 
 async def verify(services: Services, mount: Mount, request: Request, form: Verification) -> Reply:
     """GET /account/verification-password."""
-    await recover.peek_recovery_code(services, mount.settings.realm, form.verification, request.origin)
+    await recover.peek_recovery_code(services, request.ctx, form.verification)
     return _reply(Done(1, words.text("mailcode.live", request.locale)))
 
 
 async def new_password(services: Services, mount: Mount, request: Request, form: NewPassword) -> Reply:
     """POST /account/password-new."""
-    await recover.by_code(services, mount.settings.realm, form.email, form.verification, form.password, request.origin, mount.links)
+    await recover.by_code(services, request.ctx, form.email, form.verification, form.password)
     return _reply(Done(1))
 
 
@@ -141,28 +137,27 @@ async def log_in(services: Services, mount: Mount, request: Request, form: Crede
     if not lifetime:
         raise BadInput("Expiry", "missing")
     attempt = login.Try(
-        mount.settings.realm,
         form.email,
         form.password,
         own.login_captcha,
         _answer(form.captcha) if form.captcha else None,
     )
-    return _reply(Done(1, jwt=await login.for_jwt(services, attempt, request.origin, lifetime)))
+    return _reply(Done(1, jwt=mount.finished(await login.for_jwt(services, request.ctx, attempt, lifetime))))
 
 
 async def sign_up(services: Services, mount: Mount, request: Request, form: Registration) -> Reply:
     """POST /account/register."""
     application = register.Application(form.email, form.password, invite=form.invite)
-    await register.by_code(services, mount.settings.realm, application, form.verification, request.origin)
+    await register.by_code(services, request.ctx, application, form.verification)
     return _reply(Done(1))
 
 
 async def redeem(services: Services, mount: Mount, request: Request, form: Authorization) -> Reply:
     """GET /account/login: a one-time link's token for a JWT. HEAD, prefetch and preview only look."""
     if not request.spends:
-        await authorize.peek(services, mount.settings.realm, form.authorization, request.origin)
+        await authorize.peek(services, request.ctx, form.authorization)
         return _reply(Done(1))
-    return _reply(Done(1, jwt=await authorize.for_jwt(services, mount.settings.realm, form.authorization, request.origin)))
+    return _reply(Done(1, jwt=await authorize.for_jwt(services, request.ctx, form.authorization)))
 
 
 async def open_link(services: Services, mount: Mount, request: Request, link: authorization.Opened) -> Reply:
@@ -180,7 +175,7 @@ async def open_link(services: Services, mount: Mount, request: Request, link: au
 async def my(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """GET /user/my."""
     who, fresh = await _who(services, mount, request)
-    account = who.account
+    account = who.login.account
     return _reply(Card(1, str(account.id), account.email or "", account.locale, fresh))
 
 
@@ -188,27 +183,27 @@ async def edit_language(services: Services, mount: Mount, request: Request, form
     """POST /user/language-edit: the new JWT says the new language."""
     who, _ = await _who(services, mount, request, renew=False)
     # One that we do not speak means the default (contract, rule 12).
-    account = await profile.speak(services, who.account, words.locale_of(form.language) or MAILCODE.language, request.origin)
-    return _reply(Done(1, jwt=await services.session_issuer.jwt(account, request.origin, who.claims.exp - who.claims.iat)))
+    locale = words.locale_of(form.language) or MAILCODE.language
+    return _reply(Done(1, jwt=await bearer.speak(services, request.ctx, who, locale)))
 
 
 async def authorization_new(services: Services, mount: Mount, request: Request, form: Expiry) -> Reply:
     """POST /user/authorization-new."""
     who, fresh = await _who(services, mount, request)
-    token = await authorize.new(services, who.account, form.expiry, sid_digest(who.claims.sid), request.origin)
+    token = await authorize.new(services, request.ctx, who.login, form.expiry)
     return _reply(Link(1, f"{services.settings.public_url}/login?authorization={token}", authorize.LIFE, fresh))
 
 
 async def invite_new(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """POST /user/invite-new."""
     who, fresh = await _who(services, mount, request)
-    return _reply(Given(1, await invites.new(services, who.account, request.origin), fresh))
+    return _reply(Given(1, await invites.new(services, request.ctx, who.login), fresh))
 
 
 async def invite_list(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """GET /user/invite-list."""
     who, fresh = await _who(services, mount, request)
-    given = await invites.given(services, who.account)
+    given = await invites.given(services, who.login.account)
     items = [Item(one.code, one.used > 0, moment(one.created_at // SECOND * SECOND).isoformat()) for one in given.items]
     return _reply(Items(1, given.left, items, fresh))
 
@@ -216,18 +211,17 @@ async def invite_list(services: Services, mount: Mount, request: Request, _: Not
 async def log_out(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """POST /user/logout."""
     who, _fresh = await _who(services, mount, request, renew=False)
-    await bearer.end(services, who, request.origin)
+    await bearer.end(services, request.ctx, who)
     return _reply(Done(1))
 
 
-async def _who(services: Services, mount: Mount, request: Request, *, renew: bool = True) -> tuple[Bearer, str]:
+async def _who(services: Services, mount: Mount, request: Request, *, renew: bool = True) -> tuple[bearer.BearerLogin, str]:
     """Whose JWT came along, and a fresh one where it is in the last tenth of its life. Raises NotLoggedIn."""
     said = request.headers.get(b"authorization", b"").decode("latin-1")
     kind, _, token = said.partition(" ")
-    who = await bearer.current(
-        services, mount.settings.realm, token.strip() if kind.lower() == "bearer" else request.cookies.get("Jwt", "")
-    )
-    fresh = await bearer.renewed(services, who, request.origin) if renew and request.spends else None
+    jwt = token.strip() if kind.lower() == "bearer" else request.cookies.get("Jwt", "")
+    who = await bearer.current(services, request.ctx, jwt)
+    fresh = await bearer.renewed(services, request.ctx, who) if renew and request.spends else None
     return who, fresh or ""
 
 

@@ -48,7 +48,7 @@ class Code(msgspec.Struct, frozen=True, kw_only=True):
 
 async def ask(services: Services, request: Request, me: Me, asked: Asked) -> Reply:
     """GET /me/confirm: asks, unless there is nothing to ask for."""
-    if await reauthenticate.fresh(services, me.session, request.origin):
+    if await reauthenticate.fresh(services, request.ctx, me.login):
         return onward(asked.onward)
     return _form(services, request, me, asked, seconds=left(services, request.query))
 
@@ -57,12 +57,12 @@ async def prove(services: Services, request: Request, me: Me, asked: Asked) -> R
     """POST /page/me/confirm."""
     try:
         if me.account.password:
-            await reauthenticate.by_password(services, me.account, read(request.fields, Secret).password, request.origin)
+            await reauthenticate.by_password(services, request.ctx, me.login, read(request.fields, Secret).password)
         elif asked.send:
-            await reauthenticate.ask_code(services, me.account, request.origin)
+            await reauthenticate.ask_code(services, request.ctx, me.login)
             return onward(at("/me/confirm", next=asked.onward, sent="yes", again=again(services, RESEND)))
         else:
-            await reauthenticate.by_code(services, me.account, read(request.fields, Code).code, request.origin)
+            await reauthenticate.by_code(services, request.ctx, me.login, read(request.fields, Code).code)
     except TooSoon as why:
         return _form(services, request, me, msgspec.structs.replace(asked, sent="yes"), why, seconds=why.seconds)
     except StaleLogin:

@@ -44,7 +44,7 @@ class Login:
 
 async def listing(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """GET /me/devices: this one first, then those that were used last."""
-    found = await sessions.listing(services, me.account)
+    found = await sessions.listing(services, me.login)
     found.sort(key=lambda one: (one.id != me.session.id, -one.seen_at))
     return show("devices", request, me, logins=[_said(one, me, services.clock.now(), request.locale) for one in found])
 
@@ -52,9 +52,9 @@ async def listing(services: Services, request: Request, me: Me, _: Nothing) -> R
 async def end(services: Services, request: Request, me: Me, which: Which) -> Reply:
     """POST /page/me/devices: only of one's own; another's number is like one that is over."""
     if not which.login:
-        await sessions.end_others(services, me.account, request.origin)
+        await sessions.end_others(services, request.ctx, me.login)
         return told(PATH, "ended-others")
-    ended = await sessions.end_one(services, me.account, which.login, request.origin)
+    ended = await sessions.end_one(services, request.ctx, me.login, which.login)
     return told(PATH, "ended" if ended else "over")
 
 

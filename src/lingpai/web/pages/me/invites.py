@@ -34,7 +34,7 @@ async def listing(services: Services, request: Request, me: Me, _: Nothing) -> R
 async def make(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """POST /page/me/invites."""
     try:
-        await invites.new(services, me.account, request.origin)
+        await invites.new(services, request.ctx, me.login)
     except NoInvitesLeft:
         return told(PATH, "")
     return told(PATH, "invited")

@@ -10,7 +10,6 @@ from lingpai.core import rules
 from lingpai.core.chance import SECOND
 from lingpai.core.errors import BadInput
 from lingpai.flows import Services, authorize
-from lingpai.guard.one_time.codes import digest
 from lingpai.web.pages.me.overview import linkable
 from lingpai.web.pages.me.owner import Me, own, show
 from lingpai.web.pages.shared.return_context import HOME, onward
@@ -43,7 +42,7 @@ async def make(services: Services, request: Request, me: Me, _: Nothing) -> Repl
         form = read(request.fields, Wish)
     except BadInput as why:
         return show("link", request, me, why, here=PATH, link="")
-    token = await authorize.new(services, me.account, LIVES[form.stay], digest(request.origin.session), request.origin)
+    token = await authorize.new(services, request.ctx, me.login, LIVES[form.stay])
     link = f"{services.settings.public_url}/login?authorization={token}"
     ends = services.clock.now() + authorize.LIFE * SECOND
     return show("link", request, me, here=PATH, link=link, drawn=drawn(link), seconds=authorize.LIFE, ends=ends)

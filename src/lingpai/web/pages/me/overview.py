@@ -6,7 +6,6 @@ from lingpai.core import rules
 from lingpai.core.errors import TooSoon
 from lingpai.flows import Services, activate, invites, sessions
 from lingpai.web.pages.me.owner import Me, own, show, told
-from lingpai.web.pages.shared.links import links_of
 from lingpai.web.pages.shared.return_context import HOME, called, onward
 from lingpai.web.request.calls import Call, Nothing, Reply
 from lingpai.web.request.request import Request
@@ -16,7 +15,7 @@ async def home(services: Services, request: Request, me: Me, _: Nothing) -> Repl
     """GET /me."""
     if me.account.restricted:
         return show("unproved", request, me)
-    logins = await sessions.listing(services, me.account)
+    logins = await sessions.listing(services, me.login)
     given = await invites.given(services, me.account)
     return show("home", request, me, logins=len(logins), left=given.left, links=linkable(services, me), **named(me))
 
@@ -27,7 +26,7 @@ async def again(services: Services, request: Request, me: Me, _: Nothing) -> Rep
     if not account.restricted or account.email is None:
         return onward(HOME)
     try:
-        await activate.again(services, account.realm, rules.email(account.email), request.origin, links_of(services, account.realm))
+        await activate.again(services, request.ctx, rules.email(account.email))
     except TooSoon as why:
         return show("unproved", request, me, why, seconds=why.seconds)
     return told(HOME, "proof-sent")

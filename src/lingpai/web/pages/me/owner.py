@@ -14,6 +14,7 @@ from lingpai.core import words
 from lingpai.core.errors import NotActivated, NotLoggedIn, Refusal, StaleLogin
 from lingpai.core.model import Account, Session
 from lingpai.flows import Services, reauthenticate
+from lingpai.steps.authentication import Authenticated, Fresh
 from lingpai.web.pages import place
 from lingpai.web.pages.shared.forms import form_page
 from lingpai.web.pages.shared.links import role_in
@@ -26,8 +27,23 @@ from lingpai.web.request.request import Request
 class Me(msgspec.Struct, frozen=True):
     """The request's login, and whose it is."""
 
-    session: Session
-    account: Account
+    login: Authenticated
+
+    @property
+    def session(self) -> Session:
+        """The login's own session."""
+        return self.login.session
+
+    @property
+    def account(self) -> Account:
+        """Whose login it is."""
+        return self.login.account
+
+    @property
+    def fresh(self) -> Fresh:
+        """The login, for a page that is declared sensitive: `own` has proved it."""
+        assert isinstance(self.login, Fresh), "this page is not declared sensitive"
+        return self.login
 
 
 Own = Callable[[Services, Request, Me, Any], Awaitable[Reply]]
@@ -42,11 +58,11 @@ def own(handler: Own, *, sensitive: bool = False, unproved: bool = False, here: 
 
     async def answer(services: Services, mount: Mount, request: Request, taken: Any) -> Reply:
         try:
-            me = Me(*await present(services, request))
+            me = Me(await present(services, request))
             if me.account.restricted and not unproved:
                 raise NotActivated
             if sensitive:
-                await reauthenticate.require(services, me.session, request.origin)
+                me = Me(await reauthenticate.require(services, request.ctx, me.login))
             return _remembered(services, request, me, await handler(services, request, me, taken))
         except NotLoggedIn:
             if not request.wants_html:

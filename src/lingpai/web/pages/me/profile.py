@@ -34,10 +34,10 @@ async def save(services: Services, request: Request, me: Me, _: Nothing) -> Repl
         form = read(request.fields, Wish)
     except BadInput as why:
         return _form(request, me, why)
-    await profile.rename(services, me.account, form.nickname, request.origin)
+    await profile.rename(services, request.ctx, me.login, form.nickname)
     if form.language == me.account.locale:
         return told("/me/profile", "saved")
-    await profile.speak(services, me.account, form.language, request.origin)
+    await profile.speak(services, request.ctx, me.login, form.language)
     return told("/me/profile", "saved", language=form.language)
 
 

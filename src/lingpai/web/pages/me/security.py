@@ -39,7 +39,7 @@ async def look(services: Services, request: Request, me: Me, _: Nothing) -> Repl
         changed=ago(services.clock.now(), account.password_changed_at or account.created_at, request.locale),
         phones=texts(services) or account.phone is not None,
         asks=asks,
-        asked=asks and await questions.there(services, account),
+        asked=asks and await questions.has_questions(services, account),
         thirds=_thirds(services, request, account),
     )
 
@@ -58,7 +58,7 @@ def _thirds(services: Services, request: Request, account: Account) -> list[Thir
 
 
 def _last(services: Services, account: Account, name: ProviderName) -> str:
-    if name not in account.linked or social.enters(services, account, without=name):
+    if name not in account.linked or social.has_other_way_in(services, account, without=name):
         return ""
     return "way" if account.name or account.phone_proved_at else "address"
 

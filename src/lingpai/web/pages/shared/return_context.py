@@ -2,7 +2,6 @@
 
 import unicodedata
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -11,10 +10,12 @@ import msgspec
 
 from lingpai.core import rules
 from lingpai.core.errors import BadInput, NotLoggedIn
-from lingpai.core.model import Account, Address, Session
+from lingpai.core.model import Account, Address
 from lingpai.flows import Services, sessions
 from lingpai.settings import Settings
+from lingpai.steps.authentication import Authenticated
 from lingpai.web.pages import HTML
+from lingpai.web.pages.shared.links import links_of
 from lingpai.web.pages.shared.return_to import safe_next
 from lingpai.web.request.calls import Reply
 from lingpai.web.request.fields import Text, read
@@ -66,7 +67,10 @@ def return_context(services: Services, request: Request) -> ReturnContext:
     boss = told.type == "boss" and services.settings.hiyouth.enabled
     onward = safe_next(told.next, services.settings) if told.next else ""
     carried = {"type": "boss" if boss else "", "next": onward if onward != HOME else ""}
-    return ReturnContext(_realm(services.settings, boss=boss), {name: value for name, value in carried.items() if value})
+    kept = {name: value for name, value in carried.items() if value}
+    realm = _realm(services.settings, boss=boss)
+    request.enter(realm, links_of(services, realm, kept.get("next", "")))
+    return ReturnContext(realm, kept)
 
 
 def _realm(settings: Settings, *, boss: bool) -> str:
@@ -80,18 +84,18 @@ def realms(settings: Settings) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*found, settings.hiyouth.boss_realm] if settings.hiyouth.enabled else found))
 
 
-async def present(services: Services, request: Request) -> tuple[Session, Account]:
+async def present(services: Services, request: Request) -> Authenticated:
     """Whose session the request has, in whichever realm. Raises NotLoggedIn."""
-    for realm in realms(services.settings) if request.origin.session else ():
-        with suppress(NotLoggedIn):
-            return await sessions.current(services, realm, request.origin)
-    raise NotLoggedIn
+    login = await sessions.current_in(services, request.ctx, realms(services.settings))
+    realm = login.account.realm
+    request.enter(realm, links_of(services, realm))
+    return login
 
 
 async def inside(services: Services, request: Request) -> Account | None:
     """Who this browser is logged in as, in whichever realm."""
     try:
-        return (await present(services, request))[1]
+        return (await present(services, request)).account
     except NotLoggedIn:
         return None
 

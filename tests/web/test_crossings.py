@@ -125,8 +125,8 @@ async def test_a_password_change_that_began_before_the_owners_reset_changes_noth
 ) -> None:
     stale = await who(ada)
     await owner_resets(ada.town)
+    ctx, login = origin(ada).within("main", LINKS), login_of(services, stale, origin(ada))
     with pytest.raises(WrongPassword):
-        ctx, login = origin(ada).within("main", LINKS), login_of(services, stale, origin(ada))
         await (password.change(services, ctx, login, old, OTHER) if old else password.set_first(services, ctx, login, OTHER))
     assert not await enters(ada.town, ADA, OTHER)
     assert await enters(ada.town, ADA, OWNERS)

@@ -9,7 +9,7 @@ from lingpai.core.model import RequestContext
 from lingpai.flows import invites, register
 from lingpai.settings import Invites
 from lingpai.store import accounts
-from lingpai.web.pages.verification import links
+from lingpai.web.dialects.hiyouth.verification import links
 from web.speakers import Hiyouth, Mailcode, Maillink
 from web.town import Town
 

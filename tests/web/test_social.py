@@ -24,6 +24,7 @@ from lingpai.flows.social import Credential, Entered
 from lingpai.guard.one_time.codes import digest as digest_of
 from lingpai.settings import Invites
 from lingpai.steps import social_identities
+from lingpai.steps.authentication import Fresh
 from lingpai.store import accounts, audit, sessions
 from lingpai.store.database import Query
 from lingpai.store.schema import audit as trail
@@ -396,7 +397,8 @@ async def test_of_two_that_unlink_the_last_two_ways_in_at_once_one_is_refused(se
         who = f"person{number}"
         account = (await enter(services, who, client=who)).opened.account
         await give(services, account.id, Address("weibo", who, f"app:x:{who}"))
-        both = (social.unlink(services, HERE.within("main", LINKS), login_of(services, account, HERE), name) for name in ("qq", "weibo"))
+        login = await inside(services, account)
+        both = (social.unlink(services, *login, name) for name in ("qq", "weibo"))
         results = await asyncio.gather(*both, return_exceptions=True)
         assert sorted(type(result).__name__ for result in results) == ["LastWayIn", "bool"]
 
@@ -404,16 +406,25 @@ async def test_of_two_that_unlink_the_last_two_ways_in_at_once_one_is_refused(se
 # Unlinking
 
 
+async def inside(services: Services, account: Account) -> tuple[RequestContext, Fresh]:
+    """A request of the account's owner, in a login of a moment ago."""
+    now = await accounts.by_id(services.store, account.id)
+    assert now
+    issued = await services.session_issuer.cookie(now, HERE)
+    ctx = changed(HERE, session=issued.token).within(account.realm, LINKS)
+    return ctx, login_of(services, now, ctx)
+
+
 async def test_the_last_way_in_is_not_unlinked(services: Services, clock: FakeClock) -> None:
     account = (await enter(services, "ada")).opened.account
     with pytest.raises(LastWayIn):
-        await social.unlink(services, HERE.within("main", LINKS), login_of(services, account, HERE), "qq")
+        await social.unlink(services, *await inside(services, account), "qq")
     async with services.store.begin() as tx:
         await accounts.set_password(tx, account_id=account.id, password="x", at=clock.now())
     with pytest.raises(LastWayIn):
-        await social.unlink(services, HERE.within("main", LINKS), login_of(services, account, HERE), "qq")
+        await social.unlink(services, *await inside(services, account), "qq")
     await give(services, account.id, rules.account_name("ada"))
-    assert await social.unlink(services, HERE.within("main", LINKS), login_of(services, account, HERE), "qq")
+    assert await social.unlink(services, *await inside(services, account), "qq")
     assert (await enter(services, "ada")).fresh, "the provider leads there no more"
 
 
@@ -422,17 +433,15 @@ async def test_a_name_without_a_password_and_a_provider_without_keys_are_no_ways
     await give(services, account.id, rules.account_name("ada"))
     await give(services, account.id, Address("weibo", "1", "app:x:1"))
     with pytest.raises(LastWayIn):
-        await social.unlink(services, HERE.within("main", LINKS), login_of(services, account, HERE), "qq")
+        await social.unlink(services, *await inside(services, account), "qq")
 
 
 @pytest.mark.parametrize("address", [rules.email("ada@example.com"), rules.phone("13800138000")])
 async def test_a_proved_address_is_a_way_in(services: Services, address: Address) -> None:
     account = (await enter(services, "ada")).opened.account
     await give(services, account.id, address)
-    assert await social.unlink(services, HERE.within("main", LINKS), login_of(services, account, HERE), "qq")
-    assert not await social.unlink(services, HERE.within("main", LINKS), login_of(services, account, HERE), "qq"), (
-        "there is nothing left to unlink"
-    )
+    assert await social.unlink(services, *await inside(services, account), "qq")
+    assert not await social.unlink(services, *await inside(services, account), "qq"), "there is nothing left to unlink"
 
 
 async def test_unlinking_ends_the_other_sessions(services: Services, clock: FakeClock) -> None:

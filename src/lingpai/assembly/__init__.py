@@ -213,15 +213,10 @@ def _joined(base: Base, passwords: "PasswordHasher", captchas: "Captchas", provi
     from lingpai.store.outbox import Bell
 
     settings, clock, chance, ephemeral, box = base.settings, base.clock, base.chance, base.ephemeral, base.secret_box
-    cookies, grants = DeviceCookies(box, chance), Grants(ephemeral, chance)
-    rates, messages, lockout = _throttling(base)
+    cookies, grants, (rates, messages, lockout) = DeviceCookies(box, chance), Grants(ephemeral, chance), _throttling(base)
     tokens = _tokens(settings, base.store, box, clock, chance) if settings.mailcode.enabled else None
     return Services(
-        settings,
-        clock,
-        chance,
-        base.store,
-        ephemeral,
+        *(settings, clock, chance, base.store, ephemeral),
         passwords=passwords,
         one_time=OneTimeSecrets(ephemeral, box, chance),
         limits=rates,

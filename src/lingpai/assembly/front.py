@@ -23,7 +23,7 @@ def app(services: "Services") -> "App":
 
     own = services.settings.maillink
     # Pages stand on every host, also where maillink is off or moved: so do the links in the mails that they send.
-    home = Mount(maillink.MAILLINK, own, own.prefix.rstrip("/"), links.links(services.settings))
+    home = Mount(maillink.MAILLINK, own, own.prefix.rstrip("/"), links.links(services.settings, own.realm))
     mounts = [replace(home, links=maillink.links(services.settings))] if own.enabled else []
     pages = [*activation.CALLS, *language.CALLS, *strength.CALLS, *recovery.CALLS, *connect.CALLS, *me.CALLS, *ENTRANCE]
     if services.settings.mailcode.enabled:
@@ -78,8 +78,7 @@ def _mailcode(services: "Services") -> "tuple[Mount, tuple[Call, ...]]":
 
 def _hiyouth(services: "Services") -> "tuple[Mount, tuple[Call, ...]]":
     """Its door, and the pages that only its mails lead to."""
-    from lingpai.web.dialects.hiyouth import HIYOUTH
-    from lingpai.web.pages import verification
+    from lingpai.web.dialects.hiyouth import HIYOUTH, verification
     from lingpai.web.request.calls import Mount
 
     own = services.settings.hiyouth

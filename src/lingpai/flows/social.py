@@ -151,16 +151,17 @@ async def finish(services: Services, ctx: RequestContext, journey: Journey, code
     return None
 
 
-async def unlink(services: Services, ctx: RequestContext, login: Fresh, name: ProviderName) -> None:
+async def unlink(services: Services, ctx: RequestContext, login: Fresh, name: ProviderName) -> bool:
     """The provider logs nobody into the account any more, and whoever it let in before is out: all sessions but this one end.
 
-    Nothing happens where it did not before. Raises LastWayIn where nothing else would let the owner in, StaleLogin after a reset. The
-    owner is told.
+    False: it did not before, and nothing has happened. Raises LastWayIn where nothing else would let the owner in, and StaleLogin
+    after a reset. The owner is told.
     """
     account = login.account
     now = await accounts.by_id(services.store, account.id)
     if now is None or name not in now.linked:
-        return
+        return False
+    unlinked = False
     async with changing(services, ctx, account, "unlink", login=login, refusal=StaleLogin, notice="unlinked", ends="others") as change:
         found = await accounts.by_id(change.tx, account.id)
         if found is None or name not in found.linked:
@@ -168,7 +169,8 @@ async def unlink(services: Services, ctx: RequestContext, login: Fresh, name: Pr
         if not has_other_way_in(services, found, without=name):
             raise LastWayIn
         await accounts.remove_kind(change.tx, account_id=account.id, kind=name)
-        change.detail = name
+        unlinked, change.detail = True, name
+    return unlinked
 
 
 def _provider(services: Services, name: ProviderName) -> Provider:

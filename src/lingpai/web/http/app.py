@@ -91,7 +91,8 @@ class App:
         if route is None:
             return self._elsewhere(place, request)
         call = route.call
-        request.enter(route.mount.settings.realm, route.mount.links)
+        request.base_realm = route.mount.settings.realm
+        request.enter(request.base_realm, route.mount.links)
         if call.changes and (request.spends or call.exempt):
             await self._services.limits.spend("client", request.ctx.client)
         self._fill(request, scope["query_string"], whole)

@@ -117,7 +117,7 @@ async def _arrive(services: Services, request: Request, journey: Journey, code: 
     if entered is None:
         return onward(journey.next)
     if isinstance(entered, Step):
-        return closing_page(request, ReturnContext(journey.realm, kind_of(services, journey.realm)), entered)
+        return closing_page(request, ReturnContext(journey.realm, kind_of(services.settings, journey.realm)), entered)
     # What was begun before the login ends with it: somebody may have planted the visit.
     return onward(journey.next, session=entered.opened.token, device=entered.opened.device, prelogin_token="")
 

@@ -32,7 +32,7 @@ async def ask(services: Services, mount: Mount, request: Request, offered: Offer
         request,
         token=offered.token,
         at=account.deletes_at,
-        context=ReturnContext(account.realm, kind_of(services, account.realm)),
+        context=ReturnContext(account.realm, kind_of(services.settings, account.realm)),
     )
 
 

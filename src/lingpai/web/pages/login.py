@@ -103,7 +103,7 @@ def _form(
         context=context,
         puzzle=puzzle,
         providers=tuple(services.providers),
-        other=context.other(services.settings),
+        others=context.others(services.settings, request.locale),
     )
     return replace(said, prelogin_token=puzzle.prelogin_token) if puzzle else said
 

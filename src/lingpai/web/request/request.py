@@ -44,6 +44,8 @@ class Request(msgspec.Struct):
     """False for HEAD, and for a request marked as prefetch or preview: nothing may be spent or changed (contract, rule 6)."""
     brand: Brand
     """What stands around pages."""
+    base_realm: str = "main"
+    """The realm of the dialect, or of the pages, at whose path the request came in."""
     query: dict[str, Any] = msgspec.field(default_factory=dict)
     fields: dict[str, Any] = msgspec.field(default_factory=dict)
     """The body's fields; those of the query for GET."""

@@ -30,10 +30,9 @@ from lingpai.flows import Services, activate, login, password, recover, register
 from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.settings import Hiyouth
 from lingpai.steps.authentication import Authenticated, activated
-from lingpai.web.dialects.hiyouth import shapes
-from lingpai.web.pages import verification
-from lingpai.web.pages.shared.roles import Role, realm_of, realms, role_of
-from lingpai.web.pages.verification import links
+from lingpai.web.dialects.hiyouth import shapes, verification
+from lingpai.web.dialects.hiyouth.roles import Role, realm_of, realms, role_of
+from lingpai.web.dialects.hiyouth.verification import links
 from lingpai.web.request.calls import Call, Dialect, Mount, Nothing, Reply, both
 from lingpai.web.request.request import Request
 

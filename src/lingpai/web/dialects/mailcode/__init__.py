@@ -80,7 +80,7 @@ def missing(locale: Locale) -> dict[str, Any]:
 
 def links(settings: Settings) -> Links:
     """This dialect mails codes; what its notices link to are the hosted pages."""
-    return hosted.links(settings)
+    return hosted.links(settings, settings.mailcode.realm)
 
 
 def _reply(said: msgspec.Struct) -> Reply:

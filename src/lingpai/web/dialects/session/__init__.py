@@ -77,7 +77,7 @@ def missing(locale: Locale) -> dict[str, Any]:
 
 def links(settings: Settings) -> Links:
     """This dialect mails codes; what its notices link to are the hosted pages."""
-    return hosted.links(settings)
+    return hosted.links(settings, settings.session.realm)
 
 
 OWNER = (NotLoggedIn, NotActivated)

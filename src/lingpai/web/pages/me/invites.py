@@ -6,6 +6,7 @@ from lingpai.core.errors import NoInvitesLeft
 from lingpai.flows import Services, invites
 from lingpai.store.invites import Invite
 from lingpai.web.pages.me.owner import Me, own, show, told
+from lingpai.web.pages.shared.links import for_realm
 from lingpai.web.pages.shared.relative_time import ago
 from lingpai.web.request.calls import Call, Nothing, Reply
 from lingpai.web.request.request import Request
@@ -42,8 +43,7 @@ async def make(services: Services, request: Request, me: Me, _: Nothing) -> Repl
 
 def _said(services: Services, request: Request, one: Invite) -> Given:
     now = services.clock.now()
-    boss = services.settings.hiyouth.enabled and one.realm == services.settings.hiyouth.boss_realm != services.settings.maillink.realm
-    link = f"{services.settings.public_url}/register?{'type=boss&' if boss else ''}invite={one.code}"
+    link = for_realm(services, f"{services.settings.public_url}/register", one.realm, invite=one.code)
     return Given(one.code, _state(one, now), ago(now, one.created_at, request.locale), link)
 
 

@@ -14,10 +14,10 @@ from lingpai.core import words
 from lingpai.core.errors import NotActivated, NotLoggedIn, Refusal, StaleLogin
 from lingpai.core.model import Account, Session
 from lingpai.flows import Services, reauthenticate
+from lingpai.settings.realms import query_name, realm_named
 from lingpai.steps.authentication import Authenticated, Fresh
 from lingpai.web.pages import place
 from lingpai.web.pages.shared.forms import form_page
-from lingpai.web.pages.shared.links import role_in
 from lingpai.web.pages.shared.return_context import HOME, onward, present
 from lingpai.web.request import cookies
 from lingpai.web.request.calls import Handler, Mount, Reply
@@ -67,8 +67,9 @@ def own(handler: Own, *, sensitive: bool = False, unproved: bool = False, here: 
         except NotLoggedIn:
             if not request.wants_html:
                 raise
-            boss = services.settings.hiyouth.enabled and request.cookies.get(cookies.KIND) == "boss"
-            return onward(at("/login", type="boss" if boss else "", next=here or place(request)))
+            remembered = request.cookies.get(cookies.KIND, "")
+            kind = remembered if realm_named(services.settings, remembered) else ""
+            return onward(at("/login", type=kind, next=here or place(request)))
         except NotActivated:
             return onward(HOME)
         except StaleLogin:
@@ -79,10 +80,10 @@ def own(handler: Own, *, sensitive: bool = False, unproved: bool = False, here: 
 
 def _remembered(services: Services, request: Request, me: Me, reply: Reply) -> Reply:
     """The reply, which has the browser remember where its owner logs in, where it does not yet."""
-    boss = role_in(services, me.account.realm) == "boss"
-    if boss == (request.cookies.get(cookies.KIND) == "boss"):
+    kind = query_name(services.settings, me.account.realm)
+    if kind == request.cookies.get(cookies.KIND, ""):
         return reply
-    return msgspec.structs.replace(reply, headers=(*reply.headers, ("set-cookie", cookies.kind(services.settings, boss))))
+    return msgspec.structs.replace(reply, headers=(*reply.headers, ("set-cookie", cookies.kind(services.settings, kind))))
 
 
 def at(path: str, **query: str) -> str:

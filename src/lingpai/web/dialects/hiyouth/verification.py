@@ -12,10 +12,12 @@ from lingpai.core.model import Address, Links, RequestContext
 from lingpai.flows import Services, activate
 from lingpai.flows.activate import Activation
 from lingpai.settings import reached
+from lingpai.web.dialects.hiyouth.roles import Role, realm_of, realms, role_of
 from lingpai.web.pages import page
 from lingpai.web.pages.activation import INTERVAL
 from lingpai.web.pages.shared.forms import form_page
-from lingpai.web.pages.shared.roles import Role, realm_of, realms, role_of
+from lingpai.web.pages.shared.links import for_realm
+from lingpai.web.pages.shared.links import links as hosted
 from lingpai.web.request.calls import Call, Mount, Reply
 from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
@@ -60,8 +62,8 @@ async def open_link(services: Services, request: Request, word: str) -> Reply:
     except BadLink:
         return form_page("verify_bad.html", request, gone=not word)
     if not found.active:
-        return page("verify.html", request, account=found.account, emailname=word, help=_help(role, found))
-    return _done(request, role, found)
+        return page("verify.html", request, account=found.account, emailname=word, help=_help(services, found))
+    return _done(services, request, role, found)
 
 
 async def confirm(services: Services, mount: Mount, request: Request, sent: Word) -> Reply:
@@ -71,7 +73,7 @@ async def confirm(services: Services, mount: Mount, request: Request, sent: Word
         role, found = await opened(services, request, sent.emailname)
     except BadLink:
         return form_page("verify_bad.html", request, here=here, gone=not sent.emailname)
-    return _done(request, role, found, here)
+    return _done(services, request, role, found, here)
 
 
 async def send_again(services: Services, mount: Mount, request: Request, typed: Typed) -> Reply:
@@ -98,20 +100,27 @@ def links(services: Services, role: Role) -> Links:
     return Links(
         activate=f"{reached(base, own)}/api/EmailVer?option=ver&emailname=",
         reset=f"{base}/page/reset",
-        forgot=f"{base}/forgot" + ("?type=boss" if role == "boss" else ""),
+        forgot=hosted(services.settings, realm_of(own, role)).forgot,
         realm=realm_of(own, role),
         wrap=services.sealed_links.seal,
     )
 
 
-def _done(request: Request, role: Role, found: Activation, here: str = "") -> Reply:
-    return page("verified.html", request, here=here, account=found.account, role=role, help=_help(role, found))
+def _done(services: Services, request: Request, role: Role, found: Activation, here: str = "") -> Reply:
+    return page(
+        "verified.html",
+        request,
+        here=here,
+        account=found.account,
+        role=role,
+        help=_help(services, found),
+        login=for_realm(services, "/login", found.account.realm),
+    )
 
 
-def _help(role: Role, found: Activation) -> str:
+def _help(services: Services, found: Activation) -> str:
     """Where the owner takes the account from who registered it."""
-    query = {"type": role} if role == "boss" else {}
-    return "/forgot?" + urlencode({**query, "email": found.account.email or ""})
+    return for_realm(services, "/forgot", found.account.realm, email=found.account.email or "")
 
 
 def _at(services: Services, **fields: str) -> str:

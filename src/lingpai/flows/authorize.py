@@ -51,13 +51,13 @@ async def peek(services: Services, realm: str, token: str, origin: RequestContex
 async def for_jwt(services: Services, realm: str, token: str, origin: RequestContext) -> str:
     """Spends it for a JWT of the lifetime that was chosen when it was made. Raises as `look` does."""
     account, granted = await _take(services, realm, token, origin)
-    return await services.session_issuer.jwt(account, origin, granted.lifetime)
+    return await services.session_issuer.jwt(account, origin, granted.lifetime, amr="link")
 
 
 async def for_cookie(services: Services, realm: str, token: str, origin: RequestContext) -> IssuedSession:
     """Spends it for a browser's session. Raises as `look` does."""
     account, _ = await _take(services, realm, token, origin)
-    return await services.session_issuer.cookie(account, origin, kind="link")
+    return await services.session_issuer.cookie(account, origin, kind="link", amr="link")
 
 
 async def _take(services: Services, realm: str, token: str, origin: RequestContext) -> tuple[Account, Authorization]:

@@ -16,7 +16,7 @@ async def current(services: Services, realm: str, token: str) -> Bearer:
     except BadToken:
         raise NotLoggedIn from None
     if services.clock.now() - found.session.seen_at >= sessions.SEEN_EVERY:
-        await sessions.seen(services.store, session_id=found.session.id, now=services.clock.now())
+        await sessions.seen(services.store, account_id=found.account.id, session_id=found.session.id, now=services.clock.now())
     return found
 
 
@@ -25,7 +25,7 @@ async def renewed(services: Services, found: Bearer, origin: RequestContext) -> 
     whole = found.claims.exp - found.claims.iat
     if (found.claims.exp - services.clock.now() / SECOND) * 10 > whole:
         return None
-    return await services.session_issuer.jwt(found.account, origin, whole)
+    return await services.session_issuer.renew(found.account, origin, sid_digest(found.claims.sid), whole)
 
 
 async def end(services: Services, found: Bearer, origin: RequestContext) -> None:

@@ -202,7 +202,7 @@ async def enter(
     """As `by_code`, and logs in."""
     account = await accounts.by_id(services.store, await by_code(services, realm, application, code, origin, hashed=hashed, reveal=reveal))
     assert account is not None, "it was just made, and nothing deletes it so soon"
-    return await services.session_issuer.cookie(account, origin)
+    return await services.session_issuer.cookie(account, origin, amr="sms" if application.address.kind == "phone" else "otp")
 
 
 async def _settle(services: Services, realm: str, application: Application, password: str, origin: RequestContext) -> int:

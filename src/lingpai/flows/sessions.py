@@ -16,7 +16,7 @@ async def current(services: Services, realm: str, origin: RequestContext) -> tup
         raise NotLoggedIn
     session, _ = found
     if now - session.seen_at >= sessions.SEEN_EVERY:
-        await sessions.seen(services.store, session_id=session.id, now=now)
+        await sessions.seen(services.store, account_id=session.account_id, session_id=session.id, now=now)
     return found
 
 

@@ -220,7 +220,7 @@ async def _enter(services: Services, realm: str, person: Person, origin: Request
                 raise await services.grants.closing(leaving)
             account, fresh = await _account(services, realm, person, origin)
             # WrongPassword: it was changed, locked or joined to another account in this moment.
-            opened = await services.session_issuer.cookie(account, origin)
+            opened = await services.session_issuer.cookie(account, origin, amr="fed")
             if not await _stays(services, realm, person, opened):
                 continue
             return Entered(opened, fresh)

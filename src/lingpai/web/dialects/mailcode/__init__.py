@@ -189,7 +189,8 @@ async def edit_language(services: Services, mount: Mount, request: Request, form
     who, _ = await _who(services, mount, request, renew=False)
     # One that we do not speak means the default (contract, rule 12).
     account = await profile.speak(services, who.account, words.locale_of(form.language) or MAILCODE.language, request.origin)
-    return _reply(Done(1, jwt=await services.session_issuer.jwt(account, request.origin, who.claims.exp - who.claims.iat)))
+    lifetime = who.claims.exp - who.claims.iat
+    return _reply(Done(1, jwt=await services.session_issuer.renew(account, request.origin, sid_digest(who.claims.sid), lifetime)))
 
 
 async def authorization_new(services: Services, mount: Mount, request: Request, form: Expiry) -> Reply:

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import BigInteger, BindParameter, LargeBinary, Text, bindparam, delete, insert, select, update
 
 from lingpai.core.model import PASSWORD, Account, Proof, Session
-from lingpai.store.accounts import COLUMNS, account_reader, joined_identifier, lock_if_unchanged
+from lingpai.store.account_rows import COLUMNS, account_reader, joined_identifier
+from lingpai.store.accounts import lock_if_unchanged
 from lingpai.store.database import Query, Transaction, picker, reader
 from lingpai.store.schema import accounts, logins, sessions
 

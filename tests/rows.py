@@ -42,11 +42,13 @@ async def new_account(database: Database, email: str | None = None, *, proved_at
         return await account(tx, email, proved_at=proved_at)
 
 
-async def login(tx: Transaction, account_id: int, token: str, *, password: str = "phc", life: int = DAY) -> int | None:
+async def login(
+    tx: Transaction, account_id: int, token: str, *, password: str | None = "phc", life: int = DAY, realm: str = "main"
+) -> int | None:
     return await sessions.add(
         tx,
         account_id=account_id,
-        realm="main",
+        realm=realm,
         digest=digest(token),
         password=password,
         at=START,

@@ -150,6 +150,7 @@ class Worker:
         sweeps: tuple[Callable[[], Awaitable[int]], ...] = (
             lambda: self._ephemeral.purge(BATCH),
             lambda: sessions.purge(store, now, BATCH),
+            lambda: sessions.purge_logins(store, now, BATCH),
             lambda: outbox.purge(store, now, BATCH),
             lambda: audit.purge(store, trail, BATCH),
             lambda: self._bury(now),

@@ -2,10 +2,15 @@
 
 import asyncio
 
+import apsw
+import asyncpg
+import pytest
+from sqlalchemy import update
+
 from fakes import START
 from lingpai.core.model import Account
-from lingpai.store import accounts, outbox, sessions
-from lingpai.store.database import Database
+from lingpai.store import accounts, outbox, schema, sessions
+from lingpai.store.database import Database, Query
 from rows import account, address, letter, new_account, new_login
 
 RACERS = 64
@@ -21,14 +26,35 @@ async def test_a_new_account_is_found_by_its_address_and_its_number(database: Da
     async with database.begin() as tx:
         made = await accounts.add(tx, realm="main", password="phc", nickname="ada", locale="en", created_at=START, created_ip="192.0.2.7")
         assert await accounts.add_identifier(tx, account_id=made, realm="main", address=address("Ada@example.com"), proved_at=None)
-    expected = Account(made, "main", "phc", "ada", "en", START, "192.0.2.7", None, None, email="Ada@example.com")
+    expected = Account(made, "main", "phc", "ada", "en", START, "192.0.2.7", None, None, public_id=str(made), email="Ada@example.com")
     assert await accounts.find(database, "main", "email", "ada@example.com") == expected
     assert await accounts.by_id(database, made) == expected
 
 
 async def test_an_account_without_identifiers_is_found_by_its_number(database: Database) -> None:
     made = await new_account(database)
-    assert await accounts.by_id(database, made) == Account(made, "main", "phc", "", "en", START, "192.0.2.7", None, None)
+    assert await accounts.by_id(database, made) == Account(
+        made, "main", "phc", "", "en", START, "192.0.2.7", None, None, public_id=str(made)
+    )
+
+
+async def test_a_new_accounts_public_id_is_its_number_and_its_realm_has_it_once(database: Database) -> None:
+    made = [await new_account(database) for _ in range(3)]
+    known = [await accounts.by_id(database, number) for number in made]
+    assert [one and one.public_id for one in known] == [str(number) for number in made]
+    taken = Query(update(schema.accounts).where(schema.accounts.c.id == made[0]).values(public_id=str(made[1])))
+    with pytest.raises((apsw.ConstraintError, asyncpg.UniqueViolationError)):
+        await database.execute(taken)
+    await database.execute(Query(update(schema.accounts).where(schema.accounts.c.id == made[0]).values(public_id="b-7", realm="boss")))
+    boss = await accounts.by_id(database, made[0])
+    assert boss
+    assert boss.public_id == "b-7"
+
+
+async def test_of_64_accounts_added_at_once_each_has_a_public_id_of_its_own(database: Database) -> None:
+    made = await asyncio.gather(*(new_account(database) for _ in range(RACERS)))
+    known = [await accounts.by_id(database, number) for number in made]
+    assert {one.public_id for one in known if one} == {str(number) for number in made}
 
 
 async def test_nobody_is_found_in_another_realm_or_by_another_kind(database: Database) -> None:

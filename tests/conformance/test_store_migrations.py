@@ -180,14 +180,90 @@ def test_data_survives_going_up_again_and_does_not_hinder_going_down(empty_url: 
 
 
 def test_data_survives_each_step_up_and_down(empty_url: str) -> None:
-    for step in ("0001", "0002", latest()):
+    for step in ("0001", "0002", "0003", latest()):
         upgrade(empty_url, step)
     asyncio.run(fill(empty_url))
-    for step in ("0002", "0001"):
+    for step in ("0003", "0002", "0001"):
         downgrade(empty_url, step)
     assert not {"invites", "questions"} & set(tables(empty_url))
     upgrade(empty_url)
     assert asyncio.run(full(empty_url))
+
+
+def run(url: str, *statements: str) -> list[Any]:
+    """Runs statements in one transaction; the rows of the last."""
+
+    def work(connection: Connection) -> list[Any]:
+        found = [connection.execute(text(statement)) for statement in statements]
+        rows = [tuple(row) for row in found[-1]] if found[-1].returns_rows else []
+        connection.commit()
+        return rows
+
+    return list(ask(url, work))
+
+
+OLD = (
+    "INSERT INTO accounts (realm, nickname, locale, created_at, created_ip) VALUES ('main', 'ada', 'en', 1, '::1')",
+    "INSERT INTO accounts (realm, nickname, locale, created_at, created_ip) VALUES ('boss', 'bob', 'en', 1, '::1')",
+    *(
+        "INSERT INTO sessions (account_id, realm, digest, created_at, expires_at, seen_at, ip, agent, kind)"
+        f" SELECT id, realm, {digest}, {at}, {at + 50}, {at + 5}, '192.0.2.7', 'curl', '{kind}' FROM accounts WHERE nickname = 'ada'"
+        for digest, at, kind in (
+            ("CAST('a' AS BYTES)", 10, "cookie"),
+            ("CAST('b' AS BYTES)", 20, "jwt"),
+            ("CAST('c' AS BYTES)", 30, "link"),
+        )
+    ),
+)
+"""What a database of revision 0003 may hold."""
+
+
+def test_sessions_from_before_there_were_logins_become_logins_of_their_own(empty_url: str, database_kind: str) -> None:
+    upgrade(empty_url, "0003")
+    old = [statement.replace("BYTES", "BLOB" if database_kind == "sqlite" else "BYTEA") for statement in OLD]
+    run(
+        empty_url,
+        *old,
+        "DELETE FROM sessions WHERE created_at = 30",
+        old[-1].replace("'c'", "'d'"),
+        "DELETE FROM sessions WHERE created_at = 30",
+    )
+    before = run(
+        empty_url, "SELECT id, account_id, realm, digest, created_at, expires_at, seen_at, ip, agent, kind FROM sessions ORDER BY id"
+    )
+    upgrade(empty_url)
+    assert run(empty_url, "SELECT realm, public_id FROM accounts ORDER BY id") == [("main", "1"), ("boss", "2")]
+    after = "SELECT id, account_id, realm, digest, created_at, expires_at, seen_at, ip, agent, kind FROM sessions ORDER BY id"
+    assert run(empty_url, after) == before
+    assert run(empty_url, "SELECT login_id, amr, proved_at FROM sessions ORDER BY id") == [(1, "", 10), (2, "", 20)]
+    logins = "SELECT id, account_id, realm, kind, amr, created_at, ends_at, ip, agent FROM logins ORDER BY id"
+    assert run(empty_url, logins) == [
+        (1, 1, "main", "cookie", "", 10, 60, "192.0.2.7", "curl"),
+        (2, 1, "main", "jwt", "", 20, 70, "192.0.2.7", "curl"),
+    ]
+    asyncio.run(enter(empty_url))
+    ((session, login),) = run(empty_url, "SELECT max(id), max(login_id) FROM sessions")
+    assert min(session, login) > 4, "a number that was given is never given again"
+    downgrade(empty_url, "0003")
+    assert run(empty_url, after)[:2] == before
+    assert "logins" not in tables(empty_url)
+    upgrade(empty_url)
+    assert len(run(empty_url, logins)) == 3
+
+
+def test_a_login_by_a_link_from_before_there_were_logins_says_so(empty_url: str, database_kind: str) -> None:
+    upgrade(empty_url, "0003")
+    run(empty_url, *(statement.replace("BYTES", "BLOB" if database_kind == "sqlite" else "BYTEA") for statement in OLD))
+    upgrade(empty_url)
+    assert run(empty_url, "SELECT kind, amr FROM logins ORDER BY id") == [("cookie", ""), ("jwt", ""), ("link", "link")]
+    assert run(empty_url, "SELECT kind, amr FROM sessions ORDER BY id") == [("cookie", ""), ("jwt", ""), ("link", "link")]
+
+
+async def enter(url: str) -> None:
+    store = await open_database(url, FakeClock(), FakeChance())
+    async with store.begin() as tx:
+        assert await login(tx, 2, "token", realm="boss", password=None)
+    await store.close()
 
 
 async def revision(url: str) -> str | None:

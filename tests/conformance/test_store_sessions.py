@@ -23,8 +23,9 @@ async def test_a_live_session_comes_with_its_account_and_addresses(database: Dat
     number = await new_login(database, made, "token")
     assert number
     found = await sessions.alive(database, digest=digest("token"), realm="main", now=START)
+    assert found
     assert found == (
-        Session(number, made, START, START + DAY, START, "192.0.2.7", "curl"),
+        Session(number, made, START, START + DAY, START, "192.0.2.7", "curl", login_id=found[0].login_id, amr="pwd", proved_at=START),
         await accounts.by_id(database, made),
     )
 
@@ -146,11 +147,13 @@ async def test_logins_of_one_account_that_upgrade_its_hash_at_once_do_not_hinder
 
 
 async def test_when_it_was_seen_is_written_every_ten_minutes_at_most(database: Database) -> None:
-    number = await new_login(database, await new_account(database, "ada@example.com"), "token")
+    made, other = await new_account(database, "ada@example.com"), await new_account(database)
+    number = await new_login(database, made, "token")
     assert number
+    await sessions.seen(database, account_id=other, session_id=number, now=START + DAY)
 
     async def seen_after(minutes: int) -> int:
-        await sessions.seen(database, session_id=number, now=START + minutes * MINUTE)
+        await sessions.seen(database, account_id=made, session_id=number, now=START + minutes * MINUTE)
         found = await sessions.alive(database, digest=digest("token"), realm="main", now=START)
         assert found
         return (found[0].seen_at - START) // MINUTE

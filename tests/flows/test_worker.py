@@ -698,7 +698,7 @@ async def test_what_is_past_its_time_is_purged_and_the_rest_stays(yard: Yard) ->
     await yard.minutes.put("new", Entry(b"x", life=60))
     await audit.add(store, at=clock.now(), realm="main", account_id=account, event="logout", result="ok", origin=origin)
     await yard.post()
-    assert await yard.worker(Scripted()).purge() == 4
+    assert await yard.worker(Scripted()).purge() == 5
     assert await yard.listed("sent") == []
     assert len(await yard.listed("waiting")) == 1
     assert [event.event for event in await audit.of(store, account_id=account, limit=10)] == ["logout"]

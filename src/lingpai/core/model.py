@@ -120,6 +120,8 @@ class Account(msgspec.Struct, frozen=True):
     """Where the picture of its owner is, as a third party gave it: an https URL, or empty."""
     deletes_at: int | None = None
     """When it will be gone for good; until then it is locked, and only its owner can bring it back."""
+    public_id: str = ""
+    """What others may call it by, unique in its realm: our number as text, or what the service called it that it came from."""
     email: str | None = None
     email_proved_at: int | None = None
     phone: str | None = None
@@ -140,8 +142,24 @@ class Account(msgspec.Struct, frozen=True):
         return self.email is not None and self.email_proved_at is None
 
 
+class Proof(msgspec.Struct, frozen=True):
+    """What a login is opened by."""
+
+    kind: Literal["cookie", "jwt", "link"] = "cookie"
+    """What its sessions are: a browser's, JWTs, or a browser's that a one-time link opened."""
+    amr: str = "pwd"
+    """How it was proved: names that `store/schema.py` lists, a space between two."""
+
+
+PASSWORD: Final = Proof()
+"""A browser's login with a password."""
+
+
 class Session(msgspec.Struct, frozen=True):
-    """A login that lives. The token itself is stored nowhere, only its SHA-256."""
+    """What one cookie or JWT stands for, as long as it lives. Of one login there may be several: a renewed JWT is a new session of it.
+
+    The token itself is stored nowhere, only its SHA-256.
+    """
 
     id: int
     account_id: int
@@ -152,6 +170,12 @@ class Session(msgspec.Struct, frozen=True):
     agent: str
     kind: Literal["cookie", "jwt", "link"] = "cookie"
     """How it was opened; by a one-time link it is no login of its own, and is never fresh."""
+    login_id: int = 0
+    """The login that it belongs to."""
+    amr: str = ""
+    """How that login was proved: names of `store/schema.py`, a space between two; empty where nobody noted it."""
+    proved_at: int = 0
+    """When that login was proved: a renewal does not make it younger."""
 
 
 @dataclass(frozen=True, slots=True)

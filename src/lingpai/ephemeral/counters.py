@@ -20,7 +20,7 @@ from sqlalchemy.sql.elements import BindParameter, ClauseElement
 from lingpai.core.chance import SECOND, Clock
 from lingpai.core.errors import StoreDown
 from lingpai.ephemeral import Count
-from lingpai.store.database import Database, Inserter, Query, Row, with_constants
+from lingpai.store.database import Database, Inserter, Query, Row, picker, with_constants
 from lingpai.store.schema import counters
 
 DIALECT = with_constants(SQLiteDialect(paramstyle="qmark"), insert)
@@ -54,6 +54,7 @@ GIVE_BACK = Query(
     .returning(*_columns)
 )
 LOOK = Query(select(*_columns).where(and_(counters.c.key == bindparam("key"), _live)))
+_COUNT = {query: picker(query, ("total", "expires_at")) for query in (ADD, GIVE_BACK, LOOK)}
 PURGE = Query(
     delete(counters).where(
         _over, counters.c.key.in_(select(counters.c.key).where(_over).limit(bindparam("most")).with_for_update(skip_locked=True))
@@ -90,12 +91,17 @@ class _SqlCounters:
     async def hit(self, key: str, life: float, amount: int = 1) -> Count:
         now = self._clock.now()
         if amount > 0:
-            row = await self._row(ADD, key=key, now=now, amount=amount, ends=now + ceil(life * SECOND))
-        elif amount == 0:
-            row = await self._row(LOOK, key=key, now=now)
-        else:
-            row = await self._row(GIVE_BACK, name=key, now=now, amount=-amount)
-        return Count(row[0], (row[1] - now) / SECOND) if row else Count(0, 0.0)
+            return await self._count(ADD, now, key=key, amount=amount, ends=now + ceil(life * SECOND))
+        if amount == 0:
+            return await self._count(LOOK, now, key=key)
+        return await self._count(GIVE_BACK, now, name=key, amount=-amount)
+
+    async def _count(self, query: Query, now: int, **values: Any) -> Count:
+        row = await self._row(query, now=now, **values)
+        if row is None:
+            return Count(0, 0.0)
+        total, expires_at = _COUNT[query](row)
+        return Count(total, (expires_at - now) / SECOND)
 
 
 class TableCounters(_SqlCounters):

@@ -3,6 +3,7 @@
 A power cut must not revive a spent code, so entries are committed like accounts. Counters may be lost (`counters.py`).
 """
 
+from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from sqlalchemy import ColumnElement, Insert, and_, bindparam, case, delete, sel
 from lingpai.core.chance import SECOND, Clock
 from lingpai.ephemeral import UNLIMITED, Count, Entry
 from lingpai.ephemeral.counters import Counters, FileCounters, TableCounters
-from lingpai.store.database import Database, Inserter, Query, Row
+from lingpai.store.database import Database, Inserter, Query, reader
 from lingpai.store.schema import entries
 
 DEAD = -1
@@ -50,6 +51,19 @@ PURGE = Query(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A row of an entry."""
+
+    value: bytes
+    proof: bytes
+    tries: int
+    expires_at: int
+
+
+_READ = {query: reader(_Kept, query) for query in (LOOK, PROVE, TAKE, TAKE_PROVED)}
+
+
 class SqlEphemeral:
     """`Ephemeral` on the store's database; closing it leaves the database open."""
 
@@ -74,16 +88,16 @@ class SqlEphemeral:
 
     async def get(self, key: str, proof: bytes | None = None) -> Entry | None:
         now = self._clock.now()
-        row = await self._database.row(LOOK, key=key, now=now)
+        kept = await self._look(key, now)
         # Only an entry that no wrong proof harms may be judged by what was read; the others are compared where tries are counted.
-        if row and proof is not None and row[2] != UNLIMITED:
-            row = await self._change(PROVE, key=key, now=now, given=proof)
-        return _entry(row, now, proof)
+        if kept and proof is not None and kept.tries != UNLIMITED:
+            kept = await self._change(PROVE, key=key, now=now, given=proof)
+        return _entry(kept, now, proof)
 
     async def take(self, key: str, proof: bytes | None = None) -> Entry | None:
         now = self._clock.now()
         # Where nothing is to be had, nobody waits for the lock that writing needs.
-        if _entry(await self._database.row(LOOK, key=key, now=now), now, proof) is None:
+        if _entry(await self._look(key, now), now, proof) is None:
             return None
         if proof is None:
             return _entry(await self._change(TAKE, key=key, now=now), now)
@@ -102,13 +116,17 @@ class SqlEphemeral:
     async def close(self) -> None:
         await self._counters.close()
 
-    async def _change(self, query: Query, **values: Any) -> Row | None:
+    async def _look(self, key: str, now: int) -> _Kept | None:
+        row = await self._database.row(LOOK, key=key, now=now)
+        return _READ[LOOK](row) if row else None
+
+    async def _change(self, query: Query, **values: Any) -> _Kept | None:
         async with self._database.begin() as tx:
-            return await tx.row(query, **values)
+            row = await tx.row(query, **values)
+        return _READ[query](row) if row else None
 
 
-def _entry(row: Row | None, now: int, proof: bytes | None = None) -> Entry | None:
-    if row is None or (proof is not None and row[1] != proof):
+def _entry(kept: _Kept | None, now: int, proof: bytes | None = None) -> Entry | None:
+    if kept is None or (proof is not None and kept.proof != proof):
         return None
-    value, kept, tries, expires_at = row
-    return Entry(value, kept, (expires_at - now) / SECOND, tries)
+    return Entry(kept.value, kept.proof, (kept.expires_at - now) / SECOND, kept.tries)

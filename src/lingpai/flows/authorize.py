@@ -45,13 +45,13 @@ async def peek(services: Services, ctx: RequestContext, token: str) -> Account:
 async def for_jwt(services: Services, ctx: RequestContext, token: str) -> str:
     """Spends it for a JWT of the lifetime that was chosen when it was made. Raises as `peek` does."""
     account, granted = await _take(services, ctx, token)
-    return await services.session_issuer.jwt(account, ctx, granted.lifetime)
+    return await services.session_issuer.jwt(account, ctx, granted.lifetime, amr="link")
 
 
 async def for_cookie(services: Services, ctx: RequestContext, token: str) -> IssuedSession:
     """Spends it for a browser's session. Raises as `peek` does."""
     account, _ = await _take(services, ctx, token)
-    return await services.session_issuer.cookie(account, ctx, kind="link")
+    return await services.session_issuer.cookie(account, ctx, kind="link", amr="link")
 
 
 async def _take(services: Services, ctx: RequestContext, token: str) -> tuple[Account, Authorization]:

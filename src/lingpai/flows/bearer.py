@@ -33,7 +33,7 @@ async def renewed(services: Services, ctx: RequestContext, found: BearerLogin) -
     whole = found.claims.exp - found.claims.iat
     if (found.claims.exp - services.clock.now() / SECOND) * 10 > whole:
         return None
-    return await services.session_issuer.jwt(found.login.account, ctx, whole)
+    return await services.session_issuer.renew(found.login.account, ctx, found.login.digest, whole)
 
 
 async def speak(services: Services, ctx: RequestContext, found: BearerLogin, locale: Locale) -> str:
@@ -43,7 +43,7 @@ async def speak(services: Services, ctx: RequestContext, found: BearerLogin, loc
         await accounts.speak(tx, account_id=account.id, locale=locale)
         await services.audit.note(tx, ctx, "profile.speak", account_id=account.id)
     spoken = msgspec.structs.replace(account, locale=locale)
-    return await services.session_issuer.jwt(spoken, ctx, found.claims.exp - found.claims.iat)
+    return await services.session_issuer.renew(spoken, ctx, found.login.digest, found.claims.exp - found.claims.iat)
 
 
 async def end(services: Services, ctx: RequestContext, found: BearerLogin) -> None:

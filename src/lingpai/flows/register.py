@@ -182,13 +182,14 @@ async def enter(
     services: Services, ctx: RequestContext, application: Application, code: str, *, hashed: str = "", reveal: bool = False
 ) -> IssuedSession:
     """As `by_code`, and logs in."""
-    return await _log_in(services, ctx, await by_code(services, ctx, application, code, hashed=hashed, reveal=reveal))
+    new = await by_code(services, ctx, application, code, hashed=hashed, reveal=reveal)
+    return await _log_in(services, ctx, new, "sms" if application.address.kind == "phone" else "otp")
 
 
-async def _log_in(services: Services, ctx: RequestContext, new: int) -> IssuedSession:
+async def _log_in(services: Services, ctx: RequestContext, new: int, amr: str) -> IssuedSession:
     account = await accounts.by_id(services.store, new)
     assert account is not None, "it was just made, and nothing deletes it so soon"
-    return await services.session_issuer.cookie(account, ctx)
+    return await services.session_issuer.cookie(account, ctx, amr=amr)
 
 
 async def _settle(services: Services, ctx: RequestContext, application: Application, password: str) -> int:
@@ -280,7 +281,7 @@ async def by_name(services: Services, ctx: RequestContext, application: Applicat
         await services.limits.spend("check_client", ctx.client)
         raise Taken(field="account")
     await services.limits.spend("register_client", ctx.client)
-    return await _log_in(services, ctx, await _add_named(services, ctx, application, password))
+    return await _log_in(services, ctx, await _add_named(services, ctx, application, password), "pwd")
 
 
 async def _add_named(services: Services, ctx: RequestContext, application: Application, password: str) -> int:

@@ -216,7 +216,7 @@ async def _enter(services: Services, ctx: RequestContext, person: Person) -> Ent
         try:
             account, fresh = await _account(services, ctx, person)
             # WrongPassword: it was changed, locked or joined to another account in this moment.
-            opened = await services.session_issuer.cookie(account, ctx)
+            opened = await services.session_issuer.cookie(account, ctx, amr="fed")
             if await _stays(services, ctx, person, opened):
                 return Entered(opened, fresh)
         except (Overtaken, WrongPassword):

@@ -51,7 +51,7 @@ async def seen(services: Services, session: Session, account: Account, key: byte
     """The login that was just found alive under this key; notes that it is in use, at most every ten minutes."""
     now = services.clock.now()
     if now - session.seen_at >= sessions.SEEN_EVERY:
-        await sessions.seen(services.store, session_id=session.id, now=now)
+        await sessions.seen(services.store, account_id=account.id, session_id=session.id, now=now)
     return Authenticated(session, account, key)
 
 
@@ -64,7 +64,7 @@ def activated(login: Authenticated) -> Authenticated:
 
 async def fresh(services: Services, ctx: RequestContext, login: Authenticated) -> Fresh | None:
     """The login, where it or a later proof is younger than ten minutes; a one-time link's login never is by itself."""
-    young = services.clock.now() - login.session.created_at < FRESH * SECOND
+    young = services.clock.now() - login.session.proved_at < FRESH * SECOND
     if (login.session.kind != "link" and young) or await _confirmed(services, ctx, login):
         return Fresh(login.session, login.account, login.digest)
     return None

@@ -1,38 +1,14 @@
 """Accounts, and the identifiers they are found by. A lookup returns None; what changes something says whether it did."""
 
-from collections.abc import Sequence
-from typing import Any
-
-from sqlalchemy import BigInteger, Text, bindparam, insert, not_, or_, select, update
+from sqlalchemy import BigInteger, Text, bindparam, cast, insert, not_, or_, select, update
 from sqlalchemy import delete as removal
 
-from lingpai.core.model import THIRD_PARTIES, Account, Address, Identifier, Kind
-from lingpai.store.database import Query, Row, Transaction
+from lingpai.core.model import Account, Address, Identifier, Kind
+from lingpai.store.account_rows import COLUMNS, account_reader, joined_identifier
+from lingpai.store.database import Query, Transaction, picker, reader
 from lingpai.store.schema import accounts, identifiers, letters
 
-joined_identifier = identifiers.alias("beside")
 _sought = identifiers.alias("sought")
-
-COLUMNS = (
-    accounts.c.id,
-    accounts.c.realm,
-    accounts.c.password,
-    accounts.c.nickname,
-    accounts.c.locale,
-    accounts.c.created_at,
-    accounts.c.created_ip,
-    accounts.c.locked_at,
-    accounts.c.password_changed_at,
-    accounts.c.avatar,
-    accounts.c.deletes_at,
-    joined_identifier.c.kind,
-    joined_identifier.c.value,
-    joined_identifier.c.proved_at,
-)
-"""What `laid` reads: the account's own columns, and those of one identifier that lies beside it."""
-_OWN = 11
-
-_NONE: tuple[Any, Any] = (None, None)
 
 _FIND = Query(
     select(*COLUMNS)
@@ -46,17 +22,24 @@ _FIND = Query(
         or_(_sought.c.kind != "phone", _sought.c.proved_at.is_not(None)),
     )
 )
+_found = account_reader(_FIND)
 _BY_ID = Query(
     select(*COLUMNS)
     .select_from(accounts)
     .outerjoin(joined_identifier, joined_identifier.c.account_id == accounts.c.id)
     .where(accounts.c.id == bindparam("id"))
 )
+_known = account_reader(_BY_ID)
 _KEYS = Query(select(identifiers.c.key).where(identifiers.c.account_id == bindparam("account_id")).order_by(identifiers.c.id))
 _ADD = Query(
     insert(accounts)
     .values({name: bindparam(name) for name in ("realm", "password", "nickname", "locale", "created_at", "created_ip")})
     .returning(accounts.c.id)
+)
+_NUMBERED = Query(
+    update(accounts)
+    .where(accounts.c.id == bindparam("account_id"), accounts.c.public_id.is_(None))
+    .values(public_id=cast(accounts.c.id, Text))
 )
 _ADD_IDENTIFIER = Query(
     lambda insert: (
@@ -87,6 +70,7 @@ _TAKE_UNPROVED = Query(
     )
     .returning(identifiers.c.realm, identifiers.c.value)
 )
+_taken = picker(_TAKE_UNPROVED, ("realm", "value"))
 _DROP = Query(
     removal(identifiers).where(
         identifiers.c.account_id == bindparam("account_id"),
@@ -144,6 +128,7 @@ _IDENTIFIERS = Query(
     .where(identifiers.c.account_id == bindparam("account_id"))
     .order_by(identifiers.c.id)
 )
+_identifier = reader(Identifier, _IDENTIFIERS)
 _REMOVE = Query(
     removal(identifiers).where(
         identifiers.c.account_id == bindparam("account_id"),
@@ -200,44 +185,30 @@ _ERASE_LETTERS = Query(
 )
 
 
-def account_from_rows(rows: Sequence[Row], skip: int = 0) -> Account:
-    """One account of the rows that `COLUMNS` were read into, behind `skip` others; a row for each of its identifiers.
-
-    Of two of a kind the proved one stands, and of two proved the one that was proved first.
-    """
-    best: dict[str, Any] = {}
-    for row in rows:
-        kind, value, proved_at = row[-3:]
-        there = best.get(kind)
-        if there is None or (proved_at is not None and (there[1] is None or proved_at < there[1])):
-            best[kind] = (value, proved_at)
-    linked = tuple(sorted(kind for kind in best if kind in THIRD_PARTIES))
-    others: Row = (*best.get("email", _NONE), *best.get("phone", _NONE), best.get("name", _NONE)[0], linked)
-    return Account(*rows[0][skip : skip + _OWN], *others)
-
-
 async def find(tx: Transaction, realm: str, kind: Kind, key: str) -> Account | None:
     """The account that has this identifier; a phone finds one only when it is proved."""
     rows = await tx.rows(_FIND, realm=realm, kind=kind, key=key)
-    return account_from_rows(rows) if rows else None
+    return _found(rows) if rows else None
 
 
 async def by_id(tx: Transaction, id: int) -> Account | None:  # noqa: A002 - a row's number is called id everywhere
     """The account with this number."""
     rows = await tx.rows(_BY_ID, id=id)
-    return account_from_rows(rows) if rows else None
+    return _known(rows) if rows else None
 
 
 async def keys(tx: Transaction, *, account_id: int) -> list[str]:
     """The keys of all its identifiers, proved or not, oldest first."""
-    return [row[0] for row in await tx.rows(_KEYS, account_id=account_id)]
+    return [key for (key,) in await tx.rows(_KEYS, account_id=account_id)]
 
 
 async def add(tx: Transaction, *, realm: str, password: str | None, nickname: str, locale: str, created_at: int, created_ip: str) -> int:
-    """A new account, that nothing finds yet. In a transaction."""
+    """A new account, that nothing finds yet, with its number for a public id. In a transaction."""
     row = await tx.row(_ADD, realm=realm, password=password, nickname=nickname, locale=locale, created_at=created_at, created_ip=created_ip)
     assert row is not None
-    return int(row[0])
+    (account_id,) = row
+    await tx.execute(_NUMBERED, account_id=account_id)
+    return int(account_id)
 
 
 async def add_identifier(tx: Transaction, *, account_id: int, realm: str, address: Address, proved_at: int | None) -> bool:
@@ -263,7 +234,7 @@ async def prove(tx: Transaction, *, account_id: int, kind: Kind, key: str, at: i
     row = await tx.row(_TAKE_UNPROVED, account_id=account_id, kind=kind, key=key)
     if row is None:
         return False
-    realm, value = row
+    realm, value = _taken(row)
     return await add_identifier(tx, account_id=account_id, realm=realm, address=Address(kind, value, key), proved_at=at)
 
 
@@ -314,7 +285,7 @@ async def reopen(tx: Transaction, *, account_id: int, deletes_at: int, now: int)
 
 async def closed(tx: Transaction, *, now: int, limit: int) -> list[int]:
     """Accounts whose time is over: they are to be deleted now."""
-    return [row[0] for row in await tx.rows(_CLOSED, now=now, limit=limit)]
+    return [account_id for (account_id,) in await tx.rows(_CLOSED, now=now, limit=limit)]
 
 
 async def picture(tx: Transaction, *, account_id: int, avatar: str) -> None:
@@ -337,7 +308,7 @@ async def lock_if_unchanged(tx: Transaction, account: Account) -> bool:
 
 async def identifiers_of(tx: Transaction, *, account_id: int) -> list[Identifier]:
     """All that it is found by, proved or not, oldest first."""
-    return [Identifier(*row) for row in await tx.rows(_IDENTIFIERS, account_id=account_id)]
+    return [_identifier(row) for row in await tx.rows(_IDENTIFIERS, account_id=account_id)]
 
 
 async def remove_identifier(tx: Transaction, *, account_id: int, kind: Kind, key: str) -> bool:

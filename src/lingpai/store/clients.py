@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, select
 
-from lingpai.store.database import Query, Transaction
+from lingpai.store.database import Query, Transaction, reader
 from lingpai.store.schema import clients
 
 
@@ -21,6 +21,7 @@ _NEW: dict[str, Any] = {name: bindparam(name) for name in ("name", "digest", "cr
 _ADD = Query(lambda insert: insert(clients).values(_NEW).on_conflict_do_nothing())
 _DIGEST = Query(select(clients.c.digest).where(clients.c.name == bindparam("name")))
 _LISTING = Query(select(clients.c.name, clients.c.created_at).order_by(clients.c.name))
+_client = reader(Client, _LISTING)
 _REMOVE = Query(delete(clients).where(clients.c.name == bindparam("name")))
 
 
@@ -37,7 +38,7 @@ async def digest(tx: Transaction, *, name: str) -> bytes | None:
 
 async def listing(tx: Transaction) -> list[Client]:
     """All of them, by name."""
-    return [Client(*row) for row in await tx.rows(_LISTING)]
+    return [_client(row) for row in await tx.rows(_LISTING)]
 
 
 async def remove(tx: Transaction, *, name: str) -> bool:

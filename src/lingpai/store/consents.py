@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import bindparam, delete, insert, select
 
-from lingpai.store.database import Query, Transaction
+from lingpai.store.database import Query, Transaction, reader
 from lingpai.store.schema import consents
 
 
@@ -26,6 +26,7 @@ _OF = Query(
     .where(consents.c.account_id == bindparam("account_id"))
     .order_by(consents.c.id)
 )
+_consent = reader(Consent, _OF)
 
 
 async def add(tx: Transaction, *, account_id: int, document: str, version: str, at: int, ip: str) -> None:
@@ -40,4 +41,4 @@ async def drop(tx: Transaction, *, account_id: int) -> None:
 
 async def of(tx: Transaction, *, account_id: int) -> list[Consent]:
     """All of them, oldest first."""
-    return [Consent(*row) for row in await tx.rows(_OF, account_id=account_id)]
+    return [_consent(row) for row in await tx.rows(_OF, account_id=account_id)]

@@ -4,18 +4,21 @@ Two implementations: `sqlite` (apsw; reads run inline on the event loop, commits
 A statement is written once in SQLAlchemy Core, compiled once per database, and run on the raw driver.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import cached_property
+from inspect import signature
 from operator import itemgetter
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from sqlalchemy import TableClause
-from sqlalchemy.dialects.sqlite import Insert
+from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import BindParameter, ClauseElement
 
+T = TypeVar("T")
 Row = tuple[Any, ...]
 Values = Mapping[str, Any]
 
@@ -74,9 +77,17 @@ class Query:
             plan = self._plans[dialect.grammar.name] = self._compile(dialect)
             return plan
 
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """What the columns of its answer are called, in the statement's order; empty where it answers nothing."""
+        return tuple(getattr(self.written(insert), "exported_columns", {}).keys())
+
+    def written(self, insert: Inserter) -> ClauseElement:
+        """The statement, with this INSERT where it has an ON CONFLICT."""
+        return self.statement if isinstance(self.statement, ClauseElement) else self.statement(insert)
+
     def _compile(self, dialect: Dialect) -> Plan:
-        statement = self.statement if isinstance(self.statement, ClauseElement) else self.statement(dialect.insert)
-        compiled = statement.compile(dialect=dialect.grammar)
+        compiled = self.written(dialect.insert).compile(dialect=dialect.grammar)
         return Plan(str(compiled), _layer(tuple(getattr(compiled, "positiontup", None) or ())))
 
 
@@ -87,6 +98,23 @@ def _layer(names: tuple[str, ...]) -> Callable[[Values], Row]:
         only = names[0]
         return lambda values: (values[only],)
     return itemgetter(*names)
+
+
+def picker(query: Query, names: Sequence[str]) -> Callable[[Row], Row]:
+    """Makes what takes the columns of these names, in this order, out of a row of the statement. ValueError: it has no such column."""
+    places = [query.names.index(name) for name in names]
+    first, end = places[0], places[0] + len(places)
+    # One slice costs less than several items, and nothing where it is the whole row.
+    return itemgetter(slice(first, end)) if places == list(range(first, end)) else itemgetter(*places)
+
+
+def reader(make: Callable[..., T], query: Query, prefix: str = "") -> Callable[[Row], T]:
+    """Makes what turns a row of the statement into a value of the class: each field from the column of its name, behind `prefix`.
+
+    Once for a statement, at module level: a row itself is read by place, so that names cost nothing. ValueError: a field has no column.
+    """
+    pick = picker(query, [f"{prefix}{name}" for name in signature(make).parameters])
+    return lambda row: make(*pick(row))
 
 
 class Transaction(Protocol):

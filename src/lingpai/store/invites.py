@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, Text, bindparam, insert, or_, select, update
 
-from lingpai.store.database import Query, Row, Transaction
+from lingpai.store.database import Query, Transaction, reader
 from lingpai.store.schema import accounts, invites
 
 
@@ -43,11 +43,15 @@ _LIVE = (
     or_(invites.c.expires_at.is_(None), invites.c.expires_at > bindparam("now", type_=BigInteger())),
 )
 
-_ADD = Query(insert(invites).values({c.name: bindparam(c.name) for c in _COLUMNS[1:5] + _COLUMNS[6:8]} | {"used": 0}))
+_NEW = ("realm", "code", "owner_id", "uses", "created_at", "expires_at")
+_ADD = Query(insert(invites).values({name: bindparam(name) for name in _NEW} | {"used": 0}))
 _LOOK = Query(select(invites.c.id).where(*_LIVE))
 _SPEND = Query(update(invites).where(*_LIVE).values(used=invites.c.used + 1).returning(*_COLUMNS))
+_spent = reader(Invite, _SPEND)
 _OF = Query(select(*_COLUMNS).where(invites.c.owner_id == bindparam("owner_id")).order_by(invites.c.id))
+_given = reader(Invite, _OF)
 _LISTING = Query(select(*_COLUMNS).where(invites.c.realm == bindparam("realm")).order_by(invites.c.id.desc()).limit(bindparam("most")))
+_listed = reader(Invite, _LISTING)
 _REVOKE = Query(
     update(invites)
     .where(invites.c.realm == bindparam("realm_"), invites.c.code == bindparam("code_", type_=Text()), invites.c.revoked_at.is_(None))
@@ -77,7 +81,7 @@ async def live(tx: Transaction, *, realm: str, code: str, now: int) -> bool:
 async def spend(tx: Transaction, *, realm: str, code: str, now: int) -> Invite | None:
     """Spends one use, in the registration's own transaction: rolled back, the use is given back. None: it lets nobody in."""
     row = await tx.row(_SPEND, realm=realm, code=code, now=now)
-    return Invite(*row) if row else None
+    return _spent(row) if row else None
 
 
 async def joined(tx: Transaction, *, account_id: int, inviter: int | None, left: int) -> None:
@@ -98,18 +102,14 @@ async def left(tx: Transaction, *, account_id: int) -> int:
 
 async def of(tx: Transaction, *, owner_id: int) -> list[Invite]:
     """What an account has given, oldest first."""
-    return [_invite(row) for row in await tx.rows(_OF, owner_id=owner_id)]
+    return [_given(row) for row in await tx.rows(_OF, owner_id=owner_id)]
 
 
 async def listing(tx: Transaction, *, realm: str, limit: int) -> list[Invite]:
     """A realm's codes, newest first."""
-    return [_invite(row) for row in await tx.rows(_LISTING, realm=realm, most=limit)]
+    return [_listed(row) for row in await tx.rows(_LISTING, realm=realm, most=limit)]
 
 
 async def revoke(tx: Transaction, *, realm: str, code: str, at: int) -> bool:
     """It lets nobody in any more. False: there is no such code, or it was revoked before."""
     return await tx.execute(_REVOKE, realm_=realm, code_=code, at=at) == 1
-
-
-def _invite(row: Row) -> Invite:
-    return Invite(*row)

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, select, update
 
-from lingpai.store.database import Query, Transaction
+from lingpai.store.database import Query, Transaction, reader
 from lingpai.store.schema import signing_keys
 
 
@@ -28,6 +28,7 @@ class SigningKey:
 
 _NAMES = ("kid", "alg", "public", "private", "created_at", "signs_at")
 _ALL = Query(select(*(signing_keys.c[name] for name in ("id", *_NAMES, "revoked_at"))).order_by(signing_keys.c.id))
+_key = reader(SigningKey, _ALL)
 _NEW: dict[str, Any] = {name: bindparam(name) for name in ("follows", *_NAMES)}
 _ADD = Query(lambda insert: insert(signing_keys).values(_NEW).on_conflict_do_nothing())
 _REVOKE = Query(
@@ -40,7 +41,7 @@ _DROP = Query(delete(signing_keys).where(signing_keys.c.kid == bindparam("kid"))
 
 async def listing(tx: Transaction) -> list[SigningKey]:
     """All of them, oldest first."""
-    return [SigningKey(*row) for row in await tx.rows(_ALL)]
+    return [_key(row) for row in await tx.rows(_ALL)]
 
 
 async def add(

@@ -6,7 +6,7 @@ from typing import Protocol
 from sqlalchemy import BigInteger, bindparam, delete, func, insert, or_, select, update
 
 from lingpai.core.model import Channel, Letter, LetterState, Locale
-from lingpai.store.database import Query, Row, Transaction
+from lingpai.store.database import Query, Transaction, picker, reader
 from lingpai.store.schema import letters
 
 KEPT = 30 * 86_400_000
@@ -86,6 +86,7 @@ _CLAIM = Query(
     .values(lease_owner=bindparam("owner"), lease_until=bindparam("until"), attempts=letters.c.attempts + 1)
     .returning(*_FIELDS)
 )
+_claimed = reader(Letter, _CLAIM)
 _OURS = (letters.c.id == bindparam("letter"), letters.c.lease_owner == bindparam("owner"), letters.c.state == "waiting")
 _DELIVERED = Query(
     update(letters)
@@ -114,6 +115,7 @@ _kept = letters.c.text.is_not(None)
 _RECENT = Query(
     select(*_FIELDS).where(letters.c.state == "sent", letters.c.id > bindparam("after"), _kept).order_by(letters.c.id.desc()).limit(_LIMIT)
 )
+_kept_one = reader(Letter, _RECENT)
 _RECENT_TO = Query(
     select(*_FIELDS)
     .where(
@@ -125,8 +127,11 @@ _RECENT_TO = Query(
     .order_by(letters.c.id.desc())
     .limit(_LIMIT)
 )
-_OVERVIEW = Query(select(letters.c.state, func.count()).group_by(letters.c.state))
+_kept_one_to = reader(Letter, _RECENT_TO)
+_OVERVIEW = Query(select(letters.c.state, func.count().label("number")).group_by(letters.c.state))
+_counted = picker(_OVERVIEW, ("state", "number"))
 _LISTING = Query(select(*_FIELDS).where(letters.c.state == bindparam("state")).order_by(letters.c.id.desc()).limit(_LIMIT))
+_listed = reader(Letter, _LISTING)
 _past = (
     select(letters.c.id)
     .where(letters.c.ended_at <= bindparam("before"))
@@ -136,10 +141,6 @@ _past = (
     .cte("past")
 )
 _PURGE = Query(delete(letters).where(letters.c.id.in_(select(_past.c.id))))
-
-
-def _letters(rows: list[Row]) -> list[Letter]:
-    return [Letter(*row) for row in rows]
 
 
 async def add(
@@ -181,7 +182,7 @@ async def claim(tx: Transaction, *, now: int, owner: str, lease_until: int, limi
     `attempts` counts this one. Expired letters come too: the worker gives them up.
     """
     rows = await tx.rows(_CLAIM, now=now, owner=owner, until=lease_until, limit=limit)
-    return sorted(_letters(rows), key=lambda letter: (letter.due_at, letter.id))
+    return sorted(map(_claimed, rows), key=lambda letter: (letter.due_at, letter.id))
 
 
 async def delivered(tx: Transaction, *, id: int, owner: str, at: int, kept: Words | None) -> bool:  # noqa: A002 - the row's number
@@ -218,20 +219,20 @@ async def release(tx: Transaction, *, owner: str) -> int:
 async def recent(tx: Transaction, *, to: str | None, after: int, limit: int) -> list[Letter]:
     """The newest `limit` delivered letters whose words were kept (the dev inbox), numbered over `after`; oldest first."""
     if to is None:
-        rows = await tx.rows(_RECENT, after=after, limit=limit)
+        newest = [_kept_one(row) for row in await tx.rows(_RECENT, after=after, limit=limit)]
     else:
-        rows = await tx.rows(_RECENT_TO, after=after, limit=limit, to=to)
-    return _letters(rows[::-1])
+        newest = [_kept_one_to(row) for row in await tx.rows(_RECENT_TO, after=after, limit=limit, to=to)]
+    return newest[::-1]
 
 
 async def overview(tx: Transaction) -> dict[str, int]:
     """How many letters there are in each state."""
-    return dict(await tx.rows(_OVERVIEW))
+    return dict(_counted(row) for row in await tx.rows(_OVERVIEW))
 
 
 async def listing(tx: Transaction, *, state: LetterState, limit: int) -> list[Letter]:
     """The newest letters in a state."""
-    return _letters(await tx.rows(_LISTING, state=state, limit=limit))
+    return [_listed(row) for row in await tx.rows(_LISTING, state=state, limit=limit)]
 
 
 async def purge(tx: Transaction, now: int, limit: int) -> int:

@@ -41,6 +41,5 @@ async def everything(tx: Transaction, *, account_id: int) -> dict[str, list[dict
     """Every row that is the account's own, by table; what is withheld is named in `WITHHELD`."""
     found: dict[str, list[dict[str, Any]]] = {}
     for name, query in _READ.items():
-        names = [column.name for column in _COLUMNS[name]]
-        found[name] = [dict(zip(names, row, strict=True)) for row in await tx.rows(query, account_id=account_id)]
+        found[name] = [dict(zip(query.names, row, strict=True)) for row in await tx.rows(query, account_id=account_id)]
     return found

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import BindParameter, bindparam, delete, or_, select
 
 from lingpai.core.model import Kind
-from lingpai.store.database import Query, Transaction
+from lingpai.store.database import Query, Transaction, picker, reader
 from lingpai.store.schema import identifiers, questions
 
 
@@ -33,6 +33,7 @@ _OF = Query(
         questions.c.account_id == bindparam("account_id")
     )
 )
+_questions = reader(Questions, _OF)
 _HOLDER = Query(
     # Where nobody has this key, the next one's row is read instead and thrown away: finding nothing would take less time.
     select(identifiers.c.key, identifiers.c.account_id, identifiers.c.proved_at)
@@ -46,6 +47,7 @@ _HOLDER = Query(
     .order_by(identifiers.c.key)
     .limit(1)
 )
+_holder = picker(_HOLDER, ("key", "account_id", "proved_at"))
 _NEAR = Query(
     # The same, where the account has no questions.
     select(questions.c.account_id, questions.c.one, questions.c.two, questions.c.three, questions.c.answers, questions.c.set_at)
@@ -53,6 +55,7 @@ _NEAR = Query(
     .order_by(questions.c.account_id)
     .limit(1)
 )
+_near, _near_id = reader(Questions, _NEAR), picker(_NEAR, ("account_id",))
 _PUT = Query(
     lambda insert: (
         insert(questions)
@@ -69,7 +72,7 @@ _DROP = Query(delete(questions).where(questions.c.account_id == bindparam("accou
 async def of(tx: Transaction, *, account_id: int) -> Questions | None:
     """The account's questions; account 0 has none, at the same cost."""
     row = await tx.row(_OF, account_id=account_id)
-    return Questions(*row) if row else None
+    return _questions(row) if row else None
 
 
 async def whose(tx: Transaction, *, realm: str, kind: Kind, key: str) -> tuple[int, Questions | None]:
@@ -78,10 +81,11 @@ async def whose(tx: Transaction, *, realm: str, kind: Kind, key: str) -> tuple[i
     To find nothing costs ten microseconds less than to find something: a thousand tries would tell the two apart (`bench/questions.py`).
     """
     row = await tx.row(_HOLDER, realm=realm, kind=kind, key=key)
-    found: int = row[1] if row and row[0] == key and (kind == "name" or row[2]) else 0
+    held, account_id, proved_at = _holder(row) if row else ("", 0, None)
+    found: int = account_id if held == key and (kind == "name" or proved_at) else 0
     near = await tx.row(_NEAR, account_id=found)
-    kept = Questions(*near[1:]) if near else None
-    return found, kept if near and near[0] == found else None
+    kept = _near(near) if near else None
+    return found, kept if near and _near_id(near) == (found,) else None
 
 
 async def put(tx: Transaction, *, account_id: int, texts: tuple[str, str, str], answers: str, at: int) -> None:

@@ -40,7 +40,10 @@ accounts = Table(
     Column("avatar", Text, nullable=False, server_default=text("''")),
     # While it is set the account is locked too, so that no door needs a second word for "closed".
     Column("deletes_at", Number),
+    # NULL only until the transaction that adds the account has learnt its number.
+    Column("public_id", Text),
     _partial("ix_accounts_deletes", "deletes_at", where="deletes_at IS NOT NULL"),
+    Index("uq_accounts_public_id", "realm", "public_id", unique=True),
     # The number of a deleted account is never used again: audit rows and device cookies still name it.
     sqlite_autoincrement=True,
 )
@@ -83,6 +86,29 @@ consents = Table(
     Index("ix_consents_account", "account_id"),
 )
 
+logins = Table(
+    "logins",
+    metadata,
+    Column("id", Number, primary_key=True, autoincrement=True),
+    Column("account_id", Number, ForeignKey("accounts.id", name="fk_logins_account", ondelete="CASCADE"), nullable=False),
+    Column("realm", Text, nullable=False),
+    # cookie, jwt or link: what its first session was.
+    Column("kind", Text, nullable=False),
+    # How it was proved (RFC 8176), a space between two: pwd, otp (a code by mail), sms (a code by text message), mca (more than one
+    # channel). Ours, where there is no such name: fed (a third party's word), link (a one-time link that another login made).
+    # Empty: nobody noted it, for the login is older than this table.
+    Column("amr", Text, nullable=False),
+    # The moment of the proof.
+    Column("created_at", Number, nullable=False),
+    # None of its sessions lives longer; a renewal puts it off.
+    Column("ends_at", Number, nullable=False),
+    Column("ip", Text, nullable=False),
+    Column("agent", Text, nullable=False),
+    Index("ix_logins_account", "account_id"),
+    Index("ix_logins_ends", "ends_at"),
+    sqlite_autoincrement=True,
+)
+
 sessions = Table(
     "sessions",
     metadata,
@@ -96,8 +122,13 @@ sessions = Table(
     Column("ip", Text, nullable=False),
     Column("agent", Text, nullable=False),
     Column("kind", Text, nullable=False, server_default=text("'cookie'")),
+    Column("login_id", Number, ForeignKey("logins.id", name="fk_sessions_login", ondelete="CASCADE"), nullable=False),
+    # The login's own, copied: they never change, and to look the login up at each check would cost a tenth of it.
+    Column("amr", Text, nullable=False),
+    Column("proved_at", Number, nullable=False),
     Index("uq_sessions_digest", "digest", unique=True),
     Index("ix_sessions_account", "account_id"),
+    Index("ix_sessions_login", "login_id"),
     Index("ix_sessions_expires", "expires_at"),
     sqlite_autoincrement=True,
 )

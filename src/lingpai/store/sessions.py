@@ -1,43 +1,44 @@
-"""Logins by cookie. Only the token's digest is stored."""
+"""Logins, and their sessions: one for each cookie or JWT that a login was given. Only the token's digest is stored.
 
-from sqlalchemy import BigInteger, LargeBinary, Text, bindparam, delete, insert, select, update
+A login says who proved what, when and from where; it does not change when a session of it is renewed. It goes at its `ends_at`.
+"""
 
-from lingpai.core.model import Account, Session
-from lingpai.store.accounts import COLUMNS, account_from_rows, joined_identifier, lock_if_unchanged
-from lingpai.store.database import Query, Transaction
-from lingpai.store.schema import accounts, sessions
+from typing import Any
+
+from sqlalchemy import BigInteger, BindParameter, LargeBinary, Text, bindparam, delete, insert, select, update
+
+from lingpai.core.model import PASSWORD, Account, Proof, Session
+from lingpai.store.account_rows import COLUMNS, account_reader, joined_identifier
+from lingpai.store.accounts import lock_if_unchanged
+from lingpai.store.database import Query, Transaction, picker, reader
+from lingpai.store.schema import accounts, logins, sessions
 
 SEEN_EVERY = 600_000
 """Milliseconds between two writes of when a session was last seen: a check must not cost a write."""
 AGENT = 255
 """Characters kept of what a program says it is."""
 
-_SESSION = (
-    sessions.c.id,
-    sessions.c.account_id,
-    sessions.c.created_at,
-    sessions.c.expires_at,
-    sessions.c.seen_at,
-    sessions.c.ip,
-    sessions.c.agent,
-    sessions.c.kind,
-)
-_WIDTH = len(_SESSION)
+_SESSION = [sessions.c[name].label(f"session_{name}") for name in Session.__struct_fields__]
+_AT: BindParameter[int] = bindparam("at", type_=BigInteger())
+_EXPIRES_AT: BindParameter[int] = bindparam("expires_at", type_=BigInteger())
+_IP: BindParameter[str] = bindparam("ip", type_=Text())
+_AGENT: BindParameter[str] = bindparam("agent", type_=Text())
 
-_ADD = Query(
-    insert(sessions)
+_ONE = (sessions.c.id == bindparam("session_id")) & (sessions.c.account_id == bindparam("account_id"))
+
+_OPEN = Query(
+    insert(logins)
     .from_select(
-        ["account_id", "realm", "digest", "created_at", "expires_at", "seen_at", "ip", "agent", "kind"],
+        ["account_id", "realm", "kind", "amr", "created_at", "ends_at", "ip", "agent"],
         select(
             accounts.c.id,
             accounts.c.realm,
-            bindparam("digest", type_=LargeBinary()),
-            bindparam("at", type_=BigInteger()),
-            bindparam("expires_at", type_=BigInteger()),
-            bindparam("at", type_=BigInteger()),
-            bindparam("ip", type_=Text()),
-            bindparam("agent", type_=Text()),
             bindparam("kind", type_=Text()),
+            bindparam("amr", type_=Text()),
+            _AT,
+            _EXPIRES_AT,
+            _IP,
+            _AGENT,
         )
         .where(
             accounts.c.id == bindparam("account_id"),
@@ -48,7 +49,47 @@ _ADD = Query(
         # PostgreSQL: a change of the password that runs at the same time is waited for, and then seen.
         .with_for_update(key_share=True),
     )
+    .returning(logins.c.id)
+)
+_NEW = ("account_id", "realm", "digest", "expires_at", "ip", "agent", "kind", "login_id", "amr")
+_ADD = Query(
+    insert(sessions)
+    .values({name: bindparam(name) for name in _NEW} | dict.fromkeys(("created_at", "seen_at", "proved_at"), bindparam("at")))
     .returning(sessions.c.id)
+)
+_KEPT = ("account_id", "realm", "kind", "login_id", "amr", "proved_at")
+"""What a renewed session takes over from the one that asks."""
+_asking = sessions.alias("asking")
+_RENEW = Query(
+    insert(sessions)
+    .from_select(
+        [*_KEPT, "digest", "created_at", "expires_at", "seen_at", "ip", "agent"],
+        select(
+            *(_asking.c[name] for name in _KEPT),
+            bindparam("digest", type_=LargeBinary()),
+            _AT,
+            _EXPIRES_AT,
+            _AT,
+            _IP,
+            _AGENT,
+        )
+        .join(accounts, accounts.c.id == _asking.c.account_id)
+        .where(
+            _asking.c.digest == bindparam("asking"),
+            _asking.c.account_id == bindparam("account_id"),
+            _asking.c.expires_at > _AT,
+            accounts.c.locked_at.is_(None),
+        )
+        # PostgreSQL: a logout that runs at the same time is waited for, and then seen.
+        .with_for_update(read=True, key_share=True, of=_asking),
+    )
+    .returning(sessions.c.id, sessions.c.login_id)
+)
+_renewed = picker(_RENEW, ("id", "login_id"))
+_PUT_OFF = Query(
+    update(logins)
+    .where(logins.c.id == bindparam("login_id"), logins.c.account_id == bindparam("account_id"), logins.c.ends_at < bindparam("expires_at"))
+    .values(ends_at=bindparam("expires_at"))
 )
 _ALIVE = Query(
     select(*_SESSION, *COLUMNS)
@@ -62,13 +103,12 @@ _ALIVE = Query(
         accounts.c.locked_at.is_(None),
     )
 )
+_session, _account = reader(Session, _ALIVE, "session_"), account_reader(_ALIVE)
 _SEEN = Query(
-    update(sessions)
-    .where(sessions.c.id == bindparam("session_id"), sessions.c.seen_at <= bindparam("now", type_=BigInteger()) - SEEN_EVERY)
-    .values(seen_at=bindparam("now"))
+    update(sessions).where(_ONE, sessions.c.seen_at <= bindparam("now", type_=BigInteger()) - SEEN_EVERY).values(seen_at=bindparam("now"))
 )
 _END = Query(delete(sessions).where(sessions.c.digest == bindparam("digest")))
-_END_ONE = Query(delete(sessions).where(sessions.c.id == bindparam("session_id"), sessions.c.account_id == bindparam("account_id")))
+_END_ONE = Query(delete(sessions).where(_ONE))
 _HOLD = Query(select(accounts.c.id).where(accounts.c.id == bindparam("account_id")).with_for_update(key_share=True))
 _END_ALL = Query(
     delete(sessions).where(sessions.c.account_id == bindparam("account_id"), sessions.c.digest.is_distinct_from(bindparam("keep")))
@@ -78,6 +118,7 @@ _OF = Query(
     .where(sessions.c.account_id == bindparam("account_id"), sessions.c.expires_at > bindparam("now"))
     .order_by(sessions.c.id.desc())
 )
+_listed = reader(Session, _OF, "session_")
 _past = (
     select(sessions.c.id)
     .where(sessions.c.expires_at <= bindparam("now"))
@@ -87,6 +128,15 @@ _past = (
     .cte("past")
 )
 _PURGE = Query(delete(sessions).where(sessions.c.id.in_(select(_past.c.id))))
+_past_logins = (
+    select(logins.c.id)
+    .where(logins.c.ends_at <= bindparam("now"))
+    .order_by(logins.c.ends_at)
+    .limit(bindparam("limit", type_=BigInteger()))
+    .with_for_update(skip_locked=True)
+    .cte("past")
+)
+_PURGE_LOGINS = Query(delete(logins).where(logins.c.id.in_(select(_past_logins.c.id))))
 
 
 async def add(
@@ -100,31 +150,54 @@ async def add(
     expires_at: int,
     ip: str,
     agent: str,
-    kind: str = "cookie",
+    proof: Proof = PASSWORD,
 ) -> int | None:
-    """A login, while the account's password is still the one that was verified and it is not locked; None otherwise.
+    """Opens a login with its first session, while the account's password is still the one that was verified and it is not locked.
 
-    One conditional statement, so that a login that races a reset or a lock leaves no session. In a transaction.
+    Returns the session's number, or None. The login is opened by one conditional statement, so that a login that races a reset or a
+    lock leaves no session. In a transaction.
     """
+    origin: dict[str, Any] = {
+        "account_id": account_id,
+        "realm": realm,
+        "kind": proof.kind,
+        "amr": proof.amr,
+        "ip": ip,
+        "agent": agent[:AGENT],
+    }
+    opened = await tx.row(_OPEN, password=password, at=at, expires_at=expires_at, **origin)
+    if opened is None:
+        return None
+    (login_id,) = opened
+    added = await tx.row(_ADD, login_id=login_id, digest=digest, at=at, expires_at=expires_at, **origin)
+    assert added is not None
+    return int(added[0])
+
+
+async def renew(
+    tx: Transaction, *, account_id: int, asking: bytes, digest: bytes, at: int, expires_at: int, ip: str, agent: str
+) -> int | None:
+    """One more session of the login that the session with the digest `asking` belongs to. Nothing of how it was proved changes.
+
+    Returns its number; None where the session that asks has ended, or the account is locked. In a transaction. Nothing survives an
+    `end_all` that runs at the same time: it comes first, and there is nothing to renew, or last, and ends the new session too.
+    """
+    # The account first, as everybody who holds both: `end_all` holds it too.
+    await tx.row(_HOLD, account_id=account_id)
     row = await tx.row(
-        _ADD,
-        account_id=account_id,
-        realm=realm,
-        digest=digest,
-        password=password,
-        at=at,
-        expires_at=expires_at,
-        ip=ip,
-        agent=agent[:AGENT],
-        kind=kind,
+        _RENEW, account_id=account_id, asking=asking, digest=digest, at=at, expires_at=expires_at, ip=ip, agent=agent[:AGENT]
     )
-    return int(row[0]) if row else None
+    if row is None:
+        return None
+    number, login_id = _renewed(row)
+    await tx.execute(_PUT_OFF, login_id=login_id, account_id=account_id, expires_at=expires_at)
+    return int(number)
 
 
 async def alive(tx: Transaction, *, digest: bytes, realm: str, now: int) -> tuple[Session, Account] | None:
     """Whose live session this is. None: ended, expired, of another realm, or of a locked account."""
     rows = await tx.rows(_ALIVE, digest=digest, realm=realm, now=now)
-    return (Session(*rows[0][:_WIDTH]), account_from_rows(rows, _WIDTH)) if rows else None
+    return (_session(rows[0]), _account(rows)) if rows else None
 
 
 async def lock_if_current(tx: Transaction, account: Account, *, digest: bytes, now: int) -> bool:
@@ -133,9 +206,9 @@ async def lock_if_current(tx: Transaction, account: Account, *, digest: bytes, n
     return await lock_if_unchanged(tx, account) and await alive(tx, digest=digest, realm=account.realm, now=now) is not None
 
 
-async def seen(tx: Transaction, *, session_id: int, now: int) -> None:
-    """Notes that the session is in use; writes at most every 10 minutes."""
-    await tx.execute(_SEEN, session_id=session_id, now=now)
+async def seen(tx: Transaction, *, account_id: int, session_id: int, now: int) -> None:
+    """Notes that the account's session is in use; writes at most every 10 minutes."""
+    await tx.execute(_SEEN, account_id=account_id, session_id=session_id, now=now)
 
 
 async def end(tx: Transaction, *, digest: bytes) -> bool:
@@ -157,9 +230,14 @@ async def end_all(tx: Transaction, *, account_id: int, keep_digest: bytes | None
 
 async def of(tx: Transaction, *, account_id: int, now: int) -> list[Session]:
     """The account's live sessions, newest first."""
-    return [Session(*row) for row in await tx.rows(_OF, account_id=account_id, now=now)]
+    return [_listed(row) for row in await tx.rows(_OF, account_id=account_id, now=now)]
 
 
 async def purge(tx: Transaction, now: int, limit: int) -> int:
     """Deletes up to `limit` sessions that have expired; returns how many."""
     return await tx.execute(_PURGE, now=now, limit=limit)
+
+
+async def purge_logins(tx: Transaction, now: int, limit: int) -> int:
+    """Deletes up to `limit` logins that no session can belong to any more; returns how many."""
+    return await tx.execute(_PURGE_LOGINS, now=now, limit=limit)

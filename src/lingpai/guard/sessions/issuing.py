@@ -1,11 +1,11 @@
 """Opening sessions: the last step of every story that logs somebody in."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from lingpai.core.chance import SECOND, Chance, Clock
-from lingpai.core.errors import WrongPassword
-from lingpai.core.model import Account, RequestContext
+from lingpai.core.errors import NotLoggedIn, WrongPassword
+from lingpai.core.model import Account, Proof, RequestContext
 from lingpai.guard.crypto import digest, sid_digest
 from lingpai.guard.sessions.device_cookie import DeviceCookies
 from lingpai.store import accounts, audit, sessions
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from lingpai.guard.sessions.jwt import JwtTokens
 
 HOUR = 3_600
+
+Kind = Literal["cookie", "link"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +30,22 @@ class IssuedSession:
     """The device cookie, which now knows the account."""
 
 
-class SessionIssuer:
-    """Adds the session row, in one conditional statement: only while the password is what it was and the account is not locked.
+@dataclass(frozen=True, slots=True)
+class _New:
+    """The session to open."""
 
-    `upgraded` is a stronger hash of the same password to keep. Every method raises WrongPassword where the password was changed or
-    the account locked meanwhile.
+    key: bytes
+    lifetime: int
+    proof: Proof
+    ends: str = ""
+    """The token of the session that it takes the place of."""
+
+
+class SessionIssuer:
+    """Opens a login with its first session, in one conditional step: only while the password is what it was and the account not locked.
+
+    `upgraded` is a stronger hash of the same password to keep; `amr` says how the login was proved (`store/schema.py`). `cookie` and
+    `jwt` raise WrongPassword where the password was changed or the account locked meanwhile.
     """
 
     def __init__(
@@ -45,60 +58,77 @@ class SessionIssuer:
         self._chance = chance
         self._hours = hours
 
-    async def cookie(self, account: Account, origin: RequestContext, upgraded: str | None = None, *, kind: str = "cookie") -> IssuedSession:
+    async def cookie(
+        self, account: Account, origin: RequestContext, upgraded: str | None = None, *, kind: Kind = "cookie", amr: str = "pwd"
+    ) -> IssuedSession:
         """A session for a browser; its old one ends."""
         token = self._chance.token()
-        await self._add(account, origin, digest(token), self._hours * HOUR, upgraded, ends=origin.session, kind=kind)
+        await self._open(account, origin, _New(digest(token), self._hours * HOUR, Proof(kind, amr), origin.session), upgraded)
         return IssuedSession(account, token, self._devices.write(origin.device, origin.known_to, account))
 
-    async def jwt(self, account: Account, origin: RequestContext, lifetime: int, upgraded: str | None = None) -> str:
+    async def jwt(self, account: Account, origin: RequestContext, lifetime: int, upgraded: str | None = None, *, amr: str = "pwd") -> str:
         """A JWT of `lifetime` seconds, tied to a session row of its own."""
-        assert self._tokens is not None, "a dialect that gives JWTs is mounted together with their keys"
         sid = self._chance.token()
-        await self._add(account, origin, sid_digest(sid), lifetime, upgraded, kind="jwt")
+        await self._open(account, origin, _New(sid_digest(sid), lifetime, Proof("jwt", amr)), upgraded)
+        return await self._signed(account, sid, lifetime)
+
+    async def renew(self, account: Account, origin: RequestContext, asking: bytes, lifetime: int) -> str:
+        """One more JWT for the login whose session has the digest `asking`: that login's proof is not made younger by it.
+
+        Raises NotLoggedIn where that session ended, or the account was locked, meanwhile.
+        """
+        sid = self._chance.token()
+        now = self._clock.now()
+        async with self._store.begin() as tx:
+            renewed = await sessions.renew(
+                tx,
+                account_id=account.id,
+                asking=asking,
+                digest=sid_digest(sid),
+                at=now,
+                expires_at=now + lifetime * SECOND,
+                ip=origin.ip,
+                agent=origin.agent,
+            )
+            if renewed is None:
+                raise NotLoggedIn
+            await audit.add(tx, at=now, realm=account.realm, account_id=account.id, event="login", result="ok", origin=origin)
+        return await self._signed(account, sid, lifetime)
+
+    async def _signed(self, account: Account, sid: str, lifetime: int) -> str:
+        assert self._tokens is not None, "a dialect that gives JWTs is mounted together with their keys"
         return await self._tokens.issue(account_id=account.id, sid=sid, locale=account.locale, lifetime=lifetime)
 
-    async def _add(
-        self,
-        account: Account,
-        origin: RequestContext,
-        key: bytes,
-        lifetime: int,
-        upgraded: str | None,
-        ends: str = "",
-        kind: str = "cookie",
-    ) -> None:
-        if await self._added(account, origin, key, lifetime, upgraded, ends, kind):
+    async def _open(self, account: Account, origin: RequestContext, new: _New, upgraded: str | None) -> None:
+        if await self._opened(account, origin, new, upgraded):
             return
         # Another login of the same account may have put a stronger hash of the same password there meanwhile.
         now = await accounts.by_id(self._store, account.id)
         if now is None or now.password_changed_at != account.password_changed_at:
             raise WrongPassword
-        if not await self._added(now, origin, key, lifetime, None, ends, kind):
+        if not await self._opened(now, origin, new, None):
             raise WrongPassword
 
-    async def _added(
-        self, account: Account, origin: RequestContext, key: bytes, lifetime: int, upgraded: str | None, ends: str, kind: str
-    ) -> bool:
+    async def _opened(self, account: Account, origin: RequestContext, new: _New, upgraded: str | None) -> bool:
         now = self._clock.now()
         async with self._store.begin() as tx:
             added = await sessions.add(
                 tx,
                 account_id=account.id,
                 realm=account.realm,
-                digest=key,
+                digest=new.key,
                 password=account.password,
                 at=now,
-                expires_at=now + lifetime * SECOND,
+                expires_at=now + new.lifetime * SECOND,
                 ip=origin.ip,
                 agent=origin.agent,
-                kind=kind,
+                proof=new.proof,
             )
             if added is None:
                 return False
             if upgraded and account.password:
                 await accounts.upgrade_password(tx, account_id=account.id, old=account.password, new=upgraded)
-            if ends:
-                await sessions.end(tx, digest=digest(ends))
+            if new.ends:
+                await sessions.end(tx, digest=digest(new.ends))
             await audit.add(tx, at=now, realm=account.realm, account_id=account.id, event="login", result="ok", origin=origin)
         return True

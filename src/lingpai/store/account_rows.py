@@ -1,0 +1,56 @@
+"""How an account is read: from one row for each of its identifiers."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from lingpai.core.model import THIRD_PARTIES, Account
+from lingpai.store.database import Query, Row, picker
+from lingpai.store.schema import accounts, identifiers
+
+joined_identifier = identifiers.alias("beside")
+
+COLUMNS = (
+    accounts.c.id,
+    accounts.c.realm,
+    accounts.c.password,
+    accounts.c.nickname,
+    accounts.c.locale,
+    accounts.c.created_at,
+    accounts.c.created_ip,
+    accounts.c.locked_at,
+    accounts.c.password_changed_at,
+    accounts.c.avatar,
+    accounts.c.deletes_at,
+    accounts.c.public_id,
+    joined_identifier.c.kind.label("beside_kind"),
+    joined_identifier.c.value.label("beside_value"),
+    joined_identifier.c.proved_at.label("beside_proved_at"),
+)
+"""What an account is read from (`account_reader`): its own columns, and those of one identifier that lies beside it."""
+_OWN = tuple(name for name in Account.__struct_fields__ if name in accounts.c)
+assert Account.__struct_fields__[: len(_OWN)] == _OWN, "an account's own columns are its first fields, in any order of the columns"
+_BESIDE = ("beside_kind", "beside_value", "beside_proved_at")
+
+_THIRD_PARTIES = frozenset(THIRD_PARTIES)
+_NONE: tuple[Any, Any] = (None, None)
+
+
+def account_reader(query: Query) -> Callable[[Sequence[Row]], Account]:
+    """Makes what reads one account from the rows of a statement that answers `COLUMNS`; there is a row for each of its identifiers.
+
+    Of two of a kind the proved one stands, and of two proved the one that was proved first.
+    """
+    own, beside = picker(query, _OWN), picker(query, _BESIDE)
+
+    def read(rows: Sequence[Row]) -> Account:
+        best: dict[str, Any] = {}
+        for row in rows:
+            kind, value, proved_at = beside(row)
+            there = best.get(kind)
+            if there is None or (proved_at is not None and (there[1] is None or proved_at < there[1])):
+                best[kind] = (value, proved_at)
+        linked = () if _THIRD_PARTIES.isdisjoint(best) else tuple(sorted(_THIRD_PARTIES.intersection(best)))
+        others: Row = (*best.get("email", _NONE), *best.get("phone", _NONE), best.get("name", _NONE)[0], linked)
+        return Account(*own(rows[0]), *others)
+
+    return read

@@ -1,7 +1,7 @@
 """What the Unicode CLDR knows of each language: which plural form a number takes, and how a date is written.
 
-The data comes with Babel, which is imported when the first text wants it: 7 MiB and a tenth of a second, that a service which speaks
-only languages without plural forms, such as Chinese, does not pay for them.
+The data comes with Babel, which is imported with the first text that wants it: 30 ms and 5 MiB, by which a start would be slower and an
+idle process larger.
 """
 
 from functools import cache

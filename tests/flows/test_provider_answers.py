@@ -425,7 +425,8 @@ def test_the_usual_places_to_ask() -> None:
     assert page.authorize_url("s1", BACK) == (
         f"https://open.weixin.qq.com/connect/qrconnect?appid=wx1&{asked}=snsapi_login&state=s1&lang=cn#wechat_redirect"
     )
-    assert "&lang=en#" in page.authorize_url("s1", BACK, chinese=False)
+    assert "&lang=en#" in page.authorize_url("s1", BACK, locale="en")
+    assert "&lang=cn#" in page.authorize_url("s1", BACK, locale="zh-Hant")
     assert page.authorize_url("s1", BACK, surface="inapp") == (
         f"https://open.weixin.qq.com/connect/oauth2/authorize?appid=wx2&{asked}=snsapi_userinfo&state=s1#wechat_redirect"
     )

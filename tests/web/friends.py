@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from lingpai.core.model import DEFAULT_LOCALE, Locale
 from lingpai.social import NotVouched, Person, ProviderName, Surface, Unreachable
 
 
@@ -26,7 +27,7 @@ class Friends:
     def token(self, who: str, app: str = "one") -> str:
         return f"token/{who}/{app}"
 
-    def authorize_url(self, state: str, redirect_uri: str, *, surface: Surface = "web", chinese: bool = True) -> str:
+    def authorize_url(self, state: str, redirect_uri: str, *, surface: Surface = "web", locale: Locale = DEFAULT_LOCALE) -> str:
         if surface == "mini":
             raise NotVouched("no such app")
         return f"https://friends.example/?state={state}&redirect_uri={redirect_uri}"

@@ -19,6 +19,8 @@ Purpose = Literal["register", "activate", "reset", "bind", "login"]
 """What a message is asked for; shared by the dialects of a realm (contract, rule 7)."""
 Locale = str
 """A language that we speak, by its tag (BCP 47): the name of a file in `core/locales`."""
+DEFAULT_LOCALE: Locale = "zh-Hans"
+"""What is spoken to somebody who asks for no language that we have (contract, rule 12)."""
 LetterState = Literal["waiting", "sent", "failed", "expired"]
 
 
@@ -71,7 +73,7 @@ class RequestContext(msgspec.Struct, frozen=True):
     """What limits count: the IPv4 address, or the IPv6 /64."""
     ip: str
     agent: str = ""
-    locale: Locale = "zh-Hans"
+    locale: Locale = DEFAULT_LOCALE
     request_id: str = ""
     known_to: frozenset[str] = frozenset()
     """Marks of the accounts that this browser has logged into before (its signed device cookie says so; `guard/devices.py`)."""

@@ -111,7 +111,7 @@ async def begin(
     """
     provider, state, token = _provider(services, name), services.chance.code(STATE_LENGTH, STATE_ALPHABET), services.prelogin_token(ctx)
     try:
-        url = provider.authorize_url(state, callback(services, name), surface=surface, chinese=ctx.locale == "zh-Hans")
+        url = provider.authorize_url(state, callback(services, name), surface=surface, locale=ctx.locale)
     except NotVouched:
         raise NotOffered("social") from None
     journey = Journey(ctx.realm, name, surface, to, digest(token).hex())

@@ -8,6 +8,8 @@ ProviderError
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from lingpai.core.model import DEFAULT_LOCALE, Locale
+
 ProviderName = Literal["qq", "weibo", "wechat"]
 Surface = Literal["web", "inapp", "mini"]
 """Where a code was made: on a website (or by an app's SDK that gives codes), inside WeChat, or in a WeChat mini-program."""
@@ -46,10 +48,11 @@ class Provider(Protocol):
 
     name: ProviderName
 
-    def authorize_url(self, state: str, redirect_uri: str, *, surface: Surface = "web", chinese: bool = True) -> str:
+    def authorize_url(self, state: str, redirect_uri: str, *, surface: Surface = "web", locale: Locale = DEFAULT_LOCALE) -> str:
         """Where a browser goes to ask its owner; it comes back to `redirect_uri` with a code and the state.
 
-        `state`: at most 128 letters and digits (WeChat's limit). WeChat raises NotVouched for a surface that it has no app for.
+        `state`: at most 128 letters and digits (WeChat's limit). `locale`: the reader's, for a page that does not find it out by itself.
+        WeChat raises NotVouched for a surface that it has no app for.
         """
         ...
 

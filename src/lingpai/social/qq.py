@@ -2,6 +2,7 @@
 
 from urllib.parse import parse_qsl, quote, urlencode
 
+from lingpai.core.model import DEFAULT_LOCALE, Locale
 from lingpai.settings.outside import Keys
 from lingpai.social import NotVouched, Person, ProviderError, ProviderName, Surface, Unreachable
 from lingpai.social.answers import Answer, Refused, avatar, check, error_of, identifier, parse_json, same, sendable, text, token
@@ -26,7 +27,7 @@ class QQ:
         self._http = http
         self._base = keys.base_url or USUAL
 
-    def authorize_url(self, state: str, redirect_uri: str, *, surface: Surface = "web", chinese: bool = True) -> str:
+    def authorize_url(self, state: str, redirect_uri: str, *, surface: Surface = "web", locale: Locale = DEFAULT_LOCALE) -> str:
         query = {
             "response_type": "code",
             "client_id": self._keys.app_id,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
+from lingpai.core.model import DEFAULT_LOCALE, Locale
 from lingpai.settings.outside import WechatKeys
 from lingpai.social import NotVouched, Person, ProviderName, Surface, Unreachable
 from lingpai.social.answers import Answer, Refused, avatar, check, error_of, identifier, number, read_json, same, sendable, text, token
@@ -13,6 +14,8 @@ USUAL_PAGES = "https://open.weixin.qq.com"
 BUSY = frozenset(("-1", "45009", "45011"))
 """The system is busy, or was asked too often."""
 
+_LANGUAGES = {"zh": "cn"}
+"""WeChat's own names for the languages of its page; whoever reads none of them gets it in English."""
 DEAD_TOKEN = frozenset(("40001", "40003", "40014", "42001"))
 """A wrong credential, an openid that is not the token's, an illegal token, an expired one."""
 
@@ -39,7 +42,7 @@ class Wechat:
         self._base = keys.base_url or USUAL
         self._pages = keys.base_url or USUAL_PAGES
 
-    def authorize_url(self, state: str, redirect_uri: str, *, surface: Surface = "web", chinese: bool = True) -> str:
+    def authorize_url(self, state: str, redirect_uri: str, *, surface: Surface = "web", locale: Locale = DEFAULT_LOCALE) -> str:
         """`state`: at most 128 letters and digits. In the order that WeChat documents, and with its fragment: it checks both."""
         query = {
             "appid": self._app(surface).app_id,
@@ -50,7 +53,7 @@ class Wechat:
         }
         if surface == "inapp":
             return f"{self._pages}/connect/oauth2/authorize?{urlencode(query, quote_via=quote)}#wechat_redirect"
-        query["lang"] = "cn" if chinese else "en"
+        query["lang"] = _LANGUAGES.get(locale.partition("-")[0], "en")
         return f"{self._pages}/connect/qrconnect?{urlencode(query, quote_via=quote)}#wechat_redirect"
 
     async def by_code(self, code: str, redirect_uri: str, *, surface: Surface = "web") -> Person:

@@ -2,6 +2,7 @@
 
 from urllib.parse import quote, urlencode
 
+from lingpai.core.model import DEFAULT_LOCALE, Locale
 from lingpai.settings.outside import Keys
 from lingpai.social import NotVouched, Person, ProviderError, ProviderName, Surface
 from lingpai.social.answers import Answer, Refused, avatar, check, error_of, identifier, number, read_json, same, sendable, text, token
@@ -26,7 +27,7 @@ class Weibo:
         self._http = http
         self._base = keys.base_url or USUAL
 
-    def authorize_url(self, state: str, redirect_uri: str, *, surface: Surface = "web", chinese: bool = True) -> str:
+    def authorize_url(self, state: str, redirect_uri: str, *, surface: Surface = "web", locale: Locale = DEFAULT_LOCALE) -> str:
         query = {"client_id": self._keys.app_id, "redirect_uri": redirect_uri, "response_type": "code", "state": state}
         return f"{self._base}/oauth2/authorize?{urlencode(query, quote_via=quote)}"
 

@@ -24,7 +24,7 @@ from lingpai.core.model import Address, Links, Locale
 from lingpai.flows import Services, activate, login, profile, recover, register, sessions
 from lingpai.settings import Settings, reached
 from lingpai.web.pages import activation, recovery
-from lingpai.web.request.calls import Call, Dialect, Mount, Nothing, Reply, both
+from lingpai.web.request.calls import Call, Dialect, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text
 from lingpai.web.request.request import Request
 
@@ -215,7 +215,7 @@ MAILLINK = Dialect(
             Registration,
             Done,
             refusals=(WeakPassword, Taken, TooSoon, NotInvited),
-            summary=both("注册账号，并发送激活邮件", "Register, and be mailed an activation link"),
+            summary="summary.maillink.sign_up",
         ),
         Call(
             ("POST",),
@@ -225,7 +225,7 @@ MAILLINK = Dialect(
             Done,
             sets_session=True,
             refusals=(BadCredentials, NotActivated),
-            summary=both("登录", "Log in"),
+            summary="summary.maillink.log_in",
         ),
         Call(
             ("GET",),
@@ -233,7 +233,7 @@ MAILLINK = Dialect(
             activation.open_link,
             activation.Opened,
             changes=False,
-            summary=both("打开邮件中的激活链接", "Open the activation link that was mailed"),
+            summary="summary.maillink.open_link",
         ),
         Call(
             ("POST",),
@@ -242,7 +242,7 @@ MAILLINK = Dialect(
             Whose,
             Done,
             refusals=(TooSoon,),
-            summary=both("重新发送激活邮件", "Have the activation mail sent again"),
+            summary="summary.maillink.send_activation",
         ),
         Call(
             ("POST",),
@@ -251,7 +251,7 @@ MAILLINK = Dialect(
             Whose,
             Done,
             refusals=(TooSoon, NoSuchAccount),
-            summary=both("发送重置密码的邮件", "Be mailed a link to set a new password"),
+            summary="summary.maillink.send_reset",
         ),
         Call(
             ("GET",),
@@ -259,7 +259,7 @@ MAILLINK = Dialect(
             recovery.show_form,
             activation.Opened,
             changes=False,
-            summary=both("打开邮件中的重置链接，显示设置新密码的页面", "Open the reset link: a page to set a new password"),
+            summary="summary.maillink.show_form",
         ),
         Call(
             ("POST",),
@@ -268,9 +268,9 @@ MAILLINK = Dialect(
             Reset,
             Done,
             refusals=(BadLink, WeakPassword, PasswordsDiffer),
-            summary=both("凭重置链接设置新密码", "Set a new password with the reset link"),
+            summary="summary.maillink.reset",
         ),
-        Call(("POST",), "/logout", log_out, gives=Done, refusals=(NotLoggedIn,), summary=both("退出登录", "Log out")),
+        Call(("POST",), "/logout", log_out, gives=Done, refusals=(NotLoggedIn,), summary="summary.maillink.log_out"),
         Call(
             ("GET",),
             "/userinfo/get",
@@ -279,7 +279,7 @@ MAILLINK = Dialect(
             changes=False,
             quiet=True,
             refusals=(NotLoggedIn,),
-            summary=both("查询当前用户", "Who is logged in"),
+            summary="summary.maillink.user_info",
         ),
         Call(
             ("POST",),
@@ -288,7 +288,7 @@ MAILLINK = Dialect(
             Profile,
             Done,
             refusals=(NotLoggedIn, NotActivated),
-            summary=both("修改资料", "Change the profile"),
+            summary="summary.maillink.update_user",
         ),
     ),
 )

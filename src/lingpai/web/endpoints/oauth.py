@@ -12,7 +12,7 @@ from lingpai.core.errors import BadClient
 from lingpai.flows import introspect as introspection
 from lingpai.flows.introspect import Credentials
 from lingpai.guard.sessions.signing_keys import CACHED
-from lingpai.web.request.calls import Call, Mount, Nothing, Reply, both
+from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text
 from lingpai.web.request.request import Headers, Request
 
@@ -89,7 +89,7 @@ CALLS = (
         gives=KeySet,
         changes=False,
         quiet=True,
-        summary=both("签发 JWT 的公钥（RFC 7517）", "The public keys that JWTs are signed with (RFC 7517)"),
+        summary="summary.house.jwks",
     ),
     Call(
         ("POST",),
@@ -100,6 +100,6 @@ CALLS = (
         changes=False,
         quiet=True,
         refusals=(BadClient,),
-        summary=both("供其他服务查询 JWT 是否有效（RFC 7662）", "Whether a JWT is good, for other services (RFC 7662)"),
+        summary="summary.house.introspect",
     ),
 )

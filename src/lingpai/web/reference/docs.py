@@ -5,6 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from lingpai.core.model import DEFAULT_LOCALE
 from lingpai.settings import Settings, reached
 from lingpai.web.endpoints import health
 from lingpai.web.http import routes
@@ -48,7 +49,7 @@ def _house(settings: Settings, mounts: Sequence[Mount], pages: Sequence[Call]) -
     home = settings.public_url
     own = (call for call in pages if call.gives and not call.path.startswith(("/page/", "/me/")))
     found = (*health.CALLS, *openapi.calls(mounts), *own)
-    return Chapter("house", home, PlainRenderer("zh-Hans"), found, lambda call: home + call.path, HOUSE)
+    return Chapter("house", home, PlainRenderer(DEFAULT_LOCALE), found, lambda call: home + call.path, HOUSE)
 
 
 async def _index(chapters: Sequence[Chapter], services: "Services", mount: Mount, request: Request, _: Nothing) -> Reply:

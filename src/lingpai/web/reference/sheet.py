@@ -115,7 +115,7 @@ def _entry(chapter: Chapter, call: Call, steps: Sequence[Step], request: Request
         anchor=_anchor(call),
         methods=", ".join(call.methods),
         path=where.removeprefix(home) if where.startswith(home) else where,
-        summary=call.summary.get(locale) or call.summary.get("en", ""),
+        summary=words.text(call.summary, locale) if call.summary else "",
         rows=[_needed(row, steps[0].needs(chapter.settings) if chapter.settings else ()) for row in _rows(call.takes)],
         answer=_pretty(answer) if answer else "",
         cases=list(_cases(chapter, call, {**chapter.walk.cases, **steps[0].cases}, request)),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from lingpai.core.errors import Refusal, WrongPassword
-from lingpai.core.model import Links, Locale
+from lingpai.core.model import DEFAULT_LOCALE, Links, Locale
 from lingpai.core.steps import Need, Step
 from lingpai.settings import DialectSettings
 
@@ -41,11 +41,6 @@ T = TypeVar("T")
 Handler = Callable[["Services", "Mount", "Request", Any], Awaitable[Reply]]
 
 
-def both(chinese: str, english: str) -> Mapping[Locale, str]:
-    """What a call does, in each language that the reference is read in."""
-    return {"zh-Hans": chinese, "en": english}
-
-
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call of a dialect."""
@@ -69,8 +64,8 @@ class Call:
     """A session check: one that passes writes no log line."""
     refusals: tuple[type[Refusal], ...] = ()
     """What a handler may answer beyond BadInput and the common ones, for the OpenAPI document."""
-    summary: Mapping[Locale, str] = field(default_factory=dict)
-    """What it does, in a few words."""
+    summary: str = ""
+    """The key of the text that says in a few words what it does: `summary.maillink.log_in`; empty where the reference has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +80,7 @@ class Dialect:
     """The envelope of an internal error."""
     missing: Callable[[Locale], dict[str, Any]]
     """The envelope of 404 and 405."""
-    language: Locale = "zh-Hans"
+    language: Locale = DEFAULT_LOCALE
     """Spoken where the request asks for nothing we have."""
     asks_by: tuple[str, ...] = ()
     """Fields in which a request names its language (mailcode); where there are any, Accept-Language is not asked."""

@@ -33,7 +33,7 @@ from lingpai.steps.authentication import Authenticated, activated
 from lingpai.web.dialects.hiyouth import shapes, verification
 from lingpai.web.dialects.hiyouth.roles import Role, realm_of, realms, role_of
 from lingpai.web.dialects.hiyouth.verification import links
-from lingpai.web.request.calls import Call, Dialect, Mount, Nothing, Reply, both
+from lingpai.web.request.calls import Call, Dialect, Mount, Nothing, Reply
 from lingpai.web.request.request import Request
 
 BOTH = ("GET", "POST")
@@ -260,7 +260,7 @@ HIYOUTH = Dialect(
             shapes.Registered,
             sets_session=True,
             refusals=(Taken, BadCode, TooSoon, WeakPassword, NotInvited, NotOffered),
-            summary=both("注册：邮箱一步，手机两步", "Register: by mail in one step, by phone in two"),
+            summary="summary.hiyouth.sign_up",
         ),
         Call(
             BOTH,
@@ -270,7 +270,7 @@ HIYOUTH = Dialect(
             shapes.Entered,
             sets_session=True,
             refusals=LOGIN,
-            summary=both("登录：邮箱、手机或第三方", "Log in: by mail, phone or a third party"),
+            summary="summary.hiyouth.log_in",
         ),
         Call(
             BOTH,
@@ -281,7 +281,7 @@ HIYOUTH = Dialect(
             # What a mail's link opens stands on its token.
             exempt=lambda fields: fields.get("option") == "ver",
             refusals=(BadLink,),
-            summary=both("验证邮箱，或再次发送验证邮件", "Verify a mail address, or have the mail sent again"),
+            summary="summary.hiyouth.verify",
         ),
         Call(
             BOTH,
@@ -291,9 +291,9 @@ HIYOUTH = Dialect(
             changes=False,
             quiet=True,
             refusals=(NotLoggedIn,),
-            summary=both("当前登录的用户", "Who is logged in"),
+            summary="summary.hiyouth.user_info",
         ),
-        Call(BOTH, "/api/cancelLogin", log_out, gives=shapes.Told, refusals=(NotLoggedIn,), summary=both("退出登录", "Log out")),
+        Call(BOTH, "/api/cancelLogin", log_out, gives=shapes.Told, refusals=(NotLoggedIn,), summary="summary.hiyouth.log_out"),
         Call(
             BOTH,
             "/api/findpwd",
@@ -301,7 +301,7 @@ HIYOUTH = Dialect(
             shapes.Recovery,
             shapes.Told,
             refusals=(BadCode, WeakPassword, NotOffered),
-            summary=both("找回密码：先获取验证码，再设置新密码", "Set a new password by a code, in two steps"),
+            summary="summary.hiyouth.recover_password",
         ),
         Call(
             BOTH,
@@ -310,7 +310,7 @@ HIYOUTH = Dialect(
             shapes.NewPassword,
             shapes.Told,
             refusals=(NotLoggedIn, NotActivated, WrongPassword, WeakPassword),
-            summary=both("登录后修改密码", "Change the password while logged in"),
+            summary="summary.hiyouth.change_password",
         ),
     ),
 )

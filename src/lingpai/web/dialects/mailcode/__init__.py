@@ -22,7 +22,7 @@ from lingpai.core.errors import (
     TooSoon,
     WeakPassword,
 )
-from lingpai.core.model import Links, Locale
+from lingpai.core.model import DEFAULT_LOCALE, Links, Locale
 from lingpai.flows import Services, authorize, bearer, captcha, invites, login, recover, register
 from lingpai.guard.captcha import Answer
 from lingpai.settings import Mailcode, Settings
@@ -51,7 +51,7 @@ from lingpai.web.dialects.mailcode.shapes import (
 from lingpai.web.pages import authorization
 from lingpai.web.pages import login as login_page
 from lingpai.web.pages.shared import links as hosted
-from lingpai.web.request.calls import Call, Dialect, Mount, Nothing, Reply, both
+from lingpai.web.request.calls import Call, Dialect, Mount, Nothing, Reply
 from lingpai.web.request.fields import read
 from lingpai.web.request.request import Request
 
@@ -168,7 +168,7 @@ async def open_link(services: Services, mount: Mount, request: Request, link: au
     if link.authorization and not request.wants_html:
         return await redeem(services, mount, request, Authorization(authorization=link.authorization))
     # A page speaks as a browser asks, not as the dialect's field would.
-    request.speak_to_reader("zh-Hans")
+    request.speak_to_reader(DEFAULT_LOCALE)
     return await login_page.show(services, mount, request, read(request.fields, login_page.Opened))
 
 
@@ -242,9 +242,7 @@ MAILCODE = Dialect(
     roots=("/account/", "/public/", "/user/"),
     failed_as=Refused,
     calls=(
-        Call(
-            ("GET",), "/public/captcha", draw, Frame, Picture, changes=False, quiet=True, summary=both("获取图形验证码", "Draw a captcha")
-        ),
+        Call(("GET",), "/public/captcha", draw, Frame, Picture, changes=False, quiet=True, summary="summary.mailcode.draw"),
         Call(
             ("POST",),
             "/account/mail-register",
@@ -252,7 +250,7 @@ MAILCODE = Dialect(
             Ask,
             Done,
             refusals=(BadCaptcha, TooSoon, NotInvited),
-            summary=both("发送注册验证码邮件", "Be mailed a code to register with"),
+            summary="summary.mailcode.mail_register",
         ),
         Call(
             ("POST",),
@@ -261,7 +259,7 @@ MAILCODE = Dialect(
             Ask,
             Done,
             refusals=(BadCaptcha, TooSoon, NoSuchAccount),
-            summary=both("发送重置密码的验证码邮件", "Be mailed a code to set a new password with"),
+            summary="summary.mailcode.mail_password",
         ),
         Call(
             ("GET",),
@@ -271,7 +269,7 @@ MAILCODE = Dialect(
             Done,
             changes=False,
             refusals=(BadCode,),
-            summary=both("查询重置验证码是否有效，不会消耗它", "Whether a reset code is still good; it is not spent"),
+            summary="summary.mailcode.verify",
         ),
         Call(
             ("POST",),
@@ -280,9 +278,9 @@ MAILCODE = Dialect(
             NewPassword,
             Done,
             refusals=(BadCode, WeakPassword),
-            summary=both("凭验证码设置新密码", "Set a new password with the mailed code"),
+            summary="summary.mailcode.new_password",
         ),
-        Call(("POST",), "/account/login", log_in, Credentials, Done, refusals=LOGIN, summary=both("登录并获取 JWT", "Log in for a JWT")),
+        Call(("POST",), "/account/login", log_in, Credentials, Done, refusals=LOGIN, summary="summary.mailcode.log_in"),
         Call(
             ("POST",),
             "/account/register",
@@ -290,7 +288,7 @@ MAILCODE = Dialect(
             Registration,
             Done,
             refusals=(BadCode, WeakPassword, NotInvited),
-            summary=both("凭验证码注册账号", "Register with the mailed code"),
+            summary="summary.mailcode.sign_up",
         ),
         Call(
             ("GET",),
@@ -300,7 +298,7 @@ MAILCODE = Dialect(
             Done,
             changes=False,
             refusals=(BadGrant,),
-            summary=both("用一次性登录链接换取 JWT", "Trade a one-time login link for a JWT"),
+            summary="summary.mailcode.redeem",
         ),
         Call(
             ("GET",),
@@ -311,10 +309,7 @@ MAILCODE = Dialect(
             changes=False,
             rooted=True,
             refusals=(BadGrant,),
-            summary=both(
-                "打开一次性登录链接：浏览器得到确认页面，程序得到 JWT",
-                "Open a one-time login link: a page for a browser, a JWT for a program",
-            ),
+            summary="summary.mailcode.open_link",
         ),
         Call(
             ("GET",),
@@ -324,7 +319,7 @@ MAILCODE = Dialect(
             changes=False,
             quiet=True,
             refusals=(NotLoggedIn,),
-            summary=both("查询当前用户", "Who is logged in"),
+            summary="summary.mailcode.my",
         ),
         Call(
             ("POST",),
@@ -333,7 +328,7 @@ MAILCODE = Dialect(
             Speech,
             Done,
             refusals=(NotLoggedIn,),
-            summary=both("修改语言，并返回新的 JWT", "Change the language; the new JWT says it"),
+            summary="summary.mailcode.edit_language",
         ),
         Call(
             ("POST",),
@@ -342,7 +337,7 @@ MAILCODE = Dialect(
             Expiry,
             Link,
             refusals=(NotLoggedIn,),
-            summary=both("生成一次性登录链接", "Make a one-time login link"),
+            summary="summary.mailcode.authorization_new",
         ),
         Call(
             ("POST",),
@@ -350,7 +345,7 @@ MAILCODE = Dialect(
             invite_new,
             gives=Given,
             refusals=(NotLoggedIn, NoInvitesLeft),
-            summary=both("生成邀请码", "Make an invite to give"),
+            summary="summary.mailcode.invite_new",
         ),
         Call(
             ("GET",),
@@ -359,7 +354,7 @@ MAILCODE = Dialect(
             gives=Items,
             changes=False,
             refusals=(NotLoggedIn,),
-            summary=both("查询已生成的邀请码", "The invites that were made"),
+            summary="summary.mailcode.invite_list",
         ),
         Call(
             ("POST",),
@@ -367,7 +362,7 @@ MAILCODE = Dialect(
             log_out,
             gives=Done,
             refusals=(NotLoggedIn,),
-            summary=both("退出登录，JWT 随即失效", "Log out; the JWT ends"),
+            summary="summary.mailcode.log_out",
         ),
     ),
 )

@@ -45,7 +45,7 @@ from lingpai.web.dialects.session.shapes import (
     Whose,
 )
 from lingpai.web.pages.shared import links as hosted
-from lingpai.web.request.calls import Call, Dialect, both
+from lingpai.web.request.calls import Call, Dialect
 
 CODES: dict[type[Refusal], str] = {
     Refusal: "FAILURE",
@@ -97,7 +97,7 @@ SESSION = Dialect(
             gives=Drawn,
             changes=False,
             quiet=True,
-            summary=both("打开登录页时取得令牌和图形验证码", "The token and picture that the login page opens with"),
+            summary="summary.session.login_token",
         ),
         Call(
             ("POST",),
@@ -107,7 +107,7 @@ SESSION = Dialect(
             LoggedIn,
             sets_session=True,
             refusals=(BadCaptcha, BadCredentials, NotActivated),
-            summary=both("登录", "Log in"),
+            summary="summary.session.log_in",
         ),
         Call(
             ("POST",),
@@ -117,7 +117,7 @@ SESSION = Dialect(
             SignedUp,
             sets_session=True,
             refusals=(WeakPassword, Taken, NotInvited),
-            summary=both("注册并登录", "Register by a name, and be logged in"),
+            summary="summary.session.sign_up",
         ),
         Call(
             ("POST",),
@@ -126,7 +126,7 @@ SESSION = Dialect(
             Whither,
             Done,
             refusals=(*OWNER, StaleLogin, TooSoon),
-            summary=both("发送绑定邮箱的验证码", "Mail a code to an address that is to be bound"),
+            summary="summary.session.send_bind",
         ),
         Call(
             ("POST",),
@@ -135,7 +135,7 @@ SESSION = Dialect(
             Binding,
             Done,
             refusals=(*OWNER, BadCode, StaleLogin, Taken),
-            summary=both("绑定邮箱", "Bind an address by its code"),
+            summary="summary.session.bind",
         ),
         Call(
             ("POST",),
@@ -144,7 +144,7 @@ SESSION = Dialect(
             Setting,
             Done,
             refusals=(*OWNER, StaleLogin, BadCredentials, NotOffered),
-            summary=both("设置密保问题", "Set the security questions"),
+            summary="summary.session.set_questions",
         ),
         Call(
             ("POST",),
@@ -152,7 +152,7 @@ SESSION = Dialect(
             handlers.send_recovery,
             Whose,
             Done,
-            summary=both("发送找回密码的验证码", "Mail a code for a new password"),
+            summary="summary.session.send_recovery",
         ),
         Call(
             ("POST",),
@@ -161,7 +161,7 @@ SESSION = Dialect(
             Proof,
             Done,
             refusals=(BadCode,),
-            summary=both("用邮箱验证码找回密码", "Earn leave to set a new password by the mailed code"),
+            summary="summary.session.earn_by_code",
         ),
         Call(
             ("GET", "POST"),
@@ -170,7 +170,7 @@ SESSION = Dialect(
             Whose,
             Asked,
             changes=False,
-            summary=both("查询密保问题", "The security questions of an account"),
+            summary="summary.session.ask_questions",
         ),
         Call(
             ("POST",),
@@ -179,7 +179,7 @@ SESSION = Dialect(
             Answers,
             Done,
             refusals=(BadGrant, BadCode, WrongAnswers, NotOffered),
-            summary=both("用密保问题找回密码", "Earn leave to set a new password by the answers"),
+            summary="summary.session.earn_by_answers",
         ),
         Call(
             ("POST",),
@@ -188,7 +188,7 @@ SESSION = Dialect(
             NewPassword,
             Done,
             refusals=(WeakPassword, BadGrant),
-            summary=both("设置新密码", "Set the new password"),
+            summary="summary.session.reset",
         ),
         Call(
             ("GET",),
@@ -198,7 +198,7 @@ SESSION = Dialect(
             changes=False,
             quiet=True,
             refusals=(NotLoggedIn,),
-            summary=both("当前用户", "Who is logged in"),
+            summary="summary.session.user_info",
         ),
         Call(
             ("POST",),
@@ -206,7 +206,7 @@ SESSION = Dialect(
             handlers.log_out,
             gives=Done,
             refusals=(NotLoggedIn,),
-            summary=both("退出登录", "Log out"),
+            summary="summary.session.log_out",
         ),
     ),
 )

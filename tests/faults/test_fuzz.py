@@ -21,7 +21,7 @@ from faults.naughty import NAUGHTY
 from faults.service import caller, install
 from lingpai.web.dialects.hiyouth import HIYOUTH
 from lingpai.web.dialects.hiyouth.shapes import Told
-from lingpai.web.dialects.maillink import MAILLINK, Card, Done, Refused
+from lingpai.web.dialects.maillink import MAILLINK, MaillinkCard, MaillinkDone, MaillinkRefused
 from lingpai.web.dialects.session import SESSION
 from lingpai.web.request.fields import slots
 from mailserver import mail_server
@@ -171,7 +171,7 @@ async def say(client: httpx.AsyncClient, path: str, fields: dict[str, Any]) -> h
     return await client.post(path, content=json.dumps(fields).encode(), headers={"Content-Type": "application/json"})
 
 
-def envelope(reply: httpx.Response) -> Done | Card | Refused:
+def envelope(reply: httpx.Response) -> MaillinkDone | MaillinkCard | MaillinkRefused:
     """What was said, once it is sure that it is the dialect's own envelope and no failure."""
     assert reply.status_code == 200, (reply.status_code, reply.text)
     assert reply.headers["content-type"] == "application/json; charset=utf-8"
@@ -179,7 +179,7 @@ def envelope(reply: httpx.Response) -> Done | Card | Refused:
     assert said.keys() == {"code", "msg", "data"}
     assert isinstance(said["msg"], str)
     assert said["code"] in (200, 0, -1)
-    shape = Refused if said["code"] != 200 else Card if "id" in said["data"] else Done
+    shape = MaillinkRefused if said["code"] != 200 else MaillinkCard if "id" in said["data"] else MaillinkDone
     return msgspec.convert(said, shape)
 
 

@@ -17,7 +17,7 @@ from lingpai.assembly.front import application
 from lingpai.core import errors, words
 from lingpai.core.errors import BadCode, BadInput, InviteRequired, NotInvited, Refusal, WeakPassword
 from lingpai.core.model import Locale
-from lingpai.settings import Mail, Pages, Settings
+from lingpai.settings import MailSettings, Pages, Settings
 from lingpai.web.dialects.hiyouth import HIYOUTH
 from lingpai.web.dialects.mailcode import MAILCODE
 from lingpai.web.dialects.maillink import MAILLINK
@@ -167,7 +167,7 @@ def reference(prefix: str = "/", **settings: Any) -> App:
 
 async def in_production(tmp_path: Path, sqlite_path: Path, *, served: bool, path: str) -> httpx.Response:
     """What somebody gets outside dev mode."""
-    mail = Mail(smtp_url="smtp://127.0.0.1:25")
+    mail = MailSettings(smtp_url="smtp://127.0.0.1:25")
     settings = settings_for(tmp_path, f"sqlite:///{sqlite_path}", pages=Pages(docs=served), mail=mail)
     house = await build(msgspec.structs.replace(settings, dev=False), FakeClock(), FakeChance())
     async with Town(house, FakeClock()).browser() as browser:

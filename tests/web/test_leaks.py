@@ -308,8 +308,8 @@ async def test_two_recoveries_in_one_browser_do_not_disturb_each_other(town: Tow
 async def test_what_was_granted_in_another_shape_is_nothing(services: Services) -> None:
     for _ in range(2):
         await services.grants.store_under("asked", "v" * 43, Confirmed(1), 60)
-        assert await services.grants.peek("asked", "v" * 43, recover.Asked) is None
-        assert await services.grants.take("asked", "v" * 43, recover.Asked) is None
+        assert await services.grants.peek("asked", "v" * 43, recover.AskedRecovery) is None
+        assert await services.grants.take("asked", "v" * 43, recover.AskedRecovery) is None
 
 
 # What a stranger has prepared.

@@ -9,7 +9,7 @@ import altcha
 import pytest
 
 from lingpai.flows import invites
-from lingpai.settings import Captcha as CaptchaSettings
+from lingpai.settings import CaptchaSettings
 from lingpai.settings import Invites, Realm, RealmInvites
 from lingpai.settings import Mailcode as MailcodeSettings
 from web.people import ADA, GOOD

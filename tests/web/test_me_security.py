@@ -10,7 +10,7 @@ from lingpai.core import rules
 from lingpai.core.model import Account
 from lingpai.core.words import TEXTS
 from lingpai.flows import questions
-from lingpai.settings import Session as SessionSettings
+from lingpai.settings import SessionDialect as SessionSettings
 from lingpai.settings import Social
 from lingpai.settings.outside import Keys
 from lingpai.store import accounts

@@ -14,7 +14,7 @@ from lingpai.core import rules
 from lingpai.core.errors import NotLoggedIn
 from lingpai.core.model import Account, RequestContext
 from lingpai.flows import register, sessions
-from lingpai.settings import Captcha, Hiyouth, Limits, Mail, Mailcode, Rate
+from lingpai.settings import CaptchaSettings, Hiyouth, Limits, Mailcode, MailSettings, Rate
 from lingpai.store import accounts
 from web.people import ADA, GOOD, member
 from web.reading import Page, Reader
@@ -228,7 +228,7 @@ async def test_a_script_gets_another_picture_for_the_open_page(ada: Reader) -> N
     assert await who(ada) == ADA
 
 
-@pytest.mark.parametrize(("changes", "offered"), [({"captcha": Captcha(pow=True, pow_cost=100)}, True), ({}, False)])
+@pytest.mark.parametrize(("changes", "offered"), [({"captcha": CaptchaSettings(pow=True, pow_cost=100)}, True), ({}, False)])
 async def test_the_browser_may_work_where_the_setting_says_so(ada: Reader, offered: bool) -> None:
     page = await fail(ada)
     assert ("data-pow=" in page.reply.text) is offered
@@ -421,7 +421,7 @@ async def test_the_front_leads_in_or_to_ones_own_space(
     tmp_path: Path, database_url: str, clock: FakeClock, chance: FakeChance, ada: Reader
 ) -> None:
     await ada.send("/page/login", account=ADA, password=GOOD)
-    settings = replace(settings_for(tmp_path, database_url), dev=False, mail=Mail(smtp_url="smtp://127.0.0.1:9"))
+    settings = replace(settings_for(tmp_path, database_url), dev=False, mail=MailSettings(smtp_url="smtp://127.0.0.1:9"))
     earnest = Town(await build(settings, clock, chance), clock)
     reader = Reader(earnest)
     assert (await reader.open("/")).form("/page/login")

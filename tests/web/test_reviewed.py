@@ -9,7 +9,7 @@ from lingpai.core.errors import BadGrant, Limited
 from lingpai.core.model import Account, RequestContext
 from lingpai.flows import account_deletion, authorize, sessions
 from lingpai.settings import Hiyouth as HiyouthSettings
-from lingpai.settings import Session as SessionSettings
+from lingpai.settings import SessionDialect as SessionSettings
 from lingpai.web.pages.shared.return_to import safe_next
 from logins import login_of
 from web.people import ADA, GOOD, member

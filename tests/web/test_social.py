@@ -20,7 +20,7 @@ from lingpai.core import rules
 from lingpai.core.errors import LastWayIn, Limited, NotOffered, ProviderSaysNo, ProviderSilent, RegistrationClosed
 from lingpai.core.model import Account, Address, Links, RequestContext
 from lingpai.flows import Services, social
-from lingpai.flows.social import Credential, Entered
+from lingpai.flows.social import Credential, SocialEntry
 from lingpai.guard.one_time.codes import digest as digest_of
 from lingpai.settings import Invites
 from lingpai.steps import social_identities
@@ -62,14 +62,14 @@ def services(house: Service, friends: Friends) -> Services:
 
 async def enter(
     services: Services, who: str, app: str = "one", *, realm: str = REALM, client: str = HERE.client, way: Any = "code"
-) -> Entered:
+) -> SocialEntry:
     friends = services.providers["qq"]
     assert isinstance(friends, Friends)
     told = friends.token(who, app) if way == "token" else friends.code(who, app)
     return await social.by_client(services, changed(HERE, client=client).within(realm), "qq", Credential(told, way))
 
 
-async def account_of(services: Services, entered: Entered) -> Account:
+async def account_of(services: Services, entered: SocialEntry) -> Account:
     found = await accounts.by_id(services.store, entered.opened.account.id)
     assert found is not None
     return found

@@ -260,14 +260,14 @@ def _tokens(settings: Settings, store: "Database", secret_box: "SecretBox", cloc
 def _captchas(
     stack: AsyncExitStack, settings: Settings, ephemeral: "Ephemeral", secret_box: "SecretBox", clock: Clock, chance: Chance
 ) -> "Captchas":
-    from lingpai.guard.captcha import Answers, OpenAnswers
+    from lingpai.guard.captcha import AnswerStore, OpenAnswers
     from lingpai.guard.captcha.captchas import Captchas
     from lingpai.guard.captcha.picture import Pictures
     from lingpai.guard.captcha.render_queue import RenderQueue
     from lingpai.guard.captcha.spoken import Spoken
     from lingpai.guard.captcha.tts_client import TtsClient
 
-    answers = (OpenAnswers if settings.dev else Answers)(ephemeral, secret_box, chance)
+    answers = (OpenAnswers if settings.dev else AnswerStore)(ephemeral, secret_box, chance)
     render_queue = RenderQueue(settings.captcha.queue, clock, chance)
     stack.callback(render_queue.close)
     speaker = TtsClient(settings.captcha.queue, clock, chance)

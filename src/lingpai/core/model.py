@@ -144,7 +144,7 @@ class Account(msgspec.Struct, frozen=True):
         return self.email is not None and self.email_proved_at is None
 
 
-class Proof(msgspec.Struct, frozen=True):
+class LoginProof(msgspec.Struct, frozen=True):
     """What a login is opened by."""
 
     kind: Literal["cookie", "jwt", "link"] = "cookie"
@@ -153,7 +153,7 @@ class Proof(msgspec.Struct, frozen=True):
     """How it was proved: names that `store/schema.py` lists, a space between two."""
 
 
-PASSWORD: Final = Proof()
+PASSWORD: Final = LoginProof()
 """A browser's login with a password."""
 
 

@@ -9,14 +9,14 @@ from lingpai.guard.captcha import Challenge, Kind
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class PictureSize:
     """How large a picture is to be, in pixels."""
 
     width: int
     height: int
 
 
-async def draw(services: Services, ctx: RequestContext, scope: str, kind: Kind, frame: Frame) -> Challenge:
+async def draw(services: Services, ctx: RequestContext, scope: str, kind: Kind, frame: PictureSize) -> Challenge:
     """A challenge of this kind. Raises Limited (60 a minute), Overloaded when too many are being drawn, BadInput for a kind that is off."""
     await services.limits.spend("captcha_client", ctx.client)
     if kind == "spoken":

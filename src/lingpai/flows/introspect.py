@@ -15,14 +15,14 @@ DEV = ("dev", "dev")
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
+class ClientCredentials:
     """What a service says it is."""
 
     name: str
     secret: str
 
 
-async def ask(services: Services, ctx: RequestContext, caller: Credentials | None, token: str) -> Claims | None:
+async def ask(services: Services, ctx: RequestContext, caller: ClientCredentials | None, token: str) -> Claims | None:
     """What a live JWT says; None for any other token, and for one whose session has ended.
 
     Raises BadClient; Limited after too many wrong credentials from one client, whom the right ones still let in.
@@ -34,7 +34,7 @@ async def ask(services: Services, ctx: RequestContext, caller: Credentials | Non
         return None
 
 
-async def _admit(services: Services, ctx: RequestContext, caller: Credentials | None) -> None:
+async def _admit(services: Services, ctx: RequestContext, caller: ClientCredentials | None) -> None:
     if caller is None:
         raise BadClient
     if not await _known(services, caller):
@@ -42,7 +42,7 @@ async def _admit(services: Services, ctx: RequestContext, caller: Credentials | 
         raise BadClient
 
 
-async def _known(services: Services, caller: Credentials) -> bool:
+async def _known(services: Services, caller: ClientCredentials) -> bool:
     if services.settings.dev and (caller.name, caller.secret) == DEV:
         return True
     # SHA-256 is enough for a secret of 256 random bits. An unknown name is compared with nothing, which no digest equals.

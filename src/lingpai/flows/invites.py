@@ -17,7 +17,7 @@ DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class GivenInvites:
     """What an account has given and may give."""
 
     left: int
@@ -36,9 +36,9 @@ async def new(services: Services, ctx: RequestContext, login: Authenticated) -> 
     return code
 
 
-async def given(services: Services, account: Account) -> Given:
+async def given(services: Services, account: Account) -> GivenInvites:
     """All of it, oldest first."""
-    return Given(await invites.left(services.store, account_id=account.id), await invites.of(services.store, owner_id=account.id))
+    return GivenInvites(await invites.left(services.store, account_id=account.id), await invites.of(services.store, owner_id=account.id))
 
 
 async def issue(services: Services, realm: str, uses: int, days: int | None) -> str:

@@ -6,7 +6,7 @@ from lingpai.core.errors import BadCaptcha, NotActivated, Refusal, UnknownAccoun
 from lingpai.core.model import Account, Address, RequestContext
 from lingpai.core.steps import Step
 from lingpai.flows import Services
-from lingpai.guard.captcha import Answer, Demand
+from lingpai.guard.captcha import CaptchaAnswer, Demand
 from lingpai.guard.passwords.hashing import Verdict
 from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.steps.authentication import device_of, verify_password
@@ -23,7 +23,7 @@ class Try:
     address: Address
     password: str
     captcha: Demand = "never"
-    answer: Answer | None = None
+    answer: CaptchaAnswer | None = None
     steps: frozenset[str] = frozenset()
     """The further steps that the client can take (`core/steps.py`); for any other the login is refused, as a wrong password is."""
     unproved: bool = False

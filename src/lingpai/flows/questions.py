@@ -23,7 +23,7 @@ LIFE = 600
 """Seconds for which a browser may answer what it was asked."""
 
 
-class Asked(msgspec.Struct, frozen=True):
+class AskedQuestions(msgspec.Struct, frozen=True):
     """Whose questions a browser was asked; `account_id` 0: nobody's, they were decoys."""
 
     account_id: int
@@ -88,7 +88,7 @@ async def ask(services: Services, ctx: RequestContext, who: Address, *, mode: Mo
     if not remember:
         return texts, ""
     token = services.prelogin_token(ctx)
-    await services.grants.store_under("questions", token, Asked(found, ctx.realm, who.kind, who.key), LIFE)
+    await services.grants.store_under("questions", token, AskedQuestions(found, ctx.realm, who.kind, who.key), LIFE)
     return texts, token
 
 
@@ -99,7 +99,7 @@ async def answer(services: Services, ctx: RequestContext, answers: Three, *, mod
     account's tries too, and NotOffered where they are off: each but the first two after the same work, whoever was asked about.
     """
     async with services.passwords.slot() as slot:
-        asked = await services.grants.peek("questions", ctx.prelogin_token, Asked) if ctx.prelogin_token else None
+        asked = await services.grants.peek("questions", ctx.prelogin_token, AskedQuestions) if ctx.prelogin_token else None
         if asked is None or asked.realm != ctx.realm:
             raise BadGrant
         await services.limits.spend("questions_client", ctx.client)
@@ -125,7 +125,7 @@ def joined(answers: Three) -> str:
     return "".join(f"{len(answer)}:{answer}" for answer in answers)
 
 
-async def _counted(services: Services, asked: Asked) -> bool:
+async def _counted(services: Services, asked: AskedQuestions) -> bool:
     """Counts the try before it is judged; whether it was within the account's own. A stranger's count like anybody's."""
     who = str(asked.account_id) if asked.account_id else f"{asked.kind}:{asked.key}"
     try:
@@ -135,18 +135,18 @@ async def _counted(services: Services, asked: Asked) -> bool:
     return True
 
 
-async def _proved(services: Services, asked: Asked, account: Account | None, code: str) -> bool:
+async def _proved(services: Services, asked: AskedQuestions, account: Account | None, code: str) -> bool:
     """Whether the code that was mailed for a reset is right; a wrong one costs it a try, nothing spends it."""
     entry = await services.one_time.peek_code("reset", asked.realm, _mailed(asked, account), code)
     return entry is not None and account is not None and services.one_time.holder(entry) == account.id
 
 
-def _mailed(asked: Asked, account: Account | None) -> str:
+def _mailed(asked: AskedQuestions, account: Account | None) -> str:
     """The key under which a code that was asked for by the same name or address waits."""
     return rules.email(account.email).key if account and account.email and account.email_proved_at else asked.key
 
 
-async def _tell(services: Services, ctx: RequestContext, asked: Asked, account: Account | None, *, result: str) -> None:
+async def _tell(services: Services, ctx: RequestContext, asked: AskedQuestions, account: Account | None, *, result: str) -> None:
     """To the owner where there are questions to try; past the day's tries, which nobody can use, no more letters go out."""
     async with services.store.begin() as tx:
         await services.letters.notice(tx, ctx, "questions_tried", account)
@@ -154,9 +154,9 @@ async def _tell(services: Services, ctx: RequestContext, asked: Asked, account: 
     services.bell.ring()
 
 
-async def _earn(services: Services, ctx: RequestContext, asked: Asked, account: Account, questions_at: int, code: str) -> str:
+async def _earn(services: Services, ctx: RequestContext, asked: AskedQuestions, account: Account, questions_at: int, code: str) -> str:
     """Spends what was asked, and the code; of racing callers one gets the grant."""
-    if await services.grants.take("questions", ctx.prelogin_token, Asked) != asked:
+    if await services.grants.take("questions", ctx.prelogin_token, AskedQuestions) != asked:
         raise BadGrant
     if code and await services.one_time.take_code("reset", asked.realm, _mailed(asked, account), code) is None:
         raise BadCode

@@ -10,7 +10,7 @@ from lingpai.core.model import Account, Address, RequestContext
 from lingpai.core.steps import Step
 from lingpai.ephemeral import Entry
 from lingpai.flows import Services
-from lingpai.guard.captcha import Answer
+from lingpai.guard.captcha import CaptchaAnswer
 from lingpai.guard.one_time.codes import CODE_LIFE, RESET_LIFE
 from lingpai.guard.one_time.reset_grants import ResetGrant
 from lingpai.guard.throttling.messages import INTERVAL
@@ -22,7 +22,7 @@ from lingpai.store import accounts, questions
 from lingpai.store.database import Transaction
 
 
-class Asked(msgspec.Struct, frozen=True):
+class AskedRecovery(msgspec.Struct, frozen=True):
     """Whose password is to be reset, as a browser asked in the first of two steps."""
 
     type: str
@@ -48,7 +48,7 @@ async def ask_link(services: Services, ctx: RequestContext, email: Address, *, i
 
 
 async def ask_recovery_code(
-    services: Services, ctx: RequestContext, email: Address, answer: Answer, *, interval: float = INTERVAL, reveal: bool = False
+    services: Services, ctx: RequestContext, email: Address, answer: CaptchaAnswer, *, interval: float = INTERVAL, reveal: bool = False
 ) -> None:
     """Mails a code of eight characters to the owner, behind a captcha; otherwise as `ask_link`."""
     await services.captchas.spend(answer)
@@ -229,7 +229,7 @@ async def _reset(services: Services, ctx: RequestContext, account: Account, emai
         await accounts.set_password(change.tx, account_id=account.id, password=hashed, at=now)
 
 
-async def begin_by_code(services: Services, ctx: RequestContext, who: Address, asked: Asked) -> Step:
+async def begin_by_code(services: Services, ctx: RequestContext, who: Address, asked: AskedRecovery) -> Step:
     """As `ask_code`, for a client that names the account only once: the step's state is the token of the browser that asks.
 
     Says the same inside the interval and past the counts of an address, when nothing is sent; only that one client asks for too much is
@@ -247,9 +247,9 @@ async def begin_by_code(services: Services, ctx: RequestContext, who: Address, a
     return Step("code", token)
 
 
-async def asked_before(services: Services, ctx: RequestContext, option: str) -> Asked | None:
+async def asked_before(services: Services, ctx: RequestContext, option: str) -> AskedRecovery | None:
     """Whom this browser has asked a code for; None where it was in another way, or nobody."""
-    found = await services.grants.peek("asked", ctx.prelogin_token, Asked) if ctx.prelogin_token else None
+    found = await services.grants.peek("asked", ctx.prelogin_token, AskedRecovery) if ctx.prelogin_token else None
     return found if found and found.option == option else None
 
 

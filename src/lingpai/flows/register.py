@@ -8,7 +8,7 @@ from lingpai.core.errors import BadCode, BadInput, Taken
 from lingpai.core.model import Account, Address, RequestContext
 from lingpai.core.steps import Step
 from lingpai.flows import Services
-from lingpai.guard.captcha import Answer
+from lingpai.guard.captcha import CaptchaAnswer
 from lingpai.guard.one_time.codes import ACTIVATION_LIFE, CODE_LIFE
 from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.steps import invitations
@@ -126,7 +126,7 @@ async def _tell(services: Services, tx: Transaction, ctx: RequestContext, accoun
 
 
 async def ask_code(
-    services: Services, ctx: RequestContext, address: Address, *, answer: Answer | None = None, reveal: bool = False
+    services: Services, ctx: RequestContext, address: Address, *, answer: CaptchaAnswer | None = None, reveal: bool = False
 ) -> None:
     """Sends a code that proves the address, by mail or SMS; says nothing of whether it is taken, whose owner is told.
 

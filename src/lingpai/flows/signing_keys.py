@@ -2,7 +2,7 @@
 
 from lingpai.flows import OPERATOR, Services
 from lingpai.guard.crypto import digest
-from lingpai.guard.sessions.signing_keys import Draft, State
+from lingpai.guard.sessions.signing_keys import KeyDraft, State
 from lingpai.store import clients, keys
 from lingpai.store.clients import Client
 from lingpai.store.database import Transaction
@@ -14,7 +14,7 @@ async def listing(services: Services) -> list[tuple[SigningKey, State]]:
     return await services.tokens.keys.listing()
 
 
-async def rotate(services: Services, *, at_once: bool) -> Draft | None:
+async def rotate(services: Services, *, at_once: bool) -> KeyDraft | None:
     """Makes the next key. It is published now and signs ten minutes later, when nobody keeps a set without it; or at once.
 
     None: another was made at the same moment.

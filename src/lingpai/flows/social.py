@@ -29,7 +29,7 @@ from lingpai.core.steps import Step
 from lingpai.flows import Services
 from lingpai.guard.crypto import digest
 from lingpai.guard.sessions.issuing import IssuedSession
-from lingpai.social import NotVouched, Person, Provider, ProviderError, ProviderName, Surface, Unreachable
+from lingpai.social import NotVouched, Provider, ProviderError, ProviderName, SocialPerson, Surface, Unreachable
 from lingpai.steps import invitations, social_identities
 from lingpai.steps.account_change import NothingChanged, changing
 from lingpai.steps.authentication import Authenticated, Fresh, activated, authenticated
@@ -58,7 +58,7 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True)
-class Entered:
+class SocialEntry:
     """A login that succeeded."""
 
     opened: IssuedSession
@@ -84,7 +84,7 @@ class Journey(msgspec.Struct, frozen=True):
     """A changed password kills it (contract, rule 10)."""
 
 
-async def by_client(services: Services, ctx: RequestContext, name: ProviderName, credential: Credential) -> Entered:
+async def by_client(services: Services, ctx: RequestContext, name: ProviderName, credential: Credential) -> SocialEntry:
     """Logs the person in whom the provider names, and makes an account for one who has none.
 
     Raises NotOffered without keys for the provider, Limited before it is asked; ProviderSaysNo (also where the account is locked, or
@@ -136,7 +136,7 @@ async def back(services: Services, ctx: RequestContext, name: ProviderName, stat
     return journey
 
 
-async def finish(services: Services, ctx: RequestContext, journey: Journey, code: str) -> Entered | Step | None:
+async def finish(services: Services, ctx: RequestContext, journey: Journey, code: str) -> SocialEntry | Step | None:
     """Logs in, as `by_client` does, or links, and then returns None; `ctx` is of the journey's realm.
 
     The owner of an account that waits for its deletion gets the Step that takes it back. Linking: BadGrant unless the browser is still in
@@ -179,7 +179,7 @@ def _provider(services: Services, name: ProviderName) -> Provider:
     return services.providers[name]
 
 
-async def _ask(provider: Provider, credential: Credential, redirect_uri: str) -> Person:
+async def _ask(provider: Provider, credential: Credential, redirect_uri: str) -> SocialPerson:
     if credential.way == "token":
         return await provider.by_token(credential.account, credential.openid)
     try:
@@ -193,7 +193,7 @@ async def _ask(provider: Provider, credential: Credential, redirect_uri: str) ->
             raise NotVouched(f"{no}; {neither}") from None
 
 
-async def _vouched(services: Services, ctx: RequestContext, name: ProviderName, asked: Awaitable[Person]) -> Person:
+async def _vouched(services: Services, ctx: RequestContext, name: ProviderName, asked: Awaitable[SocialPerson]) -> SocialPerson:
     try:
         return await asked
     except ProviderError as error:
@@ -202,7 +202,7 @@ async def _vouched(services: Services, ctx: RequestContext, name: ProviderName, 
         raise why from None
 
 
-async def _closing(services: Services, ctx: RequestContext, person: Person) -> Step | None:
+async def _closing(services: Services, ctx: RequestContext, person: SocialPerson) -> Step | None:
     """The step for the owner of an account that waits for its deletion; None where there is none."""
     leaving = await social_identities.leaving(services.store, ctx.realm, person, services.clock.now())
     if leaving is None:
@@ -211,14 +211,14 @@ async def _closing(services: Services, ctx: RequestContext, person: Person) -> S
     return await services.grants.cancel_deletion_step(leaving)
 
 
-async def _enter(services: Services, ctx: RequestContext, person: Person) -> Entered:
+async def _enter(services: Services, ctx: RequestContext, person: SocialPerson) -> SocialEntry:
     for _ in range(TRIES):
         try:
             account, fresh = await _account(services, ctx, person)
             # WrongPassword: it was changed, locked or joined to another account in this moment.
             opened = await services.session_issuer.cookie(account, ctx, amr="fed")
             if await _stays(services, ctx, person, opened):
-                return Entered(opened, fresh)
+                return SocialEntry(opened, fresh)
         except (Overtaken, WrongPassword):
             continue
         except Refusal as why:
@@ -227,7 +227,7 @@ async def _enter(services: Services, ctx: RequestContext, person: Person) -> Ent
     raise Unavailable
 
 
-async def _stays(services: Services, ctx: RequestContext, person: Person, opened: IssuedSession) -> bool:
+async def _stays(services: Services, ctx: RequestContext, person: SocialPerson, opened: IssuedSession) -> bool:
     """Whether the person still belongs to the account that was opened; where it was unlinked in this moment the login ends again."""
     traces = await social_identities.find(services.store, ctx.realm, person)
     if any(each.id == opened.account.id for each in traces.accounts):
@@ -236,7 +236,7 @@ async def _stays(services: Services, ctx: RequestContext, person: Person, opened
     return False
 
 
-async def _account(services: Services, ctx: RequestContext, person: Person) -> tuple[Account, bool]:
+async def _account(services: Services, ctx: RequestContext, person: SocialPerson) -> tuple[Account, bool]:
     """The person's account, and whether it is new. Raises Overtaken."""
     traces = await social_identities.find(services.store, ctx.realm, person)
     if not traces.accounts:
@@ -250,7 +250,7 @@ async def _account(services: Services, ctx: RequestContext, person: Person) -> t
     return await _as_it_is(services, settled.account_id), False
 
 
-async def _new(services: Services, ctx: RequestContext, person: Person) -> Account:
+async def _new(services: Services, ctx: RequestContext, person: SocialPerson) -> Account:
     await invitations.check(services.store, services.settings, ctx.realm, "", services.clock.now())
     await services.limits.spend("register_client", ctx.client)
     try:
@@ -261,7 +261,7 @@ async def _new(services: Services, ctx: RequestContext, person: Person) -> Accou
     return await _as_it_is(services, new)
 
 
-async def _add(services: Services, ctx: RequestContext, person: Person) -> int:
+async def _add(services: Services, ctx: RequestContext, person: SocialPerson) -> int:
     now, shown = services.clock.now(), nickname(person.nickname)
     async with services.store.begin() as tx:
         new = await accounts.add(tx, realm=ctx.realm, password=None, nickname=shown, locale=ctx.locale, created_at=now, created_ip=ctx.ip)
@@ -304,7 +304,7 @@ async def _owner(services: Services, ctx: RequestContext, journey: Journey) -> A
     return activated(login)
 
 
-async def _link(services: Services, ctx: RequestContext, login: Authenticated, person: Person) -> None:
+async def _link(services: Services, ctx: RequestContext, login: Authenticated, person: SocialPerson) -> None:
     account = login.account
     try:
         # The owner's reset, or a logout, may be first: BadGrant then.

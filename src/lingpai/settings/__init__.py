@@ -27,7 +27,7 @@ class Rate(msgspec.Struct, frozen=True):
         return cls(*forms.rate(text))
 
 
-class Mail(msgspec.Struct, frozen=True):
+class MailSettings(msgspec.Struct, frozen=True):
     """How mail leaves."""
 
     smtp_url: Annotated[
@@ -59,7 +59,7 @@ class Passwords(msgspec.Struct, frozen=True):
     min_score: Annotated[int, Meta(ge=0, le=4, description="lowest zxcvbn score that is taken")] = 1
 
 
-class Captcha(msgspec.Struct, frozen=True):
+class CaptchaSettings(msgspec.Struct, frozen=True):
     """What tells people from programs."""
 
     pow: Annotated[bool, Meta(description="offer work for the browser (ALTCHA) to pages and new clients, beside pictures")] = False
@@ -197,7 +197,7 @@ class Mailcode(DialectSettings, frozen=True):
     ] = "always"
 
 
-class Session(DialectSettings, frozen=True):
+class SessionDialect(DialectSettings, frozen=True):
     """Seed 003."""
 
     questions: Annotated[
@@ -351,10 +351,10 @@ class Settings(msgspec.Struct, frozen=True):
     ] = ()
     cookie_same_site: Annotated[Literal["lax", "none"], Meta(description="none is needed where an allowed origin is another site")] = "lax"
     product: Annotated[str, Meta(min_length=1, max_length=40, description="the name that mails and pages show")] = "Lingpai"
-    mail: Mail = Mail()
+    mail: MailSettings = MailSettings()
     hashing: Hashing = Hashing()
     passwords: Passwords = Passwords()
-    captcha: Captcha = Captcha()
+    captcha: CaptchaSettings = CaptchaSettings()
     sessions: Sessions = Sessions()
     jwt: Jwt = Jwt()
     limits: Limits = Limits()
@@ -362,7 +362,7 @@ class Settings(msgspec.Struct, frozen=True):
     log: Log = Log()
     maillink: Maillink = Maillink()
     mailcode: Mailcode = Mailcode()
-    session: Session = Session()
+    session: SessionDialect = SessionDialect()
     hiyouth: Hiyouth = Hiyouth()
     pages: Pages = Pages()
     sms: Sms = Sms()

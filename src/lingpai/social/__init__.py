@@ -16,7 +16,7 @@ Surface = Literal["web", "inapp", "mini"]
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class SocialPerson:
     """Who it is, as the provider vouches for it."""
 
     provider: ProviderName
@@ -56,11 +56,11 @@ class Provider(Protocol):
         """
         ...
 
-    async def by_code(self, code: str, redirect_uri: str, *, surface: Surface = "web") -> Person:
+    async def by_code(self, code: str, redirect_uri: str, *, surface: Surface = "web") -> SocialPerson:
         """Spends an authorisation code; `redirect_uri` is the one that it was asked for with."""
         ...
 
-    async def by_token(self, token: str, openid: str = "") -> Person:
+    async def by_token(self, token: str, openid: str = "") -> SocialPerson:
         """Whose the access token is that an app's SDK gave, after the provider has said that it is for our app.
 
         `openid`: whom the client says it is; WeChat needs it, and the others hold it against their own answer where it is given.

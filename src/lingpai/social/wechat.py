@@ -5,8 +5,21 @@ from urllib.parse import quote, urlencode
 
 from lingpai.core.model import DEFAULT_LOCALE, Locale
 from lingpai.settings.outside import WechatKeys
-from lingpai.social import NotVouched, Person, ProviderName, Surface, Unreachable
-from lingpai.social.answers import Answer, Refused, avatar, check, error_of, identifier, number, read_json, same, sendable, text, token
+from lingpai.social import NotVouched, ProviderName, SocialPerson, Surface, Unreachable
+from lingpai.social.answers import (
+    Answer,
+    ProviderRefused,
+    avatar,
+    check,
+    error_of,
+    identifier,
+    number,
+    read_json,
+    same,
+    sendable,
+    text,
+    token,
+)
 from lingpai.social.http import Http
 
 USUAL = "https://api.weixin.qq.com"
@@ -56,7 +69,7 @@ class Wechat:
         query["lang"] = _LANGUAGES.get(locale.partition("-")[0], "en")
         return f"{self._pages}/connect/qrconnect?{urlencode(query, quote_via=quote)}#wechat_redirect"
 
-    async def by_code(self, code: str, redirect_uri: str, *, surface: Surface = "web") -> Person:
+    async def by_code(self, code: str, redirect_uri: str, *, surface: Surface = "web") -> SocialPerson:
         """WeChat binds a code to the app alone; `redirect_uri` is not sent."""
         app = self._app(surface)
         query = {"appid": app.app_id, "secret": app.secret, "grant_type": "authorization_code"}
@@ -67,7 +80,7 @@ class Wechat:
         _real(granted)
         return await self._profile(app, token(granted), granted)
 
-    async def by_token(self, token: str, openid: str = "") -> Person:
+    async def by_token(self, token: str, openid: str = "") -> SocialPerson:
         """An app SDK's token with its openid. WeChat does not say for which app the two are.
 
         It need not: openids differ between apps, and unionids between owners, so what another's app was given is nobody here.
@@ -88,7 +101,7 @@ class Wechat:
             raise NotVouched(f"wechat: no app for {surface}")
         return app
 
-    async def _profile(self, app: _App, token: str, granted: Answer) -> Person:
+    async def _profile(self, app: _App, token: str, granted: Answer) -> SocialPerson:
         """Name, picture and unionid. A refusal leaves them empty, unless it is the token that is refused.
 
         Where the unionid is not known yet, WeChat must answer: without it the same person might get a second account.
@@ -99,7 +112,7 @@ class Wechat:
             known = await self._ask("/sns/userinfo", query)
             same("wechat", identifier(known, "openid"), query["openid"])
             _real(known)
-        except Refused as refused:
+        except ProviderRefused as refused:
             if refused.code in DEAD_TOKEN:
                 raise
         except Unreachable:
@@ -121,11 +134,11 @@ def _real(answer: Answer) -> None:
         raise NotVouched("wechat: a stand-in of a snapshot page")
 
 
-def _person(app: _App, granted: Answer, known: Answer) -> Person:
+def _person(app: _App, granted: Answer, known: Answer) -> SocialPerson:
     """Raises NotVouched where two answers name two unionids."""
     unions = [identifier(answer, "unionid") for answer in (granted, known) if answer.get("unionid")]
     same("wechat", unions[0] if unions else "", unions[-1] if unions else "")
-    return Person(
+    return SocialPerson(
         provider="wechat",
         app_id=app.app_id,
         openid=identifier(granted, "openid"),

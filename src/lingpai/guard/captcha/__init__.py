@@ -39,7 +39,7 @@ class Challenge:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CaptchaAnswer:
     """What a client answers, and at which shop."""
 
     scope: str
@@ -47,7 +47,7 @@ class Answer:
     value: str
 
 
-class Captcha(Protocol):
+class CaptchaKind(Protocol):
     """One kind of challenge."""
 
     async def new(self, scope: str) -> Challenge:
@@ -62,7 +62,7 @@ class Captcha(Protocol):
         ...
 
 
-class Answers:
+class AnswerStore:
     """What people have to type: only a keyed digest is kept, and that until the first try."""
 
     def __init__(self, ephemeral: Ephemeral, secret_box: SecretBox, chance: Chance) -> None:
@@ -91,7 +91,7 @@ class Answers:
         return self._secret_box.digest(key + unicodedata.normalize("NFKC", answer).strip().casefold(), f"captcha:{scope}")
 
 
-class OpenAnswers(Answers):
+class OpenAnswers(AnswerStore):
     """For dev mode only: the answers can be looked up."""
 
     async def peek(self, key: str) -> str | None:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from lingpai.core.chance import Chance
 from lingpai.core.languages import LANGUAGES
 from lingpai.core.model import DEFAULT_LOCALE, Locale
-from lingpai.guard.captcha import Answers, Challenge
+from lingpai.guard.captcha import AnswerStore, Challenge
 
 LENGTH = 6
 """A million answers, one try each; about 15 seconds to listen to."""
@@ -16,7 +16,7 @@ Say = Callable[[str, str], Awaitable[bytes]]
 class Spoken:
     """A Captcha whose content is a WAV: 8,000 samples a second, 8 bits."""
 
-    def __init__(self, answers: Answers, say: Say, chance: Chance) -> None:
+    def __init__(self, answers: AnswerStore, say: Say, chance: Chance) -> None:
         """`say`: digits and a voice into a sound (`TtsClient.say`)."""
         self._answers = answers
         self._say = say

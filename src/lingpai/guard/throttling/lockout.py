@@ -62,13 +62,13 @@ class Lockout:
         return turn
 
     @asynccontextmanager
-    async def judging(self, bucket: str) -> AsyncIterator["Judged"]:
+    async def judging(self, bucket: str) -> AsyncIterator["Judgement"]:
         """Around one judgement of a password: the caller says in `right` how it ended. Where the block raises nothing is counted.
 
         The caller does the same work whether it was `admitted` or not, and takes no password for right that was not. Raises Limited.
         """
         turn = await self.admit(bucket)
-        judged = Judged(admitted=turn is not None)
+        judged = Judgement(admitted=turn is not None)
         try:
             yield judged
         except BaseException:
@@ -140,7 +140,7 @@ class Lockout:
 
 
 @dataclass(slots=True)
-class Judged:
+class Judgement:
     """How a password was judged."""
 
     admitted: bool

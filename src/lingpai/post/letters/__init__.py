@@ -26,7 +26,7 @@ PLAIN = themed(Pages())
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class LetterForm:
     """Which of a letter's values stands where."""
 
     link: str | None = None
@@ -42,21 +42,21 @@ class Form:
 
 
 FORMS = {
-    "activate": Form(link="url", when="registered_at", way_out="reset_url"),
-    "reset": Form(link="url"),
-    "register_code": Form(),
-    "reset_code": Form(),
-    "bind_code": Form(),
-    "login_code": Form(),
-    "questions_tried": Form(link="reset_url", when="at"),
-    "questions_changed": Form(link="reset_url", when="at"),
-    "email_changed": Form(when="at", code=False, help=True),
-    "phone_changed": Form(link="reset_url", when="at"),
-    "linked": Form(link="reset_url", when="at"),
-    "unlinked": Form(link="reset_url", when="at"),
-    "closing": Form(link="url", when="at"),
-    "taken": Form(link="reset_url", when="at"),
-    "password_changed": Form(link="reset_url", when="at"),
+    "activate": LetterForm(link="url", when="registered_at", way_out="reset_url"),
+    "reset": LetterForm(link="url"),
+    "register_code": LetterForm(),
+    "reset_code": LetterForm(),
+    "bind_code": LetterForm(),
+    "login_code": LetterForm(),
+    "questions_tried": LetterForm(link="reset_url", when="at"),
+    "questions_changed": LetterForm(link="reset_url", when="at"),
+    "email_changed": LetterForm(when="at", code=False, help=True),
+    "phone_changed": LetterForm(link="reset_url", when="at"),
+    "linked": LetterForm(link="reset_url", when="at"),
+    "unlinked": LetterForm(link="reset_url", when="at"),
+    "closing": LetterForm(link="url", when="at"),
+    "taken": LetterForm(link="reset_url", when="at"),
+    "password_changed": LetterForm(link="reset_url", when="at"),
 }
 
 

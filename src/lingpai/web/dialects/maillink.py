@@ -33,7 +33,7 @@ Password = Annotated[str, Text(1, 160, partial(rules.password, low=8, high=40))]
 """8 to 40 code points, measured after NFC; a spelling before it may be longer."""
 
 
-class Registration(msgspec.Struct, frozen=True, kw_only=True):
+class MaillinkRegistration(msgspec.Struct, frozen=True, kw_only=True):
     """POST /register."""
 
     email: Email
@@ -42,14 +42,14 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     invite: Annotated[str, Text(1, 64, optional=True)] = ""
 
 
-class Credentials(msgspec.Struct, frozen=True, kw_only=True):
+class MaillinkCredentials(msgspec.Struct, frozen=True, kw_only=True):
     """POST /login."""
 
     email: Email
     password: Password
 
 
-class Whose(msgspec.Struct, frozen=True, kw_only=True):
+class MaillinkWhose(msgspec.Struct, frozen=True, kw_only=True):
     """Calls that take an address alone."""
 
     email: Email
@@ -76,7 +76,7 @@ class Said(msgspec.Struct, frozen=True):
     msg: str
 
 
-class Done(msgspec.Struct, frozen=True):
+class MaillinkDone(msgspec.Struct, frozen=True):
     """Success in words."""
 
     code: int
@@ -84,7 +84,7 @@ class Done(msgspec.Struct, frozen=True):
     data: Said
 
 
-class User(msgspec.Struct, frozen=True):
+class MaillinkUser(msgspec.Struct, frozen=True):
     """`data` of GET /userinfo/get."""
 
     id: int
@@ -93,15 +93,15 @@ class User(msgspec.Struct, frozen=True):
     nickname: str
 
 
-class Card(msgspec.Struct, frozen=True):
+class MaillinkCard(msgspec.Struct, frozen=True):
     """GET /userinfo/get."""
 
     code: int
     msg: str
-    data: User
+    data: MaillinkUser
 
 
-class Refused(msgspec.Struct, frozen=True):
+class MaillinkRefused(msgspec.Struct, frozen=True):
     """Every refusal: `code` 0, -1 (not logged in) or 2 (internal error); `data.seconds` where one has to wait."""
 
     code: int
@@ -131,7 +131,7 @@ def missing(locale: Locale) -> dict[str, Any]:
 
 
 def _done(key: str, request: Request, session: str | None = None, device: str | None = None) -> Reply:
-    said = Done(200, "success", Said(words.text(f"maillink.{key}", request.locale)))
+    said = MaillinkDone(200, "success", Said(words.text(f"maillink.{key}", request.locale)))
     return Reply(msgspec.json.encode(said), session=session, device=device)
 
 
@@ -141,26 +141,26 @@ def links(settings: Settings) -> Links:
     return Links(activate=f"{own}/activate_account", reset=f"{own}/reset_password/verify", forgot=f"{settings.public_url}/forgot")
 
 
-async def sign_up(services: Services, mount: Mount, request: Request, form: Registration) -> Reply:
+async def sign_up(services: Services, mount: Mount, request: Request, form: MaillinkRegistration) -> Reply:
     """POST /register."""
     application = register.Application(form.email, form.password, form.phone, form.invite)
     await register.by_link(services, request.ctx, application, reveal=mount.settings.reveal_accounts)
     return _done("registered", request)
 
 
-async def log_in(services: Services, mount: Mount, request: Request, form: Credentials) -> Reply:
+async def log_in(services: Services, mount: Mount, request: Request, form: MaillinkCredentials) -> Reply:
     """POST /login."""
     opened = mount.finished(await login.for_cookie(services, request.ctx, login.Try(form.email, form.password)))
     return _done("logged_in", request, session=opened.token, device=opened.device)
 
 
-async def send_activation(services: Services, mount: Mount, request: Request, form: Whose) -> Reply:
+async def send_activation(services: Services, mount: Mount, request: Request, form: MaillinkWhose) -> Reply:
     """POST /send_activate_email."""
     await activate.again(services, request.ctx, form.email)
     return _done("activation_sent", request)
 
 
-async def send_reset(services: Services, mount: Mount, request: Request, form: Whose) -> Reply:
+async def send_reset(services: Services, mount: Mount, request: Request, form: MaillinkWhose) -> Reply:
     """POST /reset_password/send_mail."""
     await recover.ask_link(services, request.ctx, form.email, interval=recovery.RESET_INTERVAL, reveal=mount.settings.reveal_accounts)
     return _done("reset_sent", request)
@@ -177,7 +177,7 @@ async def reset(services: Services, mount: Mount, request: Request, form: Reset)
 async def user_info(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """GET /userinfo/get."""
     account = (await sessions.current(services, request.ctx)).account
-    card = Card(200, "success", User(account.id, account.email or "", _phone(account.phone), account.nickname))
+    card = MaillinkCard(200, "success", MaillinkUser(account.id, account.email or "", _phone(account.phone), account.nickname))
     return Reply(msgspec.json.encode(card))
 
 
@@ -206,14 +206,14 @@ MAILLINK = Dialect(
     refuse=refuse,
     fail=fail,
     missing=missing,
-    failed_as=Refused,
+    failed_as=MaillinkRefused,
     calls=(
         Call(
             ("POST",),
             "/register",
             sign_up,
-            Registration,
-            Done,
+            MaillinkRegistration,
+            MaillinkDone,
             refusals=(WeakPassword, Taken, TooSoon, NotInvited),
             summary="summary.maillink.sign_up",
         ),
@@ -221,8 +221,8 @@ MAILLINK = Dialect(
             ("POST",),
             "/login",
             log_in,
-            Credentials,
-            Done,
+            MaillinkCredentials,
+            MaillinkDone,
             sets_session=True,
             refusals=(BadCredentials, NotActivated),
             summary="summary.maillink.log_in",
@@ -231,7 +231,7 @@ MAILLINK = Dialect(
             ("GET",),
             "/activate_account",
             activation.open_link,
-            activation.Opened,
+            activation.ActivationOpened,
             changes=False,
             summary="summary.maillink.open_link",
         ),
@@ -239,8 +239,8 @@ MAILLINK = Dialect(
             ("POST",),
             "/send_activate_email",
             send_activation,
-            Whose,
-            Done,
+            MaillinkWhose,
+            MaillinkDone,
             refusals=(TooSoon,),
             summary="summary.maillink.send_activation",
         ),
@@ -248,8 +248,8 @@ MAILLINK = Dialect(
             ("POST",),
             "/reset_password/send_mail",
             send_reset,
-            Whose,
-            Done,
+            MaillinkWhose,
+            MaillinkDone,
             refusals=(TooSoon, NoSuchAccount),
             summary="summary.maillink.send_reset",
         ),
@@ -257,7 +257,7 @@ MAILLINK = Dialect(
             ("GET",),
             "/reset_password/verify",
             recovery.show_form,
-            activation.Opened,
+            activation.ActivationOpened,
             changes=False,
             summary="summary.maillink.show_form",
         ),
@@ -266,16 +266,16 @@ MAILLINK = Dialect(
             "/reset_password/reset",
             reset,
             Reset,
-            Done,
+            MaillinkDone,
             refusals=(BadLink, WeakPassword, PasswordsDiffer),
             summary="summary.maillink.reset",
         ),
-        Call(("POST",), "/logout", log_out, gives=Done, refusals=(NotLoggedIn,), summary="summary.maillink.log_out"),
+        Call(("POST",), "/logout", log_out, gives=MaillinkDone, refusals=(NotLoggedIn,), summary="summary.maillink.log_out"),
         Call(
             ("GET",),
             "/userinfo/get",
             user_info,
-            gives=Card,
+            gives=MaillinkCard,
             changes=False,
             quiet=True,
             refusals=(NotLoggedIn,),
@@ -286,7 +286,7 @@ MAILLINK = Dialect(
             "/userinfo/update",
             update_user,
             Profile,
-            Done,
+            MaillinkDone,
             refusals=(NotLoggedIn, NotActivated),
             summary="summary.maillink.update_user",
         ),

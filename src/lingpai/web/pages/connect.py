@@ -59,7 +59,7 @@ def _name(text: str, name: str) -> ProviderName:
     return found
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class ConnectAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What the provider sends the browser back with."""
 
     code: Annotated[str, Text(1, 2_048, optional=True)] = ""
@@ -67,7 +67,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     error: Annotated[str, Text(1, 2_048, optional=True)] = ""
 
 
-class Which(msgspec.Struct, frozen=True, kw_only=True):
+class ConnectWhich(msgspec.Struct, frozen=True, kw_only=True):
     """Which provider."""
 
     provider: Annotated[ProviderName, Text(1, 16, _name)]
@@ -92,7 +92,7 @@ async def unknown(services: Services, mount: Mount, request: Request, _: Nothing
     return _missing(request)
 
 
-async def come_back(name: ProviderName, services: Services, mount: Mount, request: Request, answer: Answer) -> Reply:
+async def come_back(name: ProviderName, services: Services, mount: Mount, request: Request, answer: ConnectAnswer) -> Reply:
     """GET /connect/qq/callback. Stands on its state (contract, rule 11), which HEAD and what looks ahead do not spend."""
     if not request.spends:
         raise BadInput("purpose", "prefetch")
@@ -122,7 +122,7 @@ async def _arrive(services: Services, request: Request, journey: Journey, code: 
     return onward(journey.next, session=entered.opened.token, device=entered.opened.device, prelogin_token="")
 
 
-async def link(services: Services, mount: Mount, request: Request, which: Which) -> Reply:
+async def link(services: Services, mount: Mount, request: Request, which: ConnectWhich) -> Reply:
     """POST /page/me/link: to the provider, to link whom it names to the account.
 
     By way of a page: `form-action 'self'` (CSP 3) holds for where a form's answer redirects to as well.
@@ -140,7 +140,7 @@ async def link(services: Services, mount: Mount, request: Request, which: Which)
     return replace(page("connect_go.html", request, here=SECURITY, provider=_called(request, name), url=url), prelogin_token=prelogin_token)
 
 
-async def unlink(services: Services, mount: Mount, request: Request, which: Which) -> Reply:
+async def unlink(services: Services, mount: Mount, request: Request, which: ConnectWhich) -> Reply:
     """POST /page/me/unlink: the provider logs nobody into the account any more."""
     owner = await _owner(services, request)
     try:
@@ -238,13 +238,13 @@ def _calls(name: ProviderName) -> tuple[Call, Call]:
     end: Handler = partial(come_back, name)
     return (
         Call(("GET",), f"/connect/{name}", begin, exempt=_stands_alone),
-        Call(("GET",), f"/connect/{name}/callback", end, Answer, exempt=_stands_alone, sets_session=True),
+        Call(("GET",), f"/connect/{name}/callback", end, ConnectAnswer, exempt=_stands_alone, sets_session=True),
     )
 
 
 CALLS = (
     *(call for name in NAMES for call in _calls(name)),
     Call(("GET",), "/connect/", unknown, changes=False),
-    Call(("POST",), "/page/me/link", link, Which),
-    Call(("POST",), "/page/me/unlink", unlink, Which),
+    Call(("POST",), "/page/me/link", link, ConnectWhich),
+    Call(("POST",), "/page/me/unlink", unlink, ConnectWhich),
 )

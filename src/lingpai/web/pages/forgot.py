@@ -22,7 +22,7 @@ INTERVAL = 60
 """Seconds between two codes (contract, rule 7)."""
 
 
-class Opened(msgspec.Struct, frozen=True, kw_only=True):
+class ForgotOpened(msgspec.Struct, frozen=True, kw_only=True):
     """GET /forgot, with the address that a mail's link fills in, and what was just sent there."""
 
     email: Annotated[str, Text(1, 16_384, optional=True)] = ""
@@ -31,20 +31,20 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     again: Annotated[str, Text(1, 32, optional=True)] = ""
 
 
-class Whose(msgspec.Struct, frozen=True, kw_only=True):
+class ForgotWhose(msgspec.Struct, frozen=True, kw_only=True):
     """Whose password it is."""
 
     account: Annotated[Address, Text(1, 320, somebody, alias="email")]
 
 
-class Fresh(msgspec.Struct, frozen=True, kw_only=True):
+class ForgotFresh(msgspec.Struct, frozen=True, kw_only=True):
     """The form for a code and a new password."""
 
     code: Annotated[str, Text(1, 64, compact)]
     password: Annotated[str, Text(1, 512, rules.password)]
 
 
-async def show(services: Services, mount: Mount, request: Request, opened: Opened) -> Reply:
+async def show(services: Services, mount: Mount, request: Request, opened: ForgotOpened) -> Reply:
     """GET /forgot; with `again`, what a request for a code or a link has led to: a reload sends nothing."""
     context, account = return_context(services, request), opened.account or opened.email
     if not opened.again:
@@ -62,7 +62,7 @@ async def send(services: Services, mount: Mount, request: Request, _: Nothing) -
     context, by = return_context(services, request), _by(request)
     typed = {"account": request.fields.get("account") or request.fields.get("email") or "", "by": by}
     try:
-        who = read(request.fields, Whose).account
+        who = read(request.fields, ForgotWhose).account
         if by == "questions":
             return await questions.ask(services, request, context, who)
         return await (_link if by == "link" else _code)(services, request, context, who)
@@ -74,11 +74,11 @@ async def by_code(services: Services, mount: Mount, request: Request, _: Nothing
     """POST /page/forgot/code: the code leads to a new password."""
     context = return_context(services, request)
     try:
-        who = read(request.fields, Whose).account
+        who = read(request.fields, ForgotWhose).account
     except BadInput as why:
         return _form(services, request, context, request.fields, why)
     try:
-        form = read(request.fields, Fresh)
+        form = read(request.fields, ForgotFresh)
         await recover.by_code(services, request.ctx, who, form.code.lower(), form.password)
     except (BadInput, BadCode, WeakPassword, Limited) as why:
         return _code_form(services, request, context, who, why)
@@ -155,7 +155,7 @@ def _code_form(
 
 
 CALLS: tuple[Call, ...] = (
-    Call(("GET",), "/forgot", show, Opened, changes=False),
+    Call(("GET",), "/forgot", show, ForgotOpened, changes=False),
     Call(("POST",), "/page/forgot", send),
     Call(("POST",), "/page/forgot/code", by_code),
 )

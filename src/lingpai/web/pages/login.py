@@ -19,7 +19,7 @@ from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
 
 
-class Opened(msgspec.Struct, frozen=True, kw_only=True):
+class LoginOpened(msgspec.Struct, frozen=True, kw_only=True):
     """GET /login."""
 
     authorization: Annotated[str, Text(1, 16_384, optional=True)] = ""
@@ -29,17 +29,17 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     """Whoever is logged in wants to be somebody else."""
 
 
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
+class LoginWish(msgspec.Struct, frozen=True, kw_only=True):
     """POST /page/login, beside the captcha and what is carried."""
 
     account: Annotated[Address, Text(1, 320, anybody)]
     password: Annotated[str, Text(1, 512, rules.normal)]
 
 
-async def show(services: Services, mount: Mount, request: Request, opened: Opened) -> Reply:
+async def show(services: Services, mount: Mount, request: Request, opened: LoginOpened) -> Reply:
     """GET /login: the form; who is logged in already may go on; a one-time link asks first (contract, mailcode)."""
     if opened.authorization and services.settings.mailcode.enabled:
-        link = authorization.Opened(authorization=opened.authorization)
+        link = authorization.AuthorizationOpened(authorization=opened.authorization)
         return await authorization.ask(services, services.settings.mailcode.realm, request, link)
     context = return_context(services, request)
     account = None if opened.switch else await inside(services, request)
@@ -54,7 +54,7 @@ async def enter(services: Services, mount: Mount, request: Request, _: Nothing) 
     if "show" in request.fields:
         return await _again(services, request, context, None)
     try:
-        form = read(request.fields, Wish)
+        form = read(request.fields, LoginWish)
         attempt = login.Try(form.account, form.password, "after_failures", puzzles.answer(request), steps=frozenset(("cancel_deletion",)))
         opened = await login.for_cookie(services, request.ctx, attempt)
     except NotActivated:
@@ -90,7 +90,7 @@ def _form(
     why: Refusal | None = None,
     *,
     typed: dict[str, str],
-    puzzle: puzzles.Puzzle | None = None,
+    puzzle: puzzles.CaptchaPuzzle | None = None,
 ) -> Reply:
     said = form_page(
         "login.html",
@@ -109,6 +109,6 @@ def _form(
 
 
 CALLS: tuple[Call, ...] = (
-    Call(("GET",), "/login", show, Opened, changes=False),
+    Call(("GET",), "/login", show, LoginOpened, changes=False),
     Call(("POST",), "/page/login", enter, sets_session=True),
 )

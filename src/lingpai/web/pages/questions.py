@@ -20,13 +20,13 @@ _Answer = Annotated[str, Text(1, 64, rules.answer)]
 _Mendable = BadInput | WrongAnswers | BadGrant
 
 
-class Whose(msgspec.Struct, frozen=True, kw_only=True):
+class RecoveryWhose(msgspec.Struct, frozen=True, kw_only=True):
     """Whose questions are asked."""
 
     account: Annotated[Address, Text(1, 320, somebody)]
 
 
-class Answers(msgspec.Struct, frozen=True, kw_only=True):
+class RecoveryAnswers(msgspec.Struct, frozen=True, kw_only=True):
     """What is answered."""
 
     answer_one: _Answer
@@ -34,7 +34,7 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
     answer_three: _Answer
 
 
-class Fresh(msgspec.Struct, frozen=True, kw_only=True):
+class RecoveryFresh(msgspec.Struct, frozen=True, kw_only=True):
     """The new password."""
 
     password: Annotated[str, Text(1, 512, rules.password)]
@@ -64,13 +64,13 @@ async def ask(services: Services, request: Request, context: ReturnContext, who:
     return replace(reply, prelogin_token=prelogin_token)
 
 
-async def answer(services: Services, mount: Mount, request: Request, wanted: Whose) -> Reply:
+async def answer(services: Services, mount: Mount, request: Request, wanted: RecoveryWhose) -> Reply:
     """POST /page/forgot/answers: right ones earn a form for a new password."""
     context = return_context(services, request)
     if not offered(services):
         raise NotOffered("questions")
     try:
-        given = read(request.fields, Answers)
+        given = read(request.fields, RecoveryAnswers)
         three = (given.answer_one, given.answer_two, given.answer_three)
         prelogin_token = await questions.answer(services, request.ctx, three, mode="on")
     except Limited as why:
@@ -86,7 +86,7 @@ async def reset(services: Services, mount: Mount, request: Request, _: Nothing) 
     context = return_context(services, request)
     who = str(request.fields.get("account") or "")
     try:
-        form = read(request.fields, Fresh)
+        form = read(request.fields, RecoveryFresh)
         await recover.by_reset_grant(services, request.ctx, form.password)
     except BadGrant as why:
         # The ten minutes are over, or it is another browser.
@@ -104,6 +104,6 @@ def _password_form(request: Request, context: ReturnContext, who: str, why: BadI
 
 
 CALLS: tuple[Call, ...] = (
-    Call(("POST",), "/page/forgot/answers", answer, Whose),
+    Call(("POST",), "/page/forgot/answers", answer, RecoveryWhose),
     Call(("POST",), "/page/forgot/password", reset),
 )

@@ -25,7 +25,7 @@ _FIELD_OF = {BadCode: "code", BadCaptcha: "captcha", NotInvited: "invite"}
 _Mendable = Limited | BadInput | BadCode | BadCaptcha | NotInvited | NotOffered | WeakPassword | TooSoon
 
 
-class Opened(msgspec.Struct, frozen=True, kw_only=True):
+class RegisterOpened(msgspec.Struct, frozen=True, kw_only=True):
     """GET /register."""
 
     way: Annotated[str, Text(1, 16, optional=True)] = ""
@@ -37,7 +37,7 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     """A message has been asked for, and when another may be."""
 
 
-class Mail(msgspec.Struct, frozen=True, kw_only=True):
+class RegisterMail(msgspec.Struct, frozen=True, kw_only=True):
     """Whose mail it is to be."""
 
     email: Annotated[Address, Text(1, 512, rules.email)]
@@ -57,7 +57,7 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
     agree: Annotated[str, Text(1, 16, optional=True)] = ""
 
 
-async def show(services: Services, mount: Mount, request: Request, opened: Opened) -> Reply:
+async def show(services: Services, mount: Mount, request: Request, opened: RegisterOpened) -> Reply:
     """GET /register: one's address and password; or, for a code, the address first; with `again`, what a request for it has led to."""
     context = return_context(services, request)
     if invites_in(services.settings, context.realm).policy == "closed":
@@ -75,7 +75,7 @@ async def by_link(services: Services, mount: Mount, request: Request, _: Nothing
     context = return_context(services, request)
     try:
         _offered(services, "link")
-        form = _application(services, request, read(request.fields, Mail).email)
+        form = _application(services, request, read(request.fields, RegisterMail).email)
         await register.by_link(services, request.ctx, form)
     except RegistrationClosed:
         return _closed(request, context)
@@ -134,7 +134,7 @@ def _address(services: Services, request: Request, by: By) -> Address:
     if by == "link":
         # It was not offered, or the form was not ours: a link proves nothing here.
         raise NotOffered("registration")
-    return read(request.fields, Phone).phone if by == "phone" else read(request.fields, Mail).email
+    return read(request.fields, Phone).phone if by == "phone" else read(request.fields, RegisterMail).email
 
 
 def _answered(request: Request) -> Any:
@@ -231,7 +231,7 @@ def _sent(services: Services, request: Request, context: ReturnContext, email: s
 
 
 CALLS: tuple[Call, ...] = (
-    Call(("GET",), "/register", show, Opened, changes=False),
+    Call(("GET",), "/register", show, RegisterOpened, changes=False),
     Call(("POST",), "/page/register", by_link),
     Call(("POST",), "/page/register/code", send_code),
     Call(("POST",), "/page/register/finish", by_code, sets_session=True),

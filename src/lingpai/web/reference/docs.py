@@ -12,7 +12,7 @@ from lingpai.web.http import routes
 from lingpai.web.http.error_replies import EnvelopeRenderer, PlainRenderer
 from lingpai.web.pages import page
 from lingpai.web.reference import openapi
-from lingpai.web.reference.sheet import Chapter, Entry, common, entries, title
+from lingpai.web.reference.sheet import Chapter, ReferenceEntry, common, entries, title
 from lingpai.web.reference.walks import HOUSE, WALKS
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.examples import Tried, Walk, assigned
@@ -86,7 +86,7 @@ async def _start(chapters: Sequence[Chapter], services: "Services", mount: Mount
     return page("start.html", request, home=home, dialects=found, **_parts(services.settings))
 
 
-def _first(found: Sequence[Entry]) -> tuple[str, str]:
+def _first(found: Sequence[ReferenceEntry]) -> tuple[str, str]:
     """The walk's first call, which needs nothing from before: for somebody else than the reference has, so that both work."""
     return found[0].summary, found[0].tries[0].line.replace("ada", "bob")
 

@@ -90,7 +90,7 @@ def _enter(services: Services, mount: Mount, request: Request, role: Role) -> Re
     return request.ctx
 
 
-async def sign_up(services: Services, mount: Mount, request: Request, form: shapes.Registration) -> Reply:
+async def sign_up(services: Services, mount: Mount, request: Request, form: shapes.HiyouthRegistration) -> Reply:
     """/api/Register."""
     if form.option == "email":
         return await _by_mail(services, mount, request, form)
@@ -98,35 +98,35 @@ async def sign_up(services: Services, mount: Mount, request: Request, form: shap
     return await (_second_step if "verid" in request.fields else _first_step)(services, mount, request, form)
 
 
-async def _by_mail(services: Services, mount: Mount, request: Request, form: shapes.Registration) -> Reply:
+async def _by_mail(services: Services, mount: Mount, request: Request, form: shapes.HiyouthRegistration) -> Reply:
     address = shapes.address(form.option, form.account)
     if not form.pwd:
         raise BadInput("pwd", "missing")
     ctx, reveal = _enter(services, mount, request, form.type), mount.settings.reveal_accounts
     application = register.Application(address, form.pwd, invite=form.invite)
     number = await register.by_link(services, ctx, application, reveal=reveal, shown=not reveal)
-    return _reply(shapes.Registered(1, _info(request, "mailed"), shapes.Number(number)))
+    return _reply(shapes.Registered(1, _info(request, "mailed"), shapes.HiyouthNumber(number)))
 
 
-async def _first_step(services: Services, mount: Mount, request: Request, form: shapes.Registration) -> Reply:
+async def _first_step(services: Services, mount: Mount, request: Request, form: shapes.HiyouthRegistration) -> Reply:
     phone = shapes.address(form.option, form.account)
     ctx, reveal = _enter(services, mount, request, form.type), mount.settings.reveal_accounts
     step = await register.begin_by_phone(services, ctx, phone, form.pwd, reveal=reveal)
     return _reply(shapes.Registered(1, _info(request, "texted")), prelogin_token=step.state)
 
 
-async def _second_step(services: Services, mount: Mount, request: Request, form: shapes.Registration) -> Reply:
+async def _second_step(services: Services, mount: Mount, request: Request, form: shapes.HiyouthRegistration) -> Reply:
     ctx, reveal = _enter(services, mount, request, form.type), mount.settings.reveal_accounts
     begun = await register.draft(services, ctx)
     phone = shapes.address(form.option, form.account or (begun.phone if begun else ""))
     application = register.Application(phone, form.pwd, invite=form.invite)
     with telling(BadCode, "not_registered"):
         issued = await register.finish_by_phone(services, ctx, application, form.verid, begun, reveal=reveal)
-    reply = shapes.Registered(1, _info(request, "registered"), shapes.Number(issued.account.id))
+    reply = shapes.Registered(1, _info(request, "registered"), shapes.HiyouthNumber(issued.account.id))
     return _reply(reply, session=issued.token, device=issued.device)
 
 
-async def log_in(services: Services, mount: Mount, request: Request, form: shapes.Credentials) -> Reply:
+async def log_in(services: Services, mount: Mount, request: Request, form: shapes.HiyouthCredentials) -> Reply:
     """/api/Login."""
     ctx = _enter(services, mount, request, form.type)
     if form.channel:
@@ -150,11 +150,11 @@ async def log_in(services: Services, mount: Mount, request: Request, form: shape
 
 
 def _entered(request: Request, issued: IssuedSession, own: str) -> Reply:
-    entry = shapes.Entry(issued.account.id, _info(request, "unverified") if issued.account.restricted else msgspec.UNSET)
-    return _reply(shapes.Entered(1, _info(request, own), entry), session=issued.token, device=issued.device)
+    entry = shapes.HiyouthEntry(issued.account.id, _info(request, "unverified") if issued.account.restricted else msgspec.UNSET)
+    return _reply(shapes.HiyouthEntered(1, _info(request, own), entry), session=issued.token, device=issued.device)
 
 
-async def verify(services: Services, mount: Mount, request: Request, form: shapes.Verification) -> Reply:
+async def verify(services: Services, mount: Mount, request: Request, form: shapes.HiyouthVerification) -> Reply:
     """/api/EmailVer."""
     if form.option == "resend":
         return await _send_again(services, mount, request, form)
@@ -171,7 +171,7 @@ async def verify(services: Services, mount: Mount, request: Request, form: shape
     return _reply(shapes.Verified(1, _info(request, f"verified_{role}"), proved))
 
 
-async def _send_again(services: Services, mount: Mount, request: Request, form: shapes.Verification) -> Reply:
+async def _send_again(services: Services, mount: Mount, request: Request, form: shapes.HiyouthVerification) -> Reply:
     email, own = rules.email(form.emailname, "emailname"), _settings(mount)
     asked = (realm_of(own, form.type),) if form.type else realms(own)
     await activate.again_where_waiting(services, verification.contexts(services, request, asked), email)
@@ -182,8 +182,8 @@ async def user_info(services: Services, mount: Mount, request: Request, _: Nothi
     """/api/getUserInfo."""
     role, owner = await _who(services, mount, request)
     account = owner.account
-    person = shapes.Person(account.id, role, account.nickname or account.name or "", str(int(role == "boss")), account.avatar)
-    return _reply(shapes.Card(1, _info(request, "done"), person))
+    person = shapes.HiyouthPerson(account.id, role, account.nickname or account.name or "", str(int(role == "boss")), account.avatar)
+    return _reply(shapes.HiyouthCard(1, _info(request, "done"), person))
 
 
 async def log_out(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
@@ -208,7 +208,7 @@ async def _ask_reset(services: Services, mount: Mount, request: Request, form: s
     if not form.type:
         raise BadInput("type", "missing")
     who, ctx = shapes.address(form.option, form.account), _enter(services, mount, request, form.type)
-    step = await recover.begin_by_code(services, ctx, who, recover.Asked(form.type, form.option, who.value))
+    step = await recover.begin_by_code(services, ctx, who, recover.AskedRecovery(form.type, form.option, who.value))
     return _reply(shapes.Told(1, _info(request, "texted")), prelogin_token=step.state)
 
 
@@ -225,7 +225,7 @@ async def _reset(services: Services, mount: Mount, request: Request, form: shape
     return _reply(shapes.Told(1, _info(request, "changed")))
 
 
-async def change_password(services: Services, mount: Mount, request: Request, form: shapes.NewPassword) -> Reply:
+async def change_password(services: Services, mount: Mount, request: Request, form: shapes.HiyouthNewPassword) -> Reply:
     """/api/updpwd."""
     _role, owner = await _who(services, mount, request)
     with telling(WrongPassword, "wrong_old"):
@@ -256,7 +256,7 @@ HIYOUTH = Dialect(
             BOTH,
             "/api/Register",
             sign_up,
-            shapes.Registration,
+            shapes.HiyouthRegistration,
             shapes.Registered,
             sets_session=True,
             refusals=(Taken, BadCode, TooSoon, WeakPassword, NotInvited, NotOffered),
@@ -266,8 +266,8 @@ HIYOUTH = Dialect(
             BOTH,
             "/api/Login",
             log_in,
-            shapes.Credentials,
-            shapes.Entered,
+            shapes.HiyouthCredentials,
+            shapes.HiyouthEntered,
             sets_session=True,
             refusals=LOGIN,
             summary="summary.hiyouth.log_in",
@@ -276,7 +276,7 @@ HIYOUTH = Dialect(
             BOTH,
             "/api/EmailVer",
             verify,
-            shapes.Verification,
+            shapes.HiyouthVerification,
             shapes.Verified,
             # What a mail's link opens stands on its token.
             exempt=lambda fields: fields.get("option") == "ver",
@@ -287,7 +287,7 @@ HIYOUTH = Dialect(
             BOTH,
             "/api/getUserInfo",
             user_info,
-            gives=shapes.Card,
+            gives=shapes.HiyouthCard,
             changes=False,
             quiet=True,
             refusals=(NotLoggedIn,),
@@ -307,7 +307,7 @@ HIYOUTH = Dialect(
             BOTH,
             "/api/updpwd",
             change_password,
-            shapes.NewPassword,
+            shapes.HiyouthNewPassword,
             shapes.Told,
             refusals=(NotLoggedIn, NotActivated, WrongPassword, WeakPassword),
             summary="summary.hiyouth.change_password",

@@ -23,19 +23,19 @@ from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
 
 
-class Word(msgspec.Struct, frozen=True, kw_only=True):
+class VerificationWord(msgspec.Struct, frozen=True, kw_only=True):
     """What stands in the link, as it was opened: perhaps cut off."""
 
     emailname: Annotated[str, Text(1, 16_384, optional=True)] = ""
 
 
-class Whose(msgspec.Struct, frozen=True, kw_only=True):
+class VerificationWhose(msgspec.Struct, frozen=True, kw_only=True):
     """Whom to write to."""
 
     email: Annotated[Address, Text(3, 254, rules.email)]
 
 
-class Typed(msgspec.Struct, frozen=True, kw_only=True):
+class VerificationTyped(msgspec.Struct, frozen=True, kw_only=True):
     """The same, before it is judged."""
 
     email: Annotated[str, Text(1, 16_384, optional=True)] = ""
@@ -66,7 +66,7 @@ async def open_link(services: Services, request: Request, word: str) -> Reply:
     return _done(services, request, role, found)
 
 
-async def confirm(services: Services, mount: Mount, request: Request, sent: Word) -> Reply:
+async def confirm(services: Services, mount: Mount, request: Request, sent: VerificationWord) -> Reply:
     """POST /page/verify: the click."""
     here = _at(services, option="ver", emailname=sent.emailname)
     try:
@@ -76,11 +76,11 @@ async def confirm(services: Services, mount: Mount, request: Request, sent: Word
     return _done(services, request, role, found, here)
 
 
-async def send_again(services: Services, mount: Mount, request: Request, typed: Typed) -> Reply:
+async def send_again(services: Services, mount: Mount, request: Request, typed: VerificationTyped) -> Reply:
     """POST /page/verify/again: another mail wherever the address waits; the page says the same whether it does or not."""
     here = _at(services, option="ver")
     try:
-        email = read(request.fields, Whose).email
+        email = read(request.fields, VerificationWhose).email
     except BadInput as bad:
         return form_page("verify_bad.html", request, bad, typed={"email": typed.email}, here=here, gone=False)
     early = await activate.again_where_waiting(services, contexts(services, request, realms(services.settings.hiyouth)), email)
@@ -129,6 +129,6 @@ def _at(services: Services, **fields: str) -> str:
 
 
 CALLS = (
-    Call(("POST",), "/page/verify", confirm, Word),
-    Call(("POST",), "/page/verify/again", send_again, Typed),
+    Call(("POST",), "/page/verify", confirm, VerificationWord),
+    Call(("POST",), "/page/verify/again", send_again, VerificationTyped),
 )

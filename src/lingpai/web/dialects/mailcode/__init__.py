@@ -24,29 +24,29 @@ from lingpai.core.errors import (
 )
 from lingpai.core.model import DEFAULT_LOCALE, Links, Locale
 from lingpai.flows import Services, authorize, bearer, captcha, invites, login, recover, register
-from lingpai.guard.captcha import Answer
+from lingpai.guard.captcha import CaptchaAnswer
 from lingpai.settings import Mailcode, Settings
 from lingpai.web.dialects.mailcode.shapes import (
     Ask,
-    Authorization,
-    Card,
-    Credentials,
-    Done,
     Expiry,
-    Frame,
-    Given,
     Item,
     Items,
     Link,
-    NewPassword,
+    MailcodeAuthorization,
+    MailcodeCard,
+    MailcodeCredentials,
+    MailcodeDone,
+    MailcodeFrame,
+    MailcodeGiven,
+    MailcodeNewPassword,
+    MailcodePuzzle,
+    MailcodeRefused,
+    MailcodeRegistration,
+    MailcodeSolved,
+    MailcodeVerification,
     Picture,
-    Puzzle,
-    Refused,
-    Registration,
-    Solved,
     Sound,
     Speech,
-    Verification,
 )
 from lingpai.web.pages import authorization
 from lingpai.web.pages import login as login_page
@@ -87,17 +87,17 @@ def _reply(said: msgspec.Struct) -> Reply:
     return Reply(msgspec.json.encode(said))
 
 
-def _answer(solved: Solved) -> Answer:
-    return Answer(CAPTCHA_SCOPE, solved.id, solved.value)
+def _answer(solved: MailcodeSolved) -> CaptchaAnswer:
+    return CaptchaAnswer(CAPTCHA_SCOPE, solved.id, solved.value)
 
 
-async def draw(services: Services, mount: Mount, request: Request, frame: Frame) -> Reply:
+async def draw(services: Services, mount: Mount, request: Request, frame: MailcodeFrame) -> Reply:
     """GET /public/captcha."""
-    drawn = await captcha.draw(services, request.ctx, CAPTCHA_SCOPE, frame.kind, captcha.Frame(frame.width, frame.height))
+    drawn = await captcha.draw(services, request.ctx, CAPTCHA_SCOPE, frame.kind, captcha.PictureSize(frame.width, frame.height))
     if frame.kind == "spoken":
         return _reply(Sound(1, drawn.id, base64.b64encode(drawn.content).decode()))
     if frame.kind == "work":
-        return _reply(Puzzle(1, drawn.id, msgspec.Raw(drawn.content)))
+        return _reply(MailcodePuzzle(1, drawn.id, msgspec.Raw(drawn.content)))
     picture = base64.b64encode(drawn.content).decode()
     if _settings(mount).picture == "data-uri":
         picture = f"data:{drawn.media_type};base64,{picture}"
@@ -108,29 +108,29 @@ async def mail_register(services: Services, mount: Mount, request: Request, form
     """POST /account/mail-register."""
     reveal = mount.settings.reveal_accounts
     await register.ask_code(services, request.ctx, form.email, answer=_answer(form.captcha), reveal=reveal)
-    return _reply(Done(1))
+    return _reply(MailcodeDone(1))
 
 
 async def mail_password(services: Services, mount: Mount, request: Request, form: Ask) -> Reply:
     """POST /account/mail-password."""
     reveal = mount.settings.reveal_accounts
     await recover.ask_recovery_code(services, request.ctx, form.email, _answer(form.captcha), reveal=reveal)
-    return _reply(Done(1))
+    return _reply(MailcodeDone(1))
 
 
-async def verify(services: Services, mount: Mount, request: Request, form: Verification) -> Reply:
+async def verify(services: Services, mount: Mount, request: Request, form: MailcodeVerification) -> Reply:
     """GET /account/verification-password."""
     await recover.peek_recovery_code(services, request.ctx, form.verification)
-    return _reply(Done(1, words.text("mailcode.live", request.locale)))
+    return _reply(MailcodeDone(1, words.text("mailcode.live", request.locale)))
 
 
-async def new_password(services: Services, mount: Mount, request: Request, form: NewPassword) -> Reply:
+async def new_password(services: Services, mount: Mount, request: Request, form: MailcodeNewPassword) -> Reply:
     """POST /account/password-new."""
     await recover.by_code(services, request.ctx, form.email, form.verification, form.password)
-    return _reply(Done(1))
+    return _reply(MailcodeDone(1))
 
 
-async def log_in(services: Services, mount: Mount, request: Request, form: Credentials) -> Reply:
+async def log_in(services: Services, mount: Mount, request: Request, form: MailcodeCredentials) -> Reply:
     """POST /account/login."""
     own = _settings(mount)
     lifetime = form.expiry or own.default_expiry
@@ -142,41 +142,41 @@ async def log_in(services: Services, mount: Mount, request: Request, form: Crede
         own.login_captcha,
         _answer(form.captcha) if form.captcha else None,
     )
-    return _reply(Done(1, jwt=mount.finished(await login.for_jwt(services, request.ctx, attempt, lifetime))))
+    return _reply(MailcodeDone(1, jwt=mount.finished(await login.for_jwt(services, request.ctx, attempt, lifetime))))
 
 
-async def sign_up(services: Services, mount: Mount, request: Request, form: Registration) -> Reply:
+async def sign_up(services: Services, mount: Mount, request: Request, form: MailcodeRegistration) -> Reply:
     """POST /account/register."""
     application = register.Application(form.email, form.password, invite=form.invite)
     await register.by_code(services, request.ctx, application, form.verification)
-    return _reply(Done(1))
+    return _reply(MailcodeDone(1))
 
 
-async def redeem(services: Services, mount: Mount, request: Request, form: Authorization) -> Reply:
+async def redeem(services: Services, mount: Mount, request: Request, form: MailcodeAuthorization) -> Reply:
     """GET /account/login: a one-time link's token for a JWT. HEAD, prefetch and preview only look."""
     if not request.spends:
         await authorize.peek(services, request.ctx, form.authorization)
-        return _reply(Done(1))
-    return _reply(Done(1, jwt=await authorize.for_jwt(services, request.ctx, form.authorization)))
+        return _reply(MailcodeDone(1))
+    return _reply(MailcodeDone(1, jwt=await authorize.for_jwt(services, request.ctx, form.authorization)))
 
 
-async def open_link(services: Services, mount: Mount, request: Request, link: authorization.Opened) -> Reply:
+async def open_link(services: Services, mount: Mount, request: Request, link: authorization.AuthorizationOpened) -> Reply:
     """GET /login, where the one-time link leads.
 
     As GET /account/login where the link is pasted into a client; for a browser that navigates, and without a link, the hosted page.
     """
     if link.authorization and not request.wants_html:
-        return await redeem(services, mount, request, Authorization(authorization=link.authorization))
+        return await redeem(services, mount, request, MailcodeAuthorization(authorization=link.authorization))
     # A page speaks as a browser asks, not as the dialect's field would.
     request.speak_to_reader(DEFAULT_LOCALE)
-    return await login_page.show(services, mount, request, read(request.fields, login_page.Opened))
+    return await login_page.show(services, mount, request, read(request.fields, login_page.LoginOpened))
 
 
 async def my(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """GET /user/my."""
     who, fresh = await _who(services, mount, request)
     account = who.login.account
-    return _reply(Card(1, str(account.id), account.email or "", account.locale, fresh))
+    return _reply(MailcodeCard(1, str(account.id), account.email or "", account.locale, fresh))
 
 
 async def edit_language(services: Services, mount: Mount, request: Request, form: Speech) -> Reply:
@@ -184,7 +184,7 @@ async def edit_language(services: Services, mount: Mount, request: Request, form
     who, _ = await _who(services, mount, request, renew=False)
     # One that we do not speak means the default (contract, rule 12).
     locale = words.locale_of(form.language) or MAILCODE.language
-    return _reply(Done(1, jwt=await bearer.speak(services, request.ctx, who, locale)))
+    return _reply(MailcodeDone(1, jwt=await bearer.speak(services, request.ctx, who, locale)))
 
 
 async def authorization_new(services: Services, mount: Mount, request: Request, form: Expiry) -> Reply:
@@ -197,7 +197,7 @@ async def authorization_new(services: Services, mount: Mount, request: Request, 
 async def invite_new(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """POST /user/invite-new."""
     who, fresh = await _who(services, mount, request)
-    return _reply(Given(1, await invites.new(services, request.ctx, who.login), fresh))
+    return _reply(MailcodeGiven(1, await invites.new(services, request.ctx, who.login), fresh))
 
 
 async def invite_list(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
@@ -212,7 +212,7 @@ async def log_out(services: Services, mount: Mount, request: Request, _: Nothing
     """POST /user/logout."""
     who, _fresh = await _who(services, mount, request, renew=False)
     await bearer.end(services, request.ctx, who)
-    return _reply(Done(1))
+    return _reply(MailcodeDone(1))
 
 
 async def _who(services: Services, mount: Mount, request: Request, *, renew: bool = True) -> tuple[bearer.BearerLogin, str]:
@@ -240,15 +240,15 @@ MAILCODE = Dialect(
     language="en",
     asks_by=("Language", "language"),
     roots=("/account/", "/public/", "/user/"),
-    failed_as=Refused,
+    failed_as=MailcodeRefused,
     calls=(
-        Call(("GET",), "/public/captcha", draw, Frame, Picture, changes=False, quiet=True, summary="summary.mailcode.draw"),
+        Call(("GET",), "/public/captcha", draw, MailcodeFrame, Picture, changes=False, quiet=True, summary="summary.mailcode.draw"),
         Call(
             ("POST",),
             "/account/mail-register",
             mail_register,
             Ask,
-            Done,
+            MailcodeDone,
             refusals=(BadCaptcha, TooSoon, NotInvited),
             summary="summary.mailcode.mail_register",
         ),
@@ -257,7 +257,7 @@ MAILCODE = Dialect(
             "/account/mail-password",
             mail_password,
             Ask,
-            Done,
+            MailcodeDone,
             refusals=(BadCaptcha, TooSoon, NoSuchAccount),
             summary="summary.mailcode.mail_password",
         ),
@@ -265,8 +265,8 @@ MAILCODE = Dialect(
             ("GET",),
             "/account/verification-password",
             verify,
-            Verification,
-            Done,
+            MailcodeVerification,
+            MailcodeDone,
             changes=False,
             refusals=(BadCode,),
             summary="summary.mailcode.verify",
@@ -275,18 +275,18 @@ MAILCODE = Dialect(
             ("POST",),
             "/account/password-new",
             new_password,
-            NewPassword,
-            Done,
+            MailcodeNewPassword,
+            MailcodeDone,
             refusals=(BadCode, WeakPassword),
             summary="summary.mailcode.new_password",
         ),
-        Call(("POST",), "/account/login", log_in, Credentials, Done, refusals=LOGIN, summary="summary.mailcode.log_in"),
+        Call(("POST",), "/account/login", log_in, MailcodeCredentials, MailcodeDone, refusals=LOGIN, summary="summary.mailcode.log_in"),
         Call(
             ("POST",),
             "/account/register",
             sign_up,
-            Registration,
-            Done,
+            MailcodeRegistration,
+            MailcodeDone,
             refusals=(BadCode, WeakPassword, NotInvited),
             summary="summary.mailcode.sign_up",
         ),
@@ -294,8 +294,8 @@ MAILCODE = Dialect(
             ("GET",),
             "/account/login",
             redeem,
-            Authorization,
-            Done,
+            MailcodeAuthorization,
+            MailcodeDone,
             changes=False,
             refusals=(BadGrant,),
             summary="summary.mailcode.redeem",
@@ -304,8 +304,8 @@ MAILCODE = Dialect(
             ("GET",),
             "/login",
             open_link,
-            authorization.Opened,
-            Done,
+            authorization.AuthorizationOpened,
+            MailcodeDone,
             changes=False,
             rooted=True,
             refusals=(BadGrant,),
@@ -315,7 +315,7 @@ MAILCODE = Dialect(
             ("GET",),
             "/user/my",
             my,
-            gives=Card,
+            gives=MailcodeCard,
             changes=False,
             quiet=True,
             refusals=(NotLoggedIn,),
@@ -326,7 +326,7 @@ MAILCODE = Dialect(
             "/user/language-edit",
             edit_language,
             Speech,
-            Done,
+            MailcodeDone,
             refusals=(NotLoggedIn,),
             summary="summary.mailcode.edit_language",
         ),
@@ -343,7 +343,7 @@ MAILCODE = Dialect(
             ("POST",),
             "/user/invite-new",
             invite_new,
-            gives=Given,
+            gives=MailcodeGiven,
             refusals=(NotLoggedIn, NoInvitesLeft),
             summary="summary.mailcode.invite_new",
         ),
@@ -360,7 +360,7 @@ MAILCODE = Dialect(
             ("POST",),
             "/user/logout",
             log_out,
-            gives=Done,
+            gives=MailcodeDone,
             refusals=(NotLoggedIn,),
             summary="summary.mailcode.log_out",
         ),

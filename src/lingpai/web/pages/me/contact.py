@@ -21,7 +21,7 @@ RESEND = 60
 """Seconds between two codes to one address (contract, rule 7)."""
 
 
-class Code(msgspec.Struct, frozen=True, kw_only=True):
+class ContactCode(msgspec.Struct, frozen=True, kw_only=True):
     """What proves the address."""
 
     code: Annotated[str, Text(1, 32, digits)]
@@ -82,7 +82,7 @@ class Contact:
 
     async def _bind(self, services: Services, request: Request, me: Me, address: Address) -> Reply:
         try:
-            code = read(request.fields, Code).code
+            code = read(request.fields, ContactCode).code
             await contacts.bind(services, request.ctx, me.login, address, code)
         except (BadInput, BadCode, Limited) as why:
             return self._page(services, request, me, why, sent=address, seconds=left(services, request.fields))

@@ -23,7 +23,7 @@ def _number(text: str, name: str) -> int:
     return int(text)
 
 
-class Which(msgspec.Struct, frozen=True, kw_only=True):
+class DeviceWhich(msgspec.Struct, frozen=True, kw_only=True):
     """Which login is to end; none named: all the others."""
 
     login: Annotated[int, Text(1, 18, _number, optional=True)] = 0
@@ -49,7 +49,7 @@ async def listing(services: Services, request: Request, me: Me, _: Nothing) -> R
     return show("devices", request, me, logins=[_said(one, me, services.clock.now(), request.locale) for one in found])
 
 
-async def end(services: Services, request: Request, me: Me, which: Which) -> Reply:
+async def end(services: Services, request: Request, me: Me, which: DeviceWhich) -> Reply:
     """POST /page/me/devices: only of one's own; another's number is like one that is over."""
     if not which.login:
         await sessions.end_others(services, request.ctx, me.login)
@@ -72,5 +72,5 @@ def _said(one: Session, me: Me, now: int, locale: Locale) -> Login:
 
 CALLS = (
     Call(("GET",), PATH, own(listing), changes=False),
-    Call(("POST",), f"/page{PATH}", own(end), Which),
+    Call(("POST",), f"/page{PATH}", own(end), DeviceWhich),
 )

@@ -15,7 +15,7 @@ PATH = "/me/invites"
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class InvitesGiven:
     """One code, in words."""
 
     code: str
@@ -41,10 +41,10 @@ async def make(services: Services, request: Request, me: Me, _: Nothing) -> Repl
     return told(PATH, "invited")
 
 
-def _said(services: Services, request: Request, one: Invite) -> Given:
+def _said(services: Services, request: Request, one: Invite) -> InvitesGiven:
     now = services.clock.now()
     link = for_realm(services, f"{services.settings.public_url}/register", one.realm, invite=one.code)
-    return Given(one.code, _state(one, now), ago(now, one.created_at, request.locale), link)
+    return InvitesGiven(one.code, _state(one, now), ago(now, one.created_at, request.locale), link)
 
 
 def _state(one: Invite, now: int) -> str:

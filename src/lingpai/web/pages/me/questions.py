@@ -21,7 +21,7 @@ SECURITY = "/me/security"
 FIELDS = ("question_one", "question_two", "question_three")
 
 
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
+class QuestionsWish(msgspec.Struct, frozen=True, kw_only=True):
     """POST /page/me/questions, each question before its answer, as they stand on the page."""
 
     question_one: Question
@@ -64,7 +64,7 @@ async def save(services: Services, request: Request, me: Me, _: Nothing) -> Repl
     if not offered(services.settings):
         return onward(SECURITY)
     try:
-        form = read(request.fields, Wish)
+        form = read(request.fields, QuestionsWish)
         _differ(form.texts)
         mode = services.settings.session.questions
         await questions.put(services, request.ctx, me.login, form.texts, form.answers, mode=mode)

@@ -7,7 +7,7 @@ from lingpai.core import words
 from lingpai.core.model import Account
 from lingpai.flows import Services, questions, social
 from lingpai.social import ProviderName
-from lingpai.web.pages.connect import Which
+from lingpai.web.pages.connect import ConnectWhich
 from lingpai.web.pages.me.contact import texts
 from lingpai.web.pages.me.owner import Me, own, show
 from lingpai.web.pages.me.questions import offered
@@ -44,7 +44,7 @@ async def look(services: Services, request: Request, me: Me, _: Nothing) -> Repl
     )
 
 
-async def ask_unlink(services: Services, request: Request, me: Me, which: Which) -> Reply:
+async def ask_unlink(services: Services, request: Request, me: Me, which: ConnectWhich) -> Reply:
     """GET /me/unlink: says what is lost, and asks; changes nothing."""
     return show("unlink", request, me, provider=which.provider, called=words.text(f"provider.{which.provider}", request.locale))
 
@@ -65,5 +65,5 @@ def _last(services: Services, account: Account, name: ProviderName) -> str:
 
 CALLS = (
     Call(("GET",), "/me/security", own(look), changes=False),
-    Call(("GET",), "/me/unlink", own(ask_unlink, sensitive=True, here="/me/security"), Which, changes=False),
+    Call(("GET",), "/me/unlink", own(ask_unlink, sensitive=True, here="/me/security"), ConnectWhich, changes=False),
 )

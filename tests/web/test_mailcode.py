@@ -9,8 +9,7 @@ import altcha
 import pytest
 
 from lingpai.flows import invites
-from lingpai.settings import CaptchaSettings
-from lingpai.settings import Invites, Realm, RealmInvites
+from lingpai.settings import CaptchaSettings, Invites, Realm, RealmInvites
 from lingpai.settings import Mailcode as MailcodeSettings
 from web.people import ADA, GOOD
 from web.speakers import Mailcode, Maillink

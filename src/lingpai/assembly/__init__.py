@@ -1,4 +1,4 @@
-"""The only place where things are made and joined: settings become a house.
+"""The only place where things are made and joined: settings become a service.
 
 Imports what the settings ask for inside its functions: everything at once would be 134 MiB and 0.8 s.
 """
@@ -62,7 +62,7 @@ class Service:
 
 
 async def build(settings: Settings, clock: Clock | None = None, chance: Chance | None = None, *, processes: int = 1) -> Service:
-    """The whole house. `processes`: how many share this machine's cores for hashing.
+    """The whole service. `processes`: how many share this machine's cores for hashing.
 
     Raises SettingsError for what only the parts can judge, WrongSchema, and StoreDown.
     """
@@ -76,7 +76,7 @@ async def build(settings: Settings, clock: Clock | None = None, chance: Chance |
 
 @asynccontextmanager
 async def open_services(settings: Settings) -> AsyncIterator["Services"]:
-    """As much of the house as an operator's command needs. Raises as `build` does."""
+    """As much of the service as an operator's command needs. Raises as `build` does."""
     async with AsyncExitStack() as stack:
         services, _ = await _services(stack, settings, SystemClock(), SystemChance(), threads=1)
         yield services
@@ -84,7 +84,7 @@ async def open_services(settings: Settings) -> AsyncIterator["Services"]:
 
 @asynccontextmanager
 async def open_worker(settings: Settings) -> AsyncIterator["Worker"]:
-    """The back door alone. Raises as `build` does."""
+    """The worker alone. Raises as `build` does."""
     async with AsyncExitStack() as stack:
         services, secret_box = await _services(stack, settings, SystemClock(), SystemChance(), threads=1)
         yield await _worker(stack, services, secret_box)

@@ -76,7 +76,7 @@ class RequestContext(msgspec.Struct, frozen=True):
     locale: Locale = DEFAULT_LOCALE
     request_id: str = ""
     known_to: frozenset[str] = frozenset()
-    """Marks of the accounts that this browser has logged into before (its signed device cookie says so; `guard/devices.py`)."""
+    """Marks of the accounts that this browser has logged into before (`guard/sessions/device_cookie.py`)."""
     device: str = ""
     """The device cookie's own id; empty where there is none."""
     session: str = ""
@@ -191,7 +191,7 @@ class Letter:
     recipient: str
     locale: Locale
     sealed: bytes | None
-    """The values that the text needs, encrypted (`guard/seals.py`); None once it is delivered or given up."""
+    """The values that the text needs, encrypted (`guard/crypto.py`); None once it is delivered or given up."""
     account_id: int | None
     created_at: int
     due_at: int

@@ -26,7 +26,7 @@ from lingpai.store.database import Database
 from lingpai.store.outbox import Bell
 
 if TYPE_CHECKING:
-    # What they stand on is large: `build` imports it where a dialect that is served needs it.
+    # What they stand on is large: `assembly` imports it where a dialect that is served needs it.
     from lingpai.guard.captcha.captchas import Captchas
     from lingpai.guard.sessions.jwt import JwtTokens
 
@@ -36,7 +36,7 @@ OPERATOR = RequestContext(client="operator", ip="operator", agent="lingpai")
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """All that a flow may use; made in `build`, passed first."""
+    """All that a flow may use; made in `assembly`, passed first."""
 
     settings: Settings
     clock: Clock

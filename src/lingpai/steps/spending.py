@@ -36,7 +36,7 @@ async def spending_link(services: Services, ctx: RequestContext, purpose: Purpos
 
 @asynccontextmanager
 async def spending_reset_grant(services: Services, ctx: RequestContext) -> AsyncIterator[ResetGrant | None]:
-    """Takes the browser's leave to set a new password; None where it has none. Put back as a code is."""
+    """Takes the browser's grant to set a new password; None where it has none. Put back as a code is."""
     taken = await services.reset_grants.take(ctx.prelogin_token)
     try:
         yield taken

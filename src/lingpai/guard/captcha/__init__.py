@@ -1,6 +1,6 @@
 """What tells people from programs: a picture, a sound, or work done by the browser. Each is good for one try.
 
-`shop` is who asked for it: a dialect, and whatever else a caller binds to it. It serves nowhere else.
+`scope` is who asked for it: a dialect, and whatever else a caller binds to it. It serves nowhere else.
 """
 
 import hmac
@@ -40,7 +40,7 @@ class Challenge:
 
 @dataclass(frozen=True, slots=True)
 class CaptchaAnswer:
-    """What a client answers, and at which shop."""
+    """What a client answers, and in which scope."""
 
     scope: str
     key: str
@@ -51,13 +51,13 @@ class CaptchaKind(Protocol):
     """One kind of challenge."""
 
     async def new(self, scope: str) -> Challenge:
-        """A challenge for this shop, good for `LIFE` seconds and one try. Raises Overloaded and StoreDown."""
+        """A challenge for this scope, good for `LIFE` seconds and one try. Raises Overloaded and StoreDown."""
         ...
 
     async def spend(self, scope: str, key: str, answer: str) -> None:
         """Returns where the answer to the challenge with the id `key` is right; of racing callers for one of them.
 
-        BadCaptcha: it is wrong, empty, late, meant for another shop, or there was a try before, whether right or wrong. Raises StoreDown.
+        BadCaptcha: it is wrong, empty, late, meant for another scope, or there was a try before, whether right or wrong. Raises StoreDown.
         """
         ...
 

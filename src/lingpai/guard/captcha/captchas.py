@@ -8,7 +8,7 @@ from lingpai.guard.captcha.picture import Pictures
 from lingpai.guard.captcha.spoken import Spoken
 
 if TYPE_CHECKING:
-    # It stands on a library of its own: `build` imports it where it is offered.
+    # It stands on a library of its own: `assembly` imports it where it is offered.
     from lingpai.guard.captcha.work import Work
 
 

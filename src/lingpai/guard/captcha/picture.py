@@ -24,7 +24,7 @@ class Pictures:
     """A Captcha whose content is a PNG."""
 
     def __init__(self, answers: AnswerStore, render_queue: RenderQueue, chance: Chance, load: Callable[[], Draw]) -> None:
-        """`hire` finds who draws (`artist.py`); it is called for the first picture, for what an artist needs is large."""
+        """`hire` finds who draws (`renderer.py`); it is called for the first picture, for what an artist needs is large."""
         self._render_queue = render_queue
         self._answers = answers
         self._chance = chance

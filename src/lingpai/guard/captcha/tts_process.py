@@ -1,4 +1,4 @@
-"""The program that `speaker.py` runs: reads a voice and digits a line, writes a sound. It ends with its input.
+"""The program that `tts_client.py` runs: reads a voice and digits a line, writes a sound. It ends with its input.
 
     mandarin 402913  ->  four bytes, the length, and a WAV
 

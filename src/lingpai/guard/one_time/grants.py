@@ -1,4 +1,4 @@
-"""Leaves to do one thing, given a moment ago: a one-time login link, and what later stories give. Single-use; kept as digests."""
+"""Rights to do one thing, given a moment ago: a one-time login link, and what later stories give. Single-use; kept as digests."""
 
 from contextlib import suppress
 from typing import Literal, TypeVar
@@ -13,13 +13,13 @@ from lingpai.ephemeral import Entry, Ephemeral
 from lingpai.guard.crypto import digest
 
 Kind = Literal["authorization", "asked", "questions", "draft", "reset", "confirmed", "connect", "keep"]
-"""A one-time login link; whom a recovery is about; whose security questions were asked; a registration's first step; leave to set a new
-password; a login that has just been confirmed; a login under way at a third party; leave to take a deletion back."""
+"""A one-time login link; whom a recovery is about; whose security questions were asked; a registration's first step; the right to set a new
+password; a login that has just been confirmed; a login under way at a third party; the right to take a deletion back."""
 T = TypeVar("T")
 
 
 class Keep(msgspec.Struct, frozen=True):
-    """Leave to take back one deletion: none that comes later."""
+    """The right to take back one deletion: none that comes later."""
 
     account_id: int
     deletes_at: int

@@ -2,7 +2,7 @@
 
 A row says when a key may sign; what it is at an instant follows from all rows, so that a rotation is one insert and no state can
 be half changed. A new key is published before it signs, for other services keep the published set for a while; a retired one stays
-published until every JWT it signed is over. The private part is sealed (`guard/seals.py`).
+published until every JWT it signed is over. The private part is sealed (`guard/crypto.py`).
 """
 
 import asyncio

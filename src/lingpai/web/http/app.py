@@ -1,4 +1,4 @@
-"""The door itself, as a bare ASGI application: find the route, judge, read, call, answer, and write one line."""
+"""The application, as a bare ASGI application: find the route, judge, read, call, answer, and write one line."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
@@ -30,7 +30,7 @@ log = structlog.get_logger("lingpai.web")
 
 
 class App:
-    """Serves the dialects at their doors, the hosted pages, and the house's own calls.
+    """Serves the mounted dialects, the hosted pages, and the service's own calls.
 
     Every reply carries `X-Request-Id` and the headers of the contract's rule 3. A bug is a 500 that says nothing but the
     request's id, under which the log has the rest.

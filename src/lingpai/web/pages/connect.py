@@ -118,7 +118,7 @@ async def _arrive(services: Services, request: Request, journey: Journey, code: 
         return onward(journey.next)
     if isinstance(entered, Step):
         return closing_page(request, ReturnContext(journey.realm, kind_of(services.settings, journey.realm)), entered)
-    # What was begun before the login ends with it: somebody may have planted the visit.
+    # What was begun before the login ends with it: somebody may have planted its token.
     return onward(journey.next, session=entered.opened.token, device=entered.opened.device, prelogin_token="")
 
 

@@ -16,7 +16,7 @@ from lingpai.web.request.request import Request
 
 
 class Offered(msgspec.Struct, frozen=True, kw_only=True):
-    """The leave, as the mail or the page before had it."""
+    """The token, as the mail or the page before had it."""
 
     token: Annotated[str, Text(1, 16_384, optional=True)] = ""
 

@@ -64,7 +64,7 @@ async def enter(services: Services, mount: Mount, request: Request, _: Nothing) 
         return await _again(services, request, context, why)
     if isinstance(opened, Step):
         return closing_page(request, context, opened)
-    # What was begun before the login ends with it: somebody may have planted the visit.
+    # What was begun before the login ends with it: somebody may have planted its token.
     return onward(context.end, session=opened.token, device=opened.device, prelogin_token="" if request.ctx.prelogin_token else None)
 
 

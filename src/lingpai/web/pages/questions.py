@@ -82,7 +82,7 @@ async def answer(services: Services, mount: Mount, request: Request, wanted: Rec
 
 
 async def reset(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
-    """POST /page/forgot/password: by the leave that this browser has earned."""
+    """POST /page/forgot/password: by the grant that this browser has earned."""
     context = return_context(services, request)
     who = str(request.fields.get("account") or "")
     try:

@@ -46,14 +46,14 @@ _OWN_STATUSES = {
     "409": "Refused.",
     "422": "A form to be mended: the page says what.",
 }
-"""What the pages and the house's own calls answer beside these."""
+"""What the pages and the service's own calls answer beside these."""
 _HTML: Json = {"text/html": {"schema": {"type": "string"}}}
 _ERROR: Json = {_JSON: {"schema": {"type": "object", "properties": {"error": {"type": "string"}, "message": {"type": "string"}}}}}
 _WITH_HEADERS = {"405": "Allow", "429": "Retry-After", "503": "Retry-After"}
 
 
 def calls(mounts: Sequence[Mount], pages: Sequence[Call] = ()) -> tuple[Call, ...]:
-    """GET /openapi.json for these doors and pages."""
+    """GET /openapi.json for these mounted dialects and pages."""
     whole = cache(lambda: msgspec.json.encode(document(mounts, pages)))
 
     async def serve(services: "Services", mount: Mount, request: Request, _: Nothing) -> Reply:
@@ -63,7 +63,7 @@ def calls(mounts: Sequence[Mount], pages: Sequence[Call] = ()) -> tuple[Call, ..
 
 
 def document(mounts: Sequence[Mount], pages: Sequence[Call] = ()) -> Json:
-    """The whole document; what shares a path (a page and a call, doors on different hosts) is described under it by its methods."""
+    """The whole document; what shares a path (a page and a call, dialects on different hosts) is described under it by its methods."""
     refs, components = _shapes(mounts, pages)
     paths: Json = {}
     for mount in mounts:
@@ -169,7 +169,7 @@ def _answer(status: str, text: str, content: Json) -> Json:
 
 
 def _own(call: Call, method: str, refs: Refs) -> Json:
-    """A page, or a call of the house's own: these speak HTTP."""
+    """A page, or a call of the service's own: these speak HTTP."""
     shown: Json = {_JSON: {"schema": refs[call.gives]}} if call.gives else _HTML
     answers = {"200": _answer("200", "Success.", shown)}
     answers |= {

@@ -33,7 +33,7 @@ _KINDS: Mapping[object, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """What a page is about: a dialect where it stands, or the house's own calls."""
+    """What a page is about: a dialect where it stands, or the service's own calls."""
 
     name: str
     here: str

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """An answer, as the door gives it out. Header names are lower-case."""
+    """An answer, as it is given out. Header names are lower-case."""
 
     body: bytes
     status: int = 200
@@ -75,7 +75,7 @@ class Dialect:
     name: str
     calls: tuple[Call, ...]
     refuse: Callable[[Refusal, Locale], dict[str, Any]]
-    """The envelope of a refusal; the HTTP status is the door's business (`app.py`)."""
+    """The envelope of a refusal; the HTTP status is chosen by the application (`http/error_replies.py`)."""
     fail: Callable[[Locale], dict[str, Any]]
     """The envelope of an internal error."""
     missing: Callable[[Locale], dict[str, Any]]

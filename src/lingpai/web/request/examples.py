@@ -26,7 +26,7 @@ class Seen:
     name: str
     source: Literal["mail", "sms", "captcha", "answer"]
     command: str
-    """Prints the value. `{here}` is where the dialect stands, `{home}` where the house does."""
+    """Prints the value. `{here}` is where the dialect stands, `{home}` where the service does."""
     dev: bool = True
     """Whether the command needs dev mode: elsewhere a person has to look."""
 

@@ -29,13 +29,13 @@ _Q = re.compile(r"(?:^|[;\s])q=([01](?:\.\d{0,3})?)")
 
 
 class Request(msgspec.Struct):
-    """One request. Made once, at the door."""
+    """One request. Made once, when it comes in."""
 
     method: str
     path: str
     """As it was sent, percent signs included."""
     host: str
-    """The Host header in lower case without its port. It chooses a door; no link is ever built from it."""
+    """The Host header in lower case without its port. It chooses a mounted dialect; no link is ever built from it."""
     headers: Headers
     """All headers, by their lower-case names."""
     ctx: RequestContext
@@ -108,7 +108,7 @@ class RequestFactory:
         self._accepted = lru_cache(maxsize=1_024)(words.accepted)
 
     def make(self, scope: Scope, headers: Headers, host: str, path: bytes, language: Locale, *, changes: bool) -> Request:
-        """The exchange, its fields still to be read. `language` is spoken where the request asks for none that we have."""
+        """The request, its fields still to be read. `language` is spoken where the request asks for none that we have."""
         cookie = headers.get(b"cookie")
         brought = cookies.read(cookie) if cookie else {}
         method: str = scope["method"]

@@ -159,7 +159,7 @@ async def earn_by_answers(services: Services, mount: Mount, request: Request, fo
 
 
 async def reset(services: Services, mount: Mount, request: Request, form: SessionNewPassword) -> Reply:
-    """POST Forget_pass_reset: by the leave that this browser has earned."""
+    """POST Forget_pass_reset: by the grant that this browser has earned."""
     await recover.by_reset_grant(services, request.ctx, _strong(form.password), min_score=STRENGTH)
     return _reply(SessionDone())
 

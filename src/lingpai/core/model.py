@@ -131,6 +131,18 @@ class Account(msgspec.Struct, frozen=True):
     name: str | None = None
     linked: tuple[Kind, ...] = ()
     """The third parties that log it in, in alphabetical order."""
+    email_key: str | None = None
+    """What its mail address was parsed to when it was stored."""
+
+    @property
+    def mail(self) -> Address | None:
+        """Its mail address, parsed as it was when it was stored: a stricter rule of today is not asked again."""
+        return Address("email", self.email, self.email_key) if self.email and self.email_key else None
+
+    @property
+    def proved_mail(self) -> Address | None:
+        """The same, where its owner has proved it."""
+        return self.mail if self.email_proved_at else None
 
     @property
     def known(self) -> tuple[str, ...]:

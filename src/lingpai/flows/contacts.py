@@ -1,6 +1,5 @@
 """Addresses of an account: one is added, or takes an older one's place, once a code has proved it."""
 
-from lingpai.core import rules
 from lingpai.core.errors import BadCode, StaleLogin, Taken
 from lingpai.core.model import Account, Address, Kind, RequestContext
 from lingpai.flows import Services
@@ -67,9 +66,9 @@ def _replaces(account: Account, address: Address) -> bool:
     """Whether the mail address would drop another that the account has proved, or come before its phone: it is what a reset goes to."""
     if address.kind != "email":
         return False
-    if account.email is None or not account.email_proved_at:
+    if account.proved_mail is None:
         return bool(account.phone_proved_at)
-    return rules.email(account.email).key != address.key
+    return account.proved_mail.key != address.key
 
 
 async def _older(services: Services, account: Account, address: Address) -> list[str]:

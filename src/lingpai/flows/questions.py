@@ -8,7 +8,6 @@ from typing import Literal
 
 import msgspec
 
-from lingpai.core import rules
 from lingpai.core.errors import BadCode, BadGrant, Limited, NotOffered, StaleLogin, WrongAnswers, WrongPassword
 from lingpai.core.model import Account, Address, Kind, RequestContext
 from lingpai.flows import Services
@@ -143,7 +142,7 @@ async def _proved(services: Services, asked: AskedQuestions, account: Account | 
 
 def _mailed(asked: AskedQuestions, account: Account | None) -> str:
     """The key under which a code that was asked for by the same name or address waits."""
-    return rules.email(account.email).key if account and account.email and account.email_proved_at else asked.key
+    return account.proved_mail.key if account and account.proved_mail else asked.key
 
 
 async def _tell(services: Services, ctx: RequestContext, asked: AskedQuestions, account: Account | None, *, result: str) -> None:

@@ -1,6 +1,5 @@
 """Is it still you? What changes an account for good wants a login, or a proof, of the last ten minutes."""
 
-from lingpai.core import rules
 from lingpai.core.errors import BadCode, StaleLogin, WrongPassword
 from lingpai.core.model import Account, Address, RequestContext
 from lingpai.flows import Services
@@ -50,8 +49,8 @@ async def by_code(services: Services, ctx: RequestContext, login: Authenticated,
 
 def reached(account: Account) -> Address | None:
     """The account's own proved mail, else its phone."""
-    if account.email and account.email_proved_at:
-        return rules.email(account.email)
+    if account.proved_mail:
+        return account.proved_mail
     if account.phone and account.phone_proved_at:
         return Address("phone", account.phone, account.phone)
     return None

@@ -4,7 +4,6 @@ from typing import NoReturn
 
 import msgspec
 
-from lingpai.core import rules
 from lingpai.core.errors import BadCode, BadGrant, BadLink, Limited, NoSuchAccount, TooSoon
 from lingpai.core.model import Account, Address, RequestContext
 from lingpai.core.steps import Step
@@ -196,9 +195,7 @@ async def _fits(services: Services, ctx: RequestContext, grant: ResetGrant, acco
 
 def _where(account: Account | None, who: Address) -> Address:
     """Where a code for `who` goes: to itself, or from a name to its account's proved mail; a name without one stays a name."""
-    if who.kind == "name" and account and account.email and account.email_proved_at:
-        return rules.email(account.email)
-    return who
+    return (account and who.kind == "name" and account.proved_mail) or who
 
 
 async def _note_asked(services: Services, tx: Transaction, ctx: RequestContext, account: Account | None, *, mailed: bool) -> None:

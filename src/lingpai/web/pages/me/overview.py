@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from lingpai.core import rules
 from lingpai.core.errors import TooSoon
 from lingpai.flows import Services, activate, invites, sessions
 from lingpai.web.pages.me.owner import Me, own, show, told
@@ -23,10 +22,10 @@ async def home(services: Services, request: Request, me: Me, _: Nothing) -> Repl
 async def again(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """POST /page/me: the mail that proves the address, once more."""
     account = me.account
-    if not account.restricted or account.email is None:
+    if not account.restricted or account.mail is None:
         return onward(HOME)
     try:
-        await activate.again(services, request.ctx, rules.email(account.email))
+        await activate.again(services, request.ctx, account.mail)
     except TooSoon as why:
         return show("unproved", request, me, why, seconds=why.seconds)
     return told(HOME, "proof-sent")

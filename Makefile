@@ -8,11 +8,13 @@ READY := .venv/.ready
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint types unit format bench lock
+.PHONY: help serve test lint types unit faults soak format bench lock
 
 help:
 	@echo "make serve   sets up, migrates and serves in dev mode on SQLite"
 	@echo "make test    sets up, then runs lint, types, import contracts and all tests"
+	@echo "make faults  runs the long forms of tests: more kills, more fuzz, every picture"
+	@echo "make soak    keeps a served process busy for SOAK_MINUTES ($(SOAK_MINUTES)), and looks for leaks and losses"
 	@echo "also: lint, types, unit (the tests alone), format, bench, lock"
 
 # Elsewhere: make serve PORT=9000 DATA=/path/to/folder
@@ -21,7 +23,8 @@ DATA ?= lingpai-data
 serve: $(READY)
 	$(BIN)/lingpai serve --dev --port $(PORT) --data $(DATA)
 
-test: lint types unit
+test: $(READY)
+	@$(BIN)/python tools/parts.py "$(MAKE)" lint types unit
 
 lint: $(READY)
 	$(BIN)/ruff check
@@ -33,6 +36,13 @@ types: $(READY)
 
 unit: $(READY)
 	$(BIN)/pytest -n 2 --dist worksteal --durations 15
+
+faults: $(READY)
+	$(BIN)/pytest -n 2 --dist worksteal --durations 15 -m long
+
+SOAK_MINUTES ?= 10
+soak: $(READY)
+	$(BIN)/pytest tests/faults/test_soak.py --soak $(SOAK_MINUTES)
 
 format: $(READY)
 	$(BIN)/ruff check --fix

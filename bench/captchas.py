@@ -20,7 +20,7 @@ import uvloop
 from lingpai.core.chance import SystemChance, SystemClock
 from lingpai.ephemeral import Ephemeral
 from lingpai.ephemeral.sql import SqlEphemeral
-from lingpai.guard.captcha import Answers
+from lingpai.guard.captcha import AnswerStore
 from lingpai.guard.captcha.picture import Pictures
 from lingpai.guard.captcha.render_queue import RenderQueue
 from lingpai.guard.captcha.renderer import renderer
@@ -28,7 +28,7 @@ from lingpai.guard.captcha.spoken import Spoken
 from lingpai.guard.captcha.tts_client import TtsClient
 from lingpai.guard.captcha.work import Work
 from lingpai.guard.crypto import SecretBox
-from lingpai.settings import Captcha
+from lingpai.settings import CaptchaSettings
 from lingpai.store.migrate import upgrade
 from lingpai.store.sqlite import open_sqlite
 
@@ -78,9 +78,9 @@ async def figures(seconds: float) -> Figures:
         stack.callback(render_queue.close)
         speaker = TtsClient(CALLERS, clock, chance)
         stack.push_async_callback(speaker.close)
-        answers = Answers(ephemeral, secret_box, chance)
+        answers = AnswerStore(ephemeral, secret_box, chance)
         pictures, spoken = Pictures(answers, render_queue, chance, renderer), Spoken(answers, speaker.say, chance)
-        work = Work(ephemeral, secret_box, render_queue, clock, chance, cost=Captcha().pow_cost)
+        work = Work(ephemeral, secret_box, render_queue, clock, chance, cost=CaptchaSettings().pow_cost)
         await asyncio.gather(pictures.new(CAPTCHA_SCOPE), spoken.new(CAPTCHA_SCOPE))
         idle = await _pace(seconds, lambda: asyncio.sleep(0.1))
         drawn = await _pace(seconds, lambda: pictures.new(CAPTCHA_SCOPE))

@@ -9,7 +9,7 @@ from argon2.low_level import Type, hash_secret
 
 from lingpai.core.chance import SECOND, SystemChance, SystemClock
 from lingpai.core.model import Address
-from lingpai.guard.one_time.codes import digest
+from lingpai.guard.crypto import digest
 from lingpai.store import accounts, sessions
 from lingpai.store.database import Database, Transaction
 from lingpai.store.postgres import open_postgres

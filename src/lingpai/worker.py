@@ -1,4 +1,4 @@
-"""The back door: claims due letters, renders them, sends them; tries again later, or gives up. Purges what is past its time.
+"""The worker: claims due letters, renders them, sends them; tries again later, or gives up. Purges what is past its time.
 
 Any number of workers share the work. A letter is claimed by a lease that outlives the longest attempt, so nobody else sends it
 meanwhile; the lease of a worker that died ends by itself, and the letter is sent again: at least once.
@@ -106,7 +106,7 @@ class Worker:
     ) -> None:
         """`send_seconds` is under LEASE_SECONDS: the end of the attempt comes before the end of the lease.
 
-        `blur`: most seconds between the bell and the look for letters (see BLUR).
+        `send_jitter`: most seconds between the bell and the look for letters (see SEND_JITTER).
         """
         assert send_seconds < LEASE_SECONDS
         self._store = store

@@ -13,6 +13,7 @@ import pytest_asyncio
 from msgspec.structs import replace
 from playwright.async_api import Browser, async_playwright
 
+from browser.looking import Eye
 from browser.person import Person, Visits, arrives
 from fakes import FakeChance, FakeClock
 from frontdoor import serving
@@ -64,6 +65,13 @@ async def browser(chromium: str) -> AsyncIterator[Browser]:
         opened = await playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield opened
         await opened.close()
+
+
+@pytest.fixture(params=["at-a-glance", pytest.param("thoroughly", marks=pytest.mark.long)])
+def eye(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> Eye:
+    """Judges pages."""
+    assert pytestconfig.cache
+    return Eye(pytestconfig.cache.mkdir("looks"), thorough=request.param == "thoroughly")
 
 
 @pytest.fixture

@@ -20,9 +20,15 @@ CROSSED = pytest.mark.parametrize(("locale", "scripts"), [("zh-Hans", False), ("
 """Each has both languages, and both with scripts and without; neighbouring stories take turns."""
 BOTH = pytest.mark.parametrize(
     ("locale", "scripts"),
-    [("zh-Hans", True), ("en", False), ("zh-Hans", False), ("en", True)],
+    [
+        ("zh-Hans", True),
+        ("en", False),
+        pytest.param("zh-Hans", False, marks=pytest.mark.long),
+        pytest.param("en", True, marks=pytest.mark.long),
+    ],
     ids=["zh-scripts", "en-plain", "zh-plain", "en-scripts"],
 )
+"""The same, and in the long form whatever is missing."""
 
 
 class Visits(Protocol):

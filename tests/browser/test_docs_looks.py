@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Browser, expect
 
-from browser.looking import look
+from browser.looking import Eye, look
 
 pytestmark = pytest.mark.browser
 
@@ -11,15 +11,12 @@ PATHS = ("/", "/docs", "/docs/maillink", "/docs/mailcode", "/docs/session", "/do
 
 
 @pytest.mark.parametrize("locale", ["zh-CN", "en-US"])
-async def test_every_page_of_the_reference_is_fit_for_everybody(
-    browser: Browser, url: str, pytestconfig: pytest.Config, locale: str
-) -> None:
-    folder = pytestconfig.cache.mkdir("looks")
+async def test_every_page_of_the_reference_is_fit_for_everybody(browser: Browser, url: str, eye: Eye, locale: str) -> None:
     context = await browser.new_context(base_url=url, locale=locale)
     page = await context.new_page()
     for path in PATHS:
         await page.goto(path)
-        await look(page, folder, path.strip("/").replace("/", "-") or "start", locale)
+        await look(page, eye, path.strip("/").replace("/", "-") or "start", locale)
     await context.close()
 
 

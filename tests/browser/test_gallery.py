@@ -2,13 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser
 
-from browser.looking import DATA, look, read_large
+from browser.looking import DATA, Eye, look, read_large
 from browser.person import LOCALES, Person, arrives
 from browser.test_walls import login_link
 from lingpai.core.model import Locale
@@ -33,11 +32,11 @@ class Gallery:
     """Takes the pictures of one language."""
 
     person: Person
-    folder: Path
+    eye: Eye
 
     async def take(self, name: str) -> None:
         """The page as it is now."""
-        await look(self.person.page, self.folder, name, LOCALES[self.person.locale])
+        await look(self.person.page, self.eye, name, LOCALES[self.person.locale])
         await read_large(self.person.page, name)
 
     async def show(self, name: str, path: str) -> None:
@@ -226,7 +225,7 @@ ROOMS = [entering, inside, registering, registering_by_code, opening, forgetting
 @pytest.mark.parametrize("locale", LOCALES)
 @pytest.mark.parametrize("room", ROOMS)
 async def test_every_state_of_every_page_is_fit_for_everybody(
-    browser: Browser, town: Town, pytestconfig: pytest.Config, locale: Locale, room: Callable[[Gallery], Awaitable[None]]
+    browser: Browser, town: Town, eye: Eye, locale: Locale, room: Callable[[Gallery], Awaitable[None]]
 ) -> None:
     async with arrives(browser, town, locale) as person:
-        await room(Gallery(person, pytestconfig.cache.mkdir("looks")))
+        await room(Gallery(person, eye))

@@ -1,6 +1,6 @@
-"""How the pages look and move: both languages, light and dark, a phone and a desk; judged by axe-core and by whoever opens the pictures.
+"""How the pages look and move: both languages, light and dark, a phone and a desk.
 
-The pictures lie in .pytest_cache/d/looks after a run.
+Judged by axe-core, and by whoever opens the pictures; see `looking`.
 """
 
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, Route, expect
 
-from browser.looking import DATA, look, read_large
+from browser.looking import DATA, Eye, look, read_large
 from frontdoor import serving
 from lingpai.settings import Legal, Pages
 from web import sample
@@ -82,12 +82,11 @@ async def window(browser: Browser, street: Street, **options: Any) -> AsyncItera
 
 
 @pytest.mark.parametrize("locale", ["zh-CN", "en-US"])
-async def test_every_page_is_fit_for_everybody(browser: Browser, street: Street, pytestconfig: pytest.Config, locale: str) -> None:
-    folder = pytestconfig.cache.mkdir("looks")
+async def test_every_page_is_fit_for_everybody(browser: Browser, street: Street, eye: Eye, locale: str) -> None:
     async with window(browser, street, locale=locale) as page:
         for name, path in street.pages.items():
             await page.goto(path)
-            await look(page, folder, name, locale)
+            await look(page, eye, name, locale)
             await read_large(page, name)
 
 

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from browser.looking import look, read_large
+from browser.looking import Eye, look, read_large
 from lingpai.settings import Invites, Social
 from lingpai.settings.outside import Keys
 from web.owners import Owner, elsewhere, owner
@@ -69,36 +69,30 @@ async def window(browser: Browser, url: str, ada: Owner, **options: Any) -> Asyn
 
 
 @pytest.mark.parametrize("locale", ["zh-CN", "en-US"])
-async def test_every_page_of_one_s_own_is_fit_for_everybody(
-    browser: Browser, url: str, ada: Owner, pytestconfig: pytest.Config, locale: str
-) -> None:
-    folder = pytestconfig.cache.mkdir("looks")
+async def test_every_page_of_one_s_own_is_fit_for_everybody(browser: Browser, url: str, ada: Owner, eye: Eye, locale: str) -> None:
     async with window(browser, url, ada, locale=locale) as page:
         for name, path in PAGES.items():
             await page.goto(path)
-            await look(page, folder, f"me-{name}", locale)
+            await look(page, eye, f"me-{name}", locale)
             await read_large(page, name)
         await page.goto("/me/link")
         await page.click("main form button.primary")
         await expect(page.locator(".qr svg")).to_be_visible()
-        await look(page, folder, "me-link-made", locale)
+        await look(page, eye, "me-link-made", locale)
         await page.goto("/me/password")
         await page.fill("#old_password", "another one")
         await page.fill("#password", "correct horse battery staple")
         await page.click("main form button.primary")
         await expect(page.locator("#failed")).to_be_focused()
-        await look(page, folder, "me-password-wrong", locale)
+        await look(page, eye, "me-password-wrong", locale)
 
 
 @pytest.mark.parametrize("locale", ["zh-CN", "en-US"])
-async def test_who_leaves_proves_it_first_and_reads_until_when(
-    browser: Browser, url: str, ada: Owner, pytestconfig: pytest.Config, locale: str
-) -> None:
-    folder = pytestconfig.cache.mkdir("looks")
+async def test_who_leaves_proves_it_first_and_reads_until_when(browser: Browser, url: str, ada: Owner, eye: Eye, locale: str) -> None:
     ada.town.clock.advance(minutes=10)
     async with window(browser, url, ada, locale=locale) as page:
         await page.goto("/me/delete")
-        await look(page, folder, "me-confirm", locale)
+        await look(page, eye, "me-confirm", locale)
         await page.fill("#password", GOOD)
         await page.click("main form button.primary")
         await page.check("#sure")
@@ -106,7 +100,7 @@ async def test_who_leaves_proves_it_first_and_reads_until_when(
         await expect(page.get_by_role("heading", level=1)).to_have_text(
             {"zh-CN": "账号已停用", "en-US": "Your account is deactivated"}[locale]
         )
-        await look(page, folder, "me-closed", locale)
+        await look(page, eye, "me-closed", locale)
 
 
 async def test_a_link_is_copied_and_seen_to_expire(browser: Browser, url: str, ada: Owner) -> None:
@@ -164,13 +158,13 @@ async def test_a_person_proves_it_is_still_them_and_goes_on(browser: Browser, ur
         await expect(page.get_by_text("Email address confirmed.")).to_be_visible()
 
 
-async def test_who_has_still_to_prove_the_address_is_told_so(browser: Browser, url: str, town: Town, pytestconfig: pytest.Config) -> None:
+async def test_who_has_still_to_prove_the_address_is_told_so(browser: Browser, url: str, town: Town, eye: Eye) -> None:
     eve = Owner(town, town.browser())
     for call in ("Register", "Login"):
         await eve.browser.post(f"/api/{call}", data={"type": "member", "option": "email", "account": "eve@example.com", "pwd": GOOD})
     async with window(browser, url, eve) as page:
         await page.goto("/me")
-        await look(page, pytestconfig.cache.mkdir("looks"), "me-unproved", "en-US")
+        await look(page, eye, "me-unproved", "en-US")
         await page.get_by_role("button", name="Resend email").click()
         await expect(page.locator(".notice")).to_be_visible()
         await expect(page.locator("[data-wait]")).to_be_disabled()

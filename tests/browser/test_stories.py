@@ -7,7 +7,7 @@ from playwright.async_api import expect
 
 from browser.person import BOTH, CROSSED, STRAIGHT, Person, Visits
 from lingpai.flows import invites
-from lingpai.settings import Captcha, Invites, Pages
+from lingpai.settings import CaptchaSettings, Invites, Pages
 from web import seed003
 from web.people import ADA, GOOD
 from web.seed003 import ADA as NAME
@@ -22,7 +22,7 @@ THIRD = "yet another good one"
 WRONG = "not the password"
 PHONE, E164, SHOWN = "138 0013 8000", "+8613800138000", "+86 138 0013 8000"
 """As it is typed, as it is kept and sent to, and as pages show it."""
-WAYS = {"pages": Pages(register=("link", "code", "phone")), "captcha": Captcha(pow=True, pow_cost=100)}
+WAYS = {"pages": Pages(register=("link", "code", "phone")), "captcha": CaptchaSettings(pow=True, pow_cost=100)}
 
 
 @pytest.fixture

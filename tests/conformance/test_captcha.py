@@ -14,7 +14,7 @@ from lingpai.core.errors import BadCaptcha
 from lingpai.core.model import Locale
 from lingpai.ephemeral import Ephemeral
 from lingpai.ephemeral.valkey import ValkeyEphemeral
-from lingpai.guard.captcha import LIFE, Answer, Captcha, Challenge, OpenAnswers
+from lingpai.guard.captcha import LIFE, CaptchaAnswer, CaptchaKind, Challenge, OpenAnswers
 from lingpai.guard.captcha.captchas import Captchas
 from lingpai.guard.captcha.picture import Pictures
 from lingpai.guard.captcha.render_queue import RenderQueue
@@ -35,7 +35,7 @@ async def whisper(digits: str, locale: Locale) -> bytes:
 class Stand:
     """One kind, all kinds together, and one who solves."""
 
-    kind: Captcha
+    kind: CaptchaKind
     all: Captchas
 
     async def solved(self, challenge: Challenge) -> str:
@@ -77,7 +77,7 @@ def stand(request: pytest.FixtureRequest, ephemeral: Ephemeral, render_queue: Re
     answers = OpenAnswers(ephemeral, secret_box, chance)
     pictures, spoken = Pictures(answers, render_queue, chance, renderer), Spoken(answers, whisper, chance)
     work = Work(ephemeral, secret_box, render_queue, clock, chance, cost=1)
-    kinds: dict[str, Captcha] = {"picture": pictures, "spoken": spoken, "work": work}
+    kinds: dict[str, CaptchaKind] = {"picture": pictures, "spoken": spoken, "work": work}
     return Stand(kinds[request.param], Captchas(answers, pictures, spoken, work))
 
 
@@ -138,7 +138,7 @@ async def test_another_challenges_answer_does_not_pass(stand: Stand) -> None:
 async def test_an_id_that_was_never_given_does_not_pass(stand: Stand, key: str) -> None:
     answer = await stand.solved(await stand.kind.new(CAPTCHA_SCOPE))
     assert not await passed(stand.kind.spend(CAPTCHA_SCOPE, key, answer))
-    assert not await passed(stand.all.spend(Answer(CAPTCHA_SCOPE, key, "")))
+    assert not await passed(stand.all.spend(CaptchaAnswer(CAPTCHA_SCOPE, key, "")))
 
 
 async def test_it_serves_only_the_shop_that_drew_it(stand: Stand) -> None:
@@ -166,7 +166,7 @@ async def test_of_fifty_racing_uses_one_passes(stand: Stand) -> None:
 async def test_whichever_kind_it_is_it_is_spent_at_one_place(stand: Stand) -> None:
     challenge = await stand.kind.new(CAPTCHA_SCOPE)
     answer = await stand.solved(challenge)
-    await stand.all.spend(Answer(CAPTCHA_SCOPE, challenge.id, answer))
+    await stand.all.spend(CaptchaAnswer(CAPTCHA_SCOPE, challenge.id, answer))
     assert not await stand.passes(challenge, answer)
 
 

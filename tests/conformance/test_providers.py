@@ -10,7 +10,7 @@ import pytest
 
 from fakes import FakeClock
 from lingpai.settings.outside import Keys, WechatKeys
-from lingpai.social import NotVouched, Person, Provider, ProviderError, ProviderName, Unreachable
+from lingpai.social import NotVouched, Provider, ProviderError, ProviderName, SocialPerson, Unreachable
 from lingpai.social.http import Http
 from lingpai.social.qq import QQ
 from lingpai.social.wechat import Wechat
@@ -41,10 +41,10 @@ class Scene:
     def openid(self, name: str) -> str:
         return self.emulator.openid(name)
 
-    async def by_code(self, name: str = "ada") -> Person:
+    async def by_code(self, name: str = "ada") -> SocialPerson:
         return await self.provider.by_code(self.emulator.code(name, redirect_uri=BACK), BACK)
 
-    async def by_token(self, name: str = "ada") -> Person:
+    async def by_token(self, name: str = "ada") -> SocialPerson:
         return await self.provider.by_token(self.emulator.token(name), self.openid(name))
 
     def calls(self, path: str) -> int:

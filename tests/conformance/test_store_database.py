@@ -10,7 +10,7 @@ from sqlalchemy import text
 from fakes import START, settle
 from lingpai.core.errors import StoreDown
 from lingpai.store import accounts, audit, outbox, sessions
-from lingpai.store.database import Database, Dialect, Plan, Query, Transaction
+from lingpai.store.database import Database, Plan, Query, SqlDialect, Transaction
 from lingpai.store.migrate import latest
 from rows import account, new_account
 
@@ -129,7 +129,7 @@ class Explained(Query):
     def __init__(self, query: Query) -> None:
         super().__init__(query.statement)
 
-    def plan(self, dialect: Dialect) -> Plan:
+    def plan(self, dialect: SqlDialect) -> Plan:
         plan = super().plan(dialect)
         how = "EXPLAIN QUERY PLAN" if dialect.grammar.name == "sqlite" else "EXPLAIN (GENERIC_PLAN)"
         return Plan(f"{how} {plan.sql}", lambda _: plan.bind(defaultdict(lambda: None)))

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 
 from fakes import START
-from lingpai.core.model import Proof, Session
+from lingpai.core.model import LoginProof, Session
 from lingpai.store import accounts, schema, sessions
 from lingpai.store.database import Database, Query, Transaction
 from rows import DAY, digest, login, new_account, new_login, until_blocked
@@ -56,7 +56,7 @@ async def test_a_login_says_how_it_was_proved_and_when_and_where_it_began(databa
             expires_at=START + DAY,
             ip="192.0.2.7",
             agent="x" * 999,
-            proof=Proof("jwt", "pwd otp"),
+            proof=LoginProof("jwt", "pwd otp"),
         )
     (opened,) = await logins(database)
     assert opened == {

@@ -21,7 +21,7 @@ from faults.naughty import NAUGHTY
 from faults.service import caller, install
 from lingpai.web.dialects.hiyouth import HIYOUTH
 from lingpai.web.dialects.hiyouth.shapes import Told
-from lingpai.web.dialects.maillink import MAILLINK, Card, Done, Refused
+from lingpai.web.dialects.maillink import MAILLINK, MaillinkCard, MaillinkDone, MaillinkRefused
 from lingpai.web.dialects.session import SESSION
 from lingpai.web.request.fields import slots
 from mailserver import mail_server
@@ -30,18 +30,17 @@ from web.test_gate import REFUSED
 
 ADA, BOB = "ada@example.com", "bob@example.com"
 PASSWORD = "correct horse battery"
-EXAMPLES = 20
+EXAMPLES = pytest.mark.parametrize("examples", [3, pytest.param(20, marks=pytest.mark.long)])
 """Cases that are drawn for each call, beside those that its bounds alone make."""
+PART = 5
+"""Each field meets each fifth naughty string, its neighbour the next ones; in the long form each meets all."""
 NOT_CHECKED = ",".join(
     (
         "negative_data_rejection",  # a business refusal is 200 with the dialect's envelope (contract, rule 1)
         "positive_data_acceptance",  # no schema says which strings are addresses
     )
 )
-OPTIONS = (
-    *("--checks", "all", "--exclude-checks", NOT_CHECKED),
-    *("--max-examples", str(EXAMPLES), "--generation-deterministic", "--no-color"),
-)
+OPTIONS = ("--checks", "all", "--exclude-checks", NOT_CHECKED, "--generation-deterministic", "--no-color")
 ENDING = {
     *("/login", "/logout", "/api/Login", "/api/Register", "/api/cancelLogin"),
     *("/session/login", "/session/sign_up", "/session/logout"),
@@ -53,6 +52,13 @@ GOOD: dict[str, Any] = {"email": ADA, "phone": "", "password": PASSWORD, "vcode"
 POSTS = [call for call in MAILLINK.calls if call.methods == ("POST",)]
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 FIELDS = [(call.path, slot.name) for call in POSTS for slot in slots(call.takes)]
+
+
+def naughty(fields: list[tuple[str, str]]) -> pytest.MarkDecorator:
+    """Each field with some of the strings, and in the long form with all."""
+    short = [pytest.param(*field, NAUGHTY[number % PART :: PART], id="-".join(field)) for number, field in enumerate(fields)]
+    long = [pytest.param(*field, NAUGHTY, id="-".join((*field, "all")), marks=pytest.mark.long) for field in fields]
+    return pytest.mark.parametrize(("path", "field", "values"), short + long)
 
 
 @dataclass(frozen=True)
@@ -110,17 +116,19 @@ async def test_the_document_is_openapi_3_1_and_names_every_call(ada: httpx.Async
             assert path.startswith("/connect/") or (await ada.request(method, path)).status_code not in (404, 405), path
 
 
+@EXAMPLES
 @pytest.mark.parametrize("logged_in", [False, True])
 async def test_schemathesis_finds_no_answer_that_is_not_documented(
-    target: Target, ada: httpx.AsyncClient, tmp_path: Path, logged_in: bool
+    target: Target, ada: httpx.AsyncClient, tmp_path: Path, logged_in: bool, examples: int
 ) -> None:
     file = tmp_path / "openapi.json"
     file.write_text(json.dumps(with_examples(await document(ada), target.link)))
     asked = {path: target.asked(path) for path, _ in FIELDS}
-    code, said = await schemathesis(tmp_path, "run", str(file), "--url", target.running.url, *OPTIONS, *(session(ada) if logged_in else ()))
+    options = [*OPTIONS, "--max-examples", str(examples), *(session(ada) if logged_in else ())]
+    code, said = await schemathesis(tmp_path, "run", str(file), "--url", target.running.url, *options)
     assert code == 0, said
     assert target.bugs == []
-    assert {path for path, before in asked.items() if target.asked(path) < before + EXAMPLES} == ({"/login"} if logged_in else set())
+    assert {path for path, before in asked.items() if target.asked(path) < before + examples} == ({"/login"} if logged_in else set())
     assert (await ada.get("/userinfo/get")).json()["code"] == 200
 
 
@@ -163,7 +171,7 @@ async def say(client: httpx.AsyncClient, path: str, fields: dict[str, Any]) -> h
     return await client.post(path, content=json.dumps(fields).encode(), headers={"Content-Type": "application/json"})
 
 
-def envelope(reply: httpx.Response) -> Done | Card | Refused:
+def envelope(reply: httpx.Response) -> MaillinkDone | MaillinkCard | MaillinkRefused:
     """What was said, once it is sure that it is the dialect's own envelope and no failure."""
     assert reply.status_code == 200, (reply.status_code, reply.text)
     assert reply.headers["content-type"] == "application/json; charset=utf-8"
@@ -171,7 +179,7 @@ def envelope(reply: httpx.Response) -> Done | Card | Refused:
     assert said.keys() == {"code", "msg", "data"}
     assert isinstance(said["msg"], str)
     assert said["code"] in (200, 0, -1)
-    shape = Refused if said["code"] != 200 else Card if "id" in said["data"] else Done
+    shape = MaillinkRefused if said["code"] != 200 else MaillinkCard if "id" in said["data"] else MaillinkDone
     return msgspec.convert(said, shape)
 
 
@@ -184,9 +192,11 @@ async def test_a_field_of_any_other_type_is_told_in_the_envelope(ada: httpx.Asyn
             assert field in said.msg, value
 
 
-@pytest.mark.parametrize(("path", "field"), FIELDS)
-async def test_a_naughty_string_in_any_field_is_an_ordinary_request(ada: httpx.AsyncClient, path: str, field: str) -> None:
-    for value in NAUGHTY:
+@naughty(FIELDS)
+async def test_a_naughty_string_in_any_field_is_an_ordinary_request(
+    ada: httpx.AsyncClient, path: str, field: str, values: list[str]
+) -> None:
+    for value in values:
         envelope(await say(ada, path, {**GOOD, field: value}))
         form = "&".join(f"{name}={quote_plus(text, errors='surrogatepass')}" for name, text in {**GOOD, field: value}.items())
         envelope(await ada.post(path, content=form.encode(), headers={"Content-Type": "application/x-www-form-urlencoded"}))
@@ -249,10 +259,10 @@ async def test_hiyouth_tells_a_field_of_any_other_type(target: Target, path: str
                 assert field in said.info, value
 
 
-@pytest.mark.parametrize(("path", "field"), TAKEN_BY)
-async def test_hiyouth_takes_a_naughty_string_in_any_field(target: Target, path: str, field: str) -> None:
+@naughty(TAKEN_BY)
+async def test_hiyouth_takes_a_naughty_string_in_any_field(target: Target, path: str, field: str, values: list[str]) -> None:
     async with caller(target.running) as client:
-        for value in NAUGHTY:
+        for value in values:
             fields = {**asked(path), field: value}
             told(await say(client, path, fields))
             query = "&".join(f"{name}={quote_plus(text, errors='surrogatepass')}" for name, text in fields.items())
@@ -307,10 +317,10 @@ async def test_session_tells_a_field_of_any_other_type(target: Target, path: str
                 assert field in said["msg"], value
 
 
-@pytest.mark.parametrize(("path", "field"), TAKEN_BY_003)
-async def test_session_takes_a_naughty_string_in_any_field(target: Target, path: str, field: str) -> None:
+@naughty(TAKEN_BY_003)
+async def test_session_takes_a_naughty_string_in_any_field(target: Target, path: str, field: str, values: list[str]) -> None:
     async with caller(target.running) as client:
-        for value in NAUGHTY:
+        for value in values:
             fields = {**SEED_003, field: value}
             stated(await say(client, path, fields))
             form = "&".join(f"{name}={quote_plus(text, errors='surrogatepass')}" for name, text in fields.items())

@@ -8,6 +8,7 @@ from signal import SIGKILL
 from typing import Any
 
 import httpx
+import pytest
 from sqlalchemy import text
 
 from fakes import FakeChance
@@ -18,7 +19,6 @@ from lingpai.store.database import Query
 from mailserver import mail_server
 from running import Running
 
-KILLS = 20
 CALLERS = 8
 PASSWORD = "correct horse battery"
 LOST_LEASE = 60
@@ -100,16 +100,17 @@ class Remains:
         return Counter(state for (state,) in await self.rows("SELECT state FROM letters"))
 
 
-async def test_twenty_kills_in_a_storm_lose_no_acknowledged_account_and_no_mail(database_url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [5, pytest.param(20, marks=pytest.mark.long)])
+async def test_kills_in_a_storm_lose_no_acknowledged_account_and_no_mail(database_url: str, tmp_path: Path, kills: int) -> None:
     chance, storm = FakeChance("kill"), Storm()
     async with mail_server() as mail:
         installation = install(tmp_path, database_url, mail)
-        for _ in range(KILLS):
+        for _ in range(kills):
             async with installation.serve() as running:
                 await storm.rage(running, len(storm.acknowledged) + int(chance.spread(8, 48)))
                 assert await running.ended() == -SIGKILL
         assert storm.refused == []
-        assert storm.cut_off > KILLS, "kills hit requests under way"
+        assert storm.cut_off > kills, "kills hit requests under way"
         house = await build(installation.settings, LaterClock())
         try:
             await judge(Remains(house), storm, installation)

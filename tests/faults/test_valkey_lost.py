@@ -17,7 +17,7 @@ from lingpai.core.chance import SystemChance, SystemClock
 from lingpai.core.errors import Limited, StoreDown
 from lingpai.core.model import Address, RequestContext
 from lingpai.ephemeral import Entry
-from lingpai.ephemeral.valkey import PROBE, Breaker, ValkeyEphemeral
+from lingpai.ephemeral.valkey import PROBE, ValkeyBreaker, ValkeyEphemeral
 from lingpai.guard.crypto import SecretBox
 from lingpai.guard.one_time.codes import OneTimeSecrets
 from lingpai.guard.throttling.lockout import Lockout
@@ -188,8 +188,8 @@ async def test_codes_and_links_say_try_again_and_nothing_opens_up(server: Valkey
         lambda: one_time.take_code("reset", "main", ada.key, code),
         lambda: one_time.new_link("reset", "main", ada.key, 7, 600),
         lambda: one_time.kill("main", [ada.key]),
-        lambda: MessageThrottle(ephemeral, limits, CLOCK).start("main", "reset", ada, HERE),
-        lambda: MessageThrottle(ephemeral, limits, CLOCK).may_notice("main", ada, taken=True),
+        lambda: MessageThrottle(ephemeral, limits, CLOCK).start(HERE, "reset", ada),
+        lambda: MessageThrottle(ephemeral, limits, CLOCK).may_notice(HERE, ada, taken=True),
     ):
         assert not await answers(call)
 
@@ -233,7 +233,7 @@ async def test_who_is_locked_stays_locked_while_it_is_lost(server: ValkeyServer,
 
 async def test_a_breaker_lets_one_caller_through_at_least_each_second(clock: FakeClock, chance: FakeChance) -> None:
     assert PROBE[1] < 1
-    breaker = Breaker(clock, chance)
+    breaker = ValkeyBreaker(clock, chance)
     breaker.admit()
     assert breaker.lost(OSError("gone"))
     assert not breaker.lost(OSError("gone"))

@@ -16,7 +16,7 @@ from lingpai import settings
 from lingpai.core.errors import BadCaptcha, Limited, Overloaded
 from lingpai.ephemeral import Entry, Ephemeral
 from lingpai.ephemeral.sql import SqlEphemeral
-from lingpai.guard.captcha import Answers, Challenge, OpenAnswers
+from lingpai.guard.captcha import AnswerStore, Challenge, OpenAnswers
 from lingpai.guard.captcha.picture import ALPHABET, HEIGHTS, LENGTH, WIDTHS, Pictures
 from lingpai.guard.captcha.render_queue import RenderQueue
 from lingpai.guard.captcha.renderer import renderer
@@ -137,7 +137,7 @@ class Watched:
 
 async def test_outside_dev_mode_only_a_keyed_digest_is_kept(ephemeral: Ephemeral, render_queue: RenderQueue, secret_box: SecretBox) -> None:
     watched, other = Watched(ephemeral), FakeChance()
-    challenge = await Pictures(Answers(watched, secret_box, FakeChance()), render_queue, FakeChance(), renderer).new(CAPTCHA_SCOPE)  # type: ignore[arg-type]  # two verbs do
+    challenge = await Pictures(AnswerStore(watched, secret_box, FakeChance()), render_queue, FakeChance(), renderer).new(CAPTCHA_SCOPE)  # type: ignore[arg-type]  # two verbs do
     answer = other.code(LENGTH, ALPHABET)
     [(key, entry)] = watched.puts
     assert entry.value == b""
@@ -150,7 +150,7 @@ async def test_outside_dev_mode_only_a_keyed_digest_is_kept(ephemeral: Ephemeral
 
 
 async def test_only_dev_mode_can_look_an_answer_up(answers: OpenAnswers, pictures: Pictures) -> None:
-    assert not hasattr(Answers, "peek")
+    assert not hasattr(AnswerStore, "peek")
     challenge = await pictures.new(CAPTCHA_SCOPE)
     answer = await answers.peek(challenge.id)
     assert answer
@@ -198,7 +198,7 @@ async def test_ten_thousand_asked_for_at_once_cost_no_more_than_the_queue(
 
 async def test_ten_thousand_kept_take_little_room(ephemeral: Ephemeral, secret_box: SecretBox, chance: FakeChance) -> None:
     watched = Watched(ephemeral)
-    await Answers(watched, secret_box, chance).remember(CAPTCHA_SCOPE, "CFHJ")  # type: ignore[arg-type]  # two verbs do
+    await AnswerStore(watched, secret_box, chance).remember(CAPTCHA_SCOPE, "CFHJ")  # type: ignore[arg-type]  # two verbs do
     [(key, entry)] = watched.puts
     assert 10_000 * (len(key) + len(entry.proof) + len(entry.value)) < 1_000_000
     assert entry.life == 300

@@ -1,6 +1,7 @@
 """Letters as text messages: one line, and beside it the values for a gateway's own template."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -30,7 +31,7 @@ def locale(request: pytest.FixtureRequest) -> Any:
     return request.param
 
 
-def texted(template: str, locale: Locale, brand: str = "Lingpai") -> Message:
+def texted(template: str, locale: Locale, brand: str = "Lingpai", values: Mapping[str, str | int] | None = None) -> Message:
     letter = Letter(
         id=1,
         channel="sms",
@@ -46,7 +47,7 @@ def texted(template: str, locale: Locale, brand: str = "Lingpai") -> Message:
         state="waiting",
         error="",
     )
-    return render(letter, CODE if template in CODES else VALUES, brand)
+    return render(letter, values or (CODE if template in CODES else VALUES), brand)
 
 
 @pytest.mark.parametrize("template", [*CODES, *NOTICES])
@@ -63,6 +64,11 @@ def test_a_texted_code_and_its_life_stand_in_the_text_and_among_the_values(templ
     message = texted(template, locale)
     assert message.values == {"code": "048213", "minutes": "10"}
     assert re.findall(r"[0-9]+", message.text) == ["048213", "10"]
+
+
+@pytest.mark.parametrize(("minutes", "said"), [(1, "valid for 1 minute."), (10, "valid for 10 minutes.")])
+def test_the_life_of_a_texted_code_takes_the_form_of_its_number(minutes: int, said: str) -> None:
+    assert said in texted("login_code", "en", values={**CODE, "minutes": minutes}).text
 
 
 @pytest.mark.parametrize("template", NOTICES)

@@ -9,9 +9,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lingpai.settings.outside import Keys, Social, WechatKeys
-from lingpai.social import NotVouched, Person, Provider, ProviderError, Surface, Unreachable
-from lingpai.social.answers import Refused, avatar
-from lingpai.social.http import Http, Reply
+from lingpai.social import NotVouched, Provider, ProviderError, SocialPerson, Surface, Unreachable
+from lingpai.social.answers import ProviderRefused, avatar
+from lingpai.social.http import Http, ProviderReply
 from lingpai.social.offered import providers
 from lingpai.social.qq import QQ
 from lingpai.social.wechat import Wechat
@@ -30,18 +30,18 @@ class Canned(Http):
         self.asked: list[tuple[str, dict[str, str]]] = []
         self._answers = {path: list(answer) if isinstance(answer, list) else answer for path, answer in answers.items()}
 
-    async def get(self, url: str, query: Mapping[str, str], *, repeat: bool) -> Reply:
+    async def get(self, url: str, query: Mapping[str, str], *, repeat: bool) -> ProviderReply:
         path = "/" + url.split("/", 3)[3]
         self.asked.append((path, dict(query)))
         answer = self._answers[path]
         answer = answer.pop(0) if isinstance(answer, list) else answer
         if isinstance(answer, Exception):
             raise answer
-        if isinstance(answer, Reply):
+        if isinstance(answer, ProviderReply):
             return answer
-        return Reply(200, answer if isinstance(answer, bytes) else json.dumps(answer).encode())
+        return ProviderReply(200, answer if isinstance(answer, bytes) else json.dumps(answer).encode())
 
-    async def post(self, url: str, form: Mapping[str, str], *, repeat: bool) -> Reply:
+    async def post(self, url: str, form: Mapping[str, str], *, repeat: bool) -> ProviderReply:
         return await self.get(url, form, repeat=repeat)
 
 
@@ -72,14 +72,14 @@ def wechat(*, token: Any = WECHAT_TOKEN, user: Any = WECHAT_USER, auth: Any = WE
     return Wechat(WECHAT, http), http
 
 
-async def by_code(provider: Provider, surface: Surface = "web") -> Person:
+async def by_code(provider: Provider, surface: Surface = "web") -> SocialPerson:
     return await provider.by_code("CODE", BACK, surface=surface)
 
 
 # QQ
 
 
-ADA_AT_QQ = Person("qq", "1000", "OPEN", UNION, "Ada", "https://thirdqq.qlogo.cn/40")
+ADA_AT_QQ = SocialPerson("qq", "1000", "OPEN", UNION, "Ada", "https://thirdqq.qlogo.cn/40")
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ async def test_the_app_number_of_qq_may_come_as_a_number() -> None:
 
 @pytest.mark.parametrize("user", [{"ret": 1002, "msg": "x"}, {"ret": "-1"}, b"<html>", Unreachable("no answer in time")])
 async def test_qq_without_a_profile_still_says_who_it_is(user: Any) -> None:
-    assert await by_code(qq(user=user)[0]) == Person("qq", "1000", "OPEN", UNION)
+    assert await by_code(qq(user=user)[0]) == SocialPerson("qq", "1000", "OPEN", UNION)
 
 
 async def test_a_token_that_died_meanwhile_is_no_login() -> None:
@@ -159,7 +159,7 @@ async def test_a_token_that_died_meanwhile_is_no_login() -> None:
 # Weibo
 
 
-ADA_AT_WEIBO = Person("weibo", "1000", "42", "", "Ada", "https://tva1.sinaimg.cn/180")
+ADA_AT_WEIBO = SocialPerson("weibo", "1000", "42", "", "Ada", "https://tva1.sinaimg.cn/180")
 
 
 async def test_weibos_numbers_may_be_strings() -> None:
@@ -194,22 +194,22 @@ async def test_weibo_shows_the_page_of_whom_it_named() -> None:
 
 async def test_weibo_tells_errors_with_a_status() -> None:
     with pytest.raises(NotVouched, match="21325"):
-        await by_code(weibo(token=Reply(400, b'{"error":"invalid_grant","error_code":21325}'))[0])
+        await by_code(weibo(token=ProviderReply(400, b'{"error":"invalid_grant","error_code":21325}'))[0])
     with pytest.raises(NotVouched, match="odd"):
-        await by_code(weibo(token=Reply(400, b'{"error":"invalid_grant"}'))[0])
+        await by_code(weibo(token=ProviderReply(400, b'{"error":"invalid_grant"}'))[0])
     with pytest.raises(Unreachable, match="403"):
-        await by_code(weibo(token=Reply(403, b"{}"))[0])
+        await by_code(weibo(token=ProviderReply(403, b"{}"))[0])
 
 
 async def test_weibo_without_a_profile_still_says_who_it_is() -> None:
     for user in ({"error_code": 10014}, b"", Unreachable("ReadError"), {"error_code": 21331}):
-        assert await by_code(weibo(user=user)[0]) == Person("weibo", "1000", "42")
+        assert await by_code(weibo(user=user)[0]) == SocialPerson("weibo", "1000", "42")
 
 
 # WeChat
 
 
-ADA_AT_WECHAT = Person("wechat", "wx1", "OPEN", UNION, "Ada", "https://thirdwx.qlogo.cn/132")
+ADA_AT_WECHAT = SocialPerson("wechat", "wx1", "OPEN", UNION, "Ada", "https://thirdwx.qlogo.cn/132")
 
 
 async def test_the_unionid_of_wechat_is_never_the_openid() -> None:
@@ -229,7 +229,7 @@ async def test_each_surface_of_wechat_has_its_own_keys() -> None:
 
 async def test_a_mini_programs_code_has_neither_name_nor_picture() -> None:
     provider, http = wechat(mini={"openid": "OPEN", "session_key": "K", "unionid": UNION})
-    assert await by_code(provider, "mini") == Person("wechat", "wx3", "OPEN", UNION)
+    assert await by_code(provider, "mini") == SocialPerson("wechat", "wx3", "OPEN", UNION)
     sent = {"appid": "wx3", "secret": "s3", "grant_type": "authorization_code", "js_code": "CODE"}
     assert http.asked == [("/sns/jscode2session", sent)]
 
@@ -238,7 +238,7 @@ async def test_a_mini_programs_code_has_neither_name_nor_picture() -> None:
 async def test_wechats_errors_may_be_strings(errcode: object) -> None:
     answer = {"errcode": errcode, "errmsg": "invalid code"}
     for surface in get_args(Surface):
-        with pytest.raises(Refused, match="40029"):
+        with pytest.raises(ProviderRefused, match="40029"):
             await by_code(wechat(token=answer, mini=answer)[0], surface)
 
 
@@ -265,12 +265,12 @@ async def test_wechat_must_say_the_unionid_before_anybody_is_known_without_one()
     with pytest.raises(Unreachable):
         await by_code(wechat(user=Unreachable("no answer in time"))[0])
     known = WECHAT_TOKEN | {"unionid": UNION}
-    assert await by_code(wechat(token=known, user=Unreachable("no answer in time"))[0]) == Person("wechat", "wx1", "OPEN", UNION)
+    assert await by_code(wechat(token=known, user=Unreachable("no answer in time"))[0]) == SocialPerson("wechat", "wx1", "OPEN", UNION)
 
 
 async def test_a_wechat_app_without_the_right_to_profiles_still_says_who_it_is() -> None:
     refused = {"errcode": 48001, "errmsg": "api unauthorized"}
-    assert await by_code(wechat(user=refused)[0]) == Person("wechat", "wx1", "OPEN")
+    assert await by_code(wechat(user=refused)[0]) == SocialPerson("wechat", "wx1", "OPEN")
 
 
 async def test_wechat_speaks_of_one_person_throughout() -> None:
@@ -381,7 +381,7 @@ BODIES = (
 @example(body=b'{"a":' * 10_000, status=200, place=1)
 @example(body=b"&".join([b"a=1"] * 10_000), status=200, place=1)
 async def test_whatever_bytes_are_the_answer_only_a_provider_error_is_raised(body: bytes, status: int, place: int) -> None:
-    odd = Reply(status, body)
+    odd = ProviderReply(status, body)
     made: list[tuple[Provider, Surface]] = [
         (qq(**{("token", "me", "user")[place]: odd})[0], "web"),
         (weibo(**{("token", "info", "user")[place]: odd})[0], "web"),
@@ -425,7 +425,8 @@ def test_the_usual_places_to_ask() -> None:
     assert page.authorize_url("s1", BACK) == (
         f"https://open.weixin.qq.com/connect/qrconnect?appid=wx1&{asked}=snsapi_login&state=s1&lang=cn#wechat_redirect"
     )
-    assert "&lang=en#" in page.authorize_url("s1", BACK, chinese=False)
+    assert "&lang=en#" in page.authorize_url("s1", BACK, locale="en")
+    assert "&lang=cn#" in page.authorize_url("s1", BACK, locale="zh-Hant")
     assert page.authorize_url("s1", BACK, surface="inapp") == (
         f"https://open.weixin.qq.com/connect/oauth2/authorize?appid=wx2&{asked}=snsapi_userinfo&state=s1#wechat_redirect"
     )

@@ -15,8 +15,8 @@ from joserfc.jwk import ECKey, OKPKey
 from bearers import AUDIENCE, HOUR, ISSUER, Forger, coded, logged_in, ring_on, token_of, tokens_on, told
 from fakes import START, FakeClock
 from lingpai.core.errors import BadToken, NotLoggedIn
+from lingpai.guard.crypto import sid_digest as digest
 from lingpai.guard.one_time.codes import digest as cookie_digest
-from lingpai.guard.one_time.codes import sid_digest as digest
 from lingpai.guard.sessions import jws
 from lingpai.guard.sessions.jwt import Claims, JwtTokens
 from lingpai.guard.sessions.signing_keys import LIFE, Alg, Signer

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from lingpai.social import NotVouched, Person, ProviderName, Surface, Unreachable
+from lingpai.core.model import DEFAULT_LOCALE, Locale
+from lingpai.social import NotVouched, ProviderName, SocialPerson, Surface, Unreachable
 
 
 @dataclass
@@ -26,24 +27,24 @@ class Friends:
     def token(self, who: str, app: str = "one") -> str:
         return f"token/{who}/{app}"
 
-    def authorize_url(self, state: str, redirect_uri: str, *, surface: Surface = "web", chinese: bool = True) -> str:
+    def authorize_url(self, state: str, redirect_uri: str, *, surface: Surface = "web", locale: Locale = DEFAULT_LOCALE) -> str:
         if surface == "mini":
             raise NotVouched("no such app")
         return f"https://friends.example/?state={state}&redirect_uri={redirect_uri}"
 
-    async def by_code(self, code: str, redirect_uri: str, *, surface: Surface = "web") -> Person:
+    async def by_code(self, code: str, redirect_uri: str, *, surface: Surface = "web") -> SocialPerson:
         if not self.silent and code in self._spent:
             raise NotVouched("a used code")
         self._spent.add(code)
         return self._person("code", code)
 
-    async def by_token(self, token: str, openid: str = "") -> Person:
+    async def by_token(self, token: str, openid: str = "") -> SocialPerson:
         return self._person("token", token)
 
     async def close(self) -> None:
         """Holds nothing."""
 
-    def _person(self, way: str, text: str) -> Person:
+    def _person(self, way: str, text: str) -> SocialPerson:
         self.asked.append(text)
         if self.silent:
             raise Unreachable("no answer")
@@ -52,4 +53,4 @@ class Friends:
             raise NotVouched(f"no {way}")
         _, who, app = parts[:3]
         union = who if app in self.tells else ""
-        return Person(self.name, app, f"{who}-{app}", union, self.nickname or who, self.avatar)
+        return SocialPerson(self.name, app, f"{who}-{app}", union, self.nickname or who, self.avatar)

@@ -54,7 +54,8 @@ class Owner:
 
     async def who(self, realm: str = "main") -> tuple[Session, Account]:
         origin = RequestContext("198.51.100.7", "198.51.100.7", session=self.browser.cookies.get("lingpai_session", ""))
-        return await sessions.current(self.services, realm, origin)
+        login = await sessions.current(self.services, origin.within(realm))
+        return login.session, login.account
 
     async def code(self, to: str) -> str:
         for mail in reversed(await self.town.mails(to)):

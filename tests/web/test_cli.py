@@ -251,7 +251,7 @@ class Desk:
     async def log_in(self) -> None:
         async with open_services(self.settings) as services:
             here = RequestContext(client="198.51.100.7", ip="198.51.100.7")
-            await login.for_cookie(services, login.Try("main", rules.email("ada@example.com"), "correct-horse-battery"), here)
+            await login.for_cookie(services, here, login.Try(rules.email("ada@example.com"), "correct-horse-battery"))
 
     async def ask(self, *words: str, stdin: str = "") -> Ended:
         return await lingpai_here("account", *words, "--data", self.folder, stdin=stdin, **self.variables)
@@ -329,7 +329,9 @@ async def test_the_worker_alone_sends_what_waits(desk: Desk) -> None:
     async with open_services(desk.settings) as services, services.store.begin() as tx:
         account = await accounts.by_id(tx, found)
         assert account
-        await services.letters.reset(tx, account, Links("", "https://id.example.com/reset", ""), "token", "en")
+        links = Links("", "https://id.example.com/reset", "")
+        asking = RequestContext("198.51.100.7", "198.51.100.7", locale="en", links=links)
+        await services.letters.reset(tx, asking, account, "token")
     async with mail_server() as mail:
         real = {**REAL, **desk.variables, "LINGPAI_MAIL__SMTP_URL": mail.url()}
         process = await start(("worker", "--data", desk.folder), real, asyncio.subprocess.PIPE)

@@ -14,8 +14,8 @@ from lingpai.core import words
 from lingpai.core.errors import ProviderSaysNo
 from lingpai.core.model import Account, Address, RequestContext
 from lingpai.flows import social
-from lingpai.flows.social import Credential, Entered
-from lingpai.guard.one_time.codes import digest
+from lingpai.flows.social import Credential, SocialEntry
+from lingpai.guard.crypto import digest
 from lingpai.settings import Invites, Pages
 from lingpai.settings.outside import Keys, Social, WechatKeys
 from lingpai.social import ProviderName
@@ -433,9 +433,9 @@ async def test_a_realm_that_is_not_open_makes_no_account(only_qq: Trip) -> None:
 # What a client brings by itself
 
 
-async def by_client(trip: Trip, told: str, way: Any = "", who: str = "ada", app: str = "") -> Entered:
+async def by_client(trip: Trip, told: str, way: Any = "", who: str = "ada", app: str = "") -> SocialEntry:
     form = Credential(told, way, trip.emulator.openid(who, app))
-    return await social.by_client(trip.town.house.services, "main", cast("ProviderName", trip.name), form, HERE)
+    return await social.by_client(trip.town.house.services, HERE, cast("ProviderName", trip.name), form)
 
 
 @pytest.mark.parametrize("way", ["", "code"])

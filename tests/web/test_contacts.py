@@ -6,8 +6,9 @@ import pytest
 
 from lingpai.core import rules
 from lingpai.core.errors import BadCode, BadGrant, StaleLogin, Taken, WeakPassword, WrongPassword
-from lingpai.core.model import Account, Links, RequestContext, Session
+from lingpai.core.model import Links, RequestContext
 from lingpai.flows import account_deletion, contacts, password, reauthenticate, register, sessions
+from lingpai.steps.authentication import Authenticated
 from lingpai.store import accounts
 from lingpai.store.personal import TABLES, WITHHELD
 from web.people import ADA, GOOD, member
@@ -30,8 +31,8 @@ def origin(person: Maillink) -> RequestContext:
     return RequestContext("198.51.100.7", "198.51.100.7", session=person.browser.cookies.get("lingpai_session", ""))
 
 
-async def who(person: Maillink) -> tuple[Session, Account]:
-    return await sessions.current(person.town.house.services, "main", origin(person))
+async def who(person: Maillink) -> Authenticated:
+    return await sessions.current(person.town.house.services, origin(person))
 
 
 async def code(town: Town, to: str) -> str:
@@ -43,20 +44,20 @@ async def code(town: Town, to: str) -> str:
 
 async def test_a_login_is_fresh_for_ten_minutes_and_again_after_a_password(ada: Maillink) -> None:
     services = ada.town.house.services
-    session, account = await who(ada)
-    await reauthenticate.require(services, session, origin(ada))
+    login = await who(ada)
+    await reauthenticate.require(services, origin(ada), login)
     ada.town.clock.advance(minutes=11)
     with pytest.raises(StaleLogin):
-        await reauthenticate.require(services, session, origin(ada))
+        await reauthenticate.require(services, origin(ada), login)
     with pytest.raises(WrongPassword):
-        await reauthenticate.by_password(services, account, "another one entirely", origin(ada))
+        await reauthenticate.by_password(services, origin(ada), login, "another one entirely")
     with pytest.raises(StaleLogin):
-        await reauthenticate.require(services, session, origin(ada))
-    await reauthenticate.by_password(services, account, GOOD, origin(ada))
-    await reauthenticate.require(services, session, origin(ada))
+        await reauthenticate.require(services, origin(ada), login)
+    await reauthenticate.by_password(services, origin(ada), login, GOOD)
+    await reauthenticate.require(services, origin(ada), login)
     ada.town.clock.advance(minutes=11)
     with pytest.raises(StaleLogin):
-        await reauthenticate.require(services, session, origin(ada))
+        await reauthenticate.require(services, origin(ada), login)
 
 
 async def test_a_mailed_code_confirms_this_session_alone(ada: Maillink) -> None:
@@ -64,27 +65,27 @@ async def test_a_mailed_code_confirms_this_session_alone(ada: Maillink) -> None:
     elsewhere = ada.another()
     await elsewhere.log_in(ADA, GOOD)
     ada.town.clock.advance(minutes=11)
-    session, account = await who(ada)
-    await reauthenticate.ask_code(services, account, origin(ada))
+    login = await who(ada)
+    await reauthenticate.ask_code(services, origin(ada), login)
     with pytest.raises(BadCode):
-        await reauthenticate.by_code(services, account, "000000", origin(ada))
-    await reauthenticate.by_code(services, account, await code(ada.town, ADA), origin(ada))
-    await reauthenticate.require(services, session, origin(ada))
+        await reauthenticate.by_code(services, origin(ada), login, "000000")
+    await reauthenticate.by_code(services, origin(ada), login, await code(ada.town, ADA))
+    await reauthenticate.require(services, origin(ada), login)
     with pytest.raises(StaleLogin):
-        await reauthenticate.require(services, (await who(elsewhere))[0], origin(elsewhere))
+        await reauthenticate.require(services, origin(elsewhere), await who(elsewhere))
 
 
 async def test_a_new_password_keeps_the_login_that_set_it_and_ends_the_others(ada: Maillink) -> None:
     services = ada.town.house.services
     elsewhere = ada.another()
     await elsewhere.log_in(ADA, GOOD)
-    _, account = await who(ada)
+    login = await who(ada)
     with pytest.raises(WrongPassword):
-        await password.change(services, account, "another one entirely", "a staple of another kind", origin(ada), LINKS)
+        await password.change(services, origin(ada).within("main", LINKS), login, "another one entirely", "a staple of another kind")
     with pytest.raises(WeakPassword):
-        await password.change(services, account, GOOD, "password1", origin(ada), LINKS)
+        await password.change(services, origin(ada).within("main", LINKS), login, GOOD, "password1")
     assert await elsewhere.who()
-    await password.change(services, account, GOOD, "a staple of another kind", origin(ada), LINKS)
+    await password.change(services, origin(ada).within("main", LINKS), login, GOOD, "a staple of another kind")
     assert await ada.who()
     assert await elsewhere.who() is None
     assert "密码" in (await ada.town.mails(ADA))[-1]["subject"]
@@ -93,19 +94,19 @@ async def test_a_new_password_keeps_the_login_that_set_it_and_ends_the_others(ad
 
 async def test_another_address_takes_the_old_ones_place_and_the_old_one_is_told(ada: Maillink) -> None:
     services = ada.town.house.services
-    _, account = await who(ada)
+    login = await who(ada)
     new = rules.email(NEW)
-    await contacts.ask(services, account, new, origin(ada))
+    await contacts.ask(services, origin(ada), login, new)
     with pytest.raises(BadCode):
-        await contacts.bind(services, account, new, "000000", origin(ada), LINKS)
+        await contacts.bind(services, origin(ada).within("main", LINKS), login, new, "000000")
     sent = await code(ada.town, NEW)
-    await contacts.bind(services, account, new, sent, origin(ada), LINKS)
+    await contacts.bind(services, origin(ada).within("main", LINKS), login, new, sent)
     assert (await ada.who() or {})["email"] == NEW
     assert "邮箱已更换" in (await ada.town.mails(ADA))[-1]["subject"]
     assert not (await ada.another().log_in(ADA, GOOD)).yes
     assert (await ada.another().log_in(NEW, GOOD)).yes
     with pytest.raises(BadCode):
-        await contacts.bind(services, account, new, sent, origin(ada), LINKS)
+        await contacts.bind(services, origin(ada).within("main", LINKS), login, new, sent)
 
 
 async def test_a_code_binds_only_for_the_account_that_asked(ada: Maillink) -> None:
@@ -113,23 +114,23 @@ async def test_a_code_binds_only_for_the_account_that_asked(ada: Maillink) -> No
     bob = await member(ada.town, "bob@example.com")
     await bob.log_in("bob@example.com", GOOD)
     new = rules.email(NEW)
-    await contacts.ask(services, (await who(bob))[1], new, origin(bob))
+    await contacts.ask(services, origin(bob), await who(bob), new)
     sent = await code(ada.town, NEW)
     with pytest.raises(BadCode):
-        await contacts.bind(services, (await who(ada))[1], new, sent, origin(ada), LINKS)
-    await contacts.bind(services, (await who(bob))[1], new, sent, origin(bob), LINKS)
+        await contacts.bind(services, origin(ada).within("main", LINKS), await who(ada), new, sent)
+    await contacts.bind(services, origin(bob).within("main", LINKS), await who(bob), new, sent)
 
 
 async def test_a_taken_address_is_told_only_after_a_right_code_which_it_does_not_spend(ada: Maillink) -> None:
     services = ada.town.house.services
     await member(ada.town, NEW)
-    _, account = await who(ada)
+    login = await who(ada)
     new = rules.email(NEW)
-    await contacts.ask(services, account, new, origin(ada))
+    await contacts.ask(services, origin(ada), login, new)
     sent = await code(ada.town, NEW)
     for _ in range(2):
         with pytest.raises(Taken):
-            await contacts.bind(services, account, new, sent, origin(ada), LINKS)
+            await contacts.bind(services, origin(ada).within("main", LINKS), login, new, sent)
 
 
 async def test_whoever_holds_an_address_unproved_loses_it_to_its_owner(ada: Maillink) -> None:
@@ -137,21 +138,23 @@ async def test_whoever_holds_an_address_unproved_loses_it_to_its_owner(ada: Mail
     squatter = ada.another()
     await squatter.register(NEW, GOOD)
     link = await ada.town.link(NEW, "/activate_account")
-    _, account = await who(ada)
+    login = await who(ada)
     new = rules.email(NEW)
-    await contacts.ask(services, account, new, origin(ada))
-    await contacts.bind(services, account, new, await code(ada.town, NEW), origin(ada), LINKS)
+    await contacts.ask(services, origin(ada), login, new)
+    await contacts.bind(services, origin(ada).within("main", LINKS), login, new, await code(ada.town, NEW))
     found = await accounts.find(services.store, "main", "email", new.key)
     assert found is not None
-    assert found.id == account.id
+    assert found.id == login.account.id
     await squatter.browser.get("/activate_account", params=link)
     assert not (await squatter.log_in(NEW, "not the password of ada")).yes
 
 
 async def test_a_closed_account_lets_nobody_in_and_comes_back_for_its_owner(ada: Maillink) -> None:
     services, town = ada.town.house.services, ada.town
-    _, account = await who(ada)
-    await account_deletion.close(services, account, "http://127.0.0.1:8000/page/keep?token=", origin(ada))
+    login = await who(ada)
+    await account_deletion.close(
+        services, origin(ada), await reauthenticate.require(services, origin(ada), login), "http://127.0.0.1:8000/page/keep?token="
+    )
     assert await ada.who() is None
     wrong = await ada.another().log_in(ADA, "another one entirely")
     right = await ada.another().log_in(ADA, GOOD)
@@ -159,38 +162,40 @@ async def test_a_closed_account_lets_nobody_in_and_comes_back_for_its_owner(ada:
     assert not right.yes
     token = (await town.link(ADA, "/page/keep"))["token"]
     town.clock.advance(days=6, hours=23)
-    await account_deletion.cancel_deletion(services, token, origin(ada))
+    await account_deletion.cancel_deletion(services, origin(ada), token)
     with pytest.raises(BadGrant):
-        await account_deletion.cancel_deletion(services, token, origin(ada))
+        await account_deletion.cancel_deletion(services, origin(ada), token)
     assert (await ada.log_in(ADA, GOOD)).yes
     town.clock.advance(days=30)
     await town.house.worker.purge()
-    assert await accounts.by_id(services.store, account.id)
+    assert await accounts.by_id(services.store, login.account.id)
 
 
 async def test_after_seven_days_nothing_is_left_and_the_address_is_free(ada: Maillink) -> None:
     services, town = ada.town.house.services, ada.town
-    _, account = await who(ada)
-    await account_deletion.close(services, account, "http://127.0.0.1:8000/page/keep?token=", origin(ada))
+    login = await who(ada)
+    await account_deletion.close(
+        services, origin(ada), await reauthenticate.require(services, origin(ada), login), "http://127.0.0.1:8000/page/keep?token="
+    )
     token = (await town.link(ADA, "/page/keep"))["token"]
     town.clock.advance(days=6, hours=23)
     await town.house.worker.purge()
-    assert await accounts.by_id(services.store, account.id), "its seven days are not over"
+    assert await accounts.by_id(services.store, login.account.id), "its seven days are not over"
     town.clock.advance(hours=2)
     with pytest.raises(BadGrant):
-        await account_deletion.cancel_deletion(services, token, origin(ada))
+        await account_deletion.cancel_deletion(services, origin(ada), token)
     await town.house.worker.purge()
-    assert await accounts.by_id(services.store, account.id) is None
-    again = await register.by_link(services, "main", register.Application(rules.email(ADA), GOOD), origin(ada), LINKS)
-    assert again != account.id
+    assert await accounts.by_id(services.store, login.account.id) is None
+    again = await register.by_link(services, origin(ada).within("main", LINKS), register.Application(rules.email(ADA), GOOD))
+    assert again != login.account.id
 
 
 async def test_an_export_holds_every_table_of_a_person_and_no_secret(ada: Maillink) -> None:
-    _, account = await who(ada)
-    whole = await account_deletion.export(ada.town.house.services, account, origin(ada))
+    login = await who(ada)
+    whole = await account_deletion.export(ada.town.house.services, origin(ada), login)
     assert set(whole) == {table.name for table in TABLES}
     assert {"accounts", "identifiers", "sessions", "questions", "consents", "invites", "letters", "audit"} <= set(whole)
     assert [row["value"] for row in whole["identifiers"]] == [ADA]
     named = {f"{table}.{column}" for table, rows in whole.items() for row in rows for column in row}
     assert not named & WITHHELD
-    assert account.password not in str(whole)
+    assert login.account.password not in str(whole)

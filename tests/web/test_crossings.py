@@ -12,8 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from lingpai.core import rules
-from lingpai.core.errors import BadCode, BadGrant, BadInvite, BadLink, Closing, StaleLogin, StoreDown, WrongPassword
+from lingpai.core.errors import BadCode, BadGrant, BadInvite, BadLink, StaleLogin, StoreDown, WrongPassword
 from lingpai.core.model import Account, Address, Links, RequestContext
+from lingpai.core.steps import Step
 from lingpai.flows import (
     Services,
     account_admin,
@@ -31,6 +32,7 @@ from lingpai.flows import (
 from lingpai.guard.one_time.reset_grants import LIFE, ResetGrant
 from lingpai.store import accounts, invites
 from lingpai.store import questions as kept
+from logins import login_of
 from web.friends import Friends
 from web.people import ADA, GOOD, member
 from web.speakers import Maillink
@@ -73,7 +75,7 @@ def origin(person: Maillink) -> RequestContext:
 
 
 async def who(person: Maillink) -> Account:
-    return (await sessions.current(person.town.house.services, "main", origin(person)))[1]
+    return (await sessions.current(person.town.house.services, origin(person))).account
 
 
 async def code(town: Town, to: str, pattern: str = r"[0-9]{6}") -> str:
@@ -85,7 +87,7 @@ async def code(town: Town, to: str, pattern: str = r"[0-9]{6}") -> str:
 
 async def reset_link(town: Town, to: str = ADA) -> str:
     """A reset link's token, that was mailed a moment ago."""
-    await recover.ask_link(town.house.services, "main", rules.email(to), FAR, LINKS)
+    await recover.ask_link(town.house.services, FAR.within("main", LINKS), rules.email(to))
     return (await town.link(to, "/b"))["vcode"]
 
 
@@ -123,8 +125,9 @@ async def test_a_password_change_that_began_before_the_owners_reset_changes_noth
 ) -> None:
     stale = await who(ada)
     await owner_resets(ada.town)
+    ctx, login = origin(ada).within("main", LINKS), login_of(services, stale, origin(ada))
     with pytest.raises(WrongPassword):
-        await password.change(services, stale, old, OTHER, origin(ada), LINKS)
+        await (password.change(services, ctx, login, old, OTHER) if old else password.set_first(services, ctx, login, OTHER))
     assert not await enters(ada.town, ADA, OTHER)
     assert await enters(ada.town, ADA, OWNERS)
 
@@ -153,30 +156,30 @@ async def test_a_link_that_another_reset_has_killed_is_not_given_back_by_the_one
     stale, token = await who(ada), await reset_link(ada.town)
     overtaken = meanwhile(services, lambda: set_to(services, stale, OWNERS))
     with pytest.raises(BadGrant):
-        await recover.by_link(overtaken, "main", rules.email(ADA), token, OTHER, FAR, LINKS)
+        await recover.by_link(overtaken, FAR.within("main", LINKS), rules.email(ADA), token, OTHER)
     with pytest.raises(BadLink):
-        await recover.by_link(services, "main", rules.email(ADA), token, OTHER, FAR, LINKS)
+        await recover.by_link(services, FAR.within("main", LINKS), rules.email(ADA), token, OTHER)
 
 
 async def reset_by(town: Town, services: Services, way: str, text: str) -> None:
     """Asks on the town's own kit, and resets on this one."""
     email = rules.email(ADA)
     if way == "link":
-        await recover.by_link(services, "main", email, await reset_link(town), text, FAR, LINKS)
+        await recover.by_link(services, FAR.within("main", LINKS), email, await reset_link(town), text)
         return
-    await recover.ask_code(town.house.services, "main", email, FAR)
+    await recover.ask_code(town.house.services, FAR, email)
     sent = await code(town, ADA)
     if way == "code":
-        await recover.by_code(services, "main", email, sent, text, FAR, LINKS)
+        await recover.by_code(services, FAR.within("main", LINKS), email, sent, text)
         return
-    prelogin_token = await recover.earn(town.house.services, "main", email, sent, FAR)
-    await recover.by_reset_grant(services, "main", text, RequestContext(FAR.client, FAR.ip, prelogin_token=prelogin_token), LINKS)
+    prelogin_token = await recover.earn(town.house.services, FAR, email, sent)
+    await recover.by_reset_grant(services, RequestContext(FAR.client, FAR.ip, prelogin_token=prelogin_token).within("main", LINKS), text)
 
 
 async def asked_to_bind(ada: Maillink) -> tuple[Account, Address, str]:
     """The account as a handler reads it, and a code for an address that is to be its own."""
     account, new = await who(ada), rules.email(NEW)
-    await contacts.ask(ada.town.house.services, account, new, origin(ada))
+    await contacts.ask(ada.town.house.services, origin(ada), login_of(ada.town.house.services, account, origin(ada)), new)
     return account, new, await code(ada.town, NEW)
 
 
@@ -186,12 +189,12 @@ async def test_an_address_is_not_bound_by_what_was_read_before(ada: Maillink, se
     if between == "reset":
         await owner_resets(ada.town)
     elif between == "change":
-        await password.change(services, stale, GOOD, OTHER, origin(ada), LINKS)
+        await password.change(services, origin(ada).within("main", LINKS), login_of(services, stale, origin(ada)), GOOD, OTHER)
         assert (await who(ada)).id == stale.id, "this login lives on"
     else:
-        await sessions.end(services, "main", origin(ada))
+        await sessions.end(services, origin(ada))
     with pytest.raises(BadCode):
-        await contacts.bind(services, stale, new, sent, origin(ada), LINKS)
+        await contacts.bind(services, origin(ada).within("main", LINKS), login_of(services, stale, origin(ada)), new, sent)
     assert (await holds(services, "email", new.key), await holds(services, "email", ADA)) == (0, stale.id)
 
 
@@ -200,26 +203,28 @@ async def test_a_code_for_an_address_from_before_a_reset_binds_nothing_after_it(
     owner = await owner_resets(ada.town)
     assert (await owner.log_in(ADA, OWNERS)).yes
     with pytest.raises(BadCode):
-        await contacts.bind(services, await who(owner), new, sent, origin(owner), LINKS)
+        await contacts.bind(services, origin(owner).within("main", LINKS), login_of(services, await who(owner), origin(owner)), new, sent)
     ada.town.clock.advance(seconds=61)
-    await contacts.ask(services, await who(owner), new, origin(owner))
-    await contacts.bind(services, await who(owner), new, await code(ada.town, NEW), origin(owner), LINKS)
+    await contacts.ask(services, origin(owner), login_of(services, await who(owner), origin(owner)), new)
+    await contacts.bind(
+        services, origin(owner).within("main", LINKS), login_of(services, await who(owner), origin(owner)), new, await code(ada.town, NEW)
+    )
 
 
 async def test_questions_that_were_typed_before_a_reset_are_not_set(ada: Maillink, services: Services) -> None:
     stale = await who(ada)
     await owner_resets(ada.town)
     with pytest.raises(StaleLogin):
-        await questions.put(services, stale, TEXTS, ANSWERS, origin(ada), LINKS, mode="on")
+        await questions.put(services, origin(ada).within("main", LINKS), login_of(services, stale, origin(ada)), TEXTS, ANSWERS, mode="on")
     assert await kept.of(services.store, account_id=stale.id) is None
 
 
 async def test_questions_are_not_removed_by_what_was_read_before_a_reset(ada: Maillink, services: Services) -> None:
     stale = await who(ada)
-    await questions.put(services, stale, TEXTS, ANSWERS, origin(ada), LINKS, mode="on")
+    await questions.put(services, origin(ada).within("main", LINKS), login_of(services, stale, origin(ada)), TEXTS, ANSWERS, mode="on")
     await owner_resets(ada.town)
     with pytest.raises(StaleLogin):
-        await questions.remove(services, stale, origin(ada), LINKS)
+        await questions.remove(services, origin(ada).within("main", LINKS), login_of(services, stale, origin(ada)))
     assert await kept.of(services.store, account_id=stale.id)
 
 
@@ -227,19 +232,19 @@ async def test_an_account_that_was_taken_back_is_not_closed_by_what_was_read_bef
     stale = await who(ada)
     await owner_resets(ada.town)
     with pytest.raises(BadGrant):
-        await account_deletion.close(services, stale, KEEP, origin(ada))
+        await account_deletion.close(services, origin(ada), login_of(services, stale, origin(ada)), KEEP)
     assert await enters(ada.town, ADA, OWNERS)
 
 
 async def test_a_provider_is_not_linked_by_a_journey_that_a_reset_overtakes(ada: Maillink, services: Services) -> None:
     friends = Friends()
     services, stale = replace(services, providers={"qq": friends}), await who(ada)
-    url, prelogin_token = await social.begin(services, "main", "qq", "/me", origin(ada), link=stale)
+    url, prelogin_token = await social.begin(services, origin(ada), "qq", "/me", link=login_of(services, stale, origin(ada)))
     here = RequestContext("198.51.100.7", "198.51.100.7", session=origin(ada).session, prelogin_token=prelogin_token)
-    journey = await social.back(services, "qq", parse_qs(urlsplit(url).query)["state"][0], here)
+    journey = await social.back(services, here, "qq", parse_qs(urlsplit(url).query)["state"][0])
     overtaken = meanwhile(services, lambda: set_to(services, stale, OWNERS))
     with pytest.raises(BadGrant):
-        await social.finish(overtaken, journey, friends.code("eve"), here, LINKS)
+        await social.finish(overtaken, here.within("main", LINKS), journey, friends.code("eve"))
     assert [each.kind for each in await accounts.identifiers_of(services.store, account_id=stale.id)] == ["email"]
 
 
@@ -249,9 +254,11 @@ async def test_a_provider_is_not_linked_by_a_journey_that_a_reset_overtakes(ada:
 async def answered(ada: Maillink) -> RequestContext:
     """Somebody who knows the answers, with leave to set a password."""
     services, far = ada.town.house.services, RequestContext(FAR.client, FAR.ip, prelogin_token="v" * 43)
-    await questions.put(services, await who(ada), TEXTS, ANSWERS, origin(ada), LINKS, mode="on")
-    await questions.ask(services, "main", rules.email(ADA), far, mode="on", remember=True)
-    prelogin_token = await questions.answer(services, "main", ANSWERS, far, LINKS, mode="on")
+    await questions.put(
+        services, origin(ada).within("main", LINKS), login_of(services, await who(ada), origin(ada)), TEXTS, ANSWERS, mode="on"
+    )
+    await questions.ask(services, far, rules.email(ADA), mode="on", remember=True)
+    prelogin_token = await questions.answer(services, far.within("main", LINKS), ANSWERS, mode="on")
     ada.town.clock.advance(seconds=5)
     return RequestContext(FAR.client, FAR.ip, prelogin_token=prelogin_token)
 
@@ -262,11 +269,11 @@ async def test_a_leave_ends_with_what_it_was_earned_by(ada: Maillink, services: 
     if after == "reset":
         await owner_resets(ada.town)
     elif after == "new questions":
-        await questions.put(services, account, TEXTS, OTHERS, origin(ada), LINKS, mode="on")
+        await questions.put(services, origin(ada).within("main", LINKS), login_of(services, account, origin(ada)), TEXTS, OTHERS, mode="on")
     else:
-        await questions.remove(services, account, origin(ada), LINKS)
+        await questions.remove(services, origin(ada).within("main", LINKS), login_of(services, account, origin(ada)))
     with pytest.raises(BadGrant):
-        await recover.by_reset_grant(services, "main", OTHER, far, LINKS)
+        await recover.by_reset_grant(services, far.within("main", LINKS), OTHER)
     assert not await enters(ada.town, ADA, OTHER)
 
 
@@ -276,7 +283,7 @@ async def test_a_leave_sets_nobody_elses_password(ada: Maillink, services: Servi
     assert bob is not None
     bobs = ResetGrant(bob.id, "main", bob.password_changed_at, services.clock.now() + LIFE * 1_000)
     with pytest.raises(BadGrant):
-        await recover.by_reset_grant(replace(services, reset_grants=Swapped(services, bobs)), "main", OTHER, far, LINKS)
+        await recover.by_reset_grant(replace(services, reset_grants=Swapped(services, bobs)), far.within("main", LINKS), OTHER)
     assert [await enters(ada.town, email, GOOD) for email in (ADA, BOB)] == [True, True]
 
 
@@ -289,18 +296,18 @@ async def test_what_may_have_set_a_password_sets_no_second_one(ada: Maillink, se
     token = await reset_link(ada.town) if way == "link" else ""
     sent = ""
     if way != "link":
-        await recover.ask_code(services, "main", email, FAR)
+        await recover.ask_code(services, FAR, email)
         sent = await code(ada.town, ADA)
     if way == "leave":
-        far = RequestContext(FAR.client, FAR.ip, prelogin_token=await recover.earn(services, "main", email, sent, FAR))
+        far = RequestContext(FAR.client, FAR.ip, prelogin_token=await recover.earn(services, FAR, email, sent))
 
     async def reset(services: Services, text: str) -> None:
         if way == "link":
-            await recover.by_link(services, "main", email, token, text, FAR, LINKS)
+            await recover.by_link(services, FAR.within("main", LINKS), email, token, text)
         elif way == "code":
-            await recover.by_code(services, "main", email, sent, text, FAR, LINKS)
+            await recover.by_code(services, FAR.within("main", LINKS), email, sent, text)
         else:
-            await recover.by_reset_grant(services, "main", text, far, LINKS)
+            await recover.by_reset_grant(services, far.within("main", LINKS), text)
 
     with pytest.raises(StoreDown):
         await reset(unclear(services), OWNERS)
@@ -312,10 +319,10 @@ async def test_what_may_have_set_a_password_sets_no_second_one(ada: Maillink, se
 
 async def test_a_code_that_may_have_registered_somebody_registers_nobody_else(town: Town, services: Services) -> None:
     email = rules.email(ADA)
-    await register.ask_code(services, "main", email, FAR, LINKS)
+    await register.ask_code(services, FAR.within("main", LINKS), email)
     sent = await code(town, ADA)
     with pytest.raises(StoreDown):
-        await register.by_code(unclear(services), "main", register.Application(email, OWNERS), sent, FAR)
+        await register.by_code(unclear(services), FAR, register.Application(email, OWNERS), sent)
     assert await services.one_time.peek_code("register", "main", email.key, sent) is None
     assert await enters(town, ADA, OWNERS)
 
@@ -323,7 +330,9 @@ async def test_a_code_that_may_have_registered_somebody_registers_nobody_else(to
 async def test_a_code_that_may_have_bound_an_address_binds_nothing_more(ada: Maillink, services: Services) -> None:
     account, new, sent = await asked_to_bind(ada)
     with pytest.raises(StoreDown):
-        await contacts.bind(unclear(services), account, new, sent, origin(ada), LINKS)
+        await contacts.bind(
+            unclear(services), origin(ada).within("main", LINKS), login_of(unclear(services), account, origin(ada)), new, sent
+        )
     assert await holds(services, "email", new.key) == account.id
     assert await services.one_time.peek_code("bind", "main", new.key, sent) is None
 
@@ -334,7 +343,7 @@ async def test_a_code_that_may_have_bound_an_address_binds_nothing_more(ada: Mai
 async def closed(ada: Maillink) -> tuple[Account, str]:
     """The account, waiting for its deletion, and the mailed leave to take that back."""
     account = await who(ada)
-    await account_deletion.close(ada.town.house.services, account, KEEP, origin(ada))
+    await account_deletion.close(ada.town.house.services, origin(ada), login_of(ada.town.house.services, account, origin(ada)), KEEP)
     return account, (await ada.town.link(ADA, "/page/keep"))["token"]
 
 
@@ -344,31 +353,31 @@ async def test_a_deletion_can_still_be_taken_back_where_the_store_failed_the_fir
 
     _, token = await closed(ada)
     with pytest.raises(StoreDown):
-        await account_deletion.cancel_deletion(meanwhile(services, down), token, FAR)
-    await account_deletion.cancel_deletion(services, token, FAR)
+        await account_deletion.cancel_deletion(meanwhile(services, down), FAR, token)
+    await account_deletion.cancel_deletion(services, FAR, token)
     assert await enters(ada.town, ADA, GOOD)
 
 
 async def test_a_leave_to_take_back_one_deletion_takes_back_no_later_one(ada: Maillink, services: Services) -> None:
     _, mailed = await closed(ada)
-    with pytest.raises(Closing) as told:
-        await login.for_cookie(services, login.Try("main", rules.email(ADA), GOOD, returning=True), FAR)
-    await account_deletion.cancel_deletion(services, mailed, FAR)
+    step = await login.for_cookie(services, FAR, login.Try(rules.email(ADA), GOOD, steps=frozenset(("cancel_deletion",))))
+    assert isinstance(step, Step)
+    await account_deletion.cancel_deletion(services, FAR, mailed)
     ada.town.clock.advance(seconds=61)
     await ada.log_in(ADA, GOOD)
     _, later = await closed(ada)
-    for spent in (mailed, told.value.token):
+    for spent in (mailed, step.state):
         with pytest.raises(BadGrant):
-            await account_deletion.cancel_deletion(services, spent, FAR)
+            await account_deletion.cancel_deletion(services, FAR, spent)
     assert not await enters(ada.town, ADA, GOOD)
-    await account_deletion.cancel_deletion(services, later, FAR)
+    await account_deletion.cancel_deletion(services, FAR, later)
 
 
 async def test_an_operators_lock_holds_against_the_way_back(ada: Maillink, services: Services) -> None:
     account, token = await closed(ada)
     assert await account_admin.lock(services, account)
     with pytest.raises(BadGrant):
-        await account_deletion.cancel_deletion(services, token, FAR)
+        await account_deletion.cancel_deletion(services, FAR, token)
     assert not await enters(ada.town, ADA, GOOD)
     assert await account_admin.unlock(services, account)
     assert await enters(ada.town, ADA, GOOD)
@@ -382,13 +391,13 @@ async def test_an_operators_lock_holds_against_the_way_back(ada: Maillink, servi
 
 async def test_a_locked_registration_is_not_opened_by_a_code(town: Town, services: Services) -> None:
     email = rules.email(ADA)
-    await register.by_link(services, "main", register.Application(email, GOOD), FAR, LINKS)
+    await register.by_link(services, FAR.within("main", LINKS), register.Application(email, GOOD))
     waiting = await accounts.find(services.store, "main", "email", email.key)
     assert waiting is not None
     await account_admin.lock(services, waiting)
-    await register.ask_code(services, "main", email, FAR, LINKS)
+    await register.ask_code(services, FAR.within("main", LINKS), email)
     with pytest.raises(BadCode):
-        await register.by_code(services, "main", register.Application(email, OWNERS), await code(town, ADA), FAR)
+        await register.by_code(services, FAR, register.Application(email, OWNERS), await code(town, ADA))
     now = await accounts.by_id(services.store, waiting.id)
     assert now is not None
     assert (now.locked_at, now.email_proved_at, now.password) == (services.clock.now(), None, waiting.password)
@@ -400,12 +409,12 @@ async def test_a_refused_registration_leaves_the_addresses_links_alive(town: Tow
             assert await invites.spend(tx, realm="main", code="onlyone", now=services.clock.now())
 
     email = rules.email(ADA)
-    await register.by_link(services, "main", register.Application(email, GOOD), FAR, LINKS)
+    await register.by_link(services, FAR.within("main", LINKS), register.Application(email, GOOD))
     link = (await town.link(ADA, "/a"))["vcode"]
     async with services.store.begin() as tx:
         await invites.add(tx, realm="main", code="onlyone", owner_id=None, uses=1, created_at=services.clock.now(), expires_at=None)
-    await register.ask_code(services, "main", email, FAR, LINKS)
+    await register.ask_code(services, FAR.within("main", LINKS), email)
     form, sent = register.Application(email, OWNERS, invite="onlyone"), await code(town, ADA)
     with pytest.raises(BadInvite):
-        await register.by_code(meanwhile(services, used_up), "main", form, sent, FAR)
-    assert (await activate.open_link(services, "main", email, link, FAR)).fresh
+        await register.by_code(meanwhile(services, used_up), FAR, form, sent)
+    assert (await activate.open_link(services, FAR, email, link)).fresh

@@ -12,7 +12,8 @@ from argon2.low_level import Type
 from lingpai.core import rules
 from lingpai.core.model import Account
 from lingpai.flows import account_admin
-from lingpai.guard.one_time.codes import RESET_LIFE, digest
+from lingpai.guard.crypto import digest
+from lingpai.guard.one_time.codes import RESET_LIFE
 from lingpai.guard.passwords import argon2
 from lingpai.settings import Hashing, Limits, Rate
 from lingpai.store import accounts, sessions

@@ -115,7 +115,7 @@ async def demanded(town: Town, who: Address) -> int:
     """Whether the next try needs a captcha, after one more that was wrong."""
     with pytest.raises(WrongPassword) as refused:
         await login.for_cookie(
-            town.house.services, login.Try("main", who, "not the password", "after_failures"), RequestContext("192.0.2.1", "192.0.2.1")
+            town.house.services, RequestContext("192.0.2.1", "192.0.2.1"), login.Try(who, "not the password", "after_failures")
         )
     return int(refused.value.details["captcha"])
 

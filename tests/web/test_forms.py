@@ -8,7 +8,7 @@ import pytest
 
 import lingpai.web
 from lingpai.core.errors import BadInput
-from lingpai.core.words import LOCALES, TEXTS
+from lingpai.core.words import LOCALES, TEXTS, text
 from lingpai.settings import Legal, Limits, Pages, Rate, theme
 from lingpai.settings.load import SettingsError, load
 from lingpai.web import pages
@@ -188,7 +188,7 @@ async def test_the_switch_of_languages_leads_to_no_other_place(person: httpx.Asy
 async def test_the_server_says_what_it_thinks_of_a_password(person: httpx.AsyncClient, password: str, account: str, reason: str) -> None:
     said = (await person.post("/page/strength", json={"password": password, "account": account})).json()
     assert said["ok"] is not bool(reason)
-    expected = TEXTS["en"].get(reason, "").format(field="password", low=8, high=128)
+    expected = text(reason, "en", field="password", low=8, high=128) if reason else ""
     assert said["reason"] == expected
 
 

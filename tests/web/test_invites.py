@@ -25,7 +25,7 @@ async def test_of_64_racing_registrations_as_many_get_in_as_the_invite_has_uses(
         form = register.Application(people[number], GOOD, invite=code)
         origin = RequestContext(client=f"198.51.{number}.1", ip=f"198.51.{number}.1")
         try:
-            await register.by_code(services, "main", form, codes[number], origin)
+            await register.by_code(services, origin, form, codes[number])
         except BadInvite:
             return False
         return True

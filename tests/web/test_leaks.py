@@ -16,7 +16,7 @@ import pytest
 from fakes import FakeChance
 from lingpai.core import rules
 from lingpai.core.errors import BadCode, BadInput, BadLink, Limited, StaleLogin
-from lingpai.core.model import Account, Links, RequestContext, Session
+from lingpai.core.model import Account, Links, Purpose, RequestContext
 from lingpai.flows import (
     Services,
     account_admin,
@@ -29,10 +29,11 @@ from lingpai.flows import (
     register,
     sessions,
 )
-from lingpai.guard.one_time.codes import OneTimeSecrets, Purpose
+from lingpai.guard.one_time.codes import OneTimeSecrets
 from lingpai.settings.outside import Sms
+from lingpai.steps.authentication import Authenticated, Confirmed, confirm
 from lingpai.store import accounts, consents
-from lingpai.web.dialects.hiyouth import steps
+from logins import login_of
 from web.people import ADA, GOOD, member
 from web.seed003 import ANSWERS, QUESTIONS
 from web.speakers import Hiyouth, Mailcode, Maillink, fitting
@@ -79,8 +80,8 @@ def at(browser: Browser) -> RequestContext:
     return RequestContext("198.51.100.7", "198.51.100.7", session=browser.cookies.get("lingpai_session") or "")
 
 
-async def who(town: Town, browser: Browser) -> tuple[Session, Account]:
-    return await sessions.current(town.house.services, "main", at(browser))
+async def who(town: Town, browser: Browser) -> Authenticated:
+    return await sessions.current(town.house.services, at(browser))
 
 
 async def by_phone(town: Town, browser: Browser | None = None) -> Hiyouth:
@@ -109,9 +110,9 @@ async def test_a_mail_beside_a_proved_phone_needs_a_fresh_login(town: Town) -> N
     town.clock.advance(minutes=3)
     for call, fields in (("SignUp_email", {"code": sent}), ("SignUp_email_send", {})):
         assert (await named.say(call, email=NEW, **fields)).reply.json()["statu_code"] == "FAILURE", call
-    _, account = await who(town, phone.browser)
-    assert account.email is None
-    await reauthenticate.granted(town.house.services, account, at(phone.browser))
+    login = await who(town, phone.browser)
+    assert login.account.email is None
+    await confirm(town.house.services, at(phone.browser), login)
     assert (await named.say("SignUp_email", email=NEW, code=sent)).yes, "nothing was spent"
 
 
@@ -123,10 +124,10 @@ async def test_an_address_that_is_added_tells_the_one_that_was_there(town: Town)
     ada = await member(town)
     await ada.log_in(ADA, GOOD)
     services, other = town.house.services, rules.phone("13900139000")
-    _, account = await who(town, ada.browser)
-    await contacts.ask(services, account, other, at(ada.browser))
+    login = await who(town, ada.browser)
+    await contacts.ask(services, at(ada.browser), login, other)
     sent = re.findall(r"[0-9]{6}", (await town.mails(other.value))[-1]["text"])[0]
-    await contacts.bind(services, account, other, sent, at(ada.browser), LINKS)
+    await contacts.bind(services, at(ada.browser).within("main", LINKS), login, other, sent)
     assert "手机" in (await town.mails(ADA))[-1]["subject"]
 
 
@@ -144,14 +145,14 @@ async def test_a_login_by_a_one_time_link_is_never_fresh(town: Town, minutes: in
     browser = town.browser("203.0.113.9")
     browser.headers.update({"Accept": "text/html", "Sec-Fetch-Site": "same-origin"})
     await browser.post("/page/authorization", data={"authorization": parse_qs(urlsplit(link).query)["authorization"][0]})
-    session, account = await who(town, browser)
+    login = await who(town, browser)
     for path in ("/me/email", "/me/phone", "/me/questions", "/me/delete", "/me/link", "/me/data.json"):
         reply = await browser.get(path)
         assert reply.headers.get("location", "").startswith("/me/confirm"), path
     assert (await Named(town, browser).say("SignUp_question", **QUESTIONS)).reply.json()["statu_code"] == "FAILURE"
     with pytest.raises(StaleLogin):
-        await reauthenticate.require(town.house.services, session, at(browser))
-    await reauthenticate.by_password(town.house.services, account, GOOD, at(browser))
+        await reauthenticate.require(town.house.services, at(browser), login)
+    await reauthenticate.by_password(town.house.services, at(browser), login, GOOD)
     assert (await browser.get("/me/email")).status_code == 200
 
 
@@ -162,15 +163,15 @@ async def refuses_code(services: Services, whom: Any, guess: str) -> None:
     """`guess` is right, but nobody was sent it."""
     assert await services.one_time.peek_code("reset", "main", whom.key, guess), "it is the code"
     with pytest.raises(BadCode):
-        await recover.by_code(services, "main", whom, guess, OWNERS, FAR, LINKS)
+        await recover.by_code(services, FAR.within("main", LINKS), whom, guess, OWNERS)
     with pytest.raises(BadCode):
-        await recover.earn(services, "main", whom, guess, FAR)
+        await recover.earn(services, FAR, whom, guess)
 
 
 async def test_a_code_for_a_name_without_an_address_opens_nothing(town: Town, services: Services, chance: Overheard) -> None:
     assert (await Named(town).sign_up("ada.x", fitting(GOOD))).yes
     name = rules.account_name("ada.x")
-    await recover.ask_code(services, "main", name, FAR)
+    await recover.ask_code(services, FAR, name)
     await refuses_code(services, name, chance.codes[-1])
 
 
@@ -182,7 +183,7 @@ async def test_a_code_from_when_the_account_was_locked_opens_nothing_later(
     email, account = rules.email(ADA), await found(services, ADA)
     await account_admin.lock(services, account)
     if way == "code":
-        await recover.ask_code(services, "main", email, FAR)
+        await recover.ask_code(services, FAR, email)
         guess = chance.codes[-1]
     else:
         await Mailcode(town).forget(ADA)
@@ -196,11 +197,11 @@ async def test_a_link_from_when_the_account_was_locked_opens_nothing_later(town:
     email, account = rules.email(ADA), await found(services, ADA)
     await account_admin.lock(services, account)
     heard = len(chance.tokens)
-    await recover.ask_link(services, "main", email, FAR, LINKS)
+    await recover.ask_link(services, FAR.within("main", LINKS), email)
     await account_admin.unlock(services, account)
     (token,) = [each for each in chance.tokens[heard:] if await services.one_time.peek_link("reset", "main", email.key, each)]
     with pytest.raises(BadLink):
-        await recover.by_link(services, "main", email, token, OWNERS, FAR, LINKS)
+        await recover.by_link(services, FAR.within("main", LINKS), email, token, OWNERS)
 
 
 # Text messages.
@@ -211,11 +212,11 @@ async def deed(services: Services, what: str, account: Account, number: int) -> 
     opened = await services.session_issuer.cookie(account, FAR)
     origin = RequestContext(f"198.51.100.{number}", FAR.ip, session=opened.token)
     if what == "password":
-        await password.change(services, account, None, f"{OWNERS} {number}", origin, LINKS)
+        await password.set_first(services, origin.within("main", LINKS), login_of(services, account, origin), f"{OWNERS} {number}")
     elif what == "questions":
-        await questions.put(services, account, TEXTS, REPLIES, origin, LINKS, mode="on")
+        await questions.put(services, origin.within("main", LINKS), login_of(services, account, origin), TEXTS, REPLIES, mode="on")
     else:
-        at = await account_deletion.close(services, account, "http://127.0.0.1:8000/page/keep?token=", origin)
+        at = await account_deletion.close(services, origin, login_of(services, account, origin), "http://127.0.0.1:8000/page/keep?token=")
         async with services.store.begin() as tx:
             assert await accounts.reopen(tx, account_id=account.id, deletes_at=at, now=services.clock.now())
 
@@ -223,7 +224,7 @@ async def deed(services: Services, what: str, account: Account, number: int) -> 
 async def notices(town: Town, what: str, times: int) -> int:
     """Tries it so often; returns how many texts that makes, without the one of the registration."""
     person = await by_phone(town)
-    number = (await who(town, person.browser))[1].id
+    number = (await who(town, person.browser)).account.id
     for each in range(times):
         town.clock.advance(seconds=1)
         account = await accounts.by_id(town.house.services.store, number)
@@ -255,10 +256,10 @@ async def test_unknown_numbers_do_not_use_up_the_budget(town: Town) -> None:
 async def test_country_and_budget_are_asked_before_anything_is_hashed(town: Town, services: Services) -> None:
     weak = "password1"
     with pytest.raises(BadInput, match="sms-country"):
-        await register.draft(services, "main", register.Application(rules.phone("+442079460958"), weak), FAR)
-    await register.ask_code(services, "main", rules.phone("13900139000"), FAR, LINKS)
+        await register.begin_by_phone(services, FAR, rules.phone("+442079460958"), weak)
+    await register.ask_code(services, FAR.within("main", LINKS), rules.phone("13900139000"))
     with pytest.raises(Limited):
-        await register.draft(services, "main", register.Application(rules.phone(PHONE), weak), FAR)
+        await register.begin_by_phone(services, FAR, rules.phone(PHONE), weak)
 
 
 # Words that are tried.
@@ -279,7 +280,7 @@ class Judging(OneTimeSecrets):
 async def test_of_many_words_at_once_ten_are_judged(services: Services) -> None:
     one_time = Judging(services.one_time)
     services = replace(services, one_time=one_time)
-    tries = (recover.peek_recovery_code(services, "main", f"wrng{number:04}", FAR) for number in range(200))
+    tries = (recover.peek_recovery_code(services, FAR, f"wrng{number:04}") for number in range(200))
     said = await asyncio.gather(*tries, return_exceptions=True)
     assert Counter(type(each) for each in said) == {BadCode: 10, Limited: 190}
     assert one_time.judged == 10
@@ -306,9 +307,9 @@ async def test_two_recoveries_in_one_browser_do_not_disturb_each_other(town: Tow
 
 async def test_what_was_granted_in_another_shape_is_nothing(services: Services) -> None:
     for _ in range(2):
-        await services.grants.store_under("asked", "v" * 43, reauthenticate.Confirmed(1), 60)
-        assert await services.grants.peek("asked", "v" * 43, steps.Asked) is None
-        assert await services.grants.take("asked", "v" * 43, steps.Asked) is None
+        await services.grants.store_under("asked", "v" * 43, Confirmed(1), 60)
+        assert await services.grants.peek("asked", "v" * 43, recover.AskedRecovery) is None
+        assert await services.grants.take("asked", "v" * 43, recover.AskedRecovery) is None
 
 
 # What a stranger has prepared.
@@ -344,9 +345,9 @@ async def prove(town: Town, way: str) -> str:
         return GOOD
     if way == "register":
         email = rules.email(NEW)
-        await register.ask_code(services, "main", email, FAR, LINKS)
+        await register.ask_code(services, FAR.within("main", LINKS), email)
         sent = await Hiyouth(town).code(NEW)
-        await register.by_code(services, "main", register.Application(email, OWNERS, consents=(("privacy", "2"),)), sent, FAR)
+        await register.by_code(services, FAR, register.Application(email, OWNERS, consents=(("privacy", "2"),)), sent)
         return OWNERS
     mounts: dict[str, Any] = {"link": Maillink, "word": Mailcode, "session": Named, "hiyouth": Hiyouth}
     owner = mounts[way](town, browser)

@@ -9,8 +9,7 @@ import altcha
 import pytest
 
 from lingpai.flows import invites
-from lingpai.settings import Captcha as CaptchaSettings
-from lingpai.settings import Invites, Realm, RealmInvites, Realms
+from lingpai.settings import CaptchaSettings, Invites, Realm, RealmInvites
 from lingpai.settings import Mailcode as MailcodeSettings
 from web.people import ADA, GOOD
 from web.speakers import Mailcode, Maillink
@@ -396,7 +395,7 @@ async def test_a_realm_can_require_an_invite_in_every_dialect(town: Town) -> Non
     assert extra.yes
 
 
-@pytest.mark.parametrize("changes", [{"realms": Realms(main=Realm(RealmInvites(policy="closed")))}])
+@pytest.mark.parametrize("changes", [{"realms": {"main": Realm(invites=RealmInvites(policy="closed"))}}])
 async def test_a_closed_realm_takes_nobody(town: Town) -> None:
     assert not (await Mailcode(town).register(ADA, GOOD, Invite=await code_of(town))).yes
     assert not (await Maillink(town).register(ADA, GOOD)).yes

@@ -10,7 +10,7 @@ from lingpai.core import rules
 from lingpai.core.model import Account
 from lingpai.core.words import TEXTS
 from lingpai.flows import questions
-from lingpai.settings import Session as SessionSettings
+from lingpai.settings import SessionDialect as SessionSettings
 from lingpai.settings import Social
 from lingpai.settings.outside import Keys
 from lingpai.store import accounts
@@ -91,7 +91,7 @@ async def test_a_sensitive_step_is_not_done_when_the_login_is_older_than_ten_min
     assert reply.status_code == 303
     assert confirms(reply.headers["location"]).startswith("/me/")
     assert await account_of(ada) == before
-    assert await questions.there(ada.services, before)
+    assert await questions.has_questions(ada.services, before)
     assert len(await ada.town.mails()) == mails
 
 
@@ -260,10 +260,10 @@ async def test_questions_are_set_changed_and_taken_away(ada: Owner) -> None:
     asked = await ada.see(page.link("remove="))
     assert asked.heading == EN["pages.me.questions.remove_title"]
     assert asked.form("/page/me/questions").fields == {"remove": "yes"}
-    assert await questions.there(ada.services, await account_of(ada)), "a link asks, and takes nothing away"
+    assert await questions.has_questions(ada.services, await account_of(ada)), "a link asks, and takes nothing away"
     gone = await ada.send("/page/me/questions", remove="yes")
     assert gone.headers["location"] == "/me/security?done=questions-removed"
-    assert not await questions.there(ada.services, await account_of(ada))
+    assert not await questions.has_questions(ada.services, await account_of(ada))
     assert len(await ada.town.mails(ADA)) == mails + 1
     await ada.send("/page/me/questions", remove="yes")
     assert len(await ada.town.mails(ADA)) == mails + 1
@@ -275,7 +275,7 @@ async def test_two_questions_that_are_the_same_are_refused_and_no_answer_is_show
     assert refused.errors == {"question_three": "The three questions must be different. Please change question 3."}
     assert 'value="First school?"' in refused.reply.text
     assert "Rex" not in refused.reply.text
-    assert not await questions.there(ada.services, await account_of(ada))
+    assert not await questions.has_questions(ada.services, await account_of(ada))
 
 
 @pytest.mark.parametrize("changes", [{"session": SessionSettings(questions="off")}, {"session": SessionSettings(enabled=False)}])
@@ -283,7 +283,7 @@ async def test_questions_that_are_off_are_not_offered(ada: Owner) -> None:
     assert "/me/questions" not in (await ada.see("/me/security")).links
     assert (await ada.get("/me/questions")).headers["location"] == "/me/security"
     await ada.send("/page/me/questions", **THREE)
-    assert not await questions.there(ada.services, await account_of(ada))
+    assert not await questions.has_questions(ada.services, await account_of(ada))
 
 
 # Third parties

@@ -15,7 +15,7 @@ from bearers import HOUR, Forger, logged_in, token_of, told
 from fakes import FakeChance, FakeClock
 from lingpai.assembly import build
 from lingpai.flows import signing_keys
-from lingpai.guard.one_time.codes import sid_digest
+from lingpai.guard.crypto import sid_digest
 from lingpai.guard.sessions.signing_keys import ANNOUNCED, CACHED
 from lingpai.settings import Jwt
 from lingpai.store import accounts, sessions
@@ -186,9 +186,9 @@ async def test_a_service_of_ones_own_is_known_by_its_secret_until_it_is_removed(
 async def test_outside_dev_mode_there_is_no_client_that_nobody_added(tmp_path: Path, database_url: str, clock: FakeClock) -> None:
     import msgspec
 
-    from lingpai.settings import Mail
+    from lingpai.settings import MailSettings
 
-    real = msgspec.structs.replace(settings_for(tmp_path, database_url), dev=False, mail=Mail(smtp_url="smtp://127.0.0.1:9"))
+    real = msgspec.structs.replace(settings_for(tmp_path, database_url), dev=False, mail=MailSettings(smtp_url="smtp://127.0.0.1:9"))
     house = await build(real, clock, FakeChance())
     async with Town(house, clock).browser() as browser:
         assert (await ask(browser, "x")).status_code == 401

@@ -14,7 +14,7 @@ from lingpai.core import rules
 from lingpai.core.errors import NotLoggedIn
 from lingpai.core.model import Account, RequestContext
 from lingpai.flows import register, sessions
-from lingpai.settings import Captcha, Hiyouth, Limits, Mail, Mailcode, Rate
+from lingpai.settings import CaptchaSettings, Hiyouth, Limits, Mailcode, MailSettings, Rate
 from lingpai.store import accounts
 from web.people import ADA, GOOD, member
 from web.reading import Page, Reader
@@ -51,7 +51,7 @@ async def who(reader: Reader, realm: str = "main") -> str | None:
     """Whose session the browser has."""
     origin = RequestContext(client="x", ip="x", session=reader.browser.cookies.get("lingpai_session", ""))
     try:
-        return (await sessions.current(reader.town.house.services, realm, origin))[1].email
+        return (await sessions.current(reader.town.house.services, origin.within(realm))).account.email
     except NotLoggedIn:
         return None
 
@@ -132,13 +132,13 @@ async def test_employers_have_their_own_accounts(town: Town) -> None:
     await reader.send("/page/login", account=ADA, password=GOOD)
     assert await who(reader) is None
     form = register.Application(rules.account_name("boss_ada"), GOOD)
-    await register.by_name(town.house.services, "boss", form, HERE)
+    await register.by_name(town.house.services, HERE.within("boss"), form)
     await reader.send("/page/login", account="boss_ada", password=GOOD)
     assert reader.where == "/me"
     assert await who(reader) is None
     assert await who(reader, "boss") is None
     origin = RequestContext(client="x", ip="x", session=reader.browser.cookies["lingpai_session"])
-    assert (await sessions.current(town.house.services, "boss", origin))[1].name == "boss_ada"
+    assert (await sessions.current(town.house.services, origin.within("boss"))).account.name == "boss_ada"
     assert "boss_ada" in (await reader.open("/login")).text
 
 
@@ -228,7 +228,7 @@ async def test_a_script_gets_another_picture_for_the_open_page(ada: Reader) -> N
     assert await who(ada) == ADA
 
 
-@pytest.mark.parametrize(("changes", "offered"), [({"captcha": Captcha(pow=True, pow_cost=100)}, True), ({}, False)])
+@pytest.mark.parametrize(("changes", "offered"), [({"captcha": CaptchaSettings(pow=True, pow_cost=100)}, True), ({}, False)])
 async def test_the_browser_may_work_where_the_setting_says_so(ada: Reader, offered: bool) -> None:
     page = await fail(ada)
     assert ("data-pow=" in page.reply.text) is offered
@@ -421,7 +421,7 @@ async def test_the_front_leads_in_or_to_ones_own_space(
     tmp_path: Path, database_url: str, clock: FakeClock, chance: FakeChance, ada: Reader
 ) -> None:
     await ada.send("/page/login", account=ADA, password=GOOD)
-    settings = replace(settings_for(tmp_path, database_url), dev=False, mail=Mail(smtp_url="smtp://127.0.0.1:9"))
+    settings = replace(settings_for(tmp_path, database_url), dev=False, mail=MailSettings(smtp_url="smtp://127.0.0.1:9"))
     earnest = Town(await build(settings, clock, chance), clock)
     reader = Reader(earnest)
     assert (await reader.open("/")).form("/page/login")

@@ -8,7 +8,7 @@ import pytest
 
 from lingpai.core.model import Account, Kind
 from lingpai.flows import invites
-from lingpai.settings import Hiyouth, Invites, Legal, Maillink, Pages, Realm, RealmInvites, Realms
+from lingpai.settings import Hiyouth, Invites, Legal, Maillink, Pages, Realm, RealmInvites
 from lingpai.settings.outside import Sms
 from lingpai.store import accounts, consents
 from web.people import ADA, GOOD, member
@@ -312,7 +312,9 @@ async def test_where_registration_is_closed_a_page_says_so(town: Town) -> None:
     assert await town.mails() == []
 
 
-@pytest.mark.parametrize("changes", [{"hiyouth": Hiyouth(), "realms": Realms(boss=Realm(RealmInvites(policy="closed"))), "pages": ALL}])
+@pytest.mark.parametrize(
+    "changes", [{"hiyouth": Hiyouth(), "realms": {"boss": Realm(invites=RealmInvites(policy="closed"))}, "pages": ALL}]
+)
 async def test_each_realm_has_its_own_policy(town: Town) -> None:
     reader = Reader(town)
     assert (await reader.open("/register?type=boss")).heading == "Registration is closed"

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from lingpai.core.model import Account, Links
-from lingpai.settings import Hiyouth, Limits, Pages, Rate
+from lingpai.settings import Hiyouth, Limits, Pages, Rate, Realm
 from lingpai.store import accounts
 from lingpai.web.pages.shared.links import NEXT_LENGTH, links
 from web.friends import Friends
@@ -147,7 +147,8 @@ async def test_an_employers_session_that_is_over_leads_to_their_own_login(town: 
     assert (await reader.browser.get("/me/data")).headers["location"] == "/login?next=/me/data"
 
 
-async def test_each_login_leads_to_the_other_kind(town: Town) -> None:
+@pytest.mark.parametrize("changes", [{"hiyouth": Hiyouth(), "realms": {"boss": Realm(("zh-Hans=老板账号", "en=Employers"))}}])
+async def test_each_login_leads_to_the_realms_that_have_a_name_for_people(town: Town) -> None:
     reader = Reader(town)
     page = await reader.open("/login?next=/me/data")
     assert {"type": "boss", "next": "/me/data"} in queries(page, "/login")
@@ -182,8 +183,8 @@ async def test_who_registers_by_link_arrives_where_they_wanted_to_be(town: Town)
 
 
 async def test_no_link_is_mailed_with_a_next_of_somebody_else_or_a_long_one(town: Town) -> None:
-    assert "next=" not in links(town.house.services.settings, to="/" + "a" * NEXT_LENGTH).activate
-    assert "next=" in links(town.house.services.settings, to="/" + "a" * (NEXT_LENGTH - 1)).activate
+    assert "next=" not in links(town.house.services.settings, "main", to="/" + "a" * NEXT_LENGTH).activate
+    assert "next=" in links(town.house.services.settings, "main", to="/" + "a" * (NEXT_LENGTH - 1)).activate
     reader = Reader(town)
     await reader.open("/register?next=https://evil.example/")
     await reader.send("/page/register", email=ADA, password=GOOD)

@@ -8,10 +8,10 @@ import pytest
 from lingpai.core.errors import BadGrant, Limited
 from lingpai.core.model import Account, RequestContext
 from lingpai.flows import account_deletion, authorize, sessions
-from lingpai.guard.one_time.codes import digest
 from lingpai.settings import Hiyouth as HiyouthSettings
-from lingpai.settings import Session as SessionSettings
+from lingpai.settings import SessionDialect as SessionSettings
 from lingpai.web.pages.shared.return_to import safe_next
+from logins import login_of
 from web.people import ADA, GOOD, member
 from web.speakers import Hiyouth, Maillink, Session
 from web.town import Town
@@ -24,7 +24,7 @@ def origin(person: Maillink, ip: str = "198.51.100.7") -> RequestContext:
 
 
 async def account(person: Maillink) -> Account:
-    return (await sessions.current(person.town.house.services, "main", origin(person)))[1]
+    return (await sessions.current(person.town.house.services, origin(person))).account
 
 
 @pytest.fixture
@@ -57,19 +57,19 @@ async def test_a_one_time_link_dies_with_the_login_that_made_it(ada: Maillink) -
     thief = ada.another()
     await thief.log_in(ADA, GOOD)
     whose = await account(ada)
-    token = await authorize.new(services, whose, 600, digest(thief.browser.cookies["lingpai_session"]), origin(thief))
-    assert (await authorize.peek(services, "main", token, origin(ada))).id == whose.id
-    await sessions.end_others(services, whose, origin(ada))
+    token = await authorize.new(services, origin(thief), login_of(services, whose, origin(thief)), 600)
+    assert (await authorize.peek(services, origin(ada), token)).id == whose.id
+    await sessions.end_others(services, origin(ada), login_of(services, whose, origin(ada)))
     with pytest.raises(BadGrant):
-        await authorize.for_cookie(services, "main", token, origin(thief))
+        await authorize.for_cookie(services, origin(thief), token)
 
 
 async def test_all_that_is_kept_is_not_read_any_number_of_times(ada: Maillink) -> None:
     services, whose = ada.town.house.services, await account(ada)
     for _ in range(5):
-        await account_deletion.export(services, whose, origin(ada))
+        await account_deletion.export(services, origin(ada), login_of(services, whose, origin(ada)))
     with pytest.raises(Limited):
-        await account_deletion.export(services, whose, origin(ada))
+        await account_deletion.export(services, origin(ada), login_of(services, whose, origin(ada)))
 
 
 async def test_nobody_learns_whose_mail_a_name_has_from_when_a_code_may_be_sent(town: Town) -> None:

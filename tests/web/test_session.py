@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lingpai.settings import Invites
-from lingpai.settings import Session as SessionSettings
+from lingpai.settings import SessionDialect as SessionSettings
 from web.seed003 import ADA, ADA_MAIL, ANSWERS, BOB, BOB_MAIL, GOOD, OTHER, QUESTIONS, code, member
 from web.speakers import Mailcode, Maillink, Session
 from web.town import Town

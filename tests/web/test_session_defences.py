@@ -13,10 +13,10 @@ from lingpai.flows import account_admin
 from lingpai.flows.questions import joined
 from lingpai.guard.crypto import SecretBox
 from lingpai.guard.one_time.decoy_questions import DecoyQuestions
-from lingpai.settings import Session as SessionSettings
+from lingpai.settings import SessionDialect as SessionSettings
 from lingpai.store import accounts, questions
 from lingpai.web.dialects.session import refuse
-from lingpai.web.dialects.session.shapes import Done
+from lingpai.web.dialects.session.shapes import SessionDone
 from web.seed003 import ADA, ADA_MAIL, ANSWERS, BOB, BOB_MAIL, GOOD, OTHER, QUESTIONS, WRONG, code, member
 from web.speakers import Answer, Mailcode, Maillink, Session
 from web.town import Town
@@ -561,6 +561,6 @@ async def test_with_code_an_account_without_an_address_cannot_recover_this_way(t
 
 
 def test_the_envelope_has_the_seeds_spelling() -> None:
-    assert msgspec.json.encode(Done()) == b'{"statu_code":200,"data":{}}'
+    assert msgspec.json.encode(SessionDone()) == b'{"statu_code":200,"data":{}}'
     said: dict[str, Any] = refuse(BadGrant(), "en")
     assert list(said) == ["statu_code", "msg", "data"]

@@ -20,13 +20,15 @@ from lingpai.core import rules
 from lingpai.core.errors import LastWayIn, Limited, NotOffered, ProviderSaysNo, ProviderSilent, RegistrationClosed
 from lingpai.core.model import Account, Address, Links, RequestContext
 from lingpai.flows import Services, social
-from lingpai.flows.social import Credential, Entered
+from lingpai.flows.social import Credential, SocialEntry
 from lingpai.guard.one_time.codes import digest as digest_of
 from lingpai.settings import Invites
 from lingpai.steps import social_identities
+from lingpai.steps.authentication import Fresh
 from lingpai.store import accounts, audit, sessions
 from lingpai.store.database import Query
 from lingpai.store.schema import audit as trail
+from logins import login_of
 from rows import until_blocked
 from web.friends import Friends
 from web.town import settings_for
@@ -60,14 +62,14 @@ def services(house: Service, friends: Friends) -> Services:
 
 async def enter(
     services: Services, who: str, app: str = "one", *, realm: str = REALM, client: str = HERE.client, way: Any = "code"
-) -> Entered:
+) -> SocialEntry:
     friends = services.providers["qq"]
     assert isinstance(friends, Friends)
     told = friends.token(who, app) if way == "token" else friends.code(who, app)
-    return await social.by_client(services, realm, "qq", Credential(told, way), changed(HERE, client=client))
+    return await social.by_client(services, changed(HERE, client=client).within(realm), "qq", Credential(told, way))
 
 
-async def account_of(services: Services, entered: Entered) -> Account:
+async def account_of(services: Services, entered: SocialEntry) -> Account:
     found = await accounts.by_id(services.store, entered.opened.account.id)
     assert found is not None
     return found
@@ -111,27 +113,27 @@ async def test_a_login_is_a_session_of_the_realm(services: Services, clock: Fake
 async def test_a_token_and_a_code_of_one_person_lead_to_one_account(services: Services) -> None:
     by_code = await enter(services, "ada")
     by_token = await enter(services, "ada", way="token")
-    untold = await social.by_client(services, REALM, "qq", Credential("token/ada/one"), HERE)
+    untold = await social.by_client(services, HERE.within(REALM), "qq", Credential("token/ada/one"))
     assert {entered.opened.account.id for entered in (by_code, by_token, untold)} == {by_code.opened.account.id}
 
 
 async def test_a_token_is_no_code_where_the_client_says_code(services: Services) -> None:
     with pytest.raises(ProviderSaysNo):
-        await social.by_client(services, REALM, "qq", Credential("token/ada/one", "code"), HERE)
+        await social.by_client(services, HERE.within(REALM), "qq", Credential("token/ada/one", "code"))
 
 
 async def test_wechat_is_never_asked_of_a_token_without_its_openid(services: Services) -> None:
     friends = Friends("wechat")
     services = replace(services, providers={"wechat": friends})
     with pytest.raises(ProviderSaysNo):
-        await social.by_client(services, REALM, "wechat", Credential("token/ada/one"), HERE)
+        await social.by_client(services, HERE.within(REALM), "wechat", Credential("token/ada/one"))
     assert len(friends.asked) == 1
-    assert (await social.by_client(services, REALM, "wechat", Credential("token/ada/one", openid="ada-one"), HERE)).fresh
+    assert (await social.by_client(services, HERE.within(REALM), "wechat", Credential("token/ada/one", openid="ada-one"))).fresh
 
 
 async def test_one_openid_at_two_providers_is_two_persons(services: Services) -> None:
     services = replace(services, providers={"qq": Friends("qq"), "weibo": Friends("weibo")})
-    both = [await social.by_client(services, REALM, name, Credential("token/ada/one", "token"), HERE) for name in ("qq", "weibo")]
+    both = [await social.by_client(services, HERE.within(REALM), name, Credential("token/ada/one", "token")) for name in ("qq", "weibo")]
     assert both[0].opened.account.id != both[1].opened.account.id
 
 
@@ -167,14 +169,14 @@ async def test_an_avatar_that_is_no_https_address_is_not_kept(services: Services
 
 async def test_a_provider_without_keys_is_not_offered(services: Services) -> None:
     with pytest.raises(NotOffered):
-        await social.by_client(services, REALM, "weibo", Credential("code/ada/one/1"), HERE)
+        await social.by_client(services, HERE.within(REALM), "weibo", Credential("code/ada/one/1"))
 
 
 async def test_what_the_provider_does_not_vouch_for_logs_nobody_in(services: Services, friends: Friends) -> None:
     used = friends.code("ada")
-    await social.by_client(services, REALM, "qq", Credential(used, "code"), HERE)
+    await social.by_client(services, HERE.within(REALM), "qq", Credential(used, "code"))
     with pytest.raises(ProviderSaysNo) as no:
-        await social.by_client(services, REALM, "qq", Credential(used, "code"), HERE)
+        await social.by_client(services, HERE.within(REALM), "qq", Credential(used, "code"))
     assert not isinstance(no.value, ProviderSilent)
     friends.silent = True
     with pytest.raises(ProviderSilent):
@@ -184,7 +186,7 @@ async def test_what_the_provider_does_not_vouch_for_logs_nobody_in(services: Ser
 async def test_a_refusal_leaves_a_line_in_the_trail_without_the_code(services: Services, friends: Friends, house: Service) -> None:
     friends.silent = True
     with pytest.raises(ProviderSilent):
-        await social.by_client(services, REALM, "qq", Credential("canary-code", "code"), HERE)
+        await social.by_client(services, HERE.within(REALM), "qq", Credential("canary-code", "code"))
     rows = await events(services)
     assert [(row.event, row.result, row.detail) for row in rows] == [("login.social", "provider-silent", "qq: no answer")]
 
@@ -198,7 +200,7 @@ async def events(services: Services) -> list[audit.Event]:
 async def test_too_many_tries_of_one_client_are_not_passed_on_to_the_provider(services: Services, friends: Friends) -> None:
     for _ in range(30):
         with pytest.raises(ProviderSaysNo):
-            await social.by_client(services, REALM, "qq", Credential("nonsense", "code"), HERE)
+            await social.by_client(services, HERE.within(REALM), "qq", Credential("nonsense", "code"))
     asked = len(friends.asked)
     with pytest.raises(Limited):
         await enter(services, "ada")
@@ -395,7 +397,8 @@ async def test_of_two_that_unlink_the_last_two_ways_in_at_once_one_is_refused(se
         who = f"person{number}"
         account = (await enter(services, who, client=who)).opened.account
         await give(services, account.id, Address("weibo", who, f"app:x:{who}"))
-        both = (social.unlink(services, account, name, HERE, LINKS) for name in ("qq", "weibo"))
+        login = await inside(services, account)
+        both = (social.unlink(services, *login, name) for name in ("qq", "weibo"))
         results = await asyncio.gather(*both, return_exceptions=True)
         assert sorted(type(result).__name__ for result in results) == ["LastWayIn", "bool"]
 
@@ -403,16 +406,25 @@ async def test_of_two_that_unlink_the_last_two_ways_in_at_once_one_is_refused(se
 # Unlinking
 
 
+async def inside(services: Services, account: Account) -> tuple[RequestContext, Fresh]:
+    """A request of the account's owner, in a login of a moment ago."""
+    now = await accounts.by_id(services.store, account.id)
+    assert now
+    issued = await services.session_issuer.cookie(now, HERE)
+    ctx = changed(HERE, session=issued.token).within(account.realm, LINKS)
+    return ctx, login_of(services, now, ctx)
+
+
 async def test_the_last_way_in_is_not_unlinked(services: Services, clock: FakeClock) -> None:
     account = (await enter(services, "ada")).opened.account
     with pytest.raises(LastWayIn):
-        await social.unlink(services, account, "qq", HERE, LINKS)
+        await social.unlink(services, *await inside(services, account), "qq")
     async with services.store.begin() as tx:
         await accounts.set_password(tx, account_id=account.id, password="x", at=clock.now())
     with pytest.raises(LastWayIn):
-        await social.unlink(services, account, "qq", HERE, LINKS)
+        await social.unlink(services, *await inside(services, account), "qq")
     await give(services, account.id, rules.account_name("ada"))
-    assert await social.unlink(services, account, "qq", HERE, LINKS)
+    assert await social.unlink(services, *await inside(services, account), "qq")
     assert (await enter(services, "ada")).fresh, "the provider leads there no more"
 
 
@@ -421,21 +433,26 @@ async def test_a_name_without_a_password_and_a_provider_without_keys_are_no_ways
     await give(services, account.id, rules.account_name("ada"))
     await give(services, account.id, Address("weibo", "1", "app:x:1"))
     with pytest.raises(LastWayIn):
-        await social.unlink(services, account, "qq", HERE, LINKS)
+        await social.unlink(services, *await inside(services, account), "qq")
 
 
 @pytest.mark.parametrize("address", [rules.email("ada@example.com"), rules.phone("13800138000")])
 async def test_a_proved_address_is_a_way_in(services: Services, address: Address) -> None:
     account = (await enter(services, "ada")).opened.account
     await give(services, account.id, address)
-    assert await social.unlink(services, account, "qq", HERE, LINKS)
-    assert not await social.unlink(services, account, "qq", HERE, LINKS), "there is nothing left to unlink"
+    assert await social.unlink(services, *await inside(services, account), "qq")
+    assert not await social.unlink(services, *await inside(services, account), "qq"), "there is nothing left to unlink"
 
 
 async def test_unlinking_ends_the_other_sessions(services: Services, clock: FakeClock) -> None:
     mine, theirs = await enter(services, "ada"), await enter(services, "ada", client="elsewhere")
     await give(services, mine.opened.account.id, rules.email("ada@example.com"))
-    assert await social.unlink(services, mine.opened.account, "qq", changed(HERE, session=mine.opened.token), LINKS)
+    assert await social.unlink(
+        services,
+        changed(HERE, session=mine.opened.token).within("main", LINKS),
+        login_of(services, mine.opened.account, changed(HERE, session=mine.opened.token)),
+        "qq",
+    )
     alive = [
         await sessions.alive(services.store, digest=digest_of(each.opened.token), realm=REALM, now=clock.now()) for each in (mine, theirs)
     ]

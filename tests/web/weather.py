@@ -60,7 +60,7 @@ class Swapped(ResetGrants):
         self._services = services
         self.other = other
 
-    async def look(self, token: str) -> ResetGrant | None:
-        found = await super().look(token)
+    async def peek(self, token: str) -> ResetGrant | None:
+        found = await super().peek(token)
         await self._services.grants.store_under("reset", token, self.other, LIFE)
         return found

@@ -1,4 +1,4 @@
-"""The only place where things are made and joined: settings become a house.
+"""The only place where things are made and joined: settings become a service.
 
 Imports what the settings ask for inside its functions: everything at once would be 134 MiB and 0.8 s.
 """
@@ -62,7 +62,7 @@ class Service:
 
 
 async def build(settings: Settings, clock: Clock | None = None, chance: Chance | None = None, *, processes: int = 1) -> Service:
-    """The whole house. `processes`: how many share this machine's cores for hashing.
+    """The whole service. `processes`: how many share this machine's cores for hashing.
 
     Raises SettingsError for what only the parts can judge, WrongSchema, and StoreDown.
     """
@@ -76,7 +76,7 @@ async def build(settings: Settings, clock: Clock | None = None, chance: Chance |
 
 @asynccontextmanager
 async def open_services(settings: Settings) -> AsyncIterator["Services"]:
-    """As much of the house as an operator's command needs. Raises as `build` does."""
+    """As much of the service as an operator's command needs. Raises as `build` does."""
     async with AsyncExitStack() as stack:
         services, _ = await _services(stack, settings, SystemClock(), SystemChance(), threads=1)
         yield services
@@ -84,7 +84,7 @@ async def open_services(settings: Settings) -> AsyncIterator["Services"]:
 
 @asynccontextmanager
 async def open_worker(settings: Settings) -> AsyncIterator["Worker"]:
-    """The back door alone. Raises as `build` does."""
+    """The worker alone. Raises as `build` does."""
     async with AsyncExitStack() as stack:
         services, secret_box = await _services(stack, settings, SystemClock(), SystemChance(), threads=1)
         yield await _worker(stack, services, secret_box)
@@ -209,18 +209,14 @@ def _joined(base: Base, passwords: "PasswordHasher", captchas: "Captchas", provi
     from lingpai.guard.sessions.device_cookie import DeviceCookies
     from lingpai.guard.sessions.issuing import SessionIssuer
     from lingpai.steps.letters import Letters
+    from lingpai.store.audit import AuditTrail
     from lingpai.store.outbox import Bell
 
     settings, clock, chance, ephemeral, box = base.settings, base.clock, base.chance, base.ephemeral, base.secret_box
-    cookies, grants = DeviceCookies(box, chance), Grants(ephemeral, chance)
-    rates, messages, lockout = _throttling(base)
+    cookies, grants, (rates, messages, lockout) = DeviceCookies(box, chance), Grants(ephemeral, chance), _throttling(base)
     tokens = _tokens(settings, base.store, box, clock, chance) if settings.mailcode.enabled else None
     return Services(
-        settings,
-        clock,
-        chance,
-        base.store,
-        ephemeral,
+        *(settings, clock, chance, base.store, ephemeral),
         passwords=passwords,
         one_time=OneTimeSecrets(ephemeral, box, chance),
         limits=rates,
@@ -236,6 +232,7 @@ def _joined(base: Base, passwords: "PasswordHasher", captchas: "Captchas", provi
         captchas=captchas,
         providers=providers,
         decoy_questions=DecoyQuestions(box),
+        audit=AuditTrail(clock),
         bell=Bell(),
     )
 
@@ -263,14 +260,14 @@ def _tokens(settings: Settings, store: "Database", secret_box: "SecretBox", cloc
 def _captchas(
     stack: AsyncExitStack, settings: Settings, ephemeral: "Ephemeral", secret_box: "SecretBox", clock: Clock, chance: Chance
 ) -> "Captchas":
-    from lingpai.guard.captcha import Answers, OpenAnswers
+    from lingpai.guard.captcha import AnswerStore, OpenAnswers
     from lingpai.guard.captcha.captchas import Captchas
     from lingpai.guard.captcha.picture import Pictures
     from lingpai.guard.captcha.render_queue import RenderQueue
     from lingpai.guard.captcha.spoken import Spoken
     from lingpai.guard.captcha.tts_client import TtsClient
 
-    answers = (OpenAnswers if settings.dev else Answers)(ephemeral, secret_box, chance)
+    answers = (OpenAnswers if settings.dev else AnswerStore)(ephemeral, secret_box, chance)
     render_queue = RenderQueue(settings.captcha.queue, clock, chance)
     stack.callback(render_queue.close)
     speaker = TtsClient(settings.captcha.queue, clock, chance)

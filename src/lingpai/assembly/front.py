@@ -1,4 +1,4 @@
-"""The front of the house: the doors of the dialects that are on, and the pages."""
+"""The web front: the dialects that are on, mounted, and the pages."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,7 +23,7 @@ def app(services: "Services") -> "App":
 
     own = services.settings.maillink
     # Pages stand on every host, also where maillink is off or moved: so do the links in the mails that they send.
-    home = Mount(maillink.MAILLINK, own, own.prefix.rstrip("/"), links.links(services.settings))
+    home = Mount(maillink.MAILLINK, own, own.prefix.rstrip("/"), links.links(services.settings, own.realm))
     mounts = [replace(home, links=maillink.links(services.settings))] if own.enabled else []
     pages = [*activation.CALLS, *language.CALLS, *strength.CALLS, *recovery.CALLS, *connect.CALLS, *me.CALLS, *ENTRANCE]
     if services.settings.mailcode.enabled:
@@ -64,7 +64,7 @@ def _reference(settings: Settings, mounts: "Sequence[Mount]", pages: "Sequence[C
 
 
 def _mailcode(services: "Services") -> "tuple[Mount, tuple[Call, ...]]":
-    """Its door, and what only its JWTs and one-time links need."""
+    """Its mount, and what only its JWTs and one-time links need."""
     from lingpai.web.dialects import mailcode
     from lingpai.web.endpoints import oauth
     from lingpai.web.pages import authorization
@@ -77,9 +77,8 @@ def _mailcode(services: "Services") -> "tuple[Mount, tuple[Call, ...]]":
 
 
 def _hiyouth(services: "Services") -> "tuple[Mount, tuple[Call, ...]]":
-    """Its door, and the pages that only its mails lead to."""
-    from lingpai.web.dialects.hiyouth import HIYOUTH
-    from lingpai.web.pages import verification
+    """Its mount, and the pages that only its mails lead to."""
+    from lingpai.web.dialects.hiyouth import HIYOUTH, verification
     from lingpai.web.request.calls import Mount
 
     own = services.settings.hiyouth

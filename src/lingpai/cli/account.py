@@ -83,7 +83,7 @@ def delete(who: str, realm: str, yes: bool, data: Path, config: Path | None) -> 
 
 
 def _run(who: str, realm: str, data: Path, config: Path | None, deed: "Callable[[Services, Account], Awaitable[T]]") -> T:
-    """Opens the house as far as a flow needs it, finds the account, does the deed. Raises Failure when there is no such one."""
+    """Opens the service as far as a flow needs it, finds the account, does the deed. Raises Failure when there is no such one."""
     from lingpai.assembly import open_services
 
     settings = read(data, config).settings

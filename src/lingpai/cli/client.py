@@ -47,7 +47,7 @@ def listing(data: Path, config: Path | None) -> None:
 @click.argument("name")
 @places
 def remove(name: str, data: Path, config: Path | None) -> None:
-    """Take a service's leave away, at once."""
+    """Take a service's permission away, at once."""
     from lingpai.flows import signing_keys
 
     if not opened(data, config, lambda services: signing_keys.remove_client(services, name)):

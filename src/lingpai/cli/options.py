@@ -51,7 +51,7 @@ def read(data: Path, config: Path | None, need: Need = "operate") -> Loaded:
 
 
 def opened(data: Path, config: Path | None, deed: "Callable[[Services], Awaitable[T]]") -> T:
-    """Opens the house as far as a flow needs it, and does the deed. Raises SettingsError, WrongSchema and StoreDown."""
+    """Opens the service as far as a flow needs it, and does the deed. Raises SettingsError, WrongSchema and StoreDown."""
     from lingpai.assembly import open_services
 
     settings = read(data, config).settings

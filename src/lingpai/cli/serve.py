@@ -113,7 +113,7 @@ def _work(settings: Settings, listening: socket.socket, *, processes: int = 1, l
 
 
 async def _live(settings: Settings, listening: socket.socket, processes: int, lifeline: int | None) -> None:
-    """One process's life: the house is built, serves and works, and is closed."""
+    """One process's life: the service is assembled, serves and works, and is closed."""
     from lingpai.assembly import build
     from lingpai.web.server.serve import serve as serve_on
 

@@ -156,17 +156,6 @@ class LastWayIn(Refusal):
     code = "last-way-in"
 
 
-class Closing(Refusal):
-    """The account waits for its deletion. `token`: leave to take that back; `at`: when it ends."""
-
-    code = "closing"
-
-    def __init__(self, token: str, at: int) -> None:
-        super().__init__(at=at)
-        self.token = token
-        self.at = at
-
-
 class ProviderSaysNo(Refusal):
     """A third party does not vouch for it. Detail: `provider`."""
 

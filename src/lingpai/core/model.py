@@ -9,13 +9,18 @@ from typing import Final, Literal
 from urllib.parse import quote
 
 import msgspec
+from msgspec.structs import replace
 
 Kind = Literal["email", "phone", "name", "qq", "weibo", "wechat"]
 """What an identifier is. A third party's is keyed by person (`union:…`) or by person within one app (`app:…:…`)."""
 THIRD_PARTIES: tuple[Kind, ...] = ("qq", "weibo", "wechat")
 Channel = Literal["email", "sms"]
+Purpose = Literal["register", "activate", "reset", "bind", "login"]
+"""What a message is asked for; shared by the dialects of a realm (contract, rule 7)."""
 Locale = str
 """A language that we speak, by its tag (BCP 47): the name of a file in `core/locales`."""
+DEFAULT_LOCALE: Locale = "zh-Hans"
+"""What is spoken to somebody who asks for no language that we have (contract, rule 12)."""
 LetterState = Literal["waiting", "sent", "failed", "expired"]
 
 
@@ -30,23 +35,62 @@ class Address(msgspec.Struct, frozen=True):
     key: str
 
 
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where the links in a dialect's mails lead; each starts with `public_url`, never with what a request said."""
+
+    activate: str
+    reset: str
+    forgot: str
+    realm: str = ""
+    """What `wrap` is given beside the address."""
+    wrap: Callable[[str, str, str], str] | None = None
+    """Makes one opaque word of realm, address and token, for a dialect whose link carries no more (hiyouth)."""
+
+    def activation(self, email: str, token: str) -> str:
+        """The link that proves the address."""
+        if self.wrap:
+            return f"{self.activate}{self.wrap(self.realm, email, token)}"
+        return f"{_further(self.activate)}email={quote(email)}&vcode={token}"
+
+    def recovery(self, email: str, token: str) -> str:
+        """The link that leads to the form for a new password."""
+        return f"{_further(self.reset)}email={quote(email)}&vcode={token}"
+
+    def help(self, email: str) -> str:
+        """Where the owner of an address takes an account back."""
+        return f"{_further(self.forgot)}email={quote(email)}"
+
+
+NOWHERE: Final = Links("", "", "")
+"""For who mails nothing."""
+
+
 class RequestContext(msgspec.Struct, frozen=True):
-    """Who asks, from where, in which language. Made once a request, at the door."""
+    """Who asks, from where, in which language, and of which realm. Made once a request, and handed to every flow."""
 
     client: str
     """What limits count: the IPv4 address, or the IPv6 /64."""
     ip: str
     agent: str = ""
-    locale: Locale = "zh-Hans"
+    locale: Locale = DEFAULT_LOCALE
     request_id: str = ""
     known_to: frozenset[str] = frozenset()
-    """Marks of the accounts that this browser has logged into before (its signed device cookie says so; `guard/devices.py`)."""
+    """Marks of the accounts that this browser has logged into before (`guard/sessions/device_cookie.py`)."""
     device: str = ""
     """The device cookie's own id; empty where there is none."""
     session: str = ""
     """The session token that came with the request; empty where there is none. Never logged."""
     prelogin_token: str = ""
     """The token of this browser before it has logged in: what it has begun is bound to it. Empty where there is none. Never logged."""
+    realm: str = "main"
+    """The set of users that the request is about."""
+    links: Links = NOWHERE
+    """Where the links in mails lead that this request causes."""
+
+    def within(self, realm: str, links: Links | None = None) -> "RequestContext":
+        """The same request, about another realm."""
+        return replace(self, realm=realm, links=links or self.links)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +131,18 @@ class Account(msgspec.Struct, frozen=True):
     name: str | None = None
     linked: tuple[Kind, ...] = ()
     """The third parties that log it in, in alphabetical order."""
+    email_key: str | None = None
+    """What its mail address was parsed to when it was stored."""
+
+    @property
+    def mail(self) -> Address | None:
+        """Its mail address, parsed as it was when it was stored: a stricter rule of today is not asked again."""
+        return Address("email", self.email, self.email_key) if self.email and self.email_key else None
+
+    @property
+    def proved_mail(self) -> Address | None:
+        """The same, where its owner has proved it."""
+        return self.mail if self.email_proved_at else None
 
     @property
     def known(self) -> tuple[str, ...]:
@@ -100,7 +156,7 @@ class Account(msgspec.Struct, frozen=True):
         return self.email is not None and self.email_proved_at is None
 
 
-class Proof(msgspec.Struct, frozen=True):
+class LoginProof(msgspec.Struct, frozen=True):
     """What a login is opened by."""
 
     kind: Literal["cookie", "jwt", "link"] = "cookie"
@@ -109,7 +165,7 @@ class Proof(msgspec.Struct, frozen=True):
     """How it was proved: names that `store/schema.py` lists, a space between two."""
 
 
-PASSWORD: Final = Proof()
+PASSWORD: Final = LoginProof()
 """A browser's login with a password."""
 
 
@@ -147,7 +203,7 @@ class Letter:
     recipient: str
     locale: Locale
     sealed: bytes | None
-    """The values that the text needs, encrypted (`guard/seals.py`); None once it is delivered or given up."""
+    """The values that the text needs, encrypted (`guard/crypto.py`); None once it is delivered or given up."""
     account_id: int | None
     created_at: int
     due_at: int
@@ -159,33 +215,6 @@ class Letter:
     subject: str | None = None
     text: str | None = None
     html: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Links:
-    """Where the links in a dialect's mails lead; each starts with `public_url`, never with what a request said."""
-
-    activate: str
-    reset: str
-    forgot: str
-    realm: str = ""
-    """What `wrap` is given beside the address."""
-    wrap: Callable[[str, str, str], str] | None = None
-    """Makes one opaque word of realm, address and token, for a dialect whose link carries no more (hiyouth)."""
-
-    def activation(self, email: str, token: str) -> str:
-        """The link that proves the address."""
-        if self.wrap:
-            return f"{self.activate}{self.wrap(self.realm, email, token)}"
-        return f"{_further(self.activate)}email={quote(email)}&vcode={token}"
-
-    def recovery(self, email: str, token: str) -> str:
-        """The link that leads to the form for a new password."""
-        return f"{_further(self.reset)}email={quote(email)}&vcode={token}"
-
-    def help(self, email: str) -> str:
-        """Where the owner of an address takes an account back."""
-        return f"{_further(self.forgot)}email={quote(email)}"
 
 
 def _further(address: str) -> str:

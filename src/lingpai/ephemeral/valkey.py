@@ -97,7 +97,7 @@ class ValkeyEphemeral:
         client = Valkey(connection_pool=self._pool)
         self._client = client
         self._put, self._get, self._take, self._hit = (client.register_script(script) for script in (PUT, GET, TAKE, HIT))
-        self._breaker = Breaker(clock, chance)
+        self._breaker = ValkeyBreaker(clock, chance)
 
     async def put(self, key: str, entry: Entry, *, only_new: bool = False) -> bool:
         life = max(ceil(entry.life * SECOND), 1)
@@ -141,7 +141,7 @@ class ValkeyEphemeral:
         return answer
 
 
-class Breaker:
+class ValkeyBreaker:
     """Remembers that a server is lost, so that not every caller waits for it."""
 
     def __init__(self, clock: Clock, chance: Chance) -> None:

@@ -59,6 +59,4 @@ async def delete(services: Services, account: Account) -> None:
 
 
 async def _note(services: Services, tx: Transaction, account: Account, deed: str) -> None:
-    await audit.add(
-        tx, at=services.clock.now(), realm=account.realm, account_id=account.id, event=f"operator.{deed}", result="ok", origin=OPERATOR
-    )
+    await services.audit.note(tx, OPERATOR.within(account.realm), f"operator.{deed}", account_id=account.id)

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lingpai.core.errors import BadLink
-from lingpai.core.model import Account, Address, Links, RequestContext
+from lingpai.core.errors import BadLink, Limited, TooSoon
+from lingpai.core.model import Account, Address, RequestContext
 from lingpai.flows import Services
-from lingpai.guard.one_time.codes import ACTIVATION_LIFE, digest
-from lingpai.store import accounts, audit, sessions
+from lingpai.guard.crypto import digest
+from lingpai.guard.one_time.codes import ACTIVATION_LIFE
+from lingpai.steps.sending import sending
+from lingpai.store import accounts, sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,35 +23,33 @@ class Activation:
     """Whether this very call proved it."""
 
 
-async def peek(services: Services, realm: str, email: Address, token: str, origin: RequestContext) -> Activation:
+async def peek(services: Services, ctx: RequestContext, email: Address, token: str) -> Activation:
     """What the link would do; spends nothing. Raises BadLink, and Limited for too many wrong ones."""
-    await services.limits.check("check_client", origin.client)
-    live = await services.one_time.peek_link("activate", realm, email.key, token)
-    account = await accounts.find(services.store, realm, email.kind, email.key)
+    await services.limits.check("check_client", ctx.client)
+    live = await services.one_time.peek_link("activate", ctx.realm, email.key, token)
+    account = await accounts.find(services.store, ctx.realm, email.kind, email.key)
     if live is None or account is None or account.locked_at:
-        await services.limits.spend("check_client", origin.client)
-        await audit.add(
-            services.store, at=services.clock.now(), realm=realm, account_id=None, event="activate", result="bad-link", origin=origin
-        )
+        await services.limits.spend("check_client", ctx.client)
+        await services.audit.note(services.store, ctx, "activate", "bad-link")
         raise BadLink
     return Activation(account, active=account.email_proved_at is not None)
 
 
-async def open_link(services: Services, realm: str, email: Address, token: str, origin: RequestContext) -> Activation:
-    """Proves the address; of many racing callers exactly one is `fresh`. Raises as `look` does.
+async def open_link(services: Services, ctx: RequestContext, email: Address, token: str) -> Activation:
+    """Proves the address; of many racing callers exactly one is `fresh`. Raises as `peek` does.
 
     The link lives on for its 24 hours, so that a second click says "already active"; what it can do is spent with the
     conditional update. Sessions from before the proof end (contract, rule 8), but for the browser's own.
     """
-    found = await peek(services, realm, email, token, origin)
+    found = await peek(services, ctx, email, token)
     if found.active:
         return found
-    now = services.clock.now()
+    number = found.account.id
     async with services.store.begin() as tx:
-        fresh = await accounts.prove(tx, account_id=found.account.id, kind=email.kind, key=email.key, at=now)
+        fresh = await accounts.prove(tx, account_id=number, kind=email.kind, key=email.key, at=services.clock.now())
         if fresh:
-            await sessions.end_all(tx, account_id=found.account.id, keep_digest=digest(origin.session) if origin.session else None)
-            await audit.add(tx, at=now, realm=realm, account_id=found.account.id, event="activate", result="ok", origin=origin)
+            await sessions.end_all(tx, account_id=number, keep_digest=digest(ctx.session) if ctx.session else None)
+            await services.audit.note(tx, ctx, "activate", account_id=number)
     return Activation(found.account, active=True, fresh=fresh)
 
 
@@ -59,30 +59,39 @@ async def waiting(services: Services, realms: Sequence[str], email: Address) -> 
     return [realm for realm, account in found if account and account.email_proved_at is None] or [realms[0]]
 
 
-async def again(services: Services, realm: str, email: Address, origin: RequestContext, links: Links) -> None:
+async def again_where_waiting(services: Services, contexts: Sequence[RequestContext], email: Address) -> int:
+    """As `again`, in each of these contexts' realms in which the address waits for its proof; in the first where it waits in none.
+
+    Returns the seconds to wait where a mail went out too short a time ago; 0 where none did. What one address may get is silent too;
+    that the client asks for too much is told (Limited).
+    """
+    seconds = 0
+    waiting_in = await waiting(services, [ctx.realm for ctx in contexts], email)
+    for ctx in contexts:
+        if ctx.realm not in waiting_in:
+            continue
+        try:
+            await again(services, ctx, email)
+        except TooSoon as why:
+            seconds = why.seconds
+        except Limited as why:
+            if why.limit == "message_client":
+                raise
+    return seconds
+
+
+async def again(services: Services, ctx: RequestContext, email: Address) -> None:
     """Mails the activation link once more; the older one is dead then. Says nothing of whether the account exists.
 
     Raises TooSoon within 60 seconds of the last one.
     """
-    await services.messages.start(realm, "activate", email, origin)
-    try:
-        found = await accounts.find(services.store, realm, email.kind, email.key)
+    async with sending(services, ctx, "activate", email):
+        found = await accounts.find(services.store, ctx.realm, email.kind, email.key)
         proved = found is not None and found.email_proved_at is not None
-        token = await services.one_time.new_link("activate", realm, email.key, 0, ACTIVATION_LIFE, spare=proved)
+        token = await services.one_time.new_link("activate", ctx.realm, email.key, 0, ACTIVATION_LIFE, spare=proved)
         async with services.store.begin() as tx:
-            account = await accounts.find(tx, realm, email.kind, email.key)
+            account = await accounts.find(tx, ctx.realm, email.kind, email.key)
             waits = account is not None and account.email_proved_at is None and account.locked_at is None
-            await services.letters.activate(tx, account if waits else None, links, token, origin.locale)
-            await audit.add(
-                tx,
-                at=services.clock.now(),
-                realm=realm,
-                account_id=account.id if account else None,
-                event="activate.again",
-                result="ok" if waits else "nothing-sent",
-                origin=origin,
-            )
-    except BaseException:
-        await services.messages.give_back(realm, "activate", email, origin)
-        raise
-    services.bell.ring()
+            await services.letters.activate(tx, ctx, account if waits else None, token)
+            result, number = "ok" if waits else "nothing-sent", account.id if account else None
+            await services.audit.note(tx, ctx, "activate.again", result, account_id=number)

@@ -1,36 +1,53 @@
 """Who comes with a JWT, its renewal, and the way out."""
 
+import msgspec
+
 from lingpai.core.chance import SECOND
 from lingpai.core.errors import BadToken, NotLoggedIn
-from lingpai.core.model import RequestContext
+from lingpai.core.model import Locale, RequestContext
 from lingpai.flows import Services
-from lingpai.guard.one_time.codes import sid_digest
-from lingpai.guard.sessions.jwt import Bearer
-from lingpai.store import audit, sessions
+from lingpai.guard.crypto import sid_digest
+from lingpai.guard.sessions.jwt import Claims
+from lingpai.steps.authentication import Authenticated, seen
+from lingpai.store import accounts, sessions
 
 
-async def current(services: Services, realm: str, token: str) -> Bearer:
+class BearerLogin(msgspec.Struct, frozen=True):
+    """A login by JWT, and what the JWT says."""
+
+    login: Authenticated
+    claims: Claims
+
+
+async def current(services: Services, ctx: RequestContext, token: str) -> BearerLogin:
     """Whose the JWT is. Raises NotLoggedIn."""
     try:
-        found = await services.tokens.holder(realm, token)
+        found = await services.tokens.holder(ctx.realm, token)
     except BadToken:
         raise NotLoggedIn from None
-    if services.clock.now() - found.session.seen_at >= sessions.SEEN_EVERY:
-        await sessions.seen(services.store, account_id=found.account.id, session_id=found.session.id, now=services.clock.now())
-    return found
+    return BearerLogin(await seen(services, found.session, found.account, sid_digest(found.claims.sid)), found.claims)
 
 
-async def renewed(services: Services, found: Bearer, origin: RequestContext) -> str | None:
+async def renewed(services: Services, ctx: RequestContext, found: BearerLogin) -> str | None:
     """A fresh JWT in the last tenth of the old one's life (contract, mailcode), else None. The old one lives on to its end."""
     whole = found.claims.exp - found.claims.iat
     if (found.claims.exp - services.clock.now() / SECOND) * 10 > whole:
         return None
-    return await services.session_issuer.renew(found.account, origin, sid_digest(found.claims.sid), whole)
+    return await services.session_issuer.renew(found.login.account, ctx, found.login.digest, whole)
 
 
-async def end(services: Services, found: Bearer, origin: RequestContext) -> None:
-    """Ends the JWT's session."""
-    account = found.account
+async def speak(services: Services, ctx: RequestContext, found: BearerLogin, locale: Locale) -> str:
+    """Another language for the account; returns a JWT that says it, of the lifetime that the old one had."""
+    account = found.login.account
     async with services.store.begin() as tx:
-        await sessions.end(tx, digest=sid_digest(found.claims.sid))
-        await audit.add(tx, at=services.clock.now(), realm=account.realm, account_id=account.id, event="logout", result="ok", origin=origin)
+        await accounts.speak(tx, account_id=account.id, locale=locale)
+        await services.audit.note(tx, ctx, "profile.speak", account_id=account.id)
+    spoken = msgspec.structs.replace(account, locale=locale)
+    return await services.session_issuer.renew(spoken, ctx, found.login.digest, found.claims.exp - found.claims.iat)
+
+
+async def end(services: Services, ctx: RequestContext, found: BearerLogin) -> None:
+    """Ends the JWT's session."""
+    async with services.store.begin() as tx:
+        await sessions.end(tx, digest=found.login.digest)
+        await services.audit.note(tx, ctx, "logout", account_id=found.login.account.id)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from lingpai.core.errors import BadClient, BadToken
 from lingpai.core.model import RequestContext
 from lingpai.flows import Services
-from lingpai.guard.one_time.codes import digest
+from lingpai.guard.crypto import digest
 from lingpai.guard.sessions.jwt import Claims
 from lingpai.store import clients
 
@@ -15,34 +15,34 @@ DEV = ("dev", "dev")
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
+class ClientCredentials:
     """What a service says it is."""
 
     name: str
     secret: str
 
 
-async def ask(services: Services, realm: str, caller: Credentials | None, token: str, origin: RequestContext) -> Claims | None:
+async def ask(services: Services, ctx: RequestContext, caller: ClientCredentials | None, token: str) -> Claims | None:
     """What a live JWT says; None for any other token, and for one whose session has ended.
 
     Raises BadClient; Limited after too many wrong credentials from one client, whom the right ones still let in.
     """
-    await _admit(services, caller, origin)
+    await _admit(services, ctx, caller)
     try:
-        return (await services.tokens.holder(realm, token)).claims
+        return (await services.tokens.holder(ctx.realm, token)).claims
     except BadToken:
         return None
 
 
-async def _admit(services: Services, caller: Credentials | None, origin: RequestContext) -> None:
+async def _admit(services: Services, ctx: RequestContext, caller: ClientCredentials | None) -> None:
     if caller is None:
         raise BadClient
     if not await _known(services, caller):
-        await services.limits.spend("auth_client", origin.client)
+        await services.limits.spend("auth_client", ctx.client)
         raise BadClient
 
 
-async def _known(services: Services, caller: Credentials) -> bool:
+async def _known(services: Services, caller: ClientCredentials) -> bool:
     if services.settings.dev and (caller.name, caller.secret) == DEV:
         return True
     # SHA-256 is enough for a secret of 256 random bits. An unknown name is compared with nothing, which no digest equals.

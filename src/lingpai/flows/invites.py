@@ -6,7 +6,8 @@ from lingpai.core.chance import SECOND
 from lingpai.core.errors import NoInvitesLeft
 from lingpai.core.model import Account, RequestContext
 from lingpai.flows import Services
-from lingpai.store import audit, invites
+from lingpai.steps.authentication import Authenticated
+from lingpai.store import invites
 
 ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 """Nothing that looks like something else."""
@@ -16,28 +17,28 @@ DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class GivenInvites:
     """What an account has given and may give."""
 
     left: int
     items: list[invites.Invite]
 
 
-async def new(services: Services, account: Account, origin: RequestContext) -> str:
+async def new(services: Services, ctx: RequestContext, login: Authenticated) -> str:
     """A code good for one registration. Raises NoInvitesLeft."""
-    code = services.chance.code(LENGTH, ALPHABET)
+    code, account = services.chance.code(LENGTH, ALPHABET), login.account
     now = services.clock.now()
     async with services.store.begin() as tx:
         if not await invites.give(tx, account_id=account.id):
             raise NoInvitesLeft
         await invites.add(tx, realm=account.realm, code=code, owner_id=account.id, uses=1, created_at=now, expires_at=None)
-        await audit.add(tx, at=now, realm=account.realm, account_id=account.id, event="invite.new", result="ok", origin=origin)
+        await services.audit.note(tx, ctx, "invite.new", account_id=account.id)
     return code
 
 
-async def given(services: Services, account: Account) -> Given:
+async def given(services: Services, account: Account) -> GivenInvites:
     """All of it, oldest first."""
-    return Given(await invites.left(services.store, account_id=account.id), await invites.of(services.store, owner_id=account.id))
+    return GivenInvites(await invites.left(services.store, account_id=account.id), await invites.of(services.store, owner_id=account.id))
 
 
 async def issue(services: Services, realm: str, uses: int, days: int | None) -> str:

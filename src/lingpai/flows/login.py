@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 from lingpai.core.errors import BadCaptcha, NotActivated, Refusal, UnknownAccount, WrongPassword
 from lingpai.core.model import Account, Address, RequestContext
+from lingpai.core.steps import Step
 from lingpai.flows import Services
-from lingpai.guard.captcha import Answer, Demand
+from lingpai.guard.captcha import CaptchaAnswer, Demand
 from lingpai.guard.passwords.hashing import Verdict
-from lingpai.guard.sessions.device_cookie import mark
 from lingpai.guard.sessions.issuing import IssuedSession
-from lingpai.store import accounts, audit
+from lingpai.steps.authentication import device_of, verify_password
+from lingpai.store import accounts
 
 PATIENT = 2
 """Failures in a row after which `after_failures` asks for a captcha."""
@@ -19,13 +20,12 @@ PATIENT = 2
 class Try:
     """One try to log in, already clean."""
 
-    realm: str
     address: Address
     password: str
     captcha: Demand = "never"
-    answer: Answer | None = None
-    returning: bool = False
-    """Whether the owner of an account that waits for its deletion is to be told so; elsewhere it is a wrong password."""
+    answer: CaptchaAnswer | None = None
+    steps: frozenset[str] = frozenset()
+    """The further steps that the client can take (`core/steps.py`); for any other the login is refused, as a wrong password is."""
     unproved: bool = False
     """Let in who has not proved the address yet: the session may only look at itself (contract, hiyouth)."""
 
@@ -38,52 +38,59 @@ class Found:
     upgraded: str | None
 
 
-async def for_cookie(services: Services, attempt: Try, origin: RequestContext) -> IssuedSession:
-    """Opens a session of `sessions.hours` and ends the browser's old one.
+async def for_cookie(services: Services, ctx: RequestContext, attempt: Try) -> IssuedSession | Step:
+    """Opens a session of `sessions.hours` and ends the browser's old one; or says which further step it takes.
 
     Raises UnknownAccount or WrongPassword after the same work (a locked account is a wrong password), NotActivated after
-    a right password on an unproved address (but for `unproved`), Limited and Overloaded before any; where the try is `returning`, Closing.
+    a right password on an unproved address (but for `unproved`), Limited and Overloaded before any, BadCaptcha before any password is
+    judged. A refusal's detail `captcha` (0 or 1) says whether the next try needs one.
     """
-    found = await _find(services, attempt, origin)
+    found = await _find(services, ctx, attempt)
+    if isinstance(found, Step):
+        return found
     try:
-        return await services.session_issuer.cookie(found.account, origin, found.upgraded)
+        return await services.session_issuer.cookie(found.account, ctx, found.upgraded)
     except WrongPassword as why:
-        raise await _refused(services, attempt.realm, found.account, origin, why) from None
+        raise await _refused(services, ctx, found.account, why) from None
 
 
-async def for_jwt(services: Services, attempt: Try, origin: RequestContext, lifetime: int) -> str:
-    """A JWT of `lifetime` seconds. Raises as `for_cookie` does, and BadCaptcha before any password is judged.
-
-    A refusal's detail `captcha` (0 or 1) says whether the next try needs one.
-    """
-    found = await _find(services, attempt, origin)
+async def for_jwt(services: Services, ctx: RequestContext, attempt: Try, lifetime: int) -> str | Step:
+    """A JWT of `lifetime` seconds. Otherwise as `for_cookie`."""
+    found = await _find(services, ctx, attempt)
+    if isinstance(found, Step):
+        return found
     try:
-        return await services.session_issuer.jwt(found.account, origin, lifetime, found.upgraded)
+        return await services.session_issuer.jwt(found.account, ctx, lifetime, found.upgraded)
     except WrongPassword as why:
-        raise await _refused(services, attempt.realm, found.account, origin, why) from None
+        raise await _refused(services, ctx, found.account, why) from None
 
 
-async def _find(services: Services, attempt: Try, origin: RequestContext) -> Found:
+async def _find(services: Services, ctx: RequestContext, attempt: Try) -> Found | Step:
     async with services.passwords.slot() as slot:
-        account = await accounts.find(services.store, attempt.realm, attempt.address.kind, attempt.address.key)
-        device = origin.device if account and mark(account) in origin.known_to else ""
-        bucket = services.lockout.bucket(attempt.realm, account.id if account else attempt.address.key, device)
-        await services.limits.spend("login_client", origin.client)
+        account = await accounts.find(services.store, ctx.realm, attempt.address.kind, attempt.address.key)
+        device = device_of(ctx, account)
+        bucket = services.lockout.bucket(ctx.realm, account.id if account else attempt.address.key, device)
+        await services.limits.spend("login_client", ctx.client)
         # On the address as it was typed, whether it has an account or not: a registration must not change what counts.
-        typed = f"{attempt.realm}:{attempt.address.kind}:{attempt.address.key}/{device}"
+        typed = f"{ctx.realm}:{attempt.address.kind}:{attempt.address.key}/{device}"
         await services.limits.spend("login_address", typed)
         await _captcha(services, attempt, typed)
-        returning = attempt.returning and account is not None and (account.deletes_at or 0) > services.clock.now()
-        verdict = await services.lockout.verdict(slot, bucket, account, attempt.password, closing=returning)
+        closing = "cancel_deletion" in attempt.steps and account is not None and (account.deletes_at or 0) > services.clock.now()
+        verdict = await verify_password(services, slot, bucket, account, attempt.password, closing=closing)
     if attempt.captcha == "after_failures":
         await services.lockout.tried(typed, right=verdict.right)
-    if returning and account and verdict.right:
-        raise await _refused(services, attempt.realm, account, origin, await services.grants.closing(account))
+    if closing and account and verdict.right:
+        return await _closing(services, ctx, account)
     if why := _against(account, verdict, attempt):
         why.details["captcha"] = int(await _demanded(services, attempt, typed))
-        raise await _refused(services, attempt.realm, account, origin, why)
+        raise await _refused(services, ctx, account, why)
     assert account is not None
     return Found(account, verdict.upgraded)
+
+
+async def _closing(services: Services, ctx: RequestContext, account: Account) -> Step:
+    await services.audit.note(services.store, ctx, "login", "closing", account_id=account.id)
+    return await services.grants.cancel_deletion_step(account)
 
 
 async def _captcha(services: Services, attempt: Try, typed: str) -> None:
@@ -110,14 +117,6 @@ def _against(account: Account | None, verdict: Verdict, attempt: Try) -> Refusal
     return None
 
 
-async def _refused(services: Services, realm: str, account: Account | None, origin: RequestContext, why: Refusal) -> Refusal:
-    await audit.add(
-        services.store,
-        at=services.clock.now(),
-        realm=realm,
-        account_id=account.id if account else None,
-        event="login",
-        result=why.code,
-        origin=origin,
-    )
+async def _refused(services: Services, ctx: RequestContext, account: Account | None, why: Refusal) -> Refusal:
+    await services.audit.note(services.store, ctx, "login", why.code, account_id=account.id if account else None)
     return why

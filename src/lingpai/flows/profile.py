@@ -1,28 +1,23 @@
 """What an account says of itself."""
 
-from msgspec.structs import replace
-
-from lingpai.core.model import Account, Locale, RequestContext
+from lingpai.core.model import Locale, RequestContext
 from lingpai.flows import Services
-from lingpai.store import accounts, audit
+from lingpai.steps.authentication import Authenticated
+from lingpai.store import accounts
 
 
-async def rename(services: Services, account: Account, nickname: str, origin: RequestContext) -> None:
+async def rename(services: Services, ctx: RequestContext, login: Authenticated, nickname: str) -> None:
     """Takes a new nickname (clean already: `rules.nickname`; empty: none). The same one again changes and notes nothing."""
+    account = login.account
     if nickname == account.nickname:
         return
     async with services.store.begin() as tx:
         await accounts.rename(tx, account_id=account.id, nickname=nickname)
-        await audit.add(
-            tx, at=services.clock.now(), realm=account.realm, account_id=account.id, event="profile.rename", result="ok", origin=origin
-        )
+        await services.audit.note(tx, ctx, "profile.rename", account_id=account.id)
 
 
-async def speak(services: Services, account: Account, locale: Locale, origin: RequestContext) -> Account:
-    """Another language for pages, mails and JWTs; returns the account as it is then."""
+async def speak(services: Services, ctx: RequestContext, login: Authenticated, locale: Locale) -> None:
+    """Another language for pages, mails and JWTs."""
     async with services.store.begin() as tx:
-        await accounts.speak(tx, account_id=account.id, locale=locale)
-        await audit.add(
-            tx, at=services.clock.now(), realm=account.realm, account_id=account.id, event="profile.speak", result="ok", origin=origin
-        )
-    return replace(account, locale=locale)
+        await accounts.speak(tx, account_id=login.account.id, locale=locale)
+        await services.audit.note(tx, ctx, "profile.speak", account_id=login.account.id)

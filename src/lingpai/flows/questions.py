@@ -8,13 +8,13 @@ from typing import Literal
 
 import msgspec
 
-from lingpai.core import rules
-from lingpai.core.errors import BadCode, BadGrant, Limited, NotOffered, StaleLogin, WrongAnswers
-from lingpai.core.model import Account, Address, Kind, Links, RequestContext
+from lingpai.core.errors import BadCode, BadGrant, Limited, NotOffered, StaleLogin, WrongAnswers, WrongPassword
+from lingpai.core.model import Account, Address, Kind, RequestContext
 from lingpai.flows import Services
-from lingpai.guard.one_time.codes import digest
 from lingpai.guard.one_time.decoy_questions import Three
-from lingpai.store import accounts, audit, questions, sessions
+from lingpai.steps.account_change import NothingChanged, changing
+from lingpai.steps.authentication import Authenticated, Fresh, confirm, fresh, password_again
+from lingpai.store import accounts, questions
 
 Mode = Literal["on", "with_code", "off"]
 """Whether recovery by them is offered, alone or together with a mailed code."""
@@ -22,7 +22,7 @@ LIFE = 600
 """Seconds for which a browser may answer what it was asked."""
 
 
-class Asked(msgspec.Struct, frozen=True):
+class AskedQuestions(msgspec.Struct, frozen=True):
     """Whose questions a browser was asked; `account_id` 0: nobody's, they were decoys."""
 
     account_id: int
@@ -32,93 +32,91 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 async def put(
-    services: Services, account: Account, texts: Three, answers: Three, origin: RequestContext, links: Links, *, mode: Mode
+    services: Services, ctx: RequestContext, login: Authenticated, texts: Three, answers: Three, *, mode: Mode, password: str = ""
 ) -> None:
     """Sets the questions and their clean answers (`rules.answer`); older ones are gone, and the owner is told.
 
-    For a caller who has made sure that the login is fresh. Raises NotOffered where they are off, Limited, Overloaded.
+    A login that is older than ten minutes takes the password too. Raises StaleLogin where it is missing, WrongPassword, NotOffered where
+    questions are off, Limited, Overloaded.
     """
+    proved = await fresh(services, ctx, login) or await _proved_by(services, ctx, login, password)
     if mode == "off":
         raise NotOffered("questions")
+    account = proved.account
     async with services.passwords.slot() as slot:
         await services.limits.spend("change_account", f"{account.realm}:{account.id}")
         hashed = await slot.make(joined(answers))
-    now = services.clock.now()
-    told = await services.messages.reached(account)
-    async with services.store.begin() as tx:
-        if not await sessions.lock_if_current(tx, account, digest=digest(origin.session), now=now):
-            raise StaleLogin
-        await questions.put(tx, account_id=account.id, texts=texts, answers=hashed, at=now)
-        await services.letters.notice(tx, "questions_changed", told, links, origin)
-        await audit.add(tx, at=now, realm=account.realm, account_id=account.id, event="questions", result="ok", origin=origin)
-    services.bell.ring()
+    async with changing(services, ctx, account, "questions", login=proved, refusal=StaleLogin, notice="questions_changed") as change:
+        await questions.put(change.tx, account_id=account.id, texts=texts, answers=hashed, at=services.clock.now())
 
 
-async def remove(services: Services, account: Account, origin: RequestContext, links: Links) -> None:
-    """Takes the questions away; the owner is told. For a caller who has made sure that the login is fresh; StaleLogin after a reset."""
+async def _proved_by(services: Services, ctx: RequestContext, login: Authenticated, password: str) -> Fresh:
+    if not password:
+        raise StaleLogin
+    async with services.passwords.slot() as slot:
+        right = await password_again(services, ctx, slot, login.account, password)
+    if not right:
+        await services.audit.note(services.store, ctx, "confirm", "wrong-password", account_id=login.account.id)
+        raise WrongPassword
+    return await confirm(services, ctx, login)
+
+
+async def remove(services: Services, ctx: RequestContext, login: Fresh) -> None:
+    """Takes the questions away; the owner is told. Raises StaleLogin after a reset."""
+    account = login.account
     await services.limits.spend("change_account", f"{account.realm}:{account.id}")
-    now = services.clock.now()
-    told = await services.messages.reached(account)
-    async with services.store.begin() as tx:
-        if not await sessions.lock_if_current(tx, account, digest=digest(origin.session), now=now):
-            raise StaleLogin
-        if not await questions.drop(tx, account_id=account.id):
-            return
-        await services.letters.notice(tx, "questions_changed", told, links, origin)
-        await audit.add(tx, at=now, realm=account.realm, account_id=account.id, event="questions.remove", result="ok", origin=origin)
-    services.bell.ring()
+    async with changing(services, ctx, account, "questions.remove", login=login, refusal=StaleLogin, notice="questions_changed") as change:
+        if not await questions.drop(change.tx, account_id=account.id):
+            raise NothingChanged
 
 
-async def there(services: Services, account: Account) -> bool:
+async def has_questions(services: Services, account: Account) -> bool:
     """Whether the account has set any."""
     return await questions.of(services.store, account_id=account.id) is not None
 
 
-async def ask(services: Services, realm: str, who: Address, origin: RequestContext, *, mode: Mode, remember: bool) -> tuple[Three, str]:
+async def ask(services: Services, ctx: RequestContext, who: Address, *, mode: Mode, remember: bool) -> tuple[Three, str]:
     """The questions of an account, or decoys that are always the same for the same `who`; the same statements for both.
 
     `remember`: this browser may answer them for `LIFE` seconds. Returns its token too, empty where nothing is remembered. Raises Limited.
     """
-    await services.limits.spend("check_client", origin.client)
-    found, kept = await questions.whose(services.store, realm=realm, kind=who.kind, key=who.key)
-    decoy_questions = services.decoy_questions.of(realm, who)
+    await services.limits.spend("check_client", ctx.client)
+    found, kept = await questions.whose(services.store, realm=ctx.realm, kind=who.kind, key=who.key)
+    decoy_questions = services.decoy_questions.of(ctx.realm, who)
     texts = kept.texts if kept and mode != "off" else decoy_questions
     if not remember:
         return texts, ""
-    prelogin_token = services.prelogin_token(origin)
-    await services.grants.store_under("questions", prelogin_token, Asked(found, realm, who.kind, who.key), LIFE)
-    return texts, prelogin_token
+    token = services.prelogin_token(ctx)
+    await services.grants.store_under("questions", token, AskedQuestions(found, ctx.realm, who.kind, who.key), LIFE)
+    return texts, token
 
 
-async def answer(
-    services: Services, realm: str, answers: Three, origin: RequestContext, links: Links, *, mode: Mode, code: str = ""
-) -> str:
-    """All three right answers earn leave to set a new password. Returns the browser's new token.
+async def answer(services: Services, ctx: RequestContext, answers: Three, *, mode: Mode, code: str = "") -> str:
+    """All three right answers earn a grant to set a new password. Returns the browser's new token.
 
     Raises BadGrant where this browser was asked nothing, Limited past the client's tries, BadCode (`with_code`), WrongAnswers past the
     account's tries too, and NotOffered where they are off: each but the first two after the same work, whoever was asked about.
     """
     async with services.passwords.slot() as slot:
-        asked = await services.grants.peek("questions", origin.prelogin_token, Asked) if origin.prelogin_token else None
-        if asked is None or asked.realm != realm:
+        asked = await services.grants.peek("questions", ctx.prelogin_token, AskedQuestions) if ctx.prelogin_token else None
+        if asked is None or asked.realm != ctx.realm:
             raise BadGrant
-        await services.limits.spend("questions_client", origin.client)
+        await services.limits.spend("questions_client", ctx.client)
         within = await _counted(services, asked)
         account = await accounts.by_id(services.store, asked.account_id)
         kept = await questions.of(services.store, account_id=asked.account_id)
         proved = mode != "with_code" or await _proved(services, asked, account, code)
         verdict = await slot.verify(kept.answers if kept else None, joined(answers))
     right = verdict.right and within and account is not None and account.locked_at is None
-    await _tell(
-        services, asked, account if kept and within and mode != "off" else None, origin, links, result="ok" if right and proved else "wrong"
-    )
+    told = account if kept and within and mode != "off" else None
+    await _tell(services, ctx, asked, told, result="ok" if right and proved else "wrong")
     if not proved:
         raise BadCode
     if mode == "off":
         raise NotOffered("questions")
     if account is None or kept is None or not right:
         raise WrongAnswers
-    return await _earn(services, asked, account, kept.set_at, origin, code if mode == "with_code" else "")
+    return await _earn(services, ctx, asked, account, kept.set_at, code if mode == "with_code" else "")
 
 
 def joined(answers: Three) -> str:
@@ -126,7 +124,7 @@ def joined(answers: Three) -> str:
     return "".join(f"{len(answer)}:{answer}" for answer in answers)
 
 
-async def _counted(services: Services, asked: Asked) -> bool:
+async def _counted(services: Services, asked: AskedQuestions) -> bool:
     """Counts the try before it is judged; whether it was within the account's own. A stranger's count like anybody's."""
     who = str(asked.account_id) if asked.account_id else f"{asked.kind}:{asked.key}"
     try:
@@ -136,36 +134,28 @@ async def _counted(services: Services, asked: Asked) -> bool:
     return True
 
 
-async def _proved(services: Services, asked: Asked, account: Account | None, code: str) -> bool:
+async def _proved(services: Services, asked: AskedQuestions, account: Account | None, code: str) -> bool:
     """Whether the code that was mailed for a reset is right; a wrong one costs it a try, nothing spends it."""
     entry = await services.one_time.peek_code("reset", asked.realm, _mailed(asked, account), code)
     return entry is not None and account is not None and services.one_time.holder(entry) == account.id
 
 
-def _mailed(asked: Asked, account: Account | None) -> str:
+def _mailed(asked: AskedQuestions, account: Account | None) -> str:
     """The key under which a code that was asked for by the same name or address waits."""
-    return rules.email(account.email).key if account and account.email and account.email_proved_at else asked.key
+    return account.proved_mail.key if account and account.proved_mail else asked.key
 
 
-async def _tell(services: Services, asked: Asked, account: Account | None, origin: RequestContext, links: Links, *, result: str) -> None:
+async def _tell(services: Services, ctx: RequestContext, asked: AskedQuestions, account: Account | None, *, result: str) -> None:
     """To the owner where there are questions to try; past the day's tries, which nobody can use, no more letters go out."""
     async with services.store.begin() as tx:
-        await services.letters.notice(tx, "questions_tried", account, links, origin)
-        await audit.add(
-            tx,
-            at=services.clock.now(),
-            realm=asked.realm,
-            account_id=asked.account_id or None,
-            event="questions.answer",
-            result=result,
-            origin=origin,
-        )
+        await services.letters.notice(tx, ctx, "questions_tried", account)
+        await services.audit.note(tx, ctx, "questions.answer", result, account_id=asked.account_id or None)
     services.bell.ring()
 
 
-async def _earn(services: Services, asked: Asked, account: Account, questions_at: int, origin: RequestContext, code: str) -> str:
-    """Spends what was asked, and the code; of racing callers one gets the leave."""
-    if await services.grants.take("questions", origin.prelogin_token, Asked) != asked:
+async def _earn(services: Services, ctx: RequestContext, asked: AskedQuestions, account: Account, questions_at: int, code: str) -> str:
+    """Spends what was asked, and the code; of racing callers one gets the grant."""
+    if await services.grants.take("questions", ctx.prelogin_token, AskedQuestions) != asked:
         raise BadGrant
     if code and await services.one_time.take_code("reset", asked.realm, _mailed(asked, account), code) is None:
         raise BadCode

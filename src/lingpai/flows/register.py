@@ -2,14 +2,20 @@
 
 from dataclasses import dataclass
 
-from lingpai.core.errors import BadCode, Refusal, Taken, Unavailable
-from lingpai.core.model import Account, Address, Links, RequestContext
+import msgspec
+
+from lingpai.core.errors import BadCode, BadInput, Taken
+from lingpai.core.model import Account, Address, RequestContext
+from lingpai.core.steps import Step
 from lingpai.flows import Services
-from lingpai.guard.captcha import Answer
-from lingpai.guard.one_time.codes import ACTIVATION_LIFE
+from lingpai.guard.captcha import CaptchaAnswer
+from lingpai.guard.one_time.codes import ACTIVATION_LIFE, CODE_LIFE
 from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.steps import invitations
-from lingpai.store import accounts, audit, consents, sessions
+from lingpai.steps.first_proof import forget_strangers
+from lingpai.steps.sending import sending
+from lingpai.steps.spending import spending_code
+from lingpai.store import accounts, consents, sessions
 from lingpai.store.database import Transaction
 
 
@@ -25,16 +31,17 @@ class Application:
     """What was agreed to: pairs of a document (`terms`, `privacy`) and its version."""
 
 
-async def by_link(
-    services: Services,
-    realm: str,
-    application: Application,
-    origin: RequestContext,
-    links: Links,
-    *,
-    reveal: bool = False,
-    shown: bool = False,
-) -> int:
+class Draft(msgspec.Struct, frozen=True):
+    """A registration by phone whose code is under way."""
+
+    realm: str
+    phone: str
+    """In E.164."""
+    hashed: str
+    """The first step's password as a PHC string; empty where it brought none."""
+
+
+async def by_link(services: Services, ctx: RequestContext, application: Application, *, reveal: bool = False, shown: bool = False) -> int:
     """Registers; the owner proves the address by opening the mailed link within 24 hours. Returns the account's id.
 
     An address that waits for its proof keeps its first registration (contract, rule 8): same id, the new password is not
@@ -43,32 +50,37 @@ async def by_link(
     `shown`: the id is for the one who asks, so that of a taken address is a number drawn for nobody.
     """
     async with services.passwords.slot() as slot:
-        await services.limits.check("register_client", origin.client)
-        await invitations.check(services.store, services.settings, realm, application.invite, services.clock.now())
-        if reveal and await _taken(services, realm, application.address):
-            # Told before any interval, but not any number of times.
-            await services.limits.spend("check_client", origin.client)
-            raise Taken(field=application.address.kind)
-        await services.messages.check(realm, "activate", application.address, origin)
+        await services.limits.check("register_client", ctx.client)
+        await invitations.check(services.store, services.settings, ctx.realm, application.invite, services.clock.now())
+        if reveal:
+            await _reveal_taken(services, ctx, application.address)
+        await services.messages.check(ctx, "activate", application.address)
         password = await slot.new(application.password, _personal(application))
-    await services.limits.spend("register_client", origin.client)
-    await services.messages.start(realm, "activate", application.address, origin)
-    try:
-        taken = await _taken(services, realm, application.address)
-        token = await services.one_time.new_link("activate", realm, application.address.key, 0, ACTIVATION_LIFE, spare=taken)
-        notify = await services.messages.may_notice(realm, application.address, taken=taken)
-        async with services.store.begin() as tx:
-            account, drawn = await _open(services, tx, realm, application, password, origin)
-            await _tell(services, tx, account, origin, links, token, notify=notify)
-            await audit.add(
-                tx, at=services.clock.now(), realm=realm, account_id=account.id, event="register", result=_result(account), origin=origin
-            )
-    except BaseException:
-        await services.messages.give_back(realm, "activate", application.address, origin)
-        raise
-    services.bell.ring()
-    decoy = await services.one_time.decoy(realm, application.address.key, drawn, spare=not taken) if shown else account.id
+    await services.limits.spend("register_client", ctx.client)
+    async with sending(services, ctx, "activate", application.address):
+        taken = await _taken(services, ctx, application.address)
+        account, drawn = await _open_and_tell(services, ctx, application, password, taken=taken)
+    decoy = await services.one_time.decoy(ctx.realm, application.address.key, drawn, spare=not taken) if shown else account.id
     return decoy if taken else account.id
+
+
+async def _open_and_tell(
+    services: Services, ctx: RequestContext, application: Application, password: str, *, taken: bool
+) -> tuple[Account, int]:
+    token = await services.one_time.new_link("activate", ctx.realm, application.address.key, 0, ACTIVATION_LIFE, spare=taken)
+    notify = await services.messages.may_notice(ctx, application.address, taken=taken)
+    async with services.store.begin() as tx:
+        account, drawn = await _open(services, tx, ctx, application, password)
+        await _tell(services, tx, ctx, account, token, notify=notify)
+        await services.audit.note(tx, ctx, "register", "taken" if account.email_proved_at else "ok", account_id=account.id)
+    return account, drawn
+
+
+async def _reveal_taken(services: Services, ctx: RequestContext, address: Address) -> None:
+    """Raises Taken, before any interval, but not any number of times."""
+    if await _taken(services, ctx, address):
+        await services.limits.spend("check_client", ctx.client)
+        raise Taken(field=address.kind)
 
 
 def _personal(application: Application) -> tuple[str, ...]:
@@ -77,8 +89,8 @@ def _personal(application: Application) -> tuple[str, ...]:
     return (*known, *(number.removeprefix("+86") for number in known if number.startswith("+86")))
 
 
-async def _taken(services: Services, realm: str, address: Address) -> bool:
-    return _proved(await accounts.find(services.store, realm, address.kind, address.key), address)
+async def _taken(services: Services, ctx: RequestContext, address: Address) -> bool:
+    return _proved(await accounts.find(services.store, ctx.realm, address.kind, address.key), address)
 
 
 def _proved(account: Account | None, address: Address) -> bool:
@@ -86,210 +98,205 @@ def _proved(account: Account | None, address: Address) -> bool:
     return account is not None and (address.kind != "email" or account.email_proved_at is not None)
 
 
-async def _open(
-    services: Services, tx: Transaction, realm: str, application: Application, password: str, origin: RequestContext
-) -> tuple[Account, int]:
+async def _add(services: Services, tx: Transaction, ctx: RequestContext, password: str) -> int:
+    now = services.clock.now()
+    return await accounts.add(tx, realm=ctx.realm, password=password, nickname="", locale=ctx.locale, created_at=now, created_ip=ctx.ip)
+
+
+async def _open(services: Services, tx: Transaction, ctx: RequestContext, application: Application, password: str) -> tuple[Account, int]:
     """The account at the address: the new one, or the one that was there before. And the number that was drawn for a new one."""
-    new = await accounts.add(
-        tx, realm=realm, password=password, nickname="", locale=origin.locale, created_at=services.clock.now(), created_ip=origin.ip
-    )
-    if await accounts.add_identifier(tx, account_id=new, realm=realm, address=application.address, proved_at=None):
-        await invitations.spend(tx, services.settings, realm, application.invite, new, services.clock.now())
+    new = await _add(services, tx, ctx, password)
+    if await accounts.add_identifier(tx, account_id=new, realm=ctx.realm, address=application.address, proved_at=None):
+        await invitations.spend(tx, services.settings, ctx.realm, application.invite, new, services.clock.now())
         if application.phone:
-            await accounts.add_identifier(tx, account_id=new, realm=realm, address=application.phone, proved_at=None)
-        await _agree(services, tx, application, new, origin)
+            await accounts.add_identifier(tx, account_id=new, realm=ctx.realm, address=application.phone, proved_at=None)
+        await _agree(services, tx, ctx, application, new)
     else:
         await accounts.withdraw(tx, account_id=new)
-    account = await accounts.find(tx, realm, application.address.kind, application.address.key)
+    account = await accounts.find(tx, ctx.realm, application.address.kind, application.address.key)
     assert account is not None, "the address is held by the new account or by the one that was in its way"
     return account, new
 
 
-async def _tell(
-    services: Services, tx: Transaction, account: Account, origin: RequestContext, links: Links, token: str, *, notify: bool
-) -> None:
+async def _tell(services: Services, tx: Transaction, ctx: RequestContext, account: Account, token: str, *, notify: bool) -> None:
     if account.email_proved_at is None:
-        await services.letters.activate(tx, None if account.locked_at else account, links, token, origin.locale)
+        await services.letters.activate(tx, ctx, None if account.locked_at else account, token)
     else:
-        await services.letters.taken(tx, account if notify and account.locked_at is None else None, links, origin)
+        await services.letters.taken(tx, ctx, account if notify and account.locked_at is None else None)
 
 
 async def ask_code(
-    services: Services,
-    realm: str,
-    address: Address,
-    origin: RequestContext,
-    links: Links,
-    *,
-    answer: Answer | None = None,
-    reveal: bool = False,
+    services: Services, ctx: RequestContext, address: Address, *, answer: CaptchaAnswer | None = None, reveal: bool = False
 ) -> None:
     """Sends a code that proves the address, by mail or SMS; says nothing of whether it is taken, whose owner is told.
 
     `answer`: to the captcha, where the dialect asks for one. Raises BadCaptcha, TooSoon within 60 seconds of the last one,
     RegistrationClosed; with `reveal`, Taken.
     """
-    invitations.check_open(services.settings, realm)
+    invitations.check_open(services.settings, ctx.realm)
     if answer:
         await services.captchas.spend(answer)
-    if reveal and await _taken(services, realm, address):
-        await services.limits.spend("check_client", origin.client)
-        raise Taken(field=address.kind)
-    await services.messages.start(realm, "register", address, origin)
-    try:
-        code = await services.one_time.new_code("register", realm, address.key, "", length=services.code_length(address))
-        taken = await _taken(services, realm, address)
-        notify = await services.messages.may_notice(realm, address, taken=taken)
+    if reveal:
+        await _reveal_taken(services, ctx, address)
+    async with sending(services, ctx, "register", address):
+        code = await services.one_time.new_code("register", ctx.realm, address.key, "", length=services.code_length(address))
+        taken = await _taken(services, ctx, address)
+        notify = await services.messages.may_notice(ctx, address, taken=taken)
         async with services.store.begin() as tx:
-            account = await accounts.find(tx, realm, address.kind, address.key)
+            account = await accounts.find(tx, ctx.realm, address.kind, address.key)
             if account and _proved(account, address):
-                await services.letters.taken(tx, account if notify and account.locked_at is None else None, links, origin, address.kind)
+                await services.letters.taken(tx, ctx, account if notify and account.locked_at is None else None, address.kind)
             else:
-                await services.letters.register_code(tx, address, code, origin.locale)
-            await audit.add(
-                tx,
-                at=services.clock.now(),
-                realm=realm,
-                account_id=account.id if account else None,
-                event="register.ask",
-                result="taken" if taken else "ok",
-                origin=origin,
-            )
-    except BaseException:
-        await services.messages.give_back(realm, "register", address, origin)
-        raise
-    services.bell.ring()
+                await services.letters.register_code(tx, ctx, address, code)
+            number = account.id if account else None
+            await services.audit.note(tx, ctx, "register.ask", "taken" if taken else "ok", account_id=number)
 
 
 async def by_code(
-    services: Services, realm: str, application: Application, code: str, origin: RequestContext, *, hashed: str = "", reveal: bool = False
+    services: Services, ctx: RequestContext, application: Application, code: str, *, hashed: str = "", reveal: bool = False
 ) -> int:
     """Registers with the code that `ask_code` sent. Returns the account's id.
 
-    `hashed`: the password as `draft` has made it before; then the wish's own is not looked at. With `reveal`, Taken before BadCode.
+    `hashed`: the password as a first step has made it; the application's own is not looked at then. With `reveal`, Taken before BadCode.
 
     The code is the owner's proof: an account that waits for its proof is theirs from now on, and what others set before dies with
     it (contract, rule 8). Raises BadCode, NotInvited, WeakPassword; a refusal spends neither code nor invite.
     """
     async with services.passwords.slot() as slot:
-        await services.limits.check("register_client", origin.client)
-        await services.limits.spend("check_client", origin.client)
-        await invitations.check(services.store, services.settings, realm, application.invite, services.clock.now())
-        if reveal and await _taken(services, realm, application.address):
+        await services.limits.check("register_client", ctx.client)
+        await services.limits.spend("check_client", ctx.client)
+        await invitations.check(services.store, services.settings, ctx.realm, application.invite, services.clock.now())
+        if reveal and await _taken(services, ctx, application.address):
             raise Taken(field=application.address.kind)
-        if await services.one_time.peek_code("register", realm, application.address.key, code) is None:
+        if await services.one_time.peek_code("register", ctx.realm, application.address.key, code) is None:
             raise BadCode
         password = hashed or await slot.new(application.password, _personal(application))
-    await services.limits.spend("register_client", origin.client)
-    entry = await services.one_time.take_code("register", realm, application.address.key, code)
-    if entry is None:
-        raise BadCode
-    try:
-        account = await _settle(services, realm, application, password, origin)
-    except Unavailable:
-        # It may have come after the commit: then a second use must not be.
-        raise
-    except Refusal:
-        await services.one_time.put_back("register", realm, application.address.key, entry)
-        raise
-    await services.one_time.kill(realm, [application.address.key])
+    await services.limits.spend("register_client", ctx.client)
+    async with spending_code(services, ctx, "register", application.address.key, code):
+        account = await _settle(services, ctx, application, password)
+    await services.one_time.kill(ctx.realm, [application.address.key])
     return account
 
 
 async def enter(
-    services: Services, realm: str, application: Application, code: str, origin: RequestContext, *, hashed: str = "", reveal: bool = False
+    services: Services, ctx: RequestContext, application: Application, code: str, *, hashed: str = "", reveal: bool = False
 ) -> IssuedSession:
     """As `by_code`, and logs in."""
-    account = await accounts.by_id(services.store, await by_code(services, realm, application, code, origin, hashed=hashed, reveal=reveal))
+    new = await by_code(services, ctx, application, code, hashed=hashed, reveal=reveal)
+    return await _log_in(services, ctx, new, "sms" if application.address.kind == "phone" else "otp")
+
+
+async def _log_in(services: Services, ctx: RequestContext, new: int, amr: str) -> IssuedSession:
+    account = await accounts.by_id(services.store, new)
     assert account is not None, "it was just made, and nothing deletes it so soon"
-    return await services.session_issuer.cookie(account, origin, amr="sms" if application.address.kind == "phone" else "otp")
+    return await services.session_issuer.cookie(account, ctx, amr=amr)
 
 
-async def _settle(services: Services, realm: str, application: Application, password: str, origin: RequestContext) -> int:
+async def _settle(services: Services, ctx: RequestContext, application: Application, password: str) -> int:
     """The account of the address is the prover's own: a new one, or the one that waited for its proof."""
     now = services.clock.now()
     async with services.store.begin() as tx:
-        account = await accounts.add(
-            tx, realm=realm, password=password, nickname="", locale=origin.locale, created_at=now, created_ip=origin.ip
-        )
-        if not await accounts.add_identifier(tx, account_id=account, realm=realm, address=application.address, proved_at=now):
+        account = await _add(services, tx, ctx, password)
+        if not await accounts.add_identifier(tx, account_id=account, realm=ctx.realm, address=application.address, proved_at=now):
             await accounts.withdraw(tx, account_id=account)
-            account = await _take_over(tx, realm, application.address, password, now)
-        await invitations.spend(tx, services.settings, realm, application.invite, account, now)
-        await _agree(services, tx, application, account, origin)
-        await audit.add(tx, at=now, realm=realm, account_id=account, event="register", result="ok", origin=origin)
+            account = await _take_over(tx, ctx, application.address, password, now)
+        await invitations.spend(tx, services.settings, ctx.realm, application.invite, account, now)
+        await _agree(services, tx, ctx, application, account)
+        await services.audit.note(tx, ctx, "register", account_id=account)
     return account
 
 
-async def _take_over(tx: Transaction, realm: str, email: Address, password: str, now: int) -> int:
-    waiting = await accounts.find(tx, realm, email.kind, email.key)
-    mine = waiting is not None and email.kind == "email"
-    if (
-        waiting is None
-        or waiting.locked_at
-        or not mine
-        or not await accounts.prove(tx, account_id=waiting.id, kind="email", key=email.key, at=now)
-    ):
+async def _take_over(tx: Transaction, ctx: RequestContext, email: Address, password: str, now: int) -> int:
+    waiting = await accounts.find(tx, ctx.realm, email.kind, email.key)
+    if waiting is None or waiting.locked_at or email.kind != "email":
+        raise BadCode
+    if not await accounts.prove(tx, account_id=waiting.id, kind="email", key=email.key, at=now):
         # Its owner has proved it in another way meanwhile.
         raise BadCode
-    await accounts.drop_identifiers(tx, account_id=waiting.id, keep=(email.kind, email.key))
-    await accounts.rename(tx, account_id=waiting.id, nickname="")
-    await consents.drop(tx, account_id=waiting.id)
+    await forget_strangers(tx, waiting.id, email)
     await accounts.set_password(tx, account_id=waiting.id, password=password, at=now)
     await sessions.end_all(tx, account_id=waiting.id)
     return waiting.id
 
 
-async def draft(services: Services, realm: str, application: Application, origin: RequestContext, *, reveal: bool = False) -> str:
-    """The password of a first step, judged and hashed, for `by_code` to take in the second. Raises WeakPassword.
+async def begin_by_phone(services: Services, ctx: RequestContext, phone: Address, password: str, *, reveal: bool = False) -> Step:
+    """The first of two steps: sends the code, and keeps the password of a client that brings it now (empty: it comes with the code).
 
-    Raises what `ask_code` would raise for this address first: nothing is hashed for a code that will not be sent.
+    The step's state is the browser's new token. Never its old one: somebody may have planted that, and could put a draft with a password
+    of theirs beside it. Raises WeakPassword, and what `ask_code` raises, before anything is hashed for a code that will not be sent.
     """
+    hashed = await _hashed(services, ctx, Application(phone, password), reveal=reveal) if password else ""
+    await ask_code(services, ctx, phone, reveal=reveal)
+    token = services.chance.token()
+    await services.grants.store_under("draft", token, Draft(ctx.realm, phone.value, hashed), CODE_LIFE)
+    return Step("code", token)
+
+
+async def draft(services: Services, ctx: RequestContext) -> Draft | None:
+    """What this browser has begun in this realm; None where it has begun nothing."""
+    found = await services.grants.peek("draft", ctx.prelogin_token, Draft) if ctx.prelogin_token else None
+    return found if found and found.realm == ctx.realm else None
+
+
+async def finish_by_phone(
+    services: Services, ctx: RequestContext, application: Application, code: str, begun: Draft | None, *, reveal: bool = False
+) -> IssuedSession:
+    """The second step: registers and logs in, as `enter` does, with the first one's password where this one brings none.
+
+    `code` may have lost its leading zeros. Raises BadInput where no password was brought, BadCode also for another phone than the one of
+    the first step.
+    """
+    hashed = begun.hashed if begun and not application.password else ""
+    if not application.password and not hashed:
+        raise BadInput("pwd", "missing")
+    if begun and begun.phone != application.address.value:
+        raise BadCode
+    full = code.zfill(services.code_length(application.address))
+    issued = await enter(services, ctx, application, full, hashed=hashed, reveal=reveal)
+    if ctx.prelogin_token:
+        await services.grants.take("draft", ctx.prelogin_token, Draft)
+    return issued
+
+
+async def _hashed(services: Services, ctx: RequestContext, application: Application, *, reveal: bool) -> str:
     async with services.passwords.slot() as slot:
-        await services.limits.check("register_client", origin.client)
-        if reveal and await _taken(services, realm, application.address):
-            await services.limits.spend("check_client", origin.client)
-            raise Taken(field=application.address.kind)
-        await services.messages.check(realm, "register", application.address, origin)
+        await services.limits.check("register_client", ctx.client)
+        if reveal:
+            await _reveal_taken(services, ctx, application.address)
+        await services.messages.check(ctx, "register", application.address)
         return await slot.new(application.password, _personal(application))
 
 
-async def by_name(
-    services: Services, realm: str, application: Application, origin: RequestContext, *, min_score: int | None = None
-) -> IssuedSession:
+async def by_name(services: Services, ctx: RequestContext, application: Application, *, min_score: int | None = None) -> IssuedSession:
     """Registers an account that has a name and no address (seed 003), and logs it in.
 
     Raises WeakPassword, then Taken (the seed's own codes tell), NotInvited.
     """
     async with services.passwords.slot() as slot:
-        await services.limits.check("register_client", origin.client)
+        await services.limits.check("register_client", ctx.client)
         password = await slot.new(application.password, _personal(application), min_score)
-    await invitations.check(services.store, services.settings, realm, application.invite, services.clock.now())
-    if await accounts.find(services.store, realm, "name", application.address.key):
+    await invitations.check(services.store, services.settings, ctx.realm, application.invite, services.clock.now())
+    if await accounts.find(services.store, ctx.realm, "name", application.address.key):
         # Told to whoever asks, but not any number of times.
-        await services.limits.spend("check_client", origin.client)
+        await services.limits.spend("check_client", ctx.client)
         raise Taken(field="account")
-    await services.limits.spend("register_client", origin.client)
+    await services.limits.spend("register_client", ctx.client)
+    return await _log_in(services, ctx, await _add_named(services, ctx, application, password), "pwd")
+
+
+async def _add_named(services: Services, ctx: RequestContext, application: Application, password: str) -> int:
+    now = services.clock.now()
     async with services.store.begin() as tx:
-        now = services.clock.now()
-        new = await accounts.add(
-            tx, realm=realm, password=password, nickname="", locale=origin.locale, created_at=now, created_ip=origin.ip
-        )
-        if not await accounts.add_identifier(tx, account_id=new, realm=realm, address=application.address, proved_at=now):
+        new = await _add(services, tx, ctx, password)
+        if not await accounts.add_identifier(tx, account_id=new, realm=ctx.realm, address=application.address, proved_at=now):
             # The transaction is left by an exception, so nothing of it stays.
             raise Taken(field="account")
-        await invitations.spend(tx, services.settings, realm, application.invite, new, now)
-        await _agree(services, tx, application, new, origin)
-        await audit.add(tx, at=now, realm=realm, account_id=new, event="register", result="ok", origin=origin)
-    account = await accounts.by_id(services.store, new)
-    assert account is not None, "it was just made, and nothing deletes it so soon"
-    return await services.session_issuer.cookie(account, origin)
+        await invitations.spend(tx, services.settings, ctx.realm, application.invite, new, now)
+        await _agree(services, tx, ctx, application, new)
+        await services.audit.note(tx, ctx, "register", account_id=new)
+    return new
 
 
-async def _agree(services: Services, tx: Transaction, application: Application, account: int, origin: RequestContext) -> None:
+async def _agree(services: Services, tx: Transaction, ctx: RequestContext, application: Application, account: int) -> None:
     for document, version in application.consents:
-        await consents.add(tx, account_id=account, document=document, version=version, at=services.clock.now(), ip=origin.ip)
-
-
-def _result(account: Account) -> str:
-    return "taken" if account.email_proved_at else "ok"
+        await consents.add(tx, account_id=account, document=document, version=version, at=services.clock.now(), ip=ctx.ip)

@@ -1,62 +1,59 @@
 """Sessions: who is this, and the way out."""
 
-from lingpai.core.errors import NotActivated, NotLoggedIn
-from lingpai.core.model import Account, RequestContext, Session
+from collections.abc import Iterable
+from contextlib import suppress
+
+from lingpai.core.errors import NotLoggedIn
+from lingpai.core.model import RequestContext, Session
 from lingpai.flows import Services
-from lingpai.guard.one_time.codes import digest
-from lingpai.store import audit, sessions
-from lingpai.store.database import Transaction
+from lingpai.steps.authentication import Authenticated, activated, authenticated
+from lingpai.store import sessions
+
+current = authenticated
 
 
-async def current(services: Services, realm: str, origin: RequestContext) -> tuple[Session, Account]:
-    """Whose the request's session is. Raises NotLoggedIn."""
-    now = services.clock.now()
-    found = await sessions.alive(services.store, digest=digest(origin.session), realm=realm, now=now) if origin.session else None
-    if found is None:
-        raise NotLoggedIn
-    session, _ = found
-    if now - session.seen_at >= sessions.SEEN_EVERY:
-        await sessions.seen(services.store, account_id=session.account_id, session_id=session.id, now=now)
-    return found
-
-
-async def full(services: Services, realm: str, origin: RequestContext) -> tuple[Session, Account]:
+async def full(services: Services, ctx: RequestContext) -> Authenticated:
     """As `current`, for what changes the account: raises NotActivated where its address has not been proved (contract, hiyouth)."""
-    session, account = await current(services, realm, origin)
-    if account.restricted:
-        raise NotActivated
-    return session, account
+    return activated(await authenticated(services, ctx))
 
 
-async def end(services: Services, realm: str, origin: RequestContext) -> None:
+async def current_in(services: Services, ctx: RequestContext, realms: Iterable[str]) -> Authenticated:
+    """As `current`, in whichever of the realms. Raises NotLoggedIn."""
+    for realm in realms if ctx.session else ():
+        with suppress(NotLoggedIn):
+            return await authenticated(services, ctx.within(realm))
+    raise NotLoggedIn
+
+
+async def end(services: Services, ctx: RequestContext) -> None:
     """Ends the request's session. Raises NotLoggedIn where there is none."""
-    _, account = await current(services, realm, origin)
+    await end_login(services, ctx, await authenticated(services, ctx))
+
+
+async def end_login(services: Services, ctx: RequestContext, login: Authenticated) -> None:
+    """Ends a login that lives."""
     async with services.store.begin() as tx:
-        await sessions.end(tx, digest=digest(origin.session))
-        await _note(services, tx, account, "logout", origin)
+        await sessions.end(tx, digest=login.digest)
+        await services.audit.note(tx, ctx, "logout", account_id=login.account.id)
 
 
-async def listing(services: Services, account: Account) -> list[Session]:
+async def listing(services: Services, login: Authenticated) -> list[Session]:
     """The account's live logins, by cookie and by JWT, newest first."""
-    return await sessions.of(services.store, account_id=account.id, now=services.clock.now())
+    return await sessions.of(services.store, account_id=login.account.id, now=services.clock.now())
 
 
-async def end_one(services: Services, account: Account, session_id: int, origin: RequestContext) -> bool:
+async def end_one(services: Services, ctx: RequestContext, login: Authenticated, session_id: int) -> bool:
     """Ends one of the account's own logins. False: it is over already, or somebody else's."""
     async with services.store.begin() as tx:
-        ended = await sessions.end_one(tx, account_id=account.id, session_id=session_id)
+        ended = await sessions.end_one(tx, account_id=login.account.id, session_id=session_id)
         if ended:
-            await _note(services, tx, account, "session.end", origin)
+            await services.audit.note(tx, ctx, "session.end", account_id=login.account.id)
     return ended
 
 
-async def end_others(services: Services, account: Account, origin: RequestContext) -> int:
+async def end_others(services: Services, ctx: RequestContext, login: Authenticated) -> int:
     """Ends all logins but the one that asks; returns how many there were."""
     async with services.store.begin() as tx:
-        count = await sessions.end_all(tx, account_id=account.id, keep_digest=digest(origin.session))
-        await _note(services, tx, account, "session.end-others", origin)
+        count = await sessions.end_all(tx, account_id=login.account.id, keep_digest=login.digest)
+        await services.audit.note(tx, ctx, "session.end-others", account_id=login.account.id)
     return count
-
-
-async def _note(services: Services, tx: Transaction, account: Account, event: str, origin: RequestContext) -> None:
-    await audit.add(tx, at=services.clock.now(), realm=account.realm, account_id=account.id, event=event, result="ok", origin=origin)

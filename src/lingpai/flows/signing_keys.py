@@ -1,9 +1,9 @@
 """Whom to trust, as an operator sets it: the keys that sign JWTs, and the services that may ask about them. Each deed is in the trail."""
 
 from lingpai.flows import OPERATOR, Services
-from lingpai.guard.one_time.codes import digest
-from lingpai.guard.sessions.signing_keys import Draft, State
-from lingpai.store import audit, clients, keys
+from lingpai.guard.crypto import digest
+from lingpai.guard.sessions.signing_keys import KeyDraft, State
+from lingpai.store import clients, keys
 from lingpai.store.clients import Client
 from lingpai.store.database import Transaction
 from lingpai.store.keys import SigningKey
@@ -14,7 +14,7 @@ async def listing(services: Services) -> list[tuple[SigningKey, State]]:
     return await services.tokens.keys.listing()
 
 
-async def rotate(services: Services, *, at_once: bool) -> Draft | None:
+async def rotate(services: Services, *, at_once: bool) -> KeyDraft | None:
     """Makes the next key. It is published now and signs ten minutes later, when nobody keeps a set without it; or at once.
 
     None: another was made at the same moment.
@@ -63,6 +63,4 @@ async def client_listing(services: Services) -> list[Client]:
 
 
 async def _note(services: Services, tx: Transaction, deed: str, what: str) -> None:
-    await audit.add(
-        tx, at=services.clock.now(), realm="", account_id=None, event=f"operator.{deed}", result="ok", origin=OPERATOR, detail=what
-    )
+    await services.audit.note(tx, OPERATOR.within(""), f"operator.{deed}", detail=what)

@@ -14,24 +14,27 @@ from lingpai.core.errors import (
     BadGrant,
     BadInput,
     LastWayIn,
-    NotActivated,
+    NotLoggedIn,
     NotOffered,
     ProviderSaysNo,
     ProviderSilent,
     Refusal,
+    StaleLogin,
     Taken,
     Unavailable,
     WrongPassword,
 )
-from lingpai.core.model import Account, Links, RequestContext
+from lingpai.core.model import Account, RequestContext
+from lingpai.core.steps import Step
 from lingpai.flows import Services
-from lingpai.guard.one_time.codes import digest
+from lingpai.guard.crypto import digest
 from lingpai.guard.sessions.issuing import IssuedSession
-from lingpai.social import NotVouched, Person, Provider, ProviderError, ProviderName, Surface, Unreachable
+from lingpai.social import NotVouched, Provider, ProviderError, ProviderName, SocialPerson, Surface, Unreachable
 from lingpai.steps import invitations, social_identities
+from lingpai.steps.account_change import NothingChanged, changing
+from lingpai.steps.authentication import Authenticated, Fresh, activated, authenticated
 from lingpai.steps.social_identities import Overtaken
-from lingpai.store import accounts, audit, sessions
-from lingpai.store.database import Transaction
+from lingpai.store import accounts, sessions
 
 JOURNEY_LIFE = 600
 """Seconds in which a browser has to be back: as long as a code of QQ or WeChat lives."""
@@ -55,7 +58,7 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True)
-class Entered:
+class SocialEntry:
     """A login that succeeded."""
 
     opened: IssuedSession
@@ -81,17 +84,17 @@ class Journey(msgspec.Struct, frozen=True):
     """A changed password kills it (contract, rule 10)."""
 
 
-async def by_client(services: Services, realm: str, name: ProviderName, credential: Credential, origin: RequestContext) -> Entered:
+async def by_client(services: Services, ctx: RequestContext, name: ProviderName, credential: Credential) -> SocialEntry:
     """Logs the person in whom the provider names, and makes an account for one who has none.
 
     Raises NotOffered without keys for the provider, Limited before it is asked; ProviderSaysNo (also where the account is locked, or
     waits for its deletion), ProviderSilent, NotInvited. How accounts of one person become one: `social_identities.settle`.
     """
     provider = _provider(services, name)
-    await services.limits.spend("login_client", origin.client)
+    await services.limits.spend("login_client", ctx.client)
     redirect_uri = getattr(services.settings.social, name).redirect_uri or callback(services, name)
-    person = await _vouched(services, realm, name, _ask(provider, credential, redirect_uri), origin)
-    return await _enter(services, realm, person, origin)
+    person = await _vouched(services, ctx, name, _ask(provider, credential, redirect_uri))
+    return await _enter(services, ctx, person)
 
 
 def callback(services: Services, name: ProviderName) -> str:
@@ -100,88 +103,74 @@ def callback(services: Services, name: ProviderName) -> str:
 
 
 async def begin(
-    services: Services,
-    realm: str,
-    name: ProviderName,
-    to: str,
-    origin: RequestContext,
-    *,
-    surface: Surface = "web",
-    link: Account | None = None,
+    services: Services, ctx: RequestContext, name: ProviderName, to: str, *, surface: Surface = "web", link: Fresh | None = None
 ) -> tuple[str, str]:
-    """Where the browser goes, and the visit token that it must bring back. `to`: where it wants to be in the end.
+    """Where the browser goes, and the pre-login token that it must bring back. `to`: where it wants to be in the end.
 
-    `link`: the account that the person is to be linked to; its session is the request's, and the caller has had it confirmed
-    (`confirm.require`). Raises NotOffered.
+    `link`: the login of the account that the person is to be linked to. Raises NotOffered.
     """
-    provider, state, prelogin_token = (
-        _provider(services, name),
-        services.chance.code(STATE_LENGTH, STATE_ALPHABET),
-        services.prelogin_token(origin),
-    )
+    provider, state, token = _provider(services, name), services.chance.code(STATE_LENGTH, STATE_ALPHABET), services.prelogin_token(ctx)
     try:
-        url = provider.authorize_url(state, callback(services, name), surface=surface, chinese=origin.locale == "zh-Hans")
+        url = provider.authorize_url(state, callback(services, name), surface=surface, locale=ctx.locale)
     except NotVouched:
         raise NotOffered("social") from None
-    journey = Journey(realm, name, surface, to, digest(prelogin_token).hex())
+    journey = Journey(ctx.realm, name, surface, to, digest(token).hex())
     if link:
-        session = digest(origin.session).hex()
-        journey = msgspec.structs.replace(journey, link=link.id, session=session, password_changed_at=link.password_changed_at)
+        account, session = link.account, link.digest.hex()
+        journey = msgspec.structs.replace(journey, link=account.id, session=session, password_changed_at=account.password_changed_at)
     await services.grants.store_under("connect", state, journey, JOURNEY_LIFE)
-    return url, prelogin_token
+    return url, token
 
 
-async def back(services: Services, name: ProviderName, state: str, origin: RequestContext) -> Journey:
+async def back(services: Services, ctx: RequestContext, name: ProviderName, state: str) -> Journey:
     """Spends the state. Raises Limited; BadGrant where it is unknown, spent, older than 10 minutes, another provider's or browser's.
 
     Another browser spends nothing: who has only seen the state does not stop its owner.
     """
-    await services.limits.spend("login_client", origin.client)
+    await services.limits.spend("login_client", ctx.client)
     journey = await services.grants.peek("connect", state, Journey)
-    if journey is None or journey.name != name or not hmac.compare_digest(journey.prelogin_token, digest(origin.prelogin_token).hex()):
+    if journey is None or journey.name != name or not hmac.compare_digest(journey.prelogin_token, digest(ctx.prelogin_token).hex()):
         raise BadGrant
     if await services.grants.take("connect", state, Journey) is None:
         raise BadGrant
     return journey
 
 
-async def finish(services: Services, journey: Journey, code: str, origin: RequestContext, links: Links) -> Entered | None:
-    """Logs in, as `by_client` does, or links, and then returns None. Raises Closing to the owner of an account that waits for its deletion.
+async def finish(services: Services, ctx: RequestContext, journey: Journey, code: str) -> SocialEntry | Step | None:
+    """Logs in, as `by_client` does, or links, and then returns None; `ctx` is of the journey's realm.
 
-    Linking: BadGrant unless the browser is still in the session that began it; Taken where the person has an account already, and then
-    nothing moves. Linking again what is linked changes nothing.
+    The owner of an account that waits for its deletion gets the Step that takes it back. Linking: BadGrant unless the browser is still in
+    the session that began it; Taken where the person has an account already, and then nothing moves. Linking again changes nothing.
     """
     name = journey.name
     asked = _provider(services, name).by_code(code, callback(services, name), surface=journey.surface)
-    person = await _vouched(services, journey.realm, name, asked, origin)
+    person = await _vouched(services, ctx, name, asked)
     if not journey.link:
-        return await _enter(services, journey.realm, person, origin, returning=True)
-    await _link(services, await _owner(services, journey, origin), person, origin, links)
+        return await _closing(services, ctx, person) or await _enter(services, ctx, person)
+    await _link(services, ctx, await _owner(services, ctx, journey), person)
     return None
 
 
-async def unlink(services: Services, account: Account, name: ProviderName, origin: RequestContext, links: Links) -> bool:
+async def unlink(services: Services, ctx: RequestContext, login: Fresh, name: ProviderName) -> bool:
     """The provider logs nobody into the account any more, and whoever it let in before is out: all sessions but this one end.
 
-    False: it did not before. Raises LastWayIn where nothing else would. The owner is told.
+    False: it did not before, and nothing has happened. Raises LastWayIn where nothing else would let the owner in, and StaleLogin
+    after a reset. The owner is told.
     """
+    account = login.account
     now = await accounts.by_id(services.store, account.id)
     if now is None or name not in now.linked:
         return False
-    told = await services.messages.reached(account)
-    async with services.store.begin() as tx:
-        await accounts.lock_row(tx, account_id=account.id)
-        found = await accounts.by_id(tx, account.id)
+    unlinked = False
+    async with changing(services, ctx, account, "unlink", login=login, refusal=StaleLogin, notice="unlinked", ends="others") as change:
+        found = await accounts.by_id(change.tx, account.id)
         if found is None or name not in found.linked:
-            return False
-        if not enters(services, found, without=name):
+            raise NothingChanged
+        if not has_other_way_in(services, found, without=name):
             raise LastWayIn
-        await accounts.remove_kind(tx, account_id=account.id, kind=name)
-        await sessions.end_all(tx, account_id=account.id, keep_digest=digest(origin.session) if origin.session else None)
-        await services.letters.notice(tx, "unlinked", found if told else None, links, origin)
-        await _note(services, tx, account.realm, account.id, "unlink", "ok", origin, detail=name)
-    services.bell.ring()
-    return True
+        await accounts.remove_kind(change.tx, account_id=account.id, kind=name)
+        unlinked, change.detail = True, name
+    return unlinked
 
 
 def _provider(services: Services, name: ProviderName) -> Provider:
@@ -190,7 +179,7 @@ def _provider(services: Services, name: ProviderName) -> Provider:
     return services.providers[name]
 
 
-async def _ask(provider: Provider, credential: Credential, redirect_uri: str) -> Person:
+async def _ask(provider: Provider, credential: Credential, redirect_uri: str) -> SocialPerson:
     if credential.way == "token":
         return await provider.by_token(credential.account, credential.openid)
     try:
@@ -204,87 +193,89 @@ async def _ask(provider: Provider, credential: Credential, redirect_uri: str) ->
             raise NotVouched(f"{no}; {neither}") from None
 
 
-async def _vouched(services: Services, realm: str, name: ProviderName, asked: Awaitable[Person], origin: RequestContext) -> Person:
+async def _vouched(services: Services, ctx: RequestContext, name: ProviderName, asked: Awaitable[SocialPerson]) -> SocialPerson:
     try:
         return await asked
     except ProviderError as error:
         why = ProviderSilent(name) if isinstance(error, Unreachable) else ProviderSaysNo(name)
-        await _note(services, services.store, realm, None, "login.social", why.code, origin, detail=f"{name}: {error}")
+        await services.audit.note(services.store, ctx, "login.social", why.code, detail=f"{name}: {error}")
         raise why from None
 
 
-async def _enter(services: Services, realm: str, person: Person, origin: RequestContext, *, returning: bool = False) -> Entered:
+async def _closing(services: Services, ctx: RequestContext, person: SocialPerson) -> Step | None:
+    """The step for the owner of an account that waits for its deletion; None where there is none."""
+    leaving = await social_identities.leaving(services.store, ctx.realm, person, services.clock.now())
+    if leaving is None:
+        return None
+    await services.audit.note(services.store, ctx, "login.social", "closing", detail=f"{person.provider}: known, and refused")
+    return await services.grants.cancel_deletion_step(leaving)
+
+
+async def _enter(services: Services, ctx: RequestContext, person: SocialPerson) -> SocialEntry:
     for _ in range(TRIES):
         try:
-            if returning and (leaving := await social_identities.leaving(services.store, realm, person, services.clock.now())):
-                raise await services.grants.closing(leaving)
-            account, fresh = await _account(services, realm, person, origin)
+            account, fresh = await _account(services, ctx, person)
             # WrongPassword: it was changed, locked or joined to another account in this moment.
-            opened = await services.session_issuer.cookie(account, origin, amr="fed")
-            if not await _stays(services, realm, person, opened):
-                continue
-            return Entered(opened, fresh)
+            opened = await services.session_issuer.cookie(account, ctx, amr="fed")
+            if await _stays(services, ctx, person, opened):
+                return SocialEntry(opened, fresh)
         except (Overtaken, WrongPassword):
             continue
         except Refusal as why:
-            await _note(
-                services, services.store, realm, None, "login.social", why.code, origin, detail=f"{person.provider}: known, and refused"
-            )
+            await services.audit.note(services.store, ctx, "login.social", why.code, detail=f"{person.provider}: known, and refused")
             raise
     raise Unavailable
 
 
-async def _stays(services: Services, realm: str, person: Person, opened: IssuedSession) -> bool:
+async def _stays(services: Services, ctx: RequestContext, person: SocialPerson, opened: IssuedSession) -> bool:
     """Whether the person still belongs to the account that was opened; where it was unlinked in this moment the login ends again."""
-    traces = await social_identities.find(services.store, realm, person)
+    traces = await social_identities.find(services.store, ctx.realm, person)
     if any(each.id == opened.account.id for each in traces.accounts):
         return True
     await sessions.end(services.store, digest=digest(opened.token))
     return False
 
 
-async def _account(services: Services, realm: str, person: Person, origin: RequestContext) -> tuple[Account, bool]:
-    """The person's account, and whether it is new. Raises Lost."""
-    traces = await social_identities.find(services.store, realm, person)
+async def _account(services: Services, ctx: RequestContext, person: SocialPerson) -> tuple[Account, bool]:
+    """The person's account, and whether it is new. Raises Overtaken."""
+    traces = await social_identities.find(services.store, ctx.realm, person)
     if not traces.accounts:
-        return await _new(services, realm, person, origin), True
+        return await _new(services, ctx, person), True
     if len(traces.accounts) == 1 and not traces.missing:
         return traces.accounts[0], False
     async with services.store.begin() as tx:
-        settled = await social_identities.settle(tx, realm, person, services.clock.now())
+        settled = await social_identities.settle(tx, ctx.realm, person, services.clock.now())
         detail = f"{person.provider}: with account {settled.other}" if settled.other else person.provider
-        await _note(services, tx, realm, settled.account_id, "social.join", "ok", origin, detail=detail)
-    return await _there(services, settled.account_id), False
+        await services.audit.note(tx, ctx, "social.join", account_id=settled.account_id, detail=detail)
+    return await _as_it_is(services, settled.account_id), False
 
 
-async def _new(services: Services, realm: str, person: Person, origin: RequestContext) -> Account:
-    now = services.clock.now()
-    await invitations.check(services.store, services.settings, realm, "", now)
-    await services.limits.spend("register_client", origin.client)
+async def _new(services: Services, ctx: RequestContext, person: SocialPerson) -> Account:
+    await invitations.check(services.store, services.settings, ctx.realm, "", services.clock.now())
+    await services.limits.spend("register_client", ctx.client)
     try:
-        async with services.store.begin() as tx:
-            new = await accounts.add(
-                tx,
-                realm=realm,
-                password=None,
-                nickname=nickname(person.nickname),
-                locale=origin.locale,
-                created_at=now,
-                created_ip=origin.ip,
-            )
-            await social_identities.add(tx, account_id=new, realm=realm, addresses=list(social_identities.identifiers(person)), at=now)
-            if person.avatar.startswith("https://"):
-                await accounts.picture(tx, account_id=new, avatar=person.avatar)
-            await invitations.spend(tx, services.settings, realm, "", new, now)
-            await _note(services, tx, realm, new, "register", "ok", origin, detail=person.provider)
+        new = await _add(services, ctx, person)
     except BaseException:
-        await services.limits.give_back("register_client", origin.client)
+        await services.limits.give_back("register_client", ctx.client)
         raise
-    return await _there(services, new)
+    return await _as_it_is(services, new)
 
 
-async def _there(services: Services, account_id: int) -> Account:
-    """The account as it is now. Raises Lost where another login has just joined it to an older one."""
+async def _add(services: Services, ctx: RequestContext, person: SocialPerson) -> int:
+    now, shown = services.clock.now(), nickname(person.nickname)
+    async with services.store.begin() as tx:
+        new = await accounts.add(tx, realm=ctx.realm, password=None, nickname=shown, locale=ctx.locale, created_at=now, created_ip=ctx.ip)
+        known_by = list(social_identities.identifiers(person))
+        await social_identities.add(tx, account_id=new, realm=ctx.realm, addresses=known_by, at=now)
+        if person.avatar.startswith("https://"):
+            await accounts.picture(tx, account_id=new, avatar=person.avatar)
+        await invitations.spend(tx, services.settings, ctx.realm, "", new, now)
+        await services.audit.note(tx, ctx, "register", account_id=new, detail=person.provider)
+    return new
+
+
+async def _as_it_is(services: Services, account_id: int) -> Account:
+    """The account as it is now. Raises Overtaken where another login has just joined it to an older one."""
     account = await accounts.by_id(services.store, account_id)
     if account is None:
         raise Overtaken
@@ -300,41 +291,37 @@ def nickname(text: str) -> str:
         return ""
 
 
-async def _owner(services: Services, journey: Journey, origin: RequestContext) -> Account:
+async def _owner(services: Services, ctx: RequestContext, journey: Journey) -> Authenticated:
     """Whose account is linked: only of the session that began it, while it lives (ASVS 5.0, 10.2.1; A25)."""
-    key = digest(origin.session)
-    found = await sessions.alive(services.store, digest=key, realm=journey.realm, now=services.clock.now()) if origin.session else None
-    if found is None or not hmac.compare_digest(journey.session, key.hex()):
-        raise BadGrant
-    account = found[1]
-    if account.id != journey.link or account.password_changed_at != journey.password_changed_at:
-        raise BadGrant
-    if account.restricted:
-        raise NotActivated
-    return account
-
-
-async def _link(services: Services, account: Account, person: Person, origin: RequestContext, links: Links) -> None:
-    told = await services.messages.reached(account)
     try:
-        async with services.store.begin() as tx:
-            if not await sessions.lock_if_current(tx, account, digest=digest(origin.session), now=services.clock.now()):
-                # The owner's reset, or a logout, was first.
-                raise BadGrant
-            traces = await social_identities.find(tx, account.realm, person)
+        login = await authenticated(services, ctx)
+    except NotLoggedIn:
+        raise BadGrant from None
+    account = login.account
+    same = hmac.compare_digest(journey.session, login.digest.hex()) and account.id == journey.link
+    if not same or account.password_changed_at != journey.password_changed_at:
+        raise BadGrant
+    return activated(login)
+
+
+async def _link(services: Services, ctx: RequestContext, login: Authenticated, person: SocialPerson) -> None:
+    account = login.account
+    try:
+        # The owner's reset, or a logout, may be first: BadGrant then.
+        async with changing(services, ctx, account, "link", login=login, refusal=BadGrant, notice="linked") as change:
+            traces = await social_identities.find(change.tx, account.realm, person)
             if any(other.id != account.id for other in traces.accounts):
                 raise Taken(field=person.provider)
             if not traces.missing:
-                return
-            await social_identities.add(tx, account_id=account.id, realm=account.realm, addresses=traces.missing, at=services.clock.now())
-            await services.letters.notice(tx, "linked", told, links, origin)
-            await _note(services, tx, account.realm, account.id, "link", "ok", origin, detail=person.provider)
+                raise NothingChanged
+            at = services.clock.now()
+            await social_identities.add(change.tx, account_id=account.id, realm=account.realm, addresses=traces.missing, at=at)
+            change.detail = person.provider
     except Overtaken:
         raise Taken(field=person.provider) from None
-    services.bell.ring()
 
 
-def enters(services: Services, account: Account, *, without: ProviderName) -> bool:
+def has_other_way_in(services: Services, account: Account, *, without: ProviderName) -> bool:
     """Whether the owner gets in without this provider.
 
     By a proved mail always, and by a proved phone where messages go out, for a reset makes a password; by a phone or a name with the
@@ -344,11 +331,3 @@ def enters(services: Services, account: Account, *, without: ProviderName) -> bo
     typed = account.password is not None and (account.name is not None or account.phone_proved_at is not None)
     reset = account.email_proved_at is not None or (texts and account.phone_proved_at is not None)
     return typed or reset or any(kind != without and kind in services.providers for kind in account.linked)
-
-
-async def _note(
-    services: Services, tx: Transaction, realm: str, account_id: int | None, event: str, result: str, origin: RequestContext, *, detail: str
-) -> None:
-    await audit.add(
-        tx, at=services.clock.now(), realm=realm, account_id=account_id, event=event, result=result, origin=origin, detail=detail
-    )

@@ -1,1 +1,1 @@
-"""Who may pass: passwords, links and codes, limits, seals."""
+"""Who may pass: passwords, one-time secrets, sessions, throttling, captchas; and the keys that all of it is sealed with."""

@@ -19,6 +19,16 @@ FORM = b"\x01"
 """First byte of everything sealed: which cipher and which key. Another way to seal would be another number."""
 
 
+def digest(token: str) -> bytes:
+    """SHA-256: enough for a token of 256 random bits, which nobody can search for."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+def sid_digest(sid: str) -> bytes:
+    """The digest of a JWT's session row. No cookie has the same one: 0xFF stands in no UTF-8, and cookies are digested as that."""
+    return hashlib.sha256(b"\xffjwt:" + sid.encode("utf-8", "surrogatepass")).digest()
+
+
 class BadSeal(Exception):
     """It was not sealed with this secret and under this context, or it was changed since."""
 

@@ -23,7 +23,7 @@ log = structlog.get_logger("lingpai.guard.threads")
 class WorkerThreads:
     """Runs what it is given in the order it came, on threads of its own that end with the process.
 
-    It bounds nothing: who hands in work has a place (`passwords.py`).
+    It bounds nothing: who hands in work has a place (`passwords/hashing.py`).
     """
 
     def __init__(self, threads: int, name: str = "hashing") -> None:

@@ -1,4 +1,4 @@
-"""Senders: how a rendered letter leaves the house. One Protocol, one conformance suite."""
+"""Senders: how a rendered letter leaves the service. One Protocol, one conformance suite."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

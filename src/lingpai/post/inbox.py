@@ -1,4 +1,4 @@
-"""Dev mode's sender: nothing leaves the house; the letter's row keeps the rendered text, so that any process can show it."""
+"""Dev mode's sender: nothing leaves the service; the letter's row keeps the rendered text, so that any process can show it."""
 
 from lingpai.core.model import Letter
 from lingpai.post import Message

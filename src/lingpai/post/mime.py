@@ -18,7 +18,7 @@ _QUOTED = dict.fromkeys(map(ord, '()<>[]:;@\\,"'), " ")
 
 
 @dataclass(frozen=True, slots=True)
-class Mail:
+class MimeMail:
     """What SMTP needs of a letter: the envelope and the content."""
 
     sender: str
@@ -57,7 +57,7 @@ def recipient(address: str) -> Address:
     return Address("", address.rpartition("@")[0], found.ascii_domain)
 
 
-def compose(letter: Letter, message: Message, origin: Address) -> Mail:
+def compose(letter: Letter, message: Message, origin: Address) -> MimeMail:
     """Raises ValueError where the recipient is no mailbox. `Date` is when the letter was written, so each try says the same."""
     target = recipient(letter.recipient)
     utf8 = not (origin.username + target.username).isascii()
@@ -72,7 +72,7 @@ def compose(letter: Letter, message: Message, origin: Address) -> Mail:
     if message.html is not None:
         mime.add_alternative(message.html, subtype="html")
     mime["Content-Language"] = letter.locale  # last: the parts take such headers with them
-    return Mail(origin.addr_spec, target.addr_spec, mime.as_bytes(), utf8)
+    return MimeMail(origin.addr_spec, target.addr_spec, mime.as_bytes(), utf8)
 
 
 def message_id(letter: Letter, domain: str) -> str:

@@ -16,7 +16,7 @@ import aiosmtplib
 
 from lingpai.core.model import Letter
 from lingpai.post import Message, Permanent, SendError, Temporary
-from lingpai.post.mime import Mail, compose
+from lingpai.post.mime import MimeMail, compose
 from lingpai.post.mime import sender as sender_mailbox
 from lingpai.post.relay import Relay
 
@@ -146,7 +146,7 @@ class SmtpSender:
         return _SECRET.sub("…", " ".join(text.split()))[:200]
 
 
-def _options(mail: Mail) -> list[str]:
+def _options(mail: MimeMail) -> list[str]:
     return ["SMTPUTF8", "BODY=8BITMIME"] if mail.utf8 else []
 
 

@@ -3,6 +3,7 @@
 The meta description of a field is its entry in the reference page; `form` is what its text must look like, `secret` masks it.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -26,7 +27,7 @@ class Rate(msgspec.Struct, frozen=True):
         return cls(*forms.rate(text))
 
 
-class Mail(msgspec.Struct, frozen=True):
+class MailSettings(msgspec.Struct, frozen=True):
     """How mail leaves."""
 
     smtp_url: Annotated[
@@ -58,7 +59,7 @@ class Passwords(msgspec.Struct, frozen=True):
     min_score: Annotated[int, Meta(ge=0, le=4, description="lowest zxcvbn score that is taken")] = 1
 
 
-class Captcha(msgspec.Struct, frozen=True):
+class CaptchaSettings(msgspec.Struct, frozen=True):
     """What tells people from programs."""
 
     pow: Annotated[bool, Meta(description="offer work for the browser (ALTCHA) to pages and new clients, beside pictures")] = False
@@ -161,6 +162,16 @@ class DialectSettings(msgspec.Struct, frozen=True):
         ),
     ] = "main"
 
+    @property
+    def realms(self) -> tuple[str, ...]:
+        """Every set of users that it serves."""
+        return (self.realm,)
+
+    @property
+    def realm_words(self) -> Mapping[str, str]:
+        """Its own words for realms, as its clients and the pages' `type=` have them, each with the realm that it means."""
+        return {}
+
 
 class Maillink(DialectSettings, frozen=True):
     """Seed 001."""
@@ -186,7 +197,7 @@ class Mailcode(DialectSettings, frozen=True):
     ] = "always"
 
 
-class Session(DialectSettings, frozen=True):
+class SessionDialect(DialectSettings, frozen=True):
     """Seed 003."""
 
     questions: Annotated[
@@ -216,6 +227,14 @@ class Hiyouth(DialectSettings, frozen=True):
         Literal["warn", "refuse"],
         Meta(description="a right password on an unverified mail: warn logs in to a session that may only look at itself"),
     ] = "warn"
+
+    @property
+    def realms(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((self.realm, self.boss_realm)))
+
+    @property
+    def realm_words(self) -> Mapping[str, str]:
+        return {"boss": self.boss_realm}
 
 
 class Legal(msgspec.Struct, frozen=True):
@@ -276,16 +295,16 @@ class RealmInvites(msgspec.Struct, frozen=True):
 
 
 class Realm(msgspec.Struct, frozen=True):
-    """One set of users."""
+    """One set of users: a table `[realms.NAME]` for each that says something of its own."""
 
+    name: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="what people call it, one text a language: en=Employers, zh-Hans=老板账号; pages then offer its login",
+            extra={"form": forms.named},
+        ),
+    ] = ()
     invites: RealmInvites = RealmInvites()
-
-
-class Realms(msgspec.Struct, frozen=True):
-    """The realms that may say something of their own."""
-
-    main: Realm = Realm()
-    boss: Realm = Realm()
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -332,10 +351,10 @@ class Settings(msgspec.Struct, frozen=True):
     ] = ()
     cookie_same_site: Annotated[Literal["lax", "none"], Meta(description="none is needed where an allowed origin is another site")] = "lax"
     product: Annotated[str, Meta(min_length=1, max_length=40, description="the name that mails and pages show")] = "Lingpai"
-    mail: Mail = Mail()
+    mail: MailSettings = MailSettings()
     hashing: Hashing = Hashing()
     passwords: Passwords = Passwords()
-    captcha: Captcha = Captcha()
+    captcha: CaptchaSettings = CaptchaSettings()
     sessions: Sessions = Sessions()
     jwt: Jwt = Jwt()
     limits: Limits = Limits()
@@ -343,13 +362,13 @@ class Settings(msgspec.Struct, frozen=True):
     log: Log = Log()
     maillink: Maillink = Maillink()
     mailcode: Mailcode = Mailcode()
-    session: Session = Session()
+    session: SessionDialect = SessionDialect()
     hiyouth: Hiyouth = Hiyouth()
     pages: Pages = Pages()
     sms: Sms = Sms()
     social: Social = Social()
     invites: Invites = Invites()
-    realms: Realms = Realms()
+    realms: dict[str, Realm] = {}
 
 
 def reached(public_url: str, dialect: DialectSettings) -> str:
@@ -363,7 +382,7 @@ def reached(public_url: str, dialect: DialectSettings) -> str:
 
 def invites_in(settings: Settings, realm: str) -> Invites:
     """What holds for invites in a realm: its own words, else everybody's."""
-    own: RealmInvites = getattr(settings.realms, realm, Realm()).invites
+    own = settings.realms.get(realm, Realm()).invites
     common = settings.invites
     return Invites(own.policy or common.policy, common.initial if own.initial < 0 else own.initial)
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from lingpai.settings import Settings, theme
 
 Need = Literal["serve", "operate", "look"]
-"""How much must be there: all that `serve` and `worker` need; what an operator's command needs, who opens seals; or nothing."""
+"""How much must be there: all that `serve` and `worker` need; what an operator's command needs, who opens what is sealed; or nothing."""
 
 
 def problems(settings: Settings, sources: Mapping[str, str], *, host: str, need: Need, refused: Set[str]) -> list[str]:

@@ -10,6 +10,8 @@ Form = Callable[[str], object]
 _UNITS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 _PORTS = {"http": 80, "https": 443}
 
+_TAG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}")
+
 
 def rate(text: str) -> tuple[int, int]:
     """`"10/minute"` as count and seconds."""
@@ -175,3 +177,11 @@ def _split(text: str, wanted: str, host_needed: bool = True) -> SplitResult:
     if re.search(r"\s", text) or (host_needed and not parts.hostname):
         raise ValueError(wanted)
     return parts
+
+
+def named(text: str) -> str:
+    """A language's tag and a name in it: `en=Employers`."""
+    tag, equals, name = text.partition("=")
+    if not (equals and _TAG.fullmatch(tag) and 1 <= len(name.strip()) <= 40):
+        raise ValueError("a language and a name of 1 to 40 characters in it, such as en=Employers")
+    return f"{tag}={name.strip()}"

@@ -1,20 +1,23 @@
 """The settings as a flat list of keys: read off the structs, so that names, types and texts are written once."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import Meta, inspect
 
-from lingpai.settings import Rate, Settings
+from lingpai.settings import Rate, Realm, Settings
 from lingpai.settings.forms import Form
 
 PREFIX = "LINGPAI_"
 COMMAND_LINE = ("dev", "data")
 """Fields of `Settings` that no file and no variable sets."""
 MASK = "********"
+REALMS = "realms.NAME."
+"""Where the keys of every realm stand; NAME is any realm's."""
+_REALM = re.compile(r"realms\.([a-z][a-z0-9_-]{0,31})\.(.+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +81,29 @@ def keys(struct: type[msgspec.Struct] = Settings, prefix: str = "") -> Iterator[
     """All of them, in the order of the structs."""
     for field in msgspec.structs.fields(struct):
         if prefix or field.name not in COMMAND_LINE:
-            if isinstance(field.default, msgspec.Struct) and not isinstance(field.default, Rate):
+            if field.name == "realms":
+                yield from keys(Realm, REALMS)
+            elif isinstance(field.default, msgspec.Struct) and not isinstance(field.default, Rate):
                 yield from keys(type(field.default), f"{prefix}{field.name}.")
             else:
                 yield Key(prefix + field.name, field.type, field.default)
+
+
+def for_realms(known: Mapping[str, Key], path: str) -> Key | None:
+    """The key at a path, known as it stands or as one of a realm's: `realms.boss.name`."""
+    found = _REALM.fullmatch(path)
+    pattern = known.get(f"{REALMS}{found[2]}") if found else None
+    return known.get(path) or (replace(pattern, path=path) if pattern else None)
+
+
+def expanded(settings: Settings) -> Iterator[Key]:
+    """All keys, those of realms once for each realm that has a table."""
+    for key in keys():
+        if not key.path.startswith(REALMS):
+            yield key
+            continue
+        for name in settings.realms:
+            yield replace(key, path=key.path.replace(REALMS, f"realms.{name}.", 1))
 
 
 def masked(text: str) -> str:
@@ -94,7 +116,7 @@ def value_at(settings: Settings, path: str) -> Any:
     """`value_at(settings, "mail.smtp_url")`."""
     value: Any = settings
     for name in path.split("."):
-        value = getattr(value, name)
+        value = value[name] if isinstance(value, dict) else getattr(value, name)
     return value
 
 

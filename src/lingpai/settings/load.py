@@ -4,6 +4,7 @@ What does not fit is refused with what, where from and what would fit; all of it
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,9 +14,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from lingpai.settings import Rate, Settings
+from lingpai.settings import Rate, Realm, Settings
 from lingpai.settings.check import Need, problems, warnings
-from lingpai.settings.keys import MASK, PREFIX, Key, keys, masked
+from lingpai.settings.keys import MASK, PREFIX, REALMS, Key, for_realms, keys, masked
 
 _KEYS = {key.path: key for key in keys()}
 _VARIABLES = {key.variable: key for key in _KEYS.values()}
@@ -95,9 +96,10 @@ def _read_file(reading: _Reading, path: Path) -> None:
 def _read_table(reading: _Reading, table: Mapping[str, Any], prefix: str, source: str) -> None:
     for name, value in table.items():
         path = prefix + name
-        if path in _KEYS:
-            reading.set(_KEYS[path], value, source, strict=True)
-        elif path not in _TABLES:
+        key = for_realms(_KEYS, path)
+        if key:
+            reading.set(key, value, source, strict=True)
+        elif path not in _TABLES and not _realm_table(path):
             reading.problems.append(f"{source}: unknown key {path}; {_nearest(path)}")
         elif isinstance(value, dict):
             _read_table(reading, value, f"{path}.", source)
@@ -107,11 +109,21 @@ def _read_table(reading: _Reading, table: Mapping[str, Any], prefix: str, source
 
 def _read_environment(reading: _Reading, environ: Mapping[str, str]) -> None:
     for name, text in sorted(environ.items()):
-        key = _VARIABLES.get(name)
+        key = _VARIABLES.get(name) or _realm_key(name)
         if key:
             reading.set(key, _spread(key, text), name, strict=False)
         elif name.startswith(PREFIX):
             reading.problems.append(f"{name}: unknown variable; {_nearest_variable(name)}")
+
+
+def _realm_table(path: str) -> bool:
+    """Whether it is a realm's table, or one inside it."""
+    return re.sub(r"^realms\.[a-z][a-z0-9_-]{0,31}(?=\.|$)", REALMS[:-1], path) in _TABLES
+
+
+def _realm_key(variable: str) -> Key | None:
+    """The key that a realm's variable sets: `LINGPAI_REALMS__BOSS__NAME`."""
+    return for_realms(_KEYS, variable.removeprefix(PREFIX).replace("__", ".").lower())
 
 
 def _spread(key: Key, text: str) -> Any:
@@ -172,5 +184,9 @@ def _assembled(values: Mapping[str, Any], *, dev: bool, data: Path) -> Settings:
 
 def _with(struct: S, names: list[str], value: Any) -> S:
     """The struct with one value, however deep, replaced."""
+    if names[0] == "realms":
+        realms: dict[str, Realm] = getattr(struct, names[0])
+        changed = {**realms, names[1]: _with(realms.get(names[1], Realm()), names[2:], value)}
+        return msgspec.structs.replace(struct, realms=changed)
     inner = _with(getattr(struct, names[0]), names[1:], value) if names[1:] else value
     return msgspec.structs.replace(struct, **{names[0]: inner})

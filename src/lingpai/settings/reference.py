@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from lingpai.settings.keys import Key, keys, masked, value_at
+from lingpai.settings.keys import Key, expanded, keys, masked, value_at
 from lingpai.settings.load import Loaded
 
 _HEAD = """# Settings
@@ -39,5 +39,5 @@ def text() -> str:
 
 def in_force(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
     """Key, value with secrets masked, and where it came from."""
-    for key in keys():
+    for key in expanded(loaded.settings):
         yield key.path, key.shown(value_at(loaded.settings, key.path)), masked(loaded.sources.get(key.path, "default"))

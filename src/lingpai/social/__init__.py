@@ -8,13 +8,15 @@ ProviderError
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from lingpai.core.model import DEFAULT_LOCALE, Locale
+
 ProviderName = Literal["qq", "weibo", "wechat"]
 Surface = Literal["web", "inapp", "mini"]
 """Where a code was made: on a website (or by an app's SDK that gives codes), inside WeChat, or in a WeChat mini-program."""
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class SocialPerson:
     """Who it is, as the provider vouches for it."""
 
     provider: ProviderName
@@ -46,18 +48,19 @@ class Provider(Protocol):
 
     name: ProviderName
 
-    def authorize_url(self, state: str, redirect_uri: str, *, surface: Surface = "web", chinese: bool = True) -> str:
+    def authorize_url(self, state: str, redirect_uri: str, *, surface: Surface = "web", locale: Locale = DEFAULT_LOCALE) -> str:
         """Where a browser goes to ask its owner; it comes back to `redirect_uri` with a code and the state.
 
-        `state`: at most 128 letters and digits (WeChat's limit). WeChat raises NotVouched for a surface that it has no app for.
+        `state`: at most 128 letters and digits (WeChat's limit). `locale`: the reader's, for a page that does not find it out by itself.
+        WeChat raises NotVouched for a surface that it has no app for.
         """
         ...
 
-    async def by_code(self, code: str, redirect_uri: str, *, surface: Surface = "web") -> Person:
+    async def by_code(self, code: str, redirect_uri: str, *, surface: Surface = "web") -> SocialPerson:
         """Spends an authorisation code; `redirect_uri` is the one that it was asked for with."""
         ...
 
-    async def by_token(self, token: str, openid: str = "") -> Person:
+    async def by_token(self, token: str, openid: str = "") -> SocialPerson:
         """Whose the access token is that an app's SDK gave, after the provider has said that it is for our app.
 
         `openid`: whom the client says it is; WeChat needs it, and the others hold it against their own answer where it is given.

@@ -6,7 +6,7 @@ from collections.abc import Container
 from urllib.parse import SplitResult, urlsplit
 
 from lingpai.social import NotVouched, ProviderName, Unreachable
-from lingpai.social.http import Reply
+from lingpai.social.http import ProviderReply
 
 Answer = dict[str, object]
 
@@ -20,7 +20,7 @@ _PICTURES = ("qlogo.cn", "sinaimg.cn")
 """Where the providers keep avatars. They still write some with http, and all are there by https."""
 
 
-class Refused(NotVouched):
+class ProviderRefused(NotVouched):
     """The provider answers with an error. `code` is its number, or `odd` where it is none."""
 
     def __init__(self, call: str, code: str) -> None:
@@ -29,7 +29,7 @@ class Refused(NotVouched):
         self.code = code
 
 
-def read_json(reply: Reply) -> Answer:
+def read_json(reply: ProviderReply) -> Answer:
     """A JSON object. Raises Unreachable for anything else.
 
     UTF-8 whatever charset the answer claims; bytes that are none, and the bare control characters that WeChat lets into nicknames,
@@ -59,12 +59,12 @@ def error_of(answer: Answer, *keys: str) -> str:
     return ""
 
 
-def check(call: str, reply: Reply, error: str, busy: Container[str] = ()) -> None:
+def check(call: str, reply: ProviderReply, error: str, busy: Container[str] = ()) -> None:
     """Raises Refused for an error, Unreachable for one of `busy` and for a 4xx status that says nothing more."""
     if error in busy:
         raise Unreachable(f"{call}: error {error}")
     if error:
-        raise Refused(call, error)
+        raise ProviderRefused(call, error)
     if reply.status >= 400:
         raise Unreachable(f"{call}: HTTP {reply.status}")
 

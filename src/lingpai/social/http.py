@@ -30,7 +30,7 @@ logging.getLogger("httpx").addFilter(_unheard)
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ProviderReply:
     """What came back, with a status of the 200s or 400s."""
 
     status: int
@@ -53,11 +53,11 @@ class Http:
         none = CookieJar(DefaultCookiePolicy(allowed_domains=()))
         self._client = httpx.AsyncClient(timeout=None, follow_redirects=False, trust_env=False, cookies=none)  # noqa: S113 - the deadline in `_call` counts
 
-    async def get(self, url: str, query: Mapping[str, str], *, repeat: bool) -> Reply:
+    async def get(self, url: str, query: Mapping[str, str], *, repeat: bool) -> ProviderReply:
         """GET. `repeat`: may be tried once more, since it spends nothing. Raises Unreachable, which names no URL."""
         return await self._call("GET", url, query, repeat)
 
-    async def post(self, url: str, form: Mapping[str, str], *, repeat: bool) -> Reply:
+    async def post(self, url: str, form: Mapping[str, str], *, repeat: bool) -> ProviderReply:
         """POST of a form; otherwise as `get`."""
         return await self._call("POST", url, form, repeat)
 
@@ -65,7 +65,7 @@ class Http:
         """Lets go of connections; a call that comes later raises Unreachable."""
         await self._client.aclose()
 
-    async def _call(self, method: Literal["GET", "POST"], url: str, fields: Mapping[str, str], repeat: bool) -> Reply:
+    async def _call(self, method: Literal["GET", "POST"], url: str, fields: Mapping[str, str], repeat: bool) -> ProviderReply:
         """Raised outside of `except`: the library's own error knows the request, and must not travel along."""
         try:
             async with asyncio.timeout(self._timeout):
@@ -76,7 +76,7 @@ class Http:
             why = str(lost)
         raise Unreachable(why)
 
-    async def _tries(self, method: Literal["GET", "POST"], url: str, fields: Mapping[str, str], repeat: bool) -> Reply:
+    async def _tries(self, method: Literal["GET", "POST"], url: str, fields: Mapping[str, str], repeat: bool) -> ProviderReply:
         if repeat:
             try:
                 return await self._once(method, url, fields)
@@ -84,7 +84,7 @@ class Http:
                 pass
         return await self._once(method, url, fields)
 
-    async def _once(self, method: Literal["GET", "POST"], url: str, fields: Mapping[str, str]) -> Reply:
+    async def _once(self, method: Literal["GET", "POST"], url: str, fields: Mapping[str, str]) -> ProviderReply:
         try:
             if method == "GET":
                 request = httpx.Request(method, url, params=fields, headers=_HEADERS)
@@ -92,7 +92,7 @@ class Http:
                 request = httpx.Request(method, url, data=fields, headers=_HEADERS)
             response = await self._client.send(request, stream=True)
             try:
-                return Reply(_fair(response.status_code), await _body(response))
+                return ProviderReply(_fair(response.status_code), await _body(response))
             finally:
                 await response.aclose()
         except _ODD as error:

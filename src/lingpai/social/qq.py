@@ -2,10 +2,11 @@
 
 from urllib.parse import parse_qsl, quote, urlencode
 
+from lingpai.core.model import DEFAULT_LOCALE, Locale
 from lingpai.settings.outside import Keys
-from lingpai.social import NotVouched, Person, ProviderError, ProviderName, Surface, Unreachable
-from lingpai.social.answers import Answer, Refused, avatar, check, error_of, identifier, parse_json, same, sendable, text, token
-from lingpai.social.http import Http, Reply
+from lingpai.social import NotVouched, ProviderError, ProviderName, SocialPerson, Surface, Unreachable
+from lingpai.social.answers import Answer, ProviderRefused, avatar, check, error_of, identifier, parse_json, same, sendable, text, token
+from lingpai.social.http import Http, ProviderReply
 
 USUAL = "https://graph.qq.com"
 NO_UNIONID = "100048"
@@ -26,7 +27,7 @@ class QQ:
         self._http = http
         self._base = keys.base_url or USUAL
 
-    def authorize_url(self, state: str, redirect_uri: str, *, surface: Surface = "web", chinese: bool = True) -> str:
+    def authorize_url(self, state: str, redirect_uri: str, *, surface: Surface = "web", locale: Locale = DEFAULT_LOCALE) -> str:
         query = {
             "response_type": "code",
             "client_id": self._keys.app_id,
@@ -36,7 +37,7 @@ class QQ:
         }
         return f"{self._base}/oauth2.0/authorize?{urlencode(query, quote_via=quote)}"
 
-    async def by_code(self, code: str, redirect_uri: str, *, surface: Surface = "web") -> Person:
+    async def by_code(self, code: str, redirect_uri: str, *, surface: Surface = "web") -> SocialPerson:
         query = {
             "grant_type": "authorization_code",
             "client_id": self._keys.app_id,
@@ -47,14 +48,14 @@ class QQ:
         }
         return await self.by_token(token(await self._ask("/oauth2.0/token", query, repeat=False)))
 
-    async def by_token(self, token: str, openid: str = "") -> Person:
+    async def by_token(self, token: str, openid: str = "") -> SocialPerson:
         me = await self._me(sendable("token", token))
         if text(me, "client_id") != self._keys.app_id:
             raise NotVouched("qq: a token of another app")
         found = identifier(me, "openid")
         same("qq", openid, found)
         known = await self._profile(token, found)
-        return Person(
+        return SocialPerson(
             provider="qq",
             app_id=self._keys.app_id,
             openid=found,
@@ -70,7 +71,7 @@ class QQ:
         query = {"access_token": token, "fmt": "json"}
         try:
             return await self._ask("/oauth2.0/me", query | {"unionid": "1"})
-        except Refused as refused:
+        except ProviderRefused as refused:
             if refused.code != NO_UNIONID:
                 raise
         return await self._ask("/oauth2.0/me", query)
@@ -80,7 +81,7 @@ class QQ:
         query = {"access_token": token, "oauth_consumer_key": self._keys.app_id, "openid": openid}
         try:
             return await self._ask("/user/get_user_info", query)
-        except Refused as refused:
+        except ProviderRefused as refused:
             if refused.code in DEAD_TOKEN:
                 raise
         except ProviderError:
@@ -94,7 +95,7 @@ class QQ:
         return answer
 
 
-def read(reply: Reply) -> Answer:
+def read(reply: ProviderReply) -> Answer:
     """`callback( {…} );` with any space around it, a JSON object, or a form. Raises Unreachable for anything else."""
     said = reply.body.decode("utf-8-sig", "replace").strip()
     if said.startswith("{"):

@@ -3,9 +3,23 @@
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
+from lingpai.core.model import DEFAULT_LOCALE, Locale
 from lingpai.settings.outside import WechatKeys
-from lingpai.social import NotVouched, Person, ProviderName, Surface, Unreachable
-from lingpai.social.answers import Answer, Refused, avatar, check, error_of, identifier, number, read_json, same, sendable, text, token
+from lingpai.social import NotVouched, ProviderName, SocialPerson, Surface, Unreachable
+from lingpai.social.answers import (
+    Answer,
+    ProviderRefused,
+    avatar,
+    check,
+    error_of,
+    identifier,
+    number,
+    read_json,
+    same,
+    sendable,
+    text,
+    token,
+)
 from lingpai.social.http import Http
 
 USUAL = "https://api.weixin.qq.com"
@@ -13,6 +27,8 @@ USUAL_PAGES = "https://open.weixin.qq.com"
 BUSY = frozenset(("-1", "45009", "45011"))
 """The system is busy, or was asked too often."""
 
+_LANGUAGES = {"zh": "cn"}
+"""WeChat's own names for the languages of its page; whoever reads none of them gets it in English."""
 DEAD_TOKEN = frozenset(("40001", "40003", "40014", "42001"))
 """A wrong credential, an openid that is not the token's, an illegal token, an expired one."""
 
@@ -39,7 +55,7 @@ class Wechat:
         self._base = keys.base_url or USUAL
         self._pages = keys.base_url or USUAL_PAGES
 
-    def authorize_url(self, state: str, redirect_uri: str, *, surface: Surface = "web", chinese: bool = True) -> str:
+    def authorize_url(self, state: str, redirect_uri: str, *, surface: Surface = "web", locale: Locale = DEFAULT_LOCALE) -> str:
         """`state`: at most 128 letters and digits. In the order that WeChat documents, and with its fragment: it checks both."""
         query = {
             "appid": self._app(surface).app_id,
@@ -50,10 +66,10 @@ class Wechat:
         }
         if surface == "inapp":
             return f"{self._pages}/connect/oauth2/authorize?{urlencode(query, quote_via=quote)}#wechat_redirect"
-        query["lang"] = "cn" if chinese else "en"
+        query["lang"] = _LANGUAGES.get(locale.partition("-")[0], "en")
         return f"{self._pages}/connect/qrconnect?{urlencode(query, quote_via=quote)}#wechat_redirect"
 
-    async def by_code(self, code: str, redirect_uri: str, *, surface: Surface = "web") -> Person:
+    async def by_code(self, code: str, redirect_uri: str, *, surface: Surface = "web") -> SocialPerson:
         """WeChat binds a code to the app alone; `redirect_uri` is not sent."""
         app = self._app(surface)
         query = {"appid": app.app_id, "secret": app.secret, "grant_type": "authorization_code"}
@@ -64,7 +80,7 @@ class Wechat:
         _real(granted)
         return await self._profile(app, token(granted), granted)
 
-    async def by_token(self, token: str, openid: str = "") -> Person:
+    async def by_token(self, token: str, openid: str = "") -> SocialPerson:
         """An app SDK's token with its openid. WeChat does not say for which app the two are.
 
         It need not: openids differ between apps, and unionids between owners, so what another's app was given is nobody here.
@@ -85,7 +101,7 @@ class Wechat:
             raise NotVouched(f"wechat: no app for {surface}")
         return app
 
-    async def _profile(self, app: _App, token: str, granted: Answer) -> Person:
+    async def _profile(self, app: _App, token: str, granted: Answer) -> SocialPerson:
         """Name, picture and unionid. A refusal leaves them empty, unless it is the token that is refused.
 
         Where the unionid is not known yet, WeChat must answer: without it the same person might get a second account.
@@ -96,7 +112,7 @@ class Wechat:
             known = await self._ask("/sns/userinfo", query)
             same("wechat", identifier(known, "openid"), query["openid"])
             _real(known)
-        except Refused as refused:
+        except ProviderRefused as refused:
             if refused.code in DEAD_TOKEN:
                 raise
         except Unreachable:
@@ -118,11 +134,11 @@ def _real(answer: Answer) -> None:
         raise NotVouched("wechat: a stand-in of a snapshot page")
 
 
-def _person(app: _App, granted: Answer, known: Answer) -> Person:
+def _person(app: _App, granted: Answer, known: Answer) -> SocialPerson:
     """Raises NotVouched where two answers name two unionids."""
     unions = [identifier(answer, "unionid") for answer in (granted, known) if answer.get("unionid")]
     same("wechat", unions[0] if unions else "", unions[-1] if unions else "")
-    return Person(
+    return SocialPerson(
         provider="wechat",
         app_id=app.app_id,
         openid=identifier(granted, "openid"),

@@ -2,10 +2,24 @@
 
 from urllib.parse import quote, urlencode
 
+from lingpai.core.model import DEFAULT_LOCALE, Locale
 from lingpai.settings.outside import Keys
-from lingpai.social import NotVouched, Person, ProviderError, ProviderName, Surface
-from lingpai.social.answers import Answer, Refused, avatar, check, error_of, identifier, number, read_json, same, sendable, text, token
-from lingpai.social.http import Http, Reply
+from lingpai.social import NotVouched, ProviderError, ProviderName, SocialPerson, Surface
+from lingpai.social.answers import (
+    Answer,
+    ProviderRefused,
+    avatar,
+    check,
+    error_of,
+    identifier,
+    number,
+    read_json,
+    same,
+    sendable,
+    text,
+    token,
+)
+from lingpai.social.http import Http, ProviderReply
 
 USUAL = "https://api.weibo.com"
 BUSY = frozenset(("10001", "10002", "10003", "10009", "10010", "10022", "10023", "10024", "21331"))
@@ -26,11 +40,11 @@ class Weibo:
         self._http = http
         self._base = keys.base_url or USUAL
 
-    def authorize_url(self, state: str, redirect_uri: str, *, surface: Surface = "web", chinese: bool = True) -> str:
+    def authorize_url(self, state: str, redirect_uri: str, *, surface: Surface = "web", locale: Locale = DEFAULT_LOCALE) -> str:
         query = {"client_id": self._keys.app_id, "redirect_uri": redirect_uri, "response_type": "code", "state": state}
         return f"{self._base}/oauth2/authorize?{urlencode(query, quote_via=quote)}"
 
-    async def by_code(self, code: str, redirect_uri: str, *, surface: Surface = "web") -> Person:
+    async def by_code(self, code: str, redirect_uri: str, *, surface: Surface = "web") -> SocialPerson:
         form = {
             "client_id": self._keys.app_id,
             "client_secret": self._keys.app_secret,
@@ -42,7 +56,7 @@ class Weibo:
         # The uid in it is only held against the answer that counts.
         return await self.by_token(token(granted), text(granted, "uid"))
 
-    async def by_token(self, token: str, openid: str = "") -> Person:
+    async def by_token(self, token: str, openid: str = "") -> SocialPerson:
         told = await self._post("/oauth2/get_token_info", {"access_token": sendable("token", token)}, repeat=True)
         if text(told, "appkey") != self._keys.app_id:
             raise NotVouched("weibo: a token of another app")
@@ -51,7 +65,7 @@ class Weibo:
         uid = identifier(told, "uid")
         same("weibo", openid, uid)
         known = await self._profile(token, uid)
-        return Person(
+        return SocialPerson(
             provider="weibo",
             app_id=self._keys.app_id,
             openid=uid,
@@ -67,7 +81,7 @@ class Weibo:
         try:
             reply = await self._http.get(f"{self._base}/2/users/show.json", {"access_token": token, "uid": uid}, repeat=True)
             known = _checked("/2/users/show.json", reply)
-        except Refused as refused:
+        except ProviderRefused as refused:
             if refused.code in DEAD_TOKEN:
                 raise
             return {}
@@ -80,7 +94,7 @@ class Weibo:
         return _checked(path, await self._http.post(self._base + path, form, repeat=repeat))
 
 
-def _checked(path: str, reply: Reply) -> Answer:
+def _checked(path: str, reply: ProviderReply) -> Answer:
     answer = read_json(reply)
     check(f"weibo {path}", reply, error_of(answer, "error_code", "error"), BUSY)
     return answer

@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from lingpai.core.chance import SECOND, Clock
-from lingpai.core.model import Account, Address, Kind, Links, Locale, RequestContext
+from lingpai.core.model import Account, Address, Kind, Locale, RequestContext
 from lingpai.guard.crypto import SecretBox
 from lingpai.guard.one_time.codes import ACTIVATION_LIFE, CODE_LIFE, RESET_LIFE
 from lingpai.store import outbox
@@ -32,65 +32,57 @@ class Letters:
         self._secret_box = secret_box
         self._clock = clock
 
-    async def activate(self, tx: Transaction, account: Account | None, links: Links, token: str, locale: Locale) -> None:
+    async def activate(self, tx: Transaction, ctx: RequestContext, account: Account | None, token: str) -> None:
         """The link that proves the address, with when and from where the registration was made (contract, maillink)."""
         values: Values = {
-            "url": links.activation(_email(account), token),
-            "reset_url": links.help(_email(account)),
+            "url": ctx.links.activation(_email(account), token),
+            "reset_url": ctx.links.help(_email(account)),
             "registered_at": account.created_at if account else self._clock.now(),
             "ip": account.created_ip if account else "",
             "hours": ACTIVATION_LIFE // HOUR,
         }
-        await self._write(tx, "activate", account, locale, values, ACTIVATION_LIFE)
+        await self._write(tx, "activate", account, ctx.locale, values, ACTIVATION_LIFE)
 
-    async def reset(self, tx: Transaction, account: Account | None, links: Links, token: str, locale: Locale) -> None:
+    async def reset(self, tx: Transaction, ctx: RequestContext, account: Account | None, token: str) -> None:
         """The link that leads to the form for a new password."""
-        values: Values = {"url": links.recovery(_email(account), token), "hours": RESET_LIFE // HOUR}
-        await self._write(tx, "reset", account, locale, values, RESET_LIFE)
+        values: Values = {"url": ctx.links.recovery(_email(account), token), "hours": RESET_LIFE // HOUR}
+        await self._write(tx, "reset", account, ctx.locale, values, RESET_LIFE)
 
-    async def register_code(self, tx: Transaction, to: Address, code: str, locale: Locale) -> None:
+    async def register_code(self, tx: Transaction, ctx: RequestContext, to: Address, code: str) -> None:
         """A code that proves an address that has no account yet."""
-        await self._add(tx, "register_code", to, None, locale, {"code": code, "minutes": CODE_LIFE // 60}, CODE_LIFE)
+        await self._add(tx, "register_code", to, None, ctx.locale, _code(code), CODE_LIFE)
 
-    async def reset_code(self, tx: Transaction, account: Account | None, code: str, locale: Locale, by: Kind = "email") -> None:
+    async def reset_code(self, tx: Transaction, ctx: RequestContext, account: Account | None, code: str, by: Kind = "email") -> None:
         """A code for a new password, by mail or (`by` phone) by SMS."""
-        values: Values = {"code": code, "minutes": CODE_LIFE // 60}
-        await self._add(tx, "reset_code", _reached(account, by), account, locale, values, CODE_LIFE)
+        await self._add(tx, "reset_code", _reached(account, by), account, ctx.locale, _code(code), CODE_LIFE)
 
-    async def bind_code(self, tx: Transaction, to: Address, account: Account, code: str, locale: Locale) -> None:
+    async def bind_code(self, tx: Transaction, ctx: RequestContext, to: Address, code: str) -> None:
         """A code that proves an address that is to be the account's own. It carries no account: the address may be somebody else's."""
-        values: Values = {"code": code, "minutes": CODE_LIFE // 60}
-        await self._add(tx, "bind_code", to, None, locale, values, CODE_LIFE)
+        await self._add(tx, "bind_code", to, None, ctx.locale, _code(code), CODE_LIFE)
 
-    async def login_code(self, tx: Transaction, account: Account, code: str, locale: Locale) -> None:
+    async def login_code(self, tx: Transaction, ctx: RequestContext, account: Account, code: str) -> None:
         """A code by which an account without a password shows that it is still its owner."""
-        await self._write(tx, "login_code", account, locale, {"code": code, "minutes": CODE_LIFE // 60}, CODE_LIFE)
+        await self._write(tx, "login_code", account, ctx.locale, _code(code), CODE_LIFE)
 
-    async def notice(self, tx: Transaction, template: Notice, account: Account | None, links: Links, origin: RequestContext) -> None:
+    async def notice(self, tx: Transaction, ctx: RequestContext, template: Notice, account: Account | None) -> None:
         """Tells the owner of what has happened to the account; None: the same work, and nobody is told."""
-        locale = account.locale if account else origin.locale
-        await self._write(tx, template, account, locale, self._notice(account, links, origin), NOTICE_LIFE)
+        await self._write(tx, template, account, _spoken(account, ctx), self._notice(account, ctx), NOTICE_LIFE)
 
-    async def closing(self, tx: Transaction, account: Account | None, url: str, days: int, origin: RequestContext) -> None:
+    async def closing(self, tx: Transaction, ctx: RequestContext, account: Account | None, url: str, days: int) -> None:
         """Tells the owner that the account will be deleted, and how to keep it; None as for a notice."""
-        values: Values = {"url": url, "days": days, "at": self._clock.now(), "ip": origin.ip}
-        await self._write(tx, "closing", account, account.locale if account else origin.locale, values, days * DAY)
+        values: Values = {"url": url, "days": days, "at": self._clock.now(), "ip": ctx.ip}
+        await self._write(tx, "closing", account, _spoken(account, ctx), values, days * DAY)
 
-    async def taken(self, tx: Transaction, account: Account | None, links: Links, origin: RequestContext, by: Kind = "email") -> None:
+    async def taken(self, tx: Transaction, ctx: RequestContext, account: Account | None, by: Kind = "email") -> None:
         """Tells the owner that somebody tried to register the address."""
-        locale = account.locale if account else origin.locale
-        await self._add(tx, "taken", _reached(account, by), account, locale, self._notice(account, links, origin), NOTICE_LIFE)
-
-    async def password_changed(self, tx: Transaction, account: Account | None, links: Links, origin: RequestContext) -> None:
-        """Tells the owner that the password is another one now (contract, rule 10)."""
-        await self.notice(tx, "password_changed", account, links, origin)
+        await self._add(tx, "taken", _reached(account, by), account, _spoken(account, ctx), self._notice(account, ctx), NOTICE_LIFE)
 
     def values(self, sealed: bytes) -> Values:
         """What was sealed; raises as `SecretBox.open` does."""
         return msgspec.json.decode(self._secret_box.open(sealed, LETTERS), type=Values)
 
-    def _notice(self, account: Account | None, links: Links, origin: RequestContext) -> Values:
-        return {"reset_url": links.help(_email(account)), "at": self._clock.now(), "ip": origin.ip}
+    def _notice(self, account: Account | None, ctx: RequestContext) -> Values:
+        return {"reset_url": ctx.links.help(_email(account)), "at": self._clock.now(), "ip": ctx.ip}
 
     async def _write(self, tx: Transaction, template: str, account: Account | None, locale: Locale, values: Values, life: int) -> None:
         """To the account's own stored address, never to a request's spelling: by mail, by SMS where there is only a phone.
@@ -127,3 +119,12 @@ def _reached(account: Account | None, by: Kind | None = None) -> Address:
 
 def _email(account: Account | None) -> str:
     return account.email or "" if account else ""
+
+
+def _code(code: str) -> Values:
+    return {"code": code, "minutes": CODE_LIFE // 60}
+
+
+def _spoken(account: Account | None, ctx: RequestContext) -> Locale:
+    """The language of a letter that its reader did not ask for."""
+    return account.locale if account else ctx.locale

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lingpai.core.errors import ProviderSaysNo
 from lingpai.core.model import Account, Address
-from lingpai.social import Person, ProviderName
+from lingpai.social import ProviderName, SocialPerson
 from lingpai.store import accounts
 from lingpai.store.database import Transaction
 
@@ -43,13 +43,13 @@ class Settled:
     """The account that some of them were on before; 0 where there was none."""
 
 
-def identifiers(person: Person) -> tuple[Address, ...]:
+def identifiers(person: SocialPerson) -> tuple[Address, ...]:
     """The unionid first, where the provider tells one; always in this order, so that two logins of a person never wait for each other."""
     within = Address(person.provider, person.openid, f"app:{person.app_id}:{person.openid}")
     return (Address(person.provider, person.unionid, f"union:{person.unionid}"), within) if person.unionid else (within,)
 
 
-async def find(tx: Transaction, realm: str, person: Person) -> Traces:
+async def find(tx: Transaction, realm: str, person: SocialPerson) -> Traces:
     """Where the person is known. Raises ProviderSaysNo where an account of theirs is locked: nothing leads around that."""
     held = tuple([(address, await accounts.find(tx, realm, address.kind, address.key)) for address in identifiers(person)])
     if any(account and account.locked_at is not None for _, account in held):
@@ -57,7 +57,7 @@ async def find(tx: Transaction, realm: str, person: Person) -> Traces:
     return Traces(held)
 
 
-async def leaving(tx: Transaction, realm: str, person: Person, now: int) -> Account | None:
+async def leaving(tx: Transaction, realm: str, person: SocialPerson, now: int) -> Account | None:
     """The account of theirs that waits for its deletion, where one does."""
     held = [await accounts.find(tx, realm, address.kind, address.key) for address in identifiers(person)]
     return next((account for account in held if account and (account.deletes_at or 0) > now), None)
@@ -70,7 +70,7 @@ async def add(tx: Transaction, *, account_id: int, realm: str, addresses: list[A
             raise Overtaken
 
 
-async def settle(tx: Transaction, realm: str, person: Person, at: int) -> Settled:
+async def settle(tx: Transaction, realm: str, person: SocialPerson, at: int) -> Settled:
     """Puts all of a known person's identifiers on one account. In a transaction. Raises Lost and ProviderSaysNo."""
     traces = await find(tx, realm, person)
     if not traces.accounts:
@@ -82,7 +82,7 @@ async def settle(tx: Transaction, realm: str, person: Person, at: int) -> Settle
     return Settled(account.id)
 
 
-async def _unite(tx: Transaction, realm: str, person: Person, traces: Traces) -> Settled:
+async def _unite(tx: Transaction, realm: str, person: SocialPerson, traces: Traces) -> Settled:
     """A unionid that turned up late tells that two accounts are one person's.
 
     The older one stays, and the younger one, which nobody gets into but through this provider, becomes part of it. Where the younger

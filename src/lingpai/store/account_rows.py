@@ -25,14 +25,15 @@ COLUMNS = (
     joined_identifier.c.kind.label("beside_kind"),
     joined_identifier.c.value.label("beside_value"),
     joined_identifier.c.proved_at.label("beside_proved_at"),
+    joined_identifier.c.key.label("beside_key"),
 )
 """What an account is read from (`account_reader`): its own columns, and those of one identifier that lies beside it."""
 _OWN = tuple(name for name in Account.__struct_fields__ if name in accounts.c)
 assert Account.__struct_fields__[: len(_OWN)] == _OWN, "an account's own columns are its first fields, in any order of the columns"
-_BESIDE = ("beside_kind", "beside_value", "beside_proved_at")
+_BESIDE = ("beside_kind", "beside_value", "beside_proved_at", "beside_key")
 
 _THIRD_PARTIES = frozenset(THIRD_PARTIES)
-_NONE: tuple[Any, Any] = (None, None)
+_NONE: tuple[Any, Any, Any] = (None, None, None)
 
 
 def account_reader(query: Query) -> Callable[[Sequence[Row]], Account]:
@@ -44,12 +45,13 @@ def account_reader(query: Query) -> Callable[[Sequence[Row]], Account]:
 
     def read(rows: Sequence[Row]) -> Account:
         best: dict[str, Any] = {}
-        for kind, value, proved_at in map(beside, rows):
+        for kind, value, proved_at, key in map(beside, rows):
             there = best.get(kind)
             if there is None or (proved_at is not None and (there[1] is None or proved_at < there[1])):
-                best[kind] = (value, proved_at)
+                best[kind] = (value, proved_at, key)
         linked = () if _THIRD_PARTIES.isdisjoint(best) else tuple(sorted(_THIRD_PARTIES.intersection(best)))
-        others: Row = (*best.get("email", _NONE), *best.get("phone", _NONE), best.get("name", _NONE)[0], linked)
+        email, phone, name = best.get("email", _NONE), best.get("phone", _NONE), best.get("name", _NONE)
+        others: Row = (*email[:2], *phone[:2], name[0], linked, email[2])
         return Account(*own(rows[0]), *others)
 
     return read

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, bindparam, delete, insert, select
 
+from lingpai.core.chance import Clock
 from lingpai.core.model import RequestContext
 from lingpai.store.database import Query, Transaction
 from lingpai.store.schema import audit
@@ -65,6 +66,27 @@ async def add(
         request_id=origin.request_id,
         detail=detail,
     )
+
+
+class AuditTrail:
+    """Writes entries with the time of the clock that it is given."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    async def note(
+        self,
+        tx: Transaction,
+        ctx: RequestContext,
+        event: str,
+        result: str = "ok",
+        *,
+        account_id: int | None = None,
+        detail: str = "",
+    ) -> None:
+        """Adds an entry about the context's realm; in the transaction of what it tells of, or by itself."""
+        now = self._clock.now()
+        await add(tx, at=now, realm=ctx.realm, account_id=account_id, event=event, result=result, origin=ctx, detail=detail)
 
 
 async def of(tx: Transaction, *, account_id: int, limit: int) -> list[Event]:

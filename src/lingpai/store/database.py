@@ -36,17 +36,17 @@ class _Constants(SQLCompiler):
 
 
 @dataclass(frozen=True, slots=True)
-class Dialect:
+class SqlDialect:
     """How a database writes SQL. Each is made where its driver is, so that a process loads only the one that it uses."""
 
     grammar: DefaultDialect
     insert: Inserter
 
 
-def with_constants(grammar: DefaultDialect, insert: Inserter) -> Dialect:
+def with_constants(grammar: DefaultDialect, insert: Inserter) -> SqlDialect:
     """The dialect, with values that are part of the statement written into the SQL; only `bindparam`s are left open."""
     grammar.statement_compiler = cast("type[SQLCompiler]", type("Compiler", (_Constants, grammar.statement_compiler), {}))
-    return Dialect(grammar, insert)
+    return SqlDialect(grammar, insert)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Query:
         self.statement = statement
         self._plans: dict[str, Plan] = {}
 
-    def plan(self, dialect: Dialect) -> Plan:
+    def plan(self, dialect: SqlDialect) -> Plan:
         """The statement for one database; compiled once."""
         try:
             return self._plans[dialect.grammar.name]
@@ -86,7 +86,7 @@ class Query:
         """The statement, with this INSERT where it has an ON CONFLICT."""
         return self.statement if isinstance(self.statement, ClauseElement) else self.statement(insert)
 
-    def _compile(self, dialect: Dialect) -> Plan:
+    def _compile(self, dialect: SqlDialect) -> Plan:
         compiled = self.written(dialect.insert).compile(dialect=dialect.grammar)
         return Plan(str(compiled), _layer(tuple(getattr(compiled, "positiontup", None) or ())))
 

@@ -1,4 +1,4 @@
-"""The keys that sign JWTs. The private part comes and goes sealed; what a key may do at an instant is judged in `guard/keys.py`."""
+"""The keys that sign JWTs. The private part is sealed; what a key may do at an instant is judged in `guard/sessions/signing_keys.py`."""
 
 from dataclasses import dataclass
 from typing import Any

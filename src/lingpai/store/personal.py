@@ -20,7 +20,7 @@ WITHHELD = frozenset(
         "sessions.digest",
     )
 )
-"""What is no use to its owner and of use to a thief, or the house's own bookkeeping."""
+"""What is no use to its owner and of use to a thief, or the service's own bookkeeping."""
 _OWNERS = {"accounts": "id", "invites": "owner_id"}
 """The column that says whose a row is, where it is not `account_id`."""
 

@@ -47,7 +47,7 @@ def _answers() -> Iterator[None]:
         raise
 
 
-class _Transaction:
+class _PostgresTransaction:
     """Runs statements on one connection."""
 
     def __init__(self, connection: Connection) -> None:
@@ -79,15 +79,15 @@ class PostgresDatabase:
 
     async def rows(self, query: Query, **values: Any) -> list[Row]:
         async with self._connection() as connection:
-            return await _Transaction(connection).rows(query, **values)
+            return await _PostgresTransaction(connection).rows(query, **values)
 
     async def row(self, query: Query, **values: Any) -> Row | None:
         async with self._connection() as connection:
-            return await _Transaction(connection).row(query, **values)
+            return await _PostgresTransaction(connection).row(query, **values)
 
     async def execute(self, query: Query, **values: Any) -> int:
         async with self._connection() as connection:
-            return await _Transaction(connection).execute(query, **values)
+            return await _PostgresTransaction(connection).execute(query, **values)
 
     def begin(self) -> AbstractAsyncContextManager[Transaction]:
         return self._begin()
@@ -99,7 +99,7 @@ class PostgresDatabase:
             with _answers():
                 await transaction.start()
             try:
-                yield _Transaction(connection)
+                yield _PostgresTransaction(connection)
             except BaseException:
                 # A connection that is lost rolls back by itself.
                 with suppress(StoreDown), _answers():

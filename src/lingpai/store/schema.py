@@ -38,7 +38,7 @@ accounts = Table(
     Column("invited_by", Number),
     Column("invites_left", Number, nullable=False, server_default=text("0")),
     Column("avatar", Text, nullable=False, server_default=text("''")),
-    # While it is set the account is locked too, so that no door needs a second word for "closed".
+    # While it is set the account is locked too, so that no dialect needs a second word for "closed".
     Column("deletes_at", Number),
     # NULL only until the transaction that adds the account has learnt its number.
     Column("public_id", Text),

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, BindParameter, LargeBinary, Text, bindparam, delete, insert, select, update
 
-from lingpai.core.model import PASSWORD, Account, Proof, Session
+from lingpai.core.model import PASSWORD, Account, LoginProof, Session
 from lingpai.store.account_rows import COLUMNS, account_reader, joined_identifier
 from lingpai.store.accounts import lock_if_unchanged
 from lingpai.store.database import Query, Transaction, picker, reader
@@ -150,7 +150,7 @@ async def add(
     expires_at: int,
     ip: str,
     agent: str,
-    proof: Proof = PASSWORD,
+    proof: LoginProof = PASSWORD,
 ) -> int | None:
     """Opens a login with its first session, while the account's password is still the one that was verified and it is not locked.
 

@@ -44,7 +44,7 @@ _DOWN = (
 _REVISION_TABLE = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'"
 
 
-class _Transaction:
+class _SqliteTransaction:
     """The connection that writes, while a transaction is open on it."""
 
     def __init__(self, connection: apsw.Connection) -> None:
@@ -79,7 +79,7 @@ class SqliteDatabase:
         self._turn = asyncio.Lock()
         self._waiting = 0
         """How many wait for their turn."""
-        self._transaction = _Transaction(writer)
+        self._transaction = _SqliteTransaction(writer)
         self._closed = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lingpai-commit")
 

@@ -1,1 +1,1 @@
-"""The front door: a request in, one flow, an answer out. It decides nothing."""
+"""HTTP: a request in, one flow, an answer out. It decides nothing."""

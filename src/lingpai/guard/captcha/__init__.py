@@ -1,6 +1,6 @@
 """What tells people from programs: a picture, a sound, or work done by the browser. Each is good for one try.
 
-`shop` is who asked for it: a dialect, and whatever else a caller binds to it. It serves nowhere else.
+`scope` is who asked for it: a dialect, and whatever else a caller binds to it. It serves nowhere else.
 """
 
 import hmac
@@ -39,30 +39,30 @@ class Challenge:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a client answers, and at which shop."""
+class CaptchaAnswer:
+    """What a client answers, and in which scope."""
 
     scope: str
     key: str
     value: str
 
 
-class Captcha(Protocol):
+class CaptchaKind(Protocol):
     """One kind of challenge."""
 
     async def new(self, scope: str) -> Challenge:
-        """A challenge for this shop, good for `LIFE` seconds and one try. Raises Overloaded and StoreDown."""
+        """A challenge for this scope, good for `LIFE` seconds and one try. Raises Overloaded and StoreDown."""
         ...
 
     async def spend(self, scope: str, key: str, answer: str) -> None:
         """Returns where the answer to the challenge with the id `key` is right; of racing callers for one of them.
 
-        BadCaptcha: it is wrong, empty, late, meant for another shop, or there was a try before, whether right or wrong. Raises StoreDown.
+        BadCaptcha: it is wrong, empty, late, meant for another scope, or there was a try before, whether right or wrong. Raises StoreDown.
         """
         ...
 
 
-class Answers:
+class AnswerStore:
     """What people have to type: only a keyed digest is kept, and that until the first try."""
 
     def __init__(self, ephemeral: Ephemeral, secret_box: SecretBox, chance: Chance) -> None:
@@ -91,7 +91,7 @@ class Answers:
         return self._secret_box.digest(key + unicodedata.normalize("NFKC", answer).strip().casefold(), f"captcha:{scope}")
 
 
-class OpenAnswers(Answers):
+class OpenAnswers(AnswerStore):
     """For dev mode only: the answers can be looked up."""
 
     async def peek(self, key: str) -> str | None:

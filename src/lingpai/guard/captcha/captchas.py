@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lingpai.guard.captcha import WORK, Answer, Answers, Captcha, OpenAnswers
+from lingpai.guard.captcha import WORK, AnswerStore, CaptchaAnswer, CaptchaKind, OpenAnswers
 from lingpai.guard.captcha.picture import Pictures
 from lingpai.guard.captcha.spoken import Spoken
 
 if TYPE_CHECKING:
-    # It stands on a library of its own: `build` imports it where it is offered.
+    # It stands on a library of its own: `assembly` imports it where it is offered.
     from lingpai.guard.captcha.work import Work
 
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 class Captchas:
     """What this service offers."""
 
-    answers: Answers
+    answers: AnswerStore
     """What people type, pictures and sounds alike; OpenAnswers in dev mode."""
     pictures: Pictures
     spoken: Spoken
     work: "Work | None"
     """None where the setting `captcha.pow` is off."""
 
-    async def spend(self, answer: Answer) -> None:
+    async def spend(self, answer: CaptchaAnswer) -> None:
         """As `Captcha.spend`, whichever kind the challenge was."""
-        kind: Captcha | Answers = self.work if self.work and answer.key.startswith(WORK) else self.answers
+        kind: CaptchaKind | AnswerStore = self.work if self.work and answer.key.startswith(WORK) else self.answers
         await kind.spend(answer.scope, answer.key, answer.value)
 
     async def peek(self, key: str) -> str | None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from lingpai.core.chance import Chance
-from lingpai.guard.captcha import Answers, Challenge
+from lingpai.guard.captcha import AnswerStore, Challenge
 from lingpai.guard.captcha.render_queue import RenderQueue
 
 WIDTHS, HEIGHTS = range(80, 281), range(30, 281)
@@ -23,8 +23,8 @@ Draw = Callable[[str, int, int], bytes]
 class Pictures:
     """A Captcha whose content is a PNG."""
 
-    def __init__(self, answers: Answers, render_queue: RenderQueue, chance: Chance, load: Callable[[], Draw]) -> None:
-        """`hire` finds who draws (`artist.py`); it is called for the first picture, for what an artist needs is large."""
+    def __init__(self, answers: AnswerStore, render_queue: RenderQueue, chance: Chance, load: Callable[[], Draw]) -> None:
+        """`hire` finds who draws (`renderer.py`); it is called for the first picture, for what an artist needs is large."""
         self._render_queue = render_queue
         self._answers = answers
         self._chance = chance

@@ -3,26 +3,27 @@
 from collections.abc import Awaitable, Callable
 
 from lingpai.core.chance import Chance
-from lingpai.core.model import Locale
-from lingpai.guard.captcha import Answers, Challenge
+from lingpai.core.languages import LANGUAGES
+from lingpai.core.model import DEFAULT_LOCALE, Locale
+from lingpai.guard.captcha import AnswerStore, Challenge
 
 LENGTH = 6
 """A million answers, one try each; about 15 seconds to listen to."""
 
-Say = Callable[[str, Locale], Awaitable[bytes]]
+Say = Callable[[str, str], Awaitable[bytes]]
 
 
 class Spoken:
     """A Captcha whose content is a WAV: 8,000 samples a second, 8 bits."""
 
-    def __init__(self, answers: Answers, say: Say, chance: Chance) -> None:
-        """`say`: digits and a language into a sound (`TtsClient.say`)."""
+    def __init__(self, answers: AnswerStore, say: Say, chance: Chance) -> None:
+        """`say`: digits and a voice into a sound (`TtsClient.say`)."""
         self._answers = answers
         self._say = say
         self._chance = chance
         self.spend = answers.spend
 
-    async def new(self, scope: str, *, locale: Locale = "zh-Hans") -> Challenge:
+    async def new(self, scope: str, *, locale: Locale = DEFAULT_LOCALE) -> Challenge:
         digits = self._chance.code(LENGTH)
-        content = await self._say(digits, locale)
+        content = await self._say(digits, LANGUAGES[locale].traits.voice)
         return Challenge(await self._answers.remember(scope, digits), "spoken", content, "audio/wav")

@@ -14,7 +14,6 @@ import structlog
 
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.errors import Overloaded
-from lingpai.core.model import Locale
 from lingpai.guard.admission import AdmissionQueue
 
 PROGRAM = Path(__file__).with_name("tts_process.py")
@@ -41,10 +40,13 @@ class TtsClient:
         self._jobs: set[asyncio.Task[bytes]] = set()
         self._rest: asyncio.Task[None] | None = None
 
-    async def say(self, digits: str, locale: Locale) -> bytes:
-        """The digits as a WAV. Raises Overloaded where the queue is full, or the process was lost; the next call starts another."""
+    async def say(self, digits: str, voice: str) -> bytes:
+        """The digits as a WAV, read out by a voice that `tts_process.py` has, else in English.
+
+        Raises Overloaded where the queue is full, or the process was lost; the next call starts another.
+        """
         # A caller that leaves must not leave half an answer in the pipe: what was begun is finished.
-        job = asyncio.create_task(self._wait(f"{locale} {digits}\n".encode()))
+        job = asyncio.create_task(self._wait(f"{voice} {digits}\n".encode()))
         self._jobs.add(job)
         job.add_done_callback(self._done)
         return await asyncio.shield(job)

@@ -68,7 +68,7 @@ class Work:
         return 0 < expires - self._clock.now() <= LIFE * SECOND
 
     def _secrets(self, scope: str) -> tuple[bytes, bytes]:
-        """The keys that sign what is asked, another for each shop, and what is to be found."""
+        """The keys that sign what is asked, another for each scope, and what is to be found."""
         return self._secret_box.digest(scope, "captcha:work"), self._secret_box.digest("", "captcha:work:found")
 
 

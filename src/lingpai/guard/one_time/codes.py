@@ -5,7 +5,6 @@ One link and one code live at a time for each purpose and address: a newer one t
 """
 
 import base64
-import hashlib
 import hmac
 from collections.abc import Iterable
 from contextlib import suppress
@@ -13,10 +12,10 @@ from typing import Literal, get_args
 
 from lingpai.core.chance import Chance
 from lingpai.core.errors import StoreDown
+from lingpai.core.model import Purpose
 from lingpai.ephemeral import UNLIMITED, Entry, Ephemeral
-from lingpai.guard.crypto import SecretBox
+from lingpai.guard.crypto import SecretBox, digest
 
-Purpose = Literal["register", "activate", "reset", "bind", "login"]
 Form = Literal["link", "code"]
 
 ACTIVATION_LIFE = 24 * 3_600
@@ -31,16 +30,6 @@ CODE_LENGTH = 6
 WORD_LENGTH = 8
 WORD_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 """A code that is looked up without its address is longer and of letters too: 31^8, about 40 bits (contract, rule 6)."""
-
-
-def digest(token: str) -> bytes:
-    """SHA-256: enough for a token of 256 random bits, which nobody can search for."""
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
-
-
-def sid_digest(sid: str) -> bytes:
-    """The digest of a JWT's session row. No cookie has the same one: 0xFF stands in no UTF-8, and cookies are digested as that."""
-    return hashlib.sha256(b"\xffjwt:" + sid.encode("utf-8", "surrogatepass")).digest()
 
 
 class OneTimeSecrets:

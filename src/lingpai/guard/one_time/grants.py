@@ -1,4 +1,4 @@
-"""Leaves to do one thing, given a moment ago: a one-time login link, and what later stories give. Single-use; kept as digests."""
+"""Rights to do one thing, given a moment ago: a one-time login link, and what later stories give. Single-use; kept as digests."""
 
 from contextlib import suppress
 from typing import Literal, TypeVar
@@ -6,19 +6,20 @@ from typing import Literal, TypeVar
 import msgspec
 
 from lingpai.core.chance import Chance
-from lingpai.core.errors import Closing, StoreDown
+from lingpai.core.errors import StoreDown
 from lingpai.core.model import Account
+from lingpai.core.steps import Step
 from lingpai.ephemeral import Entry, Ephemeral
-from lingpai.guard.one_time.codes import digest
+from lingpai.guard.crypto import digest
 
 Kind = Literal["authorization", "asked", "questions", "draft", "reset", "confirmed", "connect", "keep"]
-"""A one-time login link; whom a recovery is about; whose security questions were asked; a registration's first step; leave to set a new
-password; a login that has just been confirmed; a login under way at a third party; leave to take a deletion back."""
+"""A one-time login link; whom a recovery is about; whose security questions were asked; a registration's first step; the right to set a new
+password; a login that has just been confirmed; a login under way at a third party; the right to take a deletion back."""
 T = TypeVar("T")
 
 
 class Keep(msgspec.Struct, frozen=True):
-    """Leave to take back one deletion: none that comes later."""
+    """The right to take back one deletion: none that comes later."""
 
     account_id: int
     deletes_at: int
@@ -41,10 +42,10 @@ class Grants:
         await self._ephemeral.put(_place(kind, token), Entry(msgspec.json.encode(value), life=life))
         return token
 
-    async def closing(self, account: Account) -> Closing:
-        """What to tell the owner of an account that waits for its deletion: leave to take that back."""
+    async def cancel_deletion_step(self, account: Account) -> Step:
+        """For the owner of an account that waits for its deletion: the step that takes the deletion back."""
         at = account.deletes_at or 0
-        return Closing(await self.give("keep", Keep(account.id, at), KEEP_LIFE), at)
+        return Step("cancel_deletion", await self.give("keep", Keep(account.id, at), KEEP_LIFE), at)
 
     async def store_under(self, kind: Kind, token: str, value: msgspec.Struct, life: float) -> None:
         """As `give`, under a token of 256 bits that the browser has already; an older one of this kind is gone."""

@@ -1,4 +1,4 @@
-"""Leave to set a new password, once: what a recovery's proof earns, held by the browser that gave it."""
+"""The right to set a new password, once: what a recovery's proof earns, held by the browser that gave it."""
 
 import msgspec
 
@@ -25,7 +25,7 @@ class ResetGrant(msgspec.Struct, frozen=True):
 
 
 class ResetGrants:
-    """Gives, looks at and spends leaves. Every method but `put_back` raises StoreDown."""
+    """Gives, peeks at and spends grants. Every method but `put_back` raises StoreDown."""
 
     def __init__(self, grants: Grants, clock: Clock, chance: Chance) -> None:
         self._grants = grants
@@ -42,15 +42,15 @@ class ResetGrants:
         return token
 
     async def peek(self, token: str) -> ResetGrant | None:
-        """The browser's leave; spends nothing."""
+        """The browser's grant; spends nothing."""
         return await self._grants.peek("reset", token, ResetGrant) if token else None
 
     async def take(self, token: str) -> ResetGrant | None:
         """Spends it: of racing callers exactly one gets it."""
         return await self._grants.take("reset", token, ResetGrant) if token else None
 
-    async def put_back(self, token: str, leave: ResetGrant) -> None:
+    async def put_back(self, token: str, grant: ResetGrant) -> None:
         """Gives it back with the life that it had left."""
-        left = (leave.until - self._clock.now()) / SECOND
+        left = (grant.until - self._clock.now()) / SECOND
         if left > 0:
-            await self._grants.put_back("reset", token, leave, left)
+            await self._grants.put_back("reset", token, grant, left)

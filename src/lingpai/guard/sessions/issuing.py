@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Literal
 
 from lingpai.core.chance import SECOND, Chance, Clock
 from lingpai.core.errors import NotLoggedIn, WrongPassword
-from lingpai.core.model import Account, Proof, RequestContext
-from lingpai.guard.one_time.codes import digest, sid_digest
+from lingpai.core.model import Account, LoginProof, RequestContext
+from lingpai.guard.crypto import digest, sid_digest
 from lingpai.guard.sessions.device_cookie import DeviceCookies
 from lingpai.store import accounts, audit, sessions
 from lingpai.store.database import Database
@@ -36,7 +36,7 @@ class _New:
 
     key: bytes
     lifetime: int
-    proof: Proof
+    proof: LoginProof
     ends: str = ""
     """The token of the session that it takes the place of."""
 
@@ -63,13 +63,13 @@ class SessionIssuer:
     ) -> IssuedSession:
         """A session for a browser; its old one ends."""
         token = self._chance.token()
-        await self._open(account, origin, _New(digest(token), self._hours * HOUR, Proof(kind, amr), origin.session), upgraded)
+        await self._open(account, origin, _New(digest(token), self._hours * HOUR, LoginProof(kind, amr), origin.session), upgraded)
         return IssuedSession(account, token, self._devices.write(origin.device, origin.known_to, account))
 
     async def jwt(self, account: Account, origin: RequestContext, lifetime: int, upgraded: str | None = None, *, amr: str = "pwd") -> str:
         """A JWT of `lifetime` seconds, tied to a session row of its own."""
         sid = self._chance.token()
-        await self._open(account, origin, _New(sid_digest(sid), lifetime, Proof("jwt", amr)), upgraded)
+        await self._open(account, origin, _New(sid_digest(sid), lifetime, LoginProof("jwt", amr)), upgraded)
         return await self._signed(account, sid, lifetime)
 
     async def renew(self, account: Account, origin: RequestContext, asking: bytes, lifetime: int) -> str:

@@ -13,7 +13,7 @@ from lingpai.core.chance import SECOND, Chance, Clock
 from lingpai.core.errors import BadToken
 from lingpai.core.model import Account, Locale, Session
 from lingpai.core.words import LOCALES
-from lingpai.guard.one_time.codes import sid_digest
+from lingpai.guard.crypto import sid_digest
 from lingpai.guard.sessions import jws
 from lingpai.guard.sessions.signing_keys import LIFE, SigningKeyRing
 from lingpai.store import sessions

@@ -2,7 +2,7 @@
 
 A row says when a key may sign; what it is at an instant follows from all rows, so that a rotation is one insert and no state can
 be half changed. A new key is published before it signs, for other services keep the published set for a while; a retired one stays
-published until every JWT it signed is over. The private part is sealed (`guard/seals.py`).
+published until every JWT it signed is over. The private part is sealed (`guard/crypto.py`).
 """
 
 import asyncio
@@ -54,7 +54,7 @@ class Signer:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class KeyDraft:
     """A key pair that is not in the store yet."""
 
     kid: str
@@ -140,22 +140,22 @@ class SigningKeyRing:
         rows = await keys.listing(self._store)
         return [(row, state(rows, row, now)) for row in rows]
 
-    async def draft(self) -> Draft:
+    async def draft(self) -> KeyDraft:
         """A new key pair. Made on a thread: an RSA key takes a tenth of a second and more."""
         kid = self._chance.code(12, _ALPHABET)
         key = await asyncio.to_thread(_generate, self._alg)
         named = {"alg": self._alg, "use": "sig", "kid": kid}
         private = json.dumps(key.as_dict(private=True)).encode()
-        return Draft(kid, self._alg, json.dumps(key.as_dict(private=False) | named), self._secret_box.seal(private, _context(kid)))
+        return KeyDraft(kid, self._alg, json.dumps(key.as_dict(private=False) | named), self._secret_box.seal(private, _context(kid)))
 
-    async def add(self, tx: Transaction, draft: Draft, *, at_once: bool) -> bool:
+    async def add(self, tx: Transaction, draft: KeyDraft, *, at_once: bool) -> bool:
         """Publishes the new key; it signs once everybody may know it, or at once. In a transaction. Keys that are over are forgotten.
 
         False: another was made at the same moment, and this one is not needed.
         """
         return await self._follow(tx, draft, await keys.listing(tx), at_once=at_once)
 
-    async def _follow(self, tx: Transaction, draft: Draft, rows: Sequence[SigningKey], *, at_once: bool) -> bool:
+    async def _follow(self, tx: Transaction, draft: KeyDraft, rows: Sequence[SigningKey], *, at_once: bool) -> bool:
         """Adds the key behind those that were read: where another has come since, nothing is added."""
         now = self._clock.now()
         added = await keys.add(

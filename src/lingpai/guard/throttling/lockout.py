@@ -5,14 +5,15 @@ failed ones and those under way together are never over it.
 """
 
 import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from lingpai import settings
 from lingpai.core.chance import Clock
 from lingpai.core.errors import Limited
-from lingpai.core.model import Account
 from lingpai.ephemeral import Ephemeral
 from lingpai.ephemeral.local import FallbackCounters
-from lingpai.guard.passwords.hashing import HashingSlot, Verdict
 
 MINUTE = 60
 DAY = 86_400
@@ -60,22 +61,22 @@ class Lockout:
             return None
         return turn
 
-    async def verdict(self, slot: HashingSlot, bucket: str, account: Account | None, password: str, *, closing: bool = False) -> Verdict:
-        """Whether the password is right and may be; the same work for a stranger, a locked account, and a row that has locked it.
+    @asynccontextmanager
+    async def judging(self, bucket: str) -> AsyncIterator["Judgement"]:
+        """Around one judgement of a password: the caller says in `right` how it ended. Where the block raises nothing is counted.
 
-        `closing`: it may be for an account that waits for its deletion too.
+        The caller does the same work whether it was `admitted` or not, and takes no password for right that was not. Raises Limited.
         """
         turn = await self.admit(bucket)
+        judged = Judgement(admitted=turn is not None)
         try:
-            verdict = await slot.verify(account.password if account else None, password)
+            yield judged
         except BaseException:
             if turn:
                 await self.abandoned(turn)
             raise
-        right = verdict.right and account is not None and (account.locked_at is None or (closing and account.deletes_at is not None))
         if turn:
-            await (self.succeeded if right else self.failed)(turn)
-        return verdict if right and turn else Verdict(right=False, upgraded=None)
+            await (self.succeeded if judged.right else self.failed)(turn)
 
     async def recent_failures(self, typed: str) -> int:
         """How often in a row the address failed as it was typed, whether it has an account or not: what asks for a captcha.
@@ -136,6 +137,15 @@ class Lockout:
 
     async def _is_locked(self, turn: "Turn") -> bool:
         return (await self._counters.hit(turn.lock, self._lock_life, 0)).total > 0
+
+
+@dataclass(slots=True)
+class Judgement:
+    """How a password was judged."""
+
+    admitted: bool
+    """False: the account is locked by its row of failures, and no password helps."""
+    right: bool = False
 
 
 class Turn:

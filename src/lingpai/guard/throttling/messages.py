@@ -10,10 +10,9 @@ from typing import Final
 
 from lingpai.core.chance import SECOND, Clock
 from lingpai.core.errors import BadInput, Limited, NotOffered, StoreDown, TooSoon
-from lingpai.core.model import Account, Address, RequestContext
+from lingpai.core.model import Account, Address, Purpose, RequestContext
 from lingpai.ephemeral import Entry, Ephemeral
 from lingpai.ephemeral.local import seconds
-from lingpai.guard.one_time.codes import Purpose
 from lingpai.guard.throttling.rates import RateLimiter
 from lingpai.guard.throttling.sms_budgets import SmsBudgets
 
@@ -33,53 +32,53 @@ class MessageThrottle:
         self._sms_budgets = sms_budgets
         self._clock = clock
 
-    async def check(self, realm: str, purpose: Purpose, address: Address, origin: RequestContext, interval: float = INTERVAL) -> None:
+    async def check(self, ctx: RequestContext, purpose: Purpose, address: Address, interval: float = INTERVAL) -> None:
         """Raises what `start` would: TooSoon or Limited. Counts nothing."""
         if sms_budgets := self._offered(address):
             await sms_budgets.check(address)
-        self._wait(await self._ephemeral.get(_last(realm, purpose, address)), interval)
-        for name, who in _rates(realm, purpose, address, origin):
+        self._wait(await self._ephemeral.get(_last(ctx.realm, purpose, address)), interval)
+        for name, who in _rates(ctx, purpose, address):
             await self._limits.check(name, who)
 
-    async def start(self, realm: str, purpose: Purpose, address: Address, origin: RequestContext, interval: float = INTERVAL) -> None:
+    async def start(self, ctx: RequestContext, purpose: Purpose, address: Address, interval: float = INTERVAL) -> None:
         """Starts the interval and counts the message, whatever will be sent; of racing callers exactly one passes.
 
         Raises TooSoon within `interval` seconds of the last one, and Limited; then nothing is counted. For a phone also NotOffered
         where nobody carries text messages, and what `SmsBudgets.start` raises.
         """
         sms_budgets = self._offered(address)
-        await self._begin(_last(realm, purpose, address), interval)
+        await self._begin(_last(ctx.realm, purpose, address), interval)
         spent: list[tuple[str, str]] = []
         try:
-            for name, who in _rates(realm, purpose, address, origin):
+            for name, who in _rates(ctx, purpose, address):
                 spent.append((name, who))
                 await self._limits.spend(name, who)
             if sms_budgets:
                 await sms_budgets.start(address)
         except (Limited, BadInput):
-            await self._undo(_last(realm, purpose, address), spent)
+            await self._undo(_last(ctx.realm, purpose, address), spent)
             raise
 
-    async def give_back(self, realm: str, purpose: Purpose, address: Address, origin: RequestContext) -> None:
+    async def give_back(self, ctx: RequestContext, purpose: Purpose, address: Address) -> None:
         """Undoes a start whose message could not be written down. Where the store is down it does what it can, and raises nothing."""
         await self.unsent(address)
-        await self._undo(_last(realm, purpose, address), _rates(realm, purpose, address, origin))
+        await self._undo(_last(ctx.realm, purpose, address), _rates(ctx, purpose, address))
 
-    async def may_notice(self, realm: str, address: Address, *, taken: bool) -> bool:
+    async def may_notice(self, ctx: RequestContext, address: Address, *, taken: bool) -> bool:
         """Whether "somebody tried to register your address" may go out: once an hour. Asking counts, where the address is taken.
 
         Asked for a free address too, with the same work, so that no time tells the two apart.
         """
         word = "notice" if taken else "no-notice"
-        return await self._ephemeral.put(f"{word}:{realm}:{_digest(address)}", Entry(b"", life=KEPT), only_new=True) and taken
+        return await self._ephemeral.put(f"{word}:{ctx.realm}:{_digest(address)}", Entry(b"", life=KEPT), only_new=True) and taken
 
-    async def lands(self, realm: str, purpose: Purpose, typed: Address, to: Address) -> bool:
+    async def lands(self, ctx: RequestContext, purpose: Purpose, typed: Address, to: Address) -> bool:
         """Whether what was asked for at `typed` may go to this address now; `start` has passed. Silent where it may not.
 
         The interval that is told counts on the address as it was typed: were it this one, whoever asks by a name would learn whose
         mail it is.
         """
-        if not await self._ephemeral.put(_landed(realm, purpose, to), Entry(b"", life=INTERVAL), only_new=True):
+        if not await self._ephemeral.put(_landed(ctx.realm, purpose, to), Entry(b"", life=INTERVAL), only_new=True):
             return False
         try:
             if to != typed:
@@ -88,10 +87,10 @@ class MessageThrottle:
             return False
         return True
 
-    async def lost(self, realm: str, purpose: Purpose, to: Address) -> None:
+    async def lost(self, ctx: RequestContext, purpose: Purpose, to: Address) -> None:
         """Undoes a landing whose message could not be written down."""
         with suppress(StoreDown):
-            await self._ephemeral.take(_landed(realm, purpose, to))
+            await self._ephemeral.take(_landed(ctx.realm, purpose, to))
 
     async def reached(self, account: Account) -> Account | None:
         """The account, where its owner may be told of something now; None where that takes a text message and the budgets have none left.
@@ -167,10 +166,10 @@ def _instants(entry: Entry) -> tuple[int, int]:
     return int(instant), int(before)
 
 
-def _rates(realm: str, purpose: Purpose, address: Address, origin: RequestContext) -> list[tuple[str, str]]:
+def _rates(ctx: RequestContext, purpose: Purpose, address: Address) -> list[tuple[str, str]]:
     """The limits that a message counts on, and who it counts for. Over the realms together an address gets no more than one would give."""
     who = f"{address.kind}:{address.key}"
-    rates = [("message_purpose", f"{realm}:{purpose}:{who}"), ("message_address", who), ("message_client", origin.client)]
+    rates = [("message_purpose", f"{ctx.realm}:{purpose}:{who}"), ("message_address", who), ("message_client", ctx.client)]
     return rates if purpose == "reset" else [*rates, ("message_other", who)]
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lingpai.core import words
-from lingpai.core.chance import moment
+from lingpai.core.languages import LANGUAGES
 from lingpai.core.model import Letter, Locale
 from lingpai.post import Message
 from lingpai.settings import Pages
@@ -26,7 +26,7 @@ PLAIN = themed(Pages())
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class LetterForm:
     """Which of a letter's values stands where."""
 
     link: str | None = None
@@ -42,21 +42,21 @@ class Form:
 
 
 FORMS = {
-    "activate": Form(link="url", when="registered_at", way_out="reset_url"),
-    "reset": Form(link="url"),
-    "register_code": Form(),
-    "reset_code": Form(),
-    "bind_code": Form(),
-    "login_code": Form(),
-    "questions_tried": Form(link="reset_url", when="at"),
-    "questions_changed": Form(link="reset_url", when="at"),
-    "email_changed": Form(when="at", code=False, help=True),
-    "phone_changed": Form(link="reset_url", when="at"),
-    "linked": Form(link="reset_url", when="at"),
-    "unlinked": Form(link="reset_url", when="at"),
-    "closing": Form(link="url", when="at"),
-    "taken": Form(link="reset_url", when="at"),
-    "password_changed": Form(link="reset_url", when="at"),
+    "activate": LetterForm(link="url", when="registered_at", way_out="reset_url"),
+    "reset": LetterForm(link="url"),
+    "register_code": LetterForm(),
+    "reset_code": LetterForm(),
+    "bind_code": LetterForm(),
+    "login_code": LetterForm(),
+    "questions_tried": LetterForm(link="reset_url", when="at"),
+    "questions_changed": LetterForm(link="reset_url", when="at"),
+    "email_changed": LetterForm(when="at", code=False, help=True),
+    "phone_changed": LetterForm(link="reset_url", when="at"),
+    "linked": LetterForm(link="reset_url", when="at"),
+    "unlinked": LetterForm(link="reset_url", when="at"),
+    "closing": LetterForm(link="url", when="at"),
+    "taken": LetterForm(link="reset_url", when="at"),
+    "password_changed": LetterForm(link="reset_url", when="at"),
 }
 
 
@@ -69,6 +69,7 @@ class Sheet:
     """A letter's sentences, in the order of reading."""
 
     locale: Locale
+    line_height: float
     product: str
     subject: str
     why: str
@@ -76,6 +77,8 @@ class Sheet:
     """When and from where that was; nothing for what has no such moment."""
     code: str | None
     button: str | None
+    named_link: str | None
+    """Introduces the link by the button's name, where there are no buttons."""
     link: str | None
     bare: str
     """Introduces the link as text."""
@@ -116,19 +119,22 @@ def _sheet(letter: Letter, values: Values, product: str, support: str) -> Sheet:
     known: dict[str, str | int] = {"product": product, "recipient": _line(letter.recipient)}
     known |= {name: values[name] for name in ("hours", "minutes", "days") if name in values}
     if form.when:
-        known |= {"at": _instant(values[form.when]), "ip": _line(str(values["ip"]))}
+        known |= {"at": words.date_time(int(values[form.when]), letter.locale), "ip": _line(str(values["ip"]))}
 
     def say(key: str) -> str:
         return words.text(f"letter.{key}", letter.locale, **known)
 
+    button = say(f"{letter.template}.button") if form.link else None
     return Sheet(
         locale=letter.locale,
+        line_height=LANGUAGES[letter.locale].traits.line_height,
         product=product,
         subject=say(f"{letter.template}.subject"),
         why=say(f"{letter.template}.why"),
         facts=(say("when"), say("from")) if form.when else (),
         code=_line(str(values["code"])) if form.code and not form.link else None,
-        button=say(f"{letter.template}.button") if form.link else None,
+        button=button,
+        named_link=words.text("letter.link", letter.locale, button=button) if button else None,
         link=_link(values[form.link]) if form.link else None,
         bare=say("bare"),
         holds=say(f"{letter.template}.holds") if "hours" in values or "minutes" in values else None,
@@ -142,16 +148,14 @@ def _sheet(letter: Letter, values: Values, product: str, support: str) -> Sheet:
 def _text_message(letter: Letter, values: Values, product: str) -> Message:
     """One line without HTML. Beside it the values alone, for gateways that have a template of their own."""
     form = FORMS[letter.template]
-    known = {name: _line(str(values[name])) for name in ("code", "minutes", "days") if name in values}
+    known: dict[str, str | int] = {name: int(values[name]) for name in ("minutes", "days") if name in values}
+    if "code" in values:
+        known["code"] = _line(str(values["code"]))
     if form.link == "url":
         known["url"] = _link(values["url"])
     key = "letter.sms" if letter.template in UNSAID else f"letter.{letter.template}.sms"
-    filled: dict[str, str] = {name: known[name] for name in ("code", "minutes") if name in known}
+    filled: dict[str, str] = {name: str(known[name]) for name in ("code", "minutes") if name in known}
     return Message("", words.text(key, letter.locale, product=product, **known), values=filled)
-
-
-def _instant(value: str | int) -> str:
-    return moment(int(value)).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _link(value: str | int) -> str:

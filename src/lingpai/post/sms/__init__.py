@@ -43,7 +43,7 @@ _CODE = re.compile(r"[A-Za-z0-9_.:-]{1,80}")
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class GatewayReply:
     """A gateway's answer, whole."""
 
     status: int
@@ -68,7 +68,7 @@ class Line:
         self._timeout = timeout
         self._client = self._fresh()
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> GatewayReply:
         """Raises Temporary where nothing can have left, Unsure where the request was out and its answer is missing."""
         if self._client.is_closed:
             self._client = self._fresh()
@@ -85,14 +85,14 @@ class Line:
         """Lets go of connections; the next message makes new ones."""
         await self._client.aclose()
 
-    async def _ask(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
+    async def _ask(self, url: str, headers: Mapping[str, str], body: bytes) -> GatewayReply:
         async with self._client.stream("POST", url, headers=headers, content=body) as response:
             whole = bytearray()
             async for chunk in response.aiter_raw():
                 whole += chunk
                 if len(whole) > ANSWER:
                     raise Unsure("the gateway's answer is far too long; it may have been sent")
-            return Reply(response.status_code, bytes(whole))
+            return GatewayReply(response.status_code, bytes(whole))
 
     def _fresh(self) -> httpx.AsyncClient:
         limits = httpx.Limits(max_connections=16, max_keepalive_connections=0)
@@ -125,7 +125,7 @@ def refused(code: object, kinds: Mapping[str, type[SendError]]) -> SendError:
     return kind(f"the gateway says {text}" + ("; it may have been sent" if kind is Unsure else ""))
 
 
-def unclear(reply: Reply) -> SendError:
+def unclear(reply: GatewayReply) -> SendError:
     """What an answer without a code of the gateway means: somebody before it refused (4xx, 3xx), or nobody knows."""
     if reply.status == httpx.codes.TOO_MANY_REQUESTS:
         return Temporary(f"HTTP {reply.status}")

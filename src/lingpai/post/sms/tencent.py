@@ -11,7 +11,7 @@ import msgspec
 from lingpai.core.chance import SECOND, Clock, moment
 from lingpai.core.model import Letter
 from lingpai.post import Message, SendError, Temporary, Unsure
-from lingpai.post.sms import TIMEOUT, Line, Reply, refused, template_of, unclear
+from lingpai.post.sms import TIMEOUT, GatewayReply, Line, refused, template_of, unclear
 from lingpai.settings import outside
 
 ALGORITHM: Final = "TC3-HMAC-SHA256"
@@ -110,7 +110,7 @@ def authorization(key_id: str, secret: str, host: str, now: int, body: bytes, *,
     return f"{ALGORITHM} Credential={key_id}/{scope}, SignedHeaders={names}, Signature={signature}"
 
 
-def _code(reply: Reply) -> str | None:
+def _code(reply: GatewayReply) -> str | None:
     """The failure's code, else that of the one number; None for what is no answer of the gateway."""
     try:
         response = msgspec.json.decode(reply.body, type=_Answer).response

@@ -24,7 +24,7 @@ from lingpai.core.model import Address, Links, Locale
 from lingpai.flows import Services, activate, login, profile, recover, register, sessions
 from lingpai.settings import Settings, reached
 from lingpai.web.pages import activation, recovery
-from lingpai.web.request.calls import Call, Dialect, Mount, Nothing, Reply, both
+from lingpai.web.request.calls import Call, Dialect, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text
 from lingpai.web.request.request import Request
 
@@ -33,7 +33,7 @@ Password = Annotated[str, Text(1, 160, partial(rules.password, low=8, high=40))]
 """8 to 40 code points, measured after NFC; a spelling before it may be longer."""
 
 
-class Registration(msgspec.Struct, frozen=True, kw_only=True):
+class MaillinkRegistration(msgspec.Struct, frozen=True, kw_only=True):
     """POST /register."""
 
     email: Email
@@ -42,14 +42,14 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     invite: Annotated[str, Text(1, 64, optional=True)] = ""
 
 
-class Credentials(msgspec.Struct, frozen=True, kw_only=True):
+class MaillinkCredentials(msgspec.Struct, frozen=True, kw_only=True):
     """POST /login."""
 
     email: Email
     password: Password
 
 
-class Whose(msgspec.Struct, frozen=True, kw_only=True):
+class MaillinkWhose(msgspec.Struct, frozen=True, kw_only=True):
     """Calls that take an address alone."""
 
     email: Email
@@ -76,7 +76,7 @@ class Said(msgspec.Struct, frozen=True):
     msg: str
 
 
-class Done(msgspec.Struct, frozen=True):
+class MaillinkDone(msgspec.Struct, frozen=True):
     """Success in words."""
 
     code: int
@@ -84,7 +84,7 @@ class Done(msgspec.Struct, frozen=True):
     data: Said
 
 
-class User(msgspec.Struct, frozen=True):
+class MaillinkUser(msgspec.Struct, frozen=True):
     """`data` of GET /userinfo/get."""
 
     id: int
@@ -93,15 +93,15 @@ class User(msgspec.Struct, frozen=True):
     nickname: str
 
 
-class Card(msgspec.Struct, frozen=True):
+class MaillinkCard(msgspec.Struct, frozen=True):
     """GET /userinfo/get."""
 
     code: int
     msg: str
-    data: User
+    data: MaillinkUser
 
 
-class Refused(msgspec.Struct, frozen=True):
+class MaillinkRefused(msgspec.Struct, frozen=True):
     """Every refusal: `code` 0, -1 (not logged in) or 2 (internal error); `data.seconds` where one has to wait."""
 
     code: int
@@ -131,7 +131,7 @@ def missing(locale: Locale) -> dict[str, Any]:
 
 
 def _done(key: str, request: Request, session: str | None = None, device: str | None = None) -> Reply:
-    said = Done(200, "success", Said(words.text(f"maillink.{key}", request.locale)))
+    said = MaillinkDone(200, "success", Said(words.text(f"maillink.{key}", request.locale)))
     return Reply(msgspec.json.encode(said), session=session, device=device)
 
 
@@ -141,36 +141,28 @@ def links(settings: Settings) -> Links:
     return Links(activate=f"{own}/activate_account", reset=f"{own}/reset_password/verify", forgot=f"{settings.public_url}/forgot")
 
 
-async def sign_up(services: Services, mount: Mount, request: Request, form: Registration) -> Reply:
+async def sign_up(services: Services, mount: Mount, request: Request, form: MaillinkRegistration) -> Reply:
     """POST /register."""
     application = register.Application(form.email, form.password, form.phone, form.invite)
-    await register.by_link(services, mount.settings.realm, application, request.origin, mount.links, reveal=mount.settings.reveal_accounts)
+    await register.by_link(services, request.ctx, application, reveal=mount.settings.reveal_accounts)
     return _done("registered", request)
 
 
-async def log_in(services: Services, mount: Mount, request: Request, form: Credentials) -> Reply:
+async def log_in(services: Services, mount: Mount, request: Request, form: MaillinkCredentials) -> Reply:
     """POST /login."""
-    opened = await login.for_cookie(services, login.Try(mount.settings.realm, form.email, form.password), request.origin)
+    opened = mount.finished(await login.for_cookie(services, request.ctx, login.Try(form.email, form.password)))
     return _done("logged_in", request, session=opened.token, device=opened.device)
 
 
-async def send_activation(services: Services, mount: Mount, request: Request, form: Whose) -> Reply:
+async def send_activation(services: Services, mount: Mount, request: Request, form: MaillinkWhose) -> Reply:
     """POST /send_activate_email."""
-    await activate.again(services, mount.settings.realm, form.email, request.origin, mount.links)
+    await activate.again(services, request.ctx, form.email)
     return _done("activation_sent", request)
 
 
-async def send_reset(services: Services, mount: Mount, request: Request, form: Whose) -> Reply:
+async def send_reset(services: Services, mount: Mount, request: Request, form: MaillinkWhose) -> Reply:
     """POST /reset_password/send_mail."""
-    await recover.ask_link(
-        services,
-        mount.settings.realm,
-        form.email,
-        request.origin,
-        mount.links,
-        interval=recovery.RESET_INTERVAL,
-        reveal=mount.settings.reveal_accounts,
-    )
+    await recover.ask_link(services, request.ctx, form.email, interval=recovery.RESET_INTERVAL, reveal=mount.settings.reveal_accounts)
     return _done("reset_sent", request)
 
 
@@ -178,14 +170,14 @@ async def reset(services: Services, mount: Mount, request: Request, form: Reset)
     """POST /reset_password/reset."""
     if form.rp_password != form.password:
         raise PasswordsDiffer("rp_password", "passwords-differ")
-    await recover.by_link(services, mount.settings.realm, form.email, form.vcode, form.password, request.origin, mount.links)
+    await recover.by_link(services, request.ctx, form.email, form.vcode, form.password)
     return _done("reset", request)
 
 
 async def user_info(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """GET /userinfo/get."""
-    account = (await sessions.current(services, mount.settings.realm, request.origin))[1]
-    card = Card(200, "success", User(account.id, account.email or "", _phone(account.phone), account.nickname))
+    account = (await sessions.current(services, request.ctx)).account
+    card = MaillinkCard(200, "success", MaillinkUser(account.id, account.email or "", _phone(account.phone), account.nickname))
     return Reply(msgspec.json.encode(card))
 
 
@@ -196,16 +188,16 @@ def _phone(value: str | None) -> str | None:
 
 async def update_user(services: Services, mount: Mount, request: Request, form: Profile) -> Reply:
     """POST /userinfo/update."""
-    _, account = await sessions.full(services, mount.settings.realm, request.origin)
+    owner = await sessions.full(services, request.ctx)
     nickname = "" if request.fields.get("nickname") == "" else form.nickname
     if nickname is not None:
-        await profile.rename(services, account, nickname, request.origin)
+        await profile.rename(services, request.ctx, owner, nickname)
     return _done("updated", request)
 
 
 async def log_out(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """POST /logout."""
-    await sessions.end(services, mount.settings.realm, request.origin)
+    await sessions.end(services, request.ctx)
     return _done("logged_out", request, session="")
 
 
@@ -214,89 +206,89 @@ MAILLINK = Dialect(
     refuse=refuse,
     fail=fail,
     missing=missing,
-    failed_as=Refused,
+    failed_as=MaillinkRefused,
     calls=(
         Call(
             ("POST",),
             "/register",
             sign_up,
-            Registration,
-            Done,
+            MaillinkRegistration,
+            MaillinkDone,
             refusals=(WeakPassword, Taken, TooSoon, NotInvited),
-            summary=both("注册账号，并发送激活邮件", "Register, and be mailed an activation link"),
+            summary="summary.maillink.sign_up",
         ),
         Call(
             ("POST",),
             "/login",
             log_in,
-            Credentials,
-            Done,
+            MaillinkCredentials,
+            MaillinkDone,
             sets_session=True,
             refusals=(BadCredentials, NotActivated),
-            summary=both("登录", "Log in"),
+            summary="summary.maillink.log_in",
         ),
         Call(
             ("GET",),
             "/activate_account",
             activation.open_link,
-            activation.Opened,
+            activation.ActivationOpened,
             changes=False,
-            summary=both("打开邮件中的激活链接", "Open the activation link that was mailed"),
+            summary="summary.maillink.open_link",
         ),
         Call(
             ("POST",),
             "/send_activate_email",
             send_activation,
-            Whose,
-            Done,
+            MaillinkWhose,
+            MaillinkDone,
             refusals=(TooSoon,),
-            summary=both("重新发送激活邮件", "Have the activation mail sent again"),
+            summary="summary.maillink.send_activation",
         ),
         Call(
             ("POST",),
             "/reset_password/send_mail",
             send_reset,
-            Whose,
-            Done,
+            MaillinkWhose,
+            MaillinkDone,
             refusals=(TooSoon, NoSuchAccount),
-            summary=both("发送重置密码的邮件", "Be mailed a link to set a new password"),
+            summary="summary.maillink.send_reset",
         ),
         Call(
             ("GET",),
             "/reset_password/verify",
             recovery.show_form,
-            activation.Opened,
+            activation.ActivationOpened,
             changes=False,
-            summary=both("打开邮件中的重置链接，显示设置新密码的页面", "Open the reset link: a page to set a new password"),
+            summary="summary.maillink.show_form",
         ),
         Call(
             ("POST",),
             "/reset_password/reset",
             reset,
             Reset,
-            Done,
+            MaillinkDone,
             refusals=(BadLink, WeakPassword, PasswordsDiffer),
-            summary=both("凭重置链接设置新密码", "Set a new password with the reset link"),
+            summary="summary.maillink.reset",
         ),
-        Call(("POST",), "/logout", log_out, gives=Done, refusals=(NotLoggedIn,), summary=both("退出登录", "Log out")),
+        Call(("POST",), "/logout", log_out, gives=MaillinkDone, refusals=(NotLoggedIn,), summary="summary.maillink.log_out"),
         Call(
             ("GET",),
             "/userinfo/get",
             user_info,
-            gives=Card,
+            gives=MaillinkCard,
             changes=False,
             quiet=True,
             refusals=(NotLoggedIn,),
-            summary=both("查询当前用户", "Who is logged in"),
+            summary="summary.maillink.user_info",
         ),
         Call(
             ("POST",),
             "/userinfo/update",
             update_user,
             Profile,
-            Done,
+            MaillinkDone,
             refusals=(NotLoggedIn, NotActivated),
-            summary=both("修改资料", "Change the profile"),
+            summary="summary.maillink.update_user",
         ),
     ),
 )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lingpai.core.errors import StoreDown
-from lingpai.web.request.calls import Call, Mount, Nothing, Reply, both
+from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.request import Request
 
 if TYPE_CHECKING:
@@ -38,6 +38,6 @@ async def ready(services: "Services", mount: Mount, request: Request, _: Nothing
 
 
 CALLS = (
-    Call(("GET",), "/healthz", alive, gives=Health, changes=False, quiet=True, summary=both("进程是否存活", "Whether the process lives")),
-    Call(("GET",), "/readyz", ready, gives=Health, changes=False, quiet=True, summary=both("存储是否可用", "Whether the stores answer")),
+    Call(("GET",), "/healthz", alive, gives=Health, changes=False, quiet=True, summary="summary.house.alive"),
+    Call(("GET",), "/readyz", ready, gives=Health, changes=False, quiet=True, summary="summary.house.ready"),
 )

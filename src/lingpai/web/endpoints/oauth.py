@@ -10,9 +10,9 @@ import msgspec
 
 from lingpai.core.errors import BadClient
 from lingpai.flows import introspect as introspection
-from lingpai.flows.introspect import Credentials
+from lingpai.flows.introspect import ClientCredentials
 from lingpai.guard.sessions.signing_keys import CACHED
-from lingpai.web.request.calls import Call, Mount, Nothing, Reply, both
+from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text
 from lingpai.web.request.request import Headers, Request
 
@@ -35,7 +35,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     token: Annotated[str, Text(1, _LONGEST, optional=True)] = ""
 
 
-class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
+class Introspection(msgspec.Struct, frozen=True, omit_defaults=True):
     """RFC 7662, 2.2. Of a token that is not live nothing is told but that; of a live one not the session's own token."""
 
     active: bool
@@ -60,14 +60,16 @@ async def jwks(services: "Services", mount: Mount, request: Request, _: Nothing)
 
 async def introspect(services: "Services", mount: Mount, request: Request, question: Question) -> Reply:
     """POST /oauth2/introspect: a form with the token, from a service that names itself by HTTP Basic."""
-    claims = await introspection.ask(services, services.settings.mailcode.realm, _caller(request.headers), question.token, request.origin)
+    claims = await introspection.ask(
+        services, request.ctx.within(services.settings.mailcode.realm), _caller(request.headers), question.token
+    )
     if claims is None:
-        return Reply(msgspec.json.encode(Answer(active=False)))
-    told = Answer(True, claims.iss, claims.sub, claims.aud, claims.iat, claims.exp, claims.jti, claims.locale)
+        return Reply(msgspec.json.encode(Introspection(active=False)))
+    told = Introspection(True, claims.iss, claims.sub, claims.aud, claims.iat, claims.exp, claims.jti, claims.locale)
     return Reply(msgspec.json.encode(told))
 
 
-def _caller(headers: Headers) -> Credentials | None:
+def _caller(headers: Headers) -> ClientCredentials | None:
     """The credentials of HTTP Basic (RFC 7617), each part coded as a form's (RFC 6749, 2.3.1)."""
     scheme, _, coded = headers.get(b"authorization", b"").partition(b" ")
     if scheme.lower() != b"basic":
@@ -76,7 +78,7 @@ def _caller(headers: Headers) -> Credentials | None:
         name, colon, secret = base64.b64decode(coded.strip(), validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         return None
-    return Credentials(unquote_plus(name), unquote_plus(secret)) if colon else None
+    return ClientCredentials(unquote_plus(name), unquote_plus(secret)) if colon else None
 
 
 CALLS = (
@@ -87,17 +89,17 @@ CALLS = (
         gives=KeySet,
         changes=False,
         quiet=True,
-        summary=both("签发 JWT 的公钥（RFC 7517）", "The public keys that JWTs are signed with (RFC 7517)"),
+        summary="summary.house.jwks",
     ),
     Call(
         ("POST",),
         "/oauth2/introspect",
         introspect,
         Question,
-        Answer,
+        Introspection,
         changes=False,
         quiet=True,
         refusals=(BadClient,),
-        summary=both("供其他服务查询 JWT 是否有效（RFC 7662）", "Whether a JWT is good, for other services (RFC 7662)"),
+        summary="summary.house.introspect",
     ),
 )

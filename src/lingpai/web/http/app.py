@@ -1,4 +1,4 @@
-"""The door itself, as a bare ASGI application: find the route, judge, read, call, answer, and write one line."""
+"""The application, as a bare ASGI application: find the route, judge, read, call, answer, and write one line."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
@@ -30,7 +30,7 @@ log = structlog.get_logger("lingpai.web")
 
 
 class App:
-    """Serves the dialects at their doors, the hosted pages, and the house's own calls.
+    """Serves the mounted dialects, the hosted pages, and the service's own calls.
 
     Every reply carries `X-Request-Id` and the headers of the contract's rule 3. A bug is a 500 that says nothing but the
     request's id, under which the log has the rest.
@@ -82,7 +82,7 @@ class App:
         except Gone:
             raise
         except Exception:
-            log.exception("bug", request_id=request.origin.request_id, path=_short(request.path))
+            log.exception("bug", request_id=request.ctx.request_id, path=_short(request.path))
             return errors.fail(request), True
         return reply, route is None or not route.call.quiet
 
@@ -91,8 +91,10 @@ class App:
         if route is None:
             return self._elsewhere(place, request)
         call = route.call
+        request.base_realm = route.mount.settings.realm
+        request.enter(request.base_realm, route.mount.links)
         if call.changes and (request.spends or call.exempt):
-            await self._services.limits.spend("client", request.origin.client)
+            await self._services.limits.spend("client", request.ctx.client)
         self._fill(request, scope["query_string"], whole)
         request.speak(route.errors.chosen(request.fields))
         if call.changes and not (call.exempt and call.exempt(request.fields)):
@@ -136,7 +138,7 @@ class App:
         return Reply(b"", 204, headers=tuple((name.decode(), value.decode()) for name, value in lines))
 
     async def _send(self, reply: Reply, request: Request, send: Send) -> None:
-        lines: Lines = self._response_headers.lines(reply, request.origin.request_id)
+        lines: Lines = self._response_headers.lines(reply, request.ctx.request_id)
         lines += self._sites.lines(request.headers)
         await send({"type": "http.response.start", "status": reply.status, "headers": lines})
         await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else reply.body})
@@ -149,8 +151,8 @@ class App:
             path=_short(request.path),
             status=reply.status,
             ms=round((self._services.clock.monotonic() - started) * 1_000, 1),
-            request_id=request.origin.request_id,
-            client=request.origin.client,
+            request_id=request.ctx.request_id,
+            client=request.ctx.client,
         )
 
 

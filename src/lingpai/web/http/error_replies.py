@@ -1,4 +1,4 @@
-"""How the door says no: a dialect in its envelope, the house's own calls and pages in plain words."""
+"""How a request is refused: a dialect in its envelope, the service's own calls and pages in plain words."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -19,7 +19,7 @@ Statuses = Mapping[type[Refusal], int]
 STATUSES: Statuses = {Refusal: 200, TooLarge: 413, Limited: 429, Unavailable: 503}
 """A dialect's business outcomes are all 200 (contract, rule 1)."""
 OWN_STATUSES: Statuses = {**STATUSES, Refusal: 409, BadInput: 400, NotLoggedIn: 401, BadClient: 401, CrossSite: 403}
-"""The pages and the house's own calls speak HTTP."""
+"""The pages and the service's own calls speak HTTP."""
 
 
 class ErrorRenderer(Protocol):
@@ -32,7 +32,7 @@ class ErrorRenderer(Protocol):
         ...
 
     def refuse(self, refusal: Refusal, request: Request) -> Reply:
-        """The answer to what a handler, or the door itself, refused."""
+        """The answer to what a handler, or the application itself, refused."""
         ...
 
     def fail(self, request: Request) -> Reply:
@@ -70,7 +70,7 @@ class EnvelopeRenderer:
 
 
 class PlainRenderer:
-    """The house's own voice: a page for a browser that navigates, else a line of JSON."""
+    """How the service's own calls and pages say no: a page for a browser that navigates, else a line of JSON."""
 
     def __init__(self, language: Locale) -> None:
         self.language = language

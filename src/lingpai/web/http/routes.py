@@ -7,12 +7,12 @@ from lingpai.web.http.error_replies import EnvelopeRenderer, ErrorRenderer, Nego
 from lingpai.web.request.calls import Call, Mount
 
 EVERYWHERE = ""
-"""Stands for every host that no door names."""
+"""Stands for every host that no dialect names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One call behind its door."""
+    """One call of a mounted dialect."""
 
     call: Call
     mount: Mount
@@ -46,7 +46,7 @@ def path(mount: Mount, call: Call) -> str:
 
 
 def clash(mounts: Sequence[Mount]) -> Clash | None:
-    """The first path that two of the doors claim on one host, whatever the methods; None where all is well."""
+    """The first path that two of the mounted dialects claim on one host, whatever the methods; None where all is well."""
     for host in _hosts(mounts):
         taken: dict[str, str] = {}
         for mount in _open_on(host, mounts):
@@ -65,7 +65,7 @@ class Routes:
     def __init__(self, mounts: Sequence[Mount], pages: Iterable[Call], home: Mount, own: Iterable[Call]) -> None:
         """`pages` are hosted pages, on every host, and give way to a dialect that claims the method; so do the house's `own` calls.
 
-        `home` is the door that the pages' handlers are given: the dialect whose accounts they are for.
+        `home` is the mount that the pages' handlers are given: the dialect whose accounts they are for.
         """
         self._plain = PlainRenderer(home.dialect.language)
         self._voices = {mount.dialect.name: EnvelopeRenderer(mount.dialect) for mount in mounts}
@@ -120,7 +120,7 @@ def _stand(table: dict[bytes, PathEntry], where: str, route: Route) -> None:
 
 
 def _hosts(mounts: Iterable[Mount]) -> Iterator[str]:
-    """Every host that a door names, and the rest."""
+    """Every host that a dialect names, and the rest."""
     yield from dict.fromkeys((EVERYWHERE, *(host for mount in mounts for host in mount.settings.hosts)))
 
 

@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 
 from lingpai.core import rules, words
 from lingpai.core.chance import moment
+from lingpai.core.model import DEFAULT_LOCALE, Locale
 from lingpai.web.pages.shared.assets import link
 from lingpai.web.request.calls import Reply
 from lingpai.web.request.request import Request
@@ -30,11 +31,12 @@ def page(template: str, request: Request, *, here: str = "", **values: Any) -> R
     """
     html = _TEMPLATES.get_template(template).render(
         t=partial(_word, request),
+        when=partial(when, locale=request.locale),
         locale=request.locale,
         brand=request.brand,
         product=request.brand.product,
         here=here or place(request),
-        request_id=request.origin.request_id,
+        request_id=request.ctx.request_id,
         **values,
     )
     return Reply(html.encode(), media_type=HTML)
@@ -47,10 +49,10 @@ def place(request: Request) -> str:
     return request.path + ("?" + urlencode(request.query) if request.query else "")
 
 
-def when(instant: int, *, date: bool = False) -> Markup:
+def when(instant: int, locale: Locale = DEFAULT_LOCALE, *, date: bool = False) -> Markup:
     """An instant for people, to the minute or as a date alone: in UTC, until `form.js` says it in the reader's own zone."""
     at = moment(instant)
-    said = at.strftime("%Y-%m-%d" if date else "%Y-%m-%d %H:%M UTC")
+    said = words.date(instant, locale) if date else words.date_time(instant, locale)
     kind = Markup(" data-date") if date else ""
     return Markup('<time datetime="{}"{}>{}</time>').format(at.strftime("%Y-%m-%dT%H:%M:%SZ"), kind, said)
 
@@ -82,6 +84,4 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
-_TEMPLATES.globals.update(
-    when=when, spaced=spaced, static=link, tongues={locale: words.text("pages.tongue", locale) for locale in words.LOCALES}
-)
+_TEMPLATES.globals.update(spaced=spaced, static=link, tongues={locale: words.text("pages.tongue", locale) for locale in words.LOCALES})

@@ -11,7 +11,6 @@ from lingpai.flows import Services, activate
 from lingpai.settings import Maillink
 from lingpai.web.pages import page
 from lingpai.web.pages.shared.forms import again, form_page, left
-from lingpai.web.pages.shared.links import links_of
 from lingpai.web.pages.shared.return_context import ReturnContext, onward, return_context
 from lingpai.web.request.calls import Call, Mount, Reply
 from lingpai.web.request.fields import Text, read
@@ -22,14 +21,14 @@ INTERVAL = 60
 """Seconds between two activation mails (contract, rule 7)."""
 
 
-class Opened(msgspec.Struct, frozen=True, kw_only=True):
+class ActivationOpened(msgspec.Struct, frozen=True, kw_only=True):
     """What stands behind the question mark of a link, as it was opened: perhaps cut off, perhaps changed."""
 
     email: Annotated[str, Text(1, 16_384, optional=True)] = ""
     vcode: Annotated[str, Text(1, 16_384, optional=True)] = ""
 
 
-class Typed(msgspec.Struct, frozen=True, kw_only=True):
+class ActivationTyped(msgspec.Struct, frozen=True, kw_only=True):
     """Where a mail went."""
 
     email: Annotated[str, Text(1, 320, optional=True)] = ""
@@ -42,13 +41,13 @@ class MailedLink(msgspec.Struct, frozen=True, kw_only=True):
     vcode: Annotated[str, Text(1, 128)]
 
 
-class Whose(msgspec.Struct, frozen=True, kw_only=True):
+class ActivationWhose(msgspec.Struct, frozen=True, kw_only=True):
     """Whom to write to."""
 
     email: Annotated[Address, Text(3, 254, rules.email)]
 
 
-async def open_link(services: Services, mount: Mount, request: Request, opened: Opened) -> Reply:
+async def open_link(services: Services, mount: Mount, request: Request, opened: ActivationOpened) -> Reply:
     """GET /activate_account: activates, or asks for a click first where the setting says so or nothing may be spent."""
     link = whole(request)
     if link is None:
@@ -57,7 +56,7 @@ async def open_link(services: Services, mount: Mount, request: Request, opened: 
     if request.spends and not asks:
         return await confirm(services, mount, request, link)
     try:
-        found = await activate.peek(services, context.realm, link.email, link.vcode, request.origin)
+        found = await activate.peek(services, request.ctx, link.email, link.vcode)
     except BadLink:
         return bad_link(services, request, opened)
     if found.active:
@@ -69,25 +68,23 @@ async def confirm(services: Services, mount: Mount, request: Request, link: Mail
     """POST /page/activate: the click."""
     context = return_context(services, request)
     try:
-        found = await activate.open_link(services, context.realm, link.email, link.vcode, request.origin)
+        found = await activate.open_link(services, request.ctx, link.email, link.vcode)
     except BadLink:
-        return bad_link(services, request, Opened(email=link.email.value, vcode=link.vcode))
+        return bad_link(services, request, ActivationOpened(email=link.email.value, vcode=link.vcode))
     here = context.to(PATH, email=link.email.value, vcode=link.vcode)
     return page("active.html", request, here=here, account=found.account, fresh=found.fresh, context=context)
 
 
-async def send_again(services: Services, mount: Mount, request: Request, opened: Opened) -> Reply:
+async def send_again(services: Services, mount: Mount, request: Request, opened: ActivationOpened) -> Reply:
     """POST /page/activate/again: another mail; the page says the same whether there is an account or not."""
     context = return_context(services, request)
     try:
-        email = read(request.fields, Whose).email
+        email = read(request.fields, ActivationWhose).email
     except BadInput as bad:
         return bad_link(services, request, opened, bad)
     early, seconds = "", INTERVAL
     try:
-        await activate.again(
-            services, context.realm, email, request.origin, links_of(services, context.realm, context.carried.get("next", ""))
-        )
+        await activate.again(services, request.ctx, email)
     except TooSoon as wait:
         early, seconds = "yes", wait.seconds
     except Limited as bad:
@@ -95,7 +92,7 @@ async def send_again(services: Services, mount: Mount, request: Request, opened:
     return onward(context.to(SENT, email=email.value, early=early, again=again(services, seconds)))
 
 
-async def sent(services: Services, mount: Mount, request: Request, typed: Typed) -> Reply:
+async def sent(services: Services, mount: Mount, request: Request, typed: ActivationTyped) -> Reply:
     """GET /page/activate/sent: where the mail went. A reload sends nothing."""
     return sent_page(services, request, return_context(services, request), "activate", typed.email)
 
@@ -116,7 +113,7 @@ def whole(request: Request) -> MailedLink | None:
 
 
 def bad_link(
-    services: Services, request: Request, opened: Opened, why: BadInput | Limited | None = None, *, purpose: str = "activate"
+    services: Services, request: Request, opened: ActivationOpened, why: BadInput | Limited | None = None, *, purpose: str = "activate"
 ) -> Reply:
     """Says that the link is bad and offers another; or why what was typed there does not do.
 
@@ -129,8 +126,8 @@ def bad_link(
 
 
 CALLS = (
-    Call(("GET",), "/page/activate", open_link, Opened, changes=False),
+    Call(("GET",), "/page/activate", open_link, ActivationOpened, changes=False),
     Call(("POST",), "/page/activate", confirm, MailedLink),
-    Call(("GET",), SENT, sent, Typed, changes=False),
-    Call(("POST",), "/page/activate/again", send_again, Opened),
+    Call(("GET",), SENT, sent, ActivationTyped, changes=False),
+    Call(("POST",), "/page/activate/again", send_again, ActivationOpened),
 )

@@ -13,28 +13,29 @@ from lingpai.web.request.fields import Text
 from lingpai.web.request.request import Request
 
 
-class Opened(msgspec.Struct, frozen=True, kw_only=True):
+class AuthorizationOpened(msgspec.Struct, frozen=True, kw_only=True):
     """What stands behind the link's question mark."""
 
     authorization: Annotated[str, Text(1, 16_384, optional=True)] = ""
 
 
-async def ask(services: Services, realm: str, request: Request, link: Opened) -> Reply:
+async def ask(services: Services, realm: str, request: Request, link: AuthorizationOpened) -> Reply:
     """Names the account by its full address and asks, so that nobody is logged into another's account by a link. Spends nothing."""
+    ctx = request.ctx.within(realm)
     try:
-        account = await authorize.peek(services, realm, link.authorization, request.origin)
+        account = await authorize.peek(services, ctx, link.authorization)
     except BadGrant:
         return page("authorization_bad.html", request)
     return page("authorization.html", request, account=account, authorization=link.authorization)
 
 
-async def confirm(services: Services, mount: Mount, request: Request, link: Opened) -> Reply:
+async def confirm(services: Services, mount: Mount, request: Request, link: AuthorizationOpened) -> Reply:
     """POST /page/authorization: the click."""
     try:
-        opened = await authorize.for_cookie(services, services.settings.mailcode.realm, link.authorization, request.origin)
+        opened = await authorize.for_cookie(services, request.ctx.within(services.settings.mailcode.realm), link.authorization)
     except BadGrant:
         return page("authorization_bad.html", request, here="/login")
     return onward(HOME, session=opened.token, device=opened.device)
 
 
-CALLS = (Call(("POST",), "/page/authorization", confirm, Opened, sets_session=True),)
+CALLS = (Call(("POST",), "/page/authorization", confirm, AuthorizationOpened, sets_session=True),)

@@ -12,12 +12,10 @@ from lingpai.core import words
 from lingpai.core.errors import (
     BadGrant,
     BadInput,
-    Closing,
     LastWayIn,
     Limited,
     NotActivated,
     NotInvited,
-    NotLoggedIn,
     NotOffered,
     ProviderSaysNo,
     ProviderSilent,
@@ -27,13 +25,15 @@ from lingpai.core.errors import (
     Unavailable,
     choose,
 )
-from lingpai.core.model import Account, Session
-from lingpai.flows import Services, reauthenticate, sessions, social
+from lingpai.core.steps import Step
+from lingpai.flows import Services, reauthenticate, social
 from lingpai.flows.social import Journey
 from lingpai.social import ProviderName, Surface
+from lingpai.steps.authentication import Authenticated, activated
 from lingpai.web.pages import page
+from lingpai.web.pages.shared.closing import closing_page
 from lingpai.web.pages.shared.links import for_realm, kind_of, links_of
-from lingpai.web.pages.shared.return_context import ReturnContext, inside, onward, return_context
+from lingpai.web.pages.shared.return_context import ReturnContext, onward, present, return_context
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text
 from lingpai.web.request.request import Request
@@ -59,7 +59,7 @@ def _name(text: str, name: str) -> ProviderName:
     return found
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class ConnectAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What the provider sends the browser back with."""
 
     code: Annotated[str, Text(1, 2_048, optional=True)] = ""
@@ -67,7 +67,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     error: Annotated[str, Text(1, 2_048, optional=True)] = ""
 
 
-class Which(msgspec.Struct, frozen=True, kw_only=True):
+class ConnectWhich(msgspec.Struct, frozen=True, kw_only=True):
     """Which provider."""
 
     provider: Annotated[ProviderName, Text(1, 16, _name)]
@@ -81,9 +81,7 @@ async def start(name: ProviderName, services: Services, mount: Mount, request: R
         return onward(f"{services.settings.public_url}{request.path}?{urlencode(request.query)}")
     context = return_context(services, request)
     try:
-        url, prelogin_token = await social.begin(
-            services, context.realm, name, context.end, request.origin, surface=_surface(services, request, name)
-        )
+        url, prelogin_token = await social.begin(services, request.ctx, name, context.end, surface=_surface(services, request, name))
     except NotOffered:
         return _missing(request, name)
     return onward(url, prelogin_token=prelogin_token)
@@ -94,12 +92,12 @@ async def unknown(services: Services, mount: Mount, request: Request, _: Nothing
     return _missing(request)
 
 
-async def come_back(name: ProviderName, services: Services, mount: Mount, request: Request, answer: Answer) -> Reply:
+async def come_back(name: ProviderName, services: Services, mount: Mount, request: Request, answer: ConnectAnswer) -> Reply:
     """GET /connect/qq/callback. Stands on its state (contract, rule 11), which HEAD and what looks ahead do not spend."""
     if not request.spends:
         raise BadInput("purpose", "prefetch")
     try:
-        journey = await social.back(services, name, answer.state, request.origin)
+        journey = await social.back(services, request.ctx, name, answer.state)
     except Limited as why:
         return _failed(services, request, name, why)
     except BadGrant as why:
@@ -111,30 +109,30 @@ async def come_back(name: ProviderName, services: Services, mount: Mount, reques
 
 
 async def _arrive(services: Services, request: Request, journey: Journey, code: str) -> Reply:
+    request.enter(journey.realm, links_of(services, journey.realm))
     try:
-        entered = await social.finish(services, journey, code, request.origin, links_of(services, journey.realm))
-    except Closing as closing:
-        context = ReturnContext(journey.realm, kind_of(services, journey.realm))
-        return page("closing.html", request, here=context.to("/login"), token=closing.token, at=closing.at, context=context)
+        entered = await social.finish(services, request.ctx, journey, code)
     except (ProviderSaysNo, NotInvited, NotActivated, BadGrant, Taken, Limited, Unavailable) as why:
         return _failed(services, request, journey.name, why, journey)
     if entered is None:
         return onward(journey.next)
-    # What was begun before the login ends with it: somebody may have planted the visit.
+    if isinstance(entered, Step):
+        return closing_page(request, ReturnContext(journey.realm, kind_of(services.settings, journey.realm)), entered)
+    # What was begun before the login ends with it: somebody may have planted its token.
     return onward(journey.next, session=entered.opened.token, device=entered.opened.device, prelogin_token="")
 
 
-async def link(services: Services, mount: Mount, request: Request, which: Which) -> Reply:
+async def link(services: Services, mount: Mount, request: Request, which: ConnectWhich) -> Reply:
     """POST /page/me/link: to the provider, to link whom it names to the account.
 
     By way of a page: `form-action 'self'` (CSP 3) holds for where a form's answer redirects to as well.
     """
-    session, account = await _owner(services, request)
+    owner = await _owner(services, request)
     name = which.provider
     try:
-        await reauthenticate.require(services, session, request.origin)
+        login = await reauthenticate.require(services, request.ctx, owner)
         surface = _surface(services, request, name)
-        url, prelogin_token = await social.begin(services, account.realm, name, SECURITY, request.origin, surface=surface, link=account)
+        url, prelogin_token = await social.begin(services, request.ctx, name, SECURITY, surface=surface, link=login)
     except StaleLogin:
         return _to_confirm()
     except NotOffered:
@@ -142,12 +140,12 @@ async def link(services: Services, mount: Mount, request: Request, which: Which)
     return replace(page("connect_go.html", request, here=SECURITY, provider=_called(request, name), url=url), prelogin_token=prelogin_token)
 
 
-async def unlink(services: Services, mount: Mount, request: Request, which: Which) -> Reply:
+async def unlink(services: Services, mount: Mount, request: Request, which: ConnectWhich) -> Reply:
     """POST /page/me/unlink: the provider logs nobody into the account any more."""
-    session, account = await _owner(services, request)
+    owner = await _owner(services, request)
     try:
-        await reauthenticate.require(services, session, request.origin)
-        await social.unlink(services, account, which.provider, request.origin, links_of(services, account.realm))
+        login = await reauthenticate.require(services, request.ctx, owner)
+        await social.unlink(services, request.ctx, login, which.provider)
     except StaleLogin:
         return _to_confirm()
     except LastWayIn as why:
@@ -156,12 +154,9 @@ async def unlink(services: Services, mount: Mount, request: Request, which: Whic
     return onward(SECURITY)
 
 
-async def _owner(services: Services, request: Request) -> tuple[Session, Account]:
+async def _owner(services: Services, request: Request) -> Authenticated:
     """Who is logged in, in whichever realm. Raises NotLoggedIn and NotActivated."""
-    account = await inside(services, request)
-    if account is None:
-        raise NotLoggedIn
-    return await sessions.full(services, account.realm, request.origin)
+    return activated(await present(services, request))
 
 
 def _to_confirm() -> Reply:
@@ -169,7 +164,7 @@ def _to_confirm() -> Reply:
 
 
 def _surface(services: Services, request: Request, name: ProviderName) -> Surface:
-    inside = name == "wechat" and "MicroMessenger" in request.origin.agent and services.settings.social.wechat.inapp_id
+    inside = name == "wechat" and "MicroMessenger" in request.ctx.agent and services.settings.social.wechat.inapp_id
     return "inapp" if inside else "web"
 
 
@@ -243,13 +238,13 @@ def _calls(name: ProviderName) -> tuple[Call, Call]:
     end: Handler = partial(come_back, name)
     return (
         Call(("GET",), f"/connect/{name}", begin, exempt=_stands_alone),
-        Call(("GET",), f"/connect/{name}/callback", end, Answer, exempt=_stands_alone, sets_session=True),
+        Call(("GET",), f"/connect/{name}/callback", end, ConnectAnswer, exempt=_stands_alone, sets_session=True),
     )
 
 
 CALLS = (
     *(call for name in NAMES for call in _calls(name)),
     Call(("GET",), "/connect/", unknown, changes=False),
-    Call(("POST",), "/page/me/link", link, Which),
-    Call(("POST",), "/page/me/unlink", unlink, Which),
+    Call(("POST",), "/page/me/link", link, ConnectWhich),
+    Call(("POST",), "/page/me/unlink", unlink, ConnectWhich),
 )

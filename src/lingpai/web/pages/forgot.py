@@ -12,7 +12,6 @@ from lingpai.web.pages import page, questions
 from lingpai.web.pages.activation import sent_page
 from lingpai.web.pages.recovery import RESET_INTERVAL
 from lingpai.web.pages.shared.forms import again, compact, form_page, left
-from lingpai.web.pages.shared.links import links_of
 from lingpai.web.pages.shared.return_context import ReturnContext, onward, return_context, somebody
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text, read
@@ -23,7 +22,7 @@ INTERVAL = 60
 """Seconds between two codes (contract, rule 7)."""
 
 
-class Opened(msgspec.Struct, frozen=True, kw_only=True):
+class ForgotOpened(msgspec.Struct, frozen=True, kw_only=True):
     """GET /forgot, with the address that a mail's link fills in, and what was just sent there."""
 
     email: Annotated[str, Text(1, 16_384, optional=True)] = ""
@@ -32,20 +31,20 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     again: Annotated[str, Text(1, 32, optional=True)] = ""
 
 
-class Whose(msgspec.Struct, frozen=True, kw_only=True):
+class ForgotWhose(msgspec.Struct, frozen=True, kw_only=True):
     """Whose password it is."""
 
     account: Annotated[Address, Text(1, 320, somebody, alias="email")]
 
 
-class Fresh(msgspec.Struct, frozen=True, kw_only=True):
+class ForgotFresh(msgspec.Struct, frozen=True, kw_only=True):
     """The form for a code and a new password."""
 
     code: Annotated[str, Text(1, 64, compact)]
     password: Annotated[str, Text(1, 512, rules.password)]
 
 
-async def show(services: Services, mount: Mount, request: Request, opened: Opened) -> Reply:
+async def show(services: Services, mount: Mount, request: Request, opened: ForgotOpened) -> Reply:
     """GET /forgot; with `again`, what a request for a code or a link has led to: a reload sends nothing."""
     context, account = return_context(services, request), opened.account or opened.email
     if not opened.again:
@@ -63,7 +62,7 @@ async def send(services: Services, mount: Mount, request: Request, _: Nothing) -
     context, by = return_context(services, request), _by(request)
     typed = {"account": request.fields.get("account") or request.fields.get("email") or "", "by": by}
     try:
-        who = read(request.fields, Whose).account
+        who = read(request.fields, ForgotWhose).account
         if by == "questions":
             return await questions.ask(services, request, context, who)
         return await (_link if by == "link" else _code)(services, request, context, who)
@@ -75,14 +74,12 @@ async def by_code(services: Services, mount: Mount, request: Request, _: Nothing
     """POST /page/forgot/code: the code leads to a new password."""
     context = return_context(services, request)
     try:
-        who = read(request.fields, Whose).account
+        who = read(request.fields, ForgotWhose).account
     except BadInput as why:
         return _form(services, request, context, request.fields, why)
     try:
-        form = read(request.fields, Fresh)
-        await recover.by_code(
-            services, context.realm, who, form.code.lower(), form.password, request.origin, links_of(services, context.realm)
-        )
+        form = read(request.fields, ForgotFresh)
+        await recover.by_code(services, request.ctx, who, form.code.lower(), form.password)
     except (BadInput, BadCode, WeakPassword, Limited) as why:
         return _code_form(services, request, context, who, why)
     login = context.to("/login", account=who.value)
@@ -94,7 +91,7 @@ async def _link(services: Services, request: Request, context: ReturnContext, wh
         raise BadInput("account", "link-email")
     early, seconds = "", RESET_INTERVAL
     try:
-        await recover.ask_link(services, context.realm, who, request.origin, links_of(services, context.realm), interval=RESET_INTERVAL)
+        await recover.ask_link(services, request.ctx, who, interval=RESET_INTERVAL)
     except TooSoon as wait:
         early, seconds = "yes", wait.seconds
     return onward(context.to("/forgot", account=who.value, by="link", early=early, again=again(services, seconds)))
@@ -103,7 +100,7 @@ async def _link(services: Services, request: Request, context: ReturnContext, wh
 async def _code(services: Services, request: Request, context: ReturnContext, who: Address) -> Reply:
     early, seconds = "", INTERVAL
     try:
-        await recover.ask_code(services, context.realm, who, request.origin)
+        await recover.ask_code(services, request.ctx, who)
     except TooSoon as wait:
         early, seconds = "yes", wait.seconds
     return onward(context.to("/forgot", account=who.value, by="code", early=early, again=again(services, seconds)))
@@ -158,7 +155,7 @@ def _code_form(
 
 
 CALLS: tuple[Call, ...] = (
-    Call(("GET",), "/forgot", show, Opened, changes=False),
+    Call(("GET",), "/forgot", show, ForgotOpened, changes=False),
     Call(("POST",), "/page/forgot", send),
     Call(("POST",), "/page/forgot/code", by_code),
 )

@@ -16,7 +16,7 @@ from lingpai.web.request.request import Request
 
 
 class Offered(msgspec.Struct, frozen=True, kw_only=True):
-    """The leave, as the mail or the page before had it."""
+    """The token, as the mail or the page before had it."""
 
     token: Annotated[str, Text(1, 16_384, optional=True)] = ""
 
@@ -24,7 +24,7 @@ class Offered(msgspec.Struct, frozen=True, kw_only=True):
 async def ask(services: Services, mount: Mount, request: Request, offered: Offered) -> Reply:
     """GET /page/keep, where the mail leads: says when the account will be gone, and asks; changes nothing."""
     try:
-        account = await account_deletion.peek(services, offered.token, request.origin)
+        account = await account_deletion.peek(services, request.ctx, offered.token)
     except BadGrant:
         return page("keep_bad.html", request, here="/login", gone=not offered.token)
     return page(
@@ -32,14 +32,14 @@ async def ask(services: Services, mount: Mount, request: Request, offered: Offer
         request,
         token=offered.token,
         at=account.deletes_at,
-        context=ReturnContext(account.realm, kind_of(services, account.realm)),
+        context=ReturnContext(account.realm, kind_of(services.settings, account.realm)),
     )
 
 
 async def keep(services: Services, mount: Mount, request: Request, offered: Offered) -> Reply:
     """POST /page/keep: the click. Logs nobody in."""
     try:
-        account = await account_deletion.cancel_deletion(services, offered.token, request.origin)
+        account = await account_deletion.cancel_deletion(services, request.ctx, offered.token)
     except BadGrant:
         return page("keep_bad.html", request, here="/login", gone=not offered.token)
     to = partial(for_realm, services, realm=account.realm)

@@ -6,10 +6,12 @@ import msgspec
 from msgspec.structs import replace
 
 from lingpai.core import rules, words
-from lingpai.core.errors import BadCaptcha, BadCredentials, BadInput, Closing, Limited, NotActivated, Refusal
+from lingpai.core.errors import BadCaptcha, BadCredentials, BadInput, Limited, NotActivated, Refusal
 from lingpai.core.model import Address
+from lingpai.core.steps import Step
 from lingpai.flows import Services, login
 from lingpai.web.pages import authorization, page, puzzles
+from lingpai.web.pages.shared.closing import closing_page
 from lingpai.web.pages.shared.forms import TYPED_LENGTH, form_page
 from lingpai.web.pages.shared.return_context import ReturnContext, anybody, called, inside, onward, return_context
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
@@ -17,7 +19,7 @@ from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
 
 
-class Opened(msgspec.Struct, frozen=True, kw_only=True):
+class LoginOpened(msgspec.Struct, frozen=True, kw_only=True):
     """GET /login."""
 
     authorization: Annotated[str, Text(1, 16_384, optional=True)] = ""
@@ -27,17 +29,17 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     """Whoever is logged in wants to be somebody else."""
 
 
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
+class LoginWish(msgspec.Struct, frozen=True, kw_only=True):
     """POST /page/login, beside the captcha and what is carried."""
 
     account: Annotated[Address, Text(1, 320, anybody)]
     password: Annotated[str, Text(1, 512, rules.normal)]
 
 
-async def show(services: Services, mount: Mount, request: Request, opened: Opened) -> Reply:
+async def show(services: Services, mount: Mount, request: Request, opened: LoginOpened) -> Reply:
     """GET /login: the form; who is logged in already may go on; a one-time link asks first (contract, mailcode)."""
     if opened.authorization and services.settings.mailcode.enabled:
-        link = authorization.Opened(authorization=opened.authorization)
+        link = authorization.AuthorizationOpened(authorization=opened.authorization)
         return await authorization.ask(services, services.settings.mailcode.realm, request, link)
     context = return_context(services, request)
     account = None if opened.switch else await inside(services, request)
@@ -52,18 +54,18 @@ async def enter(services: Services, mount: Mount, request: Request, _: Nothing) 
     if "show" in request.fields:
         return await _again(services, request, context, None)
     try:
-        form = read(request.fields, Wish)
-        attempt = login.Try(context.realm, form.account, form.password, "after_failures", puzzles.answer(request), returning=True)
-        opened = await login.for_cookie(services, attempt, request.origin)
-    except Closing as closing:
-        return page("closing.html", request, here=context.to("/login"), token=closing.token, at=closing.at, context=context)
+        form = read(request.fields, LoginWish)
+        attempt = login.Try(form.account, form.password, "after_failures", puzzles.answer(request), steps=frozenset(("cancel_deletion",)))
+        opened = await login.for_cookie(services, request.ctx, attempt)
     except NotActivated:
         email = str(request.fields["account"]).strip()
         return page("not_activated.html", request, here=context.to("/login"), email=email, context=context)
     except (BadInput, BadCredentials, BadCaptcha, Limited) as why:
         return await _again(services, request, context, why)
-    # What was begun before the login ends with it: somebody may have planted the visit.
-    return onward(context.end, session=opened.token, device=opened.device, prelogin_token="" if request.origin.prelogin_token else None)
+    if isinstance(opened, Step):
+        return closing_page(request, context, opened)
+    # What was begun before the login ends with it: somebody may have planted its token.
+    return onward(context.end, session=opened.token, device=opened.device, prelogin_token="" if request.ctx.prelogin_token else None)
 
 
 async def _again(
@@ -88,7 +90,7 @@ def _form(
     why: Refusal | None = None,
     *,
     typed: dict[str, str],
-    puzzle: puzzles.Puzzle | None = None,
+    puzzle: puzzles.CaptchaPuzzle | None = None,
 ) -> Reply:
     said = form_page(
         "login.html",
@@ -101,12 +103,12 @@ def _form(
         context=context,
         puzzle=puzzle,
         providers=tuple(services.providers),
-        other=context.other(services.settings),
+        others=context.others(services.settings, request.locale),
     )
     return replace(said, prelogin_token=puzzle.prelogin_token) if puzzle else said
 
 
 CALLS: tuple[Call, ...] = (
-    Call(("GET",), "/login", show, Opened, changes=False),
+    Call(("GET",), "/login", show, LoginOpened, changes=False),
     Call(("POST",), "/page/login", enter, sets_session=True),
 )

@@ -23,7 +23,7 @@ async def leave(services: Services, mount: Mount, request: Request, _: Nothing) 
     if account:
         done = for_realm(services, "/logout", account.realm)
         with suppress(NotLoggedIn):  # it may have ended a moment ago, and that is what is wanted
-            await sessions.end(services, account.realm, request.origin)
+            await sessions.end(services, request.ctx)
     return onward(done, session="")
 
 

@@ -11,7 +11,6 @@ from lingpai.core.model import Address
 from lingpai.flows import Services, questions, recover
 from lingpai.web.pages import page
 from lingpai.web.pages.shared.forms import form_page
-from lingpai.web.pages.shared.links import links_of
 from lingpai.web.pages.shared.return_context import ReturnContext, return_context, somebody
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text, read
@@ -21,13 +20,13 @@ _Answer = Annotated[str, Text(1, 64, rules.answer)]
 _Mendable = BadInput | WrongAnswers | BadGrant
 
 
-class Whose(msgspec.Struct, frozen=True, kw_only=True):
+class RecoveryWhose(msgspec.Struct, frozen=True, kw_only=True):
     """Whose questions are asked."""
 
     account: Annotated[Address, Text(1, 320, somebody)]
 
 
-class Answers(msgspec.Struct, frozen=True, kw_only=True):
+class RecoveryAnswers(msgspec.Struct, frozen=True, kw_only=True):
     """What is answered."""
 
     answer_one: _Answer
@@ -35,7 +34,7 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
     answer_three: _Answer
 
 
-class Fresh(msgspec.Struct, frozen=True, kw_only=True):
+class RecoveryFresh(msgspec.Struct, frozen=True, kw_only=True):
     """The new password."""
 
     password: Annotated[str, Text(1, 512, rules.password)]
@@ -50,7 +49,7 @@ async def ask(services: Services, request: Request, context: ReturnContext, who:
     """The questions; this browser may answer them for ten minutes."""
     if not offered(services):
         raise NotOffered("questions")
-    texts, prelogin_token = await questions.ask(services, context.realm, who, request.origin, mode="on", remember=True)
+    texts, prelogin_token = await questions.ask(services, request.ctx, who, mode="on", remember=True)
     names = ("answer_one", "answer_two", "answer_three")
     reply = form_page(
         "forgot_questions.html",
@@ -65,17 +64,15 @@ async def ask(services: Services, request: Request, context: ReturnContext, who:
     return replace(reply, prelogin_token=prelogin_token)
 
 
-async def answer(services: Services, mount: Mount, request: Request, wanted: Whose) -> Reply:
+async def answer(services: Services, mount: Mount, request: Request, wanted: RecoveryWhose) -> Reply:
     """POST /page/forgot/answers: right ones earn a form for a new password."""
     context = return_context(services, request)
     if not offered(services):
         raise NotOffered("questions")
     try:
-        given = read(request.fields, Answers)
+        given = read(request.fields, RecoveryAnswers)
         three = (given.answer_one, given.answer_two, given.answer_three)
-        prelogin_token = await questions.answer(
-            services, context.realm, three, request.origin, links_of(services, context.realm), mode="on"
-        )
+        prelogin_token = await questions.answer(services, request.ctx, three, mode="on")
     except Limited as why:
         typed = {"account": wanted.account.value}
         return form_page("forgot.html", request, why, typed=typed, here=context.to("/forgot"), context=context, questions=True)
@@ -85,12 +82,12 @@ async def answer(services: Services, mount: Mount, request: Request, wanted: Who
 
 
 async def reset(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
-    """POST /page/forgot/password: by the leave that this browser has earned."""
+    """POST /page/forgot/password: by the grant that this browser has earned."""
     context = return_context(services, request)
     who = str(request.fields.get("account") or "")
     try:
-        form = read(request.fields, Fresh)
-        await recover.by_reset_grant(services, context.realm, form.password, request.origin, links_of(services, context.realm))
+        form = read(request.fields, RecoveryFresh)
+        await recover.by_reset_grant(services, request.ctx, form.password)
     except BadGrant as why:
         # The ten minutes are over, or it is another browser.
         return form_page(
@@ -107,6 +104,6 @@ def _password_form(request: Request, context: ReturnContext, who: str, why: BadI
 
 
 CALLS: tuple[Call, ...] = (
-    Call(("POST",), "/page/forgot/answers", answer, Whose),
+    Call(("POST",), "/page/forgot/answers", answer, RecoveryWhose),
     Call(("POST",), "/page/forgot/password", reset),
 )

@@ -9,9 +9,8 @@ from lingpai.core import rules
 from lingpai.core.errors import BadInput, BadLink, Limited, PasswordsDiffer, WeakPassword
 from lingpai.flows import Services, recover
 from lingpai.web.pages import page
-from lingpai.web.pages.activation import MailedLink, Opened, bad_link, whole
+from lingpai.web.pages.activation import ActivationOpened, MailedLink, bad_link, whole
 from lingpai.web.pages.shared.forms import form_page
-from lingpai.web.pages.shared.links import links_of
 from lingpai.web.pages.shared.return_context import ReturnContext, return_context
 from lingpai.web.request.calls import Call, Mount, Reply
 from lingpai.web.request.fields import Text, read
@@ -21,21 +20,21 @@ RESET_INTERVAL = 180
 """Seconds between two reset mails (contract, maillink)."""
 
 
-class NewPassword(msgspec.Struct, frozen=True, kw_only=True):
+class ResetNewPassword(msgspec.Struct, frozen=True, kw_only=True):
     """The form for a new password, beside the link's own fields."""
 
     password: Annotated[str, Text(1, 160, partial(rules.password, low=8, high=40))]
     rp_password: Annotated[str, Text(1, 128, rules.normal)]
 
 
-async def show_form(services: Services, mount: Mount, request: Request, opened: Opened) -> Reply:
+async def show_form(services: Services, mount: Mount, request: Request, opened: ActivationOpened) -> Reply:
     """GET /reset_password/verify: the form, while the link lives; never spends it."""
     link = whole(request)
     if link is None:
         return bad_link(services, request, opened, purpose="reset")
     context = return_context(services, request)
     try:
-        await recover.peek_link(services, context.realm, link.email, link.vcode, request.origin)
+        await recover.peek_link(services, request.ctx, link.email, link.vcode)
     except BadLink:
         return bad_link(services, request, opened, purpose="reset")
     return _form(request, mount, context, link)
@@ -45,14 +44,12 @@ async def reset(services: Services, mount: Mount, request: Request, link: Mailed
     """POST /page/reset: the form's way without JavaScript."""
     context = return_context(services, request)
     try:
-        form = read(request.fields, NewPassword)
+        form = read(request.fields, ResetNewPassword)
         if form.password != form.rp_password:
             raise PasswordsDiffer("rp_password", "passwords-differ")
-        await recover.by_link(
-            services, context.realm, link.email, link.vcode, form.password, request.origin, links_of(services, context.realm)
-        )
+        await recover.by_link(services, request.ctx, link.email, link.vcode, form.password)
     except BadLink:
-        return bad_link(services, request, Opened(email=link.email.value, vcode=link.vcode), purpose="reset")
+        return bad_link(services, request, ActivationOpened(email=link.email.value, vcode=link.vcode), purpose="reset")
     except (BadInput, WeakPassword, Limited) as why:
         return _form(request, mount, context, link, why)
     login = context.to("/login", account=link.email.value)
@@ -69,6 +66,6 @@ def _form(
 
 
 CALLS = (
-    Call(("GET",), "/page/reset", show_form, Opened, changes=False),
+    Call(("GET",), "/page/reset", show_form, ActivationOpened, changes=False),
     Call(("POST",), "/page/reset", reset, MailedLink),
 )

@@ -13,7 +13,6 @@ from lingpai.settings import invites_in
 from lingpai.web.pages import page, puzzles
 from lingpai.web.pages.activation import sent_page
 from lingpai.web.pages.shared.forms import TYPED_LENGTH, again, digits, form_page, left
-from lingpai.web.pages.shared.links import links_of
 from lingpai.web.pages.shared.return_context import ReturnContext, onward, return_context
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text, read
@@ -26,7 +25,7 @@ _FIELD_OF = {BadCode: "code", BadCaptcha: "captcha", NotInvited: "invite"}
 _Mendable = Limited | BadInput | BadCode | BadCaptcha | NotInvited | NotOffered | WeakPassword | TooSoon
 
 
-class Opened(msgspec.Struct, frozen=True, kw_only=True):
+class RegisterOpened(msgspec.Struct, frozen=True, kw_only=True):
     """GET /register."""
 
     way: Annotated[str, Text(1, 16, optional=True)] = ""
@@ -38,7 +37,7 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     """A message has been asked for, and when another may be."""
 
 
-class Mail(msgspec.Struct, frozen=True, kw_only=True):
+class RegisterMail(msgspec.Struct, frozen=True, kw_only=True):
     """Whose mail it is to be."""
 
     email: Annotated[Address, Text(1, 512, rules.email)]
@@ -58,7 +57,7 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
     agree: Annotated[str, Text(1, 16, optional=True)] = ""
 
 
-async def show(services: Services, mount: Mount, request: Request, opened: Opened) -> Reply:
+async def show(services: Services, mount: Mount, request: Request, opened: RegisterOpened) -> Reply:
     """GET /register: one's address and password; or, for a code, the address first; with `again`, what a request for it has led to."""
     context = return_context(services, request)
     if invites_in(services.settings, context.realm).policy == "closed":
@@ -76,10 +75,8 @@ async def by_link(services: Services, mount: Mount, request: Request, _: Nothing
     context = return_context(services, request)
     try:
         _offered(services, "link")
-        form = _application(services, request, read(request.fields, Mail).email)
-        await register.by_link(
-            services, context.realm, form, request.origin, links_of(services, context.realm, context.carried.get("next", ""))
-        )
+        form = _application(services, request, read(request.fields, RegisterMail).email)
+        await register.by_link(services, request.ctx, form)
     except RegistrationClosed:
         return _closed(request, context)
     except TooSoon as wait:
@@ -98,7 +95,7 @@ async def send_code(services: Services, mount: Mount, request: Request, _: Nothi
     try:
         to = _address(services, request, by)
         answer = _answered(request) if by == "phone" else None
-        await register.ask_code(services, context.realm, to, request.origin, links_of(services, context.realm), answer=answer)
+        await register.ask_code(services, request.ctx, to, answer=answer)
     except RegistrationClosed:
         return _closed(request, context)
     except TooSoon as wait:
@@ -114,12 +111,12 @@ async def by_code(services: Services, mount: Mount, request: Request, _: Nothing
     try:
         form = _application(services, request, _address(services, request, by))
         code = digits(str(request.fields.get("code") or ""))
-        opened = await register.enter(services, context.realm, form, code, request.origin)
+        opened = await register.enter(services, request.ctx, form, code)
     except RegistrationClosed:
         return _closed(request, context)
     except (BadInput, BadCode, NotInvited, NotOffered, WeakPassword, Limited) as why:
         return _form(services, request, context, by, why)
-    return onward(context.end, session=opened.token, device=opened.device, prelogin_token="" if request.origin.prelogin_token else None)
+    return onward(context.end, session=opened.token, device=opened.device, prelogin_token="" if request.ctx.prelogin_token else None)
 
 
 def _by(services: Services, request: Request) -> By:
@@ -137,7 +134,7 @@ def _address(services: Services, request: Request, by: By) -> Address:
     if by == "link":
         # It was not offered, or the form was not ours: a link proves nothing here.
         raise NotOffered("registration")
-    return read(request.fields, Phone).phone if by == "phone" else read(request.fields, Mail).email
+    return read(request.fields, Phone).phone if by == "phone" else read(request.fields, RegisterMail).email
 
 
 def _answered(request: Request) -> Any:
@@ -234,7 +231,7 @@ def _sent(services: Services, request: Request, context: ReturnContext, email: s
 
 
 CALLS: tuple[Call, ...] = (
-    Call(("GET",), "/register", show, Opened, changes=False),
+    Call(("GET",), "/register", show, RegisterOpened, changes=False),
     Call(("POST",), "/page/register", by_link),
     Call(("POST",), "/page/register/code", send_code),
     Call(("POST",), "/page/register/finish", by_code, sets_session=True),

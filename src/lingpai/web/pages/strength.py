@@ -12,14 +12,14 @@ from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
 
 
-class Draft(msgspec.Struct, frozen=True, kw_only=True):
+class StrengthDraft(msgspec.Struct, frozen=True, kw_only=True):
     """A password that nobody has yet, and what its account will be known by."""
 
     password: Annotated[str, Text(1, 512, rules.password)]
     account: Annotated[str, Text(1, 320, optional=True)] = ""
 
 
-class Judged(msgspec.Struct, frozen=True):
+class StrengthJudged(msgspec.Struct, frozen=True):
     """Whether it will be taken; if not, why, in words."""
 
     ok: bool
@@ -28,15 +28,17 @@ class Judged(msgspec.Struct, frozen=True):
 
 async def judge(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """POST /page/strength: judged on the hashing threads, never hashed, kept or logged."""
-    await services.limits.spend("strength_client", request.origin.client)
+    await services.limits.spend("strength_client", request.ctx.client)
     try:
-        draft = read(request.fields, Draft)
+        draft = read(request.fields, StrengthDraft)
         async with services.passwords.slot() as place:
             await place.judge(draft.password, (draft.account,))
     except (BadInput, WeakPassword) as why:
         label = words.label("password", request.locale)
-        return Reply(msgspec.json.encode(Judged(False, words.sentence(words.refusal(why, request.locale, label=label), request.locale))))
-    return Reply(msgspec.json.encode(Judged(True)))
+        return Reply(
+            msgspec.json.encode(StrengthJudged(False, words.sentence(words.refusal(why, request.locale, label=label), request.locale)))
+        )
+    return Reply(msgspec.json.encode(StrengthJudged(True)))
 
 
-CALLS = (Call(("POST",), "/page/strength", judge, gives=Judged, quiet=True),)
+CALLS = (Call(("POST",), "/page/strength", judge, gives=StrengthJudged, quiet=True),)

@@ -5,13 +5,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from lingpai.core.model import DEFAULT_LOCALE
 from lingpai.settings import Settings, reached
 from lingpai.web.endpoints import health
 from lingpai.web.http import routes
 from lingpai.web.http.error_replies import EnvelopeRenderer, PlainRenderer
 from lingpai.web.pages import page
 from lingpai.web.reference import openapi
-from lingpai.web.reference.sheet import Chapter, Entry, common, entries, title
+from lingpai.web.reference.sheet import Chapter, ReferenceEntry, common, entries, title
 from lingpai.web.reference.walks import HOUSE, WALKS
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.examples import Tried, Walk, assigned
@@ -48,7 +49,7 @@ def _house(settings: Settings, mounts: Sequence[Mount], pages: Sequence[Call]) -
     home = settings.public_url
     own = (call for call in pages if call.gives and not call.path.startswith(("/page/", "/me/")))
     found = (*health.CALLS, *openapi.calls(mounts), *own)
-    return Chapter("house", home, PlainRenderer("zh-Hans"), found, lambda call: home + call.path, HOUSE)
+    return Chapter("house", home, PlainRenderer(DEFAULT_LOCALE), found, lambda call: home + call.path, HOUSE)
 
 
 async def _index(chapters: Sequence[Chapter], services: "Services", mount: Mount, request: Request, _: Nothing) -> Reply:
@@ -85,7 +86,7 @@ async def _start(chapters: Sequence[Chapter], services: "Services", mount: Mount
     return page("start.html", request, home=home, dialects=found, **_parts(services.settings))
 
 
-def _first(found: Sequence[Entry]) -> tuple[str, str]:
+def _first(found: Sequence[ReferenceEntry]) -> tuple[str, str]:
     """The walk's first call, which needs nothing from before: for somebody else than the reference has, so that both work."""
     return found[0].summary, found[0].tries[0].line.replace("ada", "bob")
 

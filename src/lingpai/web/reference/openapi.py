@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from lingpai.core import words
 from lingpai.web.endpoints import health
 from lingpai.web.http import routes
-from lingpai.web.request.calls import Call, Dialect, Mount, Nothing, Reply, both
+from lingpai.web.request.calls import Call, Dialect, Mount, Nothing, Reply
 from lingpai.web.request.fields import slots
 from lingpai.web.request.request import Request
 
@@ -28,6 +29,8 @@ _STATUSES = {
     "503": "Overload, or a store that does not answer; `Retry-After` says how many seconds to wait.",
 }
 """What every call of a dialect may answer beside 200, in the dialect's envelope (contract, rule 1)."""
+_LANGUAGE = "en"
+"""The document is for programmers everywhere, and has one language."""
 _HTTP = {
     "400": "Not HTTP as it should be; the connection is closed.",
     "408": "The head was not in within 10 s, or the body within 30 s.",
@@ -43,25 +46,24 @@ _OWN_STATUSES = {
     "409": "Refused.",
     "422": "A form to be mended: the page says what.",
 }
-"""What the pages and the house's own calls answer beside these."""
+"""What the pages and the service's own calls answer beside these."""
 _HTML: Json = {"text/html": {"schema": {"type": "string"}}}
 _ERROR: Json = {_JSON: {"schema": {"type": "object", "properties": {"error": {"type": "string"}, "message": {"type": "string"}}}}}
 _WITH_HEADERS = {"405": "Allow", "429": "Retry-After", "503": "Retry-After"}
 
 
 def calls(mounts: Sequence[Mount], pages: Sequence[Call] = ()) -> tuple[Call, ...]:
-    """GET /openapi.json for these doors and pages."""
+    """GET /openapi.json for these mounted dialects and pages."""
     whole = cache(lambda: msgspec.json.encode(document(mounts, pages)))
 
     async def serve(services: "Services", mount: Mount, request: Request, _: Nothing) -> Reply:
         return Reply(whole())
 
-    told = both("全部接口的 OpenAPI 3.1 描述", "Every call, described in OpenAPI 3.1")
-    return (Call(("GET",), "/openapi.json", serve, changes=False, quiet=True, summary=told),)
+    return (Call(("GET",), "/openapi.json", serve, changes=False, quiet=True, summary="summary.house.openapi"),)
 
 
 def document(mounts: Sequence[Mount], pages: Sequence[Call] = ()) -> Json:
-    """The whole document; what shares a path (a page and a call, doors on different hosts) is described under it by its methods."""
+    """The whole document; what shares a path (a page and a call, dialects on different hosts) is described under it by its methods."""
     refs, components = _shapes(mounts, pages)
     paths: Json = {}
     for mount in mounts:
@@ -104,8 +106,7 @@ def _operation(dialect: Dialect, call: Call, method: str, refs: Refs) -> Json:
 
 
 def _summary(call: Call) -> Json:
-    told = call.summary.get("en")
-    return {"summary": told} if told else {}
+    return {"summary": words.text(call.summary, _LANGUAGE)} if call.summary else {}
 
 
 def _taken(call: Call, method: str) -> Json:
@@ -168,7 +169,7 @@ def _answer(status: str, text: str, content: Json) -> Json:
 
 
 def _own(call: Call, method: str, refs: Refs) -> Json:
-    """A page, or a call of the house's own: these speak HTTP."""
+    """A page, or a call of the service's own: these speak HTTP."""
     shown: Json = {_JSON: {"schema": refs[call.gives]}} if call.gives else _HTML
     answers = {"200": _answer("200", "Success.", shown)}
     answers |= {

@@ -12,7 +12,6 @@ from lingpai.core.errors import (
     BadInput,
     BadProof,
     BadToken,
-    Closing,
     Limited,
     NotInvited,
     NotOffered,
@@ -25,7 +24,7 @@ from lingpai.core.errors import (
     WeakPassword,
 )
 from lingpai.core.model import Locale
-from lingpai.web.request.examples import Walk, Word
+from lingpai.web.request.examples import ExampleWord, Walk
 from lingpai.web.request.fields import Group, Slot, slots
 
 Cases = Mapping[type[Refusal], tuple[Refusal, ...]]
@@ -40,7 +39,6 @@ _CASES: Cases = {
     ProviderSaysNo: (ProviderSaysNo("qq"),),
     ProviderSilent: (ProviderSilent("qq"),),
     PasswordsDiffer: (PasswordsDiffer("rp_password", "passwords-differ"),),
-    Closing: (Closing("", 0),),
     TooSoon: (TooSoon(_SECONDS),),
     Limited: (Limited("client", _SECONDS),),
 }
@@ -87,7 +85,7 @@ def _struct(kind: type[msgspec.Struct], prefix: str, known: Mapping[str, Any], t
             continue
         if name in known:
             value = known[name]
-            yield field.encode_name, words.text(value.key, locale) if isinstance(value, Word) else value
+            yield field.encode_name, words.text(value.key, locale) if isinstance(value, ExampleWord) else value
         elif isinstance(field.default, bool | int | str):
             yield field.encode_name, field.default
         else:

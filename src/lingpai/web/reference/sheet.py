@@ -18,8 +18,8 @@ from lingpai.web.http.error_replies import ErrorRenderer
 from lingpai.web.reference import samples
 from lingpai.web.request.body import TooLarge
 from lingpai.web.request.calls import Call, Reply
-from lingpai.web.request.examples import Step, Tried, Walk, tried
-from lingpai.web.request.fields import Code, Group, Number, Shape, Text, slots
+from lingpai.web.request.examples import ExampleStep, Tried, Walk, tried
+from lingpai.web.request.fields import CodeField, Group, NumberField, Shape, Text, slots
 from lingpai.web.request.request import Request
 
 _KINDS: Mapping[object, str] = {
@@ -33,7 +33,7 @@ _KINDS: Mapping[object, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """What a page is about: a dialect where it stands, or the house's own calls."""
+    """What a page is about: a dialect where it stands, or the service's own calls."""
 
     name: str
     here: str
@@ -69,7 +69,7 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ReferenceEntry:
     """One call."""
 
     anchor: str
@@ -83,16 +83,16 @@ class Entry:
     tries: Sequence[Tried]
 
 
-def entries(chapter: Chapter, request: Request, home: str) -> list[Entry]:
+def entries(chapter: Chapter, request: Request, home: str) -> list[ReferenceEntry]:
     """All calls of a chapter in the order of its walk."""
-    found: dict[str, list[Step]] = {}
+    found: dict[str, list[ExampleStep]] = {}
     for call, step in _walked(chapter):
         found.setdefault(_anchor(call), []).append(step)
     called = {_anchor(call): call for call in chapter.calls}
     return [_entry(chapter, called[anchor], steps, _program(request), home) for anchor, steps in found.items()]
 
 
-def _walked(chapter: Chapter) -> Iterator[tuple[Call, Step]]:
+def _walked(chapter: Chapter) -> Iterator[tuple[Call, ExampleStep]]:
     """The steps, and a plain one for a call that no step takes."""
     left = list(chapter.calls)
     for step in chapter.walk.steps:
@@ -100,22 +100,22 @@ def _walked(chapter: Chapter) -> Iterator[tuple[Call, Step]]:
         if call:
             left = [one for one in left if one is not call]
             yield call, step
-    yield from ((call, Step(call.path)) for call in left)
+    yield from ((call, ExampleStep(call.path)) for call in left)
 
 
 def _anchor(call: Call) -> str:
     return f"{call.methods[0].lower()}{call.path.replace('/', '-')}"
 
 
-def _entry(chapter: Chapter, call: Call, steps: Sequence[Step], request: Request, home: str) -> Entry:
+def _entry(chapter: Chapter, call: Call, steps: Sequence[ExampleStep], request: Request, home: str) -> ReferenceEntry:
     locale = request.locale
     answer = samples.success(call.gives, chapter.walk, steps[0].gives, locale) if call.gives else None
     where = chapter.address(call)
-    return Entry(
+    return ReferenceEntry(
         anchor=_anchor(call),
         methods=", ".join(call.methods),
         path=where.removeprefix(home) if where.startswith(home) else where,
-        summary=call.summary.get(locale) or call.summary.get("en", ""),
+        summary=words.text(call.summary, locale) if call.summary else "",
         rows=[_needed(row, steps[0].needs(chapter.settings) if chapter.settings else ()) for row in _rows(call.takes)],
         answer=_pretty(answer) if answer else "",
         cases=list(_cases(chapter, call, {**chapter.walk.cases, **steps[0].cases}, request)),
@@ -145,9 +145,9 @@ def _row(name: str, shape: Shape) -> Row:
             low, high = _lengths(shape)
             limits = "length" if low == high else "lengths" if low > 1 else "longest"
             return Row(name, _kind(clean), needed, limits, {"low": low, "high": high})
-        case Number(low=low, high=high):
+        case NumberField(low=low, high=high):
             return Row(name, "number", needed, "range", {"low": low, "high": high})
-        case Code(length=length):
+        case CodeField(length=length):
             return Row(name, "code", needed, "digits", {"count": length})
     raise TypeError(shape)
 

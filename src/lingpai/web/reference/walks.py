@@ -14,7 +14,7 @@ from lingpai.core.errors import (
     WeakPassword,
     WrongPassword,
 )
-from lingpai.web.request.examples import Seen, Step, Walk, Word
+from lingpai.web.request.examples import ExampleStep, ExampleWord, Seen, Walk
 
 _OUT_OF_MAIL = "sleep 1; curl -s '{home}/dev/inbox.json?to=%s' | %s | tail -n 1 | %s"
 """A mail is on its way for a moment; in dev mode it ends in the inbox."""
@@ -54,20 +54,22 @@ _MAILLINK = Walk(
     values={"email": _AT_MAILLINK, "password": GOOD},
     gives={"code": 200, "msg": "success", "data.msg": "", "data.email": _AT_MAILLINK, "data.phone": None, "data.nickname": "Ada"},
     steps=(
-        Step("/register", gives={"data.msg": Word("maillink.registered")}),
-        Step("/activate_account", {"email": _AT_MAILLINK, "vcode": _link("VCODE", _AT_MAILLINK, "activate_account")}),
-        Step("/login", gives={"data.msg": Word("maillink.logged_in")}),
-        Step("/userinfo/update", {"nickname": "Ada"}, gives={"data.msg": Word("maillink.updated")}),
-        Step("/userinfo/get"),
-        Step("/logout", gives={"data.msg": Word("maillink.logged_out")}),
+        ExampleStep("/register", gives={"data.msg": ExampleWord("maillink.registered")}),
+        ExampleStep("/activate_account", {"email": _AT_MAILLINK, "vcode": _link("VCODE", _AT_MAILLINK, "activate_account")}),
+        ExampleStep("/login", gives={"data.msg": ExampleWord("maillink.logged_in")}),
+        ExampleStep("/userinfo/update", {"nickname": "Ada"}, gives={"data.msg": ExampleWord("maillink.updated")}),
+        ExampleStep("/userinfo/get"),
+        ExampleStep("/logout", gives={"data.msg": ExampleWord("maillink.logged_out")}),
         # Somebody else: whoever registered a moment ago would be told to wait.
-        Step("/send_activate_email", {"email": "bob@maillink.example.com"}, gives={"data.msg": Word("maillink.activation_sent")}),
-        Step("/reset_password/send_mail", gives={"data.msg": Word("maillink.reset_sent")}),
-        Step("/reset_password/verify", {"email": _AT_MAILLINK, "vcode": _RESET}),
-        Step(
+        ExampleStep(
+            "/send_activate_email", {"email": "bob@maillink.example.com"}, gives={"data.msg": ExampleWord("maillink.activation_sent")}
+        ),
+        ExampleStep("/reset_password/send_mail", gives={"data.msg": ExampleWord("maillink.reset_sent")}),
+        ExampleStep("/reset_password/verify", {"email": _AT_MAILLINK, "vcode": _RESET}),
+        ExampleStep(
             "/reset_password/reset",
             {"vcode": _RESET, "password": BETTER, "rp_password": BETTER},
-            gives={"data.msg": Word("maillink.reset")},
+            gives={"data.msg": ExampleWord("maillink.reset")},
         ),
     ),
 )
@@ -100,10 +102,10 @@ _MAILCODE = Walk(
         "Items.Time": "2026-11-21T12:00:00+00:00",
     },
     steps=(
-        Step("/public/captcha", {"width": "80", "height": "30"}, {"Id": "…", "HashId": "…", "Picture": "…"}, brief=True),
-        Step("/account/mail-register", _SOLVED),
-        Step("/account/register", {"Verification": _code("CODE", _AT_MAILCODE)}),
-        Step(
+        ExampleStep("/public/captcha", {"width": "80", "height": "30"}, {"Id": "…", "HashId": "…", "Picture": "…"}, brief=True),
+        ExampleStep("/account/mail-register", _SOLVED),
+        ExampleStep("/account/register", {"Verification": _code("CODE", _AT_MAILCODE)}),
+        ExampleStep(
             "/account/login",
             {"Expiry": "86400", **_SOLVED},
             {"Jwt": _JWT},
@@ -112,18 +114,18 @@ _MAILCODE = Walk(
             keeps="login.json",
             needs=_needed_to_log_in,
         ),
-        Step("/user/my"),
-        Step("/user/language-edit", gives={"Jwt": _JWT}),
-        Step("/user/authorization-new", keeps="link.json"),
-        Step("/login", {"authorization": _AUTHORIZATION}, {"Jwt": _JWT}, page=True),
-        Step("/account/login", {"authorization": _AUTHORIZATION}, {"Jwt": _JWT}, method="GET"),
+        ExampleStep("/user/my"),
+        ExampleStep("/user/language-edit", gives={"Jwt": _JWT}),
+        ExampleStep("/user/authorization-new", keeps="link.json"),
+        ExampleStep("/login", {"authorization": _AUTHORIZATION}, {"Jwt": _JWT}, page=True),
+        ExampleStep("/account/login", {"authorization": _AUTHORIZATION}, {"Jwt": _JWT}, method="GET"),
         # By default nobody has invites to give.
-        Step("/user/invite-new", refused=True),
-        Step("/user/invite-list"),
-        Step("/user/logout"),
-        Step("/account/mail-password", _SOLVED),
-        Step("/account/verification-password", {"verification": _WORD}, {"Message": Word("mailcode.live")}),
-        Step("/account/password-new", {"Verification": _WORD, "Password": BETTER}),
+        ExampleStep("/user/invite-new", refused=True),
+        ExampleStep("/user/invite-list"),
+        ExampleStep("/user/logout"),
+        ExampleStep("/account/mail-password", _SOLVED),
+        ExampleStep("/account/verification-password", {"verification": _WORD}, {"Message": ExampleWord("mailcode.live")}),
+        ExampleStep("/account/password-new", {"Verification": _WORD, "Password": BETTER}),
     ),
 )
 
@@ -145,19 +147,19 @@ _SESSION = Walk(
         NotOffered: (NotOffered("questions"),),
     },
     steps=(
-        Step("/session/sign_up"),
-        Step("/session/SignUp_email_send"),
-        Step("/session/SignUp_email", {"code": _code("CODE", _AT_SESSION)}),
-        Step("/session/SignUp_question"),
-        Step("/session/user_info"),
-        Step("/session/logout"),
-        Step("/session/login_token", brief=True),
-        Step("/session/login", {"token": _TOKEN, "code": _read("ANSWER", _TOKEN)}),
-        Step("/session/Forget_pass_send"),
-        Step("/session/Forget_pass_EmailAccount", {"code": _code("CODE", _AT_SESSION)}),
-        Step("/session/Forget_pass_reset", {"pass": "seals-sing-early"}),
-        Step("/session/Forget_pass_Question"),
-        Step("/session/Forget_pass_answer"),
+        ExampleStep("/session/sign_up"),
+        ExampleStep("/session/SignUp_email_send"),
+        ExampleStep("/session/SignUp_email", {"code": _code("CODE", _AT_SESSION)}),
+        ExampleStep("/session/SignUp_question"),
+        ExampleStep("/session/user_info"),
+        ExampleStep("/session/logout"),
+        ExampleStep("/session/login_token", brief=True),
+        ExampleStep("/session/login", {"token": _TOKEN, "code": _read("ANSWER", _TOKEN)}),
+        ExampleStep("/session/Forget_pass_send"),
+        ExampleStep("/session/Forget_pass_EmailAccount", {"code": _code("CODE", _AT_SESSION)}),
+        ExampleStep("/session/Forget_pass_reset", {"pass": "seals-sing-early"}),
+        ExampleStep("/session/Forget_pass_Question"),
+        ExampleStep("/session/Forget_pass_answer"),
     ),
 )
 
@@ -171,30 +173,30 @@ _UNKNOWN = UnknownAccount(words="unknown_member", said=0)
 _HIYOUTH = Walk(
     login="browser",
     values={"type": "member", "oldpwd": GOOD, "newpwd": BETTER},
-    gives={"code": 1, "info": Word("hiyouth.done"), "data.email": _AT_HIYOUTH, "data.n": "", "data.t": "0", "data.h": ""},
+    gives={"code": 1, "info": ExampleWord("hiyouth.done"), "data.email": _AT_HIYOUTH, "data.n": "", "data.t": "0", "data.h": ""},
     cases={NotOffered: (NotOffered("phone"),)},
     steps=(
-        Step(
+        ExampleStep(
             "/api/Register",
             {**_BY_MAIL, "pwd": GOOD},
-            {"info": Word("hiyouth.mailed"), "data.id": 1},
+            {"info": ExampleWord("hiyouth.mailed"), "data.id": 1},
             {BadCode: (BadCode(words="not_registered"),), Taken: (Taken(field="account"),)},
             method="POST",
         ),
-        Step("/api/Register", {**_BY_PHONE, "pwd": GOOD}, method="POST"),
-        Step("/api/Register", {**_BY_PHONE, "verid": _TEXTED}, method="POST"),
-        Step(
+        ExampleStep("/api/Register", {**_BY_PHONE, "pwd": GOOD}, method="POST"),
+        ExampleStep("/api/Register", {**_BY_PHONE, "verid": _TEXTED}, method="POST"),
+        ExampleStep(
             "/api/EmailVer",
             {"option": "ver", "emailname": _TOKEN_OF_LINK},
-            {"info": Word("hiyouth.verified_member"), "data.id": 1},
+            {"info": ExampleWord("hiyouth.verified_member"), "data.id": 1},
             {BadLink: (BadLink(words="no_mail"),)},
             method="GET",
         ),
-        Step("/api/EmailVer", {"option": "resend", "emailname": "bob@hiyouth.example.com"}, method="POST"),
-        Step(
+        ExampleStep("/api/EmailVer", {"option": "resend", "emailname": "bob@hiyouth.example.com"}, method="POST"),
+        ExampleStep(
             "/api/Login",
             {**_BY_MAIL, "pwd": GOOD},
-            {"info": Word("hiyouth.logged_in")},
+            {"info": ExampleWord("hiyouth.logged_in")},
             {
                 BadCredentials: (_UNKNOWN, WrongPassword()),
                 NotActivated: (NotActivated(words="unverified", said=-2),),
@@ -202,16 +204,16 @@ _HIYOUTH = Walk(
             },
             method="POST",
         ),
-        Step("/api/getUserInfo", method="GET"),
-        Step(
+        ExampleStep("/api/getUserInfo", method="GET"),
+        ExampleStep(
             "/api/updpwd",
-            gives={"info": Word("hiyouth.changed")},
+            gives={"info": ExampleWord("hiyouth.changed")},
             cases={WrongPassword: (WrongPassword(words="wrong_old"),)},
             method="POST",
         ),
-        Step("/api/cancelLogin", gives={"info": Word("hiyouth.logged_out")}, method="POST"),
-        Step("/api/findpwd", _BY_MAIL, {"info": Word("hiyouth.texted")}, method="POST"),
-        Step("/api/findpwd", {**_BY_MAIL, "verid": _code("CODE", _AT_HIYOUTH), "newpwd": GOOD}, method="POST"),
+        ExampleStep("/api/cancelLogin", gives={"info": ExampleWord("hiyouth.logged_out")}, method="POST"),
+        ExampleStep("/api/findpwd", _BY_MAIL, {"info": ExampleWord("hiyouth.texted")}, method="POST"),
+        ExampleStep("/api/findpwd", {**_BY_MAIL, "verid": _code("CODE", _AT_HIYOUTH), "newpwd": GOOD}, method="POST"),
     ),
 )
 
@@ -220,11 +222,11 @@ HOUSE = Walk(
     values={"token": "a-jwt"},
     gives={"status": "ok", "active": False, "keys": [dict.fromkeys(("crv", "x", "y", "kty", "alg", "use", "kid"), "…")]},
     steps=(
-        Step("/healthz"),
-        Step("/readyz"),
-        Step("/openapi.json", brief=True),
-        Step("/.well-known/jwks.json"),
-        Step("/oauth2/introspect", {"token": "a-jwt"}, user="dev:dev"),
+        ExampleStep("/healthz"),
+        ExampleStep("/readyz"),
+        ExampleStep("/openapi.json", brief=True),
+        ExampleStep("/.well-known/jwks.json"),
+        ExampleStep("/oauth2/introspect", {"token": "a-jwt"}, user="dev:dev"),
     ),
 )
 

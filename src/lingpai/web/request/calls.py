@@ -2,12 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from lingpai.core.errors import Refusal
-from lingpai.core.model import Links, Locale
+from lingpai.core.errors import Refusal, WrongPassword
+from lingpai.core.model import DEFAULT_LOCALE, Links, Locale
+from lingpai.core.steps import Need, Step
 from lingpai.settings import DialectSettings
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """An answer, as the door gives it out. Header names are lower-case."""
+    """An answer, as it is given out. Header names are lower-case."""
 
     body: bytes
     status: int = 200
@@ -36,12 +37,8 @@ class Nothing(msgspec.Struct, frozen=True):
     """What a call takes that takes nothing."""
 
 
+T = TypeVar("T")
 Handler = Callable[["Services", "Mount", "Request", Any], Awaitable[Reply]]
-
-
-def both(chinese: str, english: str) -> Mapping[Locale, str]:
-    """What a call does, in each language that the reference is read in."""
-    return {"zh-Hans": chinese, "en": english}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +64,8 @@ class Call:
     """A session check: one that passes writes no log line."""
     refusals: tuple[type[Refusal], ...] = ()
     """What a handler may answer beyond BadInput and the common ones, for the OpenAPI document."""
-    summary: Mapping[Locale, str] = field(default_factory=dict)
-    """What it does, in a few words."""
+    summary: str = ""
+    """The key of the text that says in a few words what it does: `summary.maillink.log_in`; empty where the reference has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +75,12 @@ class Dialect:
     name: str
     calls: tuple[Call, ...]
     refuse: Callable[[Refusal, Locale], dict[str, Any]]
-    """The envelope of a refusal; the HTTP status is the door's business (`app.py`)."""
+    """The envelope of a refusal; the HTTP status is chosen by the application (`http/error_replies.py`)."""
     fail: Callable[[Locale], dict[str, Any]]
     """The envelope of an internal error."""
     missing: Callable[[Locale], dict[str, Any]]
     """The envelope of 404 and 405."""
-    language: Locale = "zh-Hans"
+    language: Locale = DEFAULT_LOCALE
     """Spoken where the request asks for nothing we have."""
     asks_by: tuple[str, ...] = ()
     """Fields in which a request names its language (mailcode); where there are any, Accept-Language is not asked."""
@@ -91,6 +88,8 @@ class Dialect:
     """Below the prefix: where a path that is no call gets this dialect's 404."""
     failed_as: type[msgspec.Struct] = Nothing
     """The shape of a refusal's envelope, for the OpenAPI document."""
+    steps: Mapping[Need, type[Refusal]] = field(default_factory=lambda: {"cancel_deletion": WrongPassword})
+    """Further steps of a login that its clients cannot take, and the refusal that they get instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +102,9 @@ class Mount:
     """The prefix without a trailing slash: empty at the root."""
     links: Links
     """Where the links in this dialect's mails lead."""
+
+    def finished(self, outcome: T | Step) -> T:
+        """What a login has come to; where it takes one more step, the refusal that this dialect's clients get instead."""
+        if isinstance(outcome, Step):
+            raise self.dialect.steps[outcome.need]()
+        return outcome

@@ -31,10 +31,10 @@ def read(header: bytes) -> dict[str, str]:
     return found
 
 
-def kind(settings: Settings, boss: bool) -> str:
-    """The line that remembers for a year that employers log in here, or forgets it: the way back in when a session is over."""
+def kind(settings: Settings, name: str) -> str:
+    """The line that remembers for a year in which realm (`type=`) a browser logs in, or forgets it: the way back in after a session."""
     secure = "; Secure" if settings.public_url.startswith("https://") else ""
-    return f"{KIND}={'boss' if boss else ''}; Max-Age={YEAR if boss else 0}; Path=/; HttpOnly; SameSite=Lax{secure}"
+    return f"{KIND}={name}; Max-Age={YEAR if name else 0}; Path=/; HttpOnly; SameSite=Lax{secure}"
 
 
 class Cookies:

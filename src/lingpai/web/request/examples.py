@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from lingpai.core.errors import NotLoggedIn, Refusal
 from lingpai.web.request.calls import Call
-from lingpai.web.request.fields import Code, Group, Number, Slot, Text, slots
+from lingpai.web.request.fields import CodeField, Group, NumberField, Slot, Text, slots
 
 SHOWN = 100
 """Characters that are shown of an answer which holds a picture."""
@@ -26,13 +26,13 @@ class Seen:
     name: str
     source: Literal["mail", "sms", "captcha", "answer"]
     command: str
-    """Prints the value. `{here}` is where the dialect stands, `{home}` where the house does."""
+    """Prints the value. `{here}` is where the dialect stands, `{home}` where the service does."""
     dev: bool = True
     """Whether the command needs dev mode: elsewhere a person has to look."""
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class ExampleWord:
     """A sentence of the dialect's, by its key, in an example of an answer."""
 
     key: str
@@ -47,7 +47,7 @@ def _nothing(_: Any) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ExampleStep:
     """One call, tried once."""
 
     path: str
@@ -77,7 +77,7 @@ class Step:
 class Walk:
     """All steps, in an order in which they work."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[ExampleStep, ...]
     values: Values = field(default_factory=dict)
     """What a field that is needed gets, by its name."""
     gives: Mapping[str, Any] = field(default_factory=dict)
@@ -96,10 +96,10 @@ class Tried:
     before: tuple[Seen, ...]
     """What has to be known first."""
     line: str
-    step: Step
+    step: ExampleStep
 
 
-def tried(address: str, call: Call, walk: Walk, step: Step) -> Tried:
+def tried(address: str, call: Call, walk: Walk, step: ExampleStep) -> Tried:
     """The line that sends the step's call to its address."""
     values = dict(_values(call, walk, step))
     bearer = walk.bearer if NotLoggedIn in call.refusals else None
@@ -113,7 +113,7 @@ def assigned(seen: Seen, here: str, home: str) -> str:
     return f"{seen.name}=$({seen.command.replace('{here}', here).replace('{home}', home)})"
 
 
-def _values(call: Call, walk: Walk, step: Step) -> Iterator[tuple[str, Value]]:
+def _values(call: Call, walk: Walk, step: ExampleStep) -> Iterator[tuple[str, Value]]:
     for name, slot in _flat(call):
         needed = not slot.shape.optional and name not in step.values
         if name in step.values or needed:
@@ -133,14 +133,14 @@ def _any(slot: Slot) -> str:
     match slot.shape:
         case Text(low=low):
             return "x" * low
-        case Number(low=low):
+        case NumberField(low=low):
             return str(low)
-        case Code(length=length):
+        case CodeField(length=length):
             return "1" * length
     return ""
 
 
-def _who(call: Call, walk: Walk, step: Step, bearer: Seen | None) -> Iterator[str]:
+def _who(call: Call, walk: Walk, step: ExampleStep, bearer: Seen | None) -> Iterator[str]:
     if _pipe(call, step):
         yield "-s"
     if bearer:
@@ -174,7 +174,7 @@ def _quoted(text: str) -> str:
     return f'"{text}"' if "$" in text else shlex.quote(text)
 
 
-def _pipe(call: Call, step: Step) -> str:
+def _pipe(call: Call, step: ExampleStep) -> str:
     if step.page or (call.gives is None and not step.brief):
         return " | grep '<h1'"
     return (f" | tee {step.keeps}" if step.keeps else "") + (f" | cut -c 1-{SHOWN}" if step.brief else "")

@@ -61,7 +61,7 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class NumberField:
     """An integer from `low` to `high`: a JSON integer, or decimal digits in a form or a query (contract, rule 2)."""
 
     low: int
@@ -88,7 +88,7 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class CodeField:
     """A mailed or texted code of `length` digits; a number, or one too short, gets its zeros back (contract, rule 2)."""
 
     length: int
@@ -134,7 +134,7 @@ class Group:
         return object_schema(self.struct)
 
 
-Shape = Text | Number | Code | Group
+Shape = Text | NumberField | CodeField | Group
 """What one field takes. `optional`: it may be absent or empty, and the struct's default stands in; `alias`: another name for it."""
 _DIGITS = 18
 """Decimal digits that are a 64-bit number for certain."""

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from lingpai.core import words
 from lingpai.core.chance import Chance
-from lingpai.core.model import Locale, RequestContext
+from lingpai.core.model import Links, Locale, RequestContext
 from lingpai.guard.sessions.device_cookie import DeviceCookies
 from lingpai.settings import Settings
 from lingpai.web.request import cookies
@@ -29,21 +29,23 @@ _Q = re.compile(r"(?:^|[;\s])q=([01](?:\.\d{0,3})?)")
 
 
 class Request(msgspec.Struct):
-    """One request. Made once, at the door."""
+    """One request. Made once, when it comes in."""
 
     method: str
     path: str
     """As it was sent, percent signs included."""
     host: str
-    """The Host header in lower case without its port. It chooses a door; no link is ever built from it."""
+    """The Host header in lower case without its port. It chooses a mounted dialect; no link is ever built from it."""
     headers: Headers
     """All headers, by their lower-case names."""
-    origin: RequestContext
+    ctx: RequestContext
     cookies: dict[str, str]
     spends: bool
     """False for HEAD, and for a request marked as prefetch or preview: nothing may be spent or changed (contract, rule 6)."""
     brand: Brand
     """What stands around pages."""
+    base_realm: str = "main"
+    """The realm of the dialect, or of the pages, at whose path the request came in."""
     query: dict[str, Any] = msgspec.field(default_factory=dict)
     fields: dict[str, Any] = msgspec.field(default_factory=dict)
     """The body's fields; those of the query for GET."""
@@ -51,12 +53,16 @@ class Request(msgspec.Struct):
     @property
     def locale(self) -> Locale:
         """The language of the answer."""
-        return self.origin.locale
+        return self.ctx.locale
+
+    def enter(self, realm: str, links: Links) -> None:
+        """From here on about this realm; mails that the request causes lead there."""
+        self.ctx = self.ctx.within(realm, links)
 
     def speak(self, locale: Locale | None) -> None:
         """From here on in this language; None changes nothing."""
         if locale:
-            self.origin = replace(self.origin, locale=locale)
+            self.ctx = replace(self.ctx, locale=locale)
 
     def speak_to_reader(self, default: Locale) -> None:
         """From here on as pages speak: as the person chose, else as the browser asks, else by `default`."""
@@ -102,7 +108,7 @@ class RequestFactory:
         self._accepted = lru_cache(maxsize=1_024)(words.accepted)
 
     def make(self, scope: Scope, headers: Headers, host: str, path: bytes, language: Locale, *, changes: bool) -> Request:
-        """The exchange, its fields still to be read. `language` is spoken where the request asks for none that we have."""
+        """The request, its fields still to be read. `language` is spoken where the request asks for none that we have."""
         cookie = headers.get(b"cookie")
         brought = cookies.read(cookie) if cookie else {}
         method: str = scope["method"]
@@ -111,7 +117,7 @@ class RequestFactory:
             path=path.decode("latin-1"),
             host=host,
             headers=headers,
-            origin=self._origin(scope, headers, brought, language, changes),
+            ctx=self._context(scope, headers, brought, language, changes),
             cookies=brought,
             spends=method != "HEAD" and not _only_looks(headers),
             brand=self._brand,
@@ -121,7 +127,7 @@ class RequestFactory:
             request.speak_to_reader(language)
         return request
 
-    def _origin(self, scope: Scope, headers: Headers, brought: dict[str, str], language: Locale, changes: bool) -> RequestContext:
+    def _context(self, scope: Scope, headers: Headers, brought: dict[str, str], language: Locale, changes: bool) -> RequestContext:
         peer = scope.get("client")
         client, ip = self._clients.find(peer[0] if peer else "", headers.get(b"x-forwarded-for", b"").decode("latin-1"))
         asked = headers.get(b"accept-language")

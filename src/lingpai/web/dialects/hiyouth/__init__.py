@@ -12,7 +12,6 @@ from lingpai.core.errors import (
     BadCredentials,
     BadInput,
     BadLink,
-    Limited,
     NotActivated,
     NotInvited,
     NotLoggedIn,
@@ -26,15 +25,15 @@ from lingpai.core.errors import (
     WrongPassword,
     choose,
 )
-from lingpai.core.model import Account, Locale
+from lingpai.core.model import Locale, RequestContext
 from lingpai.flows import Services, activate, login, password, recover, register, sessions, social
 from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.settings import Hiyouth
-from lingpai.web.dialects.hiyouth import shapes, steps
-from lingpai.web.pages import verification
-from lingpai.web.pages.shared.roles import Role, realm_of, realms, role_of
-from lingpai.web.pages.verification import links
-from lingpai.web.request.calls import Call, Dialect, Mount, Nothing, Reply, both
+from lingpai.steps.authentication import Authenticated, activated
+from lingpai.web.dialects.hiyouth import shapes, verification
+from lingpai.web.dialects.hiyouth.roles import Role, realm_of, realms, role_of
+from lingpai.web.dialects.hiyouth.verification import links
+from lingpai.web.request.calls import Call, Dialect, Mount, Nothing, Reply
 from lingpai.web.request.request import Request
 
 BOTH = ("GET", "POST")
@@ -72,18 +71,6 @@ def telling(kind: type[Refusal], own: str, said: int = -1) -> Iterator[None]:
         raise
 
 
-@contextmanager
-def swallowing() -> Iterator[None]:
-    """Where the contract says that a call always succeeds: nothing is sent then. That one client asks for too much is told all the same."""
-    try:
-        yield
-    except TooSoon:
-        pass
-    except Limited as why:
-        if why.details["limit"] == "message_client":
-            raise
-
-
 def _settings(mount: Mount) -> Hiyouth:
     assert isinstance(mount.settings, Hiyouth)
     return mount.settings
@@ -97,7 +84,13 @@ def _info(request: Request, own: str) -> str:
     return words.text(f"hiyouth.{own}", request.locale)
 
 
-async def sign_up(services: Services, mount: Mount, request: Request, form: shapes.Registration) -> Reply:
+def _enter(services: Services, mount: Mount, request: Request, role: Role) -> RequestContext:
+    """The request is about this kind of users from here on."""
+    request.enter(realm_of(_settings(mount), role), links(services, role))
+    return request.ctx
+
+
+async def sign_up(services: Services, mount: Mount, request: Request, form: shapes.HiyouthRegistration) -> Reply:
     """/api/Register."""
     if form.option == "email":
         return await _by_mail(services, mount, request, form)
@@ -105,74 +98,63 @@ async def sign_up(services: Services, mount: Mount, request: Request, form: shap
     return await (_second_step if "verid" in request.fields else _first_step)(services, mount, request, form)
 
 
-async def _by_mail(services: Services, mount: Mount, request: Request, form: shapes.Registration) -> Reply:
+async def _by_mail(services: Services, mount: Mount, request: Request, form: shapes.HiyouthRegistration) -> Reply:
     address = shapes.address(form.option, form.account)
     if not form.pwd:
         raise BadInput("pwd", "missing")
-    own, reveal = links(services, form.type), mount.settings.reveal_accounts
+    ctx, reveal = _enter(services, mount, request, form.type), mount.settings.reveal_accounts
     application = register.Application(address, form.pwd, invite=form.invite)
-    number = await register.by_link(services, own.realm, application, request.origin, own, reveal=reveal, shown=not reveal)
-    return _reply(shapes.Registered(1, _info(request, "mailed"), shapes.Number(number)))
+    number = await register.by_link(services, ctx, application, reveal=reveal, shown=not reveal)
+    return _reply(shapes.Registered(1, _info(request, "mailed"), shapes.HiyouthNumber(number)))
 
 
-async def _first_step(services: Services, mount: Mount, request: Request, form: shapes.Registration) -> Reply:
+async def _first_step(services: Services, mount: Mount, request: Request, form: shapes.HiyouthRegistration) -> Reply:
     phone = shapes.address(form.option, form.account)
-    own, reveal, hashed = links(services, form.type), mount.settings.reveal_accounts, ""
-    if form.pwd:
-        hashed = await register.draft(services, own.realm, register.Application(phone, form.pwd), request.origin, reveal=reveal)
-    await register.ask_code(services, own.realm, phone, request.origin, own, reveal=reveal)
-    prelogin_token = await steps.begin(services, steps.Draft(own.realm, phone.value, hashed))
-    return _reply(shapes.Registered(1, _info(request, "texted")), prelogin_token=prelogin_token)
+    ctx, reveal = _enter(services, mount, request, form.type), mount.settings.reveal_accounts
+    step = await register.begin_by_phone(services, ctx, phone, form.pwd, reveal=reveal)
+    return _reply(shapes.Registered(1, _info(request, "texted")), prelogin_token=step.state)
 
 
-async def _second_step(services: Services, mount: Mount, request: Request, form: shapes.Registration) -> Reply:
-    realm = realm_of(_settings(mount), form.type)
-    begun = await steps.begun(services, request.origin, realm)
+async def _second_step(services: Services, mount: Mount, request: Request, form: shapes.HiyouthRegistration) -> Reply:
+    ctx, reveal = _enter(services, mount, request, form.type), mount.settings.reveal_accounts
+    begun = await register.draft(services, ctx)
     phone = shapes.address(form.option, form.account or (begun.phone if begun else ""))
-    hashed = begun.hashed if begun and not form.pwd else ""
-    if not form.pwd and not hashed:
-        raise BadInput("pwd", "missing")
     application = register.Application(phone, form.pwd, invite=form.invite)
-    code = form.verid.zfill(services.code_length(phone))
     with telling(BadCode, "not_registered"):
-        if begun and begun.phone != phone.value:
-            raise BadCode
-        reveal = mount.settings.reveal_accounts
-        opened = await register.enter(services, realm, application, code, request.origin, hashed=hashed, reveal=reveal)
-    await steps.done(services, request.origin)
-    said = shapes.Registered(1, _info(request, "registered"), shapes.Number(opened.account.id))
-    return _reply(said, session=opened.token, device=opened.device)
+        issued = await register.finish_by_phone(services, ctx, application, form.verid, begun, reveal=reveal)
+    reply = shapes.Registered(1, _info(request, "registered"), shapes.HiyouthNumber(issued.account.id))
+    return _reply(reply, session=issued.token, device=issued.device)
 
 
-async def log_in(services: Services, mount: Mount, request: Request, form: shapes.Credentials) -> Reply:
+async def log_in(services: Services, mount: Mount, request: Request, form: shapes.HiyouthCredentials) -> Reply:
     """/api/Login."""
-    realm = realm_of(_settings(mount), form.type)
+    ctx = _enter(services, mount, request, form.type)
     if form.channel:
         credential = social.Credential(form.account, form.way, form.openid, form.surface)
-        entered = await social.by_client(services, realm, form.channel, credential, request.origin)
+        entered = await social.by_client(services, ctx, form.channel, credential)
         return _entered(request, entered.opened, "created" if entered.fresh else "logged_in")
     if not form.option:
         raise BadInput("option", "missing")
     address = shapes.address(form.option, form.account)
     if not form.pwd:
         raise BadInput("pwd", "missing")
-    attempt = login.Try(realm, address, form.pwd, unproved=_settings(mount).unverified_login == "warn")
+    attempt = login.Try(address, form.pwd, unproved=_settings(mount).unverified_login == "warn")
     try:
         with telling(UnknownAccount, f"unknown_{form.type}", 0), telling(NotActivated, "unverified", -2):
-            opened = await login.for_cookie(services, attempt, request.origin)
+            issued = mount.finished(await login.for_cookie(services, ctx, attempt))
     except UnknownAccount:
         if mount.settings.reveal_accounts:
             raise
         raise WrongPassword from None
-    return _entered(request, opened, "logged_in")
+    return _entered(request, issued, "logged_in")
 
 
-def _entered(request: Request, opened: IssuedSession, own: str) -> Reply:
-    entry = shapes.Entry(opened.account.id, _info(request, "unverified") if opened.account.restricted else msgspec.UNSET)
-    return _reply(shapes.Entered(1, _info(request, own), entry), session=opened.token, device=opened.device)
+def _entered(request: Request, issued: IssuedSession, own: str) -> Reply:
+    entry = shapes.HiyouthEntry(issued.account.id, _info(request, "unverified") if issued.account.restricted else msgspec.UNSET)
+    return _reply(shapes.HiyouthEntered(1, _info(request, own), entry), session=issued.token, device=issued.device)
 
 
-async def verify(services: Services, mount: Mount, request: Request, form: shapes.Verification) -> Reply:
+async def verify(services: Services, mount: Mount, request: Request, form: shapes.HiyouthVerification) -> Reply:
     """/api/EmailVer."""
     if form.option == "resend":
         return await _send_again(services, mount, request, form)
@@ -189,28 +171,26 @@ async def verify(services: Services, mount: Mount, request: Request, form: shape
     return _reply(shapes.Verified(1, _info(request, f"verified_{role}"), proved))
 
 
-async def _send_again(services: Services, mount: Mount, request: Request, form: shapes.Verification) -> Reply:
-    email = rules.email(form.emailname, "emailname")
-    own = _settings(mount)
+async def _send_again(services: Services, mount: Mount, request: Request, form: shapes.HiyouthVerification) -> Reply:
+    email, own = rules.email(form.emailname, "emailname"), _settings(mount)
     asked = (realm_of(own, form.type),) if form.type else realms(own)
-    for realm in await activate.waiting(services, asked, email):
-        with swallowing():
-            await activate.again(services, realm, email, request.origin, links(services, role_of(own, realm) or "member"))
+    await activate.again_where_waiting(services, verification.contexts(services, request, asked), email)
     return _reply(shapes.Verified(1, _info(request, "mailed_again")))
 
 
 async def user_info(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """/api/getUserInfo."""
-    role, account = await _who(services, mount, request)
-    person = shapes.Person(account.id, role, account.nickname or account.name or "", str(int(role == "boss")), account.avatar)
-    return _reply(shapes.Card(1, _info(request, "done"), person))
+    role, owner = await _who(services, mount, request)
+    account = owner.account
+    person = shapes.HiyouthPerson(account.id, role, account.nickname or account.name or "", str(int(role == "boss")), account.avatar)
+    return _reply(shapes.HiyouthCard(1, _info(request, "done"), person))
 
 
 async def log_out(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """/api/cancelLogin."""
     try:
-        _role, account = await _who(services, mount, request)
-        await sessions.end(services, account.realm, request.origin)
+        _role, owner = await _who(services, mount, request)
+        await sessions.end_login(services, request.ctx, owner)
     except NotLoggedIn:
         if not request.wants_html:
             raise
@@ -227,44 +207,39 @@ async def recover_password(services: Services, mount: Mount, request: Request, f
 async def _ask_reset(services: Services, mount: Mount, request: Request, form: shapes.Recovery) -> Reply:
     if not form.type:
         raise BadInput("type", "missing")
-    who = shapes.address(form.option, form.account)
-    with swallowing():
-        await recover.ask_code(services, realm_of(_settings(mount), form.type), who, request.origin)
-    prelogin_token = await steps.asking(services, request.origin, steps.Asked(form.type, form.option, who.value))
-    return _reply(shapes.Told(1, _info(request, "texted")), prelogin_token=prelogin_token)
+    who, ctx = shapes.address(form.option, form.account), _enter(services, mount, request, form.type)
+    step = await recover.begin_by_code(services, ctx, who, recover.AskedRecovery(form.type, form.option, who.value))
+    return _reply(shapes.Told(1, _info(request, "texted")), prelogin_token=step.state)
 
 
 async def _reset(services: Services, mount: Mount, request: Request, form: shapes.Recovery) -> Reply:
-    asked = await steps.asked(services, request.origin, form.option)
-    role = form.type or (asked.type if asked else None)
+    asked = await recover.asked_before(services, request.ctx, form.option)
+    role = form.type or (asked.type if asked else "")
     if not role:
         raise BadInput("type", "missing")
     who = shapes.address(form.option, form.account or (asked.account if asked else ""))
     if not form.newpwd:
         raise BadInput("newpwd", "missing")
-    own, code = links(services, role), form.verid.zfill(services.code_length(who))
-    await recover.by_code(services, own.realm, who, code, form.newpwd, request.origin, own)
+    ctx = _enter(services, mount, request, "boss" if role == "boss" else "member")
+    await recover.finish_by_code(services, ctx, who, form.verid, form.newpwd)
     return _reply(shapes.Told(1, _info(request, "changed")))
 
 
-async def change_password(services: Services, mount: Mount, request: Request, form: shapes.NewPassword) -> Reply:
+async def change_password(services: Services, mount: Mount, request: Request, form: shapes.HiyouthNewPassword) -> Reply:
     """/api/updpwd."""
-    role, account = await _who(services, mount, request, full=True)
+    _role, owner = await _who(services, mount, request)
     with telling(WrongPassword, "wrong_old"):
-        device = await password.change(services, account, form.oldpwd, form.newpwd, request.origin, links(services, role))
+        device = await password.change(services, request.ctx, activated(owner), form.oldpwd, form.newpwd)
     return _reply(shapes.Told(1, _info(request, "changed")), device=device)
 
 
-async def _who(services: Services, mount: Mount, request: Request, *, full: bool = False) -> tuple[Role, Account]:
-    """Whose session came along, in whichever of the realms. Raises NotLoggedIn; where it has to be a `full` one, NotActivated."""
+async def _who(services: Services, mount: Mount, request: Request) -> tuple[Role, Authenticated]:
+    """Whose session came along, in whichever of the realms; the request is about that realm from here on. Raises NotLoggedIn."""
     own = _settings(mount)
-    for realm in realms(own):
-        try:
-            _session, account = await (sessions.full if full else sessions.current)(services, realm, request.origin)
-            return role_of(own, realm) or "member", account
-        except NotLoggedIn:
-            continue
-    raise NotLoggedIn
+    owner = await sessions.current_in(services, request.ctx, realms(own))
+    role = role_of(own, owner.account.realm) or "member"
+    _enter(services, mount, request, role)
+    return role, owner
 
 
 LOGIN = (BadCredentials, NotActivated, ProviderSaysNo, NotOffered, NotInvited)
@@ -281,44 +256,44 @@ HIYOUTH = Dialect(
             BOTH,
             "/api/Register",
             sign_up,
-            shapes.Registration,
+            shapes.HiyouthRegistration,
             shapes.Registered,
             sets_session=True,
             refusals=(Taken, BadCode, TooSoon, WeakPassword, NotInvited, NotOffered),
-            summary=both("注册：邮箱一步，手机两步", "Register: by mail in one step, by phone in two"),
+            summary="summary.hiyouth.sign_up",
         ),
         Call(
             BOTH,
             "/api/Login",
             log_in,
-            shapes.Credentials,
-            shapes.Entered,
+            shapes.HiyouthCredentials,
+            shapes.HiyouthEntered,
             sets_session=True,
             refusals=LOGIN,
-            summary=both("登录：邮箱、手机或第三方", "Log in: by mail, phone or a third party"),
+            summary="summary.hiyouth.log_in",
         ),
         Call(
             BOTH,
             "/api/EmailVer",
             verify,
-            shapes.Verification,
+            shapes.HiyouthVerification,
             shapes.Verified,
             # What a mail's link opens stands on its token.
             exempt=lambda fields: fields.get("option") == "ver",
             refusals=(BadLink,),
-            summary=both("验证邮箱，或再次发送验证邮件", "Verify a mail address, or have the mail sent again"),
+            summary="summary.hiyouth.verify",
         ),
         Call(
             BOTH,
             "/api/getUserInfo",
             user_info,
-            gives=shapes.Card,
+            gives=shapes.HiyouthCard,
             changes=False,
             quiet=True,
             refusals=(NotLoggedIn,),
-            summary=both("当前登录的用户", "Who is logged in"),
+            summary="summary.hiyouth.user_info",
         ),
-        Call(BOTH, "/api/cancelLogin", log_out, gives=shapes.Told, refusals=(NotLoggedIn,), summary=both("退出登录", "Log out")),
+        Call(BOTH, "/api/cancelLogin", log_out, gives=shapes.Told, refusals=(NotLoggedIn,), summary="summary.hiyouth.log_out"),
         Call(
             BOTH,
             "/api/findpwd",
@@ -326,16 +301,16 @@ HIYOUTH = Dialect(
             shapes.Recovery,
             shapes.Told,
             refusals=(BadCode, WeakPassword, NotOffered),
-            summary=both("找回密码：先获取验证码，再设置新密码", "Set a new password by a code, in two steps"),
+            summary="summary.hiyouth.recover_password",
         ),
         Call(
             BOTH,
             "/api/updpwd",
             change_password,
-            shapes.NewPassword,
+            shapes.HiyouthNewPassword,
             shapes.Told,
             refusals=(NotLoggedIn, NotActivated, WrongPassword, WeakPassword),
-            summary=both("登录后修改密码", "Change the password while logged in"),
+            summary="summary.hiyouth.change_password",
         ),
     ),
 )

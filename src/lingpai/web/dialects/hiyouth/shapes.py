@@ -10,8 +10,8 @@ from lingpai.core import rules
 from lingpai.core.errors import BadInput
 from lingpai.core.model import Address
 from lingpai.social import ProviderName, Surface
-from lingpai.web.pages.shared.roles import ROLES, Role
-from lingpai.web.request.fields import Code, Text
+from lingpai.web.dialects.hiyouth.roles import ROLES, Role
+from lingpai.web.request.fields import CodeField, Text
 
 Option = Literal["email", "mobile"]
 
@@ -23,11 +23,11 @@ Account = Annotated[str, Text(1, 254, optional=True)]
 """An address or a phone number, as `option` says."""
 New = Text(1, 512, rules.password)
 """A new password: 8 to 128 code points after NFC."""
-Verid = Annotated[str, Code(1, optional=True)]
+Verid = Annotated[str, CodeField(1, optional=True)]
 """A texted code. How many zeros it gets back depends on where it went."""
 
 
-class Registration(msgspec.Struct, frozen=True, kw_only=True):
+class HiyouthRegistration(msgspec.Struct, frozen=True, kw_only=True):
     """/api/Register."""
 
     type: Type
@@ -39,7 +39,7 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     """Not in the seed: for a realm that takes nobody without one."""
 
 
-class Credentials(msgspec.Struct, frozen=True, kw_only=True):
+class HiyouthCredentials(msgspec.Struct, frozen=True, kw_only=True):
     """/api/Login; what comes after `pwd` is not in the seed: how the third party's credential is to be read."""
 
     type: Type
@@ -53,7 +53,7 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     surface: Annotated[Surface, Text(1, 8, partial(rules.one_of, values=("web", "inapp", "mini")), optional=True)] = "web"
 
 
-class Verification(msgspec.Struct, frozen=True, kw_only=True):
+class HiyouthVerification(msgspec.Struct, frozen=True, kw_only=True):
     """/api/EmailVer."""
 
     option: Annotated[Literal["ver", "resend"], Text(1, 16, partial(rules.one_of, values=("ver", "resend")))]
@@ -72,20 +72,20 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True):
     newpwd: Annotated[str, Text(1, 512, rules.password, optional=True)] = ""
 
 
-class NewPassword(msgspec.Struct, frozen=True, kw_only=True):
+class HiyouthNewPassword(msgspec.Struct, frozen=True, kw_only=True):
     """/api/updpwd."""
 
     oldpwd: Annotated[str, Text(1, 512, rules.normal)]
     newpwd: Annotated[str, New]
 
 
-class Number(msgspec.Struct, frozen=True):
+class HiyouthNumber(msgspec.Struct, frozen=True):
     """Who it is: below 2^53, so that every client can read it."""
 
     id: int
 
 
-class Entry(msgspec.Struct, frozen=True):
+class HiyouthEntry(msgspec.Struct, frozen=True):
     """`data` of a login."""
 
     id: int
@@ -100,7 +100,7 @@ class Proved(msgspec.Struct, frozen=True):
     email: str
 
 
-class Person(msgspec.Struct, frozen=True):
+class HiyouthPerson(msgspec.Struct, frozen=True):
     """`data` of /api/getUserInfo, as the real client reads it."""
 
     id: int
@@ -116,15 +116,15 @@ class Registered(msgspec.Struct, frozen=True):
 
     code: int
     info: str
-    data: Number | UnsetType = UNSET
+    data: HiyouthNumber | UnsetType = UNSET
 
 
-class Entered(msgspec.Struct, frozen=True):
+class HiyouthEntered(msgspec.Struct, frozen=True):
     """A login."""
 
     code: int
     info: str
-    data: Entry
+    data: HiyouthEntry
 
 
 class Verified(msgspec.Struct, frozen=True):
@@ -135,12 +135,12 @@ class Verified(msgspec.Struct, frozen=True):
     data: Proved | UnsetType = UNSET
 
 
-class Card(msgspec.Struct, frozen=True):
+class HiyouthCard(msgspec.Struct, frozen=True):
     """/api/getUserInfo."""
 
     code: int
     info: str
-    data: Person
+    data: HiyouthPerson
 
 
 class Told(msgspec.Struct, frozen=True):

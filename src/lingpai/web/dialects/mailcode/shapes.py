@@ -7,29 +7,29 @@ import msgspec
 from lingpai.core import rules
 from lingpai.core.model import Address
 from lingpai.guard.captcha import Kind
-from lingpai.web.request.fields import Code, Group, Number, Text
+from lingpai.web.request.fields import CodeField, Group, NumberField, Text
 
 Email = Annotated[Address, Text(3, 254, rules.email, alias="Account")]
 Language = Annotated[str, Text(1, 35, optional=True)]
-Lifetime = Annotated[int, Number(5, 2_592_000)]
+Lifetime = Annotated[int, NumberField(5, 2_592_000)]
 """Seconds that a JWT lives: 5 to 30 days (seed)."""
 
 
-class Solved(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+class MailcodeSolved(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     """A captcha's answer."""
 
     id: Annotated[str, Text(1, 128, alias="HashId")]
     value: Annotated[str, Text(1, 4_096)]
 
 
-Captcha = Annotated[Solved, Group(Solved)]
+Captcha = Annotated[MailcodeSolved, Group(MailcodeSolved)]
 
 
-class Frame(msgspec.Struct, frozen=True, kw_only=True):
+class MailcodeFrame(msgspec.Struct, frozen=True, kw_only=True):
     """GET /public/captcha."""
 
-    width: Annotated[int, Number(80, 280, optional=True)] = 220
-    height: Annotated[int, Number(30, 280, optional=True)] = 80
+    width: Annotated[int, NumberField(80, 280, optional=True)] = 220
+    height: Annotated[int, NumberField(30, 280, optional=True)] = 80
     kind: Annotated[Kind, Text(1, 16, rules.captcha_kind, optional=True)] = "picture"
     """For new clients: a sound for those who cannot see, or work for the browser where the setting offers it."""
 
@@ -42,7 +42,7 @@ class Sound(msgspec.Struct, frozen=True, rename="pascal"):
     sound: str
 
 
-class Puzzle(msgspec.Struct, frozen=True, rename="pascal"):
+class MailcodePuzzle(msgspec.Struct, frozen=True, rename="pascal"):
     """GET /public/captcha?kind=work: an ALTCHA challenge; the answer's Value is its payload."""
 
     result: int
@@ -58,13 +58,13 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     captcha: Captcha
 
 
-class Verification(msgspec.Struct, frozen=True, kw_only=True):
+class MailcodeVerification(msgspec.Struct, frozen=True, kw_only=True):
     """GET /account/verification-password."""
 
     verification: Annotated[str, Text(1, 64, rules.word)]
 
 
-class NewPassword(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+class MailcodeNewPassword(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     """POST /account/password-new."""
 
     email: Email
@@ -73,27 +73,27 @@ class NewPassword(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     verification: Annotated[str, Text(1, 64, rules.word)]
 
 
-class Credentials(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+class MailcodeCredentials(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     """POST /account/login. Whether Expiry and Captcha may be missing is a setting."""
 
     email: Email
     language: Language = ""
     password: Annotated[str, Text(1, 512, rules.normal)]
-    expiry: Annotated[int, Number(5, 2_592_000, optional=True)] = 0
-    captcha: Annotated[Solved | None, Group(Solved, optional=True)] = None
+    expiry: Annotated[int, NumberField(5, 2_592_000, optional=True)] = 0
+    captcha: Annotated[MailcodeSolved | None, Group(MailcodeSolved, optional=True)] = None
 
 
-class Registration(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+class MailcodeRegistration(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     """POST /account/register."""
 
     email: Email
     password: Annotated[str, Text(1, 512, rules.password)]
-    verification: Annotated[str, Code(6)]
+    verification: Annotated[str, CodeField(6)]
     invite: Annotated[str, Text(1, 64, optional=True)] = ""
     language: Language = ""
 
 
-class Authorization(msgspec.Struct, frozen=True, kw_only=True):
+class MailcodeAuthorization(msgspec.Struct, frozen=True, kw_only=True):
     """GET /account/login."""
 
     authorization: Annotated[str, Text(1, 128)]
@@ -111,7 +111,7 @@ class Expiry(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     expiry: Lifetime
 
 
-class Done(msgspec.Struct, frozen=True, rename="pascal", omit_defaults=True):
+class MailcodeDone(msgspec.Struct, frozen=True, rename="pascal", omit_defaults=True):
     """Success; `Jwt` where a fresh one came along."""
 
     result: int
@@ -128,7 +128,7 @@ class Picture(msgspec.Struct, frozen=True, rename="pascal"):
     picture: str
 
 
-class Card(msgspec.Struct, frozen=True, rename="pascal", omit_defaults=True):
+class MailcodeCard(msgspec.Struct, frozen=True, rename="pascal", omit_defaults=True):
     """GET /user/my."""
 
     result: int
@@ -147,7 +147,7 @@ class Link(msgspec.Struct, frozen=True, rename="pascal", omit_defaults=True):
     jwt: str = ""
 
 
-class Given(msgspec.Struct, frozen=True, rename="pascal", omit_defaults=True):
+class MailcodeGiven(msgspec.Struct, frozen=True, rename="pascal", omit_defaults=True):
     """POST /user/invite-new."""
 
     result: int
@@ -172,7 +172,7 @@ class Items(msgspec.Struct, frozen=True, rename="pascal", omit_defaults=True):
     jwt: str = ""
 
 
-class Refused(msgspec.Struct, frozen=True, rename="pascal", omit_defaults=True):
+class MailcodeRefused(msgspec.Struct, frozen=True, rename="pascal", omit_defaults=True):
     """`Result` 2: refused; 3: internal error. `Captcha`: whether the next login needs one."""
 
     result: int

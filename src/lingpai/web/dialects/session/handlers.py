@@ -6,37 +6,37 @@ from typing import Any
 import msgspec
 
 from lingpai.core import rules
-from lingpai.core.errors import BadInput, Limited, StaleLogin, TooSoon, WeakPassword
-from lingpai.flows import Services, captcha, contacts, login, questions, reauthenticate, recover, register, sessions
-from lingpai.guard.captcha import Answer
-from lingpai.guard.one_time.codes import digest
-from lingpai.settings import Session
+from lingpai.core.errors import BadInput, Limited, TooSoon, WeakPassword
+from lingpai.flows import Services, captcha, contacts, login, questions, recover, register, sessions
+from lingpai.guard.captcha import CaptchaAnswer
+from lingpai.guard.crypto import digest
+from lingpai.settings import SessionDialect
 from lingpai.web.dialects.session.shapes import (
-    Answers,
-    Asked,
     Binding,
-    Card,
-    Credentials,
-    Done,
-    Drawn,
     LoggedIn,
-    NewPassword,
-    Number,
-    Person,
-    Proof,
-    Registration,
+    SessionAnswers,
+    SessionAsked,
+    SessionCard,
+    SessionCredentials,
+    SessionDone,
+    SessionDrawn,
+    SessionNewPassword,
+    SessionNumber,
+    SessionPerson,
+    SessionProof,
+    SessionRegistration,
+    SessionUser,
+    SessionWhose,
     Setting,
     SignedUp,
     Three,
     Token,
-    User,
     Whither,
-    Whose,
 )
 from lingpai.web.request.calls import Mount, Nothing, Reply
 from lingpai.web.request.request import Request
 
-FRAME = captcha.Frame(220, 80)
+FRAME = captcha.PictureSize(220, 80)
 LEAST = 8
 """Characters of a new password (contract, rule 9); fewer are too weak, not malformed."""
 STRENGTH = 2
@@ -59,8 +59,8 @@ def _strong(password: str) -> str:
     return password
 
 
-def _settings(mount: Mount) -> Session:
-    assert isinstance(mount.settings, Session)
+def _settings(mount: Mount) -> SessionDialect:
+    assert isinstance(mount.settings, SessionDialect)
     return mount.settings
 
 
@@ -68,56 +68,50 @@ async def login_token(services: Services, mount: Mount, request: Request, _: Not
     """GET login_token. HEAD, prefetch and preview draw nothing."""
     if not request.spends:
         raise BadInput("purpose", "prefetch")
-    prelogin_token = services.prelogin_token(request.origin)
-    drawn = await captcha.draw(services, _captcha_scope(prelogin_token), "picture", FRAME, request.origin)
+    prelogin_token = services.prelogin_token(request.ctx)
+    drawn = await captcha.draw(services, request.ctx, _captcha_scope(prelogin_token), "picture", FRAME)
     token = Token(drawn.id, base64.b64encode(drawn.content).decode())
-    return _reply(Drawn(token), prelogin_token=None if request.origin.prelogin_token else prelogin_token)
+    return _reply(SessionDrawn(token), prelogin_token=None if request.ctx.prelogin_token else prelogin_token)
 
 
-async def log_in(services: Services, mount: Mount, request: Request, form: Credentials) -> Reply:
+async def log_in(services: Services, mount: Mount, request: Request, form: SessionCredentials) -> Reply:
     """POST login: of a browser without its pre-login cookie no token is right."""
-    answer = Answer(_captcha_scope(request.origin.prelogin_token), form.token, form.code)
-    attempt = login.Try(mount.settings.realm, form.account, form.password, "always", answer)
-    opened = await login.for_cookie(services, attempt, request.origin)
-    person = Person(opened.account.id, opened.account.name or "")
+    answer = CaptchaAnswer(_captcha_scope(request.ctx.prelogin_token), form.token, form.code)
+    attempt = login.Try(form.account, form.password, "always", answer)
+    opened = mount.finished(await login.for_cookie(services, request.ctx, attempt))
+    person = SessionPerson(opened.account.id, opened.account.name or "")
     return _reply(LoggedIn(person), session=opened.token, device=opened.device)
 
 
-async def sign_up(services: Services, mount: Mount, request: Request, form: Registration) -> Reply:
+async def sign_up(services: Services, mount: Mount, request: Request, form: SessionRegistration) -> Reply:
     """POST sign_up: logged in at once, so that an address and questions can follow."""
     application = register.Application(form.account, _strong(form.password), invite=form.invite)
-    opened = await register.by_name(services, mount.settings.realm, application, request.origin, min_score=STRENGTH)
-    return _reply(SignedUp(Number(opened.account.id)), session=opened.token, device=opened.device)
+    opened = await register.by_name(services, request.ctx, application, min_score=STRENGTH)
+    return _reply(SignedUp(SessionNumber(opened.account.id)), session=opened.token, device=opened.device)
 
 
 async def send_bind(services: Services, mount: Mount, request: Request, form: Whither) -> Reply:
     """POST SignUp_email_send."""
-    session, account = await sessions.full(services, mount.settings.realm, request.origin)
-    if contacts.replaces(account, form.email):
-        await reauthenticate.require(services, session, request.origin)
-    await contacts.ask(services, account, form.email, request.origin)
-    return _reply(Done())
+    owner = await sessions.full(services, request.ctx)
+    await contacts.ask(services, request.ctx, owner, form.email)
+    return _reply(SessionDone())
 
 
 async def bind(services: Services, mount: Mount, request: Request, form: Binding) -> Reply:
     """POST SignUp_email: the code is bound to the account that asked for it."""
-    session, account = await sessions.full(services, mount.settings.realm, request.origin)
-    fresh = await reauthenticate.fresh(services, session, request.origin)
-    await contacts.bind(services, account, form.email, form.code, request.origin, mount.links, fresh=fresh)
-    return _reply(Done())
+    owner = await sessions.full(services, request.ctx)
+    await contacts.bind(services, request.ctx, owner, form.email, form.code)
+    return _reply(SessionDone())
 
 
 async def set_questions(services: Services, mount: Mount, request: Request, form: Setting) -> Reply:
     """POST SignUp_question: with the password again, unless the login is younger than 10 minutes."""
     texts = _different(form)
-    session, account = await sessions.full(services, mount.settings.realm, request.origin)
-    if not await reauthenticate.fresh(services, session, request.origin):
-        if not form.password:
-            raise StaleLogin
-        await reauthenticate.by_password(services, account, form.password, request.origin)
+    owner = await sessions.full(services, request.ctx)
     answers = (form.answer_one, form.answer_two, form.answer_three)
-    await questions.put(services, account, texts, answers, request.origin, mount.links, mode=_settings(mount).questions)
-    return _reply(Done())
+    mode = _settings(mount).questions
+    await questions.put(services, request.ctx, owner, texts, answers, mode=mode, password=form.password)
+    return _reply(SessionDone())
 
 
 def _different(form: Setting) -> tuple[str, str, str]:
@@ -130,56 +124,54 @@ def _different(form: Setting) -> tuple[str, str, str]:
     return texts
 
 
-async def send_recovery(services: Services, mount: Mount, request: Request, form: Whose) -> Reply:
+async def send_recovery(services: Services, mount: Mount, request: Request, form: SessionWhose) -> Reply:
     """POST Forget_pass_send: always 200; inside the interval, or past what one address gets, nothing is sent."""
     try:
-        await recover.ask_code(services, mount.settings.realm, form.who, request.origin, reveal=mount.settings.reveal_accounts)
+        await recover.ask_code(services, request.ctx, form.who, reveal=mount.settings.reveal_accounts)
     except TooSoon:
-        return _reply(Done())
+        return _reply(SessionDone())
     except Limited as why:
         if why.limit == "message_client":
             raise
-    return _reply(Done())
+    return _reply(SessionDone())
 
 
-async def earn_by_code(services: Services, mount: Mount, request: Request, form: Proof) -> Reply:
+async def earn_by_code(services: Services, mount: Mount, request: Request, form: SessionProof) -> Reply:
     """POST Forget_pass_EmailAccount."""
-    return _reply(Done(), prelogin_token=await recover.earn(services, mount.settings.realm, form.who, form.code, request.origin))
+    return _reply(SessionDone(), prelogin_token=await recover.earn(services, request.ctx, form.who, form.code))
 
 
-async def ask_questions(services: Services, mount: Mount, request: Request, form: Whose) -> Reply:
+async def ask_questions(services: Services, mount: Mount, request: Request, form: SessionWhose) -> Reply:
     """GET and POST Forget_pass_Question: real ones or decoys."""
     mode = _settings(mount).questions
-    texts, prelogin_token = await questions.ask(
-        services, mount.settings.realm, form.who, request.origin, mode=mode, remember=request.spends
-    )
-    return _reply(Asked(Three(*texts)), prelogin_token=prelogin_token if prelogin_token != request.origin.prelogin_token else None)
+    texts, prelogin_token = await questions.ask(services, request.ctx, form.who, mode=mode, remember=request.spends)
+    return _reply(SessionAsked(Three(*texts)), prelogin_token=prelogin_token if prelogin_token != request.ctx.prelogin_token else None)
 
 
-async def earn_by_answers(services: Services, mount: Mount, request: Request, form: Answers) -> Reply:
+async def earn_by_answers(services: Services, mount: Mount, request: Request, form: SessionAnswers) -> Reply:
     """POST Forget_pass_answer: about the account whose questions this browser asked for."""
     mode = _settings(mount).questions
     if mode == "with_code" and not form.code:
         raise BadInput("code", "missing")
     said = (form.answer_one, form.answer_two, form.answer_three)
-    prelogin_token = await questions.answer(services, mount.settings.realm, said, request.origin, mount.links, mode=mode, code=form.code)
-    return _reply(Done(), prelogin_token=prelogin_token)
+    prelogin_token = await questions.answer(services, request.ctx, said, mode=mode, code=form.code)
+    return _reply(SessionDone(), prelogin_token=prelogin_token)
 
 
-async def reset(services: Services, mount: Mount, request: Request, form: NewPassword) -> Reply:
-    """POST Forget_pass_reset: by the leave that this browser has earned."""
-    await recover.by_reset_grant(services, mount.settings.realm, _strong(form.password), request.origin, mount.links, min_score=STRENGTH)
-    return _reply(Done())
+async def reset(services: Services, mount: Mount, request: Request, form: SessionNewPassword) -> Reply:
+    """POST Forget_pass_reset: by the grant that this browser has earned."""
+    await recover.by_reset_grant(services, request.ctx, _strong(form.password), min_score=STRENGTH)
+    return _reply(SessionDone())
 
 
 async def user_info(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """GET user_info."""
-    account = (await sessions.current(services, mount.settings.realm, request.origin))[1]
+    account = (await sessions.current(services, request.ctx)).account
     email = account.email if account.email_proved_at else None
-    return _reply(Card(User(account.id, account.name or "", email, await questions.there(services, account))))
+    return _reply(SessionCard(SessionUser(account.id, account.name or "", email, await questions.has_questions(services, account))))
 
 
 async def log_out(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """POST logout."""
-    await sessions.end(services, mount.settings.realm, request.origin)
-    return _reply(Done(), session="")
+    await sessions.end(services, request.ctx)
+    return _reply(SessionDone(), session="")

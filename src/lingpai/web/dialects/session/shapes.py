@@ -43,7 +43,7 @@ Question = Annotated[str, Text(1, rules.QUESTION_LENGTH, rules.question)]
 Answer = Annotated[str, Text(1, rules.QUESTION_LENGTH, rules.answer)]
 
 
-class Credentials(msgspec.Struct, frozen=True, kw_only=True, rename={"password": "pass"}):
+class SessionCredentials(msgspec.Struct, frozen=True, kw_only=True, rename={"password": "pass"}):
     """POST login."""
 
     token: Annotated[str, Text(1, 64)]
@@ -52,7 +52,7 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True, rename={"password":
     code: Annotated[str, Text(1, 64, numbers=True)]
 
 
-class Registration(msgspec.Struct, frozen=True, kw_only=True, rename={"password": "pass"}):
+class SessionRegistration(msgspec.Struct, frozen=True, kw_only=True, rename={"password": "pass"}):
     """POST sign_up."""
 
     account: Annotated[Address, Text(1, NAME_LENGTH, rules.account_name)]
@@ -85,20 +85,20 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True, rename={"password": "pa
     password: Annotated[str, Text(1, 16, _password, optional=True)] = ""
 
 
-class Whose(msgspec.Struct, frozen=True, kw_only=True, rename={"who": "EmailAccount"}):
+class SessionWhose(msgspec.Struct, frozen=True, kw_only=True, rename={"who": "EmailAccount"}):
     """POST Forget_pass_send, GET and POST Forget_pass_Question."""
 
     who: Forgetful
 
 
-class Proof(msgspec.Struct, frozen=True, kw_only=True, rename={"who": "EmailAccount"}):
+class SessionProof(msgspec.Struct, frozen=True, kw_only=True, rename={"who": "EmailAccount"}):
     """POST Forget_pass_EmailAccount."""
 
     who: Forgetful
     code: MailedCode
 
 
-class Answers(msgspec.Struct, frozen=True, kw_only=True):
+class SessionAnswers(msgspec.Struct, frozen=True, kw_only=True):
     """POST Forget_pass_answer. The code is needed where `session.questions` is `with_code`."""
 
     answer_one: Answer
@@ -107,7 +107,7 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
     code: Annotated[str, Text(1, 8, _code, optional=True, numbers=True)] = ""
 
 
-class NewPassword(msgspec.Struct, frozen=True, kw_only=True, rename={"password": "pass"}):
+class SessionNewPassword(msgspec.Struct, frozen=True, kw_only=True, rename={"password": "pass"}):
     """POST Forget_pass_reset."""
 
     password: Password
@@ -117,7 +117,7 @@ class Empty(msgspec.Struct, frozen=True):
     """`data` of a call that only says that it is done."""
 
 
-class Done(msgspec.Struct, frozen=True):
+class SessionDone(msgspec.Struct, frozen=True):
     """Success."""
 
     statu_code: int = 200
@@ -131,14 +131,14 @@ class Token(msgspec.Struct, frozen=True):
     picture: str
 
 
-class Drawn(msgspec.Struct, frozen=True):
+class SessionDrawn(msgspec.Struct, frozen=True):
     """GET login_token."""
 
     data: Token
     statu_code: int = 200
 
 
-class Person(msgspec.Struct, frozen=True):
+class SessionPerson(msgspec.Struct, frozen=True):
     """`data` of login."""
 
     id: int
@@ -148,11 +148,11 @@ class Person(msgspec.Struct, frozen=True):
 class LoggedIn(msgspec.Struct, frozen=True):
     """POST login."""
 
-    data: Person
+    data: SessionPerson
     statu_code: int = 200
 
 
-class Number(msgspec.Struct, frozen=True):
+class SessionNumber(msgspec.Struct, frozen=True):
     """`data` of sign_up."""
 
     id: int
@@ -161,7 +161,7 @@ class Number(msgspec.Struct, frozen=True):
 class SignedUp(msgspec.Struct, frozen=True):
     """POST sign_up."""
 
-    data: Number
+    data: SessionNumber
     statu_code: int = 200
 
 
@@ -173,14 +173,14 @@ class Three(msgspec.Struct, frozen=True):
     question_three: str
 
 
-class Asked(msgspec.Struct, frozen=True):
+class SessionAsked(msgspec.Struct, frozen=True):
     """GET and POST Forget_pass_Question."""
 
     data: Three
     statu_code: int = 200
 
 
-class User(msgspec.Struct, frozen=True):
+class SessionUser(msgspec.Struct, frozen=True):
     """`data` of user_info."""
 
     id: int
@@ -189,14 +189,14 @@ class User(msgspec.Struct, frozen=True):
     questions: bool
 
 
-class Card(msgspec.Struct, frozen=True):
+class SessionCard(msgspec.Struct, frozen=True):
     """GET user_info."""
 
-    data: User
+    data: SessionUser
     statu_code: int = 200
 
 
-class Refused(msgspec.Struct, frozen=True):
+class SessionRefused(msgspec.Struct, frozen=True):
     """Every refusal: `statu_code` is one of the seed's error codes."""
 
     statu_code: str

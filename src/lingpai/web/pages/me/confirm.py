@@ -21,7 +21,7 @@ _OURS = re.compile(r"/me(/[a-z.]+)?(\?[A-Za-z0-9._~%&=@+/-]*)?")
 """A page of one's own space: nothing else asks for a proof."""
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+class ConfirmAsked(msgspec.Struct, frozen=True, kw_only=True):
     """Where it goes on from here."""
 
     next: Annotated[str, Text(1, 2_048, optional=True)] = ""
@@ -40,29 +40,29 @@ class Secret(msgspec.Struct, frozen=True, kw_only=True):
     password: Annotated[str, Text(1, 512, rules.normal)]
 
 
-class Code(msgspec.Struct, frozen=True, kw_only=True):
+class ConfirmCode(msgspec.Struct, frozen=True, kw_only=True):
     """The code that was sent."""
 
     code: Annotated[str, Text(1, 32, digits)]
 
 
-async def ask(services: Services, request: Request, me: Me, asked: Asked) -> Reply:
+async def ask(services: Services, request: Request, me: Me, asked: ConfirmAsked) -> Reply:
     """GET /me/confirm: asks, unless there is nothing to ask for."""
-    if await reauthenticate.fresh(services, me.session, request.origin):
+    if await reauthenticate.fresh(services, request.ctx, me.login):
         return onward(asked.onward)
     return _form(services, request, me, asked, seconds=left(services, request.query))
 
 
-async def prove(services: Services, request: Request, me: Me, asked: Asked) -> Reply:
+async def prove(services: Services, request: Request, me: Me, asked: ConfirmAsked) -> Reply:
     """POST /page/me/confirm."""
     try:
         if me.account.password:
-            await reauthenticate.by_password(services, me.account, read(request.fields, Secret).password, request.origin)
+            await reauthenticate.by_password(services, request.ctx, me.login, read(request.fields, Secret).password)
         elif asked.send:
-            await reauthenticate.ask_code(services, me.account, request.origin)
+            await reauthenticate.ask_code(services, request.ctx, me.login)
             return onward(at("/me/confirm", next=asked.onward, sent="yes", again=again(services, RESEND)))
         else:
-            await reauthenticate.by_code(services, me.account, read(request.fields, Code).code, request.origin)
+            await reauthenticate.by_code(services, request.ctx, me.login, read(request.fields, ConfirmCode).code)
     except TooSoon as why:
         return _form(services, request, me, msgspec.structs.replace(asked, sent="yes"), why, seconds=why.seconds)
     except StaleLogin:
@@ -73,7 +73,7 @@ async def prove(services: Services, request: Request, me: Me, asked: Asked) -> R
     return onward(asked.onward)
 
 
-def _form(services: Services, request: Request, me: Me, asked: Asked, why: Refusal | None = None, **values: Any) -> Reply:
+def _form(services: Services, request: Request, me: Me, asked: ConfirmAsked, why: Refusal | None = None, **values: Any) -> Reply:
     to, realm = reauthenticate.reached(me.account), me.account.realm
     sent = bool(asked.sent) or isinstance(why, BadCode) or (isinstance(why, BadInput) and why.field == "code")
     more = {"seconds": 0, "field_of": {WrongPassword: "password", BadCode: "code"}, **values}
@@ -100,6 +100,6 @@ def _form(services: Services, request: Request, me: Me, asked: Asked, why: Refus
 
 
 CALLS = (
-    Call(("GET",), "/me/confirm", own(ask), Asked, changes=False),
-    Call(("POST",), "/page/me/confirm", own(prove), Asked),
+    Call(("GET",), "/me/confirm", own(ask), ConfirmAsked, changes=False),
+    Call(("POST",), "/page/me/confirm", own(prove), ConfirmAsked),
 )

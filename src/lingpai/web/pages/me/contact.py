@@ -12,7 +12,6 @@ from lingpai.core.model import Account, Address
 from lingpai.flows import Services, contacts
 from lingpai.web.pages.me.owner import Me, at, own, show, told
 from lingpai.web.pages.shared.forms import again, digits, left
-from lingpai.web.pages.shared.links import links_of
 from lingpai.web.pages.shared.return_context import onward
 from lingpai.web.request.calls import Call, Nothing, Reply
 from lingpai.web.request.fields import Text, read
@@ -22,7 +21,7 @@ RESEND = 60
 """Seconds between two codes to one address (contract, rule 7)."""
 
 
-class Code(msgspec.Struct, frozen=True, kw_only=True):
+class ContactCode(msgspec.Struct, frozen=True, kw_only=True):
     """What proves the address."""
 
     code: Annotated[str, Text(1, 32, digits)]
@@ -73,7 +72,7 @@ class Contact:
 
     async def _send(self, services: Services, request: Request, me: Me, address: Address) -> Reply:
         try:
-            await contacts.ask(services, me.account, address, request.origin)
+            await contacts.ask(services, request.ctx, me.login, address)
         except TooSoon as why:
             # The code that went out a moment ago may still be at hand.
             return self._page(services, request, me, why, sent=address, seconds=why.seconds)
@@ -83,8 +82,8 @@ class Contact:
 
     async def _bind(self, services: Services, request: Request, me: Me, address: Address) -> Reply:
         try:
-            code = read(request.fields, Code).code
-            await contacts.bind(services, me.account, address, code, request.origin, links_of(services, me.account.realm))
+            code = read(request.fields, ContactCode).code
+            await contacts.bind(services, request.ctx, me.login, address, code)
         except (BadInput, BadCode, Limited) as why:
             return self._page(services, request, me, why, sent=address, seconds=left(services, request.fields))
         except Taken as why:

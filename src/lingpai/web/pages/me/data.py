@@ -35,7 +35,7 @@ async def look(services: Services, request: Request, me: Me, _: Nothing) -> Repl
 
 async def download(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """GET /me/data.json: by table, instants as RFC 3339 in UTC."""
-    rows = await account_deletion.export(services, me.account, request.origin)
+    rows = await account_deletion.export(services, request.ctx, me.login)
     told = {table: [readable(row) for row in found] for table, found in rows.items()}
     name = f"{moment(services.clock.now()).strftime('%Y-%m-%d')}-{me.account.id}.json"
     lines = (("content-disposition", f'attachment; filename="account-{name}"'),)
@@ -66,7 +66,7 @@ async def delete(services: Services, request: Request, me: Me, _: Nothing) -> Re
     except BadInput as why:
         return _ask(services, request, me, why)
     try:
-        at = await account_deletion.close(services, me.account, f"{services.settings.public_url}/page/keep?token=", request.origin)
+        at = await account_deletion.close(services, request.ctx, me.fresh, f"{services.settings.public_url}/page/keep?token=")
     except BadGrant:
         raise NotLoggedIn from None
     said = show("closed", request, me, here="/login", at=at, called=called(me.account), back=_way_back(services, me.account))

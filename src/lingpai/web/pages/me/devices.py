@@ -23,7 +23,7 @@ def _number(text: str, name: str) -> int:
     return int(text)
 
 
-class Which(msgspec.Struct, frozen=True, kw_only=True):
+class DeviceWhich(msgspec.Struct, frozen=True, kw_only=True):
     """Which login is to end; none named: all the others."""
 
     login: Annotated[int, Text(1, 18, _number, optional=True)] = 0
@@ -44,17 +44,17 @@ class Login:
 
 async def listing(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """GET /me/devices: this one first, then those that were used last."""
-    found = await sessions.listing(services, me.account)
+    found = await sessions.listing(services, me.login)
     found.sort(key=lambda one: (one.id != me.session.id, -one.seen_at))
     return show("devices", request, me, logins=[_said(one, me, services.clock.now(), request.locale) for one in found])
 
 
-async def end(services: Services, request: Request, me: Me, which: Which) -> Reply:
+async def end(services: Services, request: Request, me: Me, which: DeviceWhich) -> Reply:
     """POST /page/me/devices: only of one's own; another's number is like one that is over."""
     if not which.login:
-        await sessions.end_others(services, me.account, request.origin)
+        await sessions.end_others(services, request.ctx, me.login)
         return told(PATH, "ended-others")
-    ended = await sessions.end_one(services, me.account, which.login, request.origin)
+    ended = await sessions.end_one(services, request.ctx, me.login, which.login)
     return told(PATH, "ended" if ended else "over")
 
 
@@ -72,5 +72,5 @@ def _said(one: Session, me: Me, now: int, locale: Locale) -> Login:
 
 CALLS = (
     Call(("GET",), PATH, own(listing), changes=False),
-    Call(("POST",), f"/page{PATH}", own(end), Which),
+    Call(("POST",), f"/page{PATH}", own(end), DeviceWhich),
 )

@@ -6,6 +6,7 @@ from lingpai.core.errors import NoInvitesLeft
 from lingpai.flows import Services, invites
 from lingpai.store.invites import Invite
 from lingpai.web.pages.me.owner import Me, own, show, told
+from lingpai.web.pages.shared.links import for_realm
 from lingpai.web.pages.shared.relative_time import ago
 from lingpai.web.request.calls import Call, Nothing, Reply
 from lingpai.web.request.request import Request
@@ -14,7 +15,7 @@ PATH = "/me/invites"
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class InvitesGiven:
     """One code, in words."""
 
     code: str
@@ -34,17 +35,16 @@ async def listing(services: Services, request: Request, me: Me, _: Nothing) -> R
 async def make(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """POST /page/me/invites."""
     try:
-        await invites.new(services, me.account, request.origin)
+        await invites.new(services, request.ctx, me.login)
     except NoInvitesLeft:
         return told(PATH, "")
     return told(PATH, "invited")
 
 
-def _said(services: Services, request: Request, one: Invite) -> Given:
+def _said(services: Services, request: Request, one: Invite) -> InvitesGiven:
     now = services.clock.now()
-    boss = services.settings.hiyouth.enabled and one.realm == services.settings.hiyouth.boss_realm != services.settings.maillink.realm
-    link = f"{services.settings.public_url}/register?{'type=boss&' if boss else ''}invite={one.code}"
-    return Given(one.code, _state(one, now), ago(now, one.created_at, request.locale), link)
+    link = for_realm(services, f"{services.settings.public_url}/register", one.realm, invite=one.code)
+    return InvitesGiven(one.code, _state(one, now), ago(now, one.created_at, request.locale), link)
 
 
 def _state(one: Invite, now: int) -> str:

@@ -10,7 +10,6 @@ from lingpai.core import rules
 from lingpai.core.chance import SECOND
 from lingpai.core.errors import BadInput
 from lingpai.flows import Services, authorize
-from lingpai.guard.one_time.codes import digest
 from lingpai.web.pages.me.overview import linkable
 from lingpai.web.pages.me.owner import Me, own, show
 from lingpai.web.pages.shared.return_context import HOME, onward
@@ -24,7 +23,7 @@ LIVES = {"day": DAY, "week": 7 * DAY, "month": 30 * DAY}
 """Seconds that a client stays logged in which redeems the link for a JWT."""
 
 
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
+class LoginLinkWish(msgspec.Struct, frozen=True, kw_only=True):
     """How long."""
 
     stay: Annotated[str, Text(1, 16, partial(rules.one_of, values=tuple(LIVES)))]
@@ -40,10 +39,10 @@ async def make(services: Services, request: Request, me: Me, _: Nothing) -> Repl
     if not linkable(services, me):
         return onward(HOME)
     try:
-        form = read(request.fields, Wish)
+        form = read(request.fields, LoginLinkWish)
     except BadInput as why:
         return show("link", request, me, why, here=PATH, link="")
-    token = await authorize.new(services, me.account, LIVES[form.stay], digest(request.origin.session), request.origin)
+    token = await authorize.new(services, request.ctx, me.login, LIVES[form.stay])
     link = f"{services.settings.public_url}/login?authorization={token}"
     ends = services.clock.now() + authorize.LIFE * SECOND
     return show("link", request, me, here=PATH, link=link, drawn=drawn(link), seconds=authorize.LIFE, ends=ends)

@@ -2,11 +2,9 @@
 
 from typing import Any
 
-from lingpai.core import rules
 from lingpai.core.errors import TooSoon
 from lingpai.flows import Services, activate, invites, sessions
 from lingpai.web.pages.me.owner import Me, own, show, told
-from lingpai.web.pages.shared.links import links_of
 from lingpai.web.pages.shared.return_context import HOME, called, onward
 from lingpai.web.request.calls import Call, Nothing, Reply
 from lingpai.web.request.request import Request
@@ -16,7 +14,7 @@ async def home(services: Services, request: Request, me: Me, _: Nothing) -> Repl
     """GET /me."""
     if me.account.restricted:
         return show("unproved", request, me)
-    logins = await sessions.listing(services, me.account)
+    logins = await sessions.listing(services, me.login)
     given = await invites.given(services, me.account)
     return show("home", request, me, logins=len(logins), left=given.left, links=linkable(services, me), **named(me))
 
@@ -24,10 +22,10 @@ async def home(services: Services, request: Request, me: Me, _: Nothing) -> Repl
 async def again(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """POST /page/me: the mail that proves the address, once more."""
     account = me.account
-    if not account.restricted or account.email is None:
+    if not account.restricted or account.mail is None:
         return onward(HOME)
     try:
-        await activate.again(services, account.realm, rules.email(account.email), request.origin, links_of(services, account.realm))
+        await activate.again(services, request.ctx, account.mail)
     except TooSoon as why:
         return show("unproved", request, me, why, seconds=why.seconds)
     return told(HOME, "proof-sent")

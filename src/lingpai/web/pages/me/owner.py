@@ -14,9 +14,10 @@ from lingpai.core import words
 from lingpai.core.errors import NotActivated, NotLoggedIn, Refusal, StaleLogin
 from lingpai.core.model import Account, Session
 from lingpai.flows import Services, reauthenticate
+from lingpai.settings.realms import query_name, realm_named
+from lingpai.steps.authentication import Authenticated, Fresh
 from lingpai.web.pages import place
 from lingpai.web.pages.shared.forms import form_page
-from lingpai.web.pages.shared.links import role_in
 from lingpai.web.pages.shared.return_context import HOME, onward, present
 from lingpai.web.request import cookies
 from lingpai.web.request.calls import Handler, Mount, Reply
@@ -26,8 +27,23 @@ from lingpai.web.request.request import Request
 class Me(msgspec.Struct, frozen=True):
     """The request's login, and whose it is."""
 
-    session: Session
-    account: Account
+    login: Authenticated
+
+    @property
+    def session(self) -> Session:
+        """The login's own session."""
+        return self.login.session
+
+    @property
+    def account(self) -> Account:
+        """Whose login it is."""
+        return self.login.account
+
+    @property
+    def fresh(self) -> Fresh:
+        """The login, for a page that is declared sensitive: `own` has proved it."""
+        assert isinstance(self.login, Fresh), "this page is not declared sensitive"
+        return self.login
 
 
 Own = Callable[[Services, Request, Me, Any], Awaitable[Reply]]
@@ -42,17 +58,18 @@ def own(handler: Own, *, sensitive: bool = False, unproved: bool = False, here: 
 
     async def answer(services: Services, mount: Mount, request: Request, taken: Any) -> Reply:
         try:
-            me = Me(*await present(services, request))
+            me = Me(await present(services, request))
             if me.account.restricted and not unproved:
                 raise NotActivated
             if sensitive:
-                await reauthenticate.require(services, me.session, request.origin)
+                me = Me(await reauthenticate.require(services, request.ctx, me.login))
             return _remembered(services, request, me, await handler(services, request, me, taken))
         except NotLoggedIn:
             if not request.wants_html:
                 raise
-            boss = services.settings.hiyouth.enabled and request.cookies.get(cookies.KIND) == "boss"
-            return onward(at("/login", type="boss" if boss else "", next=here or place(request)))
+            remembered = request.cookies.get(cookies.KIND, "")
+            kind = remembered if realm_named(services.settings, remembered) else ""
+            return onward(at("/login", type=kind, next=here or place(request)))
         except NotActivated:
             return onward(HOME)
         except StaleLogin:
@@ -63,10 +80,10 @@ def own(handler: Own, *, sensitive: bool = False, unproved: bool = False, here: 
 
 def _remembered(services: Services, request: Request, me: Me, reply: Reply) -> Reply:
     """The reply, which has the browser remember where its owner logs in, where it does not yet."""
-    boss = role_in(services, me.account.realm) == "boss"
-    if boss == (request.cookies.get(cookies.KIND) == "boss"):
+    kind = query_name(services.settings, me.account.realm)
+    if kind == request.cookies.get(cookies.KIND, ""):
         return reply
-    return msgspec.structs.replace(reply, headers=(*reply.headers, ("set-cookie", cookies.kind(services.settings, boss))))
+    return msgspec.structs.replace(reply, headers=(*reply.headers, ("set-cookie", cookies.kind(services.settings, kind))))
 
 
 def at(path: str, **query: str) -> str:

@@ -8,7 +8,7 @@ from lingpai.core import rules
 from lingpai.core.errors import BadInput, Refusal, WeakPassword, WrongPassword
 from lingpai.flows import Services, password, reauthenticate
 from lingpai.web.pages.me.owner import Me, own, show, told
-from lingpai.web.pages.shared.links import for_realm, links_of
+from lingpai.web.pages.shared.links import for_realm
 from lingpai.web.pages.shared.return_context import called
 from lingpai.web.request.calls import Call, Nothing, Reply
 from lingpai.web.request.fields import Text, read
@@ -29,25 +29,26 @@ class New(msgspec.Struct, frozen=True, kw_only=True):
 
 async def form(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """GET /me/password: without an old one to ask for, only right after a login or a proof."""
-    await _sure(services, request, me)
+    if me.account.password is None:
+        await reauthenticate.require(services, request.ctx, me.login)
     return _form(services, request, me)
 
 
 async def change(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """POST /page/me/password: every other login ends."""
-    await _sure(services, request, me)
     try:
-        old = read(request.fields, Old).old_password if me.account.password else None
-        form = read(request.fields, New)
-        device = await password.change(services, me.account, old, form.password, request.origin, links_of(services, me.account.realm))
+        device = await _changed(services, request, me)
     except (BadInput, WeakPassword, WrongPassword) as why:
         return _form(services, request, me, why)
     return told("/me/security", "password", device=device)
 
 
-async def _sure(services: Services, request: Request, me: Me) -> None:
+async def _changed(services: Services, request: Request, me: Me) -> str:
     if me.account.password is None:
-        await reauthenticate.require(services, me.session, request.origin)
+        login = await reauthenticate.require(services, request.ctx, me.login)
+        return await password.set_first(services, request.ctx, login, read(request.fields, New).password)
+    old = read(request.fields, Old).old_password
+    return await password.change(services, request.ctx, me.login, old, read(request.fields, New).password)
 
 
 def _form(services: Services, request: Request, me: Me, why: Refusal | None = None) -> Reply:

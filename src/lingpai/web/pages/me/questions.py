@@ -10,7 +10,6 @@ from lingpai.core.errors import BadInput, Refusal
 from lingpai.flows import Services, questions
 from lingpai.settings import Settings
 from lingpai.web.pages.me.owner import Me, own, show, told
-from lingpai.web.pages.shared.links import links_of
 from lingpai.web.pages.shared.return_context import onward
 from lingpai.web.request.calls import Call, Nothing, Reply
 from lingpai.web.request.fields import Text, read
@@ -22,7 +21,7 @@ SECURITY = "/me/security"
 FIELDS = ("question_one", "question_two", "question_three")
 
 
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
+class QuestionsWish(msgspec.Struct, frozen=True, kw_only=True):
     """POST /page/me/questions, each question before its answer, as they stand on the page."""
 
     question_one: Question
@@ -52,7 +51,7 @@ async def form(services: Services, request: Request, me: Me, _: Nothing) -> Repl
     """GET /me/questions; with `remove`, says what is lost, and asks; changes nothing."""
     if not offered(services.settings):
         return onward(SECURITY)
-    if "remove" in request.query and await questions.there(services, me.account):
+    if "remove" in request.query and await questions.has_questions(services, me.account):
         return show("questions_remove", request, me)
     return await _form(services, request, me)
 
@@ -60,15 +59,15 @@ async def form(services: Services, request: Request, me: Me, _: Nothing) -> Repl
 async def save(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """POST /page/me/questions: sets them, or with `remove` takes them away."""
     if "remove" in request.fields:
-        await questions.remove(services, me.account, request.origin, links_of(services, me.account.realm))
+        await questions.remove(services, request.ctx, me.fresh)
         return told(SECURITY, "questions-removed")
     if not offered(services.settings):
         return onward(SECURITY)
     try:
-        form = read(request.fields, Wish)
+        form = read(request.fields, QuestionsWish)
         _differ(form.texts)
         mode = services.settings.session.questions
-        await questions.put(services, me.account, form.texts, form.answers, request.origin, links_of(services, me.account.realm), mode=mode)
+        await questions.put(services, request.ctx, me.login, form.texts, form.answers, mode=mode)
     except BadInput as why:
         return await _form(services, request, me, why)
     return told(SECURITY, "questions")
@@ -83,7 +82,13 @@ def _differ(texts: tuple[str, str, str]) -> None:
 
 async def _form(services: Services, request: Request, me: Me, why: Refusal | None = None) -> Reply:
     return show(
-        "questions", request, me, why, typed=request.fields, label_of=_labels(request), asked=await questions.there(services, me.account)
+        "questions",
+        request,
+        me,
+        why,
+        typed=request.fields,
+        label_of=_labels(request),
+        asked=await questions.has_questions(services, me.account),
     )
 
 

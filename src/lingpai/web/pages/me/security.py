@@ -7,7 +7,7 @@ from lingpai.core import words
 from lingpai.core.model import Account
 from lingpai.flows import Services, questions, social
 from lingpai.social import ProviderName
-from lingpai.web.pages.connect import Which
+from lingpai.web.pages.connect import ConnectWhich
 from lingpai.web.pages.me.contact import texts
 from lingpai.web.pages.me.owner import Me, own, show
 from lingpai.web.pages.me.questions import offered
@@ -39,12 +39,12 @@ async def look(services: Services, request: Request, me: Me, _: Nothing) -> Repl
         changed=ago(services.clock.now(), account.password_changed_at or account.created_at, request.locale),
         phones=texts(services) or account.phone is not None,
         asks=asks,
-        asked=asks and await questions.there(services, account),
+        asked=asks and await questions.has_questions(services, account),
         thirds=_thirds(services, request, account),
     )
 
 
-async def ask_unlink(services: Services, request: Request, me: Me, which: Which) -> Reply:
+async def ask_unlink(services: Services, request: Request, me: Me, which: ConnectWhich) -> Reply:
     """GET /me/unlink: says what is lost, and asks; changes nothing."""
     return show("unlink", request, me, provider=which.provider, called=words.text(f"provider.{which.provider}", request.locale))
 
@@ -58,12 +58,12 @@ def _thirds(services: Services, request: Request, account: Account) -> list[Thir
 
 
 def _last(services: Services, account: Account, name: ProviderName) -> str:
-    if name not in account.linked or social.enters(services, account, without=name):
+    if name not in account.linked or social.has_other_way_in(services, account, without=name):
         return ""
     return "way" if account.name or account.phone_proved_at else "address"
 
 
 CALLS = (
     Call(("GET",), "/me/security", own(look), changes=False),
-    Call(("GET",), "/me/unlink", own(ask_unlink, sensitive=True, here="/me/security"), Which, changes=False),
+    Call(("GET",), "/me/unlink", own(ask_unlink, sensitive=True, here="/me/security"), ConnectWhich, changes=False),
 )

@@ -1,20 +1,20 @@
 """Pages with a form. One pattern for all of them.
 
-    async def show(kit, door, exchange, opened: Opened) -> Reply:            # GET /forgot
-        return form_page("forgot.html", exchange, typed={"email": opened.email})
+    async def show(services, mount, request, opened: Opened) -> Reply:            # GET /forgot
+        return form_page("forgot.html", request, typed={"email": opened.email})
 
-    async def send(kit, door, exchange, _: Nothing) -> Reply:                # POST /page/forgot, Call(..., takes=Nothing)
+    async def send(services, mount, request, _: Nothing) -> Reply:                # POST /page/forgot, Call(..., takes=Nothing)
         try:
-            wish = read(exchange.fields, Wish)                               # read here, so that a bad field stays on this page
-            await recover.ask_code(kit, ..., exchange.origin)
+            form = read(request.fields, Wish)                               # read here, so that a bad field stays on this page
+            await recover.ask_code(services, request.ctx, ...)
         except (BadInput, BadCode, TooSoon) as why:                          # what a person can mend here, and nothing else
-            return form_page("forgot.html", exchange, why, typed=exchange.fields, field_of={BadCode: "code"})
-        return page("sent.html", exchange, ...)
+            return form_page("forgot.html", request, why, typed=request.fields, field_of={BadCode: "code"})
+        return page("sent.html", request, ...)
 
     {% from "parts/form.html" import error_summary, field, submit with context %}
     <form method="post" action="/page/forgot">{{ error_summary(form) }}{{ field(form, "email", t("pages.email"), type="email") }}…
 
-`Unavailable` is not caught: the door answers it with problem.html, 503, and how long to wait.
+`Unavailable` is not caught: the application answers it with problem.html, 503, and how long to wait.
 """
 
 import unicodedata

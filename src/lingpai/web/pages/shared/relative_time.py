@@ -20,11 +20,10 @@ def ago(now: int, instant: int, locale: Locale) -> str:
     if seconds < _MINUTE:
         return words.text("pages.ago.now", locale)
     if seconds >= _MONTH:
-        date = when(instant, date=True)
+        date = when(instant, locale, date=True)
         return escape(words.text("pages.ago.date", locale, date=date.striptags())).replace(date.striptags(), date)
     unit, size = next((unit, size) for unit, size in (("day", _DAY), ("hour", _HOUR), ("minute", _MINUTE)) if seconds >= size)
-    count = seconds // size
-    return words.text(f"pages.ago.{unit}" if count == 1 else f"pages.ago.{unit}s", locale, count=count)
+    return words.text(f"pages.ago.{unit}", locale, count=seconds // size)
 
 
 def device(told: str, locale: Locale) -> str:

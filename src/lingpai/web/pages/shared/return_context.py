@@ -2,19 +2,22 @@
 
 import unicodedata
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import msgspec
 
-from lingpai.core import rules
+from lingpai.core import rules, words
 from lingpai.core.errors import BadInput, NotLoggedIn
-from lingpai.core.model import Account, Address, Session
+from lingpai.core.model import Account, Address, Locale
 from lingpai.flows import Services, sessions
 from lingpai.settings import Settings
+from lingpai.settings.realms import called as called_realm
+from lingpai.settings.realms import home, query_name, realm_named, served
+from lingpai.steps.authentication import Authenticated
 from lingpai.web.pages import HTML
+from lingpai.web.pages.shared.links import links_of
 from lingpai.web.pages.shared.return_to import safe_next
 from lingpai.web.request.calls import Reply
 from lingpai.web.request.fields import Text, read
@@ -29,7 +32,7 @@ class Carried(msgspec.Struct, frozen=True, kw_only=True):
     """What is carried from page to page."""
 
     type: Annotated[str, Text(1, 16_384, optional=True)] = ""
-    """`boss` is hiyouth's other realm, where that dialect is served; anything else is a member."""
+    """The realm, by its name in queries (`settings/realms.py`); one that is not served is as none."""
     next: Annotated[str, Text(1, 16_384, optional=True)] = ""
 
 
@@ -51,47 +54,38 @@ class ReturnContext:
         query = {**self.carried, **{name: value for name, value in more.items() if value}}
         return path + ("?" + urlencode(query) if query else "")
 
-    def other(self, settings: Settings) -> dict[str, str]:
-        """Where the other kind of people logs in, under who they are; empty where there is but one."""
-        if not settings.hiyouth.enabled or settings.hiyouth.boss_realm == settings.maillink.realm:
-            return {}
+    def others(self, settings: Settings, locale: Locale) -> tuple[tuple[str, str], ...]:
+        """Where people of other realms log in: the name that the operator has given each, and the link; none where none has a name."""
         kept = {name: value for name, value in self.carried.items() if name != "type"}
-        boss = "type" not in self.carried
-        return {"boss" if boss else "member": ReturnContext(self.realm, kept).to("/login", type="boss" if boss else "")}
+        named = [(realm, called_realm(settings, realm, locale)) for realm in served(settings) if realm != self.realm]
+        shown = [(realm, name or words.text("pages.login.home", locale)) for realm, name in named if name or realm == home(settings)]
+        return tuple((name, ReturnContext(realm, kept).to("/login", type=query_name(settings, realm))) for realm, name in shown)
 
 
 def return_context(services: Services, request: Request) -> ReturnContext:
     """What the request carries, clean."""
     told = read(request.fields, Carried)
-    boss = told.type == "boss" and services.settings.hiyouth.enabled
+    settings = services.settings
+    realm = realm_named(settings, told.type) or request.base_realm
     onward = safe_next(told.next, services.settings) if told.next else ""
-    carried = {"type": "boss" if boss else "", "next": onward if onward != HOME else ""}
-    return ReturnContext(_realm(services.settings, boss=boss), {name: value for name, value in carried.items() if value})
+    carried = {"type": query_name(settings, realm), "next": onward if onward != HOME else ""}
+    kept = {name: value for name, value in carried.items() if value}
+    request.enter(realm, links_of(services, realm, kept.get("next", "")))
+    return ReturnContext(realm, kept)
 
 
-def _realm(settings: Settings, *, boss: bool) -> str:
-    return settings.hiyouth.boss_realm if boss else settings.maillink.realm
-
-
-def realms(settings: Settings) -> tuple[str, ...]:
-    """Every realm that somebody may be logged in to, the pages' own first."""
-    served = (settings.maillink, settings.mailcode, settings.session, settings.hiyouth)
-    found = [settings.maillink.realm, *(dialect.realm for dialect in served if dialect.enabled)]
-    return tuple(dict.fromkeys([*found, settings.hiyouth.boss_realm] if settings.hiyouth.enabled else found))
-
-
-async def present(services: Services, request: Request) -> tuple[Session, Account]:
+async def present(services: Services, request: Request) -> Authenticated:
     """Whose session the request has, in whichever realm. Raises NotLoggedIn."""
-    for realm in realms(services.settings) if request.origin.session else ():
-        with suppress(NotLoggedIn):
-            return await sessions.current(services, realm, request.origin)
-    raise NotLoggedIn
+    login = await sessions.current_in(services, request.ctx, served(services.settings))
+    realm = login.account.realm
+    request.enter(realm, links_of(services, realm))
+    return login
 
 
 async def inside(services: Services, request: Request) -> Account | None:
     """Who this browser is logged in as, in whichever realm."""
     try:
-        return (await present(services, request))[1]
+        return (await present(services, request)).account
     except NotLoggedIn:
         return None
 

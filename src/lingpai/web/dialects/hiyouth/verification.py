@@ -1,38 +1,41 @@
 """The pages behind hiyouth's mailed link, whose address and realm are sealed into one word."""
 
+from collections.abc import Iterable
 from typing import Annotated
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
 from lingpai.core import rules
-from lingpai.core.errors import BadInput, BadLink, TooSoon
-from lingpai.core.model import Address, Links
+from lingpai.core.errors import BadInput, BadLink
+from lingpai.core.model import Address, Links, RequestContext
 from lingpai.flows import Services, activate
 from lingpai.flows.activate import Activation
 from lingpai.settings import reached
+from lingpai.web.dialects.hiyouth.roles import Role, realm_of, realms, role_of
 from lingpai.web.pages import page
 from lingpai.web.pages.activation import INTERVAL
 from lingpai.web.pages.shared.forms import form_page
-from lingpai.web.pages.shared.roles import Role, realm_of, realms, role_of
+from lingpai.web.pages.shared.links import for_realm
+from lingpai.web.pages.shared.links import links as hosted
 from lingpai.web.request.calls import Call, Mount, Reply
 from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
 
 
-class Word(msgspec.Struct, frozen=True, kw_only=True):
+class VerificationWord(msgspec.Struct, frozen=True, kw_only=True):
     """What stands in the link, as it was opened: perhaps cut off."""
 
     emailname: Annotated[str, Text(1, 16_384, optional=True)] = ""
 
 
-class Whose(msgspec.Struct, frozen=True, kw_only=True):
+class VerificationWhose(msgspec.Struct, frozen=True, kw_only=True):
     """Whom to write to."""
 
     email: Annotated[Address, Text(3, 254, rules.email)]
 
 
-class Typed(msgspec.Struct, frozen=True, kw_only=True):
+class VerificationTyped(msgspec.Struct, frozen=True, kw_only=True):
     """The same, before it is judged."""
 
     email: Annotated[str, Text(1, 16_384, optional=True)] = ""
@@ -43,12 +46,13 @@ async def opened(services: Services, request: Request, word: str, wanted: Role |
 
     Raises BadLink for what is wrong, expired, spent, or of another realm than the wanted or the served ones.
     """
-    ticket, own = services.sealed_links.open(word), services.settings.hiyouth
-    role = role_of(own, ticket.realm) if ticket else None
-    if ticket is None or role is None or (wanted and realm_of(own, wanted) != ticket.realm):
+    sealed, own = services.sealed_links.open(word), services.settings.hiyouth
+    role = role_of(own, sealed.realm) if sealed else None
+    if sealed is None or role is None or (wanted and realm_of(own, wanted) != sealed.realm):
         raise BadLink
     act = activate.open_link if request.spends else activate.peek
-    return role, await act(services, ticket.realm, rules.email(ticket.email), ticket.token, request.origin)
+    request.enter(sealed.realm, links(services, role))
+    return role, await act(services, request.ctx, rules.email(sealed.email), sealed.token)
 
 
 async def open_link(services: Services, request: Request, word: str) -> Reply:
@@ -58,35 +62,36 @@ async def open_link(services: Services, request: Request, word: str) -> Reply:
     except BadLink:
         return form_page("verify_bad.html", request, gone=not word)
     if not found.active:
-        return page("verify.html", request, account=found.account, emailname=word, help=_help(role, found))
-    return _done(request, role, found)
+        return page("verify.html", request, account=found.account, emailname=word, help=_help(services, found))
+    return _done(services, request, role, found)
 
 
-async def confirm(services: Services, mount: Mount, request: Request, sent: Word) -> Reply:
+async def confirm(services: Services, mount: Mount, request: Request, sent: VerificationWord) -> Reply:
     """POST /page/verify: the click."""
     here = _at(services, option="ver", emailname=sent.emailname)
     try:
         role, found = await opened(services, request, sent.emailname)
     except BadLink:
         return form_page("verify_bad.html", request, here=here, gone=not sent.emailname)
-    return _done(request, role, found, here)
+    return _done(services, request, role, found, here)
 
 
-async def send_again(services: Services, mount: Mount, request: Request, typed: Typed) -> Reply:
+async def send_again(services: Services, mount: Mount, request: Request, typed: VerificationTyped) -> Reply:
     """POST /page/verify/again: another mail wherever the address waits; the page says the same whether it does or not."""
     here = _at(services, option="ver")
     try:
-        email = read(request.fields, Whose).email
+        email = read(request.fields, VerificationWhose).email
     except BadInput as bad:
         return form_page("verify_bad.html", request, bad, typed={"email": typed.email}, here=here, gone=False)
-    early, seconds = False, INTERVAL
+    early = await activate.again_where_waiting(services, contexts(services, request, realms(services.settings.hiyouth)), email)
+    seconds = early or INTERVAL
+    return form_page("verify_sent.html", request, typed={"email": email.value}, here=here, early=bool(early), seconds=seconds)
+
+
+def contexts(services: Services, request: Request, among: Iterable[str]) -> list[RequestContext]:
+    """The request in each of these realms."""
     own = services.settings.hiyouth
-    for realm in await activate.waiting(services, realms(own), email):
-        try:
-            await activate.again(services, realm, email, request.origin, links(services, role_of(own, realm) or "member"))
-        except TooSoon as wait:
-            early, seconds = True, wait.seconds
-    return form_page("verify_sent.html", request, typed={"email": email.value}, here=here, early=early, seconds=seconds)
+    return [request.ctx.within(realm, links(services, role_of(own, realm) or "member")) for realm in among]
 
 
 def links(services: Services, role: Role) -> Links:
@@ -95,20 +100,27 @@ def links(services: Services, role: Role) -> Links:
     return Links(
         activate=f"{reached(base, own)}/api/EmailVer?option=ver&emailname=",
         reset=f"{base}/page/reset",
-        forgot=f"{base}/forgot" + ("?type=boss" if role == "boss" else ""),
+        forgot=hosted(services.settings, realm_of(own, role)).forgot,
         realm=realm_of(own, role),
         wrap=services.sealed_links.seal,
     )
 
 
-def _done(request: Request, role: Role, found: Activation, here: str = "") -> Reply:
-    return page("verified.html", request, here=here, account=found.account, role=role, help=_help(role, found))
+def _done(services: Services, request: Request, role: Role, found: Activation, here: str = "") -> Reply:
+    return page(
+        "verified.html",
+        request,
+        here=here,
+        account=found.account,
+        role=role,
+        help=_help(services, found),
+        login=for_realm(services, "/login", found.account.realm),
+    )
 
 
-def _help(role: Role, found: Activation) -> str:
+def _help(services: Services, found: Activation) -> str:
     """Where the owner takes the account from who registered it."""
-    query = {"type": role} if role == "boss" else {}
-    return "/forgot?" + urlencode({**query, "email": found.account.email or ""})
+    return for_realm(services, "/forgot", found.account.realm, email=found.account.email or "")
 
 
 def _at(services: Services, **fields: str) -> str:
@@ -117,6 +129,6 @@ def _at(services: Services, **fields: str) -> str:
 
 
 CALLS = (
-    Call(("POST",), "/page/verify", confirm, Word),
-    Call(("POST",), "/page/verify/again", send_again, Typed),
+    Call(("POST",), "/page/verify", confirm, VerificationWord),
+    Call(("POST",), "/page/verify/again", send_again, VerificationTyped),
 )

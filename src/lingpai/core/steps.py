@@ -1,0 +1,21 @@
+"""One more step: what a flow answers when it can neither do what it was asked nor refuses it yet."""
+
+from typing import Literal
+
+import msgspec
+
+Need = Literal["code", "cancel_deletion"]
+"""What the step takes: the code that was just sent; or the owner's word that the account, which waits for its deletion, is to stay."""
+
+
+class Step(msgspec.Struct, frozen=True):
+    """What is needed next, and under which state it goes on.
+
+    The state is an unguessable token of 256 bits that is good once; what it stands for is kept by the service, so nothing in it can be
+    read or changed. Pages show the step; a dialect whose clients do not know it refuses the login in its own words (`Dialect.steps`).
+    """
+
+    need: Need
+    state: str
+    at: int = 0
+    """For `cancel_deletion`: when the account will be gone, in milliseconds since 1970 UTC."""

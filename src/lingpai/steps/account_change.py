@@ -1,0 +1,72 @@
+"""The frame around every change of an account: judged again under a lock, noted in the trail, told to its owner."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from lingpai.core.errors import Refusal
+from lingpai.core.model import Account, RequestContext
+from lingpai.steps.authentication import Authenticated
+from lingpai.steps.letters import Notice
+from lingpai.steps.services import Services
+from lingpai.store import accounts, sessions
+from lingpai.store.database import Transaction
+
+
+class NothingChanged(Exception):
+    """Raised inside the frame: there was nothing to do, so nothing is written, noted or told."""
+
+
+@dataclass(slots=True)
+class Change:
+    """A change under way."""
+
+    tx: Transaction
+    notice: Notice | None
+    """What the owner is told when it is done; None: nothing."""
+    told: Account | None
+    """Who is told, as the account was when it was judged; None: nobody can be told now."""
+    detail: str = ""
+    """For the trail."""
+
+
+@asynccontextmanager
+async def changing(
+    services: Services,
+    ctx: RequestContext,
+    account: Account,
+    event: str,
+    *,
+    refusal: Callable[[], Refusal],
+    login: Authenticated | None = None,
+    notice: Notice | None = None,
+    ends: Literal["none", "others", "all"] = "none",
+) -> AsyncIterator[Change]:
+    """One transaction that changes the account, if it still is what was judged; else raises `refusal()`, and nothing is changed.
+
+    What was judged: the password is the one that was read, nobody has locked the account, and the `login` lives, where there is one. So a
+    reset, or "log out everywhere", is the owner's last word. `ends`: which of its logins end with the change. `event` is the entry in the
+    trail; `notice` is mailed to the owner.
+    """
+    told = await services.messages.reached(account) if notice else None
+    try:
+        async with services.store.begin() as tx:
+            if not await _is_current(services, tx, account, login):
+                raise refusal()
+            change = Change(tx, notice, told)
+            yield change
+            if ends != "none":
+                await sessions.end_all(tx, account_id=account.id, keep_digest=login.digest if login and ends == "others" else None)
+            if change.notice:
+                await services.letters.notice(tx, ctx, change.notice, change.told)
+            await services.audit.note(tx, ctx, event, account_id=account.id, detail=change.detail)
+    except NothingChanged:
+        return
+    services.bell.ring()
+
+
+async def _is_current(services: Services, tx: Transaction, account: Account, login: Authenticated | None) -> bool:
+    if login is None:
+        return await accounts.lock_if_unchanged(tx, account)
+    return await sessions.lock_if_current(tx, account, digest=login.digest, now=services.clock.now())

@@ -1,0 +1,118 @@
+"""Who is asking, as values that only the checks here can make: a login that lives, and one that was proved a moment ago.
+
+A flow that needs one takes it as a parameter; so it cannot be called without the check. A test holds that nobody else makes them.
+"""
+
+import msgspec
+
+from lingpai.core.chance import SECOND
+from lingpai.core.errors import NotActivated, NotLoggedIn, StaleLogin
+from lingpai.core.model import Account, RequestContext, Session
+from lingpai.guard.crypto import digest
+from lingpai.guard.passwords.hashing import HashingSlot, Verdict
+from lingpai.guard.sessions.device_cookie import mark
+from lingpai.steps.services import Services
+from lingpai.store import sessions
+
+FRESH = 600
+"""Seconds for which a login or a proof is good for sensitive steps (contract, session)."""
+
+
+class Confirmed(msgspec.Struct, frozen=True):
+    """That the session's owner has just shown who they are."""
+
+    account_id: int
+
+
+class Authenticated(msgspec.Struct, frozen=True):
+    """A login that lived when it was looked at."""
+
+    session: Session
+    account: Account
+    digest: bytes
+    """The session's key in the store."""
+
+
+class Fresh(Authenticated, frozen=True):
+    """A login whose owner has proved who they are within the last ten minutes."""
+
+
+async def authenticated(services: Services, ctx: RequestContext) -> Authenticated:
+    """Whose the request's session cookie is, in the context's realm. Raises NotLoggedIn."""
+    key = digest(ctx.session)
+    now = services.clock.now()
+    found = await sessions.alive(services.store, digest=key, realm=ctx.realm, now=now) if ctx.session else None
+    if found is None:
+        raise NotLoggedIn
+    return await seen(services, *found, key)
+
+
+async def seen(services: Services, session: Session, account: Account, key: bytes) -> Authenticated:
+    """The login that was just found alive under this key; notes that it is in use, at most every ten minutes."""
+    now = services.clock.now()
+    if now - session.seen_at >= sessions.SEEN_EVERY:
+        await sessions.seen(services.store, account_id=account.id, session_id=session.id, now=now)
+    return Authenticated(session, account, key)
+
+
+def activated(login: Authenticated) -> Authenticated:
+    """The login, for what changes the account: raises NotActivated where its address has not been proved (contract, hiyouth)."""
+    if login.account.restricted:
+        raise NotActivated
+    return login
+
+
+async def fresh(services: Services, ctx: RequestContext, login: Authenticated) -> Fresh | None:
+    """The login, where it or a later proof is younger than ten minutes; a one-time link's login never is by itself."""
+    young = services.clock.now() - login.session.proved_at < FRESH * SECOND
+    if (login.session.kind != "link" and young) or await _confirmed(services, ctx, login):
+        return Fresh(login.session, login.account, login.digest)
+    return None
+
+
+async def require_fresh(services: Services, ctx: RequestContext, login: Authenticated) -> Fresh:
+    """As `fresh`. Raises StaleLogin."""
+    found = await fresh(services, ctx, login)
+    if found is None:
+        raise StaleLogin
+    return found
+
+
+async def confirm(services: Services, ctx: RequestContext, login: Authenticated) -> Fresh:
+    """Notes that the owner has just given a proof, for this session alone."""
+    await services.grants.store_under("confirmed", ctx.session, Confirmed(login.account.id), FRESH)
+    await services.audit.note(services.store, ctx, "confirm", account_id=login.account.id)
+    return Fresh(login.session, login.account, login.digest)
+
+
+async def _confirmed(services: Services, ctx: RequestContext, login: Authenticated) -> bool:
+    found = await services.grants.peek("confirmed", ctx.session, Confirmed)
+    return found is not None and found.account_id == login.account.id
+
+
+def device_of(ctx: RequestContext, account: Account | None) -> str:
+    """The browser's own id where the account knows it; empty for a stranger's browser. It has its own count of failures."""
+    return ctx.device if account and mark(account) in ctx.known_to else ""
+
+
+async def verify_password(
+    services: Services, slot: HashingSlot, bucket: str, account: Account | None, password: str, *, closing: bool = False
+) -> Verdict:
+    """Whether the password is right and may be; the same work for a stranger, a locked account, and a row of failures that has locked it.
+
+    `bucket`: on whom it counts (`Lockout.bucket`). `closing`: it may be for an account that waits for its deletion too.
+    """
+    async with services.lockout.judging(bucket) as turn:
+        verdict = await slot.verify(account.password if account else None, password)
+        right = verdict.right and account is not None and (account.locked_at is None or (closing and account.deletes_at is not None))
+        turn.right = right
+    return verdict if right and turn.admitted else Verdict(right=False, upgraded=None)
+
+
+async def password_again(services: Services, ctx: RequestContext, slot: HashingSlot, account: Account, password: str) -> bool:
+    """Whether somebody who is logged in knows the password. Counts as a login does; raises Limited and StoreDown."""
+    device = device_of(ctx, account)
+    await services.limits.spend("login_client", ctx.client)
+    await services.limits.spend("login_address", f"{account.realm}:confirm:{account.id}/{device}")
+    bucket = services.lockout.bucket(account.realm, account.id, device)
+    return (await verify_password(services, slot, bucket, account, password)).right

@@ -1,0 +1,72 @@
+"""All that flows and steps may use, in one value."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lingpai.core.chance import Chance, Clock
+from lingpai.core.model import Address, RequestContext
+from lingpai.ephemeral import Ephemeral
+from lingpai.guard.one_time.codes import CODE_LENGTH, OneTimeSecrets
+from lingpai.guard.one_time.decoy_questions import DecoyQuestions
+from lingpai.guard.one_time.grants import Grants
+from lingpai.guard.one_time.reset_grants import ResetGrants
+from lingpai.guard.one_time.sealed_links import SealedLinks
+from lingpai.guard.passwords.hashing import PasswordHasher
+from lingpai.guard.sessions.device_cookie import DeviceCookies
+from lingpai.guard.sessions.issuing import SessionIssuer
+from lingpai.guard.throttling.lockout import Lockout
+from lingpai.guard.throttling.messages import MessageThrottle
+from lingpai.guard.throttling.rates import RateLimiter
+from lingpai.settings import Settings
+from lingpai.social import Provider, ProviderName
+from lingpai.steps.letters import Letters
+from lingpai.store.audit import AuditTrail
+from lingpai.store.database import Database
+from lingpai.store.outbox import Bell
+
+if TYPE_CHECKING:
+    # What they stand on is large: `assembly` imports it where a dialect that is served needs it.
+    from lingpai.guard.captcha.captchas import Captchas
+    from lingpai.guard.sessions.jwt import JwtTokens
+
+OPERATOR = RequestContext(client="operator", ip="operator", agent="lingpai")
+"""Who asks from the command line, as the audit trail has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """All that a flow may use; made in `assembly`, passed first."""
+
+    settings: Settings
+    clock: Clock
+    chance: Chance
+    store: Database
+    ephemeral: Ephemeral
+    passwords: PasswordHasher
+    one_time: OneTimeSecrets
+    limits: RateLimiter
+    messages: MessageThrottle
+    lockout: Lockout
+    device_cookies: DeviceCookies
+    letters: Letters
+    grants: Grants
+    reset_grants: ResetGrants
+    sealed_links: SealedLinks
+    session_issuer: SessionIssuer
+    tokens: "JwtTokens"
+    captchas: "Captchas"
+    audit: AuditTrail
+    bell: Bell
+    """Rung after a transaction that wrote a letter: wakes this process's worker."""
+    providers: Mapping[ProviderName, Provider]
+    """The third parties that the operator has keys for."""
+    decoy_questions: DecoyQuestions
+
+    def code_length(self, address: Address) -> int:
+        """Digits of a code that goes to this address (contract, hiyouth: 4 by SMS where the setting says so)."""
+        return self.settings.sms.code_length if address.kind == "phone" else CODE_LENGTH
+
+    def prelogin_token(self, origin: RequestContext) -> str:
+        """The token of the browser that asks; a new one where it has none, for the reply to set."""
+        return origin.prelogin_token or self.chance.token()

@@ -1,0 +1,59 @@
+"""The frame around every use of a link, a code or a grant: taken once, and put back where the request is refused all the same."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from lingpai.core.errors import BadCode, BadGrant, BadLink, Refusal, Unavailable
+from lingpai.core.model import Purpose, RequestContext
+from lingpai.ephemeral import Entry
+from lingpai.guard.one_time.reset_grants import ResetGrant
+from lingpai.steps.services import Services
+
+_FINAL = (Unavailable, BadGrant)
+"""After these nothing is put back. The first may have come after the commit: a second use must not be. After the second somebody else
+was first, and has ended what was open."""
+
+
+@asynccontextmanager
+async def spending_code(services: Services, ctx: RequestContext, purpose: Purpose, key: str, code: str) -> AsyncIterator[Entry]:
+    """Takes the code of an address; of racing callers one gets it. Raises BadCode. See `_put_back` for what a refusal does."""
+    taken = await services.one_time.take_code(purpose, ctx.realm, key, code)
+    if taken is None:
+        raise BadCode
+    async with _putting_back(services, ctx, purpose, key, taken):
+        yield taken
+
+
+@asynccontextmanager
+async def spending_link(services: Services, ctx: RequestContext, purpose: Purpose, key: str, token: str) -> AsyncIterator[Entry]:
+    """Takes the link of an address, as `spending_code` does. Raises BadLink."""
+    taken = await services.one_time.take_link(purpose, ctx.realm, key, token)
+    if taken is None:
+        raise BadLink
+    async with _putting_back(services, ctx, purpose, key, taken):
+        yield taken
+
+
+@asynccontextmanager
+async def spending_reset_grant(services: Services, ctx: RequestContext) -> AsyncIterator[ResetGrant | None]:
+    """Takes the browser's grant to set a new password; None where it has none. Put back as a code is."""
+    taken = await services.reset_grants.take(ctx.prelogin_token)
+    try:
+        yield taken
+    except _FINAL:
+        raise
+    except Refusal:
+        if taken:
+            await services.reset_grants.put_back(ctx.prelogin_token, taken)
+        raise
+
+
+@asynccontextmanager
+async def _putting_back(services: Services, ctx: RequestContext, purpose: Purpose, key: str, taken: Entry) -> AsyncIterator[None]:
+    try:
+        yield
+    except _FINAL:
+        raise
+    except Refusal:
+        await services.one_time.put_back(purpose, ctx.realm, key, taken)
+        raise

@@ -65,13 +65,18 @@ def tables(url: str) -> set[str]:
     return set(ask(url, lambda connection: inspect(connection).get_table_names()))
 
 
+KEY = re.compile(r",CONSTRAINT \w+ FOREIGN KEY\(\w+\)REFERENCES \w+\(\w+\)ON DELETE (?:CASCADE|SET NULL)")
+
+
 def shape(connection: Connection) -> dict[str, Any]:
     """Columns, keys and indexes, as the database itself tells them; SQLite keeps the very words that made them."""
     told = inspect(connection)
     if connection.dialect.name == "sqlite":
         rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE tbl_name <> 'alembic_version'")
         # A column that came later stands on the line of the one before it.
-        return {row.name: re.sub(r"\s*([,()])\s*", r"\1", row.sql or "") for row in rows}
+        words = {row.name: re.sub(r"\s*([,()])\s*", r"\1", row.sql or "") for row in rows}
+        # Of two foreign keys either may be written first.
+        return {name: (KEY.sub("", sql), sorted(KEY.findall(sql))) for name, sql in words.items()}
     return {
         table: (
             [(column["name"], str(column["type"]), column["nullable"]) for column in told.get_columns(table)],

@@ -45,8 +45,7 @@ def account_reader(query: Query) -> Callable[[Sequence[Row]], Account]:
 
     def read(rows: Sequence[Row]) -> Account:
         best: dict[str, Any] = {}
-        for row in rows:
-            kind, value, proved_at, key = beside(row)
+        for kind, value, proved_at, key in map(beside, rows):
             there = best.get(kind)
             if there is None or (proved_at is not None and (there[1] is None or proved_at < there[1])):
                 best[kind] = (value, proved_at, key)

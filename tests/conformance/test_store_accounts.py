@@ -26,7 +26,8 @@ async def test_a_new_account_is_found_by_its_address_and_its_number(database: Da
     async with database.begin() as tx:
         made = await accounts.add(tx, realm="main", password="phc", nickname="ada", locale="en", created_at=START, created_ip="192.0.2.7")
         assert await accounts.add_identifier(tx, account_id=made, realm="main", address=address("Ada@example.com"), proved_at=None)
-    expected = Account(made, "main", "phc", "ada", "en", START, "192.0.2.7", None, None, public_id=str(made), email="Ada@example.com")
+    own = (made, "main", "phc", "ada", "en", START, "192.0.2.7", None, None)
+    expected = Account(*own, public_id=str(made), email="Ada@example.com", email_key="Ada@example.com".lower())
     assert await accounts.find(database, "main", "email", "ada@example.com") == expected
     assert await accounts.by_id(database, made) == expected
 

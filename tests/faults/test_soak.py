@@ -11,7 +11,7 @@ import pytest
 
 from faults.service import Installation, caller, install
 from faults.test_kill import LaterClock, Remains
-from lingpai.build import build
+from lingpai.assembly import build
 from lingpai.core.chance import SystemClock
 from mailserver import mail_server
 from running import Running

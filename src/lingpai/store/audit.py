@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, bindparam, delete, insert, select
 
 from lingpai.core.chance import Clock
 from lingpai.core.model import RequestContext
-from lingpai.store.database import Query, Transaction
+from lingpai.store.database import Query, Transaction, reader
 from lingpai.store.schema import audit
 
 AGENT = 255
@@ -39,6 +39,7 @@ _OF = Query(
     .order_by(audit.c.id.desc())
     .limit(bindparam("limit", type_=BigInteger()))
 )
+_event = reader(Event, _OF)
 _past = (
     select(audit.c.id)
     .where(audit.c.at < bindparam("before"))
@@ -91,7 +92,7 @@ class AuditTrail:
 
 async def of(tx: Transaction, *, account_id: int, limit: int) -> list[Event]:
     """The account's last entries, newest first."""
-    return [Event(*row) for row in await tx.rows(_OF, account_id=account_id, limit=limit)]
+    return [_event(row) for row in await tx.rows(_OF, account_id=account_id, limit=limit)]
 
 
 async def purge(tx: Transaction, before: int, limit: int) -> int:

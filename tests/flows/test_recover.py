@@ -1,38 +1,19 @@
 """Getting back in, without HTTP: what a reset stands on, whatever has become of the rules since."""
 
-from pathlib import Path
-
 import pytest
 
-from fakes import FakeChance, FakeClock
-from lingpai.assembly import Service, build
 from lingpai.core import rules
 from lingpai.core.errors import BadCode, BadInput, WeakPassword
 from lingpai.core.model import Address, RequestContext
 from lingpai.flows import Services, login, recover
 from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.store import accounts
-from web.town import Town, settings_for
+from web.town import Town
 
 HERE = RequestContext("198.51.100.7", "198.51.100.7")
 OLD, NEW = "correct-horse-battery", "a staple of another kind"
 FORMER = Address("email", "ada@mail.test", "ada@mail.test")
 """An address that the rules took once: `.test` is refused today (contract, rule 4)."""
-
-
-@pytest.fixture
-async def house(tmp_path: Path, database_url: str, clock: FakeClock, chance: FakeChance) -> Service:
-    return await build(settings_for(tmp_path, database_url), clock, chance)
-
-
-@pytest.fixture
-async def services(house: Service) -> Services:
-    return house.services
-
-
-@pytest.fixture
-def town(house: Service, clock: FakeClock) -> Town:
-    return Town(house, clock)
 
 
 async def born(services: Services, name: Address, mail: Address) -> int:

@@ -1,0 +1,21 @@
+"""Flows are told without HTTP: on the real services, in one process, on each database."""
+
+from pathlib import Path
+
+import pytest
+
+from fakes import FakeChance, FakeClock
+from lingpai.assembly import Service, build
+from lingpai.flows import Services
+from web.town import Town, settings_for
+
+
+@pytest.fixture
+async def town(tmp_path: Path, database_url: str, clock: FakeClock, chance: FakeChance) -> Town:
+    service: Service = await build(settings_for(tmp_path, database_url), clock, chance)
+    return Town(service, clock)
+
+
+@pytest.fixture
+def services(town: Town) -> Services:
+    return town.house.services

@@ -44,7 +44,10 @@ async def authenticated(services: Services, ctx: RequestContext) -> Authenticate
     found = await sessions.alive(services.store, digest=key, realm=ctx.realm, now=now) if ctx.session else None
     if found is None:
         raise NotLoggedIn
-    return await seen(services, *found, key)
+    session, account = found
+    if now - session.seen_at >= sessions.SEEN_EVERY:
+        await seen(services, session, account, key)
+    return Authenticated(session, account, key)
 
 
 async def seen(services: Services, session: Session, account: Account, key: bytes) -> Authenticated:

@@ -16,7 +16,7 @@ from lingpai.web.request.body import Gone, Receive
 from lingpai.web.request.brand import Brand
 from lingpai.web.request.calls import Call, Mount, Reply
 from lingpai.web.request.fields import read
-from lingpai.web.request.request import Request, RequestFactory, Scope, printable
+from lingpai.web.request.request import About, Request, RequestFactory, Scope, printable
 
 if TYPE_CHECKING:
     from lingpai.flows import Services
@@ -25,6 +25,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _BODILESS = frozenset(("GET", "HEAD", "OPTIONS"))
 _PATH_LENGTH = 256
+
+NOTHING_KNOWN = About()
 
 log = structlog.get_logger("lingpai.web")
 
@@ -56,8 +58,7 @@ class App:
         host = exchanges.host(headers)
         place = self._routes.find(host, path)
         route = place.routes.get(scope["method"])
-        changes = route is not None and route.call.changes
-        request = self._reception.make(scope, headers, host, path, place.errors.language, changes=changes)
+        request = self._reception.make(scope, headers, host, path, place.errors.language, route.about if route else NOTHING_KNOWN)
         try:
             reply, noted = await self._settle(place, route, request, scope, receive)
         except Gone:
@@ -91,8 +92,6 @@ class App:
         if route is None:
             return self._elsewhere(place, request)
         call = route.call
-        request.base_realm = route.mount.settings.realm
-        request.enter(request.base_realm, route.mount.links)
         if call.changes and (request.spends or call.exempt):
             await self._services.limits.spend("client", request.ctx.client)
         self._fill(request, scope["query_string"], whole)

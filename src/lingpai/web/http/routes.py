@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from lingpai.web.http.error_replies import EnvelopeRenderer, ErrorRenderer, NegotiatedRenderer, PlainRenderer
 from lingpai.web.request.calls import Call, Mount
+from lingpai.web.request.request import About
 
 EVERYWHERE = ""
 """Stands for every host that no dialect names."""
@@ -17,6 +18,11 @@ class Route:
     call: Call
     mount: Mount
     errors: ErrorRenderer
+    about: About = field(init=False)
+
+    def __post_init__(self) -> None:
+        about = About(self.mount.settings.realm, self.mount.links, self.call.changes)
+        object.__setattr__(self, "about", about)
 
 
 @dataclass(slots=True)

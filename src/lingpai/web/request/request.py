@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from lingpai.core import words
 from lingpai.core.chance import Chance
-from lingpai.core.model import Links, Locale, RequestContext
+from lingpai.core.model import NOWHERE, Links, Locale, RequestContext
 from lingpai.guard.sessions.device_cookie import DeviceCookies
 from lingpai.settings import Settings
 from lingpai.web.request import cookies
@@ -96,6 +96,15 @@ def headers(scope: Scope) -> Headers:
     return joined
 
 
+class About(msgspec.Struct, frozen=True):
+    """What is known of a request by its path alone."""
+
+    realm: str = "main"
+    links: Links = NOWHERE
+    changes: bool = False
+    """Whether its call changes something: then the device cookie is read."""
+
+
 class RequestFactory:
     """Makes exchanges of requests."""
 
@@ -107,8 +116,11 @@ class RequestFactory:
         self._devices = devices
         self._accepted = lru_cache(maxsize=1_024)(words.accepted)
 
-    def make(self, scope: Scope, headers: Headers, host: str, path: bytes, language: Locale, *, changes: bool) -> Request:
-        """The request, its fields still to be read. `language` is spoken where the request asks for none that we have."""
+    def make(self, scope: Scope, headers: Headers, host: str, path: bytes, language: Locale, about: About) -> Request:
+        """The request, its fields still to be read. `language` is spoken where the request asks for none that we have.
+
+        `about`: what the call that it is for says of it.
+        """
         cookie = headers.get(b"cookie")
         brought = cookies.read(cookie) if cookie else {}
         method: str = scope["method"]
@@ -117,7 +129,8 @@ class RequestFactory:
             path=path.decode("latin-1"),
             host=host,
             headers=headers,
-            ctx=self._context(scope, headers, brought, language, changes),
+            ctx=self._context(scope, headers, brought, language, about),
+            base_realm=about.realm,
             cookies=brought,
             spends=method != "HEAD" and not _only_looks(headers),
             brand=self._brand,
@@ -127,11 +140,11 @@ class RequestFactory:
             request.speak_to_reader(language)
         return request
 
-    def _context(self, scope: Scope, headers: Headers, brought: dict[str, str], language: Locale, changes: bool) -> RequestContext:
+    def _context(self, scope: Scope, headers: Headers, brought: dict[str, str], language: Locale, about: About) -> RequestContext:
         peer = scope.get("client")
         client, ip = self._clients.find(peer[0] if peer else "", headers.get(b"x-forwarded-for", b"").decode("latin-1"))
         asked = headers.get(b"accept-language")
-        known = brought.get(cookies.DEVICE) if changes else None
+        known = brought.get(cookies.DEVICE) if about.changes else None
         device, accounts = self._devices.read(known) if known else ("", frozenset[str]())
         return RequestContext(
             client=client,
@@ -143,6 +156,8 @@ class RequestFactory:
             device=device,
             session=brought.get(cookies.SESSION, ""),
             prelogin_token=_prelogin_token(brought.get(self._prelogin_token, "")),
+            realm=about.realm,
+            links=about.links,
         )
 
 

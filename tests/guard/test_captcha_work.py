@@ -199,7 +199,7 @@ JSON = st.recursive(
 PLACES = ("challenge", "solution", "parameters", "signature", "data", "derivedKey", "expires", "nonce", "cost", "keySignature")
 
 
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(place=st.sampled_from(PLACES), value=JSON)
 async def test_anything_else_in_any_place_is_refused(work: Work, place: str, value: object) -> None:
     challenge = await work.new(CAPTCHA_SCOPE)
@@ -217,7 +217,7 @@ def put(within: Payload, place: str, value: object) -> None:
 
 
 @given(answer=st.text(max_size=200) | st.binary(max_size=200).map(lambda raw: base64.b64encode(raw).decode()))
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 async def test_whatever_is_sent_is_refused(work: Work, answer: str) -> None:
     assert await refused(work, "work-" + "A" * 22, answer)
 

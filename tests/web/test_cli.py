@@ -405,10 +405,10 @@ import asyncio, sys
 from pathlib import Path
 import lingpai.cli
 from lingpai.assembly import build
-from lingpai.settings import Mail, Mailcode, Settings
+from lingpai.settings import MailSettings, Mailcode, Settings
 from lingpai.web.server import serve
 async def main():
-    mail = Mail(smtp_url="smtp://127.0.0.1:9")
+    mail = MailSettings(smtp_url="smtp://127.0.0.1:9")
     data, mailcode = Path({str(sqlite_path.parent)!r}), Mailcode(enabled={mailcode})
     await (await build(Settings(data=data, public_url="https://id.example.com", mail=mail, mailcode=mailcode))).close()
 asyncio.run(main())

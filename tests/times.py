@@ -19,7 +19,8 @@ class Times:
         self._seconds[str(folder)][report.nodeid] += report.duration
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        terminalreporter.section("time by folder")
+        if self._seconds:
+            terminalreporter.section("time by folder")
         for line in self.lines():
             terminalreporter.write_line(line)
 

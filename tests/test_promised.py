@@ -305,7 +305,7 @@ MARK = "*(not yet)*"
 
 def stray_marks(text: str) -> list[str]:
     """Lines with a mark that does not end an item or a table's cell: what it is about would be unsure. The page's words on it aside."""
-    lines = [line for line in text.splitlines() if MARK in line and not line.startswith("A line that ends with")]
+    lines = [line for line in text.splitlines() if MARK in line and not line.startswith("An item that ends with")]
     return [line for line in lines if not re.search(r"\*\(not yet\)\*(?: \|)?$", line) or line.count(MARK) > 1]
 
 

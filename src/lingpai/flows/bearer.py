@@ -25,7 +25,8 @@ async def current(services: Services, ctx: RequestContext, token: str) -> Bearer
         found = await services.tokens.holder(ctx.realm, token)
     except BadToken:
         raise NotLoggedIn from None
-    return BearerLogin(await seen(services, found.session, found.account, sid_digest(found.claims.sid)), found.claims)
+    key = sid_digest(found.claims.sid)
+    return BearerLogin(await seen(services, found.session, found.account, key, services.clock.now()), found.claims)
 
 
 async def renewed(services: Services, ctx: RequestContext, found: BearerLogin) -> str | None:

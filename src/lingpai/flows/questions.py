@@ -8,12 +8,12 @@ from typing import Literal
 
 import msgspec
 
-from lingpai.core.errors import BadCode, BadGrant, Limited, NotOffered, StaleLogin, WrongAnswers, WrongPassword
+from lingpai.core.errors import BadCode, BadGrant, Limited, NotOffered, StaleLogin, WrongAnswers
 from lingpai.core.model import Account, Address, Kind, RequestContext
 from lingpai.flows import Services
 from lingpai.guard.one_time.decoy_questions import Three
 from lingpai.steps.account_change import NothingChanged, changing
-from lingpai.steps.authentication import Authenticated, Fresh, confirm, fresh, password_again
+from lingpai.steps.authentication import Authenticated, Fresh, confirm_by_password, fresh
 from lingpai.store import accounts, questions
 
 Mode = Literal["on", "with_code", "off"]
@@ -39,7 +39,10 @@ async def put(
     A login that is older than ten minutes takes the password too. Raises StaleLogin where it is missing, WrongPassword, NotOffered where
     questions are off, Limited, Overloaded.
     """
-    proved = await fresh(services, ctx, login) or await _proved_by(services, ctx, login, password)
+    proved = await fresh(services, ctx, login)
+    if proved is None and not password:
+        raise StaleLogin
+    proved = proved or await confirm_by_password(services, ctx, login, password)
     if mode == "off":
         raise NotOffered("questions")
     account = proved.account
@@ -48,17 +51,6 @@ async def put(
         hashed = await slot.make(joined(answers))
     async with changing(services, ctx, account, "questions", login=proved, refusal=StaleLogin, notice="questions_changed") as change:
         await questions.put(change.tx, account_id=account.id, texts=texts, answers=hashed, at=services.clock.now())
-
-
-async def _proved_by(services: Services, ctx: RequestContext, login: Authenticated, password: str) -> Fresh:
-    if not password:
-        raise StaleLogin
-    async with services.passwords.slot() as slot:
-        right = await password_again(services, ctx, slot, login.account, password)
-    if not right:
-        await services.audit.note(services.store, ctx, "confirm", "wrong-password", account_id=login.account.id)
-        raise WrongPassword
-    return await confirm(services, ctx, login)
 
 
 async def remove(services: Services, ctx: RequestContext, login: Fresh) -> None:

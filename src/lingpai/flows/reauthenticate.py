@@ -1,6 +1,6 @@
 """Is it still you? What changes an account for good wants a login, or a proof, of the last ten minutes."""
 
-from lingpai.core.errors import BadCode, StaleLogin, WrongPassword
+from lingpai.core.errors import BadCode, StaleLogin
 from lingpai.core.model import Account, Address, RequestContext
 from lingpai.flows import Services
 from lingpai.steps import authentication
@@ -9,16 +9,7 @@ from lingpai.steps.sending import sending
 
 fresh = authentication.fresh
 require = authentication.require_fresh
-
-
-async def by_password(services: Services, ctx: RequestContext, login: Authenticated, password: str) -> Fresh:
-    """Opens sensitive steps. Counts as a login does; raises WrongPassword, Limited, Overloaded."""
-    async with services.passwords.slot() as slot:
-        right = await authentication.password_again(services, ctx, slot, login.account, password)
-    if not right:
-        await services.audit.note(services.store, ctx, "confirm", "wrong-password", account_id=login.account.id)
-        raise WrongPassword
-    return await authentication.confirm(services, ctx, login)
+by_password = authentication.confirm_by_password
 
 
 async def ask_code(services: Services, ctx: RequestContext, login: Authenticated) -> Address:

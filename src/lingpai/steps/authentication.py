@@ -6,7 +6,7 @@ A flow that needs one takes it as a parameter; so it cannot be called without th
 import msgspec
 
 from lingpai.core.chance import SECOND
-from lingpai.core.errors import NotActivated, NotLoggedIn, StaleLogin
+from lingpai.core.errors import NotActivated, NotLoggedIn, StaleLogin, WrongPassword
 from lingpai.core.model import Account, RequestContext, Session
 from lingpai.guard.crypto import digest
 from lingpai.guard.passwords.hashing import HashingSlot, Verdict
@@ -44,15 +44,11 @@ async def authenticated(services: Services, ctx: RequestContext) -> Authenticate
     found = await sessions.alive(services.store, digest=key, realm=ctx.realm, now=now) if ctx.session else None
     if found is None:
         raise NotLoggedIn
-    session, account = found
-    if now - session.seen_at >= sessions.SEEN_EVERY:
-        await seen(services, session, account, key)
-    return Authenticated(session, account, key)
+    return await seen(services, *found, key, now)
 
 
-async def seen(services: Services, session: Session, account: Account, key: bytes) -> Authenticated:
-    """The login that was just found alive under this key; notes that it is in use, at most every ten minutes."""
-    now = services.clock.now()
+async def seen(services: Services, session: Session, account: Account, key: bytes, now: int) -> Authenticated:
+    """The login that was found alive under this key at `now`; notes that it is in use, at most every ten minutes."""
     if now - session.seen_at >= sessions.SEEN_EVERY:
         await sessions.seen(services.store, account_id=account.id, session_id=session.id, now=now)
     return Authenticated(session, account, key)
@@ -86,6 +82,16 @@ async def confirm(services: Services, ctx: RequestContext, login: Authenticated)
     await services.grants.store_under("confirmed", ctx.session, Confirmed(login.account.id), FRESH)
     await services.audit.note(services.store, ctx, "confirm", account_id=login.account.id)
     return Fresh(login.session, login.account, login.digest)
+
+
+async def confirm_by_password(services: Services, ctx: RequestContext, login: Authenticated, password: str) -> Fresh:
+    """As `confirm`, by the account's password. Counts as a login does; raises WrongPassword, Limited, Overloaded."""
+    async with services.passwords.slot() as slot:
+        right = await password_again(services, ctx, slot, login.account, password)
+    if not right:
+        await services.audit.note(services.store, ctx, "confirm", "wrong-password", account_id=login.account.id)
+        raise WrongPassword
+    return await confirm(services, ctx, login)
 
 
 async def _confirmed(services: Services, ctx: RequestContext, login: Authenticated) -> bool:

@@ -16,7 +16,7 @@ was first, and has ended what was open."""
 
 @asynccontextmanager
 async def spending_code(services: Services, ctx: RequestContext, purpose: Purpose, key: str, code: str) -> AsyncIterator[Entry]:
-    """Takes the code of an address; of racing callers one gets it. Raises BadCode. See `_put_back` for what a refusal does."""
+    """Takes the code of an address; of racing callers one gets it. Raises BadCode. A refusal puts it back, but for `_FINAL`."""
     taken = await services.one_time.take_code(purpose, ctx.realm, key, code)
     if taken is None:
         raise BadCode

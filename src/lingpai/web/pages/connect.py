@@ -32,7 +32,7 @@ from lingpai.social import ProviderName, Surface
 from lingpai.steps.authentication import Authenticated, activated
 from lingpai.web.pages import page
 from lingpai.web.pages.shared.closing import closing_page
-from lingpai.web.pages.shared.links import for_realm, kind_of, links_of
+from lingpai.web.pages.shared.links import for_realm, kind_of, links
 from lingpai.web.pages.shared.return_context import ReturnContext, onward, present, return_context
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text
@@ -109,7 +109,7 @@ async def come_back(name: ProviderName, services: Services, mount: Mount, reques
 
 
 async def _arrive(services: Services, request: Request, journey: Journey, code: str) -> Reply:
-    request.enter(journey.realm, links_of(services, journey.realm))
+    request.enter(journey.realm, links(services.settings, journey.realm))
     try:
         entered = await social.finish(services, request.ctx, journey, code)
     except (ProviderSaysNo, NotInvited, NotActivated, BadGrant, Taken, Limited, Unavailable) as why:

@@ -22,11 +22,6 @@ def links(settings: Settings, realm: str, to: str = "") -> Links:
     return Links(activate=_to(f"{base}/page/activate", activate), reset=_to(f"{base}/page/reset", kind), forgot=_to(f"{base}/forgot", kind))
 
 
-def links_of(services: Services, realm: str, to: str = "") -> Links:
-    """The same."""
-    return links(services.settings, realm, to)
-
-
 def kind_of(settings: Settings, realm: str) -> dict[str, str]:
     """What the query of `/login` and `/forgot` says of a realm; nothing of the pages' own."""
     name = query_name(settings, realm)

@@ -17,7 +17,7 @@ from lingpai.settings.realms import called as called_realm
 from lingpai.settings.realms import home, query_name, realm_named, served
 from lingpai.steps.authentication import Authenticated
 from lingpai.web.pages import HTML
-from lingpai.web.pages.shared.links import links_of
+from lingpai.web.pages.shared.links import links
 from lingpai.web.pages.shared.return_to import safe_next
 from lingpai.web.request.calls import Reply
 from lingpai.web.request.fields import Text, read
@@ -70,7 +70,7 @@ def return_context(services: Services, request: Request) -> ReturnContext:
     onward = safe_next(told.next, services.settings) if told.next else ""
     carried = {"type": query_name(settings, realm), "next": onward if onward != HOME else ""}
     kept = {name: value for name, value in carried.items() if value}
-    request.enter(realm, links_of(services, realm, kept.get("next", "")))
+    request.enter(realm, links(services.settings, realm, kept.get("next", "")))
     return ReturnContext(realm, kept)
 
 
@@ -78,7 +78,7 @@ async def present(services: Services, request: Request) -> Authenticated:
     """Whose session the request has, in whichever realm. Raises NotLoggedIn."""
     login = await sessions.current_in(services, request.ctx, served(services.settings))
     realm = login.account.realm
-    request.enter(realm, links_of(services, realm))
+    request.enter(realm, links(services.settings, realm))
     return login
 
 

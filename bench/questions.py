@@ -22,12 +22,13 @@ import structlog
 import uvloop
 
 from lingpai.assembly import Service, build
+from lingpai.assembly.configuration import defaults
 from lingpai.core import rules
 from lingpai.core.chance import SystemChance, SystemClock
 from lingpai.core.model import Address, Kind
 from lingpai.flows.questions import joined
 from lingpai.guard.passwords.hashing import HashingSlot, Verdict
-from lingpai.settings import Limits, Rate, Settings
+from lingpai.settings import Limits, Rate
 from lingpai.store import accounts, questions
 from lingpai.store.database import Transaction
 from lingpai.store.migrate import upgrade
@@ -99,7 +100,7 @@ async def _house() -> AsyncIterator[Service]:
     with tempfile.TemporaryDirectory(prefix="lb-") as folder:
         upgrade(f"sqlite:///{folder}/lingpai.db")
         url = "https://id.example.com"
-        chosen = Settings(dev=True, data=Path(folder), public_url=url, secret="b" * 32, limits=roomy)
+        chosen = defaults(dev=True, data=Path(folder), public_url=url, secret="b" * 32, limits=roomy)
         house = await build(chosen, SystemClock(), SystemChance())
         try:
             yield house

@@ -16,11 +16,12 @@ import uvloop
 from joserfc.jws import JWSRegistry
 
 from lingpai.assembly import Service, build
+from lingpai.assembly.configuration import defaults
 from lingpai.core.chance import SystemChance, SystemClock
 from lingpai.flows import Services
 from lingpai.guard.crypto import sid_digest
 from lingpai.guard.sessions.signing_keys import Alg
-from lingpai.settings import Jwt, Settings
+from lingpai.settings import Jwt
 from lingpai.store import accounts, sessions
 from lingpai.store.migrate import upgrade
 
@@ -55,7 +56,7 @@ class Pace:
 async def figures(seconds: float, alg: Alg) -> Pace:
     """Measures each for so many seconds."""
     with _folder() as folder:
-        settings = Settings(dev=True, data=folder, public_url="https://id.example.com", secret="b" * 32, jwt=Jwt(alg))
+        settings = defaults(dev=True, data=folder, public_url="https://id.example.com", secret="b" * 32, jwt=Jwt(alg))
         house = await build(settings, SystemClock(), SystemChance())
         try:
             return await _paces(house, seconds, alg)

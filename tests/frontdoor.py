@@ -13,13 +13,14 @@ from typing import Annotated, Any, ParamSpec, cast
 import msgspec
 
 from fakes import FakeChance, FakeClock
+from lingpai.assembly.configuration import defaults
 from lingpai.assembly.front import application
 from lingpai.core.errors import Limited, NotLoggedIn, Overloaded, Refusal, StoreDown, choose
 from lingpai.core.model import Account, Links, Locale
 from lingpai.flows import Services
 from lingpai.guard.crypto import SecretBox
 from lingpai.guard.sessions.device_cookie import DeviceCookies
-from lingpai.settings import DialectSettings, Settings
+from lingpai.settings import DialectSettings
 from lingpai.web.http.app import App
 from lingpai.web.pages import page
 from lingpai.web.request.calls import Call, Dialect, Mount, Nothing, Reply
@@ -173,7 +174,7 @@ def services(cap: Cap | None = None, **settings: Any) -> Any:
     """What the door itself uses of a kit, and tests may change; `gate` holds back GET /wait."""
     chance = FakeChance()
     return SimpleNamespace(
-        settings=Settings(**{"public_url": URL, **settings}),
+        settings=defaults(**{"public_url": URL, **settings}),
         clock=FakeClock(),
         chance=chance,
         limits=cap or Cap(),

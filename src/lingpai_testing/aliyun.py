@@ -13,8 +13,8 @@ import time
 from typing import Any
 from urllib.parse import quote
 
-from lingpai_testing.server import Call, Emulator, Response
-from lingpai_testing.texts import Flow, Sent, e164
+from lingpai_testing.server import Call, Response
+from lingpai_testing.texts import Flow, Sent, SmsGateway, e164
 
 AUTHORIZATION = re.compile(r"ACS3-HMAC-SHA256 Credential=([^,]+), *SignedHeaders=([^,]+), *Signature=([0-9a-f]{64})")
 SIGNED = {"host", "x-acs-action", "x-acs-version", "x-acs-date", "x-acs-signature-nonce", "x-acs-content-sha256"}
@@ -33,7 +33,7 @@ class Refused(Exception):
         self.code = code
 
 
-class Aliyun(Emulator):
+class Aliyun(SmsGateway):
     """A gateway with one access key, one signature and one template, all of which may be changed."""
 
     def __init__(self, **options: Any) -> None:
@@ -46,9 +46,18 @@ class Aliyun(Emulator):
         self.refuse = ""
         """A code that every good call gets instead of being sent, as isv.AMOUNT_NOT_ENOUGH."""
         self.flow = Flow(((60, 1, "minute"), (3_600, 5, "hour"), (86_400, 10, "day")))
-        self.messages: list[Sent] = []
         self._nonces: set[str] = set()
         self.route("POST", "/", self._send)
+
+    def settings(self, *, secret: str = "", base_url: str = "") -> dict[str, Any]:
+        """As it says."""
+        return {
+            "access_key_id": self.access_key_id,
+            "access_key_secret": secret or self.access_key_secret,
+            "sign_name": "Lingpai",
+            "base_url": base_url or self.base_url,
+            "templates": dict(zip(("code", "notice", "taken"), ("SMS_1", "SMS_2", "SMS_3"), strict=True)),
+        }
 
     def _send(self, call: Call) -> Response:
         try:
@@ -137,3 +146,6 @@ def _said(code: str, **more: str) -> Response:
     status = 200 if code == "OK" or code.startswith(("isv.", "isp.")) else STATUS.get(code, 400)
     message = "OK" if code == "OK" else f"what {code} means, in words"
     return Response.of_json({"Message": message, "RequestId": secrets.token_hex(16).upper(), "Code": code, **more}, status)
+
+
+GATEWAY = Aliyun

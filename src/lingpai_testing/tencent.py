@@ -10,8 +10,8 @@ import secrets
 import time
 from typing import Any
 
-from lingpai_testing.server import Call, Emulator, Response
-from lingpai_testing.texts import Flow, Sent, e164
+from lingpai_testing.server import Call, Response
+from lingpai_testing.texts import Flow, Sent, SmsGateway, e164
 
 AUTHORIZATION = re.compile(
     r"TC3-HMAC-SHA256 Credential=([^/,]+)/([0-9]{4}-[0-9]{2}-[0-9]{2})/sms/tc3_request, *SignedHeaders=([^,]+), *Signature=([0-9a-f]{64})"
@@ -28,7 +28,7 @@ class Refused(Exception):
         self.code = code
 
 
-class Tencent(Emulator):
+class Tencent(SmsGateway):
     """A gateway with one secret, one app, one signature and one template, all of which may be changed."""
 
     def __init__(self, **options: Any) -> None:
@@ -43,8 +43,18 @@ class Tencent(Emulator):
         """A code that every good number gets instead of a message, as FailedOperation.InsufficientBalanceInSmsPackage."""
         limits = ((30, 1, "ThirtySecondLimit"), (3_600, 5, "OneHourLimit"), (86_400, 10, "DailyLimit"))
         self.flow = Flow(limits)
-        self.messages: list[Sent] = []
         self.route("POST", "/", self._send)
+
+    def settings(self, *, secret: str = "", base_url: str = "") -> dict[str, Any]:
+        """As it says."""
+        return {
+            "secret_id": self.secret_id,
+            "secret_key": secret or self.secret_key,
+            "app_id": self.app_id,
+            "sign_name": "Lingpai",
+            "base_url": base_url or self.base_url,
+            "templates": dict(zip(("code", "notice", "taken"), ("1001", "1002", "1003"), strict=True)),
+        }
 
     def _send(self, call: Call) -> Response:
         try:
@@ -132,3 +142,6 @@ def signature(call: Call, secret: str, stamp: str, day: str, names: str) -> str:
 
 def _said(**response: Any) -> Response:
     return Response.of_json({"Response": {**response, "RequestId": secrets.token_hex(16)}})
+
+
+GATEWAY = Tencent

@@ -3,6 +3,9 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+from lingpai_testing.server import Emulator
 
 MAINLAND = re.compile(r"(?:\+?86|0086)?(1[3-9][0-9]{9})")
 ABROAD = re.compile(r"\+?([1-9][0-9]{6,14})")
@@ -48,3 +51,16 @@ def e164(written: str) -> str:
         return f"+86{found[1]}"
     abroad = ABROAD.fullmatch(written)
     return f"+{abroad[1]}" if abroad and not re.fullmatch(r"\+?86.*", written) else ""
+
+
+class SmsGateway(Emulator):
+    """What the suite of all senders asks of each gateway's emulator, which its module declares as `GATEWAY`."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.messages: list[Any] = []
+        """What it has taken, in its own words."""
+
+    def settings(self, *, secret: str = "", base_url: str = "") -> dict[str, Any]:
+        """The table that reaches it; with another secret or address than its own where one is given."""
+        raise NotImplementedError

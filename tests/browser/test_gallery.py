@@ -12,8 +12,8 @@ from browser.person import LOCALES, Person, arrives
 from browser.test_walls import login_link
 from lingpai.core.model import Locale
 from lingpai.settings import Legal, Pages, Social
-from lingpai.settings import Maillink as MaillinkSettings
 from lingpai.settings.outside import Keys, WechatKeys
+from lingpai.web.dialects.maillink import MaillinkSettings
 from web import seed003
 from web.owners import Owner
 from web.people import ADA, GOOD

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import expect
 
 from browser.person import Person
-from lingpai.settings import Maillink as MaillinkSettings
+from lingpai.web.dialects.maillink import MaillinkSettings
 from web.owners import Owner, owner
 from web.people import ADA, GOOD, member
 from web.speakers import Hiyouth, Maillink

@@ -5,10 +5,12 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
+import msgspec
 import pytest
 from alibabacloud_tea_openapi.utils import Utils
 from darabonba.request import DaraRequest
@@ -17,18 +19,16 @@ from tencentcloud.common.credential import Credential
 from tencentcloud.common.http.request import RequestInternal
 
 from fakes import START, FakeChance, FakeClock
+from lingpai.assembly.configuration import load
 from lingpai.core.model import Letter
 from lingpai.post import Message, Permanent, Sender, SendError, Temporary, Unsure
 from lingpai.post.sms import aliyun as aliyun_sms
+from lingpai.post.sms import gateways
 from lingpai.post.sms import tencent as tencent_sms
-from lingpai.post.sms.aliyun import AliyunSms
-from lingpai.post.sms.tencent import TencentSms
-from lingpai.post.sms.webhook import WebhookSms
 from lingpai.settings import outside
-from lingpai.settings.load import load
-from lingpai_testing import Emulator
 from lingpai_testing.aliyun import Aliyun
 from lingpai_testing.tencent import Tencent
+from lingpai_testing.texts import SmsGateway
 from lingpai_testing.webhook import Webhook
 
 LETTER = Letter(
@@ -56,14 +56,13 @@ SECRET = "a-secret-that-stands-nowhere-else-and-is-long"
 class Line:
     """A gateway, and a sender to it."""
 
-    gateway: Emulator
+    gateway: SmsGateway
     make: Callable[..., Sender]
     sender: Sender
 
     @property
     def messages(self) -> list[Any]:
-        found: list[Any] = self.gateway.messages  # type: ignore[attr-defined]  # each of the three has them
-        return found
+        return self.gateway.messages
 
     async def outcome(self, letter: Letter = LETTER, message: Message = MESSAGE, sender: Sender | None = None) -> SendError | None:
         try:
@@ -73,63 +72,31 @@ class Line:
         return None
 
 
-def aliyun_line(gateway: Aliyun, clock: FakeClock, chance: FakeChance) -> Callable[..., Sender]:
-    def make(*, secret: str = "", timeout: float = 5.0, templates: outside.Templates | None = None, base_url: str = "") -> Sender:
-        settings = outside.Aliyun(
-            access_key_id=gateway.access_key_id,
-            access_key_secret=secret or gateway.access_key_secret,
-            sign_name="Lingpai",
-            base_url=base_url or gateway.base_url,
-            templates=templates or outside.Templates("SMS_1", "SMS_2", "SMS_3"),
-        )
-        return AliyunSms(settings, clock, chance, timeout=timeout)
+def line_to(name: str, gateway: SmsGateway, clock: FakeClock, chance: FakeChance) -> Callable[..., Sender]:
+    """Makes senders to it, as the service does of a file's table."""
+    ours = gateways()[name]
+
+    def make(*, timeout: float = 5.0, templates: outside.Templates | None = None, **other: str) -> Sender:
+        table = gateway.settings(**other) | ({} if templates is None else {"templates": templates})
+        return ours.sender(msgspec.convert(table, ours.settings), clock, chance, timeout)
 
     return make
 
 
-def tencent_line(gateway: Tencent, clock: FakeClock) -> Callable[..., Sender]:
-    def make(*, secret: str = "", timeout: float = 5.0, templates: outside.Templates | None = None, base_url: str = "") -> Sender:
-        settings = outside.Tencent(
-            secret_id=gateway.secret_id,
-            secret_key=secret or gateway.secret_key,
-            app_id=gateway.app_id,
-            sign_name="Lingpai",
-            base_url=base_url or gateway.base_url,
-            templates=templates or outside.Templates("1001", "1002", "1003"),
-        )
-        return TencentSms(settings, clock, timeout=timeout)
-
-    return make
-
-
-def webhook_line(gateway: Webhook, clock: FakeClock) -> Callable[..., Sender]:
-    def make(*, secret: str = "", timeout: float = 5.0, base_url: str = "") -> Sender:
-        settings = outside.Webhook(url=f"{base_url}/sms" if base_url else gateway.url, secret=secret or gateway.secret)
-        return WebhookSms(settings, clock, timeout=timeout)
-
-    return make
-
-
-@pytest.fixture(params=["aliyun", "tencent", "sms_webhook"])
+@pytest.fixture(params=list(gateways()))
 async def line(request: pytest.FixtureRequest, clock: FakeClock, chance: FakeChance) -> AsyncIterator[Line]:
-    gateway = request.getfixturevalue(request.param)
-    gateway.now = lambda: clock.now() / 1_000
-    make: Callable[..., Sender]
-    if isinstance(gateway, Aliyun):
-        make = aliyun_line(gateway, clock, chance)
-    elif isinstance(gateway, Tencent):
-        make = tencent_line(gateway, clock)
-    else:
-        make = webhook_line(gateway, clock)
-    sender = make()
-    yield Line(gateway, make, sender)
-    await sender.close()
+    with import_module(f"lingpai_testing.{request.param}").GATEWAY() as gateway:
+        gateway.now = lambda: clock.now() / 1_000
+        make = line_to(request.param, gateway, clock, chance)
+        sender = make()
+        yield Line(gateway, make, sender)
+        await sender.close()
 
 
 vendors = pytest.mark.parametrize("line", ["aliyun", "tencent"], indirect=True)
 aliyun_only = pytest.mark.parametrize("line", ["aliyun"], indirect=True)
 tencent_only = pytest.mark.parametrize("line", ["tencent"], indirect=True)
-webhook_only = pytest.mark.parametrize("line", ["sms_webhook"], indirect=True)
+webhook_only = pytest.mark.parametrize("line", ["webhook"], indirect=True)
 
 
 # Delivered
@@ -346,7 +313,7 @@ async def test_a_clock_that_is_off_is_the_operators_to_mend(line: Line, clock: F
 @aliyun_only
 async def test_a_nonce_is_never_used_twice_and_a_repeated_one_is_refused(line: Line, clock: FakeClock) -> None:
     assert isinstance(line.gateway, Aliyun)
-    first, second = (aliyun_line(line.gateway, clock, FakeChance("the same"))() for _ in range(2))
+    first, second = (line_to("aliyun", line.gateway, clock, FakeChance("the same"))() for _ in range(2))
     assert await line.outcome(sender=first) is None
     clock.advance(minutes=2)
     assert await line.outcome(sender=first) is None

@@ -12,8 +12,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 
 from frontdoor import Answer, answers
+from lingpai.assembly.configuration import load
 from lingpai.settings import Settings
-from lingpai.settings.load import load
 from mailserver import Arrived, MailServer
 from running import Running, serving
 

@@ -4,8 +4,8 @@ import asyncio
 import json
 import shutil
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,12 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from faults.naughty import NAUGHTY
 from faults.service import caller, install
-from lingpai.web.dialects.hiyouth import HIYOUTH
-from lingpai.web.dialects.hiyouth.shapes import Told
-from lingpai.web.dialects.maillink import MAILLINK, MaillinkCard, MaillinkDone, MaillinkRefused
-from lingpai.web.dialects.session import SESSION
-from lingpai.web.request.fields import slots
+from lingpai.core.errors import BadInput
+from lingpai.web.dialects import dialects
+from lingpai.web.request.calls import Call, Dialect
+from lingpai.web.request.examples import values_of
+from lingpai.web.request.fields import CodeField, Group, NumberField, Slot, Text, slots
+from lingpai.web.request.walks import Walk
 from mailserver import mail_server
 from running import INHERITED, Running
 from web.test_gate import REFUSED
@@ -48,17 +49,32 @@ ENDING = {
 }
 """What ends the session that it is called with."""
 CONFUSED: list[Any] = [True, False, 1, 0, -1.5, 2**63 - 1, [], ["ada@example.com", "eve@example.com"], {}, {"$ne": ""}, None, ""]
-GOOD: dict[str, Any] = {"email": ADA, "phone": "", "password": PASSWORD, "vcode": "x" * 43, "rp_password": PASSWORD, "nickname": "Ada"}
-POSTS = [call for call in MAILLINK.calls if call.methods == ("POST",)]
+LONGEST = 8_000
+"""Characters of a query that a request line has room for, with some to spare."""
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-FIELDS = [(call.path, slot.name) for call in POSTS for slot in slots(call.takes)]
 
 
-def naughty(fields: list[tuple[str, str]]) -> pytest.MarkDecorator:
+def fuzzed(dialect: Dialect, call: Call) -> bool:
+    """All but pages, and registrations that work: those would fill the database, and their fields are those of others."""
+    return not call.rooted and call.gives is not None and (not call.sets_session or call.path == dialect.walk.log_in)
+
+
+CALLS = [(dialect, call) for dialect in dialects().values() for call in dialect.calls if fuzzed(dialect, call)]
+FIELDS = [(dialect, call, slot) for dialect, call in CALLS for slot in slots(call.takes)]
+TYPED = [(dialect, call, slot) for dialect, call, slot in FIELDS if "POST" in call.methods]
+"""Those that JSON brings: a query has no types."""
+
+
+def named(cases: Sequence[tuple[Any, ...]]) -> list[str]:
+    return ["-".join((dialect.name, call.path, *(slot.name for slot in rest))) for dialect, call, *rest in cases]
+
+
+def naughty(test: Any) -> Any:
     """Each field with some of the strings, and in the long form with all."""
-    short = [pytest.param(*field, NAUGHTY[number % PART :: PART], id="-".join(field)) for number, field in enumerate(fields)]
-    long = [pytest.param(*field, NAUGHTY, id="-".join((*field, "all")), marks=pytest.mark.long) for field in fields]
-    return pytest.mark.parametrize(("path", "field", "values"), short + long)
+    short = [pytest.param(*case, NAUGHTY[number % PART :: PART], id=named([case])[0]) for number, case in enumerate(FIELDS)]
+    long = [pytest.param(*case, NAUGHTY, id=f"{named([case])[0]}-all", marks=pytest.mark.long) for case in FIELDS]
+    return pytest.mark.parametrize(("dialect", "call", "slot", "values"), short + long)(test)
 
 
 @dataclass(frozen=True)
@@ -108,7 +124,7 @@ async def document(client: httpx.AsyncClient) -> dict[str, Any]:
 async def test_the_document_is_openapi_3_1_and_names_every_call(ada: httpx.AsyncClient) -> None:
     found = await document(ada)
     assert [str(error) for error in OPENAPI_31_VALIDATOR.iter_errors(found)] == []
-    for call in MAILLINK.calls:
+    for call in (call for dialect in dialects().values() for call in dialect.calls):
         assert {method.lower() for method in call.methods} <= found["paths"][call.path].keys()
     for path, methods in found["paths"].items():
         for method in methods:
@@ -123,7 +139,7 @@ async def test_schemathesis_finds_no_answer_that_is_not_documented(
 ) -> None:
     file = tmp_path / "openapi.json"
     file.write_text(json.dumps(with_examples(await document(ada), target.link)))
-    asked = {path: target.asked(path) for path, _ in FIELDS}
+    asked = {call.path: target.asked(call.path) for dialect, call, _ in TYPED if dialect.name == "maillink"}
     options = [*OPTIONS, "--max-examples", str(examples), *(session(ada) if logged_in else ())]
     code, said = await schemathesis(tmp_path, "run", str(file), "--url", target.running.url, *options)
     assert code == 0, said
@@ -166,171 +182,104 @@ def shapes(operation: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         yield from content["schema"]["properties"].items()
 
 
-async def say(client: httpx.AsyncClient, path: str, fields: dict[str, Any]) -> httpx.Response:
-    # With escapes, for a lone surrogate has no bytes.
-    return await client.post(path, content=json.dumps(fields).encode(), headers={"Content-Type": "application/json"})
+# Every dialect, call by call.
 
 
-def envelope(reply: httpx.Response) -> MaillinkDone | MaillinkCard | MaillinkRefused:
+def words_of(call: Call, walk: Walk) -> dict[str, Any]:
+    """What the walk sends, with something of no meaning for what somebody would have to read first."""
+    step = next(step for step in walk.steps if step.path == call.path and step.method in ("", *call.methods))
+    found: dict[str, Any] = {}
+    numbers = {slot.name for slot in slots(call.takes) if isinstance(slot.shape, NumberField)}
+    for name, value in values_of(call, walk, step):
+        outer, _, inner = name.partition(".")
+        text = value if isinstance(value, str) else "000000"
+        found[outer] = {**found.get(outer, {}), inner: text} if inner else int(text) if outer in numbers else text
+    return found
+
+
+def flat(fields: dict[str, Any]) -> str:
+    """As a form writes them: a field inside another is `Captcha.Id`. With escapes, for a lone surrogate has no bytes."""
+    pairs: list[tuple[str, str]] = []
+    for name, value in fields.items():
+        pairs += [(f"{name}.{inner}", text) for inner, text in value.items()] if isinstance(value, dict) else [(name, str(value))]
+    return "&".join(f"{name}={quote_plus(text, errors='surrogatepass')}" for name, text in pairs)
+
+
+async def say(client: httpx.AsyncClient, call: Call, fields: dict[str, Any]) -> httpx.Response:
+    if "POST" not in call.methods:
+        return await client.get(f"{call.path}?{flat(fields)}")
+    return await client.post(call.path, content=json.dumps(fields).encode(), headers={"Content-Type": "application/json"})
+
+
+def envelope(dialect: Dialect, call: Call, reply: httpx.Response) -> dict[str, Any]:
     """What was said, once it is sure that it is the dialect's own envelope and no failure."""
-    assert reply.status_code == 200, (reply.status_code, reply.text)
-    assert reply.headers["content-type"] == "application/json; charset=utf-8"
-    said = reply.json()
-    assert said.keys() == {"code", "msg", "data"}
-    assert isinstance(said["msg"], str)
-    assert said["code"] in (200, 0, -1)
-    shape = MaillinkRefused if said["code"] != 200 else MaillinkCard if "id" in said["data"] else MaillinkDone
-    return msgspec.convert(said, shape)
-
-
-@pytest.mark.parametrize(("path", "field"), FIELDS)
-async def test_a_field_of_any_other_type_is_told_in_the_envelope(ada: httpx.AsyncClient, path: str, field: str) -> None:
-    for value in CONFUSED:
-        said = envelope(await say(ada, path, {**GOOD, field: value}))
-        if isinstance(value, bool | int | float | list | dict):
-            assert said.code == 0, value
-            assert field in said.msg, value
-
-
-@naughty(FIELDS)
-async def test_a_naughty_string_in_any_field_is_an_ordinary_request(
-    ada: httpx.AsyncClient, path: str, field: str, values: list[str]
-) -> None:
-    for value in values:
-        envelope(await say(ada, path, {**GOOD, field: value}))
-        form = "&".join(f"{name}={quote_plus(text, errors='surrogatepass')}" for name, text in {**GOOD, field: value}.items())
-        envelope(await ada.post(path, content=form.encode(), headers={"Content-Type": "application/x-www-form-urlencoded"}))
-
-
-@pytest.mark.parametrize("path", [call.path for call in POSTS])
-async def test_no_json_document_gets_more_than_a_data_error(ada: httpx.AsyncClient, path: str) -> None:
-    for whole in REFUSED:
-        assert envelope(await ada.post(path, content=whole, headers={"Content-Type": "application/json"})).code == 0, whole
-    for whole in (b"", b"{}", b'{"is_admin":true,"id":1,"verified":true,"proved_at":1}', b"&&&", b"=", b"a"):
-        envelope(await ada.post(path, content=whole))
-
-
-@pytest.mark.parametrize("call", MAILLINK.calls, ids=lambda call: call.path)
-async def test_a_query_with_a_field_twice_is_a_data_error(ada: httpx.AsyncClient, call: Any) -> None:
-    for query in ("a=1&a=2", "email=ada%40example.com&email=eve%40example.com", "a=%00", "a=%ff", "%ed%a0%80=1"):
-        assert envelope(await ada.request(call.methods[0], f"{call.path}?{query}")).code == 0, query
-
-
-# hiyouth: every call takes GET and POST, and nobody is logged in, so that no password is really changed.
-
-CAROL = "carol@example.com"
-ASKED: dict[str, Any] = {
-    "type": "member",
-    "option": "email",
-    "account": CAROL,
-    "pwd": PASSWORD,
-    "verid": "000000",
-    "emailname": CAROL,
-    "oldpwd": PASSWORD,
-    "newpwd": PASSWORD,
-}
-LONGEST = 8_000
-"""Characters of a query that a request line has room for, with some to spare."""
-TAKEN_BY = [(call.path, slot.name) for call in HIYOUTH.calls for slot in slots(call.takes)]
-
-
-def told(reply: httpx.Response) -> Told:
-    """As `envelope`."""
-    assert reply.status_code == 200, (reply.status_code, reply.text)
-    assert reply.headers["content-type"] == "application/json; charset=utf-8"
-    said = reply.json()
-    assert said.keys() - {"data"} == {"code", "info"}
-    assert said["code"] in (1, 0, -1)
-    return msgspec.convert(said, Told)
-
-
-def asked(path: str) -> dict[str, Any]:
-    return {**ASKED, "option": "resend"} if path == "/api/EmailVer" else ASKED
-
-
-@pytest.mark.parametrize(("path", "field"), TAKEN_BY)
-async def test_hiyouth_tells_a_field_of_any_other_type(target: Target, path: str, field: str) -> None:
-    async with caller(target.running) as client:
-        for value in CONFUSED:
-            said = told(await say(client, path, {**asked(path), field: value}))
-            number = field == "verid" and isinstance(value, int) and not isinstance(value, bool)
-            if isinstance(value, bool | int | float | list | dict) and not number:
-                assert said.code == -1, value
-                assert field in said.info, value
-
-
-@naughty(TAKEN_BY)
-async def test_hiyouth_takes_a_naughty_string_in_any_field(target: Target, path: str, field: str, values: list[str]) -> None:
-    async with caller(target.running) as client:
-        for value in values:
-            fields = {**asked(path), field: value}
-            told(await say(client, path, fields))
-            query = "&".join(f"{name}={quote_plus(text, errors='surrogatepass')}" for name, text in fields.items())
-            reply = await client.get(f"{path}?{query}")
-            assert reply.status_code == 414 if len(query) > LONGEST else told(reply)
-
-
-@pytest.mark.parametrize("path", [call.path for call in HIYOUTH.calls])
-async def test_hiyouth_gives_no_json_document_more_than_a_data_error(target: Target, path: str) -> None:
-    async with caller(target.running) as client:
-        for whole in REFUSED:
-            assert told(await client.post(path, content=whole, headers={"Content-Type": "application/json"})).code == -1, whole
-        for query in ("type=member&type=boss", "a=%00", "a=%ff", "%ed%a0%80=1"):
-            assert told(await client.get(f"{path}?{query}")).code == -1, query
-
-
-# session: nobody is logged in.
-
-SEED_003: dict[str, Any] = {
-    "token": "t",
-    "account": "carol.x",
-    "pass": "horse+battery9",
-    "code": "000000",
-    "email": CAROL,
-    "EmailAccount": CAROL,
-    **{f"{word}_{number}": f"{word} {number}" for word in ("question", "answer") for number in ("one", "two", "three")},
-}
-CODES_003 = {"DTERROR", "FAILURE", "PSIGNERROR", "CODEERROR", "APLOGINERROR"}
-SESSIONS = [call for call in SESSION.calls if "POST" in call.methods and call.path != "/session/sign_up"]
-"""Registering works, and would fill the hour's registrations; its fields are those of the others."""
-TAKEN_BY_003 = [(call.path, slot.name) for call in SESSIONS for slot in slots(call.takes)]
-
-
-def stated(reply: httpx.Response) -> dict[str, Any]:
-    """As `envelope`."""
     assert reply.status_code in (200, 429), (reply.status_code, reply.text)
-    said = dict(reply.json())
-    if said["statu_code"] != 200:
-        assert said.keys() == {"statu_code", "msg", "data"}
-        assert said["statu_code"] in CODES_003
+    assert reply.headers["content-type"] == "application/json; charset=utf-8"
+    said: dict[str, Any] = reply.json()
+    if said.items() >= dialect.walk.yes.items():
+        assert call.gives
+        msgspec.convert(said, call.gives)
+    else:
+        msgspec.convert(said, dialect.failed_as)
+        assert said.keys() >= dialect.refuse(BadInput("x", "missing"), "en").keys()
     return said
 
 
-@pytest.mark.parametrize(("path", "field"), TAKEN_BY_003)
-async def test_session_tells_a_field_of_any_other_type(target: Target, path: str, field: str) -> None:
+def is_data_error(dialect: Dialect, said: dict[str, Any]) -> bool:
+    """Whether it has what every data error has, whatever the field."""
+    one, other = (dialect.refuse(BadInput(name, "missing"), "en") for name in ("a", "b"))
+    common = {name: value for name, value in one.items() if other[name] == value}
+    assert common
+    return said.items() >= common.items()
+
+
+@asynccontextmanager
+async def visitor(target: Target, dialect: Dialect) -> AsyncIterator[httpx.AsyncClient]:
+    """Logged in where a cookie does that and nothing here changes the password, else a stranger."""
     async with caller(target.running) as client:
+        if dialect.name == "maillink":
+            reply = await client.post("/login", json={"email": ADA, "password": PASSWORD})
+            client.headers["Cookie"] = f"lingpai_session={reply.cookies['lingpai_session']}"
+        yield client
+
+
+@pytest.mark.parametrize(("dialect", "call", "slot"), TYPED, ids=named(TYPED))
+async def test_a_field_of_any_other_type_is_told_in_the_envelope(target: Target, dialect: Dialect, call: Call, slot: Slot) -> None:
+    takes = (dict,) if isinstance(slot.shape, Group) else (int,) if isinstance(slot.shape, NumberField | CodeField) else ()
+    takes = (int,) if isinstance(slot.shape, Text) and slot.shape.numbers else takes
+    async with visitor(target, dialect) as client:
         for value in CONFUSED:
-            said = stated(await say(client, path, {**SEED_003, field: value}))
-            number = field == "code" and type(value) is int
-            if isinstance(value, bool | int | float | list | dict) and not number:
-                assert said["statu_code"] == "DTERROR", value
-                assert field in said["msg"], value
+            reply = await say(client, call, {**words_of(call, dialect.walk), slot.name: value})
+            said = envelope(dialect, call, reply)
+            if type(value) in {bool, int, float, list, dict} - {*takes}:
+                assert is_data_error(dialect, said), value
+                assert slot.name in reply.text, value
 
 
-@naughty(TAKEN_BY_003)
-async def test_session_takes_a_naughty_string_in_any_field(target: Target, path: str, field: str, values: list[str]) -> None:
-    async with caller(target.running) as client:
+@naughty
+async def test_a_naughty_string_in_any_field_is_an_ordinary_request(
+    target: Target, dialect: Dialect, call: Call, slot: Slot, values: list[str]
+) -> None:
+    async with visitor(target, dialect) as client:
         for value in values:
-            fields = {**SEED_003, field: value}
-            stated(await say(client, path, fields))
-            form = "&".join(f"{name}={quote_plus(text, errors='surrogatepass')}" for name, text in fields.items())
-            stated(await client.post(path, content=form.encode(), headers={"Content-Type": "application/x-www-form-urlencoded"}))
+            fields = {**words_of(call, dialect.walk), slot.name: value}
+            if "POST" in call.methods:
+                envelope(dialect, call, await say(client, call, fields))
+                envelope(dialect, call, await client.post(call.path, content=flat(fields).encode(), headers=FORM))
+            if "GET" in call.methods:
+                reply = await client.get(f"{call.path}?{flat(fields)}")
+                assert reply.status_code == 414 if len(flat(fields)) > LONGEST else envelope(dialect, call, reply)
 
 
-@pytest.mark.parametrize("call", SESSION.calls, ids=lambda call: call.path)
-async def test_session_gives_no_document_and_no_query_more_than_a_data_error(target: Target, call: Any) -> None:
-    async with caller(target.running) as client:
+@pytest.mark.parametrize(("dialect", "call"), CALLS, ids=named(CALLS))
+async def test_no_document_and_no_query_gets_more_than_a_data_error(target: Target, dialect: Dialect, call: Call) -> None:
+    async with visitor(target, dialect) as client:
         for whole in REFUSED if "POST" in call.methods else ():
-            assert stated(await client.post(call.path, content=whole))["statu_code"] == "DTERROR", whole
-        for query in ("a=1&a=2", "a=%00", "a=%ff", "%ed%a0%80=1"):
-            assert stated(await client.request(call.methods[0], f"{call.path}?{query}"))["statu_code"] == "DTERROR", query
+            said = envelope(dialect, call, await client.post(call.path, content=whole, headers={"Content-Type": "application/json"}))
+            assert is_data_error(dialect, said), whole
+        for whole in (b"", b"{}", b'{"is_admin":true,"id":1,"verified":true,"proved_at":1}', b"&&&", b"=", b"a"):
+            if "POST" in call.methods:
+                envelope(dialect, call, await client.post(call.path, content=whole))
+        for query in ("a=1&a=2", "email=ada%40example.com&email=eve%40example.com", "a=%00", "a=%ff", "%ed%a0%80=1"):
+            said = envelope(dialect, call, await client.request(call.methods[0], f"{call.path}?{query}"))
+            assert is_data_error(dialect, said), query

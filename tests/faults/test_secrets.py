@@ -7,7 +7,7 @@ import httpx
 
 from faults.service import Installation, caller, install
 from frontdoor import raw
-from lingpai.web.dialects.maillink import MAILLINK
+from lingpai.web.dialects import maillink
 from mailserver import mail_server
 
 ADA = "ada@example.com"
@@ -60,7 +60,7 @@ class Person:
         said = dict.fromkeys(("email", "phone", "password", "vcode", "rp_password", "nickname", "token", STRAY), STRAY)
         cookies = f"lingpai_session={STRAY}; lingpai_device={STRAY}"
         headers = {"Cookie": cookies, "Authorization": f"Bearer {STRAY}", "Referer": f"/?vcode={STRAY}", "Connection": "close"}
-        for path in [*(call.path for call in MAILLINK.calls), *OTHERS]:
+        for path in [*(call.path for call in maillink.DIALECT.calls), *OTHERS]:
             for method in ("GET", "POST", "DELETE"):
                 await self.client.request(method, path, params=said, json=said, headers=headers)
                 await self.client.request(method, path, params=said, data={**said, "email": ADA}, headers=headers)

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from fakes import FakeChance
+from lingpai.assembly.configuration import defaults, load
 from lingpai.core.chance import SystemChance
 from lingpai.settings import Rate, Settings, sqlite_file
 from lingpai.settings.check import same_site
 from lingpai.settings.keys import REALMS, keys
-from lingpai.settings.load import SettingsError, load
+from lingpai.settings.load import SettingsError
 from lingpai.settings.reference import in_force, markdown
 from lingpai.settings.secret import secret_of
 
@@ -54,15 +55,15 @@ def test_every_kind_of_value_can_stand_in_a_variable() -> None:
         }
     )
     assert settings.trusted_proxies == ("127.0.0.1/32", "2001:db8::/32")
-    assert settings.maillink.reveal_accounts is True
+    assert settings.dialects["maillink"].reveal_accounts is True
     assert settings.limits.login_address == Rate(3, 3_600)
-    assert settings.maillink.activation == "confirm"
+    assert settings.dialects["maillink"].activates_by_click
     assert settings.hashing.threads == 2
 
 
 def test_every_default_passes_its_own_check_when_it_is_written_down(file: Path) -> None:
     tables: dict[str, list[str]] = {"": []}
-    for key in keys():
+    for key in keys(defaults()):
         table, _, name = key.path.rpartition(".")
         if key.shown(key.default) and not key.path.startswith(REALMS):
             tables.setdefault(table, []).append(f"{name} = {key.shown(key.default)}")
@@ -213,7 +214,7 @@ def test_two_origins_are_one_site_by_scheme_and_registrable_domain(one: str, oth
 
 def test_the_database_lies_in_the_data_folder_unless_its_path_is_absolute(tmp_path: Path) -> None:
     def file(url: str) -> Path | None:
-        return sqlite_file(Settings(data=tmp_path, database_url=url))
+        return sqlite_file(defaults(data=tmp_path, database_url=url))
 
     assert file("") == tmp_path / "lingpai.db"
     assert file("sqlite:///other.db") == tmp_path / "other.db"
@@ -222,7 +223,7 @@ def test_the_database_lies_in_the_data_folder_unless_its_path_is_absolute(tmp_pa
 
 
 def test_the_secret_is_made_once_and_is_readable_by_its_owner_only(tmp_path: Path) -> None:
-    settings = Settings(data=tmp_path / "new")
+    settings = defaults(data=tmp_path / "new")
     made = secret_of(settings, FakeChance())
     assert len(made) >= 32
     assert secret_of(settings, SystemChance()) == made
@@ -233,7 +234,7 @@ def test_the_secret_is_made_once_and_is_readable_by_its_owner_only(tmp_path: Pat
 def test_racing_starts_agree_on_one_secret(tmp_path: Path) -> None:
     for folder in map(str, range(20)):
         seen: list[bytes] = []
-        settings = Settings(data=tmp_path / folder)
+        settings = defaults(data=tmp_path / folder)
         racers = [threading.Thread(target=lambda s=settings, to=seen: to.append(secret_of(s, SystemChance()))) for _ in range(8)]
         for racer in racers:
             racer.start()
@@ -244,25 +245,25 @@ def test_racing_starts_agree_on_one_secret(tmp_path: Path) -> None:
 
 
 def test_a_configured_secret_makes_no_file(tmp_path: Path) -> None:
-    assert secret_of(Settings(data=tmp_path, secret=SECRET), FakeChance()) == SECRET.encode()
+    assert secret_of(defaults(data=tmp_path, secret=SECRET), FakeChance()) == SECRET.encode()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_secret_file_that_holds_too_little_is_refused(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("short\n")
     with pytest.raises(ValueError, match=r"secret: the secret does not fit; expected 32 bytes or more"):
-        secret_of(Settings(data=tmp_path), FakeChance())
+        secret_of(defaults(data=tmp_path), FakeChance())
 
 
 def test_the_reference_names_every_key_with_its_variable_and_says_what_it_is() -> None:
-    page = markdown()
-    for key in keys():
+    page = markdown(defaults())
+    for key in keys(defaults()):
         assert f"| `{key.path}` | `{key.variable}` |" in page
         assert key.description
 
 
 def test_the_page_in_docs_is_the_reference() -> None:
-    assert Path(__file__).parents[2].joinpath("docs", "settings.md").read_text() == markdown()
+    assert Path(__file__).parents[2].joinpath("docs", "settings.md").read_text() == markdown(defaults())
 
 
 def test_what_is_in_force_is_shown_with_its_source_and_without_secrets(file: Path) -> None:

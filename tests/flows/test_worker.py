@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from conftest import open_database
 from fakes import START, FakeChance, FakeClock, settle
+from lingpai.assembly.configuration import defaults
 from lingpai.core.chance import SECOND, SystemChance, SystemClock
 from lingpai.core.errors import StoreDown
 from lingpai.core.model import Letter, LetterState, RequestContext
@@ -22,7 +23,6 @@ from lingpai.guard.crypto import SecretBox
 from lingpai.post import Message, Permanent, Sender, SendError, Temporary, Unsure
 from lingpai.post.inbox import InboxSender
 from lingpai.post.smtp import SmtpSender
-from lingpai.settings import Settings
 from lingpai.steps.letters import LETTERS
 from lingpai.store import accounts, audit, outbox, sessions
 from lingpai.store.database import Database, Query, Row, Transaction
@@ -129,7 +129,7 @@ class Yard:
         chance = FakeChance(f"worker {self._made}")
         senders: dict[Any, Sender] = {"email": sender, "sms": sender}
         return Worker(
-            store or self.store, self.minutes, self.secret_box, senders, self.clock, chance, bell=self.bell, settings=Settings(), **changes
+            store or self.store, self.minutes, self.secret_box, senders, self.clock, chance, bell=self.bell, settings=defaults(), **changes
         )
 
     async def post(
@@ -664,7 +664,7 @@ async def test_a_worker_whose_lease_went_to_another_sends_nothing(yard: Yard) ->
 async def test_a_letter_that_nothing_is_set_to_carry_is_given_up_in_words(yard: Yard) -> None:
     await text(yard)
     worker = Worker(
-        yard.store, yard.minutes, yard.secret_box, {"email": Scripted()}, yard.clock, FakeChance(), bell=yard.bell, settings=Settings()
+        yard.store, yard.minutes, yard.secret_box, {"email": Scripted()}, yard.clock, FakeChance(), bell=yard.bell, settings=defaults()
     )
     await worker.once()
     assert [letter.error for letter in await yard.listed("failed")] == ["nothing is set that sends by sms"]

@@ -33,7 +33,8 @@ async def show(services: Services, mount: Mount, request: Request, _: Nothing) -
 def app(town: Town) -> App:
     """The town's house with the sample at `/sample`, and all pages that lie at a root of their own."""
     settings = town.house.services.settings
-    home = Mount(maillink.MAILLINK, settings.maillink, "", maillink.links(settings))
+    own = settings.dialects["maillink"]
+    home = Mount(maillink.DIALECT, own, "", maillink.links(town.house.services, own))
     sample = [Call(("GET",), "/sample", show, changes=False), Call(("POST",), "/page/sample", show)]
     parts = (activation, authorization, language, recovery, strength)
     return application(town.house.services, [home], home, [*sample, *(call for part in parts for call in part.CALLS)])

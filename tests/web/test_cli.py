@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import httpx
 import pytest
 
 from lingpai.assembly import open_services
+from lingpai.assembly.configuration import defaults
 from lingpai.assembly.front import refuse_clash
 from lingpai.cli.outbox import masked
 from lingpai.core import rules
@@ -20,12 +22,13 @@ from lingpai.core.errors import Limited, WrongPassword
 from lingpai.core.model import Links, RequestContext
 from lingpai.flows import login
 from lingpai.guard.throttling.sms_budgets import SmsBudgets
-from lingpai.settings import Hashing, Maillink, Settings
+from lingpai.settings import Hashing
 from lingpai.settings.load import SettingsError
 from lingpai.settings.outside import Sms
 from lingpai.store import accounts, outbox
 from lingpai.store.migrate import latest
-from lingpai.web.dialects.maillink import MAILLINK
+from lingpai.web.dialects import maillink
+from lingpai.web.dialects.maillink import MaillinkSettings
 from lingpai.web.request.calls import Mount
 from mailserver import mail_server
 from running import SECONDS, Ended, lingpai, lingpai_here, serving, start
@@ -97,15 +100,15 @@ async def test_a_secret_that_is_too_short_is_told_with_its_file(sqlite_path: Pat
 
 def test_two_dialects_on_one_path_are_both_named() -> None:
     links = Links("", "", "")
-    other = MAILLINK.__class__("other", MAILLINK.calls[:1], MAILLINK.refuse, MAILLINK.fail, MAILLINK.missing)
-    mounts = [Mount(MAILLINK, Maillink(), "", links), Mount(other, Maillink(), "", links)]
+    other = replace(maillink.DIALECT, name="other", calls=maillink.DIALECT.calls[:1])
+    mounts = [Mount(maillink.DIALECT, MaillinkSettings(), "", links), Mount(other, MaillinkSettings(), "", links)]
     with pytest.raises(SettingsError) as refused:
         refuse_clash(mounts)
     assert refused.value.problems == [
         "maillink.prefix, other.prefix: maillink and other both claim /register on every host; "
         "expected another prefix or other hosts for one"
     ]
-    refuse_clash([mounts[0], Mount(other, Maillink(prefix="/x"), "/x", links)])
+    refuse_clash([mounts[0], Mount(other, MaillinkSettings(prefix="/x"), "/x", links)])
 
 
 @pytest.mark.parametrize("dev", [(), ("--dev",)])
@@ -234,7 +237,7 @@ class Desk:
         self.folder = folder
         self.variables = {"LINGPAI_DATABASE_URL": url, "LINGPAI_SECRET": SECRET}
         hashing = Hashing(memory_kib=8, time=1)
-        self.settings = Settings(dev=True, data=folder, database_url=url, secret=SECRET, hashing=hashing)
+        self.settings = defaults(dev=True, data=folder, database_url=url, secret=SECRET, hashing=hashing)
 
     async def settle(self) -> int:
         async with open_services(self.settings) as services:
@@ -405,12 +408,14 @@ import asyncio, sys
 from pathlib import Path
 import lingpai.cli
 from lingpai.assembly import build
-from lingpai.settings import MailSettings, Mailcode, Settings
+from lingpai.assembly.configuration import defaults
+from lingpai.settings import MailSettings
+from lingpai.web.dialects.mailcode.settings import MailcodeSettings
 from lingpai.web.server import serve
 async def main():
     mail = MailSettings(smtp_url="smtp://127.0.0.1:9")
-    data, mailcode = Path({str(sqlite_path.parent)!r}), Mailcode(enabled={mailcode})
-    await (await build(Settings(data=data, public_url="https://id.example.com", mail=mail, mailcode=mailcode))).close()
+    data, mailcode = Path({str(sqlite_path.parent)!r}), MailcodeSettings(enabled={mailcode})
+    await (await build(defaults(data=data, public_url="https://id.example.com", mail=mail, mailcode=mailcode))).close()
 asyncio.run(main())
 print(*sorted({unused!r} & set(sys.modules)))
 """

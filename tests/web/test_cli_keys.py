@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from lingpai.assembly import open_services
-from lingpai.settings import Settings
+from lingpai.assembly.configuration import defaults
 from lingpai.store import audit, keys
 from running import Ended, lingpai_here, serving
 
@@ -21,7 +21,7 @@ class Desk:
     def __init__(self, url: str, folder: Path) -> None:
         self.folder = folder
         self.variables = {"LINGPAI_DATABASE_URL": url, "LINGPAI_SECRET": SECRET}
-        self.settings = Settings(dev=True, data=folder, database_url=url, secret=SECRET)
+        self.settings = defaults(dev=True, data=folder, database_url=url, secret=SECRET)
 
     async def ask(self, *words: str, stdin: str = "", **more: str) -> Ended:
         return await lingpai_here(*words, "--data", self.folder, stdin=stdin, **self.variables, **more)

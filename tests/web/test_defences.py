@@ -17,7 +17,7 @@ from lingpai.guard.one_time.codes import RESET_LIFE
 from lingpai.guard.passwords import argon2
 from lingpai.settings import Hashing, Limits, Rate
 from lingpai.store import accounts, sessions
-from lingpai.web.dialects.maillink import MAILLINK
+from lingpai.web.dialects import maillink
 from web.people import ADA, GOOD, member
 from web.speakers import Maillink
 from web.town import PUBLIC_URL, Town
@@ -25,7 +25,7 @@ from web.town import PUBLIC_URL, Town
 EVE = "eve@example.com"
 OTHER = "a staple of another kind"
 HTML_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-POSTS = [call.path for call in MAILLINK.calls if call.methods == ("POST",)]
+POSTS = [call.path for call in maillink.DIALECT.calls if call.methods == ("POST",)]
 CROWD = {
     "hashing": Hashing(threads=1),
     "limits": Limits(login_address=Rate(1_000, 60)),

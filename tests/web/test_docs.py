@@ -13,22 +13,19 @@ import pytest
 from fakes import FakeChance, FakeClock
 from frontdoor import NOTES, app, ask, mount, services
 from lingpai.assembly import build
+from lingpai.assembly.configuration import defaults
 from lingpai.assembly.front import application
 from lingpai.core import errors, words
 from lingpai.core.errors import BadCode, BadInput, InviteRequired, NotInvited, Refusal, WeakPassword
 from lingpai.core.model import Locale
-from lingpai.settings import MailSettings, Pages, Settings
-from lingpai.web.dialects.hiyouth import HIYOUTH
-from lingpai.web.dialects.mailcode import MAILCODE
-from lingpai.web.dialects.maillink import MAILLINK
-from lingpai.web.dialects.session import SESSION
+from lingpai.settings import MailSettings, Pages
+from lingpai.web.dialects import dialects, hiyouth, mailcode, maillink
 from lingpai.web.http.app import App
 from lingpai.web.reference import docs, samples
-from lingpai.web.reference.walks import WALKS
 from lingpai.web.request.calls import Call, Dialect
 from web.town import PUBLIC_URL, Town, settings_for
 
-DIALECTS = (MAILCODE, MAILLINK, HIYOUTH, SESSION)
+DIALECTS = tuple(dialects().values())
 ALL = [(dialect, call) for dialect in DIALECTS for call in dialect.calls]
 NAMES = [f"{dialect.name} {call.methods[0]} {call.path}" for dialect, call in ALL]
 READERS: dict[Locale, str] = {"zh-Hans": "zh-CN", "en": "en-US"}
@@ -67,7 +64,7 @@ def test_every_call_says_what_it_does_in_every_language(dialect: Dialect, call: 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
 def test_every_call_has_a_step_and_no_step_is_for_a_call_that_is_gone(dialect: Dialect) -> None:
-    steps = {(step.path, step.method) for step in WALKS[dialect.name].steps}
+    steps = {(step.path, step.method) for step in dialect.walk.steps}
     called = {call.path: call.methods for call in dialect.calls}
     assert {path for path, _ in steps} == set(called)
     assert all(any(method in call.methods for call in dialect.calls if call.path == path) for path, method in steps if method)
@@ -85,7 +82,7 @@ async def test_every_call_is_there_with_its_path_its_fields_and_each_refusal(tow
         assert words.text(call.summary, locale) in index
         assert "curl" in told
         assert all(f"<code>{field.encode_name}</code>" in told for field in msgspec.structs.fields(call.takes))
-        own = {**WALKS[dialect.name].cases, **next(step.cases for step in WALKS[dialect.name].steps if step.path == call.path)}
+        own = {**dialect.walk.cases, **next(step.cases for step in dialect.walk.steps if step.path == call.path)}
         for kind in call.refusals:
             for refusal in samples.cases(kind, call.takes, own):
                 assert msgspec.json.encode(dialect.refuse(refusal, locale)).decode() in told, refusal
@@ -119,23 +116,23 @@ def test_a_declared_refusal_stands_for_its_kinds() -> None:
 
 
 async def test_a_password_shows_the_lengths_that_count_in_the_end(town: Town) -> None:
-    told = section(await read(town, "/docs/maillink"), next(call for call in MAILLINK.calls if call.path == "/register"))
+    told = section(await read(town, "/docs/maillink"), next(call for call in maillink.DIALECT.calls if call.path == "/register"))
     assert "password, 8 to 40 characters" in told
     assert "email address, 4 to 60 characters" in told
 
 
 async def test_what_a_setting_makes_needed_is_told_as_needed(town: Town) -> None:
-    told = section(await read(town, "/docs/mailcode"), next(call for call in MAILCODE.calls if call.handler.__name__ == "log_in"))
+    told = section(await read(town, "/docs/mailcode"), next(call for call in mailcode.DIALECT.calls if call.handler.__name__ == "log_in"))
     assert re.search(r"<code>Expiry</code></dt><dd>whole number, from 5 to 2592000</dd>", told)
     assert re.search(r"<code>Captcha</code></dt><dd>object</dd>", told)
     assert re.search(r"<code>Language</code></dt><dd>[^<]*<span[^>]*>optional", told)
 
 
 async def test_what_a_dialect_does_not_tell_apart_is_not_told_apart_here_either(town: Town) -> None:
-    told = section(await read(town, "/docs/maillink"), next(call for call in MAILLINK.calls if call.path == "/login"))
+    told = section(await read(town, "/docs/maillink"), next(call for call in maillink.DIALECT.calls if call.path == "/login"))
     assert "The account or the password is not right." in told
     assert "There is no such account." not in told
-    told = section(await read(town, "/docs/hiyouth"), next(call for call in HIYOUTH.calls if call.path == "/api/Login"))
+    told = section(await read(town, "/docs/hiyouth"), next(call for call in hiyouth.DIALECT.calls if call.path == "/api/Login"))
     assert "There is no such account." in told
     assert "The password is not right." in told
 
@@ -160,7 +157,7 @@ async def test_a_call_stands_at_its_mount(prefix: str) -> None:
 
 def reference(prefix: str = "/", **settings: Any) -> App:
     """The small dialect with its reference."""
-    made = Settings(public_url="https://id.example.com", pages=Pages(docs=True))
+    made = defaults(public_url="https://id.example.com", pages=Pages(docs=True))
     opened = mount(prefix=prefix)
     return application(services(**settings), [opened], opened, docs.calls(made, [opened]))
 

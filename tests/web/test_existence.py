@@ -9,8 +9,8 @@ from lingpai.core import rules
 from lingpai.core.errors import WrongPassword
 from lingpai.core.model import Account, Address, RequestContext
 from lingpai.flows import account_admin, login
-from lingpai.settings import Maillink as MaillinkSettings
 from lingpai.store import accounts
+from lingpai.web.dialects.maillink import MaillinkSettings
 from web.people import ADA, GOOD, member
 from web.speakers import Answer, Maillink
 from web.town import Town

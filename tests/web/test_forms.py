@@ -7,10 +7,11 @@ import httpx
 import pytest
 
 import lingpai.web
+from lingpai.assembly.configuration import load
 from lingpai.core.errors import BadInput
 from lingpai.core.words import LOCALES, TEXTS, text
 from lingpai.settings import Legal, Limits, Pages, Rate, theme
-from lingpai.settings.load import SettingsError, load
+from lingpai.settings.load import SettingsError
 from lingpai.web import pages
 from lingpai.web.pages.shared import forms
 from web import sample

@@ -16,11 +16,11 @@ from lingpai.cli import logs
 from lingpai.core import rules
 from lingpai.core.chance import moment
 from lingpai.guard.throttling.rates import RateLimiter
-from lingpai.settings import Hiyouth as Settings
 from lingpai.settings import Log
 from lingpai.settings.outside import Sms
 from lingpai.store import accounts
-from lingpai.web.dialects.hiyouth import HIYOUTH
+from lingpai.web.dialects import hiyouth
+from lingpai.web.dialects.hiyouth.settings import HiyouthSettings
 from web.people import member
 from web.speakers import Hiyouth, Maillink
 from web.town import PUBLIC_URL, Town
@@ -32,7 +32,7 @@ TAKEN = {"code": 0, "info": "已经存在该用户信息"}
 NOT_REGISTERED = "注册验证失败，前端注意再次发送验证码，间隔时间请把握好！"
 NO_MAIL = {"code": -1, "info": "无法找到该用户邮箱信息，请点击再次发送邮件验证"}
 CROSS = {"Sec-Fetch-Site": "cross-site"}
-HIDDEN = {"hiyouth": Settings(reveal_accounts=False)}
+HIDDEN = {"hiyouth": HiyouthSettings(reveal_accounts=False)}
 BY_PHONE = {"type": "member", "option": "mobile"}
 
 
@@ -374,7 +374,7 @@ async def test_what_a_login_says(ada: Hiyouth) -> None:
     assert said((await ada.say("Login", **BY_PHONE, account=PHONE, pwd=GOOD)).reply)["code"] == 0
 
 
-@pytest.mark.parametrize("changes", [{"hiyouth": Settings(unverified_login="refuse")}])
+@pytest.mark.parametrize("changes", [{"hiyouth": HiyouthSettings(unverified_login="refuse")}])
 async def test_an_unverified_mail_may_be_refused(ada: Hiyouth) -> None:
     await ada.register(ADA, GOOD)
     refused = await ada.log_in(ADA, GOOD)
@@ -564,7 +564,7 @@ async def test_what_is_missing_or_unknown_is_minus_one_in_words(ada: Hiyouth, ca
     assert await ada.town.mails() == []
 
 
-@pytest.mark.parametrize("call", [call for call in HIYOUTH.calls if call.changes], ids=lambda call: call.path)
+@pytest.mark.parametrize("call", [call for call in hiyouth.DIALECT.calls if call.changes], ids=lambda call: call.path)
 @pytest.mark.parametrize("headers", [CROSS, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://evil.example"}])
 async def test_no_get_or_post_that_changes_something_comes_from_another_site(ada: Hiyouth, call: Any, headers: dict[str, str]) -> None:
     """A picture on another page would be enough, for every call takes GET."""
@@ -634,7 +634,7 @@ async def test_what_stands_in_a_query_reaches_no_log(ada: Hiyouth, written: io.B
     ]
 
     async def everything() -> set[int]:
-        answers = [await ada.browser.get(call.path, params=fields) for call in HIYOUTH.calls for fields in calls]
+        answers = [await ada.browser.get(call.path, params=fields) for call in hiyouth.DIALECT.calls for fields in calls]
         answers.append(await ada.browser.get("/api/nowhere", params=calls[0]))
         answers.append(await ada.browser.put("/api/Login", params=calls[0]))
         return {answer.status_code for answer in answers}
@@ -660,7 +660,7 @@ async def test_links_start_with_the_public_url_and_number_is_safe_in_every_clien
     assert "evil" not in text
 
 
-@pytest.mark.parametrize("changes", [{"hiyouth": Settings(prefix="/old", boss_realm="main")}])
+@pytest.mark.parametrize("changes", [{"hiyouth": HiyouthSettings(prefix="/old", boss_realm="main")}])
 async def test_it_may_stand_below_a_prefix_and_both_kinds_may_share_a_realm(town: Town) -> None:
     browser = town.browser()
     fields = {"type": "boss", "option": "email", "account": ADA, "pwd": GOOD}

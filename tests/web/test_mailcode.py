@@ -10,7 +10,7 @@ import pytest
 
 from lingpai.flows import invites
 from lingpai.settings import CaptchaSettings, Invites, Realm, RealmInvites
-from lingpai.settings import Mailcode as MailcodeSettings
+from lingpai.web.dialects.mailcode.settings import MailcodeSettings
 from web.people import ADA, GOOD
 from web.speakers import Mailcode, Maillink
 from web.town import Town

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lingpai.settings import Maillink as MaillinkSettings
+from lingpai.web.dialects.maillink import MaillinkSettings
 from web.people import ADA, GOOD, member
 from web.speakers import Maillink
 from web.town import Town

@@ -7,8 +7,9 @@ import pytest
 
 from lingpai.core.words import TEXTS
 from lingpai.flows import invites as invite_flow
-from lingpai.settings import Invites, Mailcode
+from lingpai.settings import Invites
 from lingpai.store import accounts
+from lingpai.web.dialects.mailcode.settings import MailcodeSettings
 from web.owners import HTML, Owner, born, elsewhere, owner
 from web.people import ADA
 from web.speakers import Maillink
@@ -211,7 +212,7 @@ async def test_both_languages_are_spoken(ada: Owner) -> None:
     assert "上次修改：刚刚" in page
 
 
-@pytest.mark.parametrize("changes", [{"mailcode": Mailcode(realm="robots")}])
+@pytest.mark.parametrize("changes", [{"mailcode": MailcodeSettings(realm="robots")}])
 async def test_a_dialect_s_own_realm_is_found_too(town: Town) -> None:
     robot = await born(town, email=BOB, realm="robots")
     page = await robot.see("/me")

@@ -10,10 +10,10 @@ from lingpai.core import rules
 from lingpai.core.model import Account
 from lingpai.core.words import TEXTS
 from lingpai.flows import questions
-from lingpai.settings import SessionDialect as SessionSettings
 from lingpai.settings import Social
 from lingpai.settings.outside import Keys
 from lingpai.store import accounts
+from lingpai.web.dialects.session.settings import SessionDialectSettings
 from web.owners import Owner, born, elsewhere, owner
 from web.people import ADA, GOOD
 from web.speakers import Maillink
@@ -278,7 +278,9 @@ async def test_two_questions_that_are_the_same_are_refused_and_no_answer_is_show
     assert not await questions.has_questions(ada.services, await account_of(ada))
 
 
-@pytest.mark.parametrize("changes", [{"session": SessionSettings(questions="off")}, {"session": SessionSettings(enabled=False)}])
+@pytest.mark.parametrize(
+    "changes", [{"session": SessionDialectSettings(questions="off")}, {"session": SessionDialectSettings(enabled=False)}]
+)
 async def test_questions_that_are_off_are_not_offered(ada: Owner) -> None:
     assert "/me/questions" not in (await ada.see("/me/security")).links
     assert (await ada.get("/me/questions")).headers["location"] == "/me/security"

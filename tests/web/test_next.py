@@ -5,10 +5,11 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 
-from lingpai.settings import Pages, Settings
+from lingpai.assembly.configuration import defaults
+from lingpai.settings import Pages
 from lingpai.web.pages.shared.return_to import LENGTH, safe_next
 
-OURS = Settings(public_url="https://id.example.com", pages=Pages(next=("https://app.example.com", "http://127.0.0.1:9000")))
+OURS = defaults(public_url="https://id.example.com", pages=Pages(next=("https://app.example.com", "http://127.0.0.1:9000")))
 
 GOOD = (
     "/",
@@ -117,9 +118,9 @@ def test_what_is_led_to_has_our_host_once_a_browser_has_resolved_it(address: str
 
 
 def test_an_origin_that_nobody_named_is_not_led_to() -> None:
-    assert safe_next("https://app.example.com/", Settings(public_url="https://id.example.com", data=Path())) == ""
+    assert safe_next("https://app.example.com/", defaults(public_url="https://id.example.com", data=Path())) == ""
 
 
 def test_without_a_public_url_nothing_but_paths_is_led_to() -> None:
-    assert safe_next("https://evil.example", Settings()) == ""
-    assert safe_next("/me", Settings()) == "/me"
+    assert safe_next("https://evil.example", defaults()) == ""
+    assert safe_next("/me", defaults()) == "/me"

@@ -7,10 +7,10 @@ import pytest
 from lingpai.core import rules
 from lingpai.core.model import Account, RequestContext
 from lingpai.flows import questions
-from lingpai.settings import Maillink as MaillinkSettings
-from lingpai.settings import SessionDialect
 from lingpai.store import accounts
 from lingpai.store import questions as kept
+from lingpai.web.dialects.maillink import MaillinkSettings
+from lingpai.web.dialects.session.settings import SessionDialectSettings
 from web.people import ADA, GOOD, member
 from web.reading import Reader
 from web.speakers import Maillink
@@ -227,7 +227,9 @@ async def test_a_stranger_is_asked_questions_too(ada: Reader) -> None:
     assert "not right" in page.text
 
 
-@pytest.mark.parametrize("changes", [{"session": SessionDialect(questions="off")}, {"session": SessionDialect(questions="with_code")}])
+@pytest.mark.parametrize(
+    "changes", [{"session": SessionDialectSettings(questions="off")}, {"session": SessionDialectSettings(questions="with_code")}]
+)
 async def test_questions_are_offered_only_where_they_are_enough(ada: Reader) -> None:
     assert "questions" not in ada.page.reply.text
     page = await ada.post("/page/forgot", account=ADA, by="questions")

@@ -14,8 +14,10 @@ from lingpai.core import rules
 from lingpai.core.errors import NotLoggedIn
 from lingpai.core.model import Account, RequestContext
 from lingpai.flows import register, sessions
-from lingpai.settings import CaptchaSettings, Hiyouth, Limits, Mailcode, MailSettings, Rate
+from lingpai.settings import CaptchaSettings, Limits, MailSettings, Rate
 from lingpai.store import accounts
+from lingpai.web.dialects.hiyouth.settings import HiyouthSettings
+from lingpai.web.dialects.mailcode.settings import MailcodeSettings
 from web.people import ADA, GOOD, member
 from web.reading import Page, Reader
 from web.speakers import Mailcode as Native
@@ -124,7 +126,7 @@ async def test_who_is_logged_in_may_go_on_or_be_somebody_else(ada: Reader) -> No
     assert page.form("/page/login").fields["next"] == "/me/security"
 
 
-@pytest.mark.parametrize("changes", [{"hiyouth": Hiyouth()}])
+@pytest.mark.parametrize("changes", [{"hiyouth": HiyouthSettings()}])
 async def test_employers_have_their_own_accounts(town: Town) -> None:
     await member(town)
     reader = Reader(town)
@@ -333,7 +335,9 @@ async def test_a_one_time_link_asks_first_and_a_program_gets_json(town: Town) ->
     assert refused["Result"] == 2
 
 
-@pytest.mark.parametrize("changes", [{}, {"mailcode": Mailcode(enabled=False)}, {"mailcode": Mailcode(hosts=("other.example",))}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"mailcode": MailcodeSettings(enabled=False)}, {"mailcode": MailcodeSettings(hosts=("other.example",))}]
+)
 async def test_without_a_link_everybody_gets_the_page(town: Town) -> None:
     reply = await town.browser().get("/login")
     assert (reply.status_code, reply.headers["content-type"]) == (200, "text/html; charset=utf-8")

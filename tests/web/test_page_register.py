@@ -8,9 +8,11 @@ import pytest
 
 from lingpai.core.model import Account, Kind
 from lingpai.flows import invites
-from lingpai.settings import Hiyouth, Invites, Legal, Maillink, Pages, Realm, RealmInvites
+from lingpai.settings import Invites, Legal, Pages, Realm, RealmInvites
 from lingpai.settings.outside import Sms
 from lingpai.store import accounts, consents
+from lingpai.web.dialects.hiyouth.settings import HiyouthSettings
+from lingpai.web.dialects.maillink import MaillinkSettings
 from web.people import ADA, GOOD, member
 from web.reading import Reader
 from web.town import Town
@@ -44,7 +46,7 @@ async def logged_in(reader: Reader) -> bool:
 
 
 @pytest.mark.parametrize(("language", "heading"), [("zh-Hans", "注册"), ("en", "Create an account")])
-@pytest.mark.parametrize("changes", [{}, {"maillink": Maillink(enabled=False)}, {"maillink": Maillink(prefix="/moved")}])
+@pytest.mark.parametrize("changes", [{}, {"maillink": MaillinkSettings(enabled=False)}, {"maillink": MaillinkSettings(prefix="/moved")}])
 async def test_a_mailed_link_opens_the_account(town: Town, language: str, heading: str) -> None:
     """Also where the dialect with links is off, or stands elsewhere."""
     reader = Reader(town, language)
@@ -60,7 +62,7 @@ async def test_a_mailed_link_opens_the_account(town: Town, language: str, headin
     assert reader.where == "/me"
 
 
-@pytest.mark.parametrize("changes", [{"maillink": Maillink(enabled=False, activation="confirm")}])
+@pytest.mark.parametrize("changes", [{"maillink": MaillinkSettings(enabled=False, activation="confirm")}])
 async def test_the_link_asks_for_a_click_where_the_setting_says_so(town: Town) -> None:
     reader = Reader(town)
     await reader.open("/register")
@@ -313,7 +315,7 @@ async def test_where_registration_is_closed_a_page_says_so(town: Town) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"hiyouth": Hiyouth(), "realms": {"boss": Realm(invites=RealmInvites(policy="closed"))}, "pages": ALL}]
+    "changes", [{"hiyouth": HiyouthSettings(), "realms": {"boss": Realm(invites=RealmInvites(policy="closed"))}, "pages": ALL}]
 )
 async def test_each_realm_has_its_own_policy(town: Town) -> None:
     reader = Reader(town)

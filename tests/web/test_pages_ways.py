@@ -6,8 +6,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from lingpai.core.model import Account, Links
-from lingpai.settings import Hiyouth, Limits, Pages, Rate, Realm
+from lingpai.settings import Limits, Pages, Rate, Realm
 from lingpai.store import accounts
+from lingpai.web.dialects.hiyouth.settings import HiyouthSettings
 from lingpai.web.pages.shared.links import NEXT_LENGTH, links
 from web.friends import Friends
 from web.owners import Owner, born
@@ -147,7 +148,7 @@ async def test_an_employers_session_that_is_over_leads_to_their_own_login(town: 
     assert (await reader.browser.get("/me/data")).headers["location"] == "/login?next=/me/data"
 
 
-@pytest.mark.parametrize("changes", [{"hiyouth": Hiyouth(), "realms": {"boss": Realm(("zh-Hans=老板账号", "en=Employers"))}}])
+@pytest.mark.parametrize("changes", [{"hiyouth": HiyouthSettings(), "realms": {"boss": Realm(("zh-Hans=老板账号", "en=Employers"))}}])
 async def test_each_login_leads_to_the_realms_that_have_a_name_for_people(town: Town) -> None:
     reader = Reader(town)
     page = await reader.open("/login?next=/me/data")
@@ -156,7 +157,7 @@ async def test_each_login_leads_to_the_realms_that_have_a_name_for_people(town: 
     assert queries(page, "/login") == [{"next": "/me/data"}]
 
 
-@pytest.mark.parametrize("changes", [{"hiyouth": Hiyouth(enabled=False)}, {"hiyouth": Hiyouth(boss_realm="main")}])
+@pytest.mark.parametrize("changes", [{"hiyouth": HiyouthSettings(enabled=False)}, {"hiyouth": HiyouthSettings(boss_realm="main")}])
 async def test_where_there_is_one_kind_no_link_speaks_of_another(town: Town) -> None:
     assert queries(await Reader(town).open("/login"), "/login") == []
 

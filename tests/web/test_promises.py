@@ -8,8 +8,9 @@ import pytest
 from conftest import open_database
 from fakes import FakeChance, FakeClock
 from lingpai.assembly import build, hashing_threads
+from lingpai.assembly.configuration import defaults
 from lingpai.core import rules
-from lingpai.settings import Hashing, Settings
+from lingpai.settings import Hashing
 from lingpai.store import accounts, audit, migrate, sessions
 from running import lingpai
 from web.people import ADA, GOOD, member
@@ -96,10 +97,10 @@ async def test_who_finds_the_queue_full_is_told_so_before_anything_is_counted(to
 
 
 def test_hashing_threads_are_as_many_as_cores_shared_among_processes() -> None:
-    assert hashing_threads(Settings(hashing=Hashing(threads=8)), 1) == 8
-    assert hashing_threads(Settings(hashing=Hashing(threads=8)), 4) == 2
-    assert hashing_threads(Settings(hashing=Hashing(threads=2)), 4) == 1
-    assert hashing_threads(Settings(), 1) >= 1
+    assert hashing_threads(defaults(hashing=Hashing(threads=8)), 1) == 8
+    assert hashing_threads(defaults(hashing=Hashing(threads=8)), 4) == 2
+    assert hashing_threads(defaults(hashing=Hashing(threads=2)), 4) == 1
+    assert hashing_threads(defaults(), 1) >= 1
 
 
 async def test_an_older_schema_is_refused_and_the_way_out_named(
@@ -125,7 +126,7 @@ async def test_an_older_schema_is_refused_and_the_way_out_named(
 
 
 async def test_a_link_leads_to_a_dialects_own_host(tmp_path: Path, sqlite_path: Path, clock: FakeClock, chance: FakeChance) -> None:
-    from lingpai.settings import Maillink as MaillinkSettings
+    from lingpai.web.dialects.maillink import MaillinkSettings
 
     own = MaillinkSettings(hosts=("login.example.com",))
     town = Town(await build(settings_for(tmp_path, f"sqlite:///{sqlite_path}", maillink=own), clock, chance), clock)

@@ -9,6 +9,7 @@ from lingpai.core.model import RequestContext
 from lingpai.flows import invites, register
 from lingpai.settings import Invites
 from lingpai.store import accounts
+from lingpai.web.dialects.hiyouth.settings import HiyouthSettings
 from lingpai.web.dialects.hiyouth.verification import links
 from web.speakers import Hiyouth, Mailcode, Maillink
 from web.town import Town
@@ -135,7 +136,7 @@ async def test_a_mailed_link_proves_its_own_realms_account_alone(member: Hiyouth
 
 async def test_a_link_of_a_realm_that_hiyouth_does_not_serve_proves_nothing_here(member: Hiyouth) -> None:
     services = member.town.house.services
-    theirs, somebody = replace(links(services, "member"), realm="third"), RequestContext("192.0.2.1", "192.0.2.1")
+    theirs, somebody = replace(links(services, HiyouthSettings()), realm="third"), RequestContext("192.0.2.1", "192.0.2.1")
     await register.by_link(services, somebody.within("third", theirs), register.Application(rules.email(ADA), MEMBERS))
     refused = await member.prove(ADA)
     assert (refused.status_code, refused.json()["code"]) == (200, -1)

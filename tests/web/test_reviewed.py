@@ -8,8 +8,8 @@ import pytest
 from lingpai.core.errors import BadGrant, Limited
 from lingpai.core.model import Account, RequestContext
 from lingpai.flows import account_deletion, authorize, sessions
-from lingpai.settings import Hiyouth as HiyouthSettings
-from lingpai.settings import SessionDialect as SessionSettings
+from lingpai.web.dialects.hiyouth.settings import HiyouthSettings
+from lingpai.web.dialects.session.settings import SessionDialectSettings
 from lingpai.web.pages.shared.return_to import safe_next
 from logins import login_of
 from web.people import ADA, GOOD, member
@@ -58,10 +58,10 @@ async def test_a_one_time_link_dies_with_the_login_that_made_it(ada: Maillink) -
     await thief.log_in(ADA, GOOD)
     whose = await account(ada)
     token = await authorize.new(services, origin(thief), login_of(services, whose, origin(thief)), 600)
-    assert (await authorize.peek(services, origin(ada), token)).id == whose.id
+    assert (await authorize.peek(services, origin(ada), ("main",), token)).id == whose.id
     await sessions.end_others(services, origin(ada), login_of(services, whose, origin(ada)))
     with pytest.raises(BadGrant):
-        await authorize.for_cookie(services, origin(thief), token)
+        await authorize.for_cookie(services, origin(thief), ("main",), token)
 
 
 async def test_all_that_is_kept_is_not_read_any_number_of_times(ada: Maillink) -> None:
@@ -99,7 +99,9 @@ async def forgot(town: Town, who: str) -> str:
         return (await browser.post("/page/forgot", data={"account": who, "by": "code"}, headers=headers, follow_redirects=True)).text
 
 
-@pytest.mark.parametrize("changes", [{"session": SessionSettings(prefix="/sess"), "hiyouth": HiyouthSettings(prefix="/hy")}], ids=["moved"])
+@pytest.mark.parametrize(
+    "changes", [{"session": SessionDialectSettings(prefix="/sess"), "hiyouth": HiyouthSettings(prefix="/hy")}], ids=["moved"]
+)
 async def test_below_a_prefix_a_dialect_says_itself_that_there_is_nothing(town: Town, changes: dict[str, Any]) -> None:
     async with town.browser() as browser:
         assert (await browser.get("/sess/nope")).json()["statu_code"] == "FAILURE"
@@ -107,7 +109,7 @@ async def test_below_a_prefix_a_dialect_says_itself_that_there_is_nothing(town: 
         assert (await browser.get("/nope")).json()["code"] == 0
 
 
-@pytest.mark.parametrize("changes", [{"session": SessionSettings(reveal_accounts=True)}], ids=["revealing"])
+@pytest.mark.parametrize("changes", [{"session": SessionDialectSettings(reveal_accounts=True)}], ids=["revealing"])
 async def test_where_the_operator_wants_it_an_unknown_account_is_told(town: Town, changes: dict[str, Any]) -> None:
     said = await Session(town).say("Forget_pass_send", EmailAccount="nobody@example.com")
     assert said.reply.json()["statu_code"] == "FAILURE"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lingpai.settings import Invites
-from lingpai.settings import SessionDialect as SessionSettings
+from lingpai.web.dialects.session.settings import SessionDialectSettings
 from web.seed003 import ADA, ADA_MAIL, ANSWERS, BOB, BOB_MAIL, GOOD, OTHER, QUESTIONS, code, member
 from web.speakers import Mailcode, Maillink, Session
 from web.town import Town
@@ -327,12 +327,12 @@ async def test_forgetting_always_answers_the_same_but_one_client_cannot_ask_for_
     assert code(busy[-1]) == "FAILURE"
 
 
-@pytest.mark.parametrize("changes", [{"session": SessionSettings(prefix="/old")}])
+@pytest.mark.parametrize("changes", [{"session": SessionDialectSettings(prefix="/old")}])
 async def test_the_door_moves_with_its_prefix(town: Town) -> None:
     reply = await town.browser().post("/old/session/sign_up", json={"account": ADA, "pass": GOOD})
     assert reply.json()["statu_code"] == 200
 
 
-@pytest.mark.parametrize("changes", [{"session": SessionSettings(enabled=False)}])
+@pytest.mark.parametrize("changes", [{"session": SessionDialectSettings(enabled=False)}])
 async def test_a_door_that_is_switched_off_is_not_there(town: Town) -> None:
     assert (await town.browser().get("/session/login_token")).status_code == 404

@@ -13,9 +13,9 @@ from lingpai.flows import account_admin
 from lingpai.flows.questions import joined
 from lingpai.guard.crypto import SecretBox
 from lingpai.guard.one_time.decoy_questions import DecoyQuestions
-from lingpai.settings import SessionDialect as SessionSettings
 from lingpai.store import accounts, questions
 from lingpai.web.dialects.session import refuse
+from lingpai.web.dialects.session.settings import SessionDialectSettings
 from lingpai.web.dialects.session.shapes import SessionDone
 from web.seed003 import ADA, ADA_MAIL, ANSWERS, BOB, BOB_MAIL, GOOD, OTHER, QUESTIONS, WRONG, code, member
 from web.speakers import Answer, Mailcode, Maillink, Session
@@ -510,7 +510,7 @@ async def test_a_locked_account_is_given_back_by_nothing(town: Town) -> None:
 # The realm's policy.
 
 
-@pytest.mark.parametrize("changes", [{"session": SessionSettings(questions="off")}])
+@pytest.mark.parametrize("changes", [{"session": SessionDialectSettings(questions="off")}])
 async def test_where_questions_are_off_everybody_gets_decoys_and_no_answer_is_right(town: Town) -> None:
     ada = await member(town)
     assert code(await ada.say("SignUp_question", **QUESTIONS)) == "FAILURE"
@@ -529,7 +529,7 @@ async def test_where_questions_are_off_everybody_gets_decoys_and_no_answer_is_ri
     assert len(await town.mails(ADA_MAIL)) == mails
 
 
-@pytest.mark.parametrize("changes", [{"session": SessionSettings(questions="with_code")}])
+@pytest.mark.parametrize("changes", [{"session": SessionDialectSettings(questions="with_code")}])
 async def test_with_code_takes_the_mailed_code_and_the_answers_together(town: Town) -> None:
     await member(town, questions=True)
     town.clock.advance(minutes=2)
@@ -547,7 +547,7 @@ async def test_with_code_takes_the_mailed_code_and_the_answers_together(town: To
     assert (await person.say("Forget_pass_reset", **{"pass": OTHER})).yes
 
 
-@pytest.mark.parametrize("changes", [{"session": SessionSettings(questions="with_code")}])
+@pytest.mark.parametrize("changes", [{"session": SessionDialectSettings(questions="with_code")}])
 async def test_with_code_an_account_without_an_address_cannot_recover_this_way(town: Town) -> None:
     await member(town, mail=None, questions=True)
     person = Session(town).another()

@@ -9,6 +9,7 @@ import msgspec
 
 from fakes import FakeClock
 from lingpai.assembly import Service
+from lingpai.assembly.configuration import defaults
 from lingpai.settings import Hashing, Settings
 
 PUBLIC_URL = "http://127.0.0.1:8000"
@@ -19,7 +20,7 @@ QUICK = Hashing(memory_kib=8, time=1, threads=2, queue=200)
 def settings_for(folder: Path, database_url: str, **changes: Any) -> Settings:
     """Dev mode on a database of the test's own; `changes` replace whole settings."""
     chosen = {"hashing": QUICK, "trusted_proxies": ("127.0.0.1/32",), **changes}
-    return Settings(dev=True, data=folder, public_url=PUBLIC_URL, database_url=database_url, secret="s" * 32, **chosen)
+    return defaults(dev=True, data=folder, public_url=PUBLIC_URL, database_url=database_url, secret="s" * 32, **chosen)
 
 
 class Browser(httpx.AsyncClient):

@@ -13,6 +13,7 @@ from lingpai.assembly import front, senders
 from lingpai.core.chance import Chance, Clock, SystemChance, SystemClock
 from lingpai.settings import Settings, sqlite_file
 from lingpai.settings.load import SettingsError
+from lingpai.settings.realms import with_jwts
 from lingpai.settings.secret import secret_of
 
 if TYPE_CHECKING:
@@ -214,7 +215,7 @@ def _joined(base: Base, passwords: "PasswordHasher", captchas: "Captchas", provi
 
     settings, clock, chance, ephemeral, box = base.settings, base.clock, base.chance, base.ephemeral, base.secret_box
     cookies, grants, (rates, messages, lockout) = DeviceCookies(box, chance), Grants(ephemeral, chance), _throttling(base)
-    tokens = _tokens(settings, base.store, box, clock, chance) if settings.mailcode.enabled else None
+    tokens = _tokens(settings, base.store, box, clock, chance) if with_jwts(settings) else None
     return Services(
         *(settings, clock, chance, base.store, ephemeral),
         passwords=passwords,

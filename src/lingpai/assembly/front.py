@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lingpai.settings import Settings
+from lingpai.settings import Settings, realms
 from lingpai.settings.load import SettingsError
 
 if TYPE_CHECKING:
@@ -15,30 +15,42 @@ if TYPE_CHECKING:
 
 def app(services: "Services") -> "App":
     """Everything that is served. Raises SettingsError where two dialects claim one path."""
-    from lingpai.web.dialects import maillink
-    from lingpai.web.pages import activation, connect, language, me, recovery, strength
-    from lingpai.web.pages.entrance import ENTRANCE
+    mounts = [mounted(services, name) for name in realms.dialects(services.settings)]
+    refuse_clash(mounts)
+    pages = _pages(services.settings)
+    return application(services, mounts, home(services), [*_reference(services.settings, mounts, pages), *pages])
+
+
+def mounted(services: "Services", name: str) -> "Mount":
+    """A dialect at its place, whether it is served or not."""
+    from lingpai.web.dialects import dialects
     from lingpai.web.pages.shared import links
     from lingpai.web.request.calls import Mount
 
-    own = services.settings.maillink
-    # Pages stand on every host, also where maillink is off or moved: so do the links in the mails that they send.
-    home = Mount(maillink.MAILLINK, own, own.prefix.rstrip("/"), links.links(services.settings, own.realm))
-    mounts = [replace(home, links=maillink.links(services.settings))] if own.enabled else []
-    pages = [*activation.CALLS, *language.CALLS, *strength.CALLS, *recovery.CALLS, *connect.CALLS, *me.CALLS, *ENTRANCE]
-    if services.settings.mailcode.enabled:
-        mount, behind = _mailcode(services)
-        mounts, pages = [*mounts, mount], [*pages, *behind]
-    if services.settings.session.enabled:
-        from lingpai.web.dialects import session
+    dialect, own = dialects()[name], services.settings.dialects[name]
+    led = dialect.links(services, own) if dialect.links else links.links(services.settings, own.realm)
+    return Mount(dialect, own, own.prefix.rstrip("/"), led)
 
-        its = services.settings.session
-        mounts.append(Mount(session.SESSION, its, its.prefix.rstrip("/"), session.links(services.settings)))
-    if services.settings.hiyouth.enabled:
-        mount, behind = _hiyouth(services)
-        mounts, pages = [*mounts, mount], [*pages, *behind]
-    refuse_clash(mounts)
-    return application(services, mounts, home, [*_reference(services.settings, mounts, pages), *pages])
+
+def home(services: "Services") -> "Mount":
+    """What pages are handed. They stand on every host, also where their dialect is off or moved, and so do the links that they mail."""
+    from lingpai.web.pages.shared import links
+
+    found = mounted(services, realms.HOME)
+    return replace(found, links=links.links(services.settings, found.settings.realm))
+
+
+def _pages(settings: Settings) -> "Sequence[Call]":
+    from lingpai.web.pages import activation, authorization, connect, language, me, recovery, strength
+    from lingpai.web.pages.entrance import ENTRANCE
+
+    common = (*activation.CALLS, *language.CALLS, *strength.CALLS, *recovery.CALLS, *connect.CALLS, *me.CALLS, *ENTRANCE)
+    if not realms.with_jwts(settings):
+        return common
+    from lingpai.web.endpoints import oauth
+    from lingpai.web.pages.me import login_link
+
+    return (*common, *authorization.CALLS, *login_link.CALLS, *oauth.CALLS)
 
 
 def application(services: "Services", mounts: "Sequence[Mount]", home: "Mount", pages: "Sequence[Call]" = ()) -> "App":
@@ -61,28 +73,6 @@ def _reference(settings: Settings, mounts: "Sequence[Mount]", pages: "Sequence[C
     from lingpai.web.reference import docs
 
     return docs.calls(settings, mounts, pages)
-
-
-def _mailcode(services: "Services") -> "tuple[Mount, tuple[Call, ...]]":
-    """Its mount, and what only its JWTs and one-time links need."""
-    from lingpai.web.dialects import mailcode
-    from lingpai.web.endpoints import oauth
-    from lingpai.web.pages import authorization
-    from lingpai.web.pages.me import login_link
-    from lingpai.web.request.calls import Mount
-
-    own = services.settings.mailcode
-    mount = Mount(mailcode.MAILCODE, own, own.prefix.rstrip("/"), mailcode.links(services.settings))
-    return mount, (*authorization.CALLS, *login_link.CALLS, *oauth.CALLS)
-
-
-def _hiyouth(services: "Services") -> "tuple[Mount, tuple[Call, ...]]":
-    """Its mount, and the pages that only its mails lead to."""
-    from lingpai.web.dialects.hiyouth import HIYOUTH, verification
-    from lingpai.web.request.calls import Mount
-
-    own = services.settings.hiyouth
-    return Mount(HIYOUTH, own, own.prefix.rstrip("/"), verification.links(services, "member")), verification.CALLS
 
 
 def refuse_clash(mounts: "Sequence[Mount]") -> None:

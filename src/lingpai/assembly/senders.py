@@ -33,16 +33,7 @@ def senders(services: "Services") -> "Mapping[Channel, Sender]":
 
 
 def _sms_sender(settings: Settings, clock: Clock, chance: Chance) -> "Sender | None":
-    if settings.sms.provider == "aliyun":
-        from lingpai.post.sms.aliyun import AliyunSms
+    from lingpai.post.sms import TIMEOUT, gateways
 
-        return AliyunSms(settings.sms.aliyun, clock, chance)
-    if settings.sms.provider == "tencent":
-        from lingpai.post.sms.tencent import TencentSms
-
-        return TencentSms(settings.sms.tencent, clock)
-    if settings.sms.provider == "webhook":
-        from lingpai.post.sms.webhook import WebhookSms
-
-        return WebhookSms(settings.sms.webhook, clock)
-    return None
+    provider = settings.sms.provider
+    return None if provider == "none" else gateways()[provider].sender(settings.sms.gateways[provider], clock, chance, TIMEOUT)

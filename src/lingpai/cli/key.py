@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from lingpai.cli.options import Failure, opened, places
+from lingpai.settings.realms import with_jwts
 
 if TYPE_CHECKING:
     from lingpai.flows import Services
@@ -68,8 +69,9 @@ def _ringed(data: Path, config: Path | None, deed: "Callable[[Services], Awaitab
     """Does the deed where there are keys: without mailcode nobody is given a JWT."""
 
     async def run(services: "Services") -> T:
-        if not services.settings.mailcode.enabled:
-            raise Failure("mailcode.enabled is false: no JWTs are given, and there are no keys to sign them")
+        if not with_jwts(services.settings):
+            off = ", ".join(f"{name}.enabled" for name, own in services.settings.dialects.items() if own.gives_jwts)
+            raise Failure(f"{off} is false: no JWTs are given, and there are no keys to sign them")
         return await deed(services)
 
     return opened(data, config, run)

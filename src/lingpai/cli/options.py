@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from lingpai.settings.check import Need
-from lingpai.settings.load import Loaded, load
+from lingpai.settings.load import Loaded
 
 if TYPE_CHECKING:
     from lingpai.flows import Services
@@ -47,6 +47,8 @@ def places(command: Command) -> Command:
 
 def read(data: Path, config: Path | None, need: Need = "operate") -> Loaded:
     """The settings of an operator's command. Raises SettingsError."""
+    from lingpai.assembly.configuration import load
+
     return load(config, data=data, need=need)
 
 

@@ -14,7 +14,8 @@ import structlog
 
 from lingpai.cli.options import Failure, places
 from lingpai.settings import Log, Settings, reached
-from lingpai.settings.load import Loaded, load
+from lingpai.settings.load import Loaded
+from lingpai.settings.realms import dialects
 
 _URL_OF_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only printed
 
@@ -29,6 +30,7 @@ log = structlog.get_logger("lingpai.serve")
 @places
 def serve(dev: bool, host: str, port: int, workers: int, data: Path, config: Path | None) -> None:
     """Serve until SIGTERM; outside dev mode after `lingpai migrate`."""
+    from lingpai.assembly.configuration import load
     from lingpai.cli.logs import configure
 
     os.umask(0o077)
@@ -138,9 +140,10 @@ async def _live(settings: Settings, listening: socket.socket, processes: int, li
 
 def _try(settings: Settings, url: str) -> str:
     """A line to paste, of a dialect that is served; without maillink, whose first call needs nothing from before, where all lines stand."""
-    if not settings.maillink.enabled:
+    own = dialects(settings).get("maillink")
+    if own is None:
         return f"{url}/docs"
-    return f"curl {reached(url, settings.maillink)}/register -d email=ada@example.com -d password=correct-horse-battery"
+    return f"curl {reached(url, own)}/register -d email=ada@example.com -d password=correct-horse-battery"
 
 
 def _say_where(settings: Settings, url: str) -> None:

@@ -1,5 +1,7 @@
 """The one-time login link: made by somebody who is logged in, pasted into a client or opened in a browser."""
 
+from collections.abc import Collection
+
 import msgspec
 
 from lingpai.core.errors import BadGrant
@@ -35,36 +37,36 @@ async def new(services: Services, ctx: RequestContext, login: Authenticated, lif
     return token
 
 
-async def peek(services: Services, ctx: RequestContext, token: str) -> Account:
-    """Whose login it is; spends nothing. Raises BadGrant, and Limited for too many wrong ones."""
+async def peek(services: Services, ctx: RequestContext, realms: Collection[str], token: str) -> Account:
+    """Whose login it is, in one of the realms; spends nothing. Raises BadGrant, and Limited for too many wrong ones."""
     await services.limits.check("check_client", ctx.client)
     granted = await services.grants.peek("authorization", token, Authorization)
-    return await _holder(services, ctx, granted)
+    return await _holder(services, ctx, realms, granted)
 
 
 async def for_jwt(services: Services, ctx: RequestContext, token: str) -> str:
     """Spends it for a JWT of the lifetime that was chosen when it was made. Raises as `peek` does."""
-    account, granted = await _take(services, ctx, token)
+    account, granted = await _take(services, ctx, (ctx.realm,), token)
     return await services.session_issuer.jwt(account, ctx, granted.lifetime, amr="link")
 
 
-async def for_cookie(services: Services, ctx: RequestContext, token: str) -> IssuedSession:
+async def for_cookie(services: Services, ctx: RequestContext, realms: Collection[str], token: str) -> IssuedSession:
     """Spends it for a browser's session. Raises as `peek` does."""
-    account, _ = await _take(services, ctx, token)
-    return await services.session_issuer.cookie(account, ctx, kind="link", amr="link")
+    account, _ = await _take(services, ctx, realms, token)
+    return await services.session_issuer.cookie(account, ctx.within(account.realm), kind="link", amr="link")
 
 
-async def _take(services: Services, ctx: RequestContext, token: str) -> tuple[Account, Authorization]:
-    await peek(services, ctx, token)
+async def _take(services: Services, ctx: RequestContext, realms: Collection[str], token: str) -> tuple[Account, Authorization]:
+    await peek(services, ctx, realms, token)
     granted = await services.grants.take("authorization", token, Authorization)
-    account = await _holder(services, ctx, granted)
+    account = await _holder(services, ctx, realms, granted)
     assert granted is not None
     return account, granted
 
 
-async def _holder(services: Services, ctx: RequestContext, granted: Authorization | None) -> Account:
-    maker = bytes.fromhex(granted.maker) if granted and granted.realm == ctx.realm else b""
-    alive = await sessions.alive(services.store, digest=maker, realm=ctx.realm, now=services.clock.now())
+async def _holder(services: Services, ctx: RequestContext, realms: Collection[str], granted: Authorization | None) -> Account:
+    maker, realm = (bytes.fromhex(granted.maker), granted.realm) if granted and granted.realm in realms else (b"", "")
+    alive = await sessions.alive(services.store, digest=maker, realm=realm, now=services.clock.now())
     if granted is None or alive is None or alive[1].password_changed_at != granted.password_changed_at:
         await services.limits.spend("check_client", ctx.client)
         raise BadGrant

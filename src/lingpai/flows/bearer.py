@@ -1,5 +1,7 @@
 """Who comes with a JWT, its renewal, and the way out."""
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from lingpai.core.chance import SECOND
@@ -7,16 +9,18 @@ from lingpai.core.errors import BadToken, NotLoggedIn
 from lingpai.core.model import Locale, RequestContext
 from lingpai.flows import Services
 from lingpai.guard.crypto import sid_digest
-from lingpai.guard.sessions.jwt import Claims
 from lingpai.steps.authentication import Authenticated, seen
 from lingpai.store import accounts, sessions
+
+if TYPE_CHECKING:
+    from lingpai.guard.sessions.jwt import Claims
 
 
 class BearerLogin(msgspec.Struct, frozen=True):
     """A login by JWT, and what the JWT says."""
 
     login: Authenticated
-    claims: Claims
+    claims: "Claims"
 
 
 async def current(services: Services, ctx: RequestContext, token: str) -> BearerLogin:

@@ -1,14 +1,19 @@
 """What other services ask: is this JWT good, and whose is it (RFC 7662)."""
 
 import hmac
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from lingpai.core.errors import BadClient, BadToken
 from lingpai.core.model import RequestContext
 from lingpai.flows import Services
 from lingpai.guard.crypto import digest
-from lingpai.guard.sessions.jwt import Claims
 from lingpai.store import clients
+
+if TYPE_CHECKING:
+    from lingpai.guard.sessions.jwt import Claims
+
 
 DEV = ("dev", "dev")
 """The name and secret of the one client that dev mode knows besides (contract, dev mode); stored nowhere."""
@@ -22,16 +27,20 @@ class ClientCredentials:
     secret: str
 
 
-async def ask(services: Services, ctx: RequestContext, caller: ClientCredentials | None, token: str) -> Claims | None:
-    """What a live JWT says; None for any other token, and for one whose session has ended.
+async def ask(
+    services: Services, ctx: RequestContext, caller: ClientCredentials | None, realms: Iterable[str], token: str
+) -> "Claims | None":
+    """What a live JWT of one of the realms says; None for any other token, and for one whose session has ended.
 
     Raises BadClient; Limited after too many wrong credentials from one client, whom the right ones still let in.
     """
     await _admit(services, ctx, caller)
-    try:
-        return (await services.tokens.holder(ctx.realm, token)).claims
-    except BadToken:
-        return None
+    for realm in realms:
+        try:
+            return (await services.tokens.holder(realm, token)).claims
+        except BadToken:
+            continue
+    return None
 
 
 async def _admit(services: Services, ctx: RequestContext, caller: ClientCredentials | None) -> None:

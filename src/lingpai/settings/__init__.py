@@ -3,7 +3,7 @@
 The meta description of a field is its entry in the reference page; `form` is what its text must look like, `secret` masks it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -139,6 +139,9 @@ class Log(msgspec.Struct, frozen=True):
     level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="the lowest level written")] = "info"
 
 
+RecoveryQuestions = Literal["on", "with_code", "off"]
+
+
 class DialectSettings(msgspec.Struct, frozen=True):
     """What every dialect has."""
 
@@ -172,69 +175,29 @@ class DialectSettings(msgspec.Struct, frozen=True):
         """Its own words for realms, as its clients and the pages' `type=` have them, each with the realm that it means."""
         return {}
 
-
-class Maillink(DialectSettings, frozen=True):
-    """Seed 001."""
-
-    activation: Annotated[
-        Literal["open", "confirm"],
-        Meta(description="open: the mailed link activates; confirm: its page asks for a click first"),
-    ] = "open"
-
-
-class Mailcode(DialectSettings, frozen=True):
-    """Seed 000."""
-
-    picture: Annotated[
-        Literal["base64", "data-uri"], Meta(description="data-uri puts data:image/png;base64, before a captcha's picture")
-    ] = "base64"
-    default_expiry: Annotated[
-        int, Meta(ge=0, le=2_592_000, description="seconds that a JWT lives where Expiry is missing, 5 or more; 0: Expiry is required")
-    ] = 0
-    login_captcha: Annotated[
-        Literal["always", "after_failures", "never"],
-        Meta(description="when a login takes a captcha; after_failures: from the third try on"),
-    ] = "always"
-
-
-class SessionDialect(DialectSettings, frozen=True):
-    """Seed 003."""
-
-    questions: Annotated[
-        Literal["on", "with_code", "off"],
-        Meta(
-            description="recovery by security questions: on, only together with a mailed code, or not at all "
-            "(ASVS 5.0 6.4.2 and NIST SP 800-63B-4 want off)"
-        ),
-    ] = "on"
-
-
-class Hiyouth(DialectSettings, frozen=True):
-    """Seed 002. Its `type` chooses the realm: `realm` is member's."""
-
-    reveal_accounts: Annotated[bool, Meta(description="say in Login and Register whether an address has an account, as the seed does")] = (
-        True
-    )
-    boss_realm: Annotated[
-        str,
-        Meta(
-            pattern=r"^[a-z][a-z0-9_-]{0,31}$",
-            description="the set of users that `boss` means",
-            extra={"fits": "1 to 32 lower-case letters, digits, _ or -, a letter first"},
-        ),
-    ] = "boss"
-    unverified_login: Annotated[
-        Literal["warn", "refuse"],
-        Meta(description="a right password on an unverified mail: warn logs in to a session that may only look at itself"),
-    ] = "warn"
+    @property
+    def activates_by_click(self) -> bool:
+        """Whether a mailed link's page asks for a click before it activates."""
+        return False
 
     @property
-    def realms(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((self.realm, self.boss_realm)))
+    def gives_jwts(self) -> bool:
+        """Whether its logins are JWTs, and its accounts have one-time login links."""
+        return False
 
     @property
-    def realm_words(self) -> Mapping[str, str]:
-        return {"boss": self.boss_realm}
+    def recovery_questions(self) -> RecoveryQuestions:
+        """Whether its accounts may have security questions, and what they are good for."""
+        return "off"
+
+    @property
+    def acting_roots(self) -> tuple[str, ...]:
+        """Where, below its prefix, a GET logs somebody in or out: `next=` must not lead there."""
+        return ()
+
+    def doubts(self) -> Iterator[tuple[str, str]]:
+        """What is allowed but ought to be known: a key of this table, and a sentence that goes on after the key's value."""
+        yield from ()
 
 
 class Legal(msgspec.Struct, frozen=True):
@@ -360,10 +323,8 @@ class Settings(msgspec.Struct, frozen=True):
     limits: Limits = Limits()
     audit: Audit = Audit()
     log: Log = Log()
-    maillink: Maillink = Maillink()
-    mailcode: Mailcode = Mailcode()
-    session: SessionDialect = SessionDialect()
-    hiyouth: Hiyouth = Hiyouth()
+    dialects: dict[str, DialectSettings] = {}
+    """By name, each a table of its own in the file: `[maillink]`. Which there are is known above (`assembly/configuration.py`)."""
     pages: Pages = Pages()
     sms: Sms = Sms()
     social: Social = Social()

@@ -38,12 +38,9 @@ def warnings(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
             f"{sources['sms.code_length']}: sms.code_length = {settings.sms.code_length}: a texted code can be guessed a hundred times "
             "as often as one of 6 digits, and it resets passwords too; only for clients that take no other"
         )
-    if settings.session.enabled and settings.session.questions == "on":
-        where = sources.get("session.questions", "default")
-        yield (
-            f'{where}: session.questions = "on" lets whoever knows or guesses three answers set a new password; ASVS 5.0 (6.4.2) and '
-            'NIST SP 800-63B-4 bar security questions; "with_code" asks for a mailed code as well, "off" ends them'
-        )
+    for name, own in settings.dialects.items():
+        for key, why in own.doubts() if own.enabled else ():
+            yield f"{sources.get(f'{name}.{key}', 'default')}: {name}.{key} = {why}"
 
 
 def is_loopback(host: str) -> bool:
@@ -98,18 +95,11 @@ def _needed(settings: Settings) -> Iterator[tuple[str, str]]:
         yield from _gateway(settings)
 
 
-GATEWAYS = {
-    "aliyun": ("access_key_id", "access_key_secret", "sign_name", "templates.code"),
-    "tencent": ("secret_id", "secret_key", "app_id", "sign_name", "templates.code"),
-    "webhook": ("url", "secret"),
-}
-"""What each `sms.provider` cannot do without; a template of a notice that is not set only keeps that notice back."""
-
-
 def _gateway(settings: Settings) -> Iterator[tuple[str, str]]:
+    """What the chosen one cannot do without; a template of a notice that is not set only keeps that notice back."""
     provider = settings.sms.provider
-    table = getattr(settings.sms, provider)
-    for path in GATEWAYS[provider]:
+    table = settings.sms.gateways[provider]
+    for path in table.needed:
         if not attrgetter(path)(table):
             yield f"sms.{provider}.{path}", f'required by sms.provider = "{provider}"'
 

@@ -1,9 +1,9 @@
 """The settings as a flat list of keys: read off the structs, so that names, types and texts are written once."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 from msgspec import Meta, inspect
@@ -14,9 +14,12 @@ from lingpai.settings.forms import Form
 PREFIX = "LINGPAI_"
 COMMAND_LINE = ("dev", "data")
 """Fields of `Settings` that no file and no variable sets."""
+BROUGHT = ("dialects", "gateways")
+"""Fields whose members stand in the file beside the other fields: tables that dialects and gateways bring."""
 MASK = "********"
 REALMS = "realms.NAME."
 """Where the keys of every realm stand; NAME is any realm's."""
+S = TypeVar("S", bound=msgspec.Struct)
 _REALM = re.compile(r"realms\.([a-z][a-z0-9_-]{0,31})\.(.+)")
 
 
@@ -77,16 +80,26 @@ class Key:
         return MASK if self.secret else masked(_toml(value))
 
 
-def keys(struct: type[msgspec.Struct] = Settings, prefix: str = "") -> Iterator[Key]:
-    """All of them, in the order of the structs."""
-    for field in msgspec.structs.fields(struct):
+def keys(defaults: msgspec.Struct, prefix: str = "") -> Iterator[Key]:
+    """All of them, in the order of the structs; `defaults` has what each is where nothing sets it, and every table that there is."""
+    for field in msgspec.structs.fields(defaults):
+        default = getattr(defaults, field.name)
         if prefix or field.name not in COMMAND_LINE:
             if field.name == "realms":
-                yield from keys(Realm, REALMS)
-            elif isinstance(field.default, msgspec.Struct) and not isinstance(field.default, Rate):
-                yield from keys(type(field.default), f"{prefix}{field.name}.")
+                yield from keys(Realm(), REALMS)
+            elif field.name in BROUGHT:
+                yield from (key for name, table in default.items() for key in keys(table, f"{prefix}{name}."))
+            elif isinstance(default, msgspec.Struct) and not isinstance(default, Rate):
+                yield from keys(default, f"{prefix}{field.name}.")
             else:
-                yield Key(prefix + field.name, field.type, field.default)
+                yield Key(prefix + field.name, _choice(defaults, field.type), default)
+
+
+def _choice(table: msgspec.Struct, kind: Any) -> Any:
+    """The type of a key that names a table beside it, or none: one of the names that there are."""
+    meta = next((part for part in get_args(kind) if isinstance(part, Meta)), Meta())
+    names = (meta.extra or {}).get("one_of")
+    return Annotated[Literal[("none", *getattr(table, names))], meta] if names else kind
 
 
 def for_realms(known: Mapping[str, Key], path: str) -> Key | None:
@@ -96,9 +109,9 @@ def for_realms(known: Mapping[str, Key], path: str) -> Key | None:
     return known.get(path) or (replace(pattern, path=path) if pattern else None)
 
 
-def expanded(settings: Settings) -> Iterator[Key]:
+def expanded(known: Iterable[Key], settings: Settings) -> Iterator[Key]:
     """All keys, those of realms once for each realm that has a table."""
-    for key in keys():
+    for key in known:
         if not key.path.startswith(REALMS):
             yield key
             continue
@@ -116,8 +129,27 @@ def value_at(settings: Settings, path: str) -> Any:
     """`value_at(settings, "mail.smtp_url")`."""
     value: Any = settings
     for name in path.split("."):
-        value = value[name] if isinstance(value, dict) else getattr(value, name)
+        value = value[name] if isinstance(value, dict) else inner(value, name)
     return value
+
+
+def inner(table: msgspec.Struct, name: str) -> Any:
+    """What a file calls `name` in a table: a field, or a table that a part of the house brought."""
+    brought = _brought(table)
+    return getattr(table, brought)[name] if brought and name in getattr(table, brought) else getattr(table, name)
+
+
+def with_inner(table: S, name: str, value: Any) -> S:
+    """The table with that replaced."""
+    brought = _brought(table)
+    if brought and name in getattr(table, brought):
+        name, value = brought, {**getattr(table, brought), name: value}
+    return msgspec.structs.replace(table, **{name: value})
+
+
+def _brought(table: msgspec.Struct) -> str:
+    """The field that holds them; empty where nothing brings any to this table."""
+    return next((name for name in BROUGHT if hasattr(table, name)), "")
 
 
 def _info(kind: Any) -> inspect.Type:

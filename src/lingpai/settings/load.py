@@ -16,11 +16,8 @@ import msgspec
 
 from lingpai.settings import Rate, Realm, Settings
 from lingpai.settings.check import Need, problems, warnings
-from lingpai.settings.keys import MASK, PREFIX, REALMS, Key, for_realms, keys, masked
+from lingpai.settings.keys import MASK, PREFIX, REALMS, Key, for_realms, inner, keys, masked, with_inner
 
-_KEYS = {key.path: key for key in keys()}
-_VARIABLES = {key.variable: key for key in _KEYS.values()}
-_TABLES = {".".join(names[:depth]) for names in (path.split(".") for path in _KEYS) for depth in range(1, len(names))}
 S = TypeVar("S", bound=msgspec.Struct)
 _OPTIONS = ("dev", "data", "config", "host", "port", "workers")
 
@@ -42,10 +39,21 @@ class Loaded:
     warnings: tuple[str, ...]
 
 
+class KnownKeys:
+    """The keys that there are, by path and by variable, and the tables that they lie in."""
+
+    def __init__(self, defaults: Settings) -> None:
+        self.by_path = {key.path: key for key in keys(defaults)}
+        self.by_variable = {key.variable: key for key in self.by_path.values()}
+        split = [path.split(".") for path in self.by_path]
+        self.tables = {".".join(names[:depth]) for names in split for depth in range(1, len(names))}
+
+
 @dataclass(slots=True)
 class _Reading:
     """What was read so far."""
 
+    known: KnownKeys
     values: dict[str, Any] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
@@ -62,6 +70,7 @@ class _Reading:
 
 
 def load(
+    defaults: Settings,
     config: Path | None,
     environ: Mapping[str, str] = os.environ,
     *,
@@ -70,12 +79,15 @@ def load(
     host: str = "127.0.0.1",
     need: Need = "serve",
 ) -> Loaded:
-    """Reads and checks everything; raises SettingsError with all that is wrong. `host` is where `serve` will listen."""
-    reading = _Reading()
+    """Reads and checks everything; raises SettingsError with all that is wrong.
+
+    `defaults`: what each key is where nothing sets it, with all tables that there are. `host` is where `serve` will listen.
+    """
+    reading = _Reading(KnownKeys(defaults))
     if config is not None:
         _read_file(reading, config)
     _read_environment(reading, environ)
-    settings = _assembled(reading.values, dev=dev, data=data)
+    settings = _assembled(defaults, reading.values, dev=dev, data=data)
     found = reading.problems + problems(settings, reading.sources, host=host, need=need, refused=reading.refused)
     if found:
         raise SettingsError(found)
@@ -96,11 +108,11 @@ def _read_file(reading: _Reading, path: Path) -> None:
 def _read_table(reading: _Reading, table: Mapping[str, Any], prefix: str, source: str) -> None:
     for name, value in table.items():
         path = prefix + name
-        key = for_realms(_KEYS, path)
+        key = for_realms(reading.known.by_path, path)
         if key:
             reading.set(key, value, source, strict=True)
-        elif path not in _TABLES and not _realm_table(path):
-            reading.problems.append(f"{source}: unknown key {path}; {_nearest(path)}")
+        elif path not in reading.known.tables and not _realm_table(reading.known, path):
+            reading.problems.append(f"{source}: unknown key {path}; {_nearest(reading.known, path)}")
         elif isinstance(value, dict):
             _read_table(reading, value, f"{path}.", source)
         else:
@@ -109,21 +121,21 @@ def _read_table(reading: _Reading, table: Mapping[str, Any], prefix: str, source
 
 def _read_environment(reading: _Reading, environ: Mapping[str, str]) -> None:
     for name, text in sorted(environ.items()):
-        key = _VARIABLES.get(name) or _realm_key(name)
+        key = reading.known.by_variable.get(name) or _realm_key(reading.known, name)
         if key:
             reading.set(key, _spread(key, text), name, strict=False)
         elif name.startswith(PREFIX):
-            reading.problems.append(f"{name}: unknown variable; {_nearest_variable(name)}")
+            reading.problems.append(f"{name}: unknown variable; {_nearest_variable(reading.known, name)}")
 
 
-def _realm_table(path: str) -> bool:
+def _realm_table(known: KnownKeys, path: str) -> bool:
     """Whether it is a realm's table, or one inside it."""
-    return re.sub(r"^realms\.[a-z][a-z0-9_-]{0,31}(?=\.|$)", REALMS[:-1], path) in _TABLES
+    return re.sub(r"^realms\.[a-z][a-z0-9_-]{0,31}(?=\.|$)", REALMS[:-1], path) in known.tables
 
 
-def _realm_key(variable: str) -> Key | None:
+def _realm_key(known: KnownKeys, variable: str) -> Key | None:
     """The key that a realm's variable sets: `LINGPAI_REALMS__BOSS__NAME`."""
-    return for_realms(_KEYS, variable.removeprefix(PREFIX).replace("__", ".").lower())
+    return for_realms(known.by_path, variable.removeprefix(PREFIX).replace("__", ".").lower())
 
 
 def _spread(key: Key, text: str) -> Any:
@@ -158,25 +170,25 @@ def _seen(key: Key, value: Any) -> str:
     return MASK if key.secret else text if len(text) <= 80 else f"{text[:76]}…"
 
 
-def _nearest(path: str) -> str:
+def _nearest(known: KnownKeys, path: str) -> str:
     table, _, name = path.rpartition(".")
-    siblings = {known.rpartition(".")[2]: known for known in [*_KEYS, *_TABLES] if known.rpartition(".")[0] == table}
+    siblings = {each.rpartition(".")[2]: each for each in [*known.by_path, *known.tables] if each.rpartition(".")[0] == table}
     close = [siblings[found] for found in get_close_matches(name, siblings, n=1)]
-    close += [known for known in _KEYS if known.endswith(f".{name}")]
+    close += [each for each in known.by_path if each.endswith(f".{name}")]
     return f"did you mean {close[0]}?" if close else f"expected one of {', '.join(siblings.values())}"
 
 
-def _nearest_variable(name: str) -> str:
+def _nearest_variable(known: KnownKeys, name: str) -> str:
     option = name.removeprefix(PREFIX).lower()
     if option in _OPTIONS:
         return f"it is given on the command line only, --{option}"
-    same_name = [known for known in _VARIABLES if known.endswith(f"_{option.upper()}")]
-    close = get_close_matches(name, _VARIABLES, n=1, cutoff=0.75) or same_name[:1]
+    same_name = [each for each in known.by_variable if each.endswith(f"_{option.upper()}")]
+    close = get_close_matches(name, known.by_variable, n=1, cutoff=0.75) or same_name[:1]
     return f"did you mean {close[0]}?" if close else "`lingpai settings` lists the ones there are"
 
 
-def _assembled(values: Mapping[str, Any], *, dev: bool, data: Path) -> Settings:
-    settings = Settings(dev=dev, data=data)
+def _assembled(defaults: Settings, values: Mapping[str, Any], *, dev: bool, data: Path) -> Settings:
+    settings = msgspec.structs.replace(defaults, dev=dev, data=data)
     for path, value in values.items():
         settings = _with(settings, path.split("."), value)
     return settings
@@ -188,5 +200,4 @@ def _with(struct: S, names: list[str], value: Any) -> S:
         realms: dict[str, Realm] = getattr(struct, names[0])
         changed = {**realms, names[1]: _with(realms.get(names[1], Realm()), names[2:], value)}
         return msgspec.structs.replace(struct, realms=changed)
-    inner = _with(getattr(struct, names[0]), names[1:], value) if names[1:] else value
-    return msgspec.structs.replace(struct, **{names[0]: inner})
+    return with_inner(struct, names[0], _with(inner(struct, names[0]), names[1:], value) if names[1:] else value)

@@ -18,43 +18,24 @@ class Templates(msgspec.Struct, frozen=True):
     taken: Annotated[str, Meta(max_length=64, description="template that tells of a registration with a taken number: takes nothing")] = ""
 
 
-class Aliyun(msgspec.Struct, frozen=True):
-    """Aliyun SMS (SendSms, 2017-05-25)."""
+class GatewaySettings(msgspec.Struct, frozen=True):
+    """What reaches one gateway."""
 
-    access_key_id: Annotated[str, Meta(max_length=128, description="the access key")] = ""
-    access_key_secret: Annotated[str, Meta(max_length=256, description="its secret", extra={"secret": True})] = ""
-    sign_name: Annotated[str, Meta(max_length=64, description="the signature that stands before each message")] = ""
-    base_url: Annotated[str, Meta(description="where it is called", extra={"form": forms.base})] = "https://dysmsapi.aliyuncs.com"
-    templates: Templates = Templates()
-
-
-class Tencent(msgspec.Struct, frozen=True):
-    """Tencent Cloud SMS (SendSms, 2021-01-11)."""
-
-    secret_id: Annotated[str, Meta(max_length=128, description="the secret's id")] = ""
-    secret_key: Annotated[str, Meta(max_length=256, description="the secret", extra={"secret": True})] = ""
-    app_id: Annotated[str, Meta(max_length=64, description="SmsSdkAppId")] = ""
-    sign_name: Annotated[str, Meta(max_length=64, description="the signature that stands before each message")] = ""
-    region: Annotated[str, Meta(max_length=64, description="X-TC-Region")] = "ap-guangzhou"
-    base_url: Annotated[str, Meta(description="where it is called", extra={"form": forms.base})] = "https://sms.tencentcloudapi.com"
-    templates: Templates = Templates()
-
-
-class Webhook(msgspec.Struct, frozen=True):
-    """Any other gateway, behind a program of yours: a signed POST for each message (docs/production.md)."""
-
-    url: Annotated[str, Meta(description="where the message is posted", extra={"form": forms.base})] = ""
-    secret: Annotated[
-        str | None, Meta(description="32 bytes or more: the key of the signature", extra={"form": forms.secret, "secret": True})
-    ] = None
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Keys of its table that it cannot do without: `templates.code`."""
+        return ()
 
 
 class Sms(msgspec.Struct, frozen=True):
     """How text messages leave, and how many."""
 
     provider: Annotated[
-        Literal["none", "aliyun", "tencent", "webhook"],
-        Meta(description="who carries them; none: nothing that needs a phone is offered (dev mode catches them)"),
+        str,
+        Meta(
+            description="who carries them; none: nothing that needs a phone is offered (dev mode catches them)",
+            extra={"one_of": "gateways"},
+        ),
     ] = "none"
     code_length: Annotated[
         Literal[4, 6], Meta(description="digits of a texted code; 4 is what hiyouth's original web client insists on")
@@ -66,9 +47,8 @@ class Sms(msgspec.Struct, frozen=True):
     prefix_hourly: Annotated[
         int, Meta(ge=1, le=10_000_000, description="messages an hour to numbers that begin with the same 7 digits after the +")
     ] = 200
-    aliyun: Aliyun = Aliyun()
-    tencent: Tencent = Tencent()
-    webhook: Webhook = Webhook()
+    gateways: dict[str, GatewaySettings] = {}
+    """By name, each a table of its own in the file: `[sms.aliyun]`. Which there are is known above (`assembly/configuration.py`)."""
 
 
 class Keys(msgspec.Struct, frozen=True):

@@ -2,20 +2,32 @@
 
 from collections.abc import Mapping
 
-import msgspec
+from lingpai.settings import DialectSettings, Realm, RecoveryQuestions, Settings
 
-from lingpai.settings import DialectSettings, Realm, Settings
+STRICTER: tuple[RecoveryQuestions, ...] = ("on", "with_code", "off")
+HOME = "maillink"
+"""The dialect whose accounts the hosted pages are about, in whose language they speak, also where it is not served."""
 
 
 def dialects(settings: Settings) -> Mapping[str, DialectSettings]:
     """The settings of every dialect that is served, by its name."""
-    found = ((field.name, getattr(settings, field.name)) for field in msgspec.structs.fields(Settings))
-    return {name: own for name, own in found if isinstance(own, DialectSettings) and own.enabled}
+    return {name: own for name, own in settings.dialects.items() if own.enabled}
 
 
 def home(settings: Settings) -> str:
     """The realm that the hosted pages are about where a request names none."""
-    return settings.maillink.realm
+    return settings.dialects.get(HOME, DialectSettings()).realm
+
+
+def with_jwts(settings: Settings) -> tuple[str, ...]:
+    """The realms whose logins may be JWTs, and whose accounts have one-time login links; each once."""
+    return tuple(dict.fromkeys(own.realm for own in dialects(settings).values() if own.gives_jwts))
+
+
+def recovery_questions(settings: Settings) -> RecoveryQuestions:
+    """What security questions are good for: the most that a dialect which is served allows."""
+    allowed = {own.recovery_questions for own in dialects(settings).values()}
+    return next((mode for mode in STRICTER if mode in allowed), "off")
 
 
 def served(settings: Settings) -> tuple[str, ...]:

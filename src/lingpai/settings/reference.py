@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from lingpai.settings import Settings
 from lingpai.settings.keys import Key, expanded, keys, masked, value_at
 from lingpai.settings.load import Loaded
 
@@ -16,9 +17,9 @@ value that does not fit, is refused at the start. Written by `lingpai settings -
 """
 
 
-def markdown() -> str:
+def markdown(defaults: Settings) -> str:
     """The page `docs/settings.md`."""
-    return _HEAD + "".join(f"| {' | '.join(_cells(key))} |\n" for key in keys())
+    return _HEAD + "".join(f"| {' | '.join(_cells(key))} |\n" for key in keys(defaults))
 
 
 def _cells(key: Key) -> Iterator[str]:
@@ -29,15 +30,15 @@ def _cells(key: Key) -> Iterator[str]:
     yield key.description
 
 
-def text() -> str:
+def text(defaults: Settings) -> str:
     """The same for a terminal."""
     return "".join(
         f"{key.path} ({key.variable})\n    {key.description}\n    takes {key.fits}; default {key.shown(key.default) or 'not set'}\n\n"
-        for key in keys()
+        for key in keys(defaults)
     )
 
 
 def in_force(loaded: Loaded) -> Iterator[tuple[str, str, str]]:
     """Key, value with secrets masked, and where it came from."""
-    for key in expanded(loaded.settings):
+    for key in expanded(keys(loaded.settings), loaded.settings):
         yield key.path, key.shown(value_at(loaded.settings, key.path)), masked(loaded.sources.get(key.path, "default"))

@@ -1,20 +1,45 @@
-"""Text messages: what the gateways have in common. None of them can tell a message that came twice from two messages.
+"""Text messages: a gateway is a module of this folder, which declares itself as `GATEWAY`; here is what they have in common.
 
-So an attempt ends in one of four ways. Delivered: the gateway answers for it. Temporary: it was not sent, and later it may be.
-Permanent: it was not sent, and never will be. Unsure: the request was out and no clear answer came; it is not tried again.
+None of them can tell a message that came twice from two messages. So an attempt ends in one of four ways. Delivered: the gateway
+answers for it. Temporary: it was not sent, and later it may be. Permanent: it was not sent, and never will be. Unsure: the request was
+out and no clear answer came; it is not tried again.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from functools import cache
+from http import HTTPStatus
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Literal
 
-import httpx
 import msgspec
 
+from lingpai.core.chance import Chance, Clock
 from lingpai.core.model import Letter
-from lingpai.post import Permanent, SendError, Temporary, Unsure
-from lingpai.settings.outside import Templates
+from lingpai.post import Permanent, Sender, SendError, Temporary, Unsure
+from lingpai.settings.outside import GatewaySettings, Templates
+
+if TYPE_CHECKING:
+    import httpx
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """One that carries text messages."""
+
+    settings: type[GatewaySettings]
+    """Its table, `[sms.NAME]`, by its module's name."""
+    sender: Callable[[GatewaySettings, Clock, Chance, float], Sender]
+    """Makes the sender that speaks to it, and waits so many seconds for an answer."""
+
+
+@cache
+def gateways() -> Mapping[str, Gateway]:
+    """All that there are, by name, in the order of their names."""
+    return {found.name: import_module(f"{__name__}.{found.name}").GATEWAY for found in iter_modules(__path__)}
+
 
 TIMEOUT = 8.0
 """Seconds for a connection, and again for the answer: the documented least is 1; under what a worker that stops gives (10)."""
@@ -70,6 +95,8 @@ class Line:
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> GatewayReply:
         """Raises Temporary where nothing can have left, Unsure where the request was out and its answer is missing."""
+        import httpx  # noqa: PLC0415 - who sends no text messages does without it
+
         if self._client.is_closed:
             self._client = self._fresh()
         try:
@@ -94,7 +121,9 @@ class Line:
                     raise Unsure("the gateway's answer is far too long; it may have been sent")
             return GatewayReply(response.status_code, bytes(whole))
 
-    def _fresh(self) -> httpx.AsyncClient:
+    def _fresh(self) -> "httpx.AsyncClient":
+        import httpx  # noqa: PLC0415 - as above
+
         limits = httpx.Limits(max_connections=16, max_keepalive_connections=0)
         return httpx.AsyncClient(
             timeout=self._timeout, limits=limits, trust_env=False, follow_redirects=False, headers={"accept-encoding": "identity"}
@@ -127,7 +156,7 @@ def refused(code: object, kinds: Mapping[str, type[SendError]]) -> SendError:
 
 def unclear(reply: GatewayReply) -> SendError:
     """What an answer without a code of the gateway means: somebody before it refused (4xx, 3xx), or nobody knows."""
-    if reply.status == httpx.codes.TOO_MANY_REQUESTS:
+    if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
         return Temporary(f"HTTP {reply.status}")
     if 300 <= reply.status <= 499:
         return Permanent(f"HTTP {reply.status}, not an answer of the gateway; is base_url right?")

@@ -3,16 +3,18 @@
 import hashlib
 import hmac
 from collections.abc import Mapping
-from typing import Final
+from typing import Annotated, Final
 from urllib.parse import quote, urlsplit
 
 import msgspec
+from msgspec import Meta
 
 from lingpai.core.chance import Chance, Clock, moment
 from lingpai.core.model import Letter
 from lingpai.post import Message, SendError, Temporary, Unsure
-from lingpai.post.sms import TIMEOUT, Line, refused, template_of, unclear
-from lingpai.settings import outside
+from lingpai.post.sms import TIMEOUT, Gateway, Line, refused, template_of, unclear
+from lingpai.settings import forms
+from lingpai.settings.outside import GatewaySettings, Templates
 
 ALGORITHM: Final = "ACS3-HMAC-SHA256"
 NOTHING: Final = hashlib.sha256(b"").hexdigest()
@@ -33,13 +35,27 @@ KINDS: Final[Mapping[str, type[SendError]]] = {
 """By the beginning of a code; any other is Permanent: number, template, signature, parameters, balance, permission, keys."""
 
 
+class AliyunSettings(GatewaySettings, frozen=True):
+    """Aliyun SMS (SendSms, 2017-05-25)."""
+
+    access_key_id: Annotated[str, Meta(max_length=128, description="the access key")] = ""
+    access_key_secret: Annotated[str, Meta(max_length=256, description="its secret", extra={"secret": True})] = ""
+    sign_name: Annotated[str, Meta(max_length=64, description="the signature that stands before each message")] = ""
+    base_url: Annotated[str, Meta(description="where it is called", extra={"form": forms.base})] = "https://dysmsapi.aliyuncs.com"
+    templates: Templates = Templates()
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        return ("access_key_id", "access_key_secret", "sign_name", "templates.code")
+
+
 class AliyunSms:
     """Sends through one account at Aliyun."""
 
     repeatable = False
     keeps_text = False
 
-    def __init__(self, settings: outside.Aliyun, clock: Clock, chance: Chance, *, timeout: float = TIMEOUT) -> None:
+    def __init__(self, settings: AliyunSettings, clock: Clock, chance: Chance, *, timeout: float = TIMEOUT) -> None:
         """`timeout`: seconds that the gateway may take to answer."""
         self._settings = settings
         self._clock = clock
@@ -103,3 +119,11 @@ def authorization(key_id: str, secret: str, path: str, query: str, headers: Mapp
 
 def _quoted(text: str) -> str:
     return quote(text, safe="~")
+
+
+def _sender(settings: GatewaySettings, clock: Clock, chance: Chance, timeout: float) -> AliyunSms:
+    assert isinstance(settings, AliyunSettings)
+    return AliyunSms(settings, clock, chance, timeout=timeout)
+
+
+GATEWAY = Gateway(AliyunSettings, _sender)

@@ -3,16 +3,18 @@
 import hashlib
 import hmac
 from collections.abc import Mapping
-from typing import Final
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import Meta
 
-from lingpai.core.chance import SECOND, Clock, moment
+from lingpai.core.chance import SECOND, Chance, Clock, moment
 from lingpai.core.model import Letter
 from lingpai.post import Message, SendError, Temporary, Unsure
-from lingpai.post.sms import TIMEOUT, GatewayReply, Line, refused, template_of, unclear
-from lingpai.settings import outside
+from lingpai.post.sms import TIMEOUT, Gateway, GatewayReply, Line, refused, template_of, unclear
+from lingpai.settings import forms
+from lingpai.settings.outside import GatewaySettings, Templates
 
 ALGORITHM: Final = "TC3-HMAC-SHA256"
 SERVICE: Final = "sms"
@@ -47,13 +49,29 @@ class _Answer(msgspec.Struct, rename="pascal"):
     response: _Response
 
 
+class TencentSettings(GatewaySettings, frozen=True):
+    """Tencent Cloud SMS (SendSms, 2021-01-11)."""
+
+    secret_id: Annotated[str, Meta(max_length=128, description="the secret's id")] = ""
+    secret_key: Annotated[str, Meta(max_length=256, description="the secret", extra={"secret": True})] = ""
+    app_id: Annotated[str, Meta(max_length=64, description="SmsSdkAppId")] = ""
+    sign_name: Annotated[str, Meta(max_length=64, description="the signature that stands before each message")] = ""
+    region: Annotated[str, Meta(max_length=64, description="X-TC-Region")] = "ap-guangzhou"
+    base_url: Annotated[str, Meta(description="where it is called", extra={"form": forms.base})] = "https://sms.tencentcloudapi.com"
+    templates: Templates = Templates()
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        return ("secret_id", "secret_key", "app_id", "sign_name", "templates.code")
+
+
 class TencentSms:
     """Sends through one app at Tencent Cloud."""
 
     repeatable = False
     keeps_text = False
 
-    def __init__(self, settings: outside.Tencent, clock: Clock, *, timeout: float = TIMEOUT) -> None:
+    def __init__(self, settings: TencentSettings, clock: Clock, *, timeout: float = TIMEOUT) -> None:
         """`timeout`: seconds that the gateway may take to answer."""
         self._settings = settings
         self._clock = clock
@@ -119,3 +137,11 @@ def _code(reply: GatewayReply) -> str | None:
     if response.error:
         return response.error.code
     return response.send_status_set[0].code if len(response.send_status_set) == 1 else None
+
+
+def _sender(settings: GatewaySettings, clock: Clock, chance: Chance, timeout: float) -> TencentSms:
+    assert isinstance(settings, TencentSettings)
+    return TencentSms(settings, clock, timeout=timeout)
+
+
+GATEWAY = Gateway(TencentSettings, _sender)

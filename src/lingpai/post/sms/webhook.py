@@ -6,18 +6,34 @@ the same, so that it can tell. After no answer at all the message is not sent ag
 
 import hashlib
 import hmac
+from http import HTTPStatus
+from typing import Annotated
 
-import httpx
 import msgspec
+from msgspec import Meta
 
-from lingpai.core.chance import SECOND, Clock
+from lingpai.core.chance import SECOND, Chance, Clock
 from lingpai.core.model import Letter
 from lingpai.post import Message, Permanent, Temporary
-from lingpai.post.sms import TIMEOUT, Line
-from lingpai.settings import outside
+from lingpai.post.sms import TIMEOUT, Gateway, Line
+from lingpai.settings import forms
+from lingpai.settings.outside import GatewaySettings
 
-LATER = (httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_EARLY, httpx.codes.TOO_MANY_REQUESTS)
+LATER = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
 """The 4xx that mean another time."""
+
+
+class WebhookSettings(GatewaySettings, frozen=True):
+    """Any other gateway, behind a program of yours: a signed POST for each message (docs/production.md)."""
+
+    url: Annotated[str, Meta(description="where the message is posted", extra={"form": forms.base})] = ""
+    secret: Annotated[
+        str | None, Meta(description="32 bytes or more: the key of the signature", extra={"form": forms.secret, "secret": True})
+    ] = None
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        return ("url", "secret")
 
 
 class WebhookSms:
@@ -26,7 +42,7 @@ class WebhookSms:
     repeatable = False
     keeps_text = False
 
-    def __init__(self, settings: outside.Webhook, clock: Clock, *, timeout: float = TIMEOUT) -> None:
+    def __init__(self, settings: WebhookSettings, clock: Clock, *, timeout: float = TIMEOUT) -> None:
         """`timeout`: seconds that the receiver may take to answer."""
         self._settings = settings
         self._clock = clock
@@ -63,3 +79,11 @@ def _judge(status: int) -> None:
         return
     kind = Temporary if status in LATER or status >= 500 else Permanent
     raise kind(f"the webhook says HTTP {status}")
+
+
+def _sender(settings: GatewaySettings, clock: Clock, chance: Chance, timeout: float) -> WebhookSms:
+    assert isinstance(settings, WebhookSettings)
+    return WebhookSms(settings, clock, timeout=timeout)
+
+
+GATEWAY = Gateway(WebhookSettings, _sender)

@@ -1,9 +1,10 @@
 """maillink (seed 001): an address is proved by a link in a mail; a login gives a session cookie."""
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from lingpai.core import rules, words
 from lingpai.core.errors import (
@@ -22,11 +23,26 @@ from lingpai.core.errors import (
 )
 from lingpai.core.model import Address, Links, Locale
 from lingpai.flows import Services, activate, login, profile, recover, register, sessions
-from lingpai.settings import Settings, reached
+from lingpai.settings import DialectSettings, reached
 from lingpai.web.pages import activation, recovery
 from lingpai.web.request.calls import Call, Dialect, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text
 from lingpai.web.request.request import Request
+from lingpai.web.request.walks import BETTER, GOOD, ExampleStep, ExampleWord, LinkInMail, Walk
+
+
+class MaillinkSettings(DialectSettings, frozen=True):
+    """Seed 001."""
+
+    activation: Annotated[
+        Literal["open", "confirm"],
+        Meta(description="open: the mailed link activates; confirm: its page asks for a click first"),
+    ] = "open"
+
+    @property
+    def activates_by_click(self) -> bool:
+        return self.activation == "confirm"
+
 
 Email = Annotated[Address, Text(4, 60, rules.email)]
 Password = Annotated[str, Text(1, 160, partial(rules.password, low=8, high=40))]
@@ -135,10 +151,11 @@ def _done(key: str, request: Request, session: str | None = None, device: str | 
     return Reply(msgspec.json.encode(said), session=session, device=device)
 
 
-def links(settings: Settings) -> Links:
+def links(services: Services, settings: DialectSettings) -> Links:
     """Where this dialect's mails lead."""
-    own = reached(settings.public_url, settings.maillink)
-    return Links(activate=f"{own}/activate_account", reset=f"{own}/reset_password/verify", forgot=f"{settings.public_url}/forgot")
+    base = services.settings.public_url
+    own = reached(base, settings)
+    return Links(activate=f"{own}/activate_account", reset=f"{own}/reset_password/verify", forgot=f"{base}/forgot")
 
 
 async def sign_up(services: Services, mount: Mount, request: Request, form: MaillinkRegistration) -> Reply:
@@ -201,8 +218,41 @@ async def log_out(services: Services, mount: Mount, request: Request, _: Nothing
     return _done("logged_out", request, session="")
 
 
-MAILLINK = Dialect(
+_ADA = "ada@maillink.example.com"
+_RESET = LinkInMail("VCODE", _ADA, 'reset_password/verify[^ "]*vcode=')
+
+_WALK = Walk(
+    email=_ADA,
+    log_in="/login",
+    yes={"code": 200},
+    values={"email": _ADA, "password": GOOD},
+    gives={"code": 200, "msg": "success", "data.msg": "", "data.email": _ADA, "data.phone": None, "data.nickname": "Ada"},
+    steps=(
+        ExampleStep("/register", gives={"data.msg": ExampleWord("maillink.registered")}),
+        ExampleStep("/activate_account", {"email": _ADA, "vcode": LinkInMail("VCODE", _ADA, 'activate_account[^ "]*vcode=')}),
+        ExampleStep("/login", gives={"data.msg": ExampleWord("maillink.logged_in")}),
+        ExampleStep("/userinfo/update", {"nickname": "Ada"}, gives={"data.msg": ExampleWord("maillink.updated")}),
+        ExampleStep("/userinfo/get"),
+        ExampleStep("/logout", gives={"data.msg": ExampleWord("maillink.logged_out")}),
+        # Somebody else: whoever registered a moment ago would be told to wait.
+        ExampleStep(
+            "/send_activate_email", {"email": "bob@maillink.example.com"}, gives={"data.msg": ExampleWord("maillink.activation_sent")}
+        ),
+        ExampleStep("/reset_password/send_mail", gives={"data.msg": ExampleWord("maillink.reset_sent")}),
+        ExampleStep("/reset_password/verify", {"email": _ADA, "vcode": _RESET}),
+        ExampleStep(
+            "/reset_password/reset",
+            {"vcode": _RESET, "password": BETTER, "rp_password": BETTER},
+            gives={"data.msg": ExampleWord("maillink.reset")},
+        ),
+    ),
+)
+
+DIALECT = Dialect(
     name="maillink",
+    settings=MaillinkSettings,
+    links=links,
+    walk=_WALK,
     refuse=refuse,
     fail=fail,
     missing=missing,

@@ -12,6 +12,7 @@ from lingpai.core.errors import BadClient
 from lingpai.flows import introspect as introspection
 from lingpai.flows.introspect import ClientCredentials
 from lingpai.guard.sessions.signing_keys import CACHED
+from lingpai.settings.realms import with_jwts
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text
 from lingpai.web.request.request import Headers, Request
@@ -60,9 +61,7 @@ async def jwks(services: "Services", mount: Mount, request: Request, _: Nothing)
 
 async def introspect(services: "Services", mount: Mount, request: Request, question: Question) -> Reply:
     """POST /oauth2/introspect: a form with the token, from a service that names itself by HTTP Basic."""
-    claims = await introspection.ask(
-        services, request.ctx.within(services.settings.mailcode.realm), _caller(request.headers), question.token
-    )
+    claims = await introspection.ask(services, request.ctx, _caller(request.headers), with_jwts(services.settings), question.token)
     if claims is None:
         return Reply(msgspec.json.encode(Introspection(active=False)))
     told = Introspection(True, claims.iss, claims.sub, claims.aud, claims.iat, claims.exp, claims.jti, claims.locale)

@@ -75,7 +75,8 @@ class Routes:
         """
         self._plain = PlainRenderer(home.dialect.language)
         self._voices = {mount.dialect.name: EnvelopeRenderer(mount.dialect) for mount in mounts}
-        extra = [Route(call, home, self._plain) for call in (*pages, *own)]
+        theirs = [Route(call, mount, self._plain) for mount in mounts for call in mount.dialect.pages]
+        extra = [*theirs, *(Route(call, home, self._plain) for call in (*pages, *own))]
         self._tables = {host: self._table(_open_on(host, mounts), extra) for host in _hosts(mounts)}
         self._nowhere = {host: self._strangers(_open_on(host, mounts)) for host in _hosts(mounts)}
 

@@ -8,7 +8,6 @@ from lingpai.core import rules
 from lingpai.core.errors import BadInput, BadLink, Limited, TooSoon
 from lingpai.core.model import Address
 from lingpai.flows import Services, activate
-from lingpai.settings import Maillink
 from lingpai.web.pages import page
 from lingpai.web.pages.shared.forms import again, form_page, left
 from lingpai.web.pages.shared.return_context import ReturnContext, onward, return_context
@@ -52,7 +51,7 @@ async def open_link(services: Services, mount: Mount, request: Request, opened: 
     link = whole(request)
     if link is None:
         return bad_link(services, request, opened)
-    context, asks = return_context(services, request), isinstance(mount.settings, Maillink) and mount.settings.activation == "confirm"
+    context, asks = return_context(services, request), mount.settings.activates_by_click
     if request.spends and not asks:
         return await confirm(services, mount, request, link)
     try:

@@ -6,6 +6,7 @@ import msgspec
 
 from lingpai.core.errors import BadGrant
 from lingpai.flows import Services, authorize
+from lingpai.settings.realms import with_jwts
 from lingpai.web.pages import page
 from lingpai.web.pages.shared.return_context import HOME, onward
 from lingpai.web.request.calls import Call, Mount, Reply
@@ -19,11 +20,10 @@ class AuthorizationOpened(msgspec.Struct, frozen=True, kw_only=True):
     authorization: Annotated[str, Text(1, 16_384, optional=True)] = ""
 
 
-async def ask(services: Services, realm: str, request: Request, link: AuthorizationOpened) -> Reply:
+async def ask(services: Services, request: Request, link: AuthorizationOpened) -> Reply:
     """Names the account by its full address and asks, so that nobody is logged into another's account by a link. Spends nothing."""
-    ctx = request.ctx.within(realm)
     try:
-        account = await authorize.peek(services, ctx, link.authorization)
+        account = await authorize.peek(services, request.ctx, with_jwts(services.settings), link.authorization)
     except BadGrant:
         return page("authorization_bad.html", request)
     return page("authorization.html", request, account=account, authorization=link.authorization)
@@ -32,7 +32,7 @@ async def ask(services: Services, realm: str, request: Request, link: Authorizat
 async def confirm(services: Services, mount: Mount, request: Request, link: AuthorizationOpened) -> Reply:
     """POST /page/authorization: the click."""
     try:
-        opened = await authorize.for_cookie(services, request.ctx.within(services.settings.mailcode.realm), link.authorization)
+        opened = await authorize.for_cookie(services, request.ctx, with_jwts(services.settings), link.authorization)
     except BadGrant:
         return page("authorization_bad.html", request, here="/login")
     return onward(HOME, session=opened.token, device=opened.device)

@@ -10,6 +10,7 @@ from lingpai.core.errors import BadCaptcha, BadCredentials, BadInput, Limited, N
 from lingpai.core.model import Address
 from lingpai.core.steps import Step
 from lingpai.flows import Services, login
+from lingpai.settings.realms import with_jwts
 from lingpai.web.pages import authorization, page, puzzles
 from lingpai.web.pages.shared.closing import closing_page
 from lingpai.web.pages.shared.forms import TYPED_LENGTH, form_page
@@ -38,9 +39,8 @@ class LoginWish(msgspec.Struct, frozen=True, kw_only=True):
 
 async def show(services: Services, mount: Mount, request: Request, opened: LoginOpened) -> Reply:
     """GET /login: the form; who is logged in already may go on; a one-time link asks first (contract, mailcode)."""
-    if opened.authorization and services.settings.mailcode.enabled:
-        link = authorization.AuthorizationOpened(authorization=opened.authorization)
-        return await authorization.ask(services, services.settings.mailcode.realm, request, link)
+    if opened.authorization and with_jwts(services.settings):
+        return await authorization.ask(services, request, authorization.AuthorizationOpened(authorization=opened.authorization))
     context = return_context(services, request)
     account = None if opened.switch else await inside(services, request)
     if account:

@@ -9,6 +9,7 @@ from lingpai.core import rules
 from lingpai.core.errors import BadGrant, BadInput, Limited, NotOffered, WeakPassword, WrongAnswers
 from lingpai.core.model import Address
 from lingpai.flows import Services, questions, recover
+from lingpai.settings.realms import recovery_questions
 from lingpai.web.pages import page
 from lingpai.web.pages.shared.forms import form_page
 from lingpai.web.pages.shared.return_context import ReturnContext, return_context, somebody
@@ -42,7 +43,7 @@ class RecoveryFresh(msgspec.Struct, frozen=True, kw_only=True):
 
 def offered(services: Services) -> bool:
     """Whether anybody gets in by questions here. Where they need a mailed code too, that code alone leads back in on these pages."""
-    return services.settings.session.enabled and services.settings.session.questions == "on"
+    return recovery_questions(services.settings) == "on"
 
 
 async def ask(services: Services, request: Request, context: ReturnContext, who: Address, why: _Mendable | None = None) -> Reply:

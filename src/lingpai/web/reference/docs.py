@@ -12,10 +12,10 @@ from lingpai.web.http import routes
 from lingpai.web.http.error_replies import EnvelopeRenderer, PlainRenderer
 from lingpai.web.pages import page
 from lingpai.web.reference import openapi
+from lingpai.web.reference.house import HOUSE
 from lingpai.web.reference.sheet import Chapter, ReferenceEntry, common, entries, title
-from lingpai.web.reference.walks import HOUSE, WALKS
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
-from lingpai.web.request.examples import Tried, Walk, assigned
+from lingpai.web.request.examples import Tried, assigned
 from lingpai.web.request.request import Request
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def _chapter(settings: Settings, mount: Mount) -> Chapter:
         voice=EnvelopeRenderer(mount.dialect),
         calls=mount.dialect.calls,
         address=lambda call: site + routes.path(mount, call),
-        walk=WALKS.get(mount.dialect.name, Walk(())),
+        walk=mount.dialect.walk,
         settings=mount.settings,
     )
 

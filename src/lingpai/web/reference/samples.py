@@ -24,8 +24,8 @@ from lingpai.core.errors import (
     WeakPassword,
 )
 from lingpai.core.model import Locale
-from lingpai.web.request.examples import ExampleWord, Walk
 from lingpai.web.request.fields import Group, Slot, slots
+from lingpai.web.request.walks import ExampleWord, Walk
 
 Cases = Mapping[type[Refusal], tuple[Refusal, ...]]
 _SECONDS = 42

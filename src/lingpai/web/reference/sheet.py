@@ -18,9 +18,10 @@ from lingpai.web.http.error_replies import ErrorRenderer
 from lingpai.web.reference import samples
 from lingpai.web.request.body import TooLarge
 from lingpai.web.request.calls import Call, Reply
-from lingpai.web.request.examples import ExampleStep, Tried, Walk, tried
+from lingpai.web.request.examples import Tried, tried
 from lingpai.web.request.fields import CodeField, Group, NumberField, Shape, Text, slots
 from lingpai.web.request.request import Request
+from lingpai.web.request.walks import ExampleStep, Walk
 
 _KINDS: Mapping[object, str] = {
     rules.email: "email",

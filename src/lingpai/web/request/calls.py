@@ -10,6 +10,7 @@ from lingpai.core.errors import Refusal, WrongPassword
 from lingpai.core.model import DEFAULT_LOCALE, Links, Locale
 from lingpai.core.steps import Need, Step
 from lingpai.settings import DialectSettings
+from lingpai.web.request.walks import Walk
 
 if TYPE_CHECKING:
     from lingpai.flows import Services
@@ -68,11 +69,15 @@ class Call:
     """The key of the text that says in a few words what it does: `summary.maillink.log_in`; empty where the reference has none."""
 
 
+NO_WALK = Walk(())
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """One login API."""
 
     name: str
+    """Its module's, and its table's in the settings."""
     calls: tuple[Call, ...]
     refuse: Callable[[Refusal, Locale], dict[str, Any]]
     """The envelope of a refusal; the HTTP status is chosen by the application (`http/error_replies.py`)."""
@@ -80,6 +85,14 @@ class Dialect:
     """The envelope of an internal error."""
     missing: Callable[[Locale], dict[str, Any]]
     """The envelope of 404 and 405."""
+    walk: Walk = NO_WALK
+    """How somebody tries it. The suites that every dialect goes through take their values and their order from it."""
+    settings: type[DialectSettings] = DialectSettings
+    """Its table in the settings."""
+    links: "Callable[[Services, DialectSettings], Links] | None" = None
+    """Where its mails lead; None: to the hosted pages."""
+    pages: tuple[Call, ...] = ()
+    """Pages that only its mails lead to: they stand where they say, on every host, whatever the prefix."""
     language: Locale = DEFAULT_LOCALE
     """Spoken where the request asks for nothing we have."""
     asks_by: tuple[str, ...] = ()

@@ -1,92 +1,22 @@
-"""One way through a dialect's calls, as somebody would try them by hand: which values, in which order, and the curl line of each.
+"""The line of curl for each step of a walk.
 
 The lines are made of the declarations that parse the requests; what is written down by hand is only what no declaration can know.
 """
 
 import shlex
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from urllib.parse import quote
 
-from lingpai.core.errors import NotLoggedIn, Refusal
+from lingpai.core.errors import NotLoggedIn
 from lingpai.web.request.calls import Call
 from lingpai.web.request.fields import CodeField, Group, NumberField, Slot, Text, slots
+from lingpai.web.request.walks import ExampleStep, Seen, Value, Walk
 
 SHOWN = 100
 """Characters that are shown of an answer which holds a picture."""
 JAR = "cookies"
 """The file that curl keeps cookies in."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A value that somebody reads in a message, in a picture or in an earlier answer; in a line it is a shell variable."""
-
-    name: str
-    source: Literal["mail", "sms", "captcha", "answer"]
-    command: str
-    """Prints the value. `{here}` is where the dialect stands, `{home}` where the service does."""
-    dev: bool = True
-    """Whether the command needs dev mode: elsewhere a person has to look."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExampleWord:
-    """A sentence of the dialect's, by its key, in an example of an answer."""
-
-    key: str
-
-
-Value = str | Seen
-Values = Mapping[str, Value]
-
-
-def _nothing(_: Any) -> tuple[str, ...]:
-    return ()
-
-
-@dataclass(frozen=True, slots=True)
-class ExampleStep:
-    """One call, tried once."""
-
-    path: str
-    """As the call is declared."""
-    values: Values = field(default_factory=dict)
-    """Fields beside the walk's own, or otherwise than those. A field inside another is named `Captcha.Id`."""
-    gives: Mapping[str, Any] = field(default_factory=dict)
-    """What the answer says here beside what the walk says."""
-    cases: Mapping[type[Refusal], tuple[Refusal, ...]] = field(default_factory=dict)
-    """As the walk's, for this call alone; the call's first step says them."""
-    method: str = ""
-    keeps: str = ""
-    """A file for the answer, which a later step reads."""
-    brief: bool = False
-    """The answer holds a picture: its beginning will do."""
-    page: bool = False
-    """Asked for as a browser does, though a program may ask too."""
-    user: str = ""
-    """A name and its secret, for HTTP Basic."""
-    needs: Callable[[Any], Collection[str]] = _nothing
-    """Fields that the dialect's settings make needed, though the declaration lets them be absent; the call's first step says them."""
-    refused: bool = False
-    """Refused at this place of the walk, and that is how it should be."""
-
-
-@dataclass(frozen=True, slots=True)
-class Walk:
-    """All steps, in an order in which they work."""
-
-    steps: tuple[ExampleStep, ...]
-    values: Values = field(default_factory=dict)
-    """What a field that is needed gets, by its name."""
-    gives: Mapping[str, Any] = field(default_factory=dict)
-    """Examples for the fields of answers; a field inside another is named `data.id`."""
-    cases: Mapping[type[Refusal], tuple[Refusal, ...]] = field(default_factory=dict)
-    """Refusals as this dialect meets them, where they are not the ordinary ones."""
-    login: Literal["cookie", "browser", "bearer", ""] = "cookie"
-    """How a caller is known: a cookie once logged in, one from the start, or a JWT."""
-    bearer: Seen | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +31,7 @@ class Tried:
 
 def tried(address: str, call: Call, walk: Walk, step: ExampleStep) -> Tried:
     """The line that sends the step's call to its address."""
-    values = dict(_values(call, walk, step))
+    values = dict(values_of(call, walk, step))
     bearer = walk.bearer if NotLoggedIn in call.refusals else None
     known = dict.fromkeys(value for value in [*values.values(), bearer] if isinstance(value, Seen))
     words = [*_who(call, walk, step, bearer), *_target(address, step.method or call.methods[0], values)]
@@ -113,7 +43,8 @@ def assigned(seen: Seen, here: str, home: str) -> str:
     return f"{seen.name}=$({seen.command.replace('{here}', here).replace('{home}', home)})"
 
 
-def _values(call: Call, walk: Walk, step: ExampleStep) -> Iterator[tuple[str, Value]]:
+def values_of(call: Call, walk: Walk, step: ExampleStep) -> Iterator[tuple[str, Value]]:
+    """What the step sends: its own values, and the walk's for what is needed besides. A field inside another is named `Captcha.Id`."""
     for name, slot in _flat(call):
         needed = not slot.shape.optional and name not in step.values
         if name in step.values or needed:
@@ -155,7 +86,7 @@ def _who(call: Call, walk: Walk, step: ExampleStep, bearer: Seen | None) -> Iter
         yield f"-c {JAR}"
 
 
-def _target(address: str, method: str, values: Values) -> Iterator[str]:
+def _target(address: str, method: str, values: Mapping[str, Value]) -> Iterator[str]:
     pairs = [f"{name}={_coded(value)}" for name, value in values.items()]
     if method == "GET":
         yield _quoted(f"{address}?{'&'.join(pairs)}" if pairs else address)

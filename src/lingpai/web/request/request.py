@@ -44,8 +44,6 @@ class Request(msgspec.Struct):
     """False for HEAD, and for a request marked as prefetch or preview: nothing may be spent or changed (contract, rule 6)."""
     brand: Brand
     """What stands around pages."""
-    base_realm: str = "main"
-    """The realm of the dialect, or of the pages, at whose path the request came in."""
     query: dict[str, Any] = msgspec.field(default_factory=dict)
     fields: dict[str, Any] = msgspec.field(default_factory=dict)
     """The body's fields; those of the query for GET."""
@@ -130,7 +128,6 @@ class RequestFactory:
             host=host,
             headers=headers,
             ctx=self._context(scope, headers, brought, language, about),
-            base_realm=about.realm,
             cookies=brought,
             spends=method != "HEAD" and not _only_looks(headers),
             brand=self._brand,

@@ -28,11 +28,11 @@ from lingpai.core.errors import (
 from lingpai.core.model import Locale, RequestContext
 from lingpai.flows import Services, activate, login, password, recover, register, sessions, social
 from lingpai.guard.sessions.issuing import IssuedSession
-from lingpai.settings import Hiyouth
 from lingpai.steps.authentication import Authenticated, activated
 from lingpai.web.dialects.hiyouth import shapes, verification
-from lingpai.web.dialects.hiyouth.roles import Role, realm_of, realms, role_of
-from lingpai.web.dialects.hiyouth.verification import links
+from lingpai.web.dialects.hiyouth.settings import HiyouthSettings, Role, realm_of, role_of
+from lingpai.web.dialects.hiyouth.verification import links, links_of, settings_of
+from lingpai.web.dialects.hiyouth.walk import WALK
 from lingpai.web.request.calls import Call, Dialect, Mount, Nothing, Reply
 from lingpai.web.request.request import Request
 
@@ -71,11 +71,6 @@ def telling(kind: type[Refusal], own: str, said: int = -1) -> Iterator[None]:
         raise
 
 
-def _settings(mount: Mount) -> Hiyouth:
-    assert isinstance(mount.settings, Hiyouth)
-    return mount.settings
-
-
 def _reply(said: msgspec.Struct, **cookies: Any) -> Reply:
     return Reply(msgspec.json.encode(said), **cookies)
 
@@ -86,7 +81,7 @@ def _info(request: Request, own: str) -> str:
 
 def _enter(services: Services, mount: Mount, request: Request, role: Role) -> RequestContext:
     """The request is about this kind of users from here on."""
-    request.enter(realm_of(_settings(mount), role), links(services, role))
+    request.enter(realm_of(settings_of(mount), role), links_of(services, settings_of(mount), role))
     return request.ctx
 
 
@@ -138,7 +133,7 @@ async def log_in(services: Services, mount: Mount, request: Request, form: shape
     address = shapes.address(form.option, form.account)
     if not form.pwd:
         raise BadInput("pwd", "missing")
-    attempt = login.Try(address, form.pwd, unproved=_settings(mount).unverified_login == "warn")
+    attempt = login.Try(address, form.pwd, unproved=settings_of(mount).unverified_login == "warn")
     try:
         with telling(UnknownAccount, f"unknown_{form.type}", 0), telling(NotActivated, "unverified", -2):
             issued = mount.finished(await login.for_cookie(services, ctx, attempt))
@@ -159,9 +154,9 @@ async def verify(services: Services, mount: Mount, request: Request, form: shape
     if form.option == "resend":
         return await _send_again(services, mount, request, form)
     if request.wants_html:
-        return await verification.open_link(services, request, form.emailname)
+        return await verification.open_link(services, mount, request, form.emailname)
     with telling(BadLink, "no_mail"):
-        role, found = await verification.opened(services, request, form.emailname, form.type)
+        role, found = await verification.opened(services, mount, request, form.emailname, form.type)
         if request.spends and not found.fresh:
             # A program's link is good for one use (contract, rule 6); a page tells its reader that all is well.
             raise BadLink
@@ -172,9 +167,9 @@ async def verify(services: Services, mount: Mount, request: Request, form: shape
 
 
 async def _send_again(services: Services, mount: Mount, request: Request, form: shapes.HiyouthVerification) -> Reply:
-    email, own = rules.email(form.emailname, "emailname"), _settings(mount)
-    asked = (realm_of(own, form.type),) if form.type else realms(own)
-    await activate.again_where_waiting(services, verification.contexts(services, request, asked), email)
+    email, own = rules.email(form.emailname, "emailname"), settings_of(mount)
+    asked = (realm_of(own, form.type),) if form.type else own.realms
+    await activate.again_where_waiting(services, verification.contexts(services, request, own, asked), email)
     return _reply(shapes.Verified(1, _info(request, "mailed_again")))
 
 
@@ -235,8 +230,8 @@ async def change_password(services: Services, mount: Mount, request: Request, fo
 
 async def _who(services: Services, mount: Mount, request: Request) -> tuple[Role, Authenticated]:
     """Whose session came along, in whichever of the realms; the request is about that realm from here on. Raises NotLoggedIn."""
-    own = _settings(mount)
-    owner = await sessions.current_in(services, request.ctx, realms(own))
+    own = settings_of(mount)
+    owner = await sessions.current_in(services, request.ctx, own.realms)
     role = role_of(own, owner.account.realm) or "member"
     _enter(services, mount, request, role)
     return role, owner
@@ -244,8 +239,12 @@ async def _who(services: Services, mount: Mount, request: Request) -> tuple[Role
 
 LOGIN = (BadCredentials, NotActivated, ProviderSaysNo, NotOffered, NotInvited)
 
-HIYOUTH = Dialect(
+DIALECT = Dialect(
     name="hiyouth",
+    settings=HiyouthSettings,
+    links=links,
+    pages=verification.PAGES,
+    walk=WALK,
     refuse=refuse,
     fail=fail,
     missing=missing,

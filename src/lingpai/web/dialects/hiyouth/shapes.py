@@ -10,7 +10,7 @@ from lingpai.core import rules
 from lingpai.core.errors import BadInput
 from lingpai.core.model import Address
 from lingpai.social import ProviderName, Surface
-from lingpai.web.dialects.hiyouth.roles import ROLES, Role
+from lingpai.web.dialects.hiyouth.settings import ROLES, Role
 from lingpai.web.request.fields import CodeField, Text
 
 Option = Literal["email", "mobile"]

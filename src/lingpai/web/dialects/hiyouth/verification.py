@@ -11,8 +11,8 @@ from lingpai.core.errors import BadInput, BadLink
 from lingpai.core.model import Address, Links, RequestContext
 from lingpai.flows import Services, activate
 from lingpai.flows.activate import Activation
-from lingpai.settings import reached
-from lingpai.web.dialects.hiyouth.roles import Role, realm_of, realms, role_of
+from lingpai.settings import DialectSettings, reached
+from lingpai.web.dialects.hiyouth.settings import HiyouthSettings, Role, realm_of, role_of
 from lingpai.web.pages import page
 from lingpai.web.pages.activation import INTERVAL
 from lingpai.web.pages.shared.forms import form_page
@@ -41,24 +41,24 @@ class VerificationTyped(msgspec.Struct, frozen=True, kw_only=True):
     email: Annotated[str, Text(1, 16_384, optional=True)] = ""
 
 
-async def opened(services: Services, request: Request, word: str, wanted: Role | None = None) -> tuple[Role, Activation]:
+async def opened(services: Services, mount: Mount, request: Request, word: str, wanted: Role | None = None) -> tuple[Role, Activation]:
     """Proves the address; HEAD, prefetch and preview only look.
 
     Raises BadLink for what is wrong, expired, spent, or of another realm than the wanted or the served ones.
     """
-    sealed, own = services.sealed_links.open(word), services.settings.hiyouth
+    sealed, own = services.sealed_links.open(word), settings_of(mount)
     role = role_of(own, sealed.realm) if sealed else None
     if sealed is None or role is None or (wanted and realm_of(own, wanted) != sealed.realm):
         raise BadLink
     act = activate.open_link if request.spends else activate.peek
-    request.enter(sealed.realm, links(services, role))
+    request.enter(sealed.realm, links_of(services, own, role))
     return role, await act(services, request.ctx, rules.email(sealed.email), sealed.token)
 
 
-async def open_link(services: Services, request: Request, word: str) -> Reply:
+async def open_link(services: Services, mount: Mount, request: Request, word: str) -> Reply:
     """GET /api/EmailVer of a browser: verified, or a button where nothing may be spent yet."""
     try:
-        role, found = await opened(services, request, word)
+        role, found = await opened(services, mount, request, word)
     except BadLink:
         return form_page("verify_bad.html", request, gone=not word)
     if not found.active:
@@ -68,9 +68,9 @@ async def open_link(services: Services, request: Request, word: str) -> Reply:
 
 async def confirm(services: Services, mount: Mount, request: Request, sent: VerificationWord) -> Reply:
     """POST /page/verify: the click."""
-    here = _at(services, option="ver", emailname=sent.emailname)
+    here = _at(services, mount, option="ver", emailname=sent.emailname)
     try:
-        role, found = await opened(services, request, sent.emailname)
+        role, found = await opened(services, mount, request, sent.emailname)
     except BadLink:
         return form_page("verify_bad.html", request, here=here, gone=not sent.emailname)
     return _done(services, request, role, found, here)
@@ -78,25 +78,37 @@ async def confirm(services: Services, mount: Mount, request: Request, sent: Veri
 
 async def send_again(services: Services, mount: Mount, request: Request, typed: VerificationTyped) -> Reply:
     """POST /page/verify/again: another mail wherever the address waits; the page says the same whether it does or not."""
-    here = _at(services, option="ver")
+    here = _at(services, mount, option="ver")
     try:
         email = read(request.fields, VerificationWhose).email
     except BadInput as bad:
         return form_page("verify_bad.html", request, bad, typed={"email": typed.email}, here=here, gone=False)
-    early = await activate.again_where_waiting(services, contexts(services, request, realms(services.settings.hiyouth)), email)
+    own = settings_of(mount)
+    early = await activate.again_where_waiting(services, contexts(services, request, own, own.realms), email)
     seconds = early or INTERVAL
     return form_page("verify_sent.html", request, typed={"email": email.value}, here=here, early=bool(early), seconds=seconds)
 
 
-def contexts(services: Services, request: Request, among: Iterable[str]) -> list[RequestContext]:
+def contexts(services: Services, request: Request, own: HiyouthSettings, among: Iterable[str]) -> list[RequestContext]:
     """The request in each of these realms."""
-    own = services.settings.hiyouth
-    return [request.ctx.within(realm, links(services, role_of(own, realm) or "member")) for realm in among]
+    return [request.ctx.within(realm, links_of(services, own, role_of(own, realm) or "member")) for realm in among]
 
 
-def links(services: Services, role: Role) -> Links:
+def settings_of(mount: Mount) -> HiyouthSettings:
+    """The mount's own."""
+    assert isinstance(mount.settings, HiyouthSettings)
+    return mount.settings
+
+
+def links(services: Services, settings: DialectSettings) -> Links:
+    """Where hiyouth's mails lead for members, until a request says otherwise."""
+    assert isinstance(settings, HiyouthSettings)
+    return links_of(services, settings, "member")
+
+
+def links_of(services: Services, own: HiyouthSettings, role: Role) -> Links:
     """Where hiyouth's mails lead for one kind of users."""
-    base, own = services.settings.public_url, services.settings.hiyouth
+    base = services.settings.public_url
     return Links(
         activate=f"{reached(base, own)}/api/EmailVer?option=ver&emailname=",
         reset=f"{base}/page/reset",
@@ -123,12 +135,12 @@ def _help(services: Services, found: Activation) -> str:
     return for_realm(services, "/forgot", found.account.realm, email=found.account.email or "")
 
 
-def _at(services: Services, **fields: str) -> str:
+def _at(services: Services, mount: Mount, **fields: str) -> str:
     """Where the link leads, as a path of ours."""
-    return f"{urlsplit(reached(services.settings.public_url, services.settings.hiyouth)).path}/api/EmailVer?{urlencode(fields)}"
+    return f"{urlsplit(reached(services.settings.public_url, mount.settings)).path}/api/EmailVer?{urlencode(fields)}"
 
 
-CALLS = (
+PAGES = (
     Call(("POST",), "/page/verify", confirm, VerificationWord),
     Call(("POST",), "/page/verify/again", send_again, VerificationTyped),
 )

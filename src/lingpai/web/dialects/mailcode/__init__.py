@@ -22,10 +22,10 @@ from lingpai.core.errors import (
     TooSoon,
     WeakPassword,
 )
-from lingpai.core.model import DEFAULT_LOCALE, Links, Locale
+from lingpai.core.model import DEFAULT_LOCALE, Locale
 from lingpai.flows import Services, authorize, bearer, captcha, invites, login, recover, register
 from lingpai.guard.captcha import CaptchaAnswer
-from lingpai.settings import Mailcode, Settings
+from lingpai.web.dialects.mailcode.settings import MailcodeSettings
 from lingpai.web.dialects.mailcode.shapes import (
     Ask,
     Expiry,
@@ -48,9 +48,9 @@ from lingpai.web.dialects.mailcode.shapes import (
     Sound,
     Speech,
 )
+from lingpai.web.dialects.mailcode.walk import WALK
 from lingpai.web.pages import authorization
 from lingpai.web.pages import login as login_page
-from lingpai.web.pages.shared import links as hosted
 from lingpai.web.request.calls import Call, Dialect, Mount, Nothing, Reply
 from lingpai.web.request.fields import read
 from lingpai.web.request.request import Request
@@ -76,11 +76,6 @@ def fail(locale: Locale) -> dict[str, Any]:
 def missing(locale: Locale) -> dict[str, Any]:
     """The envelope of 404 and 405."""
     return {"Result": 2, "Message": words.text("web.missing", locale)}
-
-
-def links(settings: Settings) -> Links:
-    """This dialect mails codes; what its notices link to are the hosted pages."""
-    return hosted.links(settings, settings.mailcode.realm)
 
 
 def _reply(said: msgspec.Struct) -> Reply:
@@ -155,7 +150,7 @@ async def sign_up(services: Services, mount: Mount, request: Request, form: Mail
 async def redeem(services: Services, mount: Mount, request: Request, form: MailcodeAuthorization) -> Reply:
     """GET /account/login: a one-time link's token for a JWT. HEAD, prefetch and preview only look."""
     if not request.spends:
-        await authorize.peek(services, request.ctx, form.authorization)
+        await authorize.peek(services, request.ctx, (request.ctx.realm,), form.authorization)
         return _reply(MailcodeDone(1))
     return _reply(MailcodeDone(1, jwt=await authorize.for_jwt(services, request.ctx, form.authorization)))
 
@@ -183,7 +178,7 @@ async def edit_language(services: Services, mount: Mount, request: Request, form
     """POST /user/language-edit: the new JWT says the new language."""
     who, _ = await _who(services, mount, request, renew=False)
     # One that we do not speak means the default (contract, rule 12).
-    locale = words.locale_of(form.language) or MAILCODE.language
+    locale = words.locale_of(form.language) or DIALECT.language
     return _reply(MailcodeDone(1, jwt=await bearer.speak(services, request.ctx, who, locale)))
 
 
@@ -225,15 +220,17 @@ async def _who(services: Services, mount: Mount, request: Request, *, renew: boo
     return who, fresh or ""
 
 
-def _settings(mount: Mount) -> Mailcode:
-    assert isinstance(mount.settings, Mailcode)
+def _settings(mount: Mount) -> MailcodeSettings:
+    assert isinstance(mount.settings, MailcodeSettings)
     return mount.settings
 
 
 LOGIN = (BadCredentials, NotActivated, BadCaptcha)
 
-MAILCODE = Dialect(
+DIALECT = Dialect(
     name="mailcode",
+    settings=MailcodeSettings,
+    walk=WALK,
     refuse=refuse,
     fail=fail,
     missing=missing,

@@ -23,9 +23,9 @@ from lingpai.core.errors import (
     WrongAnswers,
     choose,
 )
-from lingpai.core.model import Links, Locale
-from lingpai.settings import Settings
+from lingpai.core.model import Locale
 from lingpai.web.dialects.session import handlers
+from lingpai.web.dialects.session.settings import SessionDialectSettings
 from lingpai.web.dialects.session.shapes import (
     Binding,
     LoggedIn,
@@ -44,7 +44,7 @@ from lingpai.web.dialects.session.shapes import (
     SignedUp,
     Whither,
 )
-from lingpai.web.pages.shared import links as hosted
+from lingpai.web.dialects.session.walk import WALK
 from lingpai.web.request.calls import Call, Dialect
 
 CODES: dict[type[Refusal], str] = {
@@ -75,15 +75,12 @@ def missing(locale: Locale) -> dict[str, Any]:
     return {"statu_code": "FAILURE", "msg": words.text("web.missing", locale), "data": {}}
 
 
-def links(settings: Settings) -> Links:
-    """This dialect mails codes; what its notices link to are the hosted pages."""
-    return hosted.links(settings, settings.session.realm)
-
-
 OWNER = (NotLoggedIn, NotActivated)
 
-SESSION = Dialect(
+DIALECT = Dialect(
     name="session",
+    settings=SessionDialectSettings,
+    walk=WALK,
     refuse=refuse,
     fail=fail,
     missing=missing,

@@ -10,7 +10,7 @@ from lingpai.core.errors import BadInput, Limited, TooSoon, WeakPassword
 from lingpai.flows import Services, captcha, contacts, login, questions, recover, register, sessions
 from lingpai.guard.captcha import CaptchaAnswer
 from lingpai.guard.crypto import digest
-from lingpai.settings import SessionDialect
+from lingpai.web.dialects.session.settings import SessionDialectSettings
 from lingpai.web.dialects.session.shapes import (
     Binding,
     LoggedIn,
@@ -59,8 +59,8 @@ def _strong(password: str) -> str:
     return password
 
 
-def _settings(mount: Mount) -> SessionDialect:
-    assert isinstance(mount.settings, SessionDialect)
+def _settings(mount: Mount) -> SessionDialectSettings:
+    assert isinstance(mount.settings, SessionDialectSettings)
     return mount.settings
 
 

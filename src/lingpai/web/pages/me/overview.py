@@ -4,6 +4,7 @@ from typing import Any
 
 from lingpai.core.errors import TooSoon
 from lingpai.flows import Services, activate, invites, sessions
+from lingpai.settings.realms import with_jwts
 from lingpai.web.pages.me.owner import Me, own, show, told
 from lingpai.web.pages.shared.return_context import HOME, called, onward
 from lingpai.web.request.calls import Call, Nothing, Reply
@@ -32,8 +33,8 @@ async def again(services: Services, request: Request, me: Me, _: Nothing) -> Rep
 
 
 def linkable(services: Services, me: Me) -> bool:
-    """Whether a one-time login link can be made: mailcode's accounts alone redeem it."""
-    return services.settings.mailcode.enabled and me.account.realm == services.settings.mailcode.realm
+    """Whether a one-time login link can be made: it is for accounts of a dialect that gives JWTs."""
+    return me.account.realm in with_jwts(services.settings)
 
 
 def named(me: Me) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from lingpai.core import rules, words
 from lingpai.core.errors import BadInput, Refusal
 from lingpai.flows import Services, questions
 from lingpai.settings import Settings
+from lingpai.settings.realms import recovery_questions
 from lingpai.web.pages.me.owner import Me, own, show, told
 from lingpai.web.pages.shared.return_context import onward
 from lingpai.web.request.calls import Call, Nothing, Reply
@@ -44,7 +45,7 @@ class QuestionsWish(msgspec.Struct, frozen=True, kw_only=True):
 
 def offered(settings: Settings) -> bool:
     """Whether anybody would ever be asked them."""
-    return settings.session.enabled and settings.session.questions != "off"
+    return recovery_questions(settings) != "off"
 
 
 async def form(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
@@ -66,7 +67,7 @@ async def save(services: Services, request: Request, me: Me, _: Nothing) -> Repl
     try:
         form = read(request.fields, QuestionsWish)
         _differ(form.texts)
-        mode = services.settings.session.questions
+        mode = recovery_questions(services.settings)
         await questions.put(services, request.ctx, me.login, form.texts, form.answers, mode=mode)
     except BadInput as why:
         return await _form(services, request, me, why)

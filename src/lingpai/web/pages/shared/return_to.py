@@ -11,8 +11,9 @@ _HERE = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*/?(?:\?[A-Za-z0-9._~!$&
 
 
 def _acts(origin: str, rest: str, settings: Settings) -> bool:
-    """Whether it leads to a call that does something for a GET: to hiyouth's, which would log its reader in as somebody else, or out."""
-    return origin in ("", settings.public_url) and rest.startswith(f"{settings.hiyouth.prefix.rstrip('/')}/api/")
+    """Whether it leads to a call that does something for a GET: that would log its reader in as somebody else, or out."""
+    roots = (own.prefix.rstrip("/") + root for own in settings.dialects.values() for root in own.acting_roots)
+    return origin in ("", settings.public_url) and rest.startswith(tuple(roots))
 
 
 def safe_next(text: str, settings: Settings) -> str:

@@ -1,0 +1,160 @@
+"""What holds for every dialect that there is, whoever adds it: gone through by the walk that each declares."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from lingpai.core.errors import NotLoggedIn
+from lingpai.settings.realms import query_name, served
+from lingpai.web.dialects import dialects
+from lingpai.web.request.examples import values_of
+from lingpai.web.request.walks import DrawnCaptcha, ExampleStep, ExampleWord, ReadCaptcha, Walk
+from web.reading import Reader
+from web.town import Town
+from web.walking import Walker, walker
+
+FIFTH = "fifth"
+NAMES = tuple(dialects())
+
+
+def moved(name: str, **more: Any) -> dict[str, Any]:
+    """The dialect in a realm that is no other's, which needs no name for people."""
+    return {name: dialects()[name].settings(realm=FIFTH, **more)}
+
+
+HERE = [pytest.param(name, {}, id=name) for name in NAMES]
+ANYWHERE = HERE + [pytest.param(name, moved(name), id=f"{name} in a realm of its own") for name in NAMES]
+HIDING = [pytest.param(name, {name: dialects()[name].settings(reveal_accounts=False)}, id=name) for name in NAMES]
+
+
+@pytest.mark.parametrize(("name", "changes"), ANYWHERE)
+async def test_its_walk_works_from_the_first_step_to_the_last(town: Town, name: str, changes: Mapping[str, Any]) -> None:
+    person = walker(town, name)
+    assert person.dialect.walk.steps
+    for step, reply in await person.go():
+        if step.page:
+            assert (reply.status_code, "<h1" in reply.text) == (200, True), (step.path, reply.text)
+        elif person.call_of(step).gives:
+            assert person.accepted(reply) is not step.refused, (step.path, reply.text)
+
+
+async def registered(person: Walker) -> None:
+    """As far as the login."""
+    *_, (_, reply) = await person.go(until=person.dialect.walk.log_in)
+    assert person.accepted(reply), reply.text
+
+
+def realm_of(town: Town, name: str) -> str:
+    return town.house.services.settings.dialects[name].realm
+
+
+async def lets_in(person: Walker, password: str) -> bool:
+    """Whether the dialect's own login takes a password."""
+    walk = person.dialect.walk
+    return person.accepted(await person.take(person.step_to(walk.log_in), **{walk.password: password}))
+
+
+async def fill(page: Reader, **typed: str) -> None:
+    """Sends the form that asks for a password."""
+    form = next(form for form in page.page.forms if "password" in form.fields)
+    await page.send(form.action, **{name: text for name, text in typed.items() if name in form.fields})
+
+
+def query(town: Town, name: str) -> str:
+    """What pages are told of a dialect's realm."""
+    found = query_name(town.house.services.settings, realm_of(town, name))
+    return f"?type={found}" if found else ""
+
+
+@pytest.mark.parametrize(("name", "changes"), ANYWHERE)
+async def test_a_reset_on_the_pages_leads_back_in(town: Town, name: str, changes: Mapping[str, Any]) -> None:
+    person, page = walker(town, name), Reader(town)
+    await registered(person)
+    town.clock.advance(hours=2)
+    await page.open(f"/forgot{query(town, name)}")
+    await page.send("/page/forgot", account=person.email, by="link")
+    await page.follow(person.email)
+    walk = person.dialect.walk
+    await fill(page, password=walk.new_password, rp_password=walk.new_password)
+    town.clock.advance(hours=2)
+    assert await lets_in(person, walk.new_password), page.page.text
+    town.clock.advance(hours=2)
+    assert not await lets_in(person, walk.password)
+
+
+@pytest.mark.parametrize(("name", "changes"), [pytest.param(name, moved(name), id=name) for name in NAMES])
+async def test_its_accounts_are_its_realms_alone(town: Town, name: str, changes: Mapping[str, Any]) -> None:
+    """The pages let them in where the realm is asked for, and nowhere else."""
+    person = walker(town, name)
+    await registered(person)
+    settings = town.house.services.settings
+    assert FIFTH in served(settings)
+    for realm in served(settings):
+        page = Reader(town, ip="198.51.100.8")
+        kind = query_name(settings, realm)
+        await page.open("/login" + (f"?type={kind}" if kind else ""))
+        await fill(page, account=person.email, password=person.dialect.walk.password)
+        assert (page.where == "/me") is (realm == FIFTH), (realm, page.page.text)
+        town.clock.advance(hours=2)
+
+
+@pytest.mark.parametrize(("name", "changes"), [pytest.param(name, moved(name), id=name) for name in NAMES])
+async def test_every_page_serves_a_realm_that_no_setting_names(town: Town, name: str, changes: Mapping[str, Any]) -> None:
+    person, page = walker(town, name), Reader(town)
+    await registered(person)
+    kind = query_name(town.house.services.settings, FIFTH)
+    for path in ("/login", "/register", "/forgot"):
+        opened = await page.open(f"{path}?type={FIFTH}")
+        assert opened.status == 200
+        assert {form.fields.get("type", "") for form in opened.forms if form.action.startswith(f"/page{path}")} == {kind}, path
+    await page.open(f"/login?type={FIFTH}")
+    await fill(page, account=person.email, password=person.dialect.walk.password)
+    for path in OWN_PAGES:
+        opened = await page.open(path)
+        assert (opened.status, page.where) == (200, path), (path, opened.text)
+
+
+OWN_PAGES = ("/me", "/me/security", "/me/devices", "/me/password", "/me/data")
+
+
+@pytest.mark.parametrize(("name", "changes"), HIDING)
+async def test_no_answer_tells_whether_an_address_has_an_account(town: Town, name: str, changes: Mapping[str, Any]) -> None:
+    person = walker(town, name)
+    await registered(person)
+    compared = 0
+    for number, step in enumerate(person.dialect.walk.steps):
+        if NotLoggedIn in person.call_of(step).refusals or step.page:
+            continue
+        town.clock.advance(hours=2)
+        faces = [await face(walker(town, name), step, whose) for whose in (person.email, f"nobody{number}@mail.example.com")]
+        assert faces[0] == faces[1], step.path
+        compared += faces[0] is not None
+    assert compared > 2
+
+
+async def face(stranger: Walker, step: ExampleStep, whose: str) -> tuple[int, Any] | None:
+    """What a stranger is told who knows an address, and neither password nor code; None where the step asks for no address."""
+    call, walk = stranger.call_of(step), stranger.dialect.walk
+    fields: dict[str, str] = {}
+    for field, value in values_of(call, walk, step):
+        known = await stranger.read(value) if isinstance(value, str | DrawnCaptcha | ReadCaptcha) else "000000"
+        fields[field] = {stranger.email: whose, walk.password: "not-the-password-7"}.get(known, known)
+    reply = await stranger.send(call, step, fields)
+    return (reply.status_code, masked(reply, step, walk, whose)) if whose in fields.values() else None
+
+
+def masked(reply: httpx.Response, step: ExampleStep, walk: Walk, whose: str) -> Any:
+    """All of an answer but the address, and the values that are an account's own (of a stranger's: made up, or another number)."""
+    text = reply.text.replace(whose, "…").replace(quote(whose, safe=""), "…")
+    if not reply.headers["content-type"].startswith("application/json"):
+        return text
+    said = json.loads(text)
+    for name, example in {**walk.gives, **step.gives}.items():
+        outer, _, inner = name.partition(".")
+        if inner and not isinstance(example, ExampleWord) and inner in (said.get(outer) or {}):
+            said[outer][inner] = type(said[outer][inner])
+    return said

@@ -18,10 +18,13 @@ class Route:
     call: Call
     mount: Mount
     errors: ErrorRenderer
+    home_realm: str
+    """The hosted pages' own realm: a page's path is about it whichever dialect claims the path."""
     about: About = field(init=False)
 
     def __post_init__(self) -> None:
-        about = About(self.mount.settings.realm, self.mount.links, self.call.changes)
+        realm = self.mount.settings.realm
+        about = About(realm, self.mount.links, self.home_realm if self.call.rooted else realm, self.call.changes)
         object.__setattr__(self, "about", about)
 
 
@@ -73,10 +76,11 @@ class Routes:
 
         `home` is the mount that the pages' handlers are given: the dialect whose accounts they are for.
         """
+        self._realm = home.settings.realm
         self._plain = PlainRenderer(home.dialect.language)
         self._voices = {mount.dialect.name: EnvelopeRenderer(mount.dialect) for mount in mounts}
-        theirs = [Route(call, mount, self._plain) for mount in mounts for call in mount.dialect.pages]
-        extra = [*theirs, *(Route(call, home, self._plain) for call in (*pages, *own))]
+        theirs = [Route(call, mount, self._plain, self._realm) for mount in mounts for call in mount.dialect.pages]
+        extra = [*theirs, *(Route(call, home, self._plain, self._realm) for call in (*pages, *own))]
         self._tables = {host: self._table(_open_on(host, mounts), extra) for host in _hosts(mounts)}
         self._nowhere = {host: self._strangers(_open_on(host, mounts)) for host in _hosts(mounts)}
 
@@ -93,7 +97,7 @@ class Routes:
         table: dict[bytes, PathEntry] = {}
         for mount in mounts:
             for call in mount.dialect.calls:
-                _stand(table, path(mount, call), Route(call, mount, self._voice(mount, call)))
+                _stand(table, path(mount, call), Route(call, mount, self._voice(mount, call), self._realm))
         for route in extra:
             _stand(table, route.call.path, route)
         for place in table.values():

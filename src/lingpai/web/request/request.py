@@ -44,6 +44,8 @@ class Request(msgspec.Struct):
     """False for HEAD, and for a request marked as prefetch or preview: nothing may be spent or changed (contract, rule 6)."""
     brand: Brand
     """What stands around pages."""
+    page_realm: str = "main"
+    """The realm that a page is about where the request names none: the dialect's at whose path it stands, else the pages' own."""
     query: dict[str, Any] = msgspec.field(default_factory=dict)
     fields: dict[str, Any] = msgspec.field(default_factory=dict)
     """The body's fields; those of the query for GET."""
@@ -99,6 +101,8 @@ class About(msgspec.Struct, frozen=True):
 
     realm: str = "main"
     links: Links = NOWHERE
+    page_realm: str = "main"
+    """The realm that a page at this path is about where the request names none."""
     changes: bool = False
     """Whether its call changes something: then the device cookie is read."""
 
@@ -128,6 +132,7 @@ class RequestFactory:
             host=host,
             headers=headers,
             ctx=self._context(scope, headers, brought, language, about),
+            page_realm=about.page_realm,
             cookies=brought,
             spends=method != "HEAD" and not _only_looks(headers),
             brand=self._brand,

@@ -66,7 +66,7 @@ def return_context(services: Services, request: Request) -> ReturnContext:
     """What the request carries, clean."""
     told = read(request.fields, Carried)
     settings = services.settings
-    realm = realm_named(settings, told.type) or home(settings)
+    realm = realm_named(settings, told.type) or request.page_realm
     onward = safe_next(told.next, services.settings) if told.next else ""
     carried = {"type": query_name(settings, realm), "next": onward if onward != HOME else ""}
     kept = {name: value for name, value in carried.items() if value}

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lingpai.core.errors import BadLink, Limited, TooSoon
+from lingpai.core.errors import BadLink
 from lingpai.core.model import Account, Address, RequestContext
 from lingpai.flows import Services
 from lingpai.guard.crypto import digest
 from lingpai.guard.one_time.codes import ACTIVATION_LIFE
-from lingpai.steps.sending import sending
+from lingpai.steps.sending import sending, silently
 from lingpai.store import accounts, sessions
 
 
@@ -70,13 +70,9 @@ async def again_where_waiting(services: Services, contexts: Sequence[RequestCont
     for ctx in contexts:
         if ctx.realm not in waiting_in:
             continue
-        try:
+        with silently() as untold:
             await again(services, ctx, email)
-        except TooSoon as why:
-            seconds = why.seconds
-        except Limited as why:
-            if why.limit == "message_client":
-                raise
+        seconds = untold.seconds or seconds
     return seconds
 
 

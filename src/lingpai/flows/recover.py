@@ -4,7 +4,7 @@ from typing import NoReturn
 
 import msgspec
 
-from lingpai.core.errors import BadCode, BadGrant, BadLink, Limited, NoSuchAccount, TooSoon
+from lingpai.core.errors import BadCode, BadGrant, BadLink, NoSuchAccount
 from lingpai.core.model import Account, Address, RequestContext
 from lingpai.core.steps import Step
 from lingpai.ephemeral import Entry
@@ -15,7 +15,7 @@ from lingpai.guard.one_time.reset_grants import ResetGrant
 from lingpai.guard.throttling.messages import INTERVAL
 from lingpai.steps.account_change import changing
 from lingpai.steps.first_proof import forget_strangers
-from lingpai.steps.sending import sending
+from lingpai.steps.sending import sending, silently
 from lingpai.steps.spending import spending_code, spending_link, spending_reset_grant
 from lingpai.store import accounts, questions
 from lingpai.store.database import Transaction
@@ -77,6 +77,12 @@ async def ask_code(services: Services, ctx: RequestContext, who: Address, *, rev
             raise
     if not mailed:
         await services.messages.unsent(to)
+
+
+async def ask_code_silently(services: Services, ctx: RequestContext, who: Address, *, reveal: bool = False) -> None:
+    """As `ask_code`; says the same inside the interval and past what one address gets, when nothing is sent. Limited of a client is raised."""
+    with silently():
+        await ask_code(services, ctx, who, reveal=reveal)
 
 
 async def _send_code(services: Services, ctx: RequestContext, who: Address, to: Address, account: Account | None) -> bool:
@@ -174,14 +180,18 @@ async def by_reset_grant(services: Services, ctx: RequestContext, password: str,
     """
     async with services.passwords.slot() as slot:
         await services.limits.spend("check_client", ctx.client)
-        grant = await services.reset_grants.peek(ctx.prelogin_token)
-        account = await accounts.by_id(services.store, grant.account_id) if grant else None
+        account = await _granted_to(services, ctx)
         hashed = await slot.new(password, _known(account), min_score)
     async with spending_reset_grant(services, ctx) as grant:
         if grant is None or account is None or not await _fits(services, ctx, grant, account):
             raise BadGrant
         await _reset(services, ctx, account, Address("email", "", grant.email), hashed)
     await services.lockout.cleared(ctx.realm, account.id)
+
+
+async def _granted_to(services: Services, ctx: RequestContext) -> Account | None:
+    grant = await services.reset_grants.peek(ctx.prelogin_token)
+    return await accounts.by_id(services.store, grant.account_id) if grant else None
 
 
 async def _fits(services: Services, ctx: RequestContext, grant: ResetGrant, account: Account) -> bool:
@@ -229,16 +239,9 @@ async def _reset(services: Services, ctx: RequestContext, account: Account, emai
 async def begin_by_code(services: Services, ctx: RequestContext, who: Address, asked: AskedRecovery) -> Step:
     """As `ask_code`, for a client that names the account only once: the step's state is the token of the browser that asks.
 
-    Says the same inside the interval and past the counts of an address, when nothing is sent; only that one client asks for too much is
-    told (Limited).
+    Raises as `ask_code_silently` does.
     """
-    try:
-        await ask_code(services, ctx, who)
-    except TooSoon:
-        pass
-    except Limited as why:
-        if why.limit == "message_client":
-            raise
+    await ask_code_silently(services, ctx, who)
     token = services.prelogin_token(ctx)
     await services.grants.store_under("asked", token, asked, CODE_LIFE)
     return Step("code", token)

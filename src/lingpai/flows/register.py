@@ -276,12 +276,16 @@ async def by_name(services: Services, ctx: RequestContext, application: Applicat
         await services.limits.check("register_client", ctx.client)
         password = await slot.new(application.password, _personal(application), min_score)
     await invitations.check(services.store, services.settings, ctx.realm, application.invite, services.clock.now())
-    if await accounts.find(services.store, ctx.realm, "name", application.address.key):
+    await _refuse_taken_name(services, ctx, application.address)
+    await services.limits.spend("register_client", ctx.client)
+    return await _log_in(services, ctx, await _add_named(services, ctx, application, password), "pwd")
+
+
+async def _refuse_taken_name(services: Services, ctx: RequestContext, name: Address) -> None:
+    if await accounts.find(services.store, ctx.realm, name.kind, name.key):
         # Told to whoever asks, but not any number of times.
         await services.limits.spend("check_client", ctx.client)
         raise Taken(field="account")
-    await services.limits.spend("register_client", ctx.client)
-    return await _log_in(services, ctx, await _add_named(services, ctx, application, password), "pwd")
 
 
 async def _add_named(services: Services, ctx: RequestContext, application: Application, password: str) -> int:

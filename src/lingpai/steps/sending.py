@@ -1,8 +1,10 @@
 """The frame around every message that somebody asks for: its interval and counts, their undoing, and the worker's bell."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 
+from lingpai.core.errors import Limited, TooSoon
 from lingpai.core.model import Address, Purpose, RequestContext
 from lingpai.guard.throttling.messages import INTERVAL
 from lingpai.steps.services import Services
@@ -24,3 +26,27 @@ async def sending(
         await services.messages.give_back(ctx, purpose, address)
         raise
     services.bell.ring()
+
+
+@dataclass(slots=True)
+class Untold:
+    """What a caller is not told, unless the page says it to everybody."""
+
+    seconds: int = 0
+    """To wait, where a message went out too short a time ago; 0 where none did."""
+
+
+@contextmanager
+def silently() -> Iterator[Untold]:
+    """The same answer whether a message goes out or not: an address's interval and counts end the block, and raise nothing.
+
+    Only that one client asks for too much is told (Limited).
+    """
+    untold = Untold()
+    try:
+        yield untold
+    except TooSoon as why:
+        untold.seconds = why.seconds
+    except Limited as why:
+        if why.limit == "message_client":
+            raise

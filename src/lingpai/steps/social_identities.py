@@ -64,14 +64,14 @@ async def leaving(tx: Transaction, realm: str, person: SocialPerson, now: int) -
 
 
 async def add(tx: Transaction, *, account_id: int, realm: str, addresses: list[Address], at: int) -> None:
-    """The account is found by these too. In a transaction. Raises Lost."""
+    """The account is found by these too. In a transaction. Raises Overtaken."""
     for address in addresses:
         if not await accounts.add_identifier(tx, account_id=account_id, realm=realm, address=address, proved_at=at):
             raise Overtaken
 
 
 async def settle(tx: Transaction, realm: str, person: SocialPerson, at: int) -> Settled:
-    """Puts all of a known person's identifiers on one account. In a transaction. Raises Lost and ProviderSaysNo."""
+    """Puts all of a known person's identifiers on one account. In a transaction. Raises Overtaken and ProviderSaysNo."""
     traces = await find(tx, realm, person)
     if not traces.accounts:
         raise Overtaken

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from lingpai.core import rules
-from lingpai.core.errors import BadInput, Limited, TooSoon, WeakPassword
+from lingpai.core.errors import BadInput, WeakPassword
 from lingpai.flows import Services, captcha, contacts, login, questions, recover, register, sessions
 from lingpai.guard.captcha import CaptchaAnswer
 from lingpai.guard.crypto import digest
@@ -126,13 +126,7 @@ def _different(form: Setting) -> tuple[str, str, str]:
 
 async def send_recovery(services: Services, mount: Mount, request: Request, form: SessionWhose) -> Reply:
     """POST Forget_pass_send: always 200; inside the interval, or past what one address gets, nothing is sent."""
-    try:
-        await recover.ask_code(services, request.ctx, form.who, reveal=mount.settings.reveal_accounts)
-    except TooSoon:
-        return _reply(SessionDone())
-    except Limited as why:
-        if why.limit == "message_client":
-            raise
+    await recover.ask_code_silently(services, request.ctx, form.who, reveal=mount.settings.reveal_accounts)
     return _reply(SessionDone())
 
 

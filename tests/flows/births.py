@@ -10,9 +10,10 @@ from msgspec.structs import replace
 from sqlalchemy import select
 
 from lingpai.core import rules
-from lingpai.core.errors import Overloaded, Refusal
+from lingpai.core.errors import Overloaded, Refusal, WrongPassword
 from lingpai.core.model import Account, Address, RequestContext
-from lingpai.flows import Services
+from lingpai.flows import Services, login
+from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.steps.authentication import Authenticated, authenticated
 from lingpai.steps.letters import Values
 from lingpai.store import accounts, audit
@@ -54,6 +55,20 @@ async def known(services: Services, account: Account | int) -> Account:
     found = await accounts.by_id(services.store, account if isinstance(account, int) else account.id)
     assert found, "it is gone"
     return found
+
+
+async def lock(services: Services, account: Account) -> None:
+    """As an operator does it."""
+    async with services.store.begin() as tx:
+        assert await accounts.lock(tx, account_id=account.id, at=services.clock.now())
+
+
+async def opens(services: Services, who: Address, password: str) -> bool:
+    """Whether the password logs them in."""
+    try:
+        return isinstance(await login.for_cookie(services, HERE, login.Try(who, password)), IssuedSession)
+    except WrongPassword:
+        return False
 
 
 async def entered(services: Services, account: Account, ctx: RequestContext = HERE) -> tuple[RequestContext, Authenticated]:

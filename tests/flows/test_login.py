@@ -7,7 +7,7 @@ import pytest
 from argon2.low_level import Type, hash_secret
 from msgspec.structs import replace
 
-from flows.births import ADA, BOB, EVE, HERE, NAME, NEW, OLD, PHONE, born, crowd, known, race, trail
+from flows.births import ADA, BOB, EVE, HERE, NAME, NEW, OLD, PHONE, born, crowd, known, lock, race, trail
 from lingpai.core.errors import (
     BadCaptcha,
     BadToken,
@@ -124,11 +124,6 @@ async def test_of_sixty_four_logins_that_make_a_weaker_hash_anew_at_once_none_is
 # Refused
 
 
-async def locked(services: Services, account: Account) -> None:
-    async with services.store.begin() as tx:
-        assert await accounts.lock(tx, account_id=account.id, at=services.clock.now())
-
-
 @pytest.mark.parametrize(
     ("attempt", "realm", "why"),
     [
@@ -150,7 +145,7 @@ async def test_a_stranger_and_a_wrong_password_are_refused(services: Services, a
 
 async def test_a_locked_account_is_refused_as_a_wrong_password_is(services: Services) -> None:
     account = await born(services, ADA)
-    await locked(services, account)
+    await lock(services, account)
     with pytest.raises(WrongPassword):
         await login.for_cookie(services, HERE, Try(ADA, OLD))
 

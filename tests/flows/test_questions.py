@@ -3,15 +3,13 @@
 import pytest
 from msgspec.structs import replace
 
-from flows.births import ADA, BOB, EVE, HERE, NAME, NEW, OLD, born, crowd, entered, known, mailed_code, race, told, trail
+from flows.births import ADA, BOB, EVE, HERE, NAME, NEW, OLD, born, crowd, entered, known, lock, mailed_code, opens, race, told, trail
 from lingpai.core import rules
 from lingpai.core.errors import BadCode, BadGrant, Limited, NotOffered, Overloaded, Refusal, StaleLogin, WrongPassword
 from lingpai.core.model import Account, Address, RequestContext
-from lingpai.flows import Services, login, questions, recover
-from lingpai.flows.login import Try
+from lingpai.flows import Services, questions, recover
 from lingpai.flows.questions import Mode
 from lingpai.guard.one_time.decoy_questions import Three
-from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.store import accounts
 from lingpai.store import questions as kept
 from logins import login_of
@@ -200,7 +198,7 @@ async def test_three_right_answers_earn_one_new_password_and_end_what_was_asked(
     assert earned.prelogin_token != browser.prelogin_token, "an old token may have been planted"
     assert await refused(services, browser) == "bad-grant"
     await recover.by_reset_grant(services, earned, NEW)
-    assert isinstance(await login.for_cookie(services, HERE, Try(ADA, NEW)), IssuedSession)
+    assert await opens(services, ADA, NEW)
     with pytest.raises(BadGrant):
         await recover.by_reset_grant(services, earned, OLD)
 
@@ -237,8 +235,7 @@ async def test_decoys_have_no_answers_and_their_letter_goes_to_nobody(services: 
 async def test_a_locked_accounts_right_answers_are_wrong(services: Services) -> None:
     account = await asked_of(services, ADA)
     browser = await ask(services, ADA)
-    async with services.store.begin() as tx:
-        assert await accounts.lock(tx, account_id=account.id, at=1)
+    await lock(services, account)
     assert await refused(services, browser) == "wrong-answers"
 
 

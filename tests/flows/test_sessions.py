@@ -3,12 +3,11 @@
 import pytest
 from msgspec.structs import replace
 
-from flows.births import ADA, BOB, HERE, NAME, OLD, PHONE, born, entered, race, trail
+from flows.births import ADA, BOB, HERE, NAME, OLD, PHONE, born, entered, lock, race, trail
 from lingpai.core.errors import BadToken, NotActivated, NotLoggedIn, WrongPassword
 from lingpai.core.model import RequestContext
 from lingpai.flows import Services, password, sessions
 from lingpai.flows.sessions import current, current_in, full
-from lingpai.store import accounts
 from web.town import Town
 
 
@@ -48,8 +47,7 @@ async def test_a_session_lives_for_its_hours_and_no_longer_however_much_it_is_us
 
 async def test_a_locked_accounts_sessions_are_nobodys(services: Services) -> None:
     ctx, mine = await entered(services, await born(services, ADA))
-    async with services.store.begin() as tx:
-        assert await accounts.lock(tx, account_id=mine.account.id, at=services.clock.now())
+    await lock(services, mine.account)
     assert not await lives(services, ctx)
 
 

@@ -104,6 +104,16 @@ async def test_a_taken_address_answers_as_a_free_one_and_its_owner_is_told_once_
     assert (await trail(services, account))[0] == ("register", "taken")
 
 
+async def test_registering_a_taken_address_leaves_its_owners_link_as_it_was(town: Town) -> None:
+    services = town.house.services
+    await register.by_link(services, HERE, Application(ADA, OLD))
+    token = await mailed_token(services)
+    assert (await activate.open_link(services, HERE, ADA, token)).fresh
+    town.clock.advance(minutes=1)
+    await register.by_link(services, HERE, Application(ADA, ANOTHER))
+    assert (await activate.peek(services, HERE, ADA, token)).active
+
+
 async def test_that_an_address_is_taken_is_said_only_where_it_is_to_be_and_ten_times_a_minute(services: Services) -> None:
     await born(services, ADA)
     for _ in range(5):

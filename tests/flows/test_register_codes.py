@@ -7,9 +7,21 @@ from msgspec.structs import replace
 
 from flows.births import ADA, HERE, NAME, NEW, OLD, PHONE, born, crowd, entered, known, lock, mailed_code, opens, race, told
 from lingpai.core import rules
-from lingpai.core.errors import BadCaptcha, BadCode, BadInput, Limited, NotLoggedIn, NotOffered, Overloaded, Taken, TooSoon, WeakPassword
+from lingpai.core.errors import (
+    BadCaptcha,
+    BadCode,
+    BadInput,
+    BadLink,
+    Limited,
+    NotLoggedIn,
+    NotOffered,
+    Overloaded,
+    Taken,
+    TooSoon,
+    WeakPassword,
+)
 from lingpai.core.model import Account, Address, RequestContext
-from lingpai.flows import Services, register, sessions
+from lingpai.flows import Services, activate, register, sessions
 from lingpai.flows.register import Application
 from lingpai.guard.captcha import CaptchaAnswer
 from lingpai.guard.throttling.messages import MessageThrottle
@@ -67,6 +79,15 @@ async def test_who_proves_a_waiting_address_has_the_account_and_what_others_set_
     assert (await opens(services, ADA, OLD), await opens(services, ADA, NEW)) == (False, True)
     with pytest.raises(NotLoggedIn):
         await sessions.current(services, ctx)
+
+
+async def test_a_strangers_link_is_dead_once_the_owner_has_proved_the_address_by_a_code(services: Services) -> None:
+    token = await services.one_time.new_link("activate", "main", ADA.key, 0, 3_600)
+    waiting = await born(services, ADA, proved=False)
+    assert not (await activate.peek(services, HERE, ADA, token)).active, "the control"
+    assert await register.by_code(services, HERE, Application(ADA, NEW), await code(services)) == waiting.id
+    with pytest.raises(BadLink):
+        await activate.peek(services, HERE, ADA, token)
 
 
 async def test_a_taken_addresss_owner_is_told_and_the_code_that_was_sent_to_nobody_opens_nothing(services: Services) -> None:

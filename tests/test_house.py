@@ -42,6 +42,13 @@ def test_the_median_function_has_about_six_lines() -> None:
     assert 3 <= statistics.median(lines for path in SOURCES for _, lines in functions(path)) <= 8
 
 
+@pytest.mark.parametrize("part", ["", "flows"])
+def test_nine_functions_of_ten_have_at_most_fourteen_lines(part: str) -> None:
+    found = sorted(lines for path in SOURCES if f"/{part}" in name(path) for _, lines in functions(path))
+    assert len(found) > 100
+    assert found[len(found) * 9 // 10] <= 14
+
+
 def test_no_file_is_longer_than_four_hundred_lines() -> None:
     lengths = {name(path): len(path.read_text("utf-8").splitlines()) for path in SOURCES}
     assert {path: lines for path, lines in lengths.items() if lines > 400} == {}

@@ -62,8 +62,7 @@ async def waiting(services: Services, realms: Sequence[str], email: Address) -> 
 async def again_where_waiting(services: Services, contexts: Sequence[RequestContext], email: Address) -> int:
     """As `again`, in each of these contexts' realms in which the address waits for its proof; in the first where it waits in none.
 
-    Returns the seconds to wait where a mail went out too short a time ago; 0 where none did. What one address may get is silent too;
-    that the client asks for too much is told (Limited).
+    Returns the seconds to wait where a mail went out too short a time ago; 0 where none did. Only a client's Limited is raised.
     """
     seconds = 0
     waiting_in = await waiting(services, [ctx.realm for ctx in contexts], email)

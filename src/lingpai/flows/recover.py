@@ -80,7 +80,7 @@ async def ask_code(services: Services, ctx: RequestContext, who: Address, *, rev
 
 
 async def ask_code_silently(services: Services, ctx: RequestContext, who: Address, *, reveal: bool = False) -> None:
-    """As `ask_code`; says the same inside the interval and past what one address gets, when nothing is sent. Limited of a client is raised."""
+    """As `ask_code`; says the same inside the interval and past what one address gets. Only a client's Limited is raised."""
     with silently():
         await ask_code(services, ctx, who, reveal=reveal)
 

@@ -314,8 +314,7 @@ async def _link(services: Services, ctx: RequestContext, login: Authenticated, p
                 raise Taken(field=person.provider)
             if not traces.missing:
                 raise NothingChanged
-            at = services.clock.now()
-            await social_identities.add(change.tx, account_id=account.id, realm=account.realm, addresses=traces.missing, at=at)
+            await social_identities.add(change.tx, account.id, account.realm, traces.missing, at=services.clock.now())
             change.detail = person.provider
     except Overtaken:
         raise Taken(field=person.provider) from None

@@ -63,7 +63,7 @@ async def leaving(tx: Transaction, realm: str, person: SocialPerson, now: int) -
     return next((account for account in held if account and (account.deletes_at or 0) > now), None)
 
 
-async def add(tx: Transaction, *, account_id: int, realm: str, addresses: list[Address], at: int) -> None:
+async def add(tx: Transaction, account_id: int, realm: str, addresses: list[Address], *, at: int) -> None:
     """The account is found by these too. In a transaction. Raises Overtaken."""
     for address in addresses:
         if not await accounts.add_identifier(tx, account_id=account_id, realm=realm, address=address, proved_at=at):

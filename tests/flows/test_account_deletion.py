@@ -162,11 +162,20 @@ async def test_the_mailed_token_takes_the_deletion_back_once_and_logs_nobody_in(
     now = await again(services, ada.id)
     assert (now.locked_at, now.deletes_at) == (None, None)
     assert await trail(services, ada) == ["keep", "close", "login"]
-    with pytest.raises(NotLoggedIn):
-        await sessions.current(services, mine.ctx)
     with pytest.raises(BadGrant):
         await account_deletion.cancel_deletion(services, here(), token)
     assert await comes_in(services, ADA)
+
+
+async def test_no_login_from_before_comes_back_with_the_account(town: Town) -> None:
+    services = town.house.services
+    ada = await born(services, ADA)
+    other = await logged_in(services, ada, place=8)
+    mine = await leaving(services, ada)
+    await account_deletion.cancel_deletion(services, mine.ctx, await keep_token(town))
+    for person in (mine, other):
+        with pytest.raises(NotLoggedIn):
+            await sessions.current(services, person.ctx)
 
 
 async def test_of_sixty_four_that_take_it_back_at_once_one_does(town: Town) -> None:

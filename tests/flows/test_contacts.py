@@ -82,6 +82,16 @@ async def test_a_phone_beside_a_mail_address_is_told_by_mail_and_drops_nothing(t
     assert "phone" in notice["subject"].lower()
 
 
+async def test_a_mail_address_that_nobody_has_proved_is_not_told_of_a_phone_and_is_proved_by_a_code_itself(town: Town) -> None:
+    services = town.house.services
+    person = await logged_in(services, await born(services, ADA, proved=False))
+    await contacts.bind(services, person.ctx, person.login, PHONE, await asked(town, person, PHONE))
+    assert await town.mails(ADA.value) == []
+    later = await logged_in(services, await again(services, person.account.id))
+    await contacts.bind(services, later.ctx, later.login, ADA, await asked(town, later, ADA))
+    assert await held(services, person) == [("phone", PHONE.value), ("email", ADA.value)]
+
+
 async def test_of_sixty_four_that_bring_the_code_at_once_one_binds_the_address(services: Services, bare: Person) -> None:
     code = await services.one_time.new_code("bind", "main", ADA.key, f"{bare.account.id} 0")
     ends = await race(lambda ctx: contacts.bind(services, ctx, bare.login, ADA, code))

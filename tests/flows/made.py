@@ -5,16 +5,17 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from lingpai.core import rules
+from flows.births import ADA, BOB, EVE, born
+from flows.births import OLD as PASSWORD
+from flows.births import known as again
 from lingpai.core.errors import Refusal
-from lingpai.core.model import Account, Address, Links, RequestContext
+from lingpai.core.model import Account, Links, RequestContext
 from lingpai.flows import Services, sessions
 from lingpai.steps.authentication import Authenticated
-from lingpai.store import accounts, audit
+from lingpai.store import audit
 from web.town import PUBLIC_URL
 
-ADA, BOB, EVE = (rules.email(f"{name}@example.com") for name in ("ada", "bob", "eve"))
-PASSWORD = "correct-horse-battery"
+__all__ = ["ADA", "BOB", "EVE", "PASSWORD", "again", "born"]
 LINKS = Links(f"{PUBLIC_URL}/activate", f"{PUBLIC_URL}/reset", f"{PUBLIC_URL}/forgot")
 
 
@@ -22,25 +23,6 @@ def here(place: int = 7, *, session: str = "", realm: str = "main") -> RequestCo
     """A request from one of the places of the town, each a client of its own."""
     ip = f"198.51.100.{place}"
     return RequestContext(ip, ip, session=session, realm=realm, links=LINKS)
-
-
-async def born(services: Services, *addresses: Address, proved: bool = True, realm: str = "main") -> Account:
-    """An account with these addresses, as it stands in the store; its password is PASSWORD."""
-    now = services.clock.now()
-    async with services.passwords.slot() as slot:
-        hashed = await slot.make(PASSWORD)
-    async with services.store.begin() as tx:
-        new = await accounts.add(tx, realm=realm, password=hashed, nickname="", locale="en", created_at=now, created_ip="198.51.100.7")
-        for each in addresses:
-            assert await accounts.add_identifier(tx, account_id=new, realm=realm, address=each, proved_at=now if proved else None)
-    return await again(services, new)
-
-
-async def again(services: Services, account_id: int) -> Account:
-    """The account as it is now."""
-    found = await accounts.by_id(services.store, account_id)
-    assert found, f"account {account_id} is gone"
-    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The one-time login link: good for five minutes and one login, while the login that made it lives."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 import pytest
 
@@ -11,6 +11,8 @@ from lingpai.flows import Services, account_admin, authorize, bearer, reauthenti
 from lingpai.store import accounts
 from lingpai.store import sessions as stored
 from web.town import Town
+
+MAIN = ("main",)
 
 LIFETIME = 3_600
 
@@ -26,7 +28,7 @@ async def made(services: Services, person: Person) -> str:
 
 async def redeemed(services: Services, token: str, place: int = 9) -> bool:
     try:
-        await authorize.for_cookie(services, here(place), token)
+        await authorize.for_cookie(services, here(place), MAIN, token)
     except BadGrant:
         return False
     return True
@@ -37,19 +39,19 @@ async def redeemed(services: Services, token: str, place: int = 9) -> bool:
 
 async def test_a_link_opens_one_login_by_jwt_that_lives_as_long_as_was_chosen(services: Services, ada: Person) -> None:
     token = await made(services, ada)
-    jwt = await authorize.for_jwt(services, here(9), token)
+    jwt = await authorize.for_jwt(services, here(9), MAIN, token)
     found = await bearer.current(services, here(9), jwt)
     assert found.login.account.id == ada.account.id
     assert found.claims.exp - found.claims.iat == LIFETIME
     assert (found.login.session.kind, found.login.session.amr) == ("jwt", "link")
     with pytest.raises(BadGrant):
-        await authorize.for_jwt(services, here(9), token)
+        await authorize.for_jwt(services, here(9), MAIN, token)
     assert await trail(services, ada.account) == ["login", "authorization.new", "login"]
 
 
 async def test_a_link_opens_a_browsers_login_that_is_never_fresh_and_ends_the_browsers_old_one(services: Services, ada: Person) -> None:
     bob = await logged_in(services, await born(services, BOB), place=9)
-    opened = await authorize.for_cookie(services, bob.ctx, await made(services, ada))
+    opened = await authorize.for_cookie(services, bob.ctx, MAIN, await made(services, ada))
     with pytest.raises(NotLoggedIn):
         await sessions.current(services, bob.ctx)
     ctx = here(9, session=opened.token)
@@ -62,16 +64,16 @@ async def test_a_link_opens_a_browsers_login_that_is_never_fresh_and_ends_the_br
 async def test_looking_says_whose_login_it_is_and_spends_nothing(services: Services, ada: Person) -> None:
     token = await made(services, ada)
     for _ in range(12):
-        assert (await authorize.peek(services, here(9), token)).id == ada.account.id
+        assert (await authorize.peek(services, here(9), MAIN, token)).id == ada.account.id
     assert await redeemed(services, token)
 
 
 @pytest.mark.parametrize("redeem", [authorize.for_cookie, authorize.for_jwt])
 async def test_of_sixty_four_that_redeem_it_at_once_one_gets_a_login(
-    services: Services, ada: Person, redeem: Callable[[Services, RequestContext, str], Awaitable[object]]
+    services: Services, ada: Person, redeem: Callable[[Services, RequestContext, Collection[str], str], Awaitable[object]]
 ) -> None:
     token = await made(services, ada)
-    assert await race(lambda ctx: redeem(services, ctx, token)) == {"ok": 1, "bad-grant": 63}
+    assert await race(lambda ctx: redeem(services, ctx, MAIN, token)) == {"ok": 1, "bad-grant": 63}
     assert len(await stored.of(services.store, account_id=ada.account.id, now=services.clock.now())) == 2
 
 
@@ -95,7 +97,7 @@ async def test_it_is_good_for_five_minutes(town: Town, ada: Person) -> None:
 
 async def test_it_dies_with_the_login_that_made_it_but_what_it_opened_before_lives_on(services: Services, ada: Person) -> None:
     used, unused = await made(services, ada), await made(services, ada)
-    opened = await authorize.for_cookie(services, here(9), used)
+    opened = await authorize.for_cookie(services, here(9), MAIN, used)
     await sessions.end(services, ada.ctx)
     assert not await redeemed(services, unused)
     assert (await sessions.current(services, here(9, session=opened.token))).account.id == ada.account.id
@@ -139,7 +141,7 @@ async def test_it_is_good_in_its_own_realm_alone_and_is_not_spent_in_another(ser
     token = await made(services, ada)
     for redeem in (authorize.peek, authorize.for_cookie, authorize.for_jwt):
         with pytest.raises(BadGrant):
-            await redeem(services, here(9, realm="boss"), token)
+            await redeem(services, here(9), ("boss",), token)
     assert await redeemed(services, token)
 
 
@@ -152,9 +154,9 @@ async def test_ten_wrong_tokens_a_minute_are_looked_at_from_one_client_and_a_rig
         assert not await redeemed(services, f"wrong {number}")
     for redeem in (authorize.peek, authorize.for_cookie, authorize.for_jwt):
         with pytest.raises(Limited) as why:
-            await redeem(services, here(9), token)
+            await redeem(services, here(9), MAIN, token)
         assert why.value.limit == "check_client"
-    assert (await authorize.peek(services, here(10), token)).id == ada.account.id, "another client is not kept waiting"
+    assert (await authorize.peek(services, here(10), MAIN, token)).id == ada.account.id, "another client is not kept waiting"
     town.clock.advance(minutes=1)
     assert await redeemed(services, token)
 
@@ -166,7 +168,7 @@ async def test_what_is_redeemed_while_the_account_is_being_locked_leaves_no_logi
         place = int(ctx.ip.rpartition(".")[2])
         if place == 32:
             await account_admin.lock(services, ada.account)
-        await authorize.for_cookie(services, ctx, tokens[place])
+        await authorize.for_cookie(services, ctx, MAIN, tokens[place])
 
     ends = await race(redeem)
     assert set(ends) <= {"ok", BadGrant.code, WrongPassword.code}

@@ -44,10 +44,10 @@ async def peek(services: Services, ctx: RequestContext, realms: Collection[str],
     return await _holder(services, ctx, realms, granted)
 
 
-async def for_jwt(services: Services, ctx: RequestContext, token: str) -> str:
+async def for_jwt(services: Services, ctx: RequestContext, realms: Collection[str], token: str) -> str:
     """Spends it for a JWT of the lifetime that was chosen when it was made. Raises as `peek` does."""
-    account, granted = await _take(services, ctx, (ctx.realm,), token)
-    return await services.session_issuer.jwt(account, ctx, granted.lifetime, amr="link")
+    account, granted = await _take(services, ctx, realms, token)
+    return await services.session_issuer.jwt(account, ctx.within(account.realm), granted.lifetime, amr="link")
 
 
 async def for_cookie(services: Services, ctx: RequestContext, realms: Collection[str], token: str) -> IssuedSession:

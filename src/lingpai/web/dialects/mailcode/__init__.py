@@ -152,7 +152,7 @@ async def redeem(services: Services, mount: Mount, request: Request, form: Mailc
     if not request.spends:
         await authorize.peek(services, request.ctx, (request.ctx.realm,), form.authorization)
         return _reply(MailcodeDone(1))
-    return _reply(MailcodeDone(1, jwt=await authorize.for_jwt(services, request.ctx, form.authorization)))
+    return _reply(MailcodeDone(1, jwt=await authorize.for_jwt(services, request.ctx, (request.ctx.realm,), form.authorization)))
 
 
 async def open_link(services: Services, mount: Mount, request: Request, link: authorization.AuthorizationOpened) -> Reply:

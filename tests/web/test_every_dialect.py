@@ -64,6 +64,13 @@ async def fill(page: Reader, **typed: str) -> None:
     await page.send(form.action, **{name: text for name, text in typed.items() if name in form.fields})
 
 
+async def reset(page: Reader, person: Walker, password: str) -> None:
+    """From the page that asks who it is, by the mailed link, to another password."""
+    await page.send("/page/forgot", account=person.email, by="link")
+    await page.follow(person.email)
+    await fill(page, password=password, rp_password=password)
+
+
 def query(town: Town, name: str) -> str:
     """What pages are told of a dialect's realm."""
     found = query_name(town.house.services.settings, realm_of(town, name))
@@ -75,15 +82,30 @@ async def test_a_reset_on_the_pages_leads_back_in(town: Town, name: str, changes
     person, page = walker(town, name), Reader(town)
     await registered(person)
     town.clock.advance(hours=2)
-    await page.open(f"/forgot{query(town, name)}")
-    await page.send("/page/forgot", account=person.email, by="link")
-    await page.follow(person.email)
     walk = person.dialect.walk
-    await fill(page, password=walk.new_password, rp_password=walk.new_password)
+    await page.open(f"/forgot{query(town, name)}")
+    await reset(page, person, walk.new_password)
     town.clock.advance(hours=2)
     assert await lets_in(person, walk.new_password), page.page.text
     town.clock.advance(hours=2)
     assert not await lets_in(person, walk.password)
+
+
+@pytest.mark.parametrize(("name", "changes"), ANYWHERE)
+async def test_the_notice_of_a_change_leads_to_a_page_that_mails_its_account(town: Town, name: str, changes: Mapping[str, Any]) -> None:
+    """The owner of a password that somebody else has changed: from the notice back in."""
+    person, page = walker(town, name), Reader(town)
+    walk = person.dialect.walk
+    await registered(person)
+    town.clock.advance(hours=2)
+    await page.open(f"/forgot{query(town, name)}")
+    await reset(page, person, walk.new_password)
+    town.clock.advance(hours=2)
+    await page.follow(person.email)
+    assert page.where.startswith("/forgot")
+    await reset(page, person, walk.password)
+    town.clock.advance(hours=2)
+    assert await lets_in(person, walk.password)
 
 
 @pytest.mark.parametrize(("name", "changes"), [pytest.param(name, moved(name), id=name) for name in NAMES])

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from lingpai.core.errors import BadCaptcha, NotActivated, Refusal, UnknownAccount, WrongPassword
 from lingpai.core.model import Account, Address, RequestContext
-from lingpai.core.steps import Step
+from lingpai.core.steps import Need, Step
 from lingpai.flows import Services
 from lingpai.guard.captcha import CaptchaAnswer, Demand
 from lingpai.guard.passwords.hashing import Verdict
@@ -24,7 +24,7 @@ class Try:
     password: str
     captcha: Demand = "never"
     answer: CaptchaAnswer | None = None
-    steps: frozenset[str] = frozenset()
+    steps: frozenset[Need] = frozenset()
     """The further steps that the client can take (`core/steps.py`); for any other the login is refused, as a wrong password is."""
     unproved: bool = False
     """Let in who has not proved the address yet: the session may only look at itself (contract, hiyouth)."""

@@ -237,12 +237,12 @@ async def _reset(services: Services, ctx: RequestContext, account: Account, emai
 
 
 async def begin_by_code(services: Services, ctx: RequestContext, who: Address, asked: AskedRecovery) -> Step:
-    """As `ask_code`, for a client that names the account only once: the step's state is the token of the browser that asks.
+    """As `ask_code`, for a client that names the account only once: the step's state is the browser's new token (`begin_by_phone`).
 
     Raises as `ask_code_silently` does.
     """
     await ask_code_silently(services, ctx, who)
-    token = services.prelogin_token(ctx)
+    token = services.chance.token()
     await services.grants.store_under("asked", token, asked, CODE_LIFE)
     return Step("code", token)
 
@@ -254,5 +254,7 @@ async def asked_before(services: Services, ctx: RequestContext, option: str) -> 
 
 
 async def finish_by_code(services: Services, ctx: RequestContext, who: Address, code: str, password: str) -> None:
-    """As `by_code`; the code may have lost its leading zeros."""
+    """As `by_code`, and spends what `begin_by_code` began; the code may have lost its leading zeros."""
     await by_code(services, ctx, who, code.zfill(services.code_length(who)), password)
+    if ctx.prelogin_token:
+        await services.grants.take("asked", ctx.prelogin_token, AskedRecovery)

@@ -86,7 +86,7 @@ async def join(services: Services, mount: Mount, request: Request, form: PlainPe
 
 async def enter(services: Services, mount: Mount, request: Request, form: PlainPerson) -> Reply:
     """POST /plain/enter."""
-    opened = mount.finished(await login.for_cookie(services, request.ctx, login.Try(form.email, form.password)))
+    opened = mount.finished(await login.for_cookie(services, request.ctx, login.Try(form.email, form.password, steps=mount.steps)))
     assert isinstance(mount.settings, PlainSettings)
     return _reply(mount.settings.greeting, session=opened.token, device=opened.device)
 

@@ -167,7 +167,7 @@ async def sign_up(services: Services, mount: Mount, request: Request, form: Mail
 
 async def log_in(services: Services, mount: Mount, request: Request, form: MaillinkCredentials) -> Reply:
     """POST /login."""
-    opened = mount.finished(await login.for_cookie(services, request.ctx, login.Try(form.email, form.password)))
+    opened = mount.finished(await login.for_cookie(services, request.ctx, login.Try(form.email, form.password, steps=mount.steps)))
     return _done("logged_in", request, session=opened.token, device=opened.device)
 
 

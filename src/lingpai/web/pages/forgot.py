@@ -126,7 +126,7 @@ def _form(
         label_of={"account": words.label("anybody", request.locale)},
         here=context.to("/forgot"),
         context=context,
-        questions=questions.offered(services),
+        questions=questions.offered(services, context.realm),
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from lingpai.core.errors import Refusal, WrongPassword
+from lingpai.core.errors import Refusal
 from lingpai.core.model import DEFAULT_LOCALE, Links, Locale
 from lingpai.core.steps import Need, Step
 from lingpai.settings import DialectSettings
@@ -101,8 +101,11 @@ class Dialect:
     """Below the prefix: where a path that is no call gets this dialect's 404."""
     failed_as: type[msgspec.Struct] = Nothing
     """The shape of a refusal's envelope, for the OpenAPI document."""
-    steps: Mapping[Need, type[Refusal]] = field(default_factory=lambda: {"cancel_deletion": WrongPassword})
-    """Further steps of a login that its clients cannot take, and the refusal that they get instead."""
+    steps: Mapping[Need, Callable[[Step], Refusal]] = field(default_factory=dict)
+    """How its clients go on: for each further step of a login that they can take, the refusal in which `refuse` tells them its state.
+
+    A login that takes any other step is refused as a wrong password is (`Try.steps`).
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +119,13 @@ class Mount:
     links: Links
     """Where the links in this dialect's mails lead."""
 
+    @property
+    def steps(self) -> frozenset[Need]:
+        """The further steps of a login that this dialect's clients can take."""
+        return frozenset(self.dialect.steps)
+
     def finished(self, outcome: T | Step) -> T:
-        """What a login has come to; where it takes one more step, the refusal that this dialect's clients get instead."""
+        """What a login has come to. Where it takes one more step, raises what tells this dialect's clients so."""
         if isinstance(outcome, Step):
-            raise self.dialect.steps[outcome.need]()
+            raise self.dialect.steps[outcome.need](outcome)
         return outcome

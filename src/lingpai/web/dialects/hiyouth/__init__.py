@@ -133,7 +133,7 @@ async def log_in(services: Services, mount: Mount, request: Request, form: shape
     address = shapes.address(form.option, form.account)
     if not form.pwd:
         raise BadInput("pwd", "missing")
-    attempt = login.Try(address, form.pwd, unproved=settings_of(mount).unverified_login == "warn")
+    attempt = login.Try(address, form.pwd, steps=mount.steps, unproved=settings_of(mount).unverified_login == "warn")
     try:
         with telling(UnknownAccount, f"unknown_{form.type}", 0), telling(NotActivated, "unverified", -2):
             issued = mount.finished(await login.for_cookie(services, ctx, attempt))

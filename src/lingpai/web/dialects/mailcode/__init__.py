@@ -136,6 +136,7 @@ async def log_in(services: Services, mount: Mount, request: Request, form: Mailc
         form.password,
         own.login_captcha,
         _answer(form.captcha) if form.captcha else None,
+        steps=mount.steps,
     )
     return _reply(MailcodeDone(1, jwt=mount.finished(await login.for_jwt(services, request.ctx, attempt, lifetime))))
 

@@ -77,7 +77,7 @@ async def login_token(services: Services, mount: Mount, request: Request, _: Not
 async def log_in(services: Services, mount: Mount, request: Request, form: SessionCredentials) -> Reply:
     """POST login: of a browser without its pre-login cookie no token is right."""
     answer = CaptchaAnswer(_captcha_scope(request.ctx.prelogin_token), form.token, form.code)
-    attempt = login.Try(form.account, form.password, "always", answer)
+    attempt = login.Try(form.account, form.password, "always", answer, steps=mount.steps)
     opened = mount.finished(await login.for_cookie(services, request.ctx, attempt))
     person = SessionPerson(opened.account.id, opened.account.name or "")
     return _reply(LoggedIn(person), session=opened.token, device=opened.device)

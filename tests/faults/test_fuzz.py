@@ -221,13 +221,13 @@ def envelope(dialect: Dialect, call: Call, reply: httpx.Response) -> dict[str, A
         msgspec.convert(said, call.gives)
     else:
         msgspec.convert(said, dialect.failed_as)
-        assert said.keys() >= dialect.refuse(BadInput("x", "missing"), "en").keys()
+        assert said.keys() >= dialect.envelope(BadInput("x", "missing"), "en").keys()
     return said
 
 
 def is_data_error(dialect: Dialect, said: dict[str, Any]) -> bool:
     """Whether it has what every data error has, whatever the field."""
-    one, other = (dialect.refuse(BadInput(name, "missing"), "en") for name in ("a", "b"))
+    one, other = (dialect.envelope(BadInput(name, "missing"), "en") for name in ("a", "b"))
     common = {name: value for name, value in one.items() if other[name] == value}
     assert common
     return said.items() >= common.items()

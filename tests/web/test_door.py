@@ -1,5 +1,7 @@
 """What the door answers: paths and methods, headers, statuses, the log, and which dialect stands where (contract, rules 1 and 3)."""
 
+from dataclasses import replace
+
 import pytest
 import structlog
 
@@ -146,8 +148,21 @@ async def test_what_would_break_a_line_of_the_log_is_escaped() -> None:
     assert len(lines[0]["path"]) < 300
 
 
-def named(name: str, *paths: str) -> Dialect:
-    return Dialect(name, tuple(Call(("POST",), path, CALLS[0].handler) for path in paths), NOTES.refuse, NOTES.fail, NOTES.missing)
+def named(name: str, *paths: str, roots: tuple[str, ...] = (), pages: tuple[str, ...] = ()) -> Dialect:
+    calls, shown = (tuple(Call(("POST",), path, CALLS[0].handler) for path in found) for found in (paths, pages))
+    return replace(NOTES, name=name, calls=calls, pages=shown, roots=roots)
+
+
+def test_two_dialects_that_both_say_what_is_missing_are_named() -> None:
+    """Whichever came first would answer for the other's mistyped paths."""
+    one, two = named("one", "/a", roots=("/",)), named("two", "/b", roots=("/",))
+    assert clash([mount(one), mount(two)]) == Clash("one", "two", "/*", "")
+    assert clash([mount(one), mount(two, prefix="/two")]) is None
+
+
+def test_two_dialects_with_one_page_are_named_whatever_their_prefix() -> None:
+    one, two = named("one", "/a", pages=("/page/x",)), named("two", "/b", pages=("/page/x",))
+    assert clash([mount(one), mount(two, prefix="/two")]) == Clash("one", "two", "/page/x", "")
 
 
 def test_two_dialects_on_one_path_are_named() -> None:

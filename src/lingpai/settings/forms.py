@@ -181,7 +181,12 @@ def _split(text: str, wanted: str, host_needed: bool = True) -> SplitResult:
 
 def named(text: str) -> str:
     """A language's tag and a name in it: `en=Employers`."""
+    from lingpai.core import words  # noqa: PLC0415 - it reads every language's texts, and few commands need this form
+
     tag, equals, name = text.partition("=")
     if not (equals and _TAG.fullmatch(tag) and 1 <= len(name.strip()) <= 40):
         raise ValueError("a language and a name of 1 to 40 characters in it, such as en=Employers")
-    return f"{tag}={name.strip()}"
+    locale = words.locale_of(tag)
+    if locale is None:
+        raise ValueError(f"a language that is spoken, {' or '.join(words.LOCALES)}, before a name in it, such as en=Employers")
+    return f"{locale}={name.strip()}"

@@ -129,9 +129,7 @@ CODES: dict[type[Refusal], int] = {Refusal: 0, NotLoggedIn: -1}
 
 
 def refuse(refusal: Refusal, locale: Locale) -> dict[str, Any]:
-    """The envelope of a refusal. The leaves of BadCredentials are one to this dialect: nobody learns which it was."""
-    if isinstance(refusal, BadCredentials):
-        refusal = BadCredentials()
+    """The envelope of a refusal."""
     data = {"seconds": refusal.seconds} if isinstance(refusal, TooSoon) else {}
     return {"code": choose(CODES, refusal), "msg": words.refusal(refusal, locale), "data": data}
 
@@ -229,7 +227,11 @@ _WALK = Walk(
     gives={"code": 200, "msg": "success", "data.msg": "", "data.email": _ADA, "data.phone": None, "data.nickname": "Ada"},
     steps=(
         ExampleStep("/register", gives={"data.msg": ExampleWord("maillink.registered")}),
-        ExampleStep("/activate_account", {"email": _ADA, "vcode": LinkInMail("VCODE", _ADA, 'activate_account[^ "]*vcode=')}),
+        ExampleStep(
+            "/activate_account",
+            {"email": _ADA, "vcode": LinkInMail("VCODE", _ADA, 'activate_account[^ "]*vcode=')},
+            heading="pages.active.fresh.title",
+        ),
         ExampleStep("/login", gives={"data.msg": ExampleWord("maillink.logged_in")}),
         ExampleStep("/userinfo/update", {"nickname": "Ada"}, gives={"data.msg": ExampleWord("maillink.updated")}),
         ExampleStep("/userinfo/get"),
@@ -239,7 +241,7 @@ _WALK = Walk(
             "/send_activate_email", {"email": "bob@maillink.example.com"}, gives={"data.msg": ExampleWord("maillink.activation_sent")}
         ),
         ExampleStep("/reset_password/send_mail", gives={"data.msg": ExampleWord("maillink.reset_sent")}),
-        ExampleStep("/reset_password/verify", {"email": _ADA, "vcode": _RESET}),
+        ExampleStep("/reset_password/verify", {"email": _ADA, "vcode": _RESET}, heading="pages.reset.title"),
         ExampleStep(
             "/reset_password/reset",
             {"vcode": _RESET, "password": BETTER, "rp_password": BETTER},

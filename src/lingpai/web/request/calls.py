@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from lingpai.core.errors import Refusal
+from lingpai.core.errors import BadCredentials, Refusal
 from lingpai.core.model import DEFAULT_LOCALE, Links, Locale
 from lingpai.core.steps import Need, Step
 from lingpai.settings import DialectSettings
@@ -80,7 +80,7 @@ class Dialect:
     """Its module's, and its table's in the settings."""
     calls: tuple[Call, ...]
     refuse: Callable[[Refusal, Locale], dict[str, Any]]
-    """The envelope of a refusal; the HTTP status is chosen by the application (`http/error_replies.py`)."""
+    """The envelope of a refusal, as `envelope` hands it over; the HTTP status is the application's (`http/error_replies.py`)."""
     fail: Callable[[Locale], dict[str, Any]]
     """The envelope of an internal error."""
     missing: Callable[[Locale], dict[str, Any]]
@@ -98,7 +98,9 @@ class Dialect:
     asks_by: tuple[str, ...] = ()
     """Fields in which a request names its language (mailcode); where there are any, Accept-Language is not asked."""
     roots: tuple[str, ...] = ("/",)
-    """Below the prefix: where a path that is no call gets this dialect's 404."""
+    """Below the prefix: where a path that is no call gets this dialect's 404. No two dialects have one root on one host."""
+    tells_credentials_apart: bool = False
+    """Whether its clients learn if it was the account or the password that is wrong, as only hiyouth's seed has it (contract, 8.1)."""
     failed_as: type[msgspec.Struct] = Nothing
     """The shape of a refusal's envelope, for the OpenAPI document."""
     steps: Mapping[Need, Callable[[Step], Refusal]] = field(default_factory=dict)
@@ -106,6 +108,12 @@ class Dialect:
 
     A login that takes any other step is refused as a wrong password is (`Try.steps`).
     """
+
+    def envelope(self, refusal: Refusal, locale: Locale) -> dict[str, Any]:
+        """How this dialect tells a refusal. An unknown account and a wrong password are one, unless it tells them apart."""
+        if isinstance(refusal, BadCredentials) and not self.tells_credentials_apart:
+            refusal = BadCredentials(**refusal.details)
+        return self.refuse(refusal, locale)
 
 
 @dataclass(frozen=True, slots=True)

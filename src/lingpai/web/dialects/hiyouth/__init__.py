@@ -249,6 +249,7 @@ DIALECT = Dialect(
     fail=fail,
     missing=missing,
     roots=("/api/",),
+    tells_credentials_apart=True,
     failed_as=shapes.Told,
     calls=(
         Call(

@@ -60,9 +60,8 @@ CAPTCHA_SCOPE = "mailcode"
 
 
 def refuse(refusal: Refusal, locale: Locale) -> dict[str, Any]:
-    """The envelope of a refusal. The leaves of BadCredentials are one to this dialect: nobody learns which it was."""
-    said = BadCredentials() if isinstance(refusal, BadCredentials) else refusal
-    envelope: dict[str, Any] = {"Result": 2, "Message": words.refusal(said, locale)}
+    """The envelope of a refusal."""
+    envelope: dict[str, Any] = {"Result": 2, "Message": words.refusal(refusal, locale)}
     if "captcha" in refusal.details:
         envelope["Captcha"] = bool(refusal.details["captcha"])
     return envelope

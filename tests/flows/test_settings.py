@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fakes import FakeChance
 from lingpai.assembly.configuration import defaults, load
@@ -13,8 +15,13 @@ from lingpai.settings import Rate, Settings, sqlite_file
 from lingpai.settings.check import same_site
 from lingpai.settings.keys import REALMS, keys
 from lingpai.settings.load import SettingsError
+from lingpai.settings.realms import home, query_name, realm_named, recovery_questions, served
 from lingpai.settings.reference import in_force, markdown
 from lingpai.settings.secret import secret_of
+from lingpai.web.dialects.hiyouth.settings import HiyouthSettings
+from lingpai.web.dialects.mailcode.settings import MailcodeSettings
+from lingpai.web.dialects.maillink import MaillinkSettings
+from lingpai.web.dialects.session.settings import SessionDialectSettings
 
 FULL = {"LINGPAI_PUBLIC_URL": "https://id.example.com", "LINGPAI_MAIL__SMTP_URL": "smtp://mail.example.com"}
 SECRET = "0123456789abcdef" * 2
@@ -274,3 +281,37 @@ def test_what_is_in_force_is_shown_with_its_source_and_without_secrets(file: Pat
     assert shown["database_url"] == ('"postgresql://u:********@h/x?host=/s&password=********"', str(file))
     assert shown["mail.smtp_url"] == ('"smtps://u:********@h"', "LINGPAI_MAIL__SMTP_URL")
     assert shown["limits.client"] == ('"600/minute"', "default")
+
+
+REALM_NAMES = st.sampled_from(["main", "boss", "member", "people"])
+
+
+@given(maillink=REALM_NAMES, mailcode=REALM_NAMES, member=REALM_NAMES, boss=REALM_NAMES)
+def test_what_stands_for_a_realm_in_a_query_leads_back_to_it(maillink: str, mailcode: str, member: str, boss: str) -> None:
+    """Also where a dialect's word for one realm (`boss`) is another realm's name."""
+    settings = defaults(
+        maillink=MaillinkSettings(realm=maillink),
+        mailcode=MailcodeSettings(realm=mailcode),
+        hiyouth=HiyouthSettings(realm=member, boss_realm=boss),
+    )
+    for realm in served(settings):
+        name = query_name(settings, realm)
+        assert realm_named(settings, name) == realm if name else realm == home(settings)
+
+
+def test_questions_are_good_for_the_realms_alone_of_the_dialect_that_has_them() -> None:
+    settings = defaults(session=SessionDialectSettings(realm="people", questions="with_code"))
+    assert {realm: recovery_questions(settings, realm) for realm in served(settings)} == {
+        "main": "off",
+        "boss": "off",
+        "people": "with_code",
+    }
+
+
+@pytest.mark.parametrize(("given_name", "kept"), [("zh-CN=老板", "zh-Hans=老板"), ("EN=Employers", "en=Employers")])
+def test_a_realms_name_is_for_the_language_that_its_tag_means(given_name: str, kept: str) -> None:
+    assert taken({"LINGPAI_REALMS__BOSS__NAME": given_name}).realms["boss"].name == (kept,)
+
+
+def test_a_realms_name_in_a_language_that_nobody_is_spoken_to_in_is_refused() -> None:
+    assert "expected a language that is spoken, zh-Hans or en" in refused({"LINGPAI_REALMS__BOSS__NAME": "fr=Patrons"})[0]

@@ -64,6 +64,7 @@ def test_every_call_says_what_it_does_in_every_language(dialect: Dialect, call: 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
 def test_every_call_has_a_step_and_no_step_is_for_a_call_that_is_gone(dialect: Dialect) -> None:
+    assert dialect.walk.steps, f"{dialect.name} declares no walk (CONTRIBUTING.md, Add a dialect)"
     steps = {(step.path, step.method) for step in dialect.walk.steps}
     called = {call.path: call.methods for call in dialect.calls}
     assert {path for path, _ in steps} == set(called)

@@ -103,7 +103,7 @@ def _form(
         context=context,
         puzzle=puzzle,
         providers=tuple(services.providers),
-        others=context.others(services.settings, request.locale),
+        others=context.others(services.settings, request.locale, account=str(typed.get("account") or "")[:TYPED_LENGTH]),
     )
     return replace(said, prelogin_token=puzzle.prelogin_token) if puzzle else said
 

@@ -126,7 +126,7 @@ def _done(services: Services, request: Request, role: Role, found: Activation, h
         account=found.account,
         role=role,
         help=_help(services, found),
-        login=for_realm(services, "/login", found.account.realm),
+        login=for_realm(services, "/login", found.account.realm, account=found.account.email or ""),
     )
 
 

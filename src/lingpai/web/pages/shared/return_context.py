@@ -54,12 +54,12 @@ class ReturnContext:
         query = {**self.carried, **{name: value for name, value in more.items() if value}}
         return path + ("?" + urlencode(query) if query else "")
 
-    def others(self, settings: Settings, locale: Locale) -> tuple[tuple[str, str], ...]:
-        """Where people of other realms log in: the name that the operator has given each, and the link; none where none has a name."""
+    def others(self, settings: Settings, locale: Locale, **typed: str) -> tuple[tuple[str, str], ...]:
+        """Where people of other realms log in: the name that the operator has given each, and the link, with what was typed here."""
         kept = {name: value for name, value in self.carried.items() if name != "type"}
         named = [(realm, called_realm(settings, realm, locale)) for realm in served(settings) if realm != self.realm]
         shown = [(realm, name or words.text("pages.login.home", locale)) for realm, name in named if name or realm == home(settings)]
-        return tuple((name, ReturnContext(realm, kept).to("/login", type=query_name(settings, realm))) for realm, name in shown)
+        return tuple((name, ReturnContext(realm, kept).to("/login", type=query_name(settings, realm), **typed)) for realm, name in shown)
 
 
 def return_context(services: Services, request: Request) -> ReturnContext:

@@ -46,6 +46,8 @@ class MaillinkSettings(DialectSettings, frozen=True):
 
 Email = Annotated[Address, Text(4, 60, rules.email)]
 Password = Annotated[str, Text(1, 160, partial(rules.password, low=8, high=40))]
+OldPassword = Annotated[str, Text(1, 160, partial(rules.password, low=1, high=40))]
+"""One that is judged and not refused for being short: an imported one may be (contract, L11)."""
 """8 to 40 code points, measured after NFC; a spelling before it may be longer."""
 
 
@@ -62,7 +64,7 @@ class MaillinkCredentials(msgspec.Struct, frozen=True, kw_only=True):
     """POST /login."""
 
     email: Email
-    password: Password
+    password: OldPassword
 
 
 class MaillinkWhose(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from lingpai.core import rules, words
+from lingpai.core import pasted, rules, words
 from lingpai.core.errors import (
     BadCredentials,
     BadLink,
@@ -55,9 +55,9 @@ class MaillinkRegistration(msgspec.Struct, frozen=True, kw_only=True):
     """POST /register."""
 
     email: Email
-    phone: Annotated[Address | None, Text(11, 11, rules.mainland_phone, optional=True)] = None
+    phone: Annotated[Address | None, Text(11, 11, rules.mainland_phone, optional=True, pasted=pasted.mainland_number)] = None
     password: Password
-    invite: Annotated[str, Text(1, 64, optional=True)] = ""
+    invite: Annotated[str, Text(1, 64, optional=True, pasted=pasted.plain)] = ""
 
 
 class MaillinkCredentials(msgspec.Struct, frozen=True, kw_only=True):

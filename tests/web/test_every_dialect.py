@@ -72,7 +72,7 @@ async def reset(page: Reader, person: Walker, password: str) -> None:
     """From the page that asks who it is, by the mailed link, to another password."""
     await page.send("/page/forgot", account=person.email, by="link")
     await page.follow(person.email)
-    await fill(page, password=password, rp_password=password)
+    await fill(page, password=password)
 
 
 def query(town: Town, name: str) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
+from lingpai.core import hostnames
+
 Form = Callable[[str], object]
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
@@ -28,7 +30,7 @@ def site(text: str) -> str:
     parts = _split(clean, wanted)
     if parts.scheme not in _PORTS or clean.partition("://")[2] != parts.netloc or "@" in parts.netloc:
         raise ValueError(wanted)
-    return _origin(parts)
+    return _origin(parts, wanted)
 
 
 def base(text: str) -> str:
@@ -84,16 +86,19 @@ def origin(text: str) -> str:
     parts = _split(text, wanted)
     if parts.scheme not in _PORTS or "@" in parts.netloc:
         raise ValueError(wanted)
-    clean = _origin(parts)
+    clean = _origin(parts, wanted)
     if text != clean:
         raise ValueError(f"{wanted} (here perhaps {clean})")
     return clean
 
 
-def _origin(parts: SplitResult) -> str:
+def _origin(parts: SplitResult, wanted: str) -> str:
     """Lower case, no default port, as browsers send it."""
     name = parts.hostname or ""
-    host = f"[{name}]" if ":" in name else name.encode("idna").decode() if not name.isascii() else name
+    try:
+        host = f"[{name}]" if ":" in name else hostnames.ascii_name(name)
+    except ValueError:
+        raise ValueError(wanted) from None
     port = "" if parts.port in (None, _PORTS[parts.scheme]) else f":{parts.port}"
     return f"{parts.scheme}://{host}{port}"
 
@@ -115,10 +120,15 @@ def _masked(text: str) -> str:
 
 
 def host(text: str) -> str:
-    """A host name or address, without a port, in lower case."""
-    if not re.fullmatch(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9])?|\[[0-9a-f:.]+\]", text):
-        raise ValueError("a host name in lower case without a port, such as id.example.com")
-    return text
+    """A host name or address, without a port, in lower case; one beyond ASCII as DNS has it."""
+    wanted = "a host name in lower case without a port, such as id.example.com"
+    try:
+        name = text if text.isascii() else hostnames.ascii_name(text)
+    except ValueError:
+        raise ValueError(wanted) from None
+    if not re.fullmatch(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9])?|\[[0-9a-f:.]+\]", name):
+        raise ValueError(wanted)
+    return name
 
 
 def database(text: str) -> str:

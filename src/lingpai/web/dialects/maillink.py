@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from lingpai.core import rules, words
+from lingpai.core import pasted, rules, words
 from lingpai.core.errors import (
     BadCredentials,
     BadLink,
@@ -46,6 +46,8 @@ class MaillinkSettings(DialectSettings, frozen=True):
 
 Email = Annotated[Address, Text(4, 60, rules.email)]
 Password = Annotated[str, Text(1, 160, partial(rules.password, low=8, high=40))]
+OldPassword = Annotated[str, Text(1, 160, partial(rules.password, low=1, high=40))]
+"""One that is judged and not refused for being short: an imported one may be (contract, L11)."""
 """8 to 40 code points, measured after NFC; a spelling before it may be longer."""
 
 
@@ -53,16 +55,16 @@ class MaillinkRegistration(msgspec.Struct, frozen=True, kw_only=True):
     """POST /register."""
 
     email: Email
-    phone: Annotated[Address | None, Text(11, 11, rules.mainland_phone, optional=True)] = None
+    phone: Annotated[Address | None, Text(11, 11, rules.mainland_phone, optional=True, pasted=pasted.mainland_number)] = None
     password: Password
-    invite: Annotated[str, Text(1, 64, optional=True)] = ""
+    invite: Annotated[str, Text(1, 64, optional=True, pasted=pasted.plain)] = ""
 
 
 class MaillinkCredentials(msgspec.Struct, frozen=True, kw_only=True):
     """POST /login."""
 
     email: Email
-    password: Password
+    password: OldPassword
 
 
 class MaillinkWhose(msgspec.Struct, frozen=True, kw_only=True):

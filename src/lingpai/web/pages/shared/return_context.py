@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from lingpai.core import rules, words
+from lingpai.core import pasted, rules, words
 from lingpai.core.errors import BadInput, NotLoggedIn
 from lingpai.core.model import Account, Address, Locale
 from lingpai.flows import Services, sessions
@@ -97,13 +97,18 @@ def called(account: Account) -> str:
 
 def somebody(text: str, field: str = "account") -> Address:
     """A mail address, a phone number or an account's name, by the look of it. Reasons: those of `rules`."""
-    clean = unicodedata.normalize("NFC", text).strip()
+    clean = pasted.address(unicodedata.normalize("NFC", text))
     if "@" in clean:
         return rules.email(clean, field)
     try:
         return rules.phone(clean, field)
     except BadInput:
         return rules.account_name(clean, field, taken=True)
+
+
+def typed_email(text: str, field: str = "email") -> Address:
+    """A mail address as it is typed at a page, where an input method may have written `＠`. Reasons: those of `rules.email`."""
+    return rules.email(pasted.address(text), field)
 
 
 def anybody(text: str, field: str = "account") -> Address:

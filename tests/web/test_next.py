@@ -116,7 +116,7 @@ def test_our_own_places_are_led_to_as_they_are_spelled(address: str) -> None:
     assert safe_next(address, OURS) == address
 
 
-@pytest.mark.parametrize("address", (*BAD, *STRAY))
+@pytest.mark.parametrize("address", [*BAD, *STRAY])
 def test_no_other_place_is_led_to(address: str) -> None:
     assert safe_next(address, OURS) == ""
 

@@ -30,6 +30,7 @@ from lingpai.store.migrate import latest
 from lingpai.web.dialects import maillink
 from lingpai.web.dialects.maillink import MaillinkSettings
 from lingpai.web.request.calls import Mount
+from lingpai.web.server.protocol import Bounds
 from mailserver import mail_server
 from running import SECONDS, Ended, lingpai, lingpai_here, serving, start
 
@@ -177,6 +178,16 @@ async def test_a_second_start_of_dev_mode_keeps_what_the_first_one_made(tmp_path
     async with serving("--dev", "--data", tmp_path, **QUICK) as running:
         assert await running.end() == 0
     assert (tmp_path / "secret").read_text() == made
+
+
+async def test_an_idle_connection_stays_as_long_as_the_setting_says(tmp_path: Path) -> None:
+    async with serving("--dev", "--data", tmp_path, **QUICK, LINGPAI_KEEP_ALIVE_SECONDS="1") as running:
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        async with asyncio.timeout(SECONDS):
+            assert (await reader.read()).startswith(b"HTTP/1.1 200")
+        writer.close()
+    assert Bounds().idle_seconds == defaults().keep_alive_seconds == 75
 
 
 async def test_several_processes_serve_one_port_and_end_together(sqlite_path: Path) -> None:

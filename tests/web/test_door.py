@@ -76,7 +76,7 @@ async def test_a_page_may_load_nothing_foreign_and_be_framed_by_nobody() -> None
     policy = dict(rule.split(" ", 1) for rule in answer["content-security-policy"].split("; "))
     assert (policy["default-src"], policy["frame-ancestors"], policy["base-uri"]) == ("'none'", "'none'", "'none'")
     assert {policy[rule] for rule in ("style-src", "script-src", "connect-src", "form-action")} == {"'self'"}
-    assert (answer["referrer-policy"], answer["cross-origin-opener-policy"]) == ("no-referrer", "same-origin")
+    assert (answer["referrer-policy"], answer["cross-origin-opener-policy"]) == ("strict-origin", "same-origin")
     assert b"<script>" not in answer.body
 
 

@@ -163,6 +163,36 @@ def test_the_client_is_the_right_most_hop_that_is_no_trusted_proxy(peer: str, fo
     assert ClientIps(("10.0.0.0/8",)).find(peer, forwarded) == (client, ip)
 
 
+@pytest.mark.parametrize(
+    ("peer", "client"),
+    [
+        ("64:ff9b::c633:6407", "198.51.100.7"),
+        ("64:ff9b::198.51.100.8", "198.51.100.8"),
+        ("64:ff9b:1::c633:6407", "198.51.100.7"),
+        ("64:ff9b:1:abcd:12:3456:c633:6407", "198.51.100.7"),
+        ("::198.51.100.7", "198.51.100.7"),
+        ("::ffff:198.51.100.7", "198.51.100.7"),
+        ("2002:c633:6407::1", "198.51.100.7"),
+        ("2002:c633:6407:ffff:1:2:3:4", "198.51.100.7"),
+        # What lies beside those networks is IPv6 like any other, and so are the two addresses that stand for no IPv4 one.
+        ("64:ff9b:0:0:0:1:c633:6407", "64:ff9b::/64"),
+        ("64:ff9b:2::c633:6407", "64:ff9b:2::/64"),
+        ("::1:c633:6407", "::/64"),
+        ("2003:c633:6407::1", "2003:c633:6407::/64"),
+        ("::1", "::/64"),
+        ("::", "::/64"),
+    ],
+)
+def test_an_address_that_embeds_an_ipv4_one_counts_as_that(peer: str, client: str) -> None:
+    """Vectors by hand from RFC 6052 (2.4), 8215, 4291 (2.5.5) and 3056 (2): behind one translator stands everybody."""
+    assert ClientIps(()).find(peer)[0] == client
+    assert ClientIps(("10.0.0.0/8",)).find("10.0.0.1", peer)[0] == client
+
+
+def test_an_embedded_address_of_a_trusted_proxy_is_not_trusted_for_it() -> None:
+    assert ClientIps(("10.0.0.0/8",)).find("64:ff9b::10.0.0.1", "198.51.100.7") == ("10.0.0.1", "64:ff9b::a00:1")
+
+
 def test_nothing_is_believed_where_no_proxy_is_trusted() -> None:
     assert ClientIps(()).find("127.0.0.1", "198.51.100.7") == ("127.0.0.1", "127.0.0.1")
 

@@ -404,7 +404,7 @@ async def test_a_planted_visit_does_not_outlive_the_login(ada: Reader) -> None:
 async def test_no_page_is_framed_cached_or_told_about(town: Town, path: str) -> None:
     headers = (await Reader(town).open(path)).reply.headers
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
-    assert (headers["cache-control"], headers["referrer-policy"]) == ("no-store", "no-referrer")
+    assert (headers["cache-control"], headers["referrer-policy"]) == ("no-store", "strict-origin")
 
 
 # Out, and in between

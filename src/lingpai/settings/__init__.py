@@ -313,6 +313,9 @@ class Settings(msgspec.Struct, frozen=True):
         Meta(description="other origins whose pages may call, such as https://app.example.com", extra={"form": forms.origin}),
     ] = ()
     cookie_same_site: Annotated[Literal["lax", "none"], Meta(description="none is needed where an allowed origin is another site")] = "lax"
+    keep_alive_seconds: Annotated[
+        int, Meta(ge=1, le=3_600, description="seconds that an idle connection stays open: more than the proxy in front keeps one")
+    ] = 75
     product: Annotated[str, Meta(min_length=1, max_length=40, description="the name that mails and pages show")] = "Lingpai"
     mail: MailSettings = MailSettings()
     hashing: Hashing = Hashing()

@@ -4,6 +4,7 @@ from functools import partial
 from typing import Annotated
 
 import msgspec
+from msgspec.structs import replace
 
 from lingpai.core import rules
 from lingpai.core.errors import BadInput, BadLink, Limited, PasswordsDiffer, WeakPassword
@@ -47,13 +48,13 @@ async def reset(services: Services, mount: Mount, request: Request, link: Mailed
         form = read(request.fields, ResetNewPassword)
         if form.password != form.rp_password:
             raise PasswordsDiffer("rp_password", "passwords-differ")
-        await recover.by_link(services, request.ctx, link.email, link.vcode, form.password)
+        device = await recover.by_link(services, request.ctx, link.email, link.vcode, form.password)
     except BadLink:
         return bad_link(services, request, ActivationOpened(email=link.email.value, vcode=link.vcode), purpose="reset")
     except (BadInput, WeakPassword, Limited) as why:
         return _form(request, mount, context, link, why)
     login = context.to("/login", account=link.email.value)
-    return page("reset_done.html", request, here=login, login=login)
+    return replace(page("reset_done.html", request, here=login, login=login), device=device)
 
 
 def _form(

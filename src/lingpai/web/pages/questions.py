@@ -88,7 +88,7 @@ async def reset(services: Services, mount: Mount, request: Request, _: Nothing) 
     who = str(request.fields.get("account") or "")
     try:
         form = read(request.fields, RecoveryFresh)
-        await recover.by_reset_grant(services, request.ctx, form.password)
+        device = await recover.by_reset_grant(services, request.ctx, form.password)
     except BadGrant as why:
         # The ten minutes are over, or it is another browser.
         return form_page(
@@ -103,7 +103,7 @@ async def reset(services: Services, mount: Mount, request: Request, _: Nothing) 
     except (BadInput, WeakPassword, Limited) as why:
         return _password_form(request, context, who, why)
     login = context.to("/login", account=who)
-    return replace(page("reset_done.html", request, here=login, login=login), prelogin_token="")
+    return replace(page("reset_done.html", request, here=login, login=login), prelogin_token="", device=device)
 
 
 def _password_form(request: Request, context: ReturnContext, who: str, why: BadInput | WeakPassword | Limited | None = None) -> Reply:

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import msgspec
+from msgspec.structs import replace
 
 from lingpai.core import rules
 from lingpai.core.errors import BadInput, BadLink, Limited, WeakPassword
@@ -43,13 +44,13 @@ async def reset(services: Services, mount: Mount, request: Request, link: Mailed
     context = return_context(services, request)
     try:
         form = read(request.fields, ResetNewPassword)
-        await recover.by_link(services, request.ctx, link.email, link.vcode, form.password)
+        device = await recover.by_link(services, request.ctx, link.email, link.vcode, form.password)
     except BadLink:
         return bad_link(services, request, ActivationOpened(email=link.email.value, vcode=link.vcode), purpose="reset")
     except (BadInput, WeakPassword, Limited) as why:
         return _form(request, context, link, why)
     login = context.to("/login", account=link.email.value)
-    return page("reset_done.html", request, here=login, login=login)
+    return replace(page("reset_done.html", request, here=login, login=login), device=device)
 
 
 def _form(request: Request, context: ReturnContext, link: MailedLink, why: BadInput | WeakPassword | Limited | None = None) -> Reply:

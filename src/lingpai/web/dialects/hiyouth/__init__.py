@@ -216,8 +216,8 @@ async def _reset(services: Services, mount: Mount, request: Request, form: shape
     if not form.newpwd:
         raise BadInput("newpwd", "missing")
     ctx = _enter(services, mount, request, "boss" if role == "boss" else "member")
-    await recover.finish_by_code(services, ctx, who, form.verid, form.newpwd)
-    return _reply(shapes.Told(1, _info(request, "changed")))
+    device = await recover.finish_by_code(services, ctx, who, form.verid, form.newpwd)
+    return _reply(shapes.Told(1, _info(request, "changed")), device=device)
 
 
 async def change_password(services: Services, mount: Mount, request: Request, form: shapes.HiyouthNewPassword) -> Reply:

@@ -77,8 +77,8 @@ def missing(locale: Locale) -> dict[str, Any]:
     return {"Result": 2, "Message": words.text("web.missing", locale)}
 
 
-def _reply(said: msgspec.Struct) -> Reply:
-    return Reply(msgspec.json.encode(said))
+def _reply(said: msgspec.Struct, device: str | None = None) -> Reply:
+    return Reply(msgspec.json.encode(said), device=device)
 
 
 def _answer(solved: MailcodeSolved) -> CaptchaAnswer:
@@ -120,8 +120,8 @@ async def verify(services: Services, mount: Mount, request: Request, form: Mailc
 
 async def new_password(services: Services, mount: Mount, request: Request, form: MailcodeNewPassword) -> Reply:
     """POST /account/password-new."""
-    await recover.by_code(services, request.ctx, form.email, form.verification, form.password)
-    return _reply(MailcodeDone(1))
+    device = await recover.by_code(services, request.ctx, form.email, form.verification, form.password)
+    return _reply(MailcodeDone(1), device=device)
 
 
 async def log_in(services: Services, mount: Mount, request: Request, form: MailcodeCredentials) -> Reply:

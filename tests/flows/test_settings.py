@@ -274,3 +274,17 @@ def test_what_is_in_force_is_shown_with_its_source_and_without_secrets(file: Pat
     assert shown["database_url"] == ('"postgresql://u:********@h/x?host=/s&password=********"', str(file))
     assert shown["mail.smtp_url"] == ('"smtps://u:********@h"', "LINGPAI_MAIL__SMTP_URL")
     assert shown["limits.client"] == ('"600/minute"', "default")
+
+
+def test_a_key_that_has_moved_is_refused_with_its_new_place(file: Path) -> None:
+    """It means something else there, so that it is not taken over in silence."""
+    file.write_text("[sms]\ncode_length = 4\n")
+    for given in ({"environ": FULL, "config": file}, {"environ": {**FULL, "LINGPAI_SMS__CODE_LENGTH": "4"}}):
+        [why] = refused(**given)
+        assert "it is now hiyouth.code_length" in why
+
+
+def test_start_up_says_what_four_digits_are_worth() -> None:
+    loaded = load(None, {**FULL, "LINGPAI_HIYOUTH__CODE_LENGTH": "4"})
+    assert any("hiyouth.code_length = 4: " in warning for warning in loaded.warnings)
+    assert not any("code_length" in warning for warning in load(None, FULL).warnings)

@@ -91,7 +91,7 @@ async def _send_code(services: Services, ctx: RequestContext, who: Address, to: 
     # One that goes nowhere does not take the place of the one that did, and is bound to nobody.
     place = to.key if landed else f"spare {to.key}"
     holder = str(account.id if account and mailed else 0)
-    code = await services.one_time.new_code("reset", ctx.realm, place, holder, length=services.code_length(to))
+    code = await services.one_time.new_code("reset", ctx.realm, place, holder, length=ctx.code_length)
     async with services.store.begin() as tx:
         await services.letters.reset_code(tx, ctx, account if mailed else None, code, to.kind)
         await _note_asked(services, tx, ctx, account, mailed=mailed)
@@ -255,4 +255,4 @@ async def asked_before(services: Services, ctx: RequestContext, option: str) -> 
 
 async def finish_by_code(services: Services, ctx: RequestContext, who: Address, code: str, password: str) -> None:
     """As `by_code`; the code may have lost its leading zeros."""
-    await by_code(services, ctx, who, code.zfill(services.code_length(who)), password)
+    await by_code(services, ctx, who, code.zfill(ctx.code_length), password)

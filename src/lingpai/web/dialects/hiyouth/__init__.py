@@ -81,7 +81,8 @@ def _info(request: Request, own: str) -> str:
 
 def _enter(services: Services, mount: Mount, request: Request, role: Role) -> RequestContext:
     """The request is about this kind of users from here on."""
-    request.enter(realm_of(settings_of(mount), role), links_of(services, settings_of(mount), role))
+    own = settings_of(mount)
+    request.enter(realm_of(own, role), links_of(services, own, role), own.code_length)
     return request.ctx
 
 

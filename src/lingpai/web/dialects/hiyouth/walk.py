@@ -7,7 +7,9 @@ _ADA, _PHONE = "ada@hiyouth.example.com", "13800138000"
 _BY_MAIL = {"type": "member", "option": "email", "account": _ADA}
 _BY_PHONE = {"type": "member", "option": "mobile", "account": _PHONE}
 _TOKEN_OF_LINK = LinkInMail("TOKEN", _ADA, "emailname=")
-_TEXTED = CodeInText("CODE", f"+86{_PHONE}")
+_DIGITS = "[0-9]{4,6}"
+"""As many as the setting says."""
+_TEXTED = CodeInText("CODE", f"+86{_PHONE}", _DIGITS)
 _UNKNOWN = UnknownAccount(words="unknown_member", said=0)
 
 WALK = Walk(
@@ -56,6 +58,6 @@ WALK = Walk(
         ),
         ExampleStep("/api/cancelLogin", gives={"info": ExampleWord("hiyouth.logged_out")}, method="POST"),
         ExampleStep("/api/findpwd", _BY_MAIL, {"info": ExampleWord("hiyouth.texted")}, method="POST"),
-        ExampleStep("/api/findpwd", {**_BY_MAIL, "verid": CodeInMail("CODE", _ADA), "newpwd": GOOD}, method="POST"),
+        ExampleStep("/api/findpwd", {**_BY_MAIL, "verid": CodeInMail("CODE", _ADA, _DIGITS), "newpwd": GOOD}, method="POST"),
     ),
 )

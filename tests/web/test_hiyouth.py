@@ -85,7 +85,7 @@ async def test_a_member_registers_by_mail_verifies_and_logs_in(ada: Hiyouth) -> 
     assert said(await ada.browser.get("/api/getUserInfo"))["data"] == {
         "id": number,
         "type": "member",
-        "n": "",
+        "n": "a***@example.com",
         "t": "0",
         "h": "",
         "pushsize": 0,

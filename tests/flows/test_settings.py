@@ -315,3 +315,17 @@ def test_a_realms_name_is_for_the_language_that_its_tag_means(given_name: str, k
 
 def test_a_realms_name_in_a_language_that_nobody_is_spoken_to_in_is_refused() -> None:
     assert "expected a language that is spoken, zh-Hans or en" in refused({"LINGPAI_REALMS__BOSS__NAME": "fr=Patrons"})[0]
+
+
+def test_a_key_that_has_moved_is_refused_with_its_new_place(file: Path) -> None:
+    """It means something else there, so that it is not taken over in silence."""
+    file.write_text("[sms]\ncode_length = 4\n")
+    for asked in ({"environ": FULL, "config": file}, {"environ": {**FULL, "LINGPAI_SMS__CODE_LENGTH": "4"}}):
+        [why] = refused(**asked)
+        assert "it is now hiyouth.code_length" in why
+
+
+def test_start_up_says_what_four_digits_are_worth() -> None:
+    loaded = load(None, {**FULL, "LINGPAI_HIYOUTH__CODE_LENGTH": "4"})
+    assert any("hiyouth.code_length = 4: " in warning for warning in loaded.warnings)
+    assert not any("code_length" in warning for warning in load(None, FULL).warnings)

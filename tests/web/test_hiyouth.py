@@ -17,7 +17,6 @@ from lingpai.core import rules
 from lingpai.core.chance import moment
 from lingpai.guard.throttling.rates import RateLimiter
 from lingpai.settings import Log
-from lingpai.settings.outside import Sms
 from lingpai.store import accounts
 from lingpai.web.dialects import hiyouth
 from lingpai.web.dialects.hiyouth.settings import HiyouthSettings
@@ -86,7 +85,7 @@ async def test_a_member_registers_by_mail_verifies_and_logs_in(ada: Hiyouth) -> 
     assert said(await ada.browser.get("/api/getUserInfo"))["data"] == {
         "id": number,
         "type": "member",
-        "n": "",
+        "n": "a***@example.com",
         "t": "0",
         "h": "",
         "pushsize": 0,
@@ -296,15 +295,26 @@ class Zeros(FakeChance):
 
 
 @pytest.mark.parametrize("chance", [Zeros()])
-@pytest.mark.parametrize(("changes", "length"), [({"sms": Sms(code_length=4)}, 4), ({}, 6)])
+@pytest.mark.parametrize(("changes", "length"), [({"hiyouth": HiyouthSettings(code_length=4)}, 4), ({}, 6)])
 async def test_a_code_without_its_zeros_gets_them_back(ada: Hiyouth, length: int) -> None:
-    """The original web client sends `parseInt`, and insists on 4 digits."""
+    """The original web client sends `parseInt`, and insists on 4 digits, of what `findpwd` mails as well (contract, H25 and H26)."""
     await ada.say("Register", **BY_PHONE, account=PHONE, pwd=GOOD)
     short = str(int(await ada.code(E164, length)))
     assert len(short) <= length - 2
     assert (await ada.post("Register", **BY_PHONE, verid=short)).yes
     await ada.say("findpwd", **BY_PHONE, account=PHONE)
     assert (await ada.post("findpwd", option="mobile", verid=int(await ada.code(E164, length)), newpwd=OTHER)).yes
+    await proved(ada)
+    await ada.forget(ADA)
+    assert (await ada.post("findpwd", option="email", verid=int(await ada.code(ADA, length)), newpwd=OTHER)).yes
+
+
+@pytest.mark.parametrize("changes", [{"hiyouth": HiyouthSettings(code_length=4)}])
+async def test_another_dialect_of_the_realm_sends_six_digits_all_the_same(ada: Hiyouth) -> None:
+    """A code is as long as the client takes that asks for it, whomever it goes to."""
+    await proved(ada)
+    await ada.browser.post("/session/Forget_pass_send", data={"EmailAccount": ADA})
+    assert re.search(r"\n[0-9]{6}\n", (await ada.town.mails(ADA))[-1]["text"])
 
 
 async def test_five_wrong_codes_burn_it(ada: Hiyouth) -> None:

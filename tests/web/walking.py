@@ -90,8 +90,8 @@ class Walker:
                 return await self._newest(to, rf"{starts}([A-Za-z0-9_-]*)")
             case CodeInMail(to=to, pattern=pattern):
                 return await self._newest(to, rf"\n({pattern})\n")
-            case CodeInText(to=to):
-                return await self._newest(to, r"([0-9]{6})")
+            case CodeInText(to=to, pattern=pattern):
+                return await self._newest(to, f"({pattern})")
             case Kept(file=file, before=before, pattern=pattern):
                 return re.findall(f"{before}({pattern})", self.answers[file])[-1]
             case DrawnCaptcha() | ReadCaptcha():

@@ -87,6 +87,8 @@ class RequestContext(msgspec.Struct, frozen=True):
     """The set of users that the request is about."""
     links: Links = NOWHERE
     """Where the links in mails lead that this request causes."""
+    code_length: int = 6
+    """Digits of the codes that this request causes, as its client takes them (contract, 6.1 and H26)."""
 
     def within(self, realm: str, links: Links | None = None) -> "RequestContext":
         """The same request, about another realm."""

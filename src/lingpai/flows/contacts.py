@@ -23,7 +23,7 @@ async def ask(services: Services, ctx: RequestContext, login: Authenticated, add
     if _replaces(account, address):
         await require_fresh(services, ctx, login)
     async with sending(services, ctx, "bind", address):
-        code = await services.one_time.new_code("bind", account.realm, address.key, _holder(account))
+        code = await services.one_time.new_code("bind", account.realm, address.key, _holder(account), length=ctx.code_length)
         async with services.store.begin() as tx:
             await services.letters.bind_code(tx, ctx, address, code)
             await services.audit.note(tx, ctx, "bind.ask", account_id=account.id)

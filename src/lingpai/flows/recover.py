@@ -92,7 +92,7 @@ async def _send_code(services: Services, ctx: RequestContext, who: Address, to: 
     # One that goes nowhere does not take the place of the one that did, and is bound to nobody.
     place = to.key if landed else f"spare {to.key}"
     holder = str(account.id if account and mailed else 0)
-    code = await services.one_time.new_code("reset", ctx.realm, place, holder, length=services.code_length(to))
+    code = await services.one_time.new_code("reset", ctx.realm, place, holder, length=ctx.code_length)
     async with services.store.begin() as tx:
         await services.letters.reset_code(tx, ctx, account if mailed else None, code, to.kind)
         await _note_asked(services, tx, ctx, account, mailed=mailed)
@@ -257,7 +257,7 @@ async def asked_before(services: Services, ctx: RequestContext, option: str) -> 
 
 async def finish_by_code(services: Services, ctx: RequestContext, who: Address, code: str, password: str) -> str:
     """As `by_code`, and spends what `begin_by_code` began; the code may have lost its leading zeros."""
-    device = await by_code(services, ctx, who, code.zfill(services.code_length(who)), password)
+    device = await by_code(services, ctx, who, code.zfill(ctx.code_length), password)
     if ctx.prelogin_token:
         await services.grants.take("asked", ctx.prelogin_token, AskedRecovery)
     return device

@@ -174,7 +174,7 @@ async def ask_code(
     if reveal:
         await _reveal_taken(services, ctx, address)
     async with sending(services, ctx, "register", address):
-        code = await services.one_time.new_code("register", ctx.realm, address.key, "", length=services.code_length(address))
+        code = await services.one_time.new_code("register", ctx.realm, address.key, "", length=ctx.code_length)
         sent = await _send_code(services, ctx, address, code)
     if not sent:
         await services.messages.unsent(address)
@@ -301,7 +301,7 @@ async def finish_by_phone(
         raise BadInput("pwd", "missing")
     if begun and begun.phone != application.address.value:
         raise BadCode
-    full = code.zfill(services.code_length(application.address))
+    full = code.zfill(ctx.code_length)
     issued = await enter(services, ctx, application, full, hashed=hashed, reveal=reveal)
     if ctx.prelogin_token:
         await services.grants.take("draft", ctx.prelogin_token, Draft)

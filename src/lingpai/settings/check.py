@@ -33,11 +33,6 @@ def warnings(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
                 f"{sources['allowed_origins']}: allowed_origins: {origin} is another site than {settings.public_url}, "
                 'so browsers will send it no cookie; cookie_same_site = "none" is needed'
             )
-    if settings.sms.code_length < 6:
-        yield (
-            f"{sources['sms.code_length']}: sms.code_length = {settings.sms.code_length}: a texted code can be guessed a hundred times "
-            "as often as one of 6 digits, and it resets passwords too; only for clients that take no other"
-        )
     for name, own in settings.dialects.items():
         for key, why in own.doubts() if own.enabled else ():
             yield f"{sources.get(f'{name}.{key}', 'default')}: {name}.{key} = {why}"

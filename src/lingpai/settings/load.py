@@ -19,6 +19,8 @@ from lingpai.settings.check import Need, problems, warnings
 from lingpai.settings.keys import MASK, PREFIX, REALMS, Key, for_realms, inner, keys, masked, with_inner
 
 S = TypeVar("S", bound=msgspec.Struct)
+_MOVED = {"sms.code_length": "hiyouth.code_length, for it holds for what hiyouth mails too, and for no other dialect's codes"}
+"""Keys that were called otherwise. Not taken as the new one: it means something else, and who set the old one ought to know."""
 _OPTIONS = ("dev", "data", "config", "host", "port", "workers")
 
 
@@ -171,6 +173,8 @@ def _seen(key: Key, value: Any) -> str:
 
 
 def _nearest(known: KnownKeys, path: str) -> str:
+    if path in _MOVED:
+        return f"it is now {_MOVED[path]}"
     table, _, name = path.rpartition(".")
     siblings = {each.rpartition(".")[2]: each for each in [*known.by_path, *known.tables] if each.rpartition(".")[0] == table}
     close = [siblings[found] for found in get_close_matches(name, siblings, n=1)]
@@ -180,6 +184,8 @@ def _nearest(known: KnownKeys, path: str) -> str:
 
 def _nearest_variable(known: KnownKeys, name: str) -> str:
     option = name.removeprefix(PREFIX).lower()
+    if moved := _MOVED.get(option.replace("__", ".")):
+        return f"it is now {moved}"
     if option in _OPTIONS:
         return f"it is given on the command line only, --{option}"
     same_name = [each for each in known.by_variable if each.endswith(f"_{option.upper()}")]

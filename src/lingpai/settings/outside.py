@@ -1,6 +1,6 @@
 """The settings of what others run for us: gateways for text messages, and the providers of third-party logins."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -37,9 +37,6 @@ class Sms(msgspec.Struct, frozen=True):
             extra={"one_of": "gateways"},
         ),
     ] = "none"
-    code_length: Annotated[
-        Literal[4, 6], Meta(description="digits of a texted code; 4 is what hiyouth's original web client insists on")
-    ] = 6
     countries: Annotated[
         tuple[str, ...], Meta(description="regions whose numbers get messages (ISO 3166-1)", extra={"form": forms.region})
     ] = ("CN",)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lingpai.core.chance import Chance, Clock
-from lingpai.core.model import Address, RequestContext
+from lingpai.core.model import RequestContext
 from lingpai.ephemeral import Ephemeral
-from lingpai.guard.one_time.codes import CODE_LENGTH, OneTimeSecrets
+from lingpai.guard.one_time.codes import OneTimeSecrets
 from lingpai.guard.one_time.decoy_questions import DecoyQuestions
 from lingpai.guard.one_time.grants import Grants
 from lingpai.guard.one_time.reset_grants import ResetGrants
@@ -62,10 +62,6 @@ class Services:
     providers: Mapping[ProviderName, Provider]
     """The third parties that the operator has keys for."""
     decoy_questions: DecoyQuestions
-
-    def code_length(self, address: Address) -> int:
-        """Digits of a code that goes to this address (contract, hiyouth: 4 by SMS where the setting says so)."""
-        return self.settings.sms.code_length if address.kind == "phone" else CODE_LENGTH
 
     def prelogin_token(self, origin: RequestContext) -> str:
         """The token of the browser that asks; a new one where it has none, for the reply to set."""

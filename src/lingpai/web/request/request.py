@@ -55,9 +55,9 @@ class Request(msgspec.Struct):
         """The language of the answer."""
         return self.ctx.locale
 
-    def enter(self, realm: str, links: Links) -> None:
-        """From here on about this realm; mails that the request causes lead there."""
-        self.ctx = self.ctx.within(realm, links)
+    def enter(self, realm: str, links: Links, code_length: int | None = None) -> None:
+        """From here on about this realm; mails that the request causes lead there, and its codes have so many digits (None: as before)."""
+        self.ctx = replace(self.ctx.within(realm, links), code_length=code_length or self.ctx.code_length)
 
     def speak(self, locale: Locale | None) -> None:
         """From here on in this language; None changes nothing."""

@@ -63,15 +63,16 @@ class CodeInMail(Seen):
 
 @dataclass(frozen=True, slots=True)
 class CodeInText(Seen):
-    """A code of 6 digits in a text message."""
+    """A code of digits in a text message."""
 
     source = "sms"
     to: str
     """The number, with its country."""
+    pattern: str = "[0-9]{6}"
 
     @property
     def command(self) -> str:
-        return _OUT_OF_MAIL % (self.to.replace("+", "%2B"), 'grep -o \'"text":"[^"]*\'', "grep -oE '[0-9]{6}'")
+        return _OUT_OF_MAIL % (self.to.replace("+", "%2B"), 'grep -o \'"text":"[^"]*\'', f"grep -oE '{self.pattern}'")
 
 
 @dataclass(frozen=True, slots=True)

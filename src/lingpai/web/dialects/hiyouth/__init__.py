@@ -1,12 +1,8 @@
 """hiyouth (seed 002): members and bosses, each a realm; an address is proved by a link or a texted code; a login gives a session cookie."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
 import msgspec
 
-from lingpai.core import rules, words
+from lingpai.core import rules
 from lingpai.core.errors import (
     BadCode,
     BadCredentials,
@@ -17,72 +13,27 @@ from lingpai.core.errors import (
     NotLoggedIn,
     NotOffered,
     ProviderSaysNo,
-    Refusal,
+    StaleLogin,
     Taken,
     TooSoon,
     UnknownAccount,
     WeakPassword,
     WrongPassword,
-    choose,
 )
-from lingpai.core.model import Locale, RequestContext
 from lingpai.flows import Services, activate, login, password, recover, register, sessions, social
 from lingpai.guard.sessions.issuing import IssuedSession
-from lingpai.steps.authentication import Authenticated, activated
-from lingpai.web.dialects.hiyouth import shapes, verification
-from lingpai.web.dialects.hiyouth.settings import HiyouthSettings, Role, realm_of, role_of
-from lingpai.web.dialects.hiyouth.verification import links, links_of, settings_of
+from lingpai.steps.authentication import activated
+from lingpai.web.dialects.hiyouth import person, shapes, verification
+from lingpai.web.dialects.hiyouth.envelope import fail, info, missing, refuse, reply, telling
+from lingpai.web.dialects.hiyouth.settings import HiyouthSettings, realm_of
+from lingpai.web.dialects.hiyouth.verification import links, settings_of
+from lingpai.web.dialects.hiyouth.visitor import enter, who
 from lingpai.web.dialects.hiyouth.walk import WALK
 from lingpai.web.request.calls import Call, Dialect, Mount, Nothing, Reply
 from lingpai.web.request.request import Request
 
 BOTH = ("GET", "POST")
 """The real web client sends everything in a query."""
-
-CODES: dict[type[Refusal], int] = {Refusal: -1, Taken: 0, UnknownAccount: 0}
-WORDS: dict[type[Refusal], str] = {Refusal: "", WrongPassword: "wrong_password", Taken: "taken", NotLoggedIn: "not_logged_in"}
-"""The seed's own words; a call may have others (`telling`)."""
-
-
-def refuse(refusal: Refusal, locale: Locale) -> dict[str, Any]:
-    """The envelope of a refusal. Both leaves of BadCredentials are told, as the seed has it."""
-    own = str(refusal.details.get("words", choose(WORDS, refusal)))
-    info = words.text(f"hiyouth.{own}", locale) if own else words.refusal(refusal, locale)
-    return {"code": refusal.details.get("said", choose(CODES, refusal)), "info": info}
-
-
-def fail(locale: Locale) -> dict[str, Any]:
-    """The envelope of an internal error."""
-    return {"code": -1, "info": words.text("web.failed", locale)}
-
-
-def missing(locale: Locale) -> dict[str, Any]:
-    """The envelope of 404 and 405."""
-    return {"code": -1, "info": words.text("web.missing", locale)}
-
-
-@contextmanager
-def telling(kind: type[Refusal], own: str, said: int = -1) -> Iterator[None]:
-    """A refusal of this kind is told in the seed's words for this call, with this code."""
-    try:
-        yield
-    except kind as why:
-        why.details |= {"words": own, "said": said}
-        raise
-
-
-def _reply(said: msgspec.Struct, **cookies: Any) -> Reply:
-    return Reply(msgspec.json.encode(said), **cookies)
-
-
-def _info(request: Request, own: str) -> str:
-    return words.text(f"hiyouth.{own}", request.locale)
-
-
-def _enter(services: Services, mount: Mount, request: Request, role: Role) -> RequestContext:
-    """The request is about this kind of users from here on."""
-    request.enter(realm_of(settings_of(mount), role), links_of(services, settings_of(mount), role))
-    return request.ctx
 
 
 async def sign_up(services: Services, mount: Mount, request: Request, form: shapes.HiyouthRegistration) -> Reply:
@@ -97,33 +48,33 @@ async def _by_mail(services: Services, mount: Mount, request: Request, form: sha
     address = shapes.address(form.option, form.account)
     if not form.pwd:
         raise BadInput("pwd", "missing")
-    ctx, reveal = _enter(services, mount, request, form.type), mount.settings.reveal_accounts
+    ctx, reveal = enter(services, mount, request, form.type), mount.settings.reveal_accounts
     application = register.Application(address, form.pwd, invite=form.invite)
     number = await register.by_link(services, ctx, application, reveal=reveal, shown=not reveal)
-    return _reply(shapes.Registered(1, _info(request, "mailed"), shapes.HiyouthNumber(number)))
+    return reply(shapes.Registered(1, info(request, "mailed"), shapes.HiyouthNumber(number)))
 
 
 async def _first_step(services: Services, mount: Mount, request: Request, form: shapes.HiyouthRegistration) -> Reply:
     phone = shapes.address(form.option, form.account)
-    ctx, reveal = _enter(services, mount, request, form.type), mount.settings.reveal_accounts
+    ctx, reveal = enter(services, mount, request, form.type), mount.settings.reveal_accounts
     step = await register.begin_by_phone(services, ctx, phone, form.pwd, reveal=reveal)
-    return _reply(shapes.Registered(1, _info(request, "texted")), prelogin_token=step.state)
+    return reply(shapes.Registered(1, info(request, "texted")), prelogin_token=step.state)
 
 
 async def _second_step(services: Services, mount: Mount, request: Request, form: shapes.HiyouthRegistration) -> Reply:
-    ctx, reveal = _enter(services, mount, request, form.type), mount.settings.reveal_accounts
+    ctx, reveal = enter(services, mount, request, form.type), mount.settings.reveal_accounts
     begun = await register.draft(services, ctx)
     phone = shapes.address(form.option, form.account or (begun.phone if begun else ""))
     application = register.Application(phone, form.pwd, invite=form.invite)
     with telling(BadCode, "not_registered"):
         issued = await register.finish_by_phone(services, ctx, application, form.verid, begun, reveal=reveal)
-    reply = shapes.Registered(1, _info(request, "registered"), shapes.HiyouthNumber(issued.account.id))
-    return _reply(reply, session=issued.token, device=issued.device)
+    said = shapes.Registered(1, info(request, "registered"), shapes.HiyouthNumber(issued.account.id))
+    return reply(said, session=issued.token, device=issued.device)
 
 
 async def log_in(services: Services, mount: Mount, request: Request, form: shapes.HiyouthCredentials) -> Reply:
     """/api/Login."""
-    ctx = _enter(services, mount, request, form.type)
+    ctx = enter(services, mount, request, form.type)
     if form.channel:
         credential = social.Credential(form.account, form.way, form.openid, form.surface)
         entered = await social.by_client(services, ctx, form.channel, credential)
@@ -145,8 +96,8 @@ async def log_in(services: Services, mount: Mount, request: Request, form: shape
 
 
 def _entered(request: Request, issued: IssuedSession, own: str) -> Reply:
-    entry = shapes.HiyouthEntry(issued.account.id, _info(request, "unverified") if issued.account.restricted else msgspec.UNSET)
-    return _reply(shapes.HiyouthEntered(1, _info(request, own), entry), session=issued.token, device=issued.device)
+    entry = shapes.HiyouthEntry(issued.account.id, info(request, "unverified") if issued.account.restricted else msgspec.UNSET)
+    return reply(shapes.HiyouthEntered(1, info(request, own), entry), session=issued.token, device=issued.device)
 
 
 async def verify(services: Services, mount: Mount, request: Request, form: shapes.HiyouthVerification) -> Reply:
@@ -163,35 +114,35 @@ async def verify(services: Services, mount: Mount, request: Request, form: shape
     if not found.active:
         raise BadInput("purpose", "prefetch")
     proved = shapes.Proved(found.account.id, found.account.email or "")
-    return _reply(shapes.Verified(1, _info(request, f"verified_{role}"), proved))
+    return reply(shapes.Verified(1, info(request, f"verified_{role}"), proved))
 
 
 async def _send_again(services: Services, mount: Mount, request: Request, form: shapes.HiyouthVerification) -> Reply:
     email, own = rules.email(form.emailname, "emailname"), settings_of(mount)
     asked = (realm_of(own, form.type),) if form.type else own.realms
     await activate.again_where_waiting(services, verification.contexts(services, request, own, asked), email)
-    return _reply(shapes.Verified(1, _info(request, "mailed_again")))
+    return reply(shapes.Verified(1, info(request, "mailed_again")))
 
 
 async def user_info(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """/api/getUserInfo."""
-    role, owner = await _who(services, mount, request)
+    role, owner = await who(services, mount, request)
     account = owner.account
-    person = shapes.HiyouthPerson(account.id, role, account.nickname or account.name or "", str(int(role == "boss")), account.avatar)
-    return _reply(shapes.HiyouthCard(1, _info(request, "done"), person))
+    card = shapes.HiyouthPerson(account.id, role, person.shown_name(account), str(int(role == "boss")), account.avatar)
+    return reply(shapes.HiyouthCard(1, info(request, "done"), card))
 
 
 async def log_out(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """/api/cancelLogin."""
     try:
-        _role, owner = await _who(services, mount, request)
+        _role, owner = await who(services, mount, request)
         await sessions.end_login(services, request.ctx, owner)
     except NotLoggedIn:
         if not request.wants_html:
             raise
     if request.wants_html:
         return Reply(b"", 303, headers=(("location", "/login"),), session="")
-    return _reply(shapes.Told(1, _info(request, "logged_out")), session="")
+    return reply(shapes.Told(1, info(request, "logged_out")), session="")
 
 
 async def recover_password(services: Services, mount: Mount, request: Request, form: shapes.Recovery) -> Reply:
@@ -202,9 +153,9 @@ async def recover_password(services: Services, mount: Mount, request: Request, f
 async def _ask_reset(services: Services, mount: Mount, request: Request, form: shapes.Recovery) -> Reply:
     if not form.type:
         raise BadInput("type", "missing")
-    who, ctx = shapes.address(form.option, form.account), _enter(services, mount, request, form.type)
+    who, ctx = shapes.address(form.option, form.account), enter(services, mount, request, form.type)
     step = await recover.begin_by_code(services, ctx, who, recover.AskedRecovery(form.type, form.option, who.value))
-    return _reply(shapes.Told(1, _info(request, "texted")), prelogin_token=step.state)
+    return reply(shapes.Told(1, info(request, "texted")), prelogin_token=step.state)
 
 
 async def _reset(services: Services, mount: Mount, request: Request, form: shapes.Recovery) -> Reply:
@@ -215,29 +166,21 @@ async def _reset(services: Services, mount: Mount, request: Request, form: shape
     who = shapes.address(form.option, form.account or (asked.account if asked else ""))
     if not form.newpwd:
         raise BadInput("newpwd", "missing")
-    ctx = _enter(services, mount, request, "boss" if role == "boss" else "member")
+    ctx = enter(services, mount, request, "boss" if role == "boss" else "member")
     device = await recover.finish_by_code(services, ctx, who, form.verid, form.newpwd)
-    return _reply(shapes.Told(1, _info(request, "changed")), device=device)
+    return reply(shapes.Told(1, info(request, "changed")), device=device)
 
 
 async def change_password(services: Services, mount: Mount, request: Request, form: shapes.HiyouthNewPassword) -> Reply:
     """/api/updpwd."""
-    _role, owner = await _who(services, mount, request)
+    _role, owner = await who(services, mount, request)
     with telling(WrongPassword, "wrong_old"):
         device = await password.change(services, request.ctx, activated(owner), form.oldpwd, form.newpwd)
-    return _reply(shapes.Told(1, _info(request, "changed")), device=device)
-
-
-async def _who(services: Services, mount: Mount, request: Request) -> tuple[Role, Authenticated]:
-    """Whose session came along, in whichever of the realms; the request is about that realm from here on. Raises NotLoggedIn."""
-    own = settings_of(mount)
-    owner = await sessions.current_in(services, request.ctx, own.realms)
-    role = role_of(own, owner.account.realm) or "member"
-    _enter(services, mount, request, role)
-    return role, owner
+    return reply(shapes.Told(1, info(request, "changed")), device=device)
 
 
 LOGIN = (BadCredentials, NotActivated, ProviderSaysNo, NotOffered, NotInvited)
+BINDING = (NotLoggedIn, NotActivated, StaleLogin, BadCode, Taken, TooSoon, NotOffered)
 
 DIALECT = Dialect(
     name="hiyouth",
@@ -311,6 +254,34 @@ DIALECT = Dialect(
             shapes.Told,
             refusals=(NotLoggedIn, NotActivated, WrongPassword, WeakPassword),
             summary="summary.hiyouth.change_password",
+        ),
+        Call(
+            BOTH,
+            "/api/getPersonForSet",
+            person.for_settings,
+            gives=shapes.HiyouthOwnData,
+            changes=False,
+            quiet=True,
+            refusals=(NotLoggedIn,),
+            summary="summary.hiyouth.for_settings",
+        ),
+        Call(
+            BOTH,
+            "/api/setPhone",
+            person.set_phone,
+            shapes.NewPhone,
+            shapes.Told,
+            refusals=BINDING,
+            summary="summary.hiyouth.set_phone",
+        ),
+        Call(
+            BOTH,
+            "/api/setEmail",
+            person.set_email,
+            shapes.NewEmail,
+            shapes.Told,
+            refusals=BINDING,
+            summary="summary.hiyouth.set_email",
         ),
     ),
 )

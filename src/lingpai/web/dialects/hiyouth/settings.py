@@ -1,6 +1,6 @@
 """What hiyouth can be set to, and its two kinds of users, each in a realm."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal, get_args
 
 from msgspec import Meta
@@ -29,6 +29,10 @@ class HiyouthSettings(DialectSettings, frozen=True):
         Literal["warn", "refuse"],
         Meta(description="a right password on an unverified mail: warn logs in to a session that may only look at itself"),
     ] = "warn"
+    code_length: Annotated[
+        Literal[4, 6],
+        Meta(description="digits of the codes that its calls send, by SMS and by mail; 4 is what the original web client insists on"),
+    ] = 6
 
     @property
     def realms(self) -> tuple[str, ...]:
@@ -41,6 +45,14 @@ class HiyouthSettings(DialectSettings, frozen=True):
     @property
     def acting_roots(self) -> tuple[str, ...]:
         return ("/api/",)
+
+    def doubts(self) -> Iterator[tuple[str, str]]:
+        if self.code_length < 6:
+            yield (
+                "code_length",
+                f"{self.code_length}: a code of 4 digits is guessed a hundred times as easily as one of 6, and it sets new passwords too; "
+                "only for clients that take no other",
+            )
 
 
 def realm_of(settings: HiyouthSettings, role: Role) -> str:

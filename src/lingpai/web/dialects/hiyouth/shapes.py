@@ -79,6 +79,20 @@ class HiyouthNewPassword(msgspec.Struct, frozen=True, kw_only=True):
     newpwd: Annotated[str, New]
 
 
+class NewPhone(msgspec.Struct, frozen=True, kw_only=True):
+    """/api/setPhone."""
+
+    phone: Annotated[Address, Text(1, 64, rules.phone)]
+    verid: Verid = ""
+
+
+class NewEmail(msgspec.Struct, frozen=True, kw_only=True):
+    """/api/setEmail."""
+
+    email: Annotated[Address, Text(3, 254, rules.email)]
+    verid: Verid = ""
+
+
 class HiyouthNumber(msgspec.Struct, frozen=True):
     """Who it is: below 2^53, so that every client can read it."""
 
@@ -141,6 +155,25 @@ class HiyouthCard(msgspec.Struct, frozen=True):
     code: int
     info: str
     data: HiyouthPerson
+
+
+class PersonForSet(msgspec.Struct, frozen=True):
+    """`data` of /api/getPersonForSet."""
+
+    account: Literal[-2] | str
+    """What `n` says; -2 without a password."""
+    phone: Literal[-1] | str
+    """11 digits; -1 where there is none."""
+    email: Literal[-1] | str
+    """-1 where there is none."""
+
+
+class HiyouthOwnData(msgspec.Struct, frozen=True):
+    """/api/getPersonForSet."""
+
+    code: int
+    info: str
+    data: PersonForSet
 
 
 class Told(msgspec.Struct, frozen=True):

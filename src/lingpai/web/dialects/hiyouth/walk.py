@@ -7,7 +7,11 @@ _ADA, _PHONE = "ada@hiyouth.example.com", "13800138000"
 _BY_MAIL = {"type": "member", "option": "email", "account": _ADA}
 _BY_PHONE = {"type": "member", "option": "mobile", "account": _PHONE}
 _TOKEN_OF_LINK = LinkInMail("TOKEN", _ADA, "emailname=")
-_TEXTED = CodeInText("CODE", f"+86{_PHONE}")
+_DIGITS = "[0-9]{4,6}"
+"""As many as the setting says."""
+_TEXTED = CodeInText("CODE", f"+86{_PHONE}", _DIGITS)
+_OTHER_PHONE = "13800138001"
+_TEXTED_OTHER = CodeInText("CODE", f"+86{_OTHER_PHONE}", _DIGITS)
 _UNKNOWN = UnknownAccount(words="unknown_member", said=0)
 
 WALK = Walk(
@@ -16,7 +20,14 @@ WALK = Walk(
     yes={"code": 1},
     login="browser",
     values={"type": "member", "oldpwd": GOOD, "newpwd": BETTER},
-    gives={"code": 1, "info": ExampleWord("hiyouth.done"), "data.email": _ADA, "data.n": "", "data.t": "0", "data.h": ""},
+    gives={
+        "code": 1,
+        "info": ExampleWord("hiyouth.done"),
+        "data.email": _ADA,
+        "data.n": "a***@hiyouth.example.com",
+        "data.t": "0",
+        "data.h": "",
+    },
     cases={NotOffered: (NotOffered("phone"),)},
     steps=(
         ExampleStep(
@@ -48,6 +59,11 @@ WALK = Walk(
             method="POST",
         ),
         ExampleStep("/api/getUserInfo", method="GET"),
+        ExampleStep("/api/getPersonForSet", gives={"data.account": "a***@hiyouth.example.com", "data.phone": -1}, method="GET"),
+        ExampleStep("/api/setPhone", {"phone": _OTHER_PHONE}, {"info": ExampleWord("hiyouth.texted")}, method="POST"),
+        ExampleStep("/api/setPhone", {"phone": _OTHER_PHONE, "verid": _TEXTED_OTHER}, method="POST"),
+        ExampleStep("/api/setEmail", {"email": _ADA}, {"info": ExampleWord("hiyouth.texted")}, method="POST"),
+        ExampleStep("/api/setEmail", {"email": _ADA, "verid": CodeInMail("CODE", _ADA, _DIGITS)}, method="POST"),
         ExampleStep(
             "/api/updpwd",
             gives={"info": ExampleWord("hiyouth.changed")},
@@ -56,6 +72,6 @@ WALK = Walk(
         ),
         ExampleStep("/api/cancelLogin", gives={"info": ExampleWord("hiyouth.logged_out")}, method="POST"),
         ExampleStep("/api/findpwd", _BY_MAIL, {"info": ExampleWord("hiyouth.texted")}, method="POST"),
-        ExampleStep("/api/findpwd", {**_BY_MAIL, "verid": CodeInMail("CODE", _ADA), "newpwd": GOOD}, method="POST"),
+        ExampleStep("/api/findpwd", {**_BY_MAIL, "verid": CodeInMail("CODE", _ADA, _DIGITS), "newpwd": GOOD}, method="POST"),
     ),
 )

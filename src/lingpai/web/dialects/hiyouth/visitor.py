@@ -1,0 +1,25 @@
+"""Whom a request of hiyouth is about: members or bosses, and whose session came along."""
+
+from lingpai.core.model import RequestContext
+from lingpai.flows import Services, sessions
+from lingpai.steps.authentication import Authenticated
+from lingpai.web.dialects.hiyouth.settings import Role, realm_of, role_of
+from lingpai.web.dialects.hiyouth.verification import links_of, settings_of
+from lingpai.web.request.calls import Mount
+from lingpai.web.request.request import Request
+
+
+def enter(services: Services, mount: Mount, request: Request, role: Role) -> RequestContext:
+    """The request is about this kind of users from here on."""
+    own = settings_of(mount)
+    request.enter(realm_of(own, role), links_of(services, own, role), own.code_length)
+    return request.ctx
+
+
+async def who(services: Services, mount: Mount, request: Request) -> tuple[Role, Authenticated]:
+    """Whose session came along, in whichever of the realms; the request is about that realm from here on. Raises NotLoggedIn."""
+    own = settings_of(mount)
+    owner = await sessions.current_in(services, request.ctx, own.realms)
+    role = role_of(own, owner.account.realm) or "member"
+    enter(services, mount, request, role)
+    return role, owner

@@ -266,6 +266,30 @@ async def test_another_language_gives_no_jwt_to_a_login_that_has_ended(services:
 # The way out
 
 
+async def test_logging_out_with_any_jwt_of_a_login_ends_them_all(services: Services, ada: Account) -> None:
+    for which in range(3):
+        tokens = [await issued(services, ada)]
+        for _ in range(2):
+            tokens.append(await bearer.speak(services, here(), await bearer.current(services, here(), tokens[-1]), "zh-Hans"))
+        await bearer.end(services, here(), await bearer.current(services, here(), tokens[which]))
+        assert [await who(services, token) for token in tokens] == [None, None, None]
+
+
+async def test_no_renewal_outlives_a_logout_that_was_answered_and_one_of_sixty_four_logouts_is_noted(
+    services: Services, ada: Account
+) -> None:
+    other, (_, found) = await issued(services, ada), await entered(services, ada)
+    turn = iter(range(64))
+
+    async def work(ctx: RequestContext) -> None:
+        await (bearer.speak(services, ctx, found, "en") if next(turn) % 16 < 2 else bearer.end(services, ctx, found))
+
+    assert (await race(work))["ok"] >= 1
+    assert len(await stored.of(services.store, account_id=ada.id, now=services.clock.now())) == 1
+    assert (await trail(services, ada)).count("logout") == 1
+    assert await who(services, other)
+
+
 async def test_logging_out_ends_that_jwt_and_no_other_login(services: Services, ada: Account) -> None:
     (token, found), other = await entered(services, ada), await issued(services, ada)
     mine = await logged_in(services, ada)

@@ -60,7 +60,8 @@ async def speak(services: Services, ctx: RequestContext, found: BearerLogin, loc
 
 
 async def end(services: Services, ctx: RequestContext, found: BearerLogin) -> None:
-    """Ends the JWT's session."""
+    """Ends the JWT's login, and every other JWT of it (contract, M37). Raises NotLoggedIn where it has ended meanwhile."""
     async with services.store.begin() as tx:
-        await sessions.end(tx, digest=found.login.digest)
+        if not await sessions.end_login(tx, account_id=found.login.account.id, digest=found.login.digest):
+            raise NotLoggedIn
         await services.audit.note(tx, ctx, "logout", account_id=found.login.account.id)

@@ -126,7 +126,25 @@ _SEEN = Query(
     update(sessions).where(_ONE, sessions.c.seen_at <= bindparam("now", type_=BigInteger()) - SEEN_EVERY).values(seen_at=bindparam("now"))
 )
 _END = Query(delete(sessions).where(sessions.c.digest == bindparam("digest")))
-_END_ONE = Query(delete(sessions).where(_ONE))
+_asks, _listed_one = sessions.alias("asks"), sessions.alias("listed")
+_END_LOGIN = Query(
+    delete(sessions).where(
+        sessions.c.account_id == bindparam("account_id"),
+        sessions.c.login_id.in_(
+            select(_asks.c.login_id).where(_asks.c.digest == bindparam("digest"), _asks.c.account_id == bindparam("account_id"))
+        ),
+    )
+)
+_END_ONE = Query(
+    delete(sessions).where(
+        sessions.c.account_id == bindparam("account_id"),
+        sessions.c.login_id.in_(
+            select(_listed_one.c.login_id).where(
+                _listed_one.c.id == bindparam("session_id"), _listed_one.c.account_id == bindparam("account_id")
+            )
+        ),
+    )
+)
 _HOLD = Query(select(accounts.c.id).where(accounts.c.id == bindparam("account_id")).with_for_update(key_share=True))
 _END_ALL = Query(
     delete(sessions).where(sessions.c.account_id == bindparam("account_id"), sessions.c.digest.is_distinct_from(bindparam("keep")))
@@ -252,13 +270,20 @@ async def seen(tx: Transaction, *, account_id: int, session_id: int, now: int) -
 
 
 async def end(tx: Transaction, *, digest: bytes) -> bool:
-    """Logs out. False: there was no such session."""
+    """Ends a browser's session, which is all of its login. False: there was no such session."""
     return await tx.execute(_END, digest=digest) == 1
 
 
+async def end_login(tx: Transaction, *, account_id: int, digest: bytes) -> bool:
+    """Logs out: the session ends with all others of its login (contract, 11.27). False: it was over already. In a transaction."""
+    await tx.row(_HOLD, account_id=account_id)
+    return await tx.execute(_END_LOGIN, account_id=account_id, digest=digest) > 0
+
+
 async def end_one(tx: Transaction, *, account_id: int, session_id: int) -> bool:
-    """Ends one of the account's own. False: it has none of that number."""
-    return await tx.execute(_END_ONE, account_id=account_id, session_id=session_id) == 1
+    """Ends the login of one of the account's own sessions. False: it has none of that number. In a transaction."""
+    await tx.row(_HOLD, account_id=account_id)
+    return await tx.execute(_END_ONE, account_id=account_id, session_id=session_id) > 0
 
 
 async def end_all(tx: Transaction, *, account_id: int, keep_digest: bytes | None = None) -> int:

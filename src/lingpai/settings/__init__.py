@@ -70,9 +70,12 @@ class CaptchaSettings(msgspec.Struct, frozen=True):
 
 
 class Sessions(msgspec.Struct, frozen=True):
-    """Logins by cookie."""
+    """How long logins last."""
 
     hours: Annotated[int, Meta(ge=1, le=720, description="hours from login to the session's end")] = 24
+    family_days: Annotated[
+        int, Meta(ge=30, le=3_650, description="days after which a login ends however often its JWT was renewed; one made from now on")
+    ] = 90
 
 
 class Jwt(msgspec.Struct, frozen=True):

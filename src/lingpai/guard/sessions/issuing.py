@@ -3,18 +3,22 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from msgspec.structs import replace
+
 from lingpai.core.chance import SECOND, Chance, Clock
 from lingpai.core.errors import NotLoggedIn, WrongPassword
 from lingpai.core.model import Account, LoginProof, RequestContext
 from lingpai.guard.crypto import digest, sid_digest
 from lingpai.guard.sessions.device_cookie import DeviceCookies
+from lingpai.settings import Sessions
 from lingpai.store import accounts, audit, sessions
-from lingpai.store.database import Database
+from lingpai.store.database import Database, Transaction
 
 if TYPE_CHECKING:
     from lingpai.guard.sessions.jwt import JwtTokens
 
 HOUR = 3_600
+DAY = 24 * HOUR
 
 Kind = Literal["cookie", "link"]
 
@@ -41,6 +45,15 @@ class _New:
     """The token of the session that it takes the place of."""
 
 
+@dataclass(frozen=True, slots=True)
+class RenewedJwt:
+    """What a JWT is made from whose session row has just been added to its login."""
+
+    sid: str
+    lifetime: int
+    """Seconds: what was asked for, or less where the login ends earlier."""
+
+
 class SessionIssuer:
     """Opens a login with its first session, in one conditional step: only while the password is what it was and the account not locked.
 
@@ -49,14 +62,15 @@ class SessionIssuer:
     """
 
     def __init__(
-        self, store: Database, devices: DeviceCookies, tokens: "JwtTokens | None", clock: Clock, chance: Chance, hours: int
+        self, store: Database, devices: DeviceCookies, tokens: "JwtTokens | None", clock: Clock, chance: Chance, lasts: Sessions
     ) -> None:
         self._store = store
         self._devices = devices
         self._tokens = tokens
         self._clock = clock
         self._chance = chance
-        self._hours = hours
+        self._hours = lasts.hours
+        self._family = lasts.family_days * DAY * SECOND
 
     async def cookie(
         self, account: Account, origin: RequestContext, upgraded: str | None = None, *, kind: Kind = "cookie", amr: str = "pwd"
@@ -72,28 +86,44 @@ class SessionIssuer:
         await self._open(account, origin, _New(sid_digest(sid), lifetime, LoginProof("jwt", amr)), upgraded)
         return await self._signed(account, sid, lifetime)
 
-    async def renew(self, account: Account, origin: RequestContext, asking: bytes, lifetime: int) -> str:
+    async def renew(self, tx: Transaction, account: Account, origin: RequestContext, asking: bytes, lifetime: int) -> RenewedJwt:
         """One more JWT for the login whose session has the digest `asking`: that login's proof is not made younger by it.
 
-        Raises NotLoggedIn where that session ended, or the account was locked, meanwhile.
+        In the transaction of what is written with it; `signed` makes the JWT afterwards. Raises NotLoggedIn where that session ended, or
+        the account was locked, meanwhile.
         """
         sid = self._chance.token()
         now = self._clock.now()
-        async with self._store.begin() as tx:
-            renewed = await sessions.renew(
-                tx,
-                account_id=account.id,
-                asking=asking,
-                digest=sid_digest(sid),
-                at=now,
-                expires_at=now + lifetime * SECOND,
-                ip=origin.ip,
-                agent=origin.agent,
-            )
-            if renewed is None:
-                raise NotLoggedIn
-            await audit.add(tx, at=now, realm=account.realm, account_id=account.id, event="login", result="ok", origin=origin)
-        return await self._signed(account, sid, lifetime)
+        renewed = await sessions.renew(
+            tx,
+            account_id=account.id,
+            asking=asking,
+            digest=sid_digest(sid),
+            at=now,
+            expires_at=now + lifetime * SECOND,
+            ip=origin.ip,
+            agent=origin.agent,
+        )
+        left = (renewed.expires_at - now) // SECOND if renewed else 0
+        if not left:
+            raise NotLoggedIn
+        await audit.add(tx, at=now, realm=account.realm, account_id=account.id, event="login", result="ok", origin=origin)
+        return RenewedJwt(sid, left)
+
+    async def renew_once(
+        self, tx: Transaction, account: Account, origin: RequestContext, asking: bytes, lifetime: int
+    ) -> RenewedJwt | None:
+        """As `renew`; None where that session has brought a fresh JWT before (contract, M36)."""
+        now = self._clock.now()
+        if not await sessions.lock_if_alive(tx, account, digest=asking, now=now):
+            raise NotLoggedIn
+        if not await sessions.renew_once(tx, account_id=account.id, asking=asking, at=now):
+            return None
+        return await self.renew(tx, account, origin, asking, lifetime)
+
+    async def signed(self, account: Account, renewed: RenewedJwt) -> str:
+        """The JWT, once the transaction that renewed the login is over."""
+        return await self._signed(account, renewed.sid, renewed.lifetime)
 
     async def _signed(self, account: Account, sid: str, lifetime: int) -> str:
         assert self._tokens is not None, "a dialect that gives JWTs is mounted together with their keys"
@@ -122,7 +152,7 @@ class SessionIssuer:
                 expires_at=now + new.lifetime * SECOND,
                 ip=origin.ip,
                 agent=origin.agent,
-                proof=new.proof,
+                proof=replace(new.proof, family_ends_at=now + self._family),
             )
             if added is None:
                 return False

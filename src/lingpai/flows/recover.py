@@ -76,8 +76,7 @@ async def ask_code(services: Services, ctx: RequestContext, who: Address, *, rev
         except BaseException:
             await services.messages.lost(ctx, "reset", to)
             raise
-    if not mailed:
-        await services.messages.unsent(to)
+    await services.messages.settle(to, sent=mailed)
 
 
 async def ask_code_silently(services: Services, ctx: RequestContext, who: Address, *, reveal: bool = False) -> None:

@@ -176,8 +176,7 @@ async def ask_code(
     async with sending(services, ctx, "register", address):
         code = await services.one_time.new_code("register", ctx.realm, address.key, "", length=ctx.code_length)
         sent = await _send_code(services, ctx, address, code)
-    if not sent:
-        await services.messages.unsent(address)
+    await services.messages.settle(address, sent=sent)
 
 
 async def _send_code(services: Services, ctx: RequestContext, address: Address, code: str) -> bool:

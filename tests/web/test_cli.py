@@ -278,6 +278,17 @@ async def test_an_account_is_found_by_mail_address_by_phone_and_by_id(desk: Desk
     assert (await desk.ask("show", str(found), "--realm", "boss")).err == f"lingpai: there is no account {found} in realm boss\n"
 
 
+async def test_the_realm_is_the_pages_own_and_one_that_nobody_serves_is_told(desk: Desk) -> None:
+    await desk.settle()
+    desk.variables["LINGPAI_MAILLINK__REALM"] = "staff"
+    assert (await desk.ask("show", "ada@example.com")).err == "lingpai: there is no account ada@example.com in realm staff\n"
+    assert (await desk.ask("delete", "ada@example.com", stdin="n\n")).out.startswith("Delete ada@example.com of realm staff for ever?")
+    assert (await desk.ask("show", "ada@example.com", "--realm", "main")).code == 0
+    for words in (("show",), ("delete", "--yes")):
+        ended = await desk.ask(*words, "ada@example.com", "--realm", "bos")
+        assert (ended.code, ended.err) == (1, "lingpai: there is no realm bos; expected staff or main or boss\n")
+
+
 async def test_a_locked_account_logs_nobody_in_until_it_is_unlocked(desk: Desk) -> None:
     await desk.settle()
     await desk.log_in()

@@ -2,7 +2,8 @@
 
     Refusal
     ├─ BadInput                  a field is missing, of the wrong shape, or over its length
-    │  └─ PasswordsDiffer
+    │  ├─ PasswordsDiffer
+    │  └─ InvalidRequest
     ├─ WeakPassword
     ├─ BadCredentials
     │  ├─ UnknownAccount
@@ -71,6 +72,12 @@ class PasswordsDiffer(BadInput):
     """The repetition is not the same as the password."""
 
     code = "passwords-differ"
+
+
+class InvalidRequest(BadInput):
+    """Another service's question is no question. The code is that of RFC 6749, 5.2."""
+
+    code = "invalid_request"
 
 
 class WeakPassword(Refusal):

@@ -164,7 +164,7 @@ class DialectSettings(msgspec.Struct, frozen=True):
         Meta(
             pattern=r"^[a-z][a-z0-9_-]{0,31}$",
             description="the set of users it serves",
-            extra={"fits": "1 to 32 lower-case letters, digits, _ or -, a letter first"},
+            extra={"fits": forms.REALM},
         ),
     ] = "main"
 
@@ -198,8 +198,11 @@ class DialectSettings(msgspec.Struct, frozen=True):
         """Where, below its prefix, a GET logs somebody in or out: `next=` must not lead there."""
         return ()
 
-    def doubts(self) -> Iterator[tuple[str, str]]:
-        """What is allowed but ought to be known: a key of this table, and a sentence that goes on after the key's value."""
+    def doubts(self, *, dev: bool) -> Iterator[tuple[str, str]]:
+        """What is allowed but ought to be known: a key of this table, and a sentence that goes on after the key's value.
+
+        `dev`: whether it is dev mode that starts.
+        """
         yield from ()
 
 
@@ -240,6 +243,9 @@ class Pages(msgspec.Struct, frozen=True):
         Meta(description="other origins that next= may lead back to, such as https://app.example.com", extra={"form": forms.origin}),
     ] = ()
 
+
+Insecure = Literal["public_url", "trusted_proxies", "pages.next"]
+"""Keys whose unsafe values are refused unless they are meant."""
 
 Policy = Literal["open", "required", "closed"]
 
@@ -314,6 +320,13 @@ class Settings(msgspec.Struct, frozen=True):
     allowed_origins: Annotated[
         tuple[str, ...],
         Meta(description="other origins whose pages may call, such as https://app.example.com", extra={"form": forms.origin}),
+    ] = ()
+    insecure: Annotated[
+        tuple[Insecure, ...],
+        Meta(
+            description="keys that are meant to be less safe than they may be: public_url by http, trusted_proxies that hold every "
+            "address, pages.next by http"
+        ),
     ] = ()
     cookie_same_site: Annotated[Literal["lax", "none"], Meta(description="none is needed where an allowed origin is another site")] = "lax"
     keep_alive_seconds: Annotated[

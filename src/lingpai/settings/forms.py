@@ -12,7 +12,19 @@ Form = Callable[[str], object]
 _UNITS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 _PORTS = {"http": 80, "https": 443}
 
+REALM = "1 to 32 lower-case letters, digits, _ or -, a letter first"
+"""What a realm may be called."""
+
 _TAG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}")
+
+
+def wanted(form: Form) -> str:
+    """What would fit a form, in the words of its own refusal: no form takes a NUL."""
+    try:
+        form("\0")
+    except ValueError as words:
+        return str(words)
+    raise AssertionError(f"{form} takes anything")
 
 
 def rate(text: str) -> tuple[int, int]:
@@ -134,32 +146,32 @@ def host(text: str) -> str:
 def database(text: str) -> str:
     """Where the accounts are."""
     wanted = "sqlite:///file, or postgresql://user:password@host/name (for a socket: postgresql:///name?host=/folder)"
-    parts = _split(text, wanted, host_needed=False)
+    parts = _with_password(text, wanted)
     sqlite = parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1 and text == f"sqlite://{parts.path}"
     if not sqlite and (parts.scheme != "postgresql" or not text.startswith("postgresql://")):
-        raise ValueError(wanted)
+        raise ValueError(_encoding(text, wanted))
     return text
 
 
 def valkey(text: str) -> str:
     """Where short-lived things are kept instead of the database."""
     wanted = "valkey://host:6379/0, valkeys://host:6379/0 (TLS) or unix:///path"
-    parts = _split(text, wanted, host_needed=False)
+    parts = _with_password(text, wanted)
     if not (parts.path if parts.scheme == "unix" else parts.scheme in ("valkey", "valkeys") and parts.hostname):
-        raise ValueError(wanted)
+        raise ValueError(_encoding(text, wanted))
     return text
 
 
 def smtp(text: str) -> str:
     """Where mail is handed over. `post/relay.py` reads it; what it refuses is refused here, where the source is known."""
     wanted = "smtp://user:password@host:587 or smtps://user:password@host:465, with ?tls=off or required and ?ca=/file"
-    parts = _split(text, wanted)
+    parts = _with_password(text, wanted)
     options = parse_qs(parts.query, keep_blank_values=True)
     allowed = {"tls": (["off"], ["required"])} if parts.scheme == "smtp" else {}
-    if parts.scheme not in ("smtp", "smtps") or parts.path not in ("", "/") or parts.fragment:
-        raise ValueError(wanted)
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.path not in ("", "/") or parts.fragment:
+        raise ValueError(_encoding(text, wanted))
     if any(name != "ca" and value not in allowed.get(name, ()) for name, value in options.items()):
-        raise ValueError(wanted)
+        raise ValueError(_encoding(text, wanted))
     return text
 
 
@@ -175,6 +187,27 @@ def secret(text: str) -> str:
     if len(text.encode()) < 32:
         raise ValueError("32 bytes or more, such as `openssl rand -base64 32` prints")
     return text
+
+
+def _with_password(text: str, wanted: str) -> SplitResult:
+    """The parts of a URL that may hold a name and a password, read as every reader of it reads them.
+
+    One that is not percent-encoded is refused: what stands before its `@`, `/`, `?` or `#` would be taken for a host.
+    """
+    told = _encoding(text, wanted)
+    parts = _split(text, told, host_needed=False)
+    behind = parts.path + parts.fragment + ("" if "@" in parts.netloc else parts.query)
+    local = parts.scheme in ("sqlite", "unix")
+    if parts.netloc.count("@") > 1 or re.search("%(?![0-9A-Fa-f]{2})", parts.netloc) or (not local and (parts.fragment or "@" in behind)):
+        raise ValueError(told)
+    return parts
+
+
+def _encoding(text: str, wanted: str) -> str:
+    """What would fit, and how a password is written in it where there may be one."""
+    if "@" not in text and "%" not in text:
+        return wanted
+    return f"{wanted}; in a name or a password, what is no letter and no digit is percent-encoded: %40 for @, %2F for /, %23 for #"
 
 
 def _split(text: str, wanted: str, host_needed: bool = True) -> SplitResult:

@@ -1,5 +1,6 @@
 """maillink (seed 001): an address is proved by a link in a mail; a login gives a session cookie."""
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -42,6 +43,15 @@ class MaillinkSettings(DialectSettings, frozen=True):
     @property
     def activates_by_click(self) -> bool:
         return self.activation == "confirm"
+
+    def doubts(self, *, dev: bool) -> Iterator[tuple[str, str]]:
+        """Whoever mails to people learns what scanners do (contract, L16)."""
+        if self.activation == "open" and not dev:
+            yield (
+                "activation",
+                '"open" activates an account as soon as its link is opened, and mail scanners open links before people do; '
+                '"confirm" asks for a click first',
+            )
 
 
 Email = Annotated[Address, Text(4, 60, rules.email)]

@@ -79,7 +79,7 @@ class App:
             try:
                 reply = await self._answer(place, route, request, scope, receive)
             except Refusal as refusal:
-                return errors.refuse(refusal, request), True
+                return errors.refuse(route.call.named(refusal) if route else refusal, request), True
         except Gone:
             raise
         except Exception:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from lingpai.core.errors import BadCredentials, Refusal
+from lingpai.core.errors import BadCredentials, BadInput, Refusal
 from lingpai.core.model import DEFAULT_LOCALE, Links, Locale
 from lingpai.core.steps import Need, Step
 from lingpai.settings import DialectSettings
@@ -67,6 +67,13 @@ class Call:
     """What a handler may answer beyond BadInput and the common ones, for the OpenAPI document."""
     summary: str = ""
     """The key of the text that says in a few words what it does: `summary.maillink.log_in`; empty where the reference has none."""
+    malformed: type[BadInput] = BadInput
+    """What bad input is to it, where a standard has a code for that."""
+
+    def named(self, refusal: Refusal) -> Refusal:
+        """The refusal as this call's clients know it."""
+        details: dict[str, Any] = dict(refusal.details)
+        return self.malformed(**details) if type(refusal) is BadInput else refusal
 
 
 NO_WALK = Walk(())

@@ -59,6 +59,9 @@ class Call:
     """A login: the origin check holds for a request without any cookie too (contract, rule 11)."""
     exempt: Callable[[Mapping[str, Any]], bool] | None = None
     """Whether a request with these fields stands on a mailed token, so that the origin check does not hold for it."""
+    by_script: bool | None = None
+    """Whether GET refuses a browser that navigates to it (contract, 11.20). None: where it changes something. True also for what
+    spends or remembers something though it counts as changing nothing; False for a way out that pages may lead to."""
     rooted: bool = False
     """A hosted page's path that answers in the dialect's voice: it stands where it says, whatever the prefix."""
     quiet: bool = False
@@ -67,6 +70,11 @@ class Call:
     """What a handler may answer beyond BadInput and the common ones, for the OpenAPI document."""
     summary: str = ""
     """The key of the text that says in a few words what it does: `summary.maillink.log_in`; empty where the reference has none."""
+
+    @property
+    def refuses_navigation(self) -> bool:
+        """A link that somebody else wrote, in a mail or behind `next=`, must do nothing in its reader's name."""
+        return self.changes if self.by_script is None else self.by_script
 
 
 NO_WALK = Walk(())

@@ -310,7 +310,10 @@ class Settings(msgspec.Struct, frozen=True):
     ] = ()
     allowed_origins: Annotated[
         tuple[str, ...],
-        Meta(description="other origins whose pages may call, such as https://app.example.com", extra={"form": forms.origin}),
+        Meta(
+            description="other origins whose pages may call, such as https://app.example.com, or an app's, such as capacitor://localhost",
+            extra={"form": forms.caller},
+        ),
     ] = ()
     cookie_same_site: Annotated[Literal["lax", "none"], Meta(description="none is needed where an allowed origin is another site")] = "lax"
     keep_alive_seconds: Annotated[

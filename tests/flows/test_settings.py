@@ -444,3 +444,51 @@ def test_start_up_says_what_four_digits_are_worth() -> None:
     loaded = load(None, {**FULL, "LINGPAI_HIYOUTH__CODE_LENGTH": "4"})
     assert any("hiyouth.code_length = 4: " in warning for warning in loaded.warnings)
     assert not any("code_length" in warning for warning in load(None, FULL).warnings)
+
+
+APPS = (
+    "capacitor://localhost",
+    "ionic://localhost",
+    "tauri://localhost",
+    "app://bundle.0",
+    "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+)
+SITES = ("https://app.example.com", "http://localhost", "http://127.0.0.1:5173", "https://[2001:db8::1]:8443", "https://app.example.com.")
+
+
+def test_apps_own_origins_may_be_listed_beside_those_of_sites() -> None:
+    assert taken({"LINGPAI_ALLOWED_ORIGINS": ",".join((*APPS, *SITES))}).allowed_origins == (*APPS, *SITES)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *("*", "null", "https://*", "https://*.example.com", "capacitor://*", "*://localhost", "file://", "file:///app", "capacitor://"),
+        *("data:text/html,x", "javascript://localhost", "ws://app.example.com", "capacitor:localhost", "Capacitor://localhost"),
+        *(
+            "capacitor://localhost/",
+            "capacitor://localhost/app",
+            "capacitor://user@localhost",
+            "capacitor://localhost?x",
+            "app.example.com",
+        ),
+        *(
+            "https://app.example.com/",
+            "https://app.example.com:443",
+            "https://APP.example.com",
+            "https://app..example.com",
+            "https://-.example.com",
+        ),
+        *("https://app%2eexample.com", "https://127.1", "http://0x7f.0.0.1", "http://127.0.0.01", "http://[2001:DB8::1]", "http://[0::1]"),
+    ],
+)
+def test_an_origin_that_no_browser_sends_is_refused(origin: str) -> None:
+    (found,) = refused({**FULL, "LINGPAI_ALLOWED_ORIGINS": origin})
+    assert found.startswith("LINGPAI_ALLOWED_ORIGINS: ")
+    assert "an origin as browsers send it" in found
+
+
+@pytest.mark.parametrize("origin", ["capacitor://localhost", "https://*.example.com"])
+def test_next_leads_to_sites_alone(origin: str) -> None:
+    (found,) = refused({**FULL, "LINGPAI_PAGES__NEXT": origin})
+    assert "an origin as browsers send it" in found

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from lingpai.core import words
-from lingpai.core.errors import NotLoggedIn
+from lingpai.core.errors import CrossSite, NotLoggedIn
 from lingpai.settings.realms import query_name, served
 from lingpai.web.dialects import dialects
 from lingpai.web.pages import me
@@ -219,3 +219,43 @@ def masked(reply: httpx.Response, step: ExampleStep, walk: Walk, whose: str) -> 
         if inner and not isinstance(example, ExampleWord) and inner in (said.get(outer) or {}):
             said[outer][inner] = type(said[outer][inner])
     return said
+
+
+WAYS_OUT = {"/api/cancelLogin"}
+"""What a page may lead to though it changes something (contract, 11.20)."""
+BY_SCRIPT = [
+    pytest.param(name, call.path, id=f"{name} {call.path}")
+    for name, dialect in dialects().items()
+    for call in dialect.calls
+    if "GET" in call.methods and (call.changes or call.by_script) and call.path not in WAYS_OUT
+]
+
+
+@pytest.mark.parametrize(("name", "path"), BY_SCRIPT)
+async def test_a_get_that_changes_something_refuses_a_browser_that_navigates_to_it(town: Town, name: str, path: str) -> None:
+    dialect = dialects()[name]
+    refused = dialect.refuse(CrossSite(), dialect.language)
+    person = walker(town, name)
+    url = f"{person.base}{path}"
+    followed = await person.browser.get(url, headers={"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none"})
+    fetched = await person.browser.get(url, headers={"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin"})
+    assert (followed.status_code, followed.json()) == (200, refused)
+    assert fetched.json() != refused
+
+
+async def test_the_ways_out_are_led_to(town: Town) -> None:
+    assert {call.path for dialect in dialects().values() for call in dialect.calls if call.by_script is False} == WAYS_OUT
+    followed = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
+    async with town.browser() as browser:
+        assert (await browser.get("/api/cancelLogin", headers=followed)).headers["location"] == "/login"
+
+
+@pytest.mark.parametrize("followed", [{}, {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none"}])
+async def test_a_link_that_somebody_wrote_resets_no_password_and_sends_no_mail(town: Town, followed: dict[str, str]) -> None:
+    async with town.browser() as browser:
+        for query in (
+            {"option": "email", "type": "member", "account": "ada@example.com"},
+            {"option": "resend", "emailname": "ada@example.com"},
+        ):
+            path = "/api/findpwd" if "account" in query else "/api/EmailVer"
+            assert ((await browser.get(path, params=query, headers=followed)).json()["code"] == 1) is not bool(followed)

@@ -92,6 +92,13 @@ async def test_no_other_origin_gets_cors(origin: str) -> None:
         assert answer["vary"] == "Origin"
 
 
+async def test_an_app_s_own_origin_passes_and_gets_cors_where_it_is_listed() -> None:
+    app_s = "capacitor://localhost"
+    listed = await ask(app(allowed_origins=(app_s,)), "POST", "/enter", origin=app_s, sec_fetch_site="cross-site")
+    assert (listed.json()["code"], listed["access-control-allow-origin"]) == (200, app_s)
+    assert (await ask(app(), "POST", "/enter", origin=app_s)).json()["code"] == 0
+
+
 async def test_without_allowed_origins_there_is_no_cors_at_all() -> None:
     answer = await ask(app(), "GET", "/who", origin=FRIEND)
     assert not [name for name, _ in answer.lines if name.startswith("access-control-") or name == "vary"]

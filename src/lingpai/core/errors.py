@@ -256,6 +256,10 @@ class BadGrant(BadProof):
     code = "bad-grant"
 
 
+class DeadState(BadGrant):
+    """A browser's way to a third party and back that nobody is on any more: it was ended, it is too old, or there never was one."""
+
+
 class TooSoon(Refusal):
     """A message went to this address a moment ago; `seconds` (at least 1) until the next may."""
 

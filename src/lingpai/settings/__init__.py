@@ -319,7 +319,10 @@ class Settings(msgspec.Struct, frozen=True):
     ] = ()
     allowed_origins: Annotated[
         tuple[str, ...],
-        Meta(description="other origins whose pages may call, such as https://app.example.com", extra={"form": forms.origin}),
+        Meta(
+            description="other origins whose pages may call, such as https://app.example.com, or an app's, such as capacitor://localhost",
+            extra={"form": forms.caller},
+        ),
     ] = ()
     insecure: Annotated[
         tuple[Insecure, ...],

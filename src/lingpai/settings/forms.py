@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from lingpai.core import hostnames
@@ -14,6 +14,7 @@ _PORTS = {"http": 80, "https": 443}
 
 REALM = "1 to 32 lower-case letters, digits, _ or -, a letter first"
 """What a realm may be called."""
+_ORIGIN = "an origin as browsers send it, such as https://app.example.com"
 
 _TAG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}")
 
@@ -94,14 +95,43 @@ def support(text: str) -> str:
 
 def origin(text: str) -> str:
     """An origin as browsers write it (RFC 6454, section 6.2): lower case, no default port, nothing after it."""
-    wanted = "an origin as browsers send it, such as https://app.example.com"
-    parts = _split(text, wanted)
+    parts = _split(text, _ORIGIN)
     if parts.scheme not in _PORTS or "@" in parts.netloc:
-        raise ValueError(wanted)
-    clean = _origin(parts, wanted)
+        raise ValueError(_ORIGIN)
+    clean = _origin(parts, _ORIGIN)
+    if not _matches(urlsplit(clean)):
+        raise ValueError(_ORIGIN)
     if text != clean:
-        raise ValueError(f"{wanted} (here perhaps {clean})")
+        raise ValueError(f"{_ORIGIN} (here perhaps {clean})")
     return clean
+
+
+_NEVER = ("about", "blob", "data", "file", "ftp", "javascript", "null", "ws", "wss")
+"""Schemes whose pages have the origin `null`, or of which there are none."""
+_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?")
+
+
+def caller(text: str) -> str:
+    """An origin that may call: that of a site, or of an app's own pages, such as `capacitor://localhost` (contract, 11.23).
+
+    One that no browser ever sends, such as one with `*`, is refused rather than waited for in vain (contract, 11.24).
+    """
+    scheme, mark, rest = text.partition("://")
+    if scheme in _PORTS or not mark:
+        return origin(text)
+    if not re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme) or scheme in _NEVER or not re.fullmatch(r"[A-Za-z0-9._-]+(:[1-9][0-9]{0,4})?", rest):
+        raise ValueError(f"{_ORIGIN}, or an app's, such as capacitor://localhost")
+    return text
+
+
+def _matches(parts: SplitResult) -> bool:
+    """Whether a browser's origin can have this host (WHATWG URL, 3.5): addresses are written in one way only."""
+    host = parts.hostname or ""
+    numeric = re.search(r"(^|\.)(0x[0-9a-f]*|[0-9]+)\.?$", host)
+    try:
+        return str(ip_address(host)) == host and "%" not in host if numeric or ":" in host else bool(_NAME.fullmatch(host))
+    except ValueError:
+        return False
 
 
 def _origin(parts: SplitResult, wanted: str) -> str:

@@ -59,6 +59,9 @@ class Call:
     """A login: the origin check holds for a request without any cookie too (contract, rule 11)."""
     exempt: Callable[[Mapping[str, Any]], bool] | None = None
     """Whether a request with these fields stands on a mailed token, so that the origin check does not hold for it."""
+    by_script: bool | None = None
+    """Whether GET refuses a browser that navigates to it (contract, 11.20). None: where it changes something. True also for what
+    spends or remembers something though it counts as changing nothing; False for a way out that pages may lead to."""
     rooted: bool = False
     """A hosted page's path that answers in the dialect's voice: it stands where it says, whatever the prefix."""
     quiet: bool = False
@@ -74,6 +77,11 @@ class Call:
         """The refusal as this call's clients know it."""
         details: dict[str, Any] = dict(refusal.details)
         return self.malformed(**details) if type(refusal) is BadInput else refusal
+
+    @property
+    def refuses_navigation(self) -> bool:
+        """A link that somebody else wrote, in a mail or behind `next=`, must do nothing in its reader's name."""
+        return self.changes if self.by_script is None else self.by_script
 
 
 NO_WALK = Walk(())

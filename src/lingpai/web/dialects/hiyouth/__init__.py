@@ -236,7 +236,15 @@ DIALECT = Dialect(
             refusals=(NotLoggedIn,),
             summary="summary.hiyouth.user_info",
         ),
-        Call(BOTH, "/api/cancelLogin", log_out, gives=shapes.Told, refusals=(NotLoggedIn,), summary="summary.hiyouth.log_out"),
+        Call(
+            BOTH,
+            "/api/cancelLogin",
+            log_out,
+            gives=shapes.Told,
+            by_script=False,
+            refusals=(NotLoggedIn,),
+            summary="summary.hiyouth.log_out",
+        ),
         Call(
             BOTH,
             "/api/findpwd",

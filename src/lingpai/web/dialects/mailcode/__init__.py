@@ -294,6 +294,7 @@ DIALECT = Dialect(
             MailcodeAuthorization,
             MailcodeDone,
             changes=False,
+            by_script=True,
             refusals=(BadGrant,),
             summary="summary.mailcode.redeem",
         ),

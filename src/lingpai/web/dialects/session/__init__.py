@@ -166,6 +166,8 @@ DIALECT = Dialect(
             SessionWhose,
             SessionAsked,
             changes=False,
+            # Whose questions a browser asked for is remembered.
+            by_script=True,
             summary="summary.session.ask_questions",
         ),
         Call(

@@ -11,7 +11,7 @@ from lingpai.assembly.configuration import defaults, load
 from lingpai.core.chance import SystemChance
 from lingpai.settings import Rate, Settings, sqlite_file
 from lingpai.settings.check import same_site
-from lingpai.settings.keys import REALMS, keys
+from lingpai.settings.keys import REALMS, keys, value_at
 from lingpai.settings.load import SettingsError
 from lingpai.settings.reference import in_force, markdown
 from lingpai.settings.secret import secret_of
@@ -288,3 +288,17 @@ def test_start_up_says_what_four_digits_are_worth() -> None:
     loaded = load(None, {**FULL, "LINGPAI_HIYOUTH__CODE_LENGTH": "4"})
     assert any("hiyouth.code_length = 4: " in warning for warning in loaded.warnings)
     assert not any("code_length" in warning for warning in load(None, FULL).warnings)
+
+
+@pytest.mark.parametrize("home", ["/", "/index.html?a=b#c", "https://www.example.com", "http://www.example.com/members"])
+def test_a_home_is_a_path_or_a_url(home: str) -> None:
+    loaded = taken({"LINGPAI_HIYOUTH__HOME": home})
+    assert value_at(loaded, "hiyouth.home") == home
+
+
+@pytest.mark.parametrize(
+    "home", ["index.html", "//evil.example", "/\\evil.example", "javascript:alert(1)", "https://a@b/", "/a b", "/a\r\nb"]
+)
+def test_what_is_neither_is_refused_as_a_home(home: str) -> None:
+    [why] = refused({**FULL, "LINGPAI_HIYOUTH__HOME": home})
+    assert "a path such as /index.html" in why

@@ -59,6 +59,10 @@ class Call:
     """A login: the origin check holds for a request without any cookie too (contract, rule 11)."""
     exempt: Callable[[Mapping[str, Any]], bool] | None = None
     """Whether a request with these fields stands on a mailed token, so that the origin check does not hold for it."""
+    also: tuple[str, ...] = ()
+    """Other spellings of its path, below the prefix too, that lead to it; the reference does not name them."""
+    opened: bool = False
+    """What a mail's link opens: who reads HTML gets a page of every refusal too, and of a query that cannot be read (contract, 1.4)."""
     rooted: bool = False
     """A hosted page's path that answers in the dialect's voice: it stands where it says, whatever the prefix."""
     quiet: bool = False

@@ -9,6 +9,7 @@ from lingpai.core import rules
 from lingpai.core.errors import (
     BadCode,
     BadCredentials,
+    BadGrant,
     BadInput,
     BadLink,
     NotActivated,
@@ -26,7 +27,7 @@ from lingpai.core.errors import (
 from lingpai.flows import Services, activate, login, password, recover, register, sessions, social
 from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.steps.authentication import activated
-from lingpai.web.dialects.hiyouth import person, shapes, verification
+from lingpai.web.dialects.hiyouth import person, qq, shapes, verification
 from lingpai.web.dialects.hiyouth.envelope import fail, info, missing, refuse, reply, telling
 from lingpai.web.dialects.hiyouth.settings import HiyouthSettings, realm_of
 from lingpai.web.dialects.hiyouth.verification import links, settings_of
@@ -291,6 +292,18 @@ DIALECT = Dialect(
             shapes.Told,
             refusals=BINDING,
             summary="summary.hiyouth.set_email",
+        ),
+        Call(
+            BOTH,
+            "/api/qqLink",
+            qq.link,
+            shapes.QqLink,
+            shapes.Told,
+            sets_session=True,
+            exempt=qq.brings_token,
+            opened=True,
+            refusals=(NotOffered, BadGrant, ProviderSaysNo, NotInvited),
+            summary="summary.hiyouth.qq_link",
         ),
     ),
 )

@@ -67,6 +67,8 @@ class Call:
     """A hosted page's path that answers in the dialect's voice: it stands where it says, whatever the prefix."""
     quiet: bool = False
     """A session check: one that passes writes no log line."""
+    completes: "Callable[[Services, Mount, Request, Refusal], Awaitable[None]] | None" = None
+    """Adds to a refusal's details what every refusal of this call tells, whoever raised it, also before the handler was asked."""
     refusals: tuple[type[Refusal], ...] = ()
     """What a handler may answer beyond BadInput and the common ones, for the OpenAPI document."""
     summary: str = ""

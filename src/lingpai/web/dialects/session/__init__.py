@@ -84,12 +84,12 @@ DIALECT = Dialect(
     refuse=refuse,
     fail=fail,
     missing=missing,
-    roots=("/session/",),
+    roots=("/",),
     failed_as=SessionRefused,
     calls=(
         Call(
             ("GET",),
-            "/session/login_token",
+            "/login_token",
             handlers.login_token,
             gives=SessionDrawn,
             changes=False,
@@ -98,7 +98,7 @@ DIALECT = Dialect(
         ),
         Call(
             ("POST",),
-            "/session/login",
+            "/login",
             handlers.log_in,
             SessionCredentials,
             LoggedIn,
@@ -108,7 +108,7 @@ DIALECT = Dialect(
         ),
         Call(
             ("POST",),
-            "/session/sign_up",
+            "/sign_up",
             handlers.sign_up,
             SessionRegistration,
             SignedUp,
@@ -118,7 +118,7 @@ DIALECT = Dialect(
         ),
         Call(
             ("POST",),
-            "/session/SignUp_email_send",
+            "/SignUp_email_send",
             handlers.send_bind,
             Whither,
             SessionDone,
@@ -127,7 +127,7 @@ DIALECT = Dialect(
         ),
         Call(
             ("POST",),
-            "/session/SignUp_email",
+            "/SignUp_email",
             handlers.bind,
             Binding,
             SessionDone,
@@ -136,7 +136,7 @@ DIALECT = Dialect(
         ),
         Call(
             ("POST",),
-            "/session/SignUp_question",
+            "/SignUp_question",
             handlers.set_questions,
             Setting,
             SessionDone,
@@ -145,7 +145,7 @@ DIALECT = Dialect(
         ),
         Call(
             ("POST",),
-            "/session/Forget_pass_send",
+            "/Forget_pass_send",
             handlers.send_recovery,
             SessionWhose,
             SessionDone,
@@ -153,7 +153,7 @@ DIALECT = Dialect(
         ),
         Call(
             ("POST",),
-            "/session/Forget_pass_EmailAccount",
+            "/Forget_pass_EmailAccount",
             handlers.earn_by_code,
             SessionProof,
             SessionDone,
@@ -162,7 +162,7 @@ DIALECT = Dialect(
         ),
         Call(
             ("GET", "POST"),
-            "/session/Forget_pass_Question",
+            "/Forget_pass_Question",
             handlers.ask_questions,
             SessionWhose,
             SessionAsked,
@@ -171,7 +171,7 @@ DIALECT = Dialect(
         ),
         Call(
             ("POST",),
-            "/session/Forget_pass_answer",
+            "/Forget_pass_answer",
             handlers.earn_by_answers,
             SessionAnswers,
             SessionDone,
@@ -180,7 +180,7 @@ DIALECT = Dialect(
         ),
         Call(
             ("POST",),
-            "/session/Forget_pass_reset",
+            "/Forget_pass_reset",
             handlers.reset,
             SessionNewPassword,
             SessionDone,
@@ -189,7 +189,7 @@ DIALECT = Dialect(
         ),
         Call(
             ("GET",),
-            "/session/user_info",
+            "/user_info",
             handlers.user_info,
             gives=SessionCard,
             changes=False,
@@ -199,7 +199,7 @@ DIALECT = Dialect(
         ),
         Call(
             ("POST",),
-            "/session/logout",
+            "/logout",
             handlers.log_out,
             gives=SessionDone,
             refusals=(NotLoggedIn,),

@@ -329,7 +329,8 @@ def unpromised(paths: Iterable[str], text: str) -> list[str]:
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
 def test_every_call_of_a_dialect_stands_on_its_page(dialect: Dialect) -> None:
-    paths = [call.path for call in dialect.calls if not call.rooted]
+    base = dialect.settings().prefix.rstrip("/")
+    paths = [base + call.path for call in dialect.calls if not call.rooted]
     assert paths
     assert unpromised(paths, page(CONTRACT / f"{dialect.name}.md")) == []
 

@@ -124,8 +124,8 @@ async def document(client: httpx.AsyncClient) -> dict[str, Any]:
 async def test_the_document_is_openapi_3_1_and_names_every_call(ada: httpx.AsyncClient) -> None:
     found = await document(ada)
     assert [str(error) for error in OPENAPI_31_VALIDATOR.iter_errors(found)] == []
-    for call in (call for dialect in dialects().values() for call in dialect.calls):
-        assert {method.lower() for method in call.methods} <= found["paths"][call.path].keys()
+    for dialect, call in [(each, call) for each in dialects().values() for call in each.calls]:
+        assert {method.lower() for method in call.methods} <= found["paths"][at(dialect, call)].keys()
     for path, methods in found["paths"].items():
         for method in methods:
             # A third party without keys is a page that says so.
@@ -205,10 +205,15 @@ def flat(fields: dict[str, Any]) -> str:
     return "&".join(f"{name}={quote_plus(text, errors='surrogatepass')}" for name, text in pairs)
 
 
-async def say(client: httpx.AsyncClient, call: Call, fields: dict[str, Any]) -> httpx.Response:
+def at(dialect: Dialect, call: Call) -> str:
+    """Where the call stands unless it is moved."""
+    return call.path if call.rooted else dialect.settings().prefix.rstrip("/") + call.path
+
+
+async def say(client: httpx.AsyncClient, dialect: Dialect, call: Call, fields: dict[str, Any]) -> httpx.Response:
     if "POST" not in call.methods:
-        return await client.get(f"{call.path}?{flat(fields)}")
-    return await client.post(call.path, content=json.dumps(fields).encode(), headers={"Content-Type": "application/json"})
+        return await client.get(f"{at(dialect, call)}?{flat(fields)}")
+    return await client.post(at(dialect, call), content=json.dumps(fields).encode(), headers={"Content-Type": "application/json"})
 
 
 def envelope(dialect: Dialect, call: Call, reply: httpx.Response) -> dict[str, Any]:
@@ -249,7 +254,7 @@ async def test_a_field_of_any_other_type_is_told_in_the_envelope(target: Target,
     takes = (int,) if isinstance(slot.shape, Text) and slot.shape.numbers else takes
     async with visitor(target, dialect) as client:
         for value in CONFUSED:
-            reply = await say(client, call, {**words_of(call, dialect.walk), slot.name: value})
+            reply = await say(client, dialect, call, {**words_of(call, dialect.walk), slot.name: value})
             said = envelope(dialect, call, reply)
             if type(value) in {bool, int, float, list, dict} - {*takes}:
                 assert is_data_error(dialect, said), value
@@ -264,10 +269,10 @@ async def test_a_naughty_string_in_any_field_is_an_ordinary_request(
         for value in values:
             fields = {**words_of(call, dialect.walk), slot.name: value}
             if "POST" in call.methods:
-                envelope(dialect, call, await say(client, call, fields))
-                envelope(dialect, call, await client.post(call.path, content=flat(fields).encode(), headers=FORM))
+                envelope(dialect, call, await say(client, dialect, call, fields))
+                envelope(dialect, call, await client.post(at(dialect, call), content=flat(fields).encode(), headers=FORM))
             if "GET" in call.methods:
-                reply = await client.get(f"{call.path}?{flat(fields)}")
+                reply = await client.get(f"{at(dialect, call)}?{flat(fields)}")
                 assert reply.status_code == 414 if len(flat(fields)) > LONGEST else envelope(dialect, call, reply)
 
 
@@ -275,11 +280,13 @@ async def test_a_naughty_string_in_any_field_is_an_ordinary_request(
 async def test_no_document_and_no_query_gets_more_than_a_data_error(target: Target, dialect: Dialect, call: Call) -> None:
     async with visitor(target, dialect) as client:
         for whole in REFUSED if "POST" in call.methods else ():
-            said = envelope(dialect, call, await client.post(call.path, content=whole, headers={"Content-Type": "application/json"}))
+            said = envelope(
+                dialect, call, await client.post(at(dialect, call), content=whole, headers={"Content-Type": "application/json"})
+            )
             assert is_data_error(dialect, said), whole
         for whole in (b"", b"{}", b'{"is_admin":true,"id":1,"verified":true,"proved_at":1}', b"&&&", b"=", b"a"):
             if "POST" in call.methods:
-                envelope(dialect, call, await client.post(call.path, content=whole))
+                envelope(dialect, call, await client.post(at(dialect, call), content=whole))
         for query in ("a=1&a=2", "email=ada%40example.com&email=eve%40example.com", "a=%00", "a=%ff", "%ed%a0%80=1"):
-            said = envelope(dialect, call, await client.request(call.methods[0], f"{call.path}?{query}"))
+            said = envelope(dialect, call, await client.request(call.methods[0], f"{at(dialect, call)}?{query}"))
             assert is_data_error(dialect, said), query

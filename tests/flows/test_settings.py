@@ -15,7 +15,7 @@ from lingpai.assembly.configuration import defaults, load
 from lingpai.core.chance import SystemChance
 from lingpai.settings import Rate, Settings, sqlite_file
 from lingpai.settings.check import same_site
-from lingpai.settings.keys import REALMS, Key, keys
+from lingpai.settings.keys import REALMS, Key, keys, value_at
 from lingpai.settings.load import SettingsError
 from lingpai.settings.realms import home, query_name, realm_named, recovery_questions, served
 from lingpai.settings.reference import in_force, markdown
@@ -492,3 +492,17 @@ def test_an_origin_that_no_browser_sends_is_refused(origin: str) -> None:
 def test_next_leads_to_sites_alone(origin: str) -> None:
     (found,) = refused({**FULL, "LINGPAI_PAGES__NEXT": origin})
     assert "an origin as browsers send it" in found
+
+
+@pytest.mark.parametrize("home", ["/", "/index.html?a=b#c", "https://www.example.com", "http://www.example.com/members"])
+def test_a_home_is_a_path_or_a_url(home: str) -> None:
+    loaded = taken({"LINGPAI_HIYOUTH__HOME": home})
+    assert value_at(loaded, "hiyouth.home") == home
+
+
+@pytest.mark.parametrize(
+    "home", ["index.html", "//evil.example", "/\\evil.example", "javascript:alert(1)", "https://a@b/", "/a b", "/a\r\nb"]
+)
+def test_what_is_neither_is_refused_as_a_home(home: str) -> None:
+    [why] = refused({**FULL, "LINGPAI_HIYOUTH__HOME": home})
+    assert "a path such as /index.html" in why

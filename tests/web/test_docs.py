@@ -76,9 +76,10 @@ def test_every_call_has_a_step_and_no_step_is_for_a_call_that_is_gone(dialect: D
 async def test_every_call_is_there_with_its_path_its_fields_and_each_refusal(town: Town, dialect: Dialect, locale: Locale) -> None:
     page = await read(town, f"/docs/{dialect.name}", locale)
     index = await read(town, "/docs", locale)
+    base = dialect.settings().prefix.rstrip("/")
     for call in dialect.calls:
         told = section(page, call)
-        assert f"<code>{', '.join(call.methods)} {call.path}</code>" in told
+        assert f"<code>{', '.join(call.methods)} {call.path if call.rooted else base + call.path}</code>" in told
         assert words.text(call.summary, locale) in told
         assert words.text(call.summary, locale) in index
         assert "curl" in told

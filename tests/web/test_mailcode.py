@@ -306,6 +306,63 @@ async def test_a_captcha_can_be_asked_for_after_failures_only(town: Town) -> Non
     assert (await plain(ADA, GOOD))["Result"] == 1
 
 
+NO_CAPTCHA = {"Id": "x" * 22, "Value": "y"}
+SPOILED: list[dict[str, Any]] = [
+    {"Email": ADA, "Password": OTHER, "Expiry": 1},
+    {"Email": ADA, "Password": OTHER},
+    {"Email": ADA, "Expiry": 60, "Captcha": {"Id": "x" * 22}},
+    {"Email": ADA},
+]
+"""Logins that fail before any password is judged."""
+NOBODY: list[dict[str, Any]] = [{"Email": "nobody", "Password": OTHER, "Expiry": 60}, {"Password": OTHER, "Expiry": 60}, {}]
+
+
+async def told(ada: Mailcode, fields: dict[str, Any]) -> bool | None:
+    said: dict[str, Any] = (await ada.say("/account/login", **fields)).reply.json()
+    assert said["Result"] == 2
+    return said.get("Captcha")
+
+
+@pytest.mark.parametrize(("changes", "demanded"), [({"mailcode": MailcodeSettings(login_captcha="never")}, False), ({}, True)])
+async def test_every_failed_login_says_whether_the_next_one_takes_a_captcha(town: Town, demanded: bool) -> None:
+    """Contract, M24: also one that fails by its captcha, or whose fields cannot be read."""
+    ada = await member(town)
+    wrong = {"Password": OTHER, "Expiry": 60}
+    tries = [{"Email": ADA, **wrong}, {"Email": ADA, **wrong, "Captcha": NO_CAPTCHA}, {"Email": "nobody@example.com", **wrong}]
+    for fields in [*tries, *SPOILED, *NOBODY]:
+        assert await told(ada, fields) is demanded, fields
+    twice = await ada.browser.post("/account/login", content=b'{"Email":"a@example.com","Email":"b@example.com"}')
+    assert twice.json()["Captcha"] is demanded
+
+
+@pytest.mark.parametrize("changes", [{"mailcode": MailcodeSettings(login_captcha="after_failures")}])
+async def test_where_failures_ask_for_a_captcha_every_failed_login_says_so(town: Town) -> None:
+    ada = await member(town)
+    assert [await told(ada, fields) for fields in [*SPOILED, *NOBODY]] == [False] * 7
+    wrong = {"Email": ADA, "Password": OTHER, "Expiry": 60}
+    assert [await told(ada, wrong) for _ in range(2)] == [False, True]
+    for fields in [*SPOILED, wrong, {**wrong, "Captcha": NO_CAPTCHA}]:
+        assert await told(ada, fields) is True, fields
+    assert [await told(ada, fields) for fields in NOBODY] == [False] * 3
+
+
+async def test_a_login_past_its_limit_says_so_too(town: Town) -> None:
+    ada = await member(town)
+    answers = [(await ada.say("/account/login", Email=ADA, Password=OTHER, Expiry=60)).reply for _ in range(12)]
+    assert [reply.status_code for reply in answers][-1] == 429
+    assert all(reply.json()["Captcha"] is True for reply in answers)
+
+
+async def test_a_registration_without_a_language_is_refused_and_spends_nothing(ada: Mailcode) -> None:
+    """The seed's table has it (contract, M18)."""
+    await ada.say("/account/mail-register", Email=ADA, Captcha=await ada.captcha())
+    fields = {"Email": ADA, "Password": GOOD, "Verification": await ada.code(ADA)}
+    bare = await ada.browser.post("/account/register", json=fields)
+    assert bare.json()["Result"] == 2
+    assert "Language" in bare.json()["Message"]
+    assert (await ada.browser.post("/account/register", json={**fields, "Language": "en"})).json() == {"Result": 1}
+
+
 # One-time authorisation
 
 

@@ -166,12 +166,37 @@ async def test_the_cooldown_says_how_long(ada: Maillink) -> None:
             assert refused.reply.json()["data"] == {"seconds": seconds - 10}
 
 
-async def test_registering_inside_the_interval_says_how_long(ada: Maillink) -> None:
-    await ada.register(ADA, GOOD)
-    refused = await ada.register(ADA, GOOD)
-    assert refused.reply.json()["data"] == {"seconds": 60}
+async def test_registering_again_inside_the_interval_is_the_ordinary_success(ada: Maillink) -> None:
+    """A client that sent twice is not told of a failure (contract, L18 and L19)."""
+    first = (await ada.register(ADA, GOOD)).reply
+    assert first.json()["code"] == 200
+    again = (await ada.another().register(ADA, GOOD)).reply
+    assert (again.status_code, again.json()) == (first.status_code, first.json())
+    assert len(await ada.town.mails(ADA)) == 1, "nothing was sent"
     ada.town.clock.advance(seconds=61)
-    assert (await ada.register(ADA, GOOD)).yes
+    assert (await ada.another().register(ADA, GOOD)).yes
+    assert len(await ada.town.mails(ADA)) == 2
+    await ada.prove(ADA)
+    assert (await ada.log_in(ADA, GOOD)).yes
+
+
+@pytest.mark.parametrize("taken", [True, False])
+async def test_registering_past_an_address_s_counts_is_the_ordinary_success_too(ada: Maillink, taken: bool) -> None:
+    """For a taken address as for one that waits (contract, L19)."""
+    first = (await ada.register(ADA, GOOD)).reply.json()
+    if taken:
+        await ada.prove(ADA)
+    for number in range(14):
+        ada.town.clock.advance(seconds=61 if number % 2 else 1)
+        again = (await ada.another(f"203.0.113.{number}").register(ADA, GOOD)).reply
+        assert (again.status_code, again.json()) == (200, first), number
+    assert len(await ada.town.mails(ADA)) < 8
+
+
+async def test_that_one_client_registers_too_often_is_told_all_the_same(ada: Maillink) -> None:
+    """A client's limits are 429 (contract, 7.9), and tell nothing of an address."""
+    statuses = [(await ada.register(f"person{number}@example.com", GOOD)).reply.status_code for number in range(12)]
+    assert statuses == [200] * 10 + [429] * 2
 
 
 async def test_an_activation_link_holds_24_hours_and_is_replaced_by_the_next(ada: Maillink) -> None:

@@ -4,8 +4,14 @@ from typing import Any
 
 import pytest
 
+from lingpai.assembly.front import refuse_clash
+from lingpai.core.model import Links
 from lingpai.settings import Invites
+from lingpai.settings.load import SettingsError
+from lingpai.web.dialects import maillink, session
+from lingpai.web.dialects.maillink import MaillinkSettings
 from lingpai.web.dialects.session.settings import SessionDialectSettings
+from lingpai.web.request.calls import Mount
 from web.seed003 import ADA, ADA_MAIL, ANSWERS, BOB, BOB_MAIL, GOOD, OTHER, QUESTIONS, code, member
 from web.speakers import Mailcode, Maillink, Session
 from web.town import Town
@@ -327,10 +333,46 @@ async def test_forgetting_always_answers_the_same_but_one_client_cannot_ask_for_
     assert code(busy[-1]) == "FAILURE"
 
 
-@pytest.mark.parametrize("changes", [{"session": SessionDialectSettings(prefix="/old")}])
-async def test_the_door_moves_with_its_prefix(town: Town) -> None:
-    reply = await town.browser().post("/old/session/sign_up", json={"account": ADA, "pass": GOOD})
-    assert reply.json()["statu_code"] == 200
+async def speaks(town: Town, prefix: str) -> bool:
+    """Whether the seed's own names lead there."""
+    made = await town.browser().post(f"{prefix}/sign_up", json={"account": ADA, "pass": GOOD})
+    drawn = await town.browser().get(f"{prefix}/login_token")
+    return made.json()["statu_code"] == drawn.json()["statu_code"] == 200
+
+
+MOVED = [SessionDialectSettings(prefix="/v1"), SessionDialectSettings(prefix="/old/door")]
+
+
+@pytest.mark.parametrize("changes", [{"session": moved} for moved in MOVED], ids=["v1", "old"])
+async def test_its_prefix_moves_the_bare_names(town: Town, changes: dict[str, SessionDialectSettings]) -> None:
+    """The seed's own: an old client calls `/v1/sign_up` (contract, G9 and S4)."""
+    prefix = changes["session"].prefix
+    assert await speaks(town, prefix)
+    assert (await town.browser().get(f"{prefix}/nope")).json()["statu_code"] == "FAILURE"
+    for gone in ("/session/login_token", f"{prefix}/session/login_token"):
+        assert (await town.browser().get(gone)).status_code == 404
+
+
+async def test_where_nothing_says_otherwise_it_stands_under_session(town: Town) -> None:
+    assert await speaks(town, "/session")
+
+
+@pytest.mark.parametrize("changes", [{"session": SessionDialectSettings(prefix="/"), "maillink": MaillinkSettings(enabled=False)}])
+async def test_at_the_root_it_answers_to_the_seed_s_bare_names_beside_the_pages(town: Town) -> None:
+    assert await speaks(town, "")
+    page = await town.browser().get("/login", headers={"Accept": "text/html"})
+    assert page.status_code == 200, "GET is the hosted pages'"
+    assert (await town.browser().put("/login")).headers["allow"] == "GET, HEAD, POST"
+    assert (await town.browser().get("/nope")).json()["statu_code"] == "FAILURE"
+
+
+def test_at_the_root_beside_maillink_it_is_refused_at_start() -> None:
+    """Both claim `/login` there (contract, G4)."""
+    links = Links("", "", "")
+    mounts = [Mount(maillink.DIALECT, MaillinkSettings(), "", links), Mount(session.DIALECT, SessionDialectSettings(prefix="/"), "", links)]
+    with pytest.raises(SettingsError, match=r"maillink.prefix, session.prefix: maillink and session both claim /log"):
+        refuse_clash(mounts)
+    refuse_clash([mounts[0], Mount(session.DIALECT, SessionDialectSettings(), "/session", links)])
 
 
 @pytest.mark.parametrize("changes", [{"session": SessionDialectSettings(enabled=False)}])

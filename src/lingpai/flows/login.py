@@ -65,14 +65,26 @@ async def for_jwt(services: Services, ctx: RequestContext, attempt: Try, lifetim
         raise await _refused(services, ctx, found.account, why) from None
 
 
+async def asks_captcha(services: Services, ctx: RequestContext, demand: Demand, address: Address | None) -> bool:
+    """Whether the next try at this address takes a captcha; None: an address that could not be read. Counts nothing; raises StoreDown."""
+    if address is None or demand != "after_failures":
+        return demand == "always"
+    account = await accounts.find(services.store, ctx.realm, address.kind, address.key)
+    return await _demanded(services, Try(address, "", demand), _typed(ctx, address, device_of(ctx, account)))
+
+
+def _typed(ctx: RequestContext, address: Address, device: str) -> str:
+    """On what a try counts: the address as it was typed, whether it has an account or not. A registration must not change what counts."""
+    return f"{ctx.realm}:{address.kind}:{address.key}/{device}"
+
+
 async def _find(services: Services, ctx: RequestContext, attempt: Try) -> Found | Step:
     async with services.passwords.slot() as slot:
         account = await accounts.find(services.store, ctx.realm, attempt.address.kind, attempt.address.key)
         device = device_of(ctx, account)
         bucket = services.lockout.bucket(ctx.realm, account.id if account else attempt.address.key, device)
         await services.limits.spend("login_client", ctx.client)
-        # On the address as it was typed, whether it has an account or not: a registration must not change what counts.
-        typed = f"{ctx.realm}:{attempt.address.kind}:{attempt.address.key}/{device}"
+        typed = _typed(ctx, attempt.address, device)
         await services.limits.spend("login_address", typed)
         await _captcha(services, attempt, typed)
         closing = "cancel_deletion" in attempt.steps and account is not None and (account.deletes_at or 0) > services.clock.now()

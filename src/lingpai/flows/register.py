@@ -44,13 +44,12 @@ class Draft(msgspec.Struct, frozen=True):
     """The first step's password as a PHC string; empty where it brought none."""
 
 
-async def by_link(services: Services, ctx: RequestContext, application: Application, *, reveal: bool = False, shown: bool = False) -> int:
+async def by_link(services: Services, ctx: RequestContext, application: Application, *, reveal: bool = False) -> int:
     """Registers; the owner proves the address by opening the mailed link within 24 hours. Returns the account's id.
 
     An address that waits for its proof keeps its first registration (contract, rule 8): same id, the new password is not
-    taken over, the link is mailed again. A taken one answers as a free one, and its owner is told. With `reveal`, Taken.
-
-    `shown`: the id is for the one who asks, so that of a taken address is a number drawn for nobody.
+    taken over, the link is mailed again. A taken one answers as a free one, and its owner is told: whoever may not learn that gets no id
+    to see. With `reveal`, Taken.
     """
     async with services.passwords.slot() as slot:
         await services.limits.check("register_client", ctx.client)
@@ -61,21 +60,18 @@ async def by_link(services: Services, ctx: RequestContext, application: Applicat
         password = await _counted_hash(services, ctx, slot, application)
     async with sending(services, ctx, "activate", application.address):
         taken = await _taken(services, ctx, application.address)
-        account, drawn = await _open_and_tell(services, ctx, application, password, taken=taken)
-    decoy = await services.one_time.decoy(ctx.realm, application.address.key, drawn, spare=not taken) if shown else account.id
-    return decoy if taken else account.id
+        account = await _open_and_tell(services, ctx, application, password, taken=taken)
+    return account.id
 
 
-async def _open_and_tell(
-    services: Services, ctx: RequestContext, application: Application, password: str, *, taken: bool
-) -> tuple[Account, int]:
+async def _open_and_tell(services: Services, ctx: RequestContext, application: Application, password: str, *, taken: bool) -> Account:
     token = await services.one_time.new_link("activate", ctx.realm, application.address.key, 0, ACTIVATION_LIFE, spare=taken)
     notify = await services.messages.may_notice(ctx, application.address, taken=taken)
     async with services.store.begin() as tx:
-        account, drawn = await _open(services, tx, ctx, application, password)
+        account = await _open(services, tx, ctx, application, password)
         await _tell(services, tx, ctx, account, token, notify=notify)
         await services.audit.note(tx, ctx, "register", "taken" if account.email_proved_at else "ok", account_id=account.id)
-    return account, drawn
+    return account
 
 
 @asynccontextmanager
@@ -138,8 +134,8 @@ async def _add(services: Services, tx: Transaction, ctx: RequestContext, passwor
     return await accounts.add(tx, realm=ctx.realm, password=password, nickname="", locale=ctx.locale, created_at=now, created_ip=ctx.ip)
 
 
-async def _open(services: Services, tx: Transaction, ctx: RequestContext, application: Application, password: str) -> tuple[Account, int]:
-    """The account at the address: the new one, or the one that was there before. And the number that was drawn for a new one."""
+async def _open(services: Services, tx: Transaction, ctx: RequestContext, application: Application, password: str) -> Account:
+    """The account at the address: the new one, or the one that was there before."""
     new = await _add(services, tx, ctx, password)
     if await accounts.add_identifier(tx, account_id=new, realm=ctx.realm, address=application.address, proved_at=None):
         await invitations.spend(tx, services.settings, ctx.realm, application.invite, new, services.clock.now())
@@ -150,7 +146,7 @@ async def _open(services: Services, tx: Transaction, ctx: RequestContext, applic
         await accounts.withdraw(tx, account_id=new)
     account = await accounts.find(tx, ctx.realm, application.address.kind, application.address.key)
     assert account is not None, "the address is held by the new account or by the one that was in its way"
-    return account, new
+    return account
 
 
 async def _tell(services: Services, tx: Transaction, ctx: RequestContext, account: Account, token: str, *, notify: bool) -> None:

@@ -154,6 +154,32 @@ async def finish(services: Services, ctx: RequestContext, journey: Journey, code
     return None
 
 
+class ExpectedToken(msgspec.Struct, frozen=True):
+    """That a browser will come back with an access token that the provider gives to it alone, kept under its pre-login token."""
+
+    realm: str
+    name: ProviderName
+
+
+async def expect_token(services: Services, ctx: RequestContext, name: ProviderName) -> str:
+    """For a browser that asks the provider by itself (RFC 6749, 4.2): its new pre-login token, with which it comes back within 10 minutes.
+
+    Never its old one: who has planted that would log it in as themselves, with a token of their own. Raises NotOffered.
+    """
+    _provider(services, name)
+    token = services.chance.token()
+    await services.grants.store_under("implicit", token, ExpectedToken(ctx.realm, name), JOURNEY_LIFE)
+    return token
+
+
+async def expected_token(services: Services, ctx: RequestContext, name: ProviderName) -> str:
+    """The realm that the browser's token is for; spends that it was expected. Raises BadGrant where none was, of this provider."""
+    found = await services.grants.take("implicit", ctx.prelogin_token, ExpectedToken) if ctx.prelogin_token else None
+    if found is None or found.name != name:
+        raise BadGrant
+    return found.realm
+
+
 async def unlink(services: Services, ctx: RequestContext, login: Fresh, name: ProviderName) -> bool:
     """The provider logs nobody into the account any more, and whoever it let in before is out: all sessions but this one end.
 

@@ -145,18 +145,21 @@ class Log(msgspec.Struct, frozen=True):
 RecoveryQuestions = Literal["on", "with_code", "off"]
 
 
+Prefix = Annotated[
+    str,
+    Meta(
+        pattern=r"^/$|^(/[a-zA-Z0-9_.~-]+)+$",
+        description="stands before all of its paths; / is the root",
+        extra={"fits": "a path without a closing slash, such as /account, or / for the root"},
+    ),
+]
+
+
 class DialectSettings(msgspec.Struct, frozen=True):
     """What every dialect has."""
 
     enabled: Annotated[bool, Meta(description="whether it is served")] = True
-    prefix: Annotated[
-        str,
-        Meta(
-            pattern=r"^/$|^(/[a-zA-Z0-9_.~-]+)+$",
-            description="stands before all of its paths; / is the root",
-            extra={"fits": "a path without a closing slash, such as /account, or / for the root"},
-        ),
-    ] = "/"
+    prefix: Prefix = "/"
     hosts: Annotated[tuple[str, ...], Meta(description="host names it is served on; empty: all", extra={"form": forms.host})] = ()
     reveal_accounts: Annotated[bool, Meta(description="say whether an address has an account")] = False
     realm: Annotated[

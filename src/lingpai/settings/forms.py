@@ -57,6 +57,17 @@ def base(text: str) -> str:
     return text.removesuffix("/")
 
 
+def place(text: str) -> str:
+    """Where a browser is led: a path of this host, or an http or https URL. Empty stays empty."""
+    wanted = "a path such as /index.html, or a URL such as https://www.example.com/index.html"
+    if not text or re.fullmatch(r"/(?!/)[!-\[\]-~]*", text):
+        return text
+    parts = _split(text, wanted)
+    if parts.scheme not in _PORTS or "@" in parts.netloc or not re.fullmatch("[!-~]+", text) or "\\" in text:
+        raise ValueError(wanted)
+    return text
+
+
 def region(text: str) -> str:
     """A region as phone numbers have it: two capital letters."""
     if not re.fullmatch("[A-Z]{2}", text):

@@ -28,6 +28,10 @@ async def sending(
     services.bell.ring()
 
 
+OF_CLIENT = frozenset(("message_client", "register_client", "check_client"))
+"""Counts of whoever asks: what they say tells nothing of an address (contract, 7.9)."""
+
+
 @dataclass(slots=True)
 class Untold:
     """What a caller is not told, unless the page says it to everybody."""
@@ -40,7 +44,7 @@ class Untold:
 def silently() -> Iterator[Untold]:
     """The same answer whether a message goes out or not: an address's interval and counts end the block, and raise nothing.
 
-    Only that one client asks for too much is told (Limited).
+    Only that one client asks for too much is told (Limited): its messages, or whatever else of it is counted.
     """
     untold = Untold()
     try:
@@ -48,5 +52,5 @@ def silently() -> Iterator[Untold]:
     except TooSoon as why:
         untold.seconds = why.seconds
     except Limited as why:
-        if why.limit == "message_client":
+        if why.limit in OF_CLIENT:
             raise

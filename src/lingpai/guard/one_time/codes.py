@@ -24,8 +24,6 @@ RESET_LIFE = 3 * 3_600
 """Seconds for which a reset link is good (contract, maillink)."""
 CODE_LIFE = 600
 """Seconds for which a code is good (contract, rule 6)."""
-DECOY_LIFE = 30 * 86_400
-"""Seconds for which a number that stands for nobody stays the same."""
 CODE_LENGTH = 6
 WORD_LENGTH = 8
 WORD_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
@@ -111,18 +109,6 @@ class OneTimeSecrets:
             for purpose in get_args(Purpose):
                 for form in get_args(Form):
                     await self._ephemeral.take(self._place(form, purpose, realm, key))
-
-    async def decoy(self, realm: str, key: str, number: int, *, spare: bool = False) -> int:
-        """The number to show for a taken address where nobody may learn that it is taken: for 30 days the first one that was drawn.
-
-        A `spare` one is the same work for an address that is free.
-        """
-        place = self._place("link", "register", realm, key)
-        drawn = Entry(str(number).encode(), life=60 if spare else DECOY_LIFE)
-        place = f"no-decoy-{place}" if spare else f"decoy-{place}"
-        await self._ephemeral.put(place, drawn, only_new=True)
-        kept = await self._ephemeral.get(place)
-        return int((kept or drawn).value)
 
     @staticmethod
     def holder(entry: Entry) -> int:

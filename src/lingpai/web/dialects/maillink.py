@@ -25,6 +25,7 @@ from lingpai.core.errors import (
 from lingpai.core.model import Address, Links, Locale
 from lingpai.flows import Services, activate, login, profile, recover, register, sessions
 from lingpai.settings import DialectSettings, reached
+from lingpai.steps.sending import silently
 from lingpai.web.pages import activation, recovery
 from lingpai.web.request.calls import Call, Dialect, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text
@@ -171,7 +172,9 @@ def links(services: Services, settings: DialectSettings) -> Links:
 async def sign_up(services: Services, mount: Mount, request: Request, form: MaillinkRegistration) -> Reply:
     """POST /register."""
     application = register.Application(form.email, form.password, form.phone, form.invite)
-    await register.by_link(services, request.ctx, application, reveal=mount.settings.reveal_accounts)
+    # A client that sent twice is not told of a failure (contract, L19).
+    with silently():
+        await register.by_link(services, request.ctx, application, reveal=mount.settings.reveal_accounts)
     return _done("registered", request)
 
 
@@ -278,7 +281,7 @@ DIALECT = Dialect(
             sign_up,
             MaillinkRegistration,
             MaillinkDone,
-            refusals=(WeakPassword, Taken, TooSoon, NotInvited),
+            refusals=(WeakPassword, Taken, NotInvited),
             summary="summary.maillink.sign_up",
         ),
         Call(

@@ -79,6 +79,8 @@ class App:
             try:
                 reply = await self._answer(place, route, request, scope, receive)
             except Refusal as refusal:
+                if route and route.call.completes:
+                    await route.call.completes(self._services, route.mount, request, refusal)
                 return errors.refuse(route.call.named(refusal) if route else refusal, request), True
         except Gone:
             raise

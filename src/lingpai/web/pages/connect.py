@@ -211,6 +211,11 @@ def _failed(services: Services, request: Request, name: ProviderName, why: Refus
     return _problem(request, "failed", _why(request, name, why), choose(STATUSES, why), here=here, actions=actions)
 
 
+def refused_page(services: Services, request: Request, name: ProviderName, why: Refusal) -> Reply:
+    """What a browser is shown that has come back with a token of its own (hiyouth's `qqLink`), and was not logged in."""
+    return _failed(services, request, name, why)
+
+
 def _why(request: Request, name: ProviderName, why: Refusal) -> str:
     if isinstance(why, BadGrant):
         return words.text("pages.connect.bad", request.locale)

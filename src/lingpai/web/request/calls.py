@@ -62,10 +62,16 @@ class Call:
     by_script: bool | None = None
     """Whether GET refuses a browser that navigates to it (contract, 11.20). None: where it changes something. True also for what
     spends or remembers something though it counts as changing nothing; False for a way out that pages may lead to."""
+    also: tuple[str, ...] = ()
+    """Other spellings of its path, below the prefix too, that lead to it; the reference does not name them."""
+    opened: bool = False
+    """What a mail's link opens: who reads HTML gets a page of every refusal too, and of a query that cannot be read (contract, 1.4)."""
     rooted: bool = False
     """A hosted page's path that answers in the dialect's voice: it stands where it says, whatever the prefix."""
     quiet: bool = False
     """A session check: one that passes writes no log line."""
+    completes: "Callable[[Services, Mount, Request, Refusal], Awaitable[None]] | None" = None
+    """Adds to a refusal's details what every refusal of this call tells, whoever raised it, also before the handler was asked."""
     refusals: tuple[type[Refusal], ...] = ()
     """What a handler may answer beyond BadInput and the common ones, for the OpenAPI document."""
     summary: str = ""

@@ -1,11 +1,15 @@
 """hiyouth (seed 002): members and bosses, each a realm; an address is proved by a link or a texted code; a login gives a session cookie."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
 from lingpai.core import rules
 from lingpai.core.errors import (
     BadCode,
     BadCredentials,
+    BadGrant,
     BadInput,
     BadLink,
     NotActivated,
@@ -23,12 +27,13 @@ from lingpai.core.errors import (
 from lingpai.flows import Services, activate, login, password, recover, register, sessions, social
 from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.steps.authentication import activated
-from lingpai.web.dialects.hiyouth import person, shapes, verification
+from lingpai.web.dialects.hiyouth import person, qq, shapes, verification
 from lingpai.web.dialects.hiyouth.envelope import fail, info, missing, refuse, reply, telling
 from lingpai.web.dialects.hiyouth.settings import HiyouthSettings, realm_of
 from lingpai.web.dialects.hiyouth.verification import links, settings_of
 from lingpai.web.dialects.hiyouth.visitor import enter, who
 from lingpai.web.dialects.hiyouth.walk import WALK
+from lingpai.web.pages.shared.links import for_realm
 from lingpai.web.request.calls import Call, Dialect, Mount, Nothing, Reply
 from lingpai.web.request.request import Request
 
@@ -50,8 +55,9 @@ async def _by_mail(services: Services, mount: Mount, request: Request, form: sha
         raise BadInput("pwd", "missing")
     ctx, reveal = enter(services, mount, request, form.type), mount.settings.reveal_accounts
     application = register.Application(address, form.pwd, invite=form.invite)
-    number = await register.by_link(services, ctx, application, reveal=reveal, shown=not reveal)
-    return reply(shapes.Registered(1, info(request, "mailed"), shapes.HiyouthNumber(number)))
+    number = await register.by_link(services, ctx, application, reveal=reveal)
+    # A number would tell whether the address is free (contract, 8.5).
+    return reply(shapes.Registered(1, info(request, "mailed"), shapes.HiyouthNumber(number) if reveal else msgspec.UNSET))
 
 
 async def _first_step(services: Services, mount: Mount, request: Request, form: shapes.HiyouthRegistration) -> Reply:
@@ -108,11 +114,8 @@ async def verify(services: Services, mount: Mount, request: Request, form: shape
         return await verification.open_link(services, mount, request, form.emailname)
     with telling(BadLink, "no_mail"):
         role, found = await verification.opened(services, mount, request, form.emailname, form.type)
-        if request.spends and not found.fresh:
-            # A program's link is good for one use (contract, rule 6); a page tells its reader that all is well.
-            raise BadLink
     if not found.active:
-        raise BadInput("purpose", "prefetch")
+        raise NotActivated(words="click_first", said=-1) if request.spends else BadInput("purpose", "prefetch")
     proved = shapes.Proved(found.account.id, found.account.email or "")
     return reply(shapes.Verified(1, info(request, f"verified_{role}"), proved))
 
@@ -141,7 +144,8 @@ async def log_out(services: Services, mount: Mount, request: Request, _: Nothing
         if not request.wants_html:
             raise
     if request.wants_html:
-        return Reply(b"", 303, headers=(("location", "/login"),), session="")
+        to = settings_of(mount).home or for_realm(services, "/login", request.ctx.realm)
+        return Reply(b"", 303, headers=(("location", to),), session="")
     return reply(shapes.Told(1, info(request, "logged_out")), session="")
 
 
@@ -177,6 +181,11 @@ async def change_password(services: Services, mount: Mount, request: Request, fo
     with telling(WrongPassword, "wrong_old"):
         device = await password.change(services, request.ctx, activated(owner), form.oldpwd, form.newpwd)
     return reply(shapes.Told(1, info(request, "changed")), device=device)
+
+
+def _mailed(fields: Mapping[str, Any]) -> bool:
+    """What a mail's link opens stands on its token."""
+    return fields.get("option") == "ver"
 
 
 LOGIN = (BadCredentials, NotActivated, ProviderSaysNo, NotOffered, NotInvited)
@@ -221,9 +230,11 @@ DIALECT = Dialect(
             verify,
             shapes.HiyouthVerification,
             shapes.Verified,
-            # What a mail's link opens stands on its token.
-            exempt=lambda fields: fields.get("option") == "ver",
-            refusals=(BadLink,),
+            exempt=_mailed,
+            opened=True,
+            # As a mail program has it that makes the link's letters small.
+            also=("/api/emailver",),
+            refusals=(BadLink, NotActivated),
             summary="summary.hiyouth.verify",
         ),
         Call(
@@ -290,6 +301,18 @@ DIALECT = Dialect(
             shapes.Told,
             refusals=BINDING,
             summary="summary.hiyouth.set_email",
+        ),
+        Call(
+            BOTH,
+            "/api/qqLink",
+            qq.link,
+            shapes.QqLink,
+            shapes.Told,
+            sets_session=True,
+            exempt=qq.brings_token,
+            opened=True,
+            refusals=(NotOffered, BadGrant, ProviderSaysNo, NotInvited),
+            summary="summary.hiyouth.qq_link",
         ),
     ),
 )

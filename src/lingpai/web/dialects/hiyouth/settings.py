@@ -33,6 +33,21 @@ class HiyouthSettings(DialectSettings, frozen=True):
         Literal[4, 6],
         Meta(description="digits of the codes that its calls send, by SMS and by mail; 4 is what the original web client insists on"),
     ] = 6
+    activation: Annotated[
+        Literal["open", "confirm"],
+        Meta(description="open: the mailed link verifies; confirm: its page asks for a click first"),
+    ] = "open"
+    home: Annotated[
+        str,
+        Meta(
+            description="where a browser is led after a mail is verified, a QQ login and a logout; empty: to the hosted pages",
+            extra={"form": forms.place},
+        ),
+    ] = ""
+
+    @property
+    def activates_by_click(self) -> bool:
+        return self.activation == "confirm"
 
     @property
     def realms(self) -> tuple[str, ...]:

@@ -93,6 +93,15 @@ class NewEmail(msgspec.Struct, frozen=True, kw_only=True):
     verid: Verid = ""
 
 
+class QqLink(msgspec.Struct, frozen=True, kw_only=True):
+    """/api/qqLink: `type` before the browser goes to QQ, the rest when it is back."""
+
+    type: MaybeType = None
+    access_token: Annotated[str, Text(1, 1_024, optional=True)] = ""
+    expires_in: Annotated[str, Text(1, 32, optional=True, numbers=True)] = ""
+    """Seconds, as QQ has them; nothing depends on it."""
+
+
 class HiyouthNumber(msgspec.Struct, frozen=True):
     """Who it is: below 2^53, so that every client can read it."""
 

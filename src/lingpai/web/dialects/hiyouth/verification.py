@@ -43,7 +43,7 @@ class VerificationTyped(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def opened(services: Services, mount: Mount, request: Request, word: str, wanted: Role | None = None) -> tuple[Role, Activation]:
-    """Proves the address; HEAD, prefetch and preview only look.
+    """Proves the address; HEAD, prefetch and preview only look, and so does GET where the setting asks for a click.
 
     Raises BadLink for what is wrong, expired, spent, or of another realm than the wanted or the served ones.
     """
@@ -51,7 +51,8 @@ async def opened(services: Services, mount: Mount, request: Request, word: str, 
     role = role_of(own, sealed.realm) if sealed else None
     if sealed is None or role is None or (wanted and realm_of(own, wanted) != sealed.realm):
         raise BadLink
-    act = activate.open_link if request.spends else activate.peek
+    proves = request.spends and not (own.activates_by_click and request.method == "GET")
+    act = activate.open_link if proves else activate.peek
     request.enter(sealed.realm, links_of(services, own, role))
     return role, await act(services, request.ctx, rules.email(sealed.email), sealed.token)
 
@@ -64,7 +65,7 @@ async def open_link(services: Services, mount: Mount, request: Request, word: st
         return form_page("verify_bad.html", request, gone=not word)
     if not found.active:
         return page("verify.html", request, account=found.account, emailname=word, help=_help(services, found))
-    return _done(services, request, role, found)
+    return _done(services, mount, request, role, found)
 
 
 async def confirm(services: Services, mount: Mount, request: Request, sent: VerificationWord) -> Reply:
@@ -74,7 +75,7 @@ async def confirm(services: Services, mount: Mount, request: Request, sent: Veri
         role, found = await opened(services, mount, request, sent.emailname)
     except BadLink:
         return form_page("verify_bad.html", request, here=here, gone=not sent.emailname)
-    return _done(services, request, role, found, here)
+    return _done(services, mount, request, role, found, here)
 
 
 async def send_again(services: Services, mount: Mount, request: Request, typed: VerificationTyped) -> Reply:
@@ -119,15 +120,17 @@ def links_of(services: Services, own: HiyouthSettings, role: Role) -> Links:
     )
 
 
-def _done(services: Services, request: Request, role: Role, found: Activation, here: str = "") -> Reply:
+def _done(services: Services, mount: Mount, request: Request, role: Role, found: Activation, here: str = "") -> Reply:
+    home = settings_of(mount).home
     return page(
         "verified.html",
         request,
         here=here,
         account=found.account,
-        role=role,
+        what=role if found.fresh else "already",
         help=_help(services, found),
-        login=for_realm(services, "/login", found.account.realm, account=found.account.email or ""),
+        onward=home or for_realm(services, "/login", found.account.realm, account=found.account.email or ""),
+        way="home" if home else "login",
     )
 
 

@@ -71,6 +71,8 @@ WALK = Walk(
             method="POST",
         ),
         ExampleStep("/api/cancelLogin", gives={"info": ExampleWord("hiyouth.logged_out")}, method="POST"),
+        # Without keys for QQ it is refused, in the words that say so.
+        ExampleStep("/api/qqLink", {"type": "member"}, cases={NotOffered: (NotOffered("social"),)}, method="POST", refused=True),
         ExampleStep("/api/findpwd", _BY_MAIL, {"info": ExampleWord("hiyouth.texted")}, method="POST"),
         ExampleStep("/api/findpwd", {**_BY_MAIL, "verid": CodeInMail("CODE", _ADA, _DIGITS), "newpwd": GOOD}, method="POST"),
     ),

@@ -20,6 +20,7 @@ from lingpai.core.errors import (
     NotLoggedIn,
     Refusal,
     TooSoon,
+    Unavailable,
     WeakPassword,
 )
 from lingpai.core.model import DEFAULT_LOCALE, Locale
@@ -44,6 +45,7 @@ from lingpai.web.dialects.mailcode.shapes import (
     MailcodeRegistration,
     MailcodeSolved,
     MailcodeVerification,
+    MailcodeWhose,
     Picture,
     Sound,
     Speech,
@@ -138,6 +140,22 @@ async def log_in(services: Services, mount: Mount, request: Request, form: Mailc
         steps=mount.steps,
     )
     return _reply(MailcodeDone(1, jwt=mount.finished(await login.for_jwt(services, request.ctx, attempt, lifetime))))
+
+
+async def _tell_captcha(services: Services, mount: Mount, request: Request, why: Refusal) -> None:
+    """Every failed login says whether the next one takes a captcha, one whose fields could not be read too (contract, M23 and M24)."""
+    if "captcha" in why.details:
+        return
+    try:
+        address = read(request.fields, MailcodeWhose).email
+    except BadInput:
+        address = None
+    demand = _settings(mount).login_captcha
+    try:
+        why.details["captcha"] = int(await login.asks_captcha(services, request.ctx, demand, address))
+    except Unavailable:
+        # What cannot be counted now may have been counted before.
+        why.details["captcha"] = 1
 
 
 async def sign_up(services: Services, mount: Mount, request: Request, form: MailcodeRegistration) -> Reply:
@@ -277,7 +295,16 @@ DIALECT = Dialect(
             refusals=(BadCode, WeakPassword),
             summary="summary.mailcode.new_password",
         ),
-        Call(("POST",), "/account/login", log_in, MailcodeCredentials, MailcodeDone, refusals=LOGIN, summary="summary.mailcode.log_in"),
+        Call(
+            ("POST",),
+            "/account/login",
+            log_in,
+            MailcodeCredentials,
+            MailcodeDone,
+            refusals=LOGIN,
+            completes=_tell_captcha,
+            summary="summary.mailcode.log_in",
+        ),
         Call(
             ("POST",),
             "/account/register",

@@ -83,6 +83,12 @@ class MailcodeCredentials(msgspec.Struct, frozen=True, kw_only=True, rename="pas
     captcha: Annotated[MailcodeSolved | None, Group(MailcodeSolved, optional=True)] = None
 
 
+class MailcodeWhose(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """Whose login it was that failed."""
+
+    email: Email
+
+
 class MailcodeRegistration(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     """POST /account/register."""
 
@@ -90,7 +96,8 @@ class MailcodeRegistration(msgspec.Struct, frozen=True, kw_only=True, rename="pa
     password: Annotated[str, Text(1, 512, rules.password)]
     verification: Annotated[str, CodeField(6)]
     invite: Annotated[str, Text(1, 64, optional=True, pasted=pasted.plain)] = ""
-    language: Language = ""
+    language: Annotated[str, Text(1, 35)]
+    """Needed here alone, as the seed's table has it (contract, M18)."""
 
 
 class MailcodeAuthorization(msgspec.Struct, frozen=True, kw_only=True):

@@ -38,7 +38,7 @@ WALK = Walk(
     steps=(
         ExampleStep("/public/captcha", {"width": "80", "height": "30"}, {"Id": "…", "HashId": "…", "Picture": "…"}, brief=True),
         ExampleStep("/account/mail-register", _SOLVED),
-        ExampleStep("/account/register", {"Verification": CodeInMail("CODE", _ADA)}),
+        ExampleStep("/account/register", {"Verification": CodeInMail("CODE", _ADA), "Language": "en"}),
         ExampleStep(
             "/account/login",
             {"Expiry": "86400", **_SOLVED},

@@ -83,12 +83,12 @@ DIALECT = Dialect(
     refuse=refuse,
     fail=fail,
     missing=missing,
-    roots=("/session/",),
+    roots=("/",),
     failed_as=SessionRefused,
     calls=(
         Call(
             ("GET",),
-            "/session/login_token",
+            "/login_token",
             handlers.login_token,
             gives=SessionDrawn,
             changes=False,
@@ -97,7 +97,7 @@ DIALECT = Dialect(
         ),
         Call(
             ("POST",),
-            "/session/login",
+            "/login",
             handlers.log_in,
             SessionCredentials,
             LoggedIn,
@@ -107,7 +107,7 @@ DIALECT = Dialect(
         ),
         Call(
             ("POST",),
-            "/session/sign_up",
+            "/sign_up",
             handlers.sign_up,
             SessionRegistration,
             SignedUp,
@@ -117,7 +117,7 @@ DIALECT = Dialect(
         ),
         Call(
             ("POST",),
-            "/session/SignUp_email_send",
+            "/SignUp_email_send",
             handlers.send_bind,
             Whither,
             SessionDone,
@@ -126,7 +126,7 @@ DIALECT = Dialect(
         ),
         Call(
             ("POST",),
-            "/session/SignUp_email",
+            "/SignUp_email",
             handlers.bind,
             Binding,
             SessionDone,
@@ -135,7 +135,7 @@ DIALECT = Dialect(
         ),
         Call(
             ("POST",),
-            "/session/SignUp_question",
+            "/SignUp_question",
             handlers.set_questions,
             Setting,
             SessionDone,
@@ -144,7 +144,7 @@ DIALECT = Dialect(
         ),
         Call(
             ("POST",),
-            "/session/Forget_pass_send",
+            "/Forget_pass_send",
             handlers.send_recovery,
             SessionWhose,
             SessionDone,
@@ -152,7 +152,7 @@ DIALECT = Dialect(
         ),
         Call(
             ("POST",),
-            "/session/Forget_pass_EmailAccount",
+            "/Forget_pass_EmailAccount",
             handlers.earn_by_code,
             SessionProof,
             SessionDone,
@@ -161,7 +161,7 @@ DIALECT = Dialect(
         ),
         Call(
             ("GET", "POST"),
-            "/session/Forget_pass_Question",
+            "/Forget_pass_Question",
             handlers.ask_questions,
             SessionWhose,
             SessionAsked,
@@ -172,7 +172,7 @@ DIALECT = Dialect(
         ),
         Call(
             ("POST",),
-            "/session/Forget_pass_answer",
+            "/Forget_pass_answer",
             handlers.earn_by_answers,
             SessionAnswers,
             SessionDone,
@@ -181,7 +181,7 @@ DIALECT = Dialect(
         ),
         Call(
             ("POST",),
-            "/session/Forget_pass_reset",
+            "/Forget_pass_reset",
             handlers.reset,
             SessionNewPassword,
             SessionDone,
@@ -190,7 +190,7 @@ DIALECT = Dialect(
         ),
         Call(
             ("GET",),
-            "/session/user_info",
+            "/user_info",
             handlers.user_info,
             gives=SessionCard,
             changes=False,
@@ -200,7 +200,7 @@ DIALECT = Dialect(
         ),
         Call(
             ("POST",),
-            "/session/logout",
+            "/logout",
             handlers.log_out,
             gives=SessionDone,
             refusals=(NotLoggedIn,),

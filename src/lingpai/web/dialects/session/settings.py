@@ -5,12 +5,13 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from lingpai.settings import DialectSettings, RecoveryQuestions
+from lingpai.settings import DialectSettings, Prefix, RecoveryQuestions
 
 
 class SessionDialectSettings(DialectSettings, frozen=True):
-    """Seed 003."""
+    """Seed 003. Its paths are the seed's bare names: at `/` an old client calls `/sign_up`, under `/v1` it calls `/v1/sign_up`."""
 
+    prefix: Prefix = "/session"
     questions: Annotated[
         RecoveryQuestions,
         Meta(

@@ -5,7 +5,7 @@ from lingpai.web.request.walks import CodeInMail, DrawnCaptcha, ExampleStep, Rea
 
 _ADA = "ada@session.example.com"
 _PASS, _NEW_PASS = "otters-play-late", "seals-sing-early"
-_TOKEN = DrawnCaptcha("TOKEN", "/session/login_token", "token", jar=True)
+_TOKEN = DrawnCaptcha("TOKEN", "/login_token", "token", jar=True)
 _QUESTIONS = {
     "question_one": "First pet?",
     "question_two": "First street?",
@@ -15,7 +15,7 @@ _ANSWERS = {"answer_one": "a grey cat", "answer_two": "by the mill", "answer_thr
 
 WALK = Walk(
     email=_ADA,
-    log_in="/session/login",
+    log_in="/login",
     password=_PASS,
     new_password=_NEW_PASS,
     yes={"statu_code": 200},
@@ -27,18 +27,18 @@ WALK = Walk(
         NotOffered: (NotOffered("questions"),),
     },
     steps=(
-        ExampleStep("/session/sign_up"),
-        ExampleStep("/session/SignUp_email_send"),
-        ExampleStep("/session/SignUp_email", {"code": CodeInMail("CODE", _ADA)}),
-        ExampleStep("/session/SignUp_question"),
-        ExampleStep("/session/user_info"),
-        ExampleStep("/session/logout"),
-        ExampleStep("/session/login_token", brief=True),
-        ExampleStep("/session/login", {"token": _TOKEN, "code": ReadCaptcha("ANSWER", _TOKEN)}),
-        ExampleStep("/session/Forget_pass_send"),
-        ExampleStep("/session/Forget_pass_EmailAccount", {"code": CodeInMail("CODE", _ADA)}),
-        ExampleStep("/session/Forget_pass_reset", {"pass": _NEW_PASS}),
-        ExampleStep("/session/Forget_pass_Question"),
-        ExampleStep("/session/Forget_pass_answer"),
+        ExampleStep("/sign_up"),
+        ExampleStep("/SignUp_email_send"),
+        ExampleStep("/SignUp_email", {"code": CodeInMail("CODE", _ADA)}),
+        ExampleStep("/SignUp_question"),
+        ExampleStep("/user_info"),
+        ExampleStep("/logout"),
+        ExampleStep("/login_token", brief=True),
+        ExampleStep("/login", {"token": _TOKEN, "code": ReadCaptcha("ANSWER", _TOKEN)}),
+        ExampleStep("/Forget_pass_send"),
+        ExampleStep("/Forget_pass_EmailAccount", {"code": CodeInMail("CODE", _ADA)}),
+        ExampleStep("/Forget_pass_reset", {"pass": _NEW_PASS}),
+        ExampleStep("/Forget_pass_Question"),
+        ExampleStep("/Forget_pass_answer"),
     ),
 )

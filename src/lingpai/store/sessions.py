@@ -9,7 +9,7 @@ same time: what was first is ended, and what is last finds that the session it s
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, BindParameter, LargeBinary, Text, bindparam, case, delete, insert, select, update
+from sqlalchemy import BigInteger, BindParameter, LargeBinary, Text, bindparam, case, delete, func, insert, select, update
 
 from lingpai.core.model import PASSWORD, Account, LoginProof, Session
 from lingpai.store.account_rows import COLUMNS, account_reader, joined_identifier
@@ -109,6 +109,7 @@ _PUT_OFF = Query(
 _OF_LOGIN = (sessions.c.login_id == bindparam("login_id")) & (sessions.c.account_id == bindparam("account_id"))
 _newest = select(sessions.c.id).where(_OF_LOGIN, sessions.c.expires_at > _AT).order_by(sessions.c.id.desc()).limit(JWTS)
 _TOO_MANY = Query(delete(sessions).where(_OF_LOGIN, sessions.c.expires_at > _AT, sessions.c.id.not_in(_newest)))
+_LAST = Query(select(func.max(sessions.c.expires_at)).where(_OF_LOGIN))
 _ALIVE = Query(
     select(*_SESSION, *COLUMNS)
     .select_from(sessions)
@@ -296,6 +297,13 @@ async def end_all(tx: Transaction, *, account_id: int, keep_digest: bytes | None
 async def of(tx: Transaction, *, account_id: int, now: int) -> list[Session]:
     """The account's live sessions, newest first."""
     return [_listed(row) for row in await tx.rows(_OF, account_id=account_id, now=now)]
+
+
+async def login_ends(tx: Transaction, *, account_id: int, login_id: int) -> int:
+    """When the newest session of one of the account's logins ends; 0 where it has none."""
+    row = await tx.row(_LAST, account_id=account_id, login_id=login_id)
+    assert row is not None
+    return int(row[0] or 0)
 
 
 async def purge(tx: Transaction, now: int, limit: int) -> int:

@@ -46,9 +46,9 @@ class Cookies:
         self._prelogin_token = prelogin_token(settings)
         self._life = settings.sessions.hours * HOUR
 
-    def session(self, token: str) -> bytes:
-        """Sets the session cookie for a session's life; an empty token clears it."""
-        return self._line(SESSION, token, self._life if token else 0)
+    def session(self, token: str, life: int | None = None) -> bytes:
+        """Sets the session cookie for `life` seconds (None: `sessions.hours`); an empty token clears it."""
+        return self._line(SESSION, token, (life or self._life) if token else 0)
 
     def prelogin_token(self, token: str) -> bytes:
         """Sets the cookie that ties together what a browser does before it is logged in; an empty token clears it."""

@@ -81,11 +81,14 @@ class SessionIssuer:
         self._clock = clock
         self._chance = chance
         self._hours = lasts.hours
+        self._remembered = max(lasts.hours * HOUR, min(lasts.remember_days, lasts.family_days) * DAY)
         self._family = lasts.family_days * DAY * SECOND
 
-    async def cookie(self, account: Account, origin: RequestContext, upgraded: str | None = None, *, amr: str = "pwd") -> IssuedSession:
-        """A session for a browser; its old one ends."""
-        token, lifetime = self._chance.token(), self._hours * HOUR
+    async def cookie(
+        self, account: Account, origin: RequestContext, upgraded: str | None = None, *, amr: str = "pwd", remember: bool = False
+    ) -> IssuedSession:
+        """A session for a browser; its old one ends. `remember`: of `sessions.remember_days` (contract, 11.4)."""
+        token, lifetime = self._chance.token(), self._remembered if remember else self._hours * HOUR
         await self._open(account, origin, _New(digest(token), lifetime, LoginProof("cookie", amr), origin.session), upgraded)
         return IssuedSession(account, token, self._devices.write(origin.device, origin.known_to, account), lifetime)
 

@@ -178,6 +178,8 @@ HOT = {
     "session: add": sessions._ADD,
     "session: renew": sessions._RENEW,
     "session: put its login's end off": sessions._PUT_OFF,
+    "session: how many logins": sessions._HOW_MANY,
+    "session: the one that gives way": sessions._GIVE_WAY,
     "session: renew once": sessions._ONCE,
     "session: its login's newest": sessions._TOO_MANY,
     "session: check": sessions._ALIVE,

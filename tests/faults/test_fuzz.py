@@ -113,7 +113,7 @@ async def ada(target: Target) -> AsyncIterator[httpx.AsyncClient]:
     """Logged in. The cookie is for https alone, so no client sends it over this connection by itself."""
     async with caller(target.running) as client:
         reply = await client.post("/login", json={"email": ADA, "password": PASSWORD})
-        client.headers["Cookie"] = f"lingpai_session={reply.cookies['lingpai_session']}"
+        client.headers["Cookie"] = f"__Host-lingpai_session={reply.cookies['__Host-lingpai_session']}"
         yield client
 
 
@@ -244,7 +244,7 @@ async def visitor(target: Target, dialect: Dialect) -> AsyncIterator[httpx.Async
     async with caller(target.running) as client:
         if dialect.name == "maillink":
             reply = await client.post("/login", json={"email": ADA, "password": PASSWORD})
-            client.headers["Cookie"] = f"lingpai_session={reply.cookies['lingpai_session']}"
+            client.headers["Cookie"] = f"__Host-lingpai_session={reply.cookies['__Host-lingpai_session']}"
         yield client
 
 

@@ -134,8 +134,8 @@ async def test_one_line_a_request_without_its_query_and_none_for_a_session_check
     served = app()
     with structlog.testing.capture_logs() as lines:
         await ask(served, "GET", "/look?title=canary")
-        await ask(served, "GET", "/who", cookie="lingpai_session=known")
-        await ask(served, "GET", "/who", cookie="lingpai_session=canary")
+        await ask(served, "GET", "/who", cookie="__Host-lingpai_session=known")
+        await ask(served, "GET", "/who", cookie="__Host-lingpai_session=canary")
     assert [(line["method"], line["path"], line["status"]) for line in lines] == [("GET", "/look", 200), ("GET", "/who", 200)]
     assert {"ms", "request_id", "client"} <= lines[0].keys()
     assert "canary" not in repr(lines)

@@ -212,7 +212,7 @@ async def test_trailers_without_end_are_cut_off() -> None:
 @wired
 async def test_trailers_are_no_headers() -> None:
     served = app(trusted_proxies=("127.0.0.0/8",))
-    chunks = b"0\r\nX-Forwarded-For: 198.51.100.7\r\nCookie: lingpai_session=known\r\n\r\n"
+    chunks = b"0\r\nX-Forwarded-For: 198.51.100.7\r\nCookie: __Host-lingpai_session=known\r\n\r\n"
     async with serving(served) as (_, port):
         (got,) = answers(await raw(port, WHO + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n" + chunks))
     assert got.json()["code"] == -1

@@ -1,5 +1,7 @@
 """Other sites, CORS, cookies, and who the client is (contract, rules 6, 11 and 14)."""
 
+from typing import Any
+
 import pytest
 
 from frontdoor import URL, Cap, app, ask
@@ -106,7 +108,7 @@ async def test_without_allowed_origins_there_is_no_cors_at_all() -> None:
 
 async def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites() -> None:
     session, device = (await ask(app(), "POST", "/enter")).all("set-cookie")
-    assert session == "lingpai_session=token-1; Max-Age=86400; Path=/; HttpOnly; SameSite=Lax; Secure"
+    assert session == "__Host-lingpai_session=token-1; Max-Age=86400; Path=/; HttpOnly; SameSite=Lax; Secure"
     assert device.startswith("lingpai_device=")
     assert device.endswith("; Max-Age=31536000; Path=/; HttpOnly; SameSite=Lax; Secure")
 
@@ -121,7 +123,7 @@ async def test_the_cookie_follows_the_settings() -> None:
 
 async def test_logging_out_clears_the_cookie() -> None:
     answer = await ask(app(), "POST", "/leave")
-    assert answer["set-cookie"] == "lingpai_session=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax; Secure"
+    assert answer["set-cookie"] == "__Host-lingpai_session=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax; Secure"
 
 
 async def test_a_browser_is_known_again_by_its_signed_cookie_alone() -> None:
@@ -133,9 +135,21 @@ async def test_a_browser_is_known_again_by_its_signed_cookie_alone() -> None:
 
 
 async def test_two_session_cookies_are_none() -> None:
-    assert (await ask(app(), "GET", "/who", cookie="lingpai_session=known")).json()["code"] == 200
-    assert (await ask(app(), "GET", "/who", cookie="a=1; lingpai_session=known; lingpai_session=planted")).json()["code"] == -1
-    assert (await ask(app(), "GET", "/who", cookie=["lingpai_session=planted", "lingpai_session=known"])).json()["code"] == -1
+    assert (await ask(app(), "GET", "/who", cookie="__Host-lingpai_session=known")).json()["code"] == 200
+    assert (await ask(app(), "GET", "/who", cookie="a=1; __Host-lingpai_session=known; __Host-lingpai_session=planted")).json()[
+        "code"
+    ] == -1
+    assert (await ask(app(), "GET", "/who", cookie=["__Host-lingpai_session=planted", "__Host-lingpai_session=known"])).json()["code"] == -1
+
+
+async def test_over_https_a_session_without_the_prefix_is_nobodys_and_does_not_disturb() -> None:
+    async def who(cookie: str, **settings: Any) -> int:
+        return int((await ask(app(**settings), "GET", "/who", cookie=cookie)).json()["code"])
+
+    assert await who("lingpai_session=known") == -1
+    assert await who("lingpai_session=planted; __Host-lingpai_session=known") == 200
+    assert await who("__Host-lingpai_session=known", public_url="http://127.0.0.1:8000") == -1
+    assert await who("lingpai_session=known", public_url="http://127.0.0.1:8000") == 200
 
 
 def test_a_cookie_that_is_too_long_is_empty() -> None:
@@ -207,7 +221,12 @@ def test_nothing_is_believed_where_no_proxy_is_trusted() -> None:
 async def test_many_lines_of_x_forwarded_for_are_one_in_their_order() -> None:
     served = app(trusted_proxies=("10.0.0.0/8",))
     answer = await ask(
-        served, "GET", "/who", peer="10.0.0.1", cookie="lingpai_session=known", x_forwarded_for=["203.0.113.9", "198.51.100.7, 10.0.0.9"]
+        served,
+        "GET",
+        "/who",
+        peer="10.0.0.1",
+        cookie="__Host-lingpai_session=known",
+        x_forwarded_for=["203.0.113.9", "198.51.100.7, 10.0.0.9"],
     )
     assert answer.json()["said"] == ["198.51.100.7", "198.51.100.7"]
 

@@ -25,6 +25,8 @@
     │  ├─ BadInvite
     │  └─ RegistrationClosed
     ├─ NoInvitesLeft
+    ├─ LinkOutlivesLogin         a one-time link for longer than its maker may stay
+    ├─ NoFurtherLink             a one-time link has opened the login that wants to make one
     ├─ Taken                     said only where a dialect reveals accounts, or the seed does
     ├─ NoSuchAccount             likewise
     ├─ BadProof
@@ -212,6 +214,18 @@ class NoInvitesLeft(Refusal):
     """The account has given all the invites it had."""
 
     code = "no-invites-left"
+
+
+class LinkOutlivesLogin(Refusal):
+    """What a one-time link would open would last longer than the login that makes it, which is not young."""
+
+    code = "link-outlives-login"
+
+
+class NoFurtherLink(Refusal):
+    """A one-time link has opened the login: it makes none itself."""
+
+    code = "no-further-link"
 
 
 class Taken(Refusal):

@@ -73,6 +73,9 @@ class Sessions(msgspec.Struct, frozen=True):
     """How long logins last."""
 
     hours: Annotated[int, Meta(ge=1, le=720, description="hours from login to the session's end")] = 24
+    remember_days: Annotated[
+        int, Meta(ge=1, le=365, description="days until then for a browser whose person has ticked to stay logged in")
+    ] = 30
     family_days: Annotated[
         int, Meta(ge=30, le=3_650, description="days after which a login ends however often its JWT was renewed; one made from now on")
     ] = 90

@@ -9,7 +9,7 @@ same time: what was first is ended, and what is last finds that the session it s
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, BindParameter, LargeBinary, Text, bindparam, case, delete, insert, select, update
+from sqlalchemy import BigInteger, BindParameter, LargeBinary, Text, bindparam, case, delete, func, insert, select, update
 
 from lingpai.core.model import PASSWORD, Account, LoginProof, Session
 from lingpai.store.account_rows import COLUMNS, account_reader, joined_identifier
@@ -21,6 +21,8 @@ SEEN_EVERY = 600_000
 """Milliseconds between two writes of when a session was last seen: a check must not cost a write."""
 AGENT = 255
 """Characters kept of what a program says it is."""
+LOGINS = 100
+"""Live logins that one account has (contract, 11.14)."""
 JWTS = 8
 """Live sessions that one login has at most; only JWTs are renewed (contract, 11.7)."""
 
@@ -64,6 +66,17 @@ _ADD = Query(
     .values({name: bindparam(name) for name in _NEW} | dict.fromkeys(("created_at", "seen_at", "proved_at"), bindparam("at")))
     .returning(sessions.c.id)
 )
+_jwt = case((sessions.c.kind == "jwt", 1), else_=0)
+_LIVES = (sessions.c.account_id == bindparam("account_id")) & (sessions.c.expires_at > _AT)
+_HOW_MANY = Query(select(func.count(sessions.c.login_id.distinct())).where(_LIVES))
+_unseen = (
+    select(sessions.c.login_id)
+    .where(_LIVES, _jwt == bindparam("jwt", type_=BigInteger()), sessions.c.login_id != bindparam("login_id"))
+    .group_by(sessions.c.login_id)
+    .order_by(func.max(sessions.c.seen_at), sessions.c.login_id)
+    .limit(bindparam("limit", type_=BigInteger()))
+)
+_GIVE_WAY = Query(delete(sessions).where(sessions.c.account_id == bindparam("account_id"), sessions.c.login_id.in_(_unseen)))
 _KEPT = ("account_id", "realm", "kind", "login_id", "amr", "proved_at")
 """What a renewed session takes over from the one that asks."""
 _asking = sessions.alias("asking")
@@ -109,6 +122,7 @@ _PUT_OFF = Query(
 _OF_LOGIN = (sessions.c.login_id == bindparam("login_id")) & (sessions.c.account_id == bindparam("account_id"))
 _newest = select(sessions.c.id).where(_OF_LOGIN, sessions.c.expires_at > _AT).order_by(sessions.c.id.desc()).limit(JWTS)
 _TOO_MANY = Query(delete(sessions).where(_OF_LOGIN, sessions.c.expires_at > _AT, sessions.c.id.not_in(_newest)))
+_LAST = Query(select(func.max(sessions.c.expires_at)).where(_OF_LOGIN))
 _ALIVE = Query(
     select(*_SESSION, *COLUMNS)
     .select_from(sessions)
@@ -190,6 +204,7 @@ async def add(
 ) -> int | None:
     """Opens a login with its first session, while the account's password is still the one that was verified and it is not locked.
 
+    Of more than 100 logins of the account the one unseen for longest gives way, of browsers or of JWTs as this one is (contract, 11.14).
     Returns the session's number, or None. The login is opened by one conditional statement, so that a login that races a reset or a
     lock leaves no session. In a transaction.
     """
@@ -209,7 +224,16 @@ async def add(
     (login_id,) = opened
     added = await tx.row(_ADD, login_id=login_id, digest=digest, at=at, expires_at=expires_at, **origin)
     assert added is not None
+    await _make_room(tx, account_id, login_id, proof, at)
     return int(added[0])
+
+
+async def _make_room(tx: Transaction, account_id: int, login_id: int, proof: LoginProof, at: int) -> None:
+    """The account is held since its login was opened: of two at once the later one counts the other."""
+    row = await tx.row(_HOW_MANY, account_id=account_id, at=at)
+    over = (row[0] if row else 0) - LOGINS
+    if over > 0:
+        await tx.execute(_GIVE_WAY, account_id=account_id, login_id=login_id, jwt=int(proof.kind == "jwt"), at=at, limit=over)
 
 
 class Renewed(msgspec.Struct, frozen=True):
@@ -296,6 +320,13 @@ async def end_all(tx: Transaction, *, account_id: int, keep_digest: bytes | None
 async def of(tx: Transaction, *, account_id: int, now: int) -> list[Session]:
     """The account's live sessions, newest first."""
     return [_listed(row) for row in await tx.rows(_OF, account_id=account_id, now=now)]
+
+
+async def login_ends(tx: Transaction, *, account_id: int, login_id: int) -> int:
+    """When the newest session of one of the account's logins ends; 0 where it has none."""
+    row = await tx.row(_LAST, account_id=account_id, login_id=login_id)
+    assert row is not None
+    return int(row[0] or 0)
 
 
 async def purge(tx: Transaction, now: int, limit: int) -> int:

@@ -51,7 +51,7 @@ class ResponseHeaders:
         if all(name != "cache-control" for name, _ in reply.headers):
             lines.append(_NO_STORE)
         if reply.session is not None:
-            lines.append((b"set-cookie", self._cookies.session(reply.session)))
+            lines.append((b"set-cookie", self._cookies.session(reply.session, reply.session_life)))
         if reply.prelogin_token is not None:
             lines.append((b"set-cookie", self._cookies.prelogin_token(reply.prelogin_token)))
         if reply.device is not None:

@@ -26,6 +26,8 @@ class Reply(msgspec.Struct, frozen=True):
     headers: tuple[tuple[str, str], ...] = ()
     session: str | None = None
     """A session token to set as the cookie; `""` clears it; None leaves it alone."""
+    session_life: int | None = None
+    """Seconds for which that cookie is set; None: `sessions.hours`."""
     device: str | None = None
     """The device cookie to set; None leaves it alone."""
     language: Locale | None = None

@@ -13,6 +13,8 @@ from lingpai.core.errors import (
     BadCredentials,
     BadGrant,
     BadInput,
+    LinkOutlivesLogin,
+    NoFurtherLink,
     NoInvitesLeft,
     NoSuchAccount,
     NotActivated,
@@ -361,7 +363,7 @@ DIALECT = Dialect(
             authorization_new,
             Expiry,
             Link,
-            refusals=(NotLoggedIn,),
+            refusals=(NotLoggedIn, LinkOutlivesLogin, NoFurtherLink),
             summary="summary.mailcode.authorization_new",
         ),
         Call(

@@ -92,8 +92,9 @@ async def test_a_taken_address_answers_as_a_free_one_and_its_owner_is_told_once_
     services = town.house.services
     account = await born(services, ADA)
     shown = []
-    for _ in range(3):
-        shown.append(await register.by_link(services, HERE, Application(ADA, ANOTHER), shown=True))
+    for number in range(3):
+        ctx = replace(HERE, client=f"client {number}")
+        shown.append(await register.by_link(services, ctx, Application(ADA, ANOTHER), shown=True))
         town.clock.advance(minutes=1)
     assert len(set(shown)) == 1, "as a waiting one's would stay"
     assert shown[0] != account.id

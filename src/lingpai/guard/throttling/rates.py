@@ -37,6 +37,11 @@ class RateLimiter:
         """Takes back one that was spent for nothing."""
         await self._hit(name, who, -1)
 
+    async def clear(self, name: str, who: str) -> None:
+        """Takes back all that was spent."""
+        if total := (await self._hit(name, who, 0)).total:
+            await self._hit(name, who, -total)
+
     def _rate(self, name: str) -> settings.Rate:
         rate: settings.Rate = getattr(self._rates, name)
         return rate

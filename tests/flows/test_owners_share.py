@@ -1,12 +1,15 @@
 """Strangers cannot use up the messages that an owner needs, and nobody hears of what is silent (contract, 7.4 to 7.7)."""
 
+import pytest
 from msgspec.structs import replace
 
-from flows.births import ADA, BOB, EVE, HERE, NAME, born, mailed_code, race, told
-from lingpai.core.errors import MessagesSpent, TooSoon
+from flows.births import ADA, BOB, EVE, HERE, NAME, NEW, OLD, PHONE, born, mailed_code, race, told
+from lingpai.core import rules
+from lingpai.core.errors import Limited, MessagesSpent, TooSoon, WrongPassword
 from lingpai.core.model import Account, Address, RequestContext
-from lingpai.flows import Services, recover, register
+from lingpai.flows import Services, account_admin, login, recover, register
 from lingpai.guard.sessions.device_cookie import mark
+from lingpai.guard.throttling.sms_budgets import SmsBudgets
 from web.town import Town
 
 
@@ -100,3 +103,47 @@ async def test_of_sixty_four_that_ask_by_name_and_by_mail_at_once_one_letter_goe
     ends = await race(lambda ctx: recover.ask_code(services, ctx, (ADA, NAME)[next(numbers) % 2]))
     assert ends["won"] == 2
     assert await reached(services) == 1
+
+
+async def test_unlocking_clears_what_strangers_have_counted_up(town: Town) -> None:
+    services = town.house.services
+    account = await born(services, ADA, NAME)
+    for number in range(5):
+        await asks(services, stranger(number), ADA)
+        town.clock.advance(minutes=1)
+    for number in range(11):
+        with pytest.raises((WrongPassword, Limited)):
+            await login.for_cookie(services, stranger(number), login.Try(ADA, "a wrong one"))
+    for _ in range(5):
+        await services.limits.spend("questions_account", f"main:{account.id}")
+    with pytest.raises(Limited):
+        await login.for_cookie(services, stranger(80), login.Try(ADA, OLD))
+    assert await asks(services, stranger(80), ADA) == "messages-spent"
+    await account_admin.unlock(services, account)
+    assert await login.for_cookie(services, stranger(80), login.Try(ADA, OLD))
+    assert await asks(services, stranger(80), ADA) == "ok"
+    assert await reached(services) == 5
+    await services.limits.spend("questions_account", f"main:{account.id}")
+
+
+async def test_budgets_that_strangers_have_spent_silence_no_reset_and_no_notice_of_a_new_password(services: Services) -> None:
+    account = await born(services, PHONE)
+    budgets = SmsBudgets(services.ephemeral, services.settings.sms, services.clock)
+    await services.ephemeral.hit("sms:day", 86_400, 900)
+    with pytest.raises(Limited) as spent:
+        await register.ask_code(services, HERE, rules.phone("13900139000"))
+    assert spent.value.limit == "sms_daily"
+    stranger_phone = rules.phone("13700137000")
+    for who in (stranger_phone, PHONE):
+        assert await asks(services, HERE, who) == "ok", "the same for a phone that nobody has"
+    assert (await budgets.state()).sent == 901, "and that one's text costs nothing"
+    await recover.by_code(services, HERE, PHONE, await mailed_code(services), NEW)
+    assert [to for template, to in await told(services) if template == "password_changed"] == [account.phone]
+    assert (await budgets.state()).sent == 902
+
+
+async def test_a_notice_of_another_kind_waits_for_no_kept_part(services: Services) -> None:
+    account = await born(services, PHONE)
+    await services.ephemeral.hit("sms:day", 86_400, 900)
+    assert await services.messages.reached(account) is None
+    assert await services.messages.reached(account, kept=True) == account

@@ -10,6 +10,7 @@ from lingpai.guard.captcha import CaptchaAnswer, Demand
 from lingpai.guard.passwords.hashing import Verdict
 from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.steps.authentication import device_of, verify_password
+from lingpai.steps.counts import typed_address
 from lingpai.store import accounts
 
 PATIENT = 2
@@ -72,7 +73,7 @@ async def _find(services: Services, ctx: RequestContext, attempt: Try) -> Found 
         bucket = services.lockout.bucket(ctx.realm, account.id if account else attempt.address.key, device)
         await services.limits.spend("login_client", ctx.client)
         # On the address as it was typed, whether it has an account or not: a registration must not change what counts.
-        typed = f"{ctx.realm}:{attempt.address.kind}:{attempt.address.key}/{device}"
+        typed = typed_address(ctx.realm, attempt.address, device)
         await services.limits.spend("login_address", typed)
         await _captcha(services, attempt, typed)
         closing = "cancel_deletion" in attempt.steps and account is not None and (account.deletes_at or 0) > services.clock.now()

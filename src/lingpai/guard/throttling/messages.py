@@ -48,7 +48,7 @@ class MessageThrottle:
     ) -> None:
         """Raises what `start` would, and counts nothing."""
         if sms_budgets := self._offered(address):
-            await sms_budgets.check(address)
+            await sms_budgets.check(address, ordinary=purpose != "reset")
         self._wait(await self._ephemeral.get(_last(ctx.realm, purpose, address)), interval)
         for name, who in _told(ctx, purpose, address, known=known):
             with _words(name):
@@ -72,7 +72,7 @@ class MessageThrottle:
                 with _words(name):
                     await self._limits.spend(name, who)
             if sms_budgets:
-                await sms_budgets.start(address)
+                await sms_budgets.start(address, ordinary=purpose != "reset")
         except (Limited, MessagesSpent, BadInput):
             await self._undo(_last(ctx.realm, purpose, address), spent)
             raise
@@ -123,17 +123,18 @@ class MessageThrottle:
                     for name in (*OWN, *STRANGERS):
                         await self._limits.clear(name, place)
 
-    async def reached(self, account: Account) -> Account | None:
+    async def reached(self, account: Account, *, kept: bool = False) -> Account | None:
         """The account, where its owner may be told of something now; None where that takes a text message and the budgets have none left.
 
-        Asked once it is sure that there is something to tell: it counts. What was sent before does not silence it (contract, rule 7).
+        `kept`: of what has a part of the budgets of its own. Asked once it is sure that there is something to tell: it counts. What was
+        sent before does not silence it (contract, rule 7).
         """
         if account.email or account.phone is None or not account.phone_proved_at:
             return account
         phone = Address("phone", account.phone, account.phone)
         try:
             if sms_budgets := self._offered(phone):
-                await sms_budgets.start(phone)
+                await sms_budgets.start(phone, ordinary=not kept)
         except (BadInput, Limited, NotOffered):
             return None
         return account

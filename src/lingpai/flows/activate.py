@@ -8,6 +8,7 @@ from lingpai.core.model import Account, Address, RequestContext
 from lingpai.flows import Services
 from lingpai.guard.crypto import digest
 from lingpai.guard.one_time.codes import ACTIVATION_LIFE
+from lingpai.steps.authentication import is_known
 from lingpai.steps.sending import sending, silently
 from lingpai.store import accounts, sessions
 
@@ -80,13 +81,13 @@ async def again(services: Services, ctx: RequestContext, email: Address) -> None
 
     Raises TooSoon within 60 seconds of the last one.
     """
-    async with sending(services, ctx, "activate", email):
-        found = await accounts.find(services.store, ctx.realm, email.kind, email.key)
-        proved = found is not None and found.email_proved_at is not None
-        token = await services.one_time.new_link("activate", ctx.realm, email.key, 0, ACTIVATION_LIFE, spare=proved)
+    found = await accounts.find(services.store, ctx.realm, email.kind, email.key)
+    async with sending(services, ctx, "activate", email, known=is_known(ctx, found)) as message:
+        spare = not message.lands or (found is not None and found.email_proved_at is not None)
+        token = await services.one_time.new_link("activate", ctx.realm, email.key, 0, ACTIVATION_LIFE, spare=spare)
         async with services.store.begin() as tx:
             account = await accounts.find(tx, ctx.realm, email.kind, email.key)
-            waits = account is not None and account.email_proved_at is None and account.locked_at is None
+            waits = message.lands and account is not None and account.email_proved_at is None and account.locked_at is None
             await services.letters.activate(tx, ctx, account if waits else None, token)
             result, number = "ok" if waits else "nothing-sent", account.id if account else None
             await services.audit.note(tx, ctx, "activate.again", result, account_id=number)

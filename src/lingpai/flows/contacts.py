@@ -22,10 +22,11 @@ async def ask(services: Services, ctx: RequestContext, login: Authenticated, add
     account = login.account
     if _replaces(account, address):
         await require_fresh(services, ctx, login)
-    async with sending(services, ctx, "bind", address):
-        code = await services.one_time.new_code("bind", account.realm, address.key, _holder(account), length=ctx.code_length)
+    async with sending(services, ctx, "bind", address, known=_own(account, address)) as message:
+        place = address.key if message.lands else f"spare {address.key}"
+        code = await services.one_time.new_code("bind", account.realm, place, _holder(account), length=ctx.code_length)
         async with services.store.begin() as tx:
-            await services.letters.bind_code(tx, ctx, address, code)
+            await services.letters.bind_code(tx, ctx, address if message.lands else Address(address.kind, "", ""), code)
             await services.audit.note(tx, ctx, "bind.ask", account_id=account.id)
 
 
@@ -55,6 +56,11 @@ async def _refuse_taken(services: Services, account: Account, address: Address) 
     other = await accounts.find(services.store, account.realm, address.kind, address.key)
     if other and other.id != account.id and not (address.kind == "email" and other.email_proved_at is None):
         raise Taken(field=address.kind)
+
+
+def _own(account: Account, address: Address) -> bool:
+    """Whether who is logged in asks for a message to an address of their own."""
+    return address.key in (account.email_key, account.phone)
 
 
 def _holder(account: Account) -> str:

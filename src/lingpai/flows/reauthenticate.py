@@ -20,10 +20,10 @@ async def ask_code(services: Services, ctx: RequestContext, login: Authenticated
     to, account = reached(login.account), login.account
     if to is None:
         raise StaleLogin
-    async with sending(services, ctx, "login", to):
-        code = await services.one_time.new_code("login", account.realm, to.key, str(account.id))
+    async with sending(services, ctx, "login", to, known=True) as message:
+        code = await services.one_time.new_code("login", account.realm, to.key if message.lands else f"spare {to.key}", str(account.id))
         async with services.store.begin() as tx:
-            await services.letters.login_code(tx, ctx, account, code)
+            await services.letters.login_code(tx, ctx, account if message.lands else None, code)
     return to
 
 

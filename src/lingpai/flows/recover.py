@@ -1,5 +1,6 @@
 """Getting back in: a mailed link or code leads to a new password."""
 
+from contextlib import AbstractAsyncContextManager
 from typing import NoReturn
 
 import msgspec
@@ -15,8 +16,9 @@ from lingpai.guard.one_time.codes import CODE_LIFE, RESET_LIFE
 from lingpai.guard.one_time.reset_grants import ResetGrant
 from lingpai.guard.throttling.messages import INTERVAL
 from lingpai.steps.account_change import changing
+from lingpai.steps.authentication import is_known
 from lingpai.steps.first_proof import forget_strangers
-from lingpai.steps.sending import sending, silently
+from lingpai.steps.sending import AskedMessage, sending, silently
 from lingpai.steps.spending import spending_code, spending_link, spending_reset_grant
 from lingpai.store import accounts, questions
 from lingpai.store.database import Transaction
@@ -38,10 +40,11 @@ async def ask_link(services: Services, ctx: RequestContext, email: Address, *, i
     Raises TooSoon within `interval` seconds of the last message for this purpose.
     """
     account = await _asked_for(services, ctx, email, reveal=reveal)
-    async with sending(services, ctx, "reset", email, interval):
-        mailed = account is not None and account.locked_at is None
+    async with _asking(services, ctx, email, email, account, interval) as message:
+        mailed = message.lands and account is not None and account.locked_at is None
         # Bound to nobody where it goes to nobody: a secret that nobody was sent must open nothing.
-        token = await services.one_time.new_link("reset", ctx.realm, email.key, account.id if account and mailed else 0, RESET_LIFE)
+        holder = account.id if account and mailed else 0
+        token = await services.one_time.new_link("reset", ctx.realm, email.key, holder, RESET_LIFE, spare=not message.lands)
         async with services.store.begin() as tx:
             await services.letters.reset(tx, ctx, account if mailed else None, token)
             await _note_asked(services, tx, ctx, account, mailed=mailed)
@@ -53,10 +56,10 @@ async def ask_recovery_code(
     """Mails a code of eight characters to the owner, behind a captcha; otherwise as `ask_link`."""
     await services.captchas.spend(answer)
     account = await _asked_for(services, ctx, email, reveal=reveal)
-    async with sending(services, ctx, "reset", email, interval):
-        mailed = account is not None and account.locked_at is None
+    async with _asking(services, ctx, email, email, account, interval) as message:
+        mailed = message.lands and account is not None and account.locked_at is None
         holder = str(account.id if account and mailed else 0)
-        code = await services.one_time.new_recovery_code("reset", ctx.realm, email.key, holder)
+        code = await services.one_time.new_recovery_code("reset", ctx.realm, _waiting(email, message), holder)
         async with services.store.begin() as tx:
             await services.letters.reset_code(tx, ctx, account if mailed else None, code)
             await _note_asked(services, tx, ctx, account, mailed=mailed)
@@ -70,13 +73,8 @@ async def ask_code(services: Services, ctx: RequestContext, who: Address, *, rev
     """
     account = await _asked_for(services, ctx, who, reveal=reveal)
     to = _where(account, who)
-    async with sending(services, ctx, "reset", who):
-        try:
-            mailed = await _send_code(services, ctx, who, to, account)
-        except BaseException:
-            await services.messages.lost(ctx, "reset", to)
-            raise
-    await services.messages.settle(to, sent=mailed)
+    async with _asking(services, ctx, who, to, account) as message:
+        await _send_code(services, ctx, to, account, message)
 
 
 async def ask_code_silently(services: Services, ctx: RequestContext, who: Address, *, reveal: bool = False) -> None:
@@ -85,17 +83,26 @@ async def ask_code_silently(services: Services, ctx: RequestContext, who: Addres
         await ask_code(services, ctx, who, reveal=reveal)
 
 
-async def _send_code(services: Services, ctx: RequestContext, who: Address, to: Address, account: Account | None) -> bool:
-    landed = await services.messages.lands(ctx, "reset", who, to)
-    mailed = landed and account is not None and account.locked_at is None and to.kind != "name"
-    # One that goes nowhere does not take the place of the one that did, and is bound to nobody.
-    place = to.key if landed else f"spare {to.key}"
+def _asking(
+    services: Services, ctx: RequestContext, who: Address, to: Address, account: Account | None, interval: float = INTERVAL
+) -> AbstractAsyncContextManager[AskedMessage]:
+    """The frame of a message for a reset: the account counts over all the ways in which it is asked for, nobody's likewise."""
+    owner = str(account.id) if account else f"{who.kind}:{who.key}"
+    return sending(services, ctx, "reset", who, interval, known=is_known(ctx, account), to=to, owner=owner)
+
+
+def _waiting(to: Address, message: AskedMessage) -> str:
+    """Where a code waits: one that goes nowhere does not take the place of the one that did."""
+    return to.key if message.lands else f"spare {to.key}"
+
+
+async def _send_code(services: Services, ctx: RequestContext, to: Address, account: Account | None, message: AskedMessage) -> None:
+    message.sent = mailed = message.lands and account is not None and account.locked_at is None and to.kind != "name"
     holder = str(account.id if account and mailed else 0)
-    code = await services.one_time.new_code("reset", ctx.realm, place, holder, length=ctx.code_length)
+    code = await services.one_time.new_code("reset", ctx.realm, _waiting(to, message), holder, length=ctx.code_length)
     async with services.store.begin() as tx:
         await services.letters.reset_code(tx, ctx, account if mailed else None, code, to.kind)
         await _note_asked(services, tx, ctx, account, mailed=mailed)
-    return mailed
 
 
 async def _asked_for(services: Services, ctx: RequestContext, who: Address, *, reveal: bool) -> Account | None:

@@ -15,8 +15,9 @@ from lingpai.guard.one_time.codes import ACTIVATION_LIFE, CODE_LIFE
 from lingpai.guard.passwords.hashing import HashingSlot
 from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.steps import invitations
+from lingpai.steps.authentication import is_known
 from lingpai.steps.first_proof import forget_strangers
-from lingpai.steps.sending import sending
+from lingpai.steps.sending import AskedMessage, sending
 from lingpai.steps.spending import spending_code
 from lingpai.store import accounts, consents, sessions
 from lingpai.store.database import Transaction
@@ -56,20 +57,25 @@ async def by_link(services: Services, ctx: RequestContext, application: Applicat
         async with _looking(services, ctx):
             await invitations.check(services.store, services.settings, ctx.realm, application.invite, services.clock.now())
             await _refuse_taken(services, ctx, application.address, reveal=reveal)
-            await services.messages.check(ctx, "activate", application.address)
+            known = await _knows(services, ctx, application.address)
+            await services.messages.check(ctx, "activate", application.address, known=known)
         password = await _counted_hash(services, ctx, slot, application)
-    async with sending(services, ctx, "activate", application.address):
+    async with sending(services, ctx, "activate", application.address, known=known) as message:
         taken = await _taken(services, ctx, application.address)
-        account = await _open_and_tell(services, ctx, application, password, taken=taken)
+        account = await _open_and_tell(services, ctx, application, password, message, taken=taken)
     return account.id
 
 
-async def _open_and_tell(services: Services, ctx: RequestContext, application: Application, password: str, *, taken: bool) -> Account:
-    token = await services.one_time.new_link("activate", ctx.realm, application.address.key, 0, ACTIVATION_LIFE, spare=taken)
-    notify = await services.messages.may_notice(ctx, application.address, taken=taken)
+async def _open_and_tell(
+    services: Services, ctx: RequestContext, application: Application, password: str, message: AskedMessage, *, taken: bool
+) -> Account:
+    token = await services.one_time.new_link(
+        "activate", ctx.realm, application.address.key, 0, ACTIVATION_LIFE, spare=taken or not message.lands
+    )
+    notify = message.lands and await services.messages.may_notice(ctx, application.address, taken=taken)
     async with services.store.begin() as tx:
         account = await _open(services, tx, ctx, application, password)
-        await _tell(services, tx, ctx, account, token, notify=notify)
+        await _tell(services, tx, ctx, account, token, lands=message.lands, notify=notify)
         await services.audit.note(tx, ctx, "register", "taken" if account.email_proved_at else "ok", account_id=account.id)
     return account
 
@@ -149,9 +155,11 @@ async def _open(services: Services, tx: Transaction, ctx: RequestContext, applic
     return account
 
 
-async def _tell(services: Services, tx: Transaction, ctx: RequestContext, account: Account, token: str, *, notify: bool) -> None:
+async def _tell(
+    services: Services, tx: Transaction, ctx: RequestContext, account: Account, token: str, *, lands: bool, notify: bool
+) -> None:
     if account.email_proved_at is None:
-        await services.letters.activate(tx, ctx, None if account.locked_at else account, token)
+        await services.letters.activate(tx, ctx, account if lands and account.locked_at is None else None, token)
     else:
         await services.letters.taken(tx, ctx, account if notify and account.locked_at is None else None)
 
@@ -169,16 +177,20 @@ async def ask_code(
         await services.captchas.spend(answer)
     if reveal:
         await _reveal_taken(services, ctx, address)
-    async with sending(services, ctx, "register", address):
-        code = await services.one_time.new_code("register", ctx.realm, address.key, "", length=ctx.code_length)
-        sent = await _send_code(services, ctx, address, code)
-    await services.messages.settle(address, sent=sent)
+    async with sending(services, ctx, "register", address, known=await _knows(services, ctx, address)) as message:
+        place = address.key if message.lands else f"spare {address.key}"
+        code = await services.one_time.new_code("register", ctx.realm, place, "", length=ctx.code_length)
+        message.sent = await _send_code(services, ctx, address if message.lands else Address(address.kind, "", ""), address, code)
 
 
-async def _send_code(services: Services, ctx: RequestContext, address: Address, code: str) -> bool:
-    """The code to an address that is free, a notice to the owner of a taken one; whether anything goes out."""
+async def _knows(services: Services, ctx: RequestContext, address: Address) -> bool:
+    return is_known(ctx, await accounts.find(services.store, ctx.realm, address.kind, address.key))
+
+
+async def _send_code(services: Services, ctx: RequestContext, to: Address, address: Address, code: str) -> bool:
+    """The code to an address that is free, a notice to the owner of a taken one; whether anything goes out. `to` is empty for nobody."""
     taken = await _taken(services, ctx, address)
-    notify = await services.messages.may_notice(ctx, address, taken=taken)
+    notify = to.key != "" and await services.messages.may_notice(ctx, address, taken=taken)
     async with services.store.begin() as tx:
         account = await accounts.find(tx, ctx.realm, address.kind, address.key)
         owned = account is not None and _proved(account, address)
@@ -186,9 +198,9 @@ async def _send_code(services: Services, ctx: RequestContext, address: Address, 
         if owned:
             await services.letters.taken(tx, ctx, told, address.kind)
         else:
-            await services.letters.register_code(tx, ctx, address, code)
+            await services.letters.register_code(tx, ctx, to, code)
         await services.audit.note(tx, ctx, "register.ask", "taken" if taken else "ok", account_id=account.id if account else None)
-    return told is not None or not owned
+    return told is not None or (not owned and to.key != "")
 
 
 async def by_code(
@@ -309,7 +321,8 @@ async def _hashed(services: Services, ctx: RequestContext, application: Applicat
         # The hash too: it is counted as a registration only by the second step.
         async with _looking(services, ctx):
             await _refuse_taken(services, ctx, application.address, reveal=reveal)
-            await services.messages.check(ctx, "register", application.address)
+            known = await _knows(services, ctx, application.address)
+            await services.messages.check(ctx, "register", application.address, known=known)
             return await slot.new(application.password, _personal(application))
 
 

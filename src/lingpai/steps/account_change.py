@@ -49,7 +49,7 @@ async def changing(
     reset, or "log out everywhere", is the owner's last word. `ends`: which of its logins end with the change. `event` is the entry in the
     trail; `notice` is mailed to the owner.
     """
-    told = await services.messages.reached(account) if notice else None
+    told = await services.messages.reached(account, kept=notice == "password_changed") if notice else None
     try:
         async with services.store.begin() as tx:
             if not await _is_current(services, tx, account, login):

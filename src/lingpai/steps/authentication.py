@@ -111,6 +111,11 @@ def device_of(ctx: RequestContext, account: Account | None) -> str:
     return ctx.device if account and mark(account) in ctx.known_to else ""
 
 
+def is_known(ctx: RequestContext, account: Account | None) -> bool:
+    """Whether the browser that asks is one that the account knows; nobody's account knows none."""
+    return bool(device_of(ctx, account))
+
+
 async def verify_password(
     services: Services, slot: HashingSlot, bucket: str, account: Account | None, password: str, *, closing: bool = False
 ) -> Verdict:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import msgspec
 
 from lingpai.core import rules
-from lingpai.core.errors import BadInput, BadLink, Limited, TooSoon
+from lingpai.core.errors import BadInput, BadLink, Limited, MessagesSpent, TooSoon
 from lingpai.core.model import Address
 from lingpai.flows import Services, activate
 from lingpai.web.pages import page
@@ -86,7 +86,7 @@ async def send_again(services: Services, mount: Mount, request: Request, opened:
         await activate.again(services, request.ctx, email)
     except TooSoon as wait:
         early, seconds = "yes", wait.seconds
-    except Limited as bad:
+    except (Limited, MessagesSpent) as bad:
         return bad_link(services, request, opened, bad)
     return onward(context.to(SENT, email=email.value, early=early, again=again(services, seconds)))
 
@@ -112,7 +112,12 @@ def whole(request: Request) -> MailedLink | None:
 
 
 def bad_link(
-    services: Services, request: Request, opened: ActivationOpened, why: BadInput | Limited | None = None, *, purpose: str = "activate"
+    services: Services,
+    request: Request,
+    opened: ActivationOpened,
+    why: BadInput | Limited | MessagesSpent | None = None,
+    *,
+    purpose: str = "activate",
 ) -> Reply:
     """Says that the link is bad and offers another; or why what was typed there does not do.
 

@@ -18,9 +18,8 @@ NOTICES: dict[Kind, Notice] = {"email": "email_changed", "phone": "phone_changed
 async def ask(services: Services, ctx: RequestContext, login: Authenticated, address: Address, *, own_proof: bool = False) -> None:
     """Sends a code to a mail address or a phone that is to be the account's own. Bound to the login that asks, while it lives.
 
-    It goes out whether the address is taken or not: who reads it there may know. Raises TooSoon and Limited, and StaleLogin where the
-    login has not proved the owner in the last ten minutes (contract, S42 and S43): a reset goes to the address from then on. Only for
-    another spelling of the account's own address any login will do. `own_proof`: a third party's word is no such proof.
+    It goes out whether the address is taken or not: who reads it there may know. Raises TooSoon, Limited, and StaleLogin where the login
+    has not proved the owner in the last ten minutes (contract, S42, S43), but for the account's own address. `own_proof`: as for `fresh`.
     """
     account = login.account
     if not _own(account, address):
@@ -35,9 +34,8 @@ async def ask(services: Services, ctx: RequestContext, login: Authenticated, add
 async def bind(services: Services, ctx: RequestContext, login: Authenticated, address: Address, code: str) -> None:
     """The address is the account's own from now on; one of its kind from before is dropped, and told of it.
 
-    The login was judged when the code was asked for (contract, S44). A replaced mail address ends the other logins and what it had earned
-    (10.8). An account that held it unproved loses it (rule 8). Raises BadCode, also where the account has another password or address
-    since; after a right code, which it does not spend, Taken.
+    The login was judged when the code was asked for (contract, S44). A replaced mail address ends the other logins (10.8). Raises BadCode,
+    also where the account has another password or address since; after a right code, which it does not spend, Taken.
     """
     await services.limits.spend("check_client", ctx.client)
     entry = await services.one_time.peek_code("bind", login.account.realm, address.key, code)

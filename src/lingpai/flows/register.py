@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 import msgspec
 
-from lingpai.core.errors import BadCode, BadInput, Taken
+from lingpai.core.errors import BadCode, BadInput, Taken, TooSoon
 from lingpai.core.model import Account, Address, RequestContext
 from lingpai.core.steps import Step
 from lingpai.flows import Services
 from lingpai.guard.captcha import CaptchaAnswer
 from lingpai.guard.one_time.codes import ACTIVATION_LIFE, CODE_LIFE
+from lingpai.guard.passwords.hashing import HashingSlot
 from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.steps import invitations
 from lingpai.steps.first_proof import forget_strangers
@@ -31,6 +32,16 @@ class Application:
     """What was agreed to: pairs of a document (`terms`, `privacy`) and its version."""
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A registration's password, after its one hash."""
+
+    hashed: str | None = None
+    """The PHC string to keep; None where another registration was waiting when it was judged."""
+    agrees_with: str | None = None
+    """That one's PHC string, where it is the same password."""
+
+
 class Draft(msgspec.Struct, frozen=True):
     """A registration by phone whose code is under way."""
 
@@ -41,36 +52,86 @@ class Draft(msgspec.Struct, frozen=True):
     """The first step's password as a PHC string; empty where it brought none."""
 
 
-async def by_link(services: Services, ctx: RequestContext, application: Application, *, reveal: bool = False, shown: bool = False) -> int:
+async def by_link(
+    services: Services,
+    ctx: RequestContext,
+    application: Application,
+    *,
+    reveal: bool = False,
+    shown: bool = False,
+    early_succeeds: bool = False,
+) -> int:
     """Registers; the owner proves the address by opening the mailed link within 24 hours. Returns the account's id.
 
     An address that waits for its proof keeps its first registration (contract, rule 8): same id, the new password is not
-    taken over, the link is mailed again. A taken one answers as a free one, and its owner is told. With `reveal`, Taken.
+    taken over, the link is mailed again; where it is another password, neither is kept (8.9). A taken address answers as a free one, and
+    its owner is told. With `reveal`, Taken.
 
-    `shown`: the id is for the one who asks, so that of a taken address is a number drawn for nobody.
+    `shown`: the id is for the one who asks, so that of a taken address is a number drawn for nobody. `early_succeeds`: the caller answers
+    TooSoon as a success, so that another password counts then too.
     """
     async with services.passwords.slot() as slot:
         await services.limits.check("register_client", ctx.client)
         await invitations.check(services.store, services.settings, ctx.realm, application.invite, services.clock.now())
         if reveal:
             await _reveal_taken(services, ctx, application.address)
-        await services.messages.check(ctx, "activate", application.address)
-        password = await slot.new(application.password, _personal(application))
+        early = await _early(services, ctx, application.address, told=not early_succeeds)
+        judged = await _judged(services, slot, ctx, application)
     await services.limits.spend("register_client", ctx.client)
+    if early:
+        await _disagree_early(services, ctx, application.address, judged)
+        raise early
     async with sending(services, ctx, "activate", application.address):
         taken = await _taken(services, ctx, application.address)
-        account, drawn = await _open_and_tell(services, ctx, application, password, taken=taken)
+        account, drawn = await _open_and_tell(services, ctx, application, judged, taken=taken)
     decoy = await services.one_time.decoy(ctx.realm, application.address.key, drawn, spare=not taken) if shown else account.id
     return decoy if taken else account.id
 
 
+async def _early(services: Services, ctx: RequestContext, address: Address, *, told: bool) -> TooSoon | None:
+    """The refusal within the interval; raises it where the caller is to be told at once, before any work."""
+    try:
+        await services.messages.check(ctx, "activate", address)
+    except TooSoon as why:
+        if told:
+            raise
+        return why
+    return None
+
+
+async def _judged(services: Services, slot: HashingSlot, ctx: RequestContext, application: Application) -> Judged:
+    """One hash, whoever has the address: of a new password, or against the one of the registration that waits there."""
+    found = await accounts.find(services.store, ctx.realm, application.address.kind, application.address.key)
+    if found is None or found.password is None or _proved(found, application.address):
+        return Judged(await slot.new(application.password, _personal(application)))
+    await slot.judge(application.password, _personal(application))
+    verdict = await slot.verify(found.password, application.password)
+    return Judged(agrees_with=found.password if verdict.right else None)
+
+
+async def _disagree(services: Services, tx: Transaction, account_id: int, judged: Judged) -> None:
+    """Where the registration that waits has another password, neither is kept (contract, 8.9): the link's page asks for a new one."""
+    await accounts.lock_row(tx, account_id=account_id)
+    waiting = await accounts.by_id(tx, account_id)
+    open_ = waiting is not None and waiting.email_proved_at is None and waiting.locked_at is None
+    if waiting and open_ and waiting.password not in (None, judged.hashed, judged.agrees_with):
+        await accounts.set_password(tx, account_id=account_id, password=None, at=services.clock.now())
+
+
+async def _disagree_early(services: Services, ctx: RequestContext, address: Address, judged: Judged) -> None:
+    async with services.store.begin() as tx:
+        account = await accounts.find(tx, ctx.realm, address.kind, address.key)
+        await _disagree(services, tx, account.id if account else 0, judged)
+
+
 async def _open_and_tell(
-    services: Services, ctx: RequestContext, application: Application, password: str, *, taken: bool
+    services: Services, ctx: RequestContext, application: Application, judged: Judged, *, taken: bool
 ) -> tuple[Account, int]:
     token = await services.one_time.new_link("activate", ctx.realm, application.address.key, 0, ACTIVATION_LIFE, spare=taken)
     notify = await services.messages.may_notice(ctx, application.address, taken=taken)
     async with services.store.begin() as tx:
-        account, drawn = await _open(services, tx, ctx, application, password)
+        account, drawn = await _open(services, tx, ctx, application, judged)
+        await _disagree(services, tx, account.id, judged)
         await _tell(services, tx, ctx, account, token, notify=notify)
         await services.audit.note(tx, ctx, "register", "taken" if account.email_proved_at else "ok", account_id=account.id)
     return account, drawn
@@ -98,14 +159,14 @@ def _proved(account: Account | None, address: Address) -> bool:
     return account is not None and (address.kind != "email" or account.email_proved_at is not None)
 
 
-async def _add(services: Services, tx: Transaction, ctx: RequestContext, password: str) -> int:
+async def _add(services: Services, tx: Transaction, ctx: RequestContext, password: str | None) -> int:
     now = services.clock.now()
     return await accounts.add(tx, realm=ctx.realm, password=password, nickname="", locale=ctx.locale, created_at=now, created_ip=ctx.ip)
 
 
-async def _open(services: Services, tx: Transaction, ctx: RequestContext, application: Application, password: str) -> tuple[Account, int]:
+async def _open(services: Services, tx: Transaction, ctx: RequestContext, application: Application, judged: Judged) -> tuple[Account, int]:
     """The account at the address: the new one, or the one that was there before. And the number that was drawn for a new one."""
-    new = await _add(services, tx, ctx, password)
+    new = await _add(services, tx, ctx, judged.hashed)
     if await accounts.add_identifier(tx, account_id=new, realm=ctx.realm, address=application.address, proved_at=None):
         await invitations.spend(tx, services.settings, ctx.realm, application.invite, new, services.clock.now())
         if application.phone:

@@ -82,6 +82,11 @@ _NEXT = accounts.c.security_stamp + 1
 _SET_PASSWORD = Query(
     update(accounts).where(_BY_ACCOUNT).values(password=bindparam("new"), password_changed_at=bindparam("at"), security_stamp=_NEXT)
 )
+_SET_FIRST = Query(
+    update(accounts)
+    .where(_BY_ACCOUNT, accounts.c.password.is_(None), accounts.c.locked_at.is_(None))
+    .values(password=bindparam("new"), password_changed_at=bindparam("at"), security_stamp=_NEXT)
+)
 _OUTDATE = Query(update(accounts).where(_BY_ACCOUNT).values(security_stamp=_NEXT))
 _UPGRADE = Query(update(accounts).where(_BY_ACCOUNT, accounts.c.password == bindparam("old")).values(password=bindparam("new")))
 _RENAME = Query(update(accounts).where(_BY_ACCOUNT).values(nickname=bindparam("new")))
@@ -240,7 +245,6 @@ async def prove(tx: Transaction, *, account_id: int, kind: Kind, key: str, at: i
     if row is None:
         return False
     realm, value = _taken(row)
-    await outdate_proofs(tx, account_id=account_id)
     return await add_identifier(tx, account_id=account_id, realm=realm, address=Address(kind, value, key), proved_at=at)
 
 
@@ -252,6 +256,11 @@ async def drop_identifiers(tx: Transaction, *, account_id: int, keep: tuple[Kind
 async def set_password(tx: Transaction, *, account_id: int, password: str | None, at: int) -> None:
     """Another password (a PHC string), or none. Sessions are ended by `sessions.end_all`, in the same transaction."""
     await tx.execute(_SET_PASSWORD, account_id=account_id, new=password, at=at)
+
+
+async def set_first_password(tx: Transaction, *, account_id: int, password: str, at: int) -> bool:
+    """A password for an account without one; of racing callers one sets it. False: it has one, it is locked, or it is gone."""
+    return await tx.execute(_SET_FIRST, account_id=account_id, new=password, at=at) == 1
 
 
 async def outdate_proofs(tx: Transaction, *, account_id: int) -> None:

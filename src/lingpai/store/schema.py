@@ -42,7 +42,7 @@ accounts = Table(
     Column("deletes_at", Number),
     # NULL only until the transaction that adds the account has learnt its number.
     Column("public_id", Text),
-    # Grows with each password, lock, closing, and proved or replaced address: what was earned under an older one is worth nothing.
+    # Grows with each password, lock, closing, and added or replaced address: what was earned under an older one is worth nothing.
     Column("security_stamp", Number, nullable=False, server_default=text("0")),
     _partial("ix_accounts_deletes", "deletes_at", where="deletes_at IS NOT NULL"),
     Index("uq_accounts_public_id", "realm", "public_id", unique=True),

@@ -7,6 +7,7 @@ from flows.births import ADA, BOB, HERE, NAME, NEW, OLD, PHONE, born, crowd, ent
 from lingpai.core.errors import BadCode, Limited, MessagesSpent, Overloaded, StaleLogin, TooSoon, WrongPassword
 from lingpai.core.model import Account, RequestContext
 from lingpai.flows import Services, reauthenticate, sessions
+from lingpai.guard.sessions.issuing import RedeemedLink
 from lingpai.steps.authentication import Authenticated
 from lingpai.store import accounts
 from web.town import Town
@@ -43,7 +44,8 @@ async def test_a_proof_is_good_for_ten_minutes_and_for_the_session_that_gave_it(
 
 async def test_a_one_time_links_login_is_never_fresh_but_by_a_proof(services: Services) -> None:
     account = await born(services, ADA)
-    opened = await services.session_issuer.cookie(account, HERE, kind="link")
+    _, maker = await entered(services, account)
+    opened = await services.session_issuer.cookie_by_link(account, HERE, RedeemedLink(maker.digest, 600))
     ctx = replace(HERE, session=opened.token)
     mine = await sessions.current(services, ctx)
     assert not await is_fresh(services, ctx, mine)

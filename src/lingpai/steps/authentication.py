@@ -68,17 +68,21 @@ def activated(login: Authenticated) -> Authenticated:
     return login
 
 
-async def fresh(services: Services, ctx: RequestContext, login: Authenticated) -> Fresh | None:
-    """The login, where it or a later proof is younger than ten minutes; a one-time link's login never is by itself."""
+async def fresh(services: Services, ctx: RequestContext, login: Authenticated, *, own_proof: bool = False) -> Fresh | None:
+    """The login, where it or a later proof is younger than ten minutes; a one-time link's login never is by itself.
+
+    `own_proof`: nor is one by a third party's word.
+    """
     young = services.clock.now() - login.session.proved_at < FRESH * SECOND
-    if (not login.session.by_link and young) or await _confirmed(services, ctx, login):
+    vouched = own_proof and "fed" in login.session.amr.split()
+    if (not login.session.by_link and not vouched and young) or await _confirmed(services, ctx, login):
         return Fresh(login.session, login.account, login.digest)
     return None
 
 
-async def require_fresh(services: Services, ctx: RequestContext, login: Authenticated) -> Fresh:
+async def require_fresh(services: Services, ctx: RequestContext, login: Authenticated, *, own_proof: bool = False) -> Fresh:
     """As `fresh`. Raises StaleLogin."""
-    found = await fresh(services, ctx, login)
+    found = await fresh(services, ctx, login, own_proof=own_proof)
     if found is None:
         raise StaleLogin
     return found

@@ -87,7 +87,8 @@ async def by_link(services: Services, mount: Mount, request: Request, _: Nothing
     try:
         _offered(services, "link")
         form = _application(services, request, read(request.fields, RegisterMail).email)
-        await register.by_link(services, request.ctx, form)
+        # Inside the interval the page says that a mail went out, as after a success.
+        await register.by_link(services, request.ctx, form, early_succeeds=True)
     except RegistrationClosed:
         return _closed(request, context)
     except TooSoon as wait:

@@ -4,8 +4,8 @@ Imports what the settings ask for inside its functions: everything at once would
 """
 
 import os
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -137,10 +137,23 @@ def _absent(settings: Settings) -> bool:
 
 
 def database_url(settings: Settings) -> str:
-    """Where the database is, for migrations: an absolute path or PostgreSQL's URL. Makes the data folder where there is none."""
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Where the database is, for migrations: an absolute path or PostgreSQL's URL. Makes the data folder where there is none.
+
+    Raises SettingsError where it cannot be made.
+    """
+    with _in_folder(settings):
+        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = sqlite_file(settings)
     return f"sqlite:///{file}" if file else settings.database_url
+
+
+@contextmanager
+def _in_folder(settings: Settings) -> Iterator[None]:
+    """What goes wrong in the data folder is told in words. Raises SettingsError."""
+    try:
+        yield
+    except OSError as error:
+        raise SettingsError([f"--data {settings.data}: {error.strerror} ({error.filename}); expected a folder of our own"]) from None
 
 
 def hashing_threads(settings: Settings, processes: int) -> int:
@@ -312,7 +325,8 @@ def _renderer() -> "Draw":
 
 def _secret(settings: Settings, chance: Chance) -> bytes:
     try:
-        return secret_of(settings, chance)
+        with _in_folder(settings):
+            return secret_of(settings, chance)
     except ValueError as error:
         raise SettingsError([str(error)]) from None
 

@@ -12,6 +12,7 @@ from lingpai.core.errors import (
     BadInput,
     BadProof,
     BadToken,
+    InvalidRequest,
     Limited,
     NotInvited,
     NotOffered,
@@ -39,6 +40,7 @@ _CASES: Cases = {
     ProviderSaysNo: (ProviderSaysNo("qq"),),
     ProviderSilent: (ProviderSilent("qq"),),
     PasswordsDiffer: (PasswordsDiffer("rp_password", "passwords-differ"),),
+    InvalidRequest: (InvalidRequest("token", "missing"),),
     TooSoon: (TooSoon(_SECONDS),),
     Limited: (Limited("client", _SECONDS),),
 }

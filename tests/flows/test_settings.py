@@ -2,7 +2,9 @@
 
 import re
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any, Literal, get_args, get_origin
 from urllib.parse import quote
 
@@ -11,12 +13,14 @@ import pytest
 from fakes import FakeChance
 from lingpai.assembly.configuration import defaults, load
 from lingpai.core.chance import SystemChance
+from lingpai.post import sms as sms_gateways
 from lingpai.settings import Rate, Settings, sqlite_file
 from lingpai.settings.check import same_site
 from lingpai.settings.keys import REALMS, Key, keys
 from lingpai.settings.load import SettingsError
 from lingpai.settings.reference import in_force, markdown
 from lingpai.settings.secret import secret_of
+from lingpai.web import dialects as web_dialects
 
 FULL = {"LINGPAI_PUBLIC_URL": "https://id.example.com", "LINGPAI_MAIL__SMTP_URL": "smtp://mail.example.com"}
 QUIET = {"LINGPAI_SESSION__QUESTIONS": "off", "LINGPAI_MAILLINK__ACTIVATION": "confirm"}
@@ -389,3 +393,32 @@ def test_what_is_in_force_is_shown_with_its_source_and_without_secrets(file: Pat
     assert shown["database_url"] == ('"postgresql://u:********@h/x?host=/s&password=********"', str(file))
     assert shown["mail.smtp_url"] == ('"smtps://u:********@h"', "LINGPAI_MAIL__SMTP_URL")
     assert shown["limits.client"] == ('"600/minute"', "default")
+
+
+# Tables that dialects and gateways bring
+
+
+def found(monkeypatch: pytest.MonkeyPatch, package: ModuleType, module: str, **holds: Any) -> Callable[[], object]:
+    """The package's own search, where it has that one module."""
+    monkeypatch.setattr(package, "iter_modules", lambda path: [SimpleNamespace(name=module)])
+    monkeypatch.setattr(package, "import_module", lambda name: SimpleNamespace(**holds))
+    search: Any = package.dialects if hasattr(package, "dialects") else package.gateways
+    past_its_cache: Callable[[], object] = search.__wrapped__
+    return past_its_cache
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "told"),
+    [("plain", "other", "expected its module's name, 'plain'"), ("log", "log", "as a setting"), ("realms", "realms", "as a setting")],
+)
+def test_a_dialect_is_called_as_its_module_and_as_no_setting(monkeypatch: pytest.MonkeyPatch, module: str, name: str, told: str) -> None:
+    with pytest.raises(TypeError, match=told):
+        found(monkeypatch, web_dialects, module, DIALECT=SimpleNamespace(name=name))()
+    assert found(monkeypatch, web_dialects, "plain", DIALECT=SimpleNamespace(name="plain"))()
+
+
+@pytest.mark.parametrize("module", ["provider", "countries", "none"])
+def test_a_gateway_is_called_as_no_setting(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+    with pytest.raises(TypeError, match="as a setting"):
+        found(monkeypatch, sms_gateways, module, GATEWAY=object())()
+    assert found(monkeypatch, sms_gateways, "pigeon", GATEWAY=object())()

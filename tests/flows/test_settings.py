@@ -291,6 +291,15 @@ def test_dev_mode_needs_nothing_and_stays_on_this_machine() -> None:
         ]
 
 
+def test_the_secret_beside_the_one_in_use_is_another_one_and_is_shown_to_nobody() -> None:
+    both = {"LINGPAI_SECRET": SECRET, "LINGPAI_SECRET_PREVIOUS": SECRET}
+    assert refused(FULL | both) == ["LINGPAI_SECRET_PREVIOUS: secret_previous is secret itself; expected the other one, or none"]
+    (short,) = refused(FULL | {"LINGPAI_SECRET_PREVIOUS": "tooshortsecret"})
+    assert short.startswith("LINGPAI_SECRET_PREVIOUS: ******** does not fit; expected 32 bytes or more")
+    shown = {path: value for path, value, _ in in_force(load(None, FULL | {"LINGPAI_SECRET_PREVIOUS": SECRET}))}
+    assert shown["secret_previous"] == "********"
+
+
 def test_postgresql_requires_a_secret() -> None:
     url = {"LINGPAI_DATABASE_URL": "postgresql://u@h/lingpai"}
     told = ["secret: not set, neither in a file (--config) nor as LINGPAI_SECRET; required on PostgreSQL, where all nodes must share it; "

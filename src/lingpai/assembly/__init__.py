@@ -190,7 +190,7 @@ async def _services(
     from lingpai.guard.passwords.hashing import PasswordHasher
 
     store = await stack.enter_async_context(open_store(settings, clock, chance))
-    secret_box = SecretBox(_secret(settings, chance), chance)
+    secret_box = SecretBox(_secret(settings, chance), chance, beside=(settings.secret_previous or "").encode() or None)
     ephemeral = _ephemeral(settings, store, clock, chance)
     stack.push_async_callback(ephemeral.close)
     passwords = PasswordHasher(settings.hashing, settings.passwords.min_score, threads, clock, chance, familiar=(settings.product,))
@@ -219,6 +219,7 @@ def _joined(base: Base, passwords: "PasswordHasher", captchas: "Captchas", provi
     from lingpai.guard.one_time.decoy_questions import DecoyQuestions
     from lingpai.guard.one_time.grants import Grants
     from lingpai.guard.one_time.reset_grants import ResetGrants
+    from lingpai.guard.one_time.rolling import RollingSecrets
     from lingpai.guard.one_time.sealed_links import SealedLinks
     from lingpai.guard.sessions.device_cookie import DeviceCookies
     from lingpai.guard.sessions.issuing import SessionIssuer
@@ -232,7 +233,7 @@ def _joined(base: Base, passwords: "PasswordHasher", captchas: "Captchas", provi
     return Services(
         *(settings, clock, chance, base.store, ephemeral),
         passwords=passwords,
-        one_time=OneTimeSecrets(ephemeral, box, chance),
+        one_time=RollingSecrets(ephemeral, box, box.beside, chance) if box.beside else OneTimeSecrets(ephemeral, box, chance),
         limits=rates,
         messages=messages,
         lockout=lockout,

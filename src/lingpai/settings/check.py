@@ -28,6 +28,8 @@ def problems(settings: Settings, sources: Mapping[str, str], *, host: str, need:
         found += (_missing(path, why) for path, why in _needed(settings) if path not in refused)
     if need != "look" and settings.database_url.startswith("postgresql:") and settings.secret is None and "secret" not in refused:
         found.append(_missing("secret", "required on PostgreSQL, where all nodes must share it; expected 32 bytes or more"))
+    if settings.secret_previous is not None and settings.secret_previous == settings.secret:
+        found.append(f"{sources['secret_previous']}: secret_previous is secret itself; expected the other one, or none")
     return found
 
 

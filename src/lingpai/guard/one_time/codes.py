@@ -1,6 +1,6 @@
 """What proves an address: mailed links and short codes, bound to purpose, realm and address (contract, rule 6).
 
-Only digests are stored: of a link's token SHA-256, for it has 256 random bits; of a code, which could be searched, a keyed one.
+Only digests are stored: of a link's token SHA-256, for it has 260 random bits; of a code, which could be searched, a keyed one.
 One link and one code live at a time for each purpose and address: a newer one takes the older one's place.
 """
 
@@ -15,6 +15,7 @@ from lingpai.core.errors import StoreDown
 from lingpai.core.model import Purpose
 from lingpai.ephemeral import UNLIMITED, Entry, Ephemeral
 from lingpai.guard.crypto import SecretBox, digest
+from lingpai.guard.one_time import link_tokens
 
 Form = Literal["link", "code"]
 
@@ -45,18 +46,18 @@ class OneTimeSecrets:
 
         A `spare` one will be mailed to nobody: the same work, but it opens nothing and the older link stays.
         """
-        token = self._chance.token()
+        token = link_tokens.new(self._chance)
         place = self._place("link", purpose, realm, key)
         await self._ephemeral.put(f"spare-{place}" if spare else place, Entry(str(holder).encode(), digest(token), life))
         return token
 
     async def peek_link(self, purpose: Purpose, realm: str, key: str, token: str) -> Entry | None:
         """The link, unspent; None where it is wrong, spent, replaced or expired."""
-        return await self._ephemeral.get(self._place("link", purpose, realm, key), digest(token))
+        return await self._ephemeral.get(self._place("link", purpose, realm, key), digest(link_tokens.read(token)))
 
     async def take_link(self, purpose: Purpose, realm: str, key: str, token: str) -> Entry | None:
         """Spends the link: of racing callers exactly one gets it."""
-        return await self._ephemeral.take(self._place("link", purpose, realm, key), digest(token))
+        return await self._ephemeral.take(self._place("link", purpose, realm, key), digest(link_tokens.read(token)))
 
     async def new_code(
         self, purpose: Purpose, realm: str, key: str, holder: str, *, life: float = CODE_LIFE, length: int = CODE_LENGTH, tries: int = 5

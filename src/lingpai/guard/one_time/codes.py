@@ -10,11 +10,13 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Literal, get_args
 
+import msgspec
+
 from lingpai.core.chance import Chance
 from lingpai.core.errors import StoreDown
 from lingpai.core.model import Purpose
 from lingpai.ephemeral import UNLIMITED, Entry, Ephemeral
-from lingpai.guard.crypto import SecretBox, digest
+from lingpai.guard.crypto import BadSeal, SecretBox, digest
 from lingpai.guard.one_time import link_tokens
 
 Form = Literal["link", "code"]
@@ -33,6 +35,9 @@ WORD_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 """A code that is looked up without its address is longer and of letters too: 31^8, about 40 bits (contract, rule 6)."""
 
 
+_LETTER = "letter of a link"
+
+
 class OneTimeSecrets:
     """Makes, looks at and spends links and codes. `key` is always an `Address.key`. Every method but `put_back` raises StoreDown."""
 
@@ -49,7 +54,20 @@ class OneTimeSecrets:
         token = link_tokens.new(self._chance)
         place = self._place("link", purpose, realm, key)
         await self._ephemeral.put(f"spare-{place}" if spare else place, Entry(str(holder).encode(), digest(token), life))
+        whose = self._secret_box.seal(msgspec.json.encode((realm, key)), _LETTER)
+        await self._ephemeral.put(_letter_place(purpose, token), Entry(whose, life=life))
         return token
+
+    async def whose_link(self, purpose: Purpose, token: str) -> tuple[str, str] | None:
+        """The realm and the address's key that a link was made for; whether it lives is not judged here, and nothing is spent.
+
+        None: it is none of ours, is past its time, or was mailed before links could be found without their address.
+        """
+        entry = await self._ephemeral.get(_letter_place(purpose, link_tokens.read(token)))
+        try:
+            return msgspec.json.decode(self._secret_box.open(entry.value, _LETTER), type=tuple[str, str]) if entry else None
+        except BadSeal:
+            return None
 
     async def peek_link(self, purpose: Purpose, realm: str, key: str, token: str) -> Entry | None:
         """The link, unspent; None where it is wrong, spent, replaced or expired."""
@@ -146,3 +164,7 @@ class OneTimeSecrets:
     def _code_digest(self, purpose: Purpose, realm: str, key: str, code: str) -> bytes:
         # The address's length goes first, so that no other pair of address and code reads the same.
         return self._secret_box.digest(f"{len(key)}:{key}{code}", f"code:{purpose}:{realm}")
+
+
+def _letter_place(purpose: Purpose, token: str) -> str:
+    return f"letter:{purpose}:{digest(token).hex()}"

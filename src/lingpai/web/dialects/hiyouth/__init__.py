@@ -157,9 +157,6 @@ async def verify(services: Services, mount: Mount, request: Request, form: shape
         return await verification.open_link(services, mount, request, form.emailname)
     with telling(BadLink, "no_mail"):
         role, found = await verification.opened(services, mount, request, form.emailname, form.type)
-        if request.spends and not found.fresh:
-            # A program's link is good for one use (contract, rule 6); a page tells its reader that all is well.
-            raise BadLink
     if not found.active:
         raise BadInput("purpose", "prefetch")
     proved = shapes.Proved(found.account.id, found.account.email or "")
@@ -277,6 +274,7 @@ DIALECT = Dialect(
             verify,
             shapes.HiyouthVerification,
             shapes.Verified,
+            mailed=True,
             # What a mail's link opens stands on its token.
             exempt=lambda fields: fields.get("option") == "ver",
             refusals=(BadLink,),

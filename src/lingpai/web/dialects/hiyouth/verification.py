@@ -125,6 +125,7 @@ def _done(services: Services, request: Request, role: Role, found: Activation, h
         here=here,
         account=found.account,
         role=role,
+        fresh=found.fresh,
         help=_help(services, found),
         login=for_realm(services, "/login", found.account.realm),
     )

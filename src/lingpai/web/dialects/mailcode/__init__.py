@@ -305,6 +305,7 @@ DIALECT = Dialect(
             authorization.AuthorizationOpened,
             MailcodeDone,
             changes=False,
+            mailed=True,
             rooted=True,
             refusals=(BadGrant,),
             summary="summary.mailcode.open_link",

@@ -388,13 +388,6 @@ def reached(public_url: str, dialect: DialectSettings) -> str:
     return base + dialect.prefix.rstrip("/")
 
 
-def invites_in(settings: Settings, realm: str) -> Invites:
-    """What holds for invites in a realm: its own words, else everybody's."""
-    own = settings.realms.get(realm, Realm()).invites
-    common = settings.invites
-    return Invites(own.policy or common.policy, common.initial if own.initial < 0 else own.initial)
-
-
 def sqlite_file(settings: Settings) -> Path | None:
     """The database's file, absolute; None where it is PostgreSQL."""
     url = settings.database_url or "sqlite:///lingpai.db"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from lingpai.settings import DialectSettings, Realm, RecoveryQuestions, Settings
+from lingpai.settings import DialectSettings, Invites, Realm, RecoveryQuestions, Settings
 
 STRICTER: tuple[RecoveryQuestions, ...] = ("on", "with_code", "off")
 HOME = "maillink"
@@ -53,6 +53,13 @@ def called(settings: Settings, realm: str, locale: str) -> str:
     """The realm's name for people, as the operator has set it (`realms.….name`); empty where it has none in this language or any."""
     names = dict(text.split("=", 1) for text in settings.realms.get(realm, Realm()).name)
     return names.get(locale) or next(iter(names.values()), "")
+
+
+def invites_in(settings: Settings, realm: str) -> Invites:
+    """What holds for invites in a realm: its own words, else everybody's."""
+    own = settings.realms.get(realm, Realm()).invites
+    common = settings.invites
+    return Invites(own.policy or common.policy, common.initial if own.initial < 0 else own.initial)
 
 
 def _words(settings: Settings) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """Who may register: the realm's policy, and the invite that is spent with the registration."""
 
 from lingpai.core.errors import BadInvite, InviteRequired, RegistrationClosed
-from lingpai.settings import Settings, invites_in
+from lingpai.settings import Settings
+from lingpai.settings.realms import invites_in
 from lingpai.store import invites
 from lingpai.store.database import Transaction
 

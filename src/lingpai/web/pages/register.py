@@ -20,7 +20,7 @@ from lingpai.core.errors import (
 )
 from lingpai.core.model import Address
 from lingpai.flows import Services, register
-from lingpai.settings import invites_in
+from lingpai.settings.realms import invites_in
 from lingpai.web.pages import page, puzzles
 from lingpai.web.pages.activation import sent_page
 from lingpai.web.pages.shared.forms import TYPED_LENGTH, again, digits, form_page, left

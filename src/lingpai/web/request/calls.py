@@ -67,7 +67,9 @@ class Call:
     also: tuple[str, ...] = ()
     """Other spellings of its path, below the prefix too, that lead to it; the reference does not name them."""
     opened: bool = False
-    """What a mail's link opens: who reads HTML gets a page of every refusal too, and of a query that cannot be read (contract, 1.4)."""
+    """A browser is led here by somebody else: who reads HTML gets a page of every refusal too (contract, 1.4)."""
+    mailed: bool = False
+    """Mails lead here: its query and its path are read as mail programs may have left them, and a browser always gets a page."""
     rooted: bool = False
     """A hosted page's path that answers in the dialect's voice: it stands where it says, whatever the prefix."""
     quiet: bool = False

@@ -231,7 +231,7 @@ DIALECT = Dialect(
             shapes.HiyouthVerification,
             shapes.Verified,
             exempt=_mailed,
-            opened=True,
+            mailed=True,
             # As a mail program has it that makes the link's letters small.
             also=("/api/emailver",),
             refusals=(BadLink, NotActivated),

@@ -26,7 +26,7 @@ _DAY = 86_400 * SECOND
 
 def check(number: int) -> bytes:
     """GET /userinfo/get in a live session."""
-    return f"GET /userinfo/get HTTP/1.1\r\n{_lines(number)}cookie: lingpai_session={token(number % ACCOUNTS)}\r\n\r\n".encode()
+    return f"GET /userinfo/get HTTP/1.1\r\n{_lines(number)}cookie: __Host-lingpai_session={token(number % ACCOUNTS)}\r\n\r\n".encode()
 
 
 def login(number: int) -> bytes:

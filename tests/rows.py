@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from sqlalchemy import text
 
 from fakes import START, settle
-from lingpai.core.model import Address, Kind
+from lingpai.core.model import Address, Kind, LoginProof
 from lingpai.store import accounts, outbox, sessions
 from lingpai.store.database import Database, Query, Transaction
 
 DAY = 86_400_000
+FAMILY = 90 * DAY
+"""How long a login of theirs can be renewed."""
 _WAITING = Query(text("SELECT count(*) FROM pg_locks WHERE NOT granted"))
 
 
@@ -55,6 +57,7 @@ async def login(
         expires_at=START + life,
         ip="192.0.2.7",
         agent="curl",
+        proof=LoginProof(family_ends_at=START + FAMILY),
     )
 
 

@@ -41,11 +41,19 @@ def changes() -> dict[str, Any]:
     return {}
 
 
+@pytest.fixture
+def reached_at() -> str:
+    """The name by which the town's house is reached."""
+    return "127.0.0.1"
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def town(tmp_path: Path, sqlite_path: Path, clock: FakeClock, chance: FakeChance, changes: dict[str, Any]) -> AsyncIterator[Town]:
+async def town(
+    tmp_path: Path, sqlite_path: Path, clock: FakeClock, chance: FakeChance, changes: dict[str, Any], reached_at: str
+) -> AsyncIterator[Town]:
     """A house that is reached at its own `public_url`: what it mails, and where a third party sends people back to, leads there."""
     with listen("127.0.0.1", 0) as listening:
-        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        url = f"http://{reached_at}:{listening.getsockname()[1]}"
         settings = replace(settings_for(tmp_path, f"sqlite:///{sqlite_path}", **changes), public_url=url)
         house = await build(settings, clock, chance)
         async with serving(house.app, listening=listening):

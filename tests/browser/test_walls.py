@@ -90,12 +90,12 @@ async def test_a_secret_goes_nowhere_from_the_page_that_it_opens(ada: Person, li
     reply = await ada.page.goto(url)
     assert reply
     assert reply.ok
-    assert (reply.headers["referrer-policy"], reply.headers["cache-control"]) == ("no-referrer", "no-store")
+    assert (reply.headers["referrer-policy"], reply.headers["cache-control"]) == ("strict-origin", "no-store")
     await expect(ada.page.locator("h1:visible")).to_be_visible()
     assert (secret in ada.page.url) is not ada.scripts
     async with ada.page.expect_request("**/login?on") as on:
         await ada.page.evaluate(CLICK, "/login?on")
-    assert "referer" not in (await on.value).headers
+    assert (await on.value).headers["referer"] == f"{ada.town.url}/"
     assert [asked for asked in ada.asked if secret in asked] == [url]
 
 

@@ -26,7 +26,7 @@ async def of(database: Database, token: str, now: int = LATER) -> Session | None
 
 
 async def renew(tx: Transaction, account_id: int, asking: str, token: str, *, at: int = LATER, life: int = DAY) -> int | None:
-    return await sessions.renew(
+    made = await sessions.renew(
         tx,
         account_id=account_id,
         asking=digest(asking),
@@ -36,6 +36,7 @@ async def renew(tx: Transaction, account_id: int, asking: str, token: str, *, at
         ip="198.51.100.1",
         agent="another",
     )
+    return made and made.id
 
 
 async def renewed(database: Database, account_id: int, asking: str, token: str, *, at: int = LATER, life: int = DAY) -> int | None:
@@ -56,7 +57,7 @@ async def test_a_login_says_how_it_was_proved_and_when_and_where_it_began(databa
             expires_at=START + DAY,
             ip="192.0.2.7",
             agent="x" * 999,
-            proof=LoginProof("jwt", "pwd otp"),
+            proof=LoginProof("jwt", "pwd otp", START + 9 * DAY),
         )
     (opened,) = await logins(database)
     assert opened == {
@@ -69,6 +70,7 @@ async def test_a_login_says_how_it_was_proved_and_when_and_where_it_began(databa
         "ends_at": START + DAY,
         "ip": "192.0.2.7",
         "agent": "x" * sessions.AGENT,
+        "family_ends_at": START + 9 * DAY,
     }
     found = await of(database, "token")
     assert found

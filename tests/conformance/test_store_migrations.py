@@ -185,10 +185,10 @@ def test_data_survives_going_up_again_and_does_not_hinder_going_down(empty_url: 
 
 
 def test_data_survives_each_step_up_and_down(empty_url: str) -> None:
-    for step in ("0001", "0002", "0003", latest()):
+    for step in ("0001", "0002", "0003", "0004", latest()):
         upgrade(empty_url, step)
     asyncio.run(fill(empty_url))
-    for step in ("0003", "0002", "0001"):
+    for step in ("0004", "0003", "0002", "0001"):
         downgrade(empty_url, step)
     assert not {"invites", "questions"} & set(tables(empty_url))
     upgrade(empty_url)
@@ -262,6 +262,24 @@ def test_a_login_by_a_link_from_before_there_were_logins_says_so(empty_url: str,
     upgrade(empty_url)
     assert run(empty_url, "SELECT kind, amr FROM logins ORDER BY id") == [("cookie", ""), ("jwt", ""), ("link", "link")]
     assert run(empty_url, "SELECT kind, amr FROM sessions ORDER BY id") == [("cookie", ""), ("jwt", ""), ("link", "link")]
+
+
+def test_a_login_from_before_it_had_an_end_has_ninety_days_and_no_less_than_it_was_promised(empty_url: str) -> None:
+    upgrade(empty_url, "0004")
+    family = 90 * 86_400_000
+    began = {1: ("pwd", 50), 2: ("pwd", family + 9), 3: ("link", 60)}
+    login = (
+        "INSERT INTO logins (account_id, realm, kind, amr, created_at, ends_at, ip, agent) VALUES (1, 'main', 'jwt', '{}', 7, {}, '', '')"
+    )
+    run(empty_url, OLD[0], *(login.format(*one) for one in began.values()))
+    before = run(empty_url, "SELECT * FROM logins ORDER BY id")
+    upgrade(empty_url)
+    ends = run(empty_url, "SELECT family_ends_at FROM logins ORDER BY id")
+    assert ends == [(family + 7,), (family + 9,), (60,)]
+    downgrade(empty_url, "0004")
+    assert run(empty_url, "SELECT * FROM logins ORDER BY id") == before
+    upgrade(empty_url)
+    assert run(empty_url, "SELECT family_ends_at FROM logins ORDER BY id") == ends
 
 
 async def enter(url: str) -> None:

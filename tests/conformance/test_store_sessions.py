@@ -1,17 +1,19 @@
 """What the store promises of sessions, on both databases."""
 
 import asyncio
+from typing import Literal
 
 import pytest
 
 from fakes import START
-from lingpai.core.model import Session
+from lingpai.core.model import LoginProof, Session
 from lingpai.store import accounts, sessions
 from lingpai.store.database import Database
-from rows import DAY, digest, login, new_account, new_login, until_blocked
+from rows import DAY, FAMILY, digest, login, new_account, new_login, until_blocked
 
 RACERS = 64
 MINUTE = 60_000
+Kind = Literal["cookie", "jwt", "link"]
 
 
 async def alive(database: Database, token: str, now: int = START) -> bool:
@@ -184,6 +186,76 @@ async def test_an_accounts_live_sessions_are_listed_newest_first(database: Datab
     made = await new_account(database, "ada@example.com")
     numbers = [await new_login(database, made, token, life=life) for token, life in (("old", 1), ("one", DAY), ("two", DAY))]
     assert [session.id for session in await sessions.of(database, account_id=made, now=START + 1)] == [numbers[2], numbers[1]]
+
+
+async def opened(database: Database, account_id: int, token: str, kind: Kind = "cookie", at: int = START) -> None:
+    async with database.begin() as tx:
+        assert await sessions.add(
+            tx,
+            account_id=account_id,
+            realm="main",
+            digest=digest(token),
+            password="phc",
+            at=at,
+            expires_at=at + DAY,
+            ip="",
+            agent="",
+            proof=LoginProof(kind, family_ends_at=at + FAMILY),
+        )
+
+
+async def test_of_more_than_a_hundred_logins_the_one_unseen_for_longest_of_the_same_kind_gives_way(database: Database) -> None:
+    made, other = await new_account(database), await new_account(database)
+    await opened(database, other, "other", at=START - 1)
+    await opened(database, made, "jwt", "jwt", START - 1)
+    await opened(database, made, "link", "link")
+    for number in range(98):
+        await opened(database, made, f"cookie {number}")
+    later = START + 10 * MINUTE
+    seen = await sessions.alive(database, digest=digest("link"), realm="main", now=later)
+    assert seen
+    await sessions.seen(database, account_id=made, session_id=seen[0].id, now=later)
+    await opened(database, made, "one more", at=later)
+    assert [await alive(database, token) for token in ("jwt", "link", "one more", "other")] == [True] * 4
+    assert [number for number in range(98) if not await alive(database, f"cookie {number}")] == [0]
+    await opened(database, made, "young jwt", "jwt", later)
+    assert not await alive(database, "jwt")
+    assert len(await sessions.of(database, account_id=made, now=later)) == 100
+
+
+async def test_a_login_never_gives_way_to_itself_and_what_is_over_does_not_count(database: Database) -> None:
+    made = await new_account(database)
+    for number in range(100):
+        await opened(database, made, f"jwt {number}", "jwt")
+    await opened(database, made, "cookie")
+    assert await alive(database, "cookie")
+    assert len(await sessions.of(database, account_id=made, now=START)) == 101
+    await opened(database, made, "later", "jwt", START + DAY)
+    assert await alive(database, "later", START + DAY)
+
+
+async def test_a_login_of_several_jwts_counts_once_and_gives_way_as_a_whole(database: Database) -> None:
+    made = await new_account(database)
+    await opened(database, made, "first", "jwt")
+    async with database.begin() as tx:
+        for number in range(3):
+            asking, new = digest("first"), digest(f"renewed {number}")
+            assert await sessions.renew(tx, account_id=made, asking=asking, digest=new, at=START, expires_at=START + DAY, ip="", agent="")
+    for number in range(99):
+        await opened(database, made, f"jwt {number}", "jwt")
+    assert await alive(database, "first")
+    await opened(database, made, "one more", "jwt")
+    assert not any([await alive(database, token) for token in ("first", "renewed 0", "renewed 1", "renewed 2")])
+    assert len(await sessions.of(database, account_id=made, now=START)) == 100
+
+
+async def test_of_64_logins_at_once_a_hundred_live(database: Database) -> None:
+    made = await new_account(database)
+    for number in range(90):
+        await opened(database, made, f"old {number}", at=START - 1)
+    await asyncio.gather(*(opened(database, made, f"new {number}") for number in range(RACERS)))
+    assert len(await sessions.of(database, account_id=made, now=START)) == 100
+    assert all([await alive(database, f"new {number}") for number in range(RACERS)])
 
 
 async def test_expired_sessions_are_purged_in_batches_and_live_ones_stay(database: Database) -> None:

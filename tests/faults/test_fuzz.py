@@ -113,7 +113,7 @@ async def ada(target: Target) -> AsyncIterator[httpx.AsyncClient]:
     """Logged in. The cookie is for https alone, so no client sends it over this connection by itself."""
     async with caller(target.running) as client:
         reply = await client.post("/login", json={"email": ADA, "password": PASSWORD})
-        client.headers["Cookie"] = f"lingpai_session={reply.cookies['lingpai_session']}"
+        client.headers["Cookie"] = f"__Host-lingpai_session={reply.cookies['__Host-lingpai_session']}"
         yield client
 
 
@@ -226,13 +226,13 @@ def envelope(dialect: Dialect, call: Call, reply: httpx.Response) -> dict[str, A
         msgspec.convert(said, call.gives)
     else:
         msgspec.convert(said, dialect.failed_as)
-        assert said.keys() >= dialect.refuse(BadInput("x", "missing"), "en").keys()
+        assert said.keys() >= dialect.envelope(BadInput("x", "missing"), "en").keys()
     return said
 
 
 def is_data_error(dialect: Dialect, said: dict[str, Any]) -> bool:
     """Whether it has what every data error has, whatever the field."""
-    one, other = (dialect.refuse(BadInput(name, "missing"), "en") for name in ("a", "b"))
+    one, other = (dialect.envelope(BadInput(name, "missing"), "en") for name in ("a", "b"))
     common = {name: value for name, value in one.items() if other[name] == value}
     assert common
     return said.items() >= common.items()
@@ -244,7 +244,7 @@ async def visitor(target: Target, dialect: Dialect) -> AsyncIterator[httpx.Async
     async with caller(target.running) as client:
         if dialect.name == "maillink":
             reply = await client.post("/login", json={"email": ADA, "password": PASSWORD})
-            client.headers["Cookie"] = f"lingpai_session={reply.cookies['lingpai_session']}"
+            client.headers["Cookie"] = f"__Host-lingpai_session={reply.cookies['__Host-lingpai_session']}"
         yield client
 
 

@@ -28,11 +28,11 @@ class Person:
 
     async def post(self, path: str, **fields: str) -> int:
         reply = await self.client.post(path, json=fields)
-        for name in ("lingpai_session", "lingpai_device"):
+        for name in ("__Host-lingpai_session", "lingpai_device"):
             if reply.cookies.get(name):
                 self.secrets.add(reply.cookies[name])
-        if "lingpai_session" in reply.cookies:
-            self.client.headers["Cookie"] = f"lingpai_session={reply.cookies['lingpai_session']}"
+        if "__Host-lingpai_session" in reply.cookies:
+            self.client.headers["Cookie"] = f"__Host-lingpai_session={reply.cookies['__Host-lingpai_session']}"
         return int(reply.json()["code"])
 
     async def live(self, installation: Installation) -> None:
@@ -58,7 +58,7 @@ class Person:
     async def stray(self, port: int) -> None:
         """Puts a secret everywhere else that a request has room for, in every call and with every status that can be had."""
         said = dict.fromkeys(("email", "phone", "password", "vcode", "rp_password", "nickname", "token", STRAY), STRAY)
-        cookies = f"lingpai_session={STRAY}; lingpai_device={STRAY}"
+        cookies = f"__Host-lingpai_session={STRAY}; lingpai_device={STRAY}"
         headers = {"Cookie": cookies, "Authorization": f"Bearer {STRAY}", "Referer": f"/?vcode={STRAY}", "Connection": "close"}
         for path in [*(call.path for call in maillink.DIALECT.calls), *OTHERS]:
             for method in ("GET", "POST", "DELETE"):

@@ -53,7 +53,7 @@ class Soak:
     async def rage(self) -> None:
         async with caller(self.running) as client:
             reply = await client.post("/login", json={"email": ADA, "password": PASSWORD})
-            client.headers["Cookie"] = f"lingpai_session={reply.cookies['lingpai_session']}"
+            client.headers["Cookie"] = f"__Host-lingpai_session={reply.cookies['__Host-lingpai_session']}"
             await asyncio.gather(*(self._call(client) for _ in range(CALLERS)))
 
     async def _call(self, client: httpx.AsyncClient) -> None:

@@ -1,6 +1,7 @@
 """Flows are told without HTTP: on the real services, in one process, on each database."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,8 +12,14 @@ from web.town import Town, settings_for
 
 
 @pytest.fixture
-async def town(tmp_path: Path, database_url: str, clock: FakeClock, chance: FakeChance) -> Town:
-    service: Service = await build(settings_for(tmp_path, database_url), clock, chance)
+def changes() -> dict[str, Any]:
+    """Settings that a test's own parametrisation replaces."""
+    return {}
+
+
+@pytest.fixture
+async def town(tmp_path: Path, database_url: str, clock: FakeClock, chance: FakeChance, changes: dict[str, Any]) -> Town:
+    service: Service = await build(settings_for(tmp_path, database_url, **changes), clock, chance)
     return Town(service, clock)
 
 

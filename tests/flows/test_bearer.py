@@ -1,17 +1,17 @@
 """Who comes with a JWT: whose it is, when it is renewed, the language that it says, and the way out."""
 
-import asyncio
-
 import pytest
 
 from flows.made import ADA, BOB, again, born, here, logged_in, race, trail
 from lingpai.core.errors import NotLoggedIn
 from lingpai.core.model import Account, RequestContext
-from lingpai.flows import Services, account_admin, bearer
+from lingpai.flows import Services, account_admin, bearer, sessions
+from lingpai.settings import Sessions
 from lingpai.store import sessions as stored
 from web.town import Town
 
 LIFE = 1_000
+DAY = 86_400
 
 
 @pytest.fixture
@@ -154,14 +154,89 @@ async def test_none_of_sixty_four_renewals_outlives_logging_out_everywhere_at_th
     services = town.house.services
     _, found = await entered(services, ada)
     town.clock.advance(seconds=950)
-    ends, ended = await asyncio.gather(
-        race(lambda ctx: bearer.renewed(services, ctx, found)),
-        account_admin.end_sessions(services, ada),
-    )
+
+    async def renew(ctx: RequestContext) -> None:
+        if ctx.ip == here(32).ip:
+            await account_admin.end_sessions(services, ada)
+        elif ctx.ip == here(5).ip:
+            await bearer.renewed(services, ctx, found)
+        else:
+            await bearer.speak(services, ctx, found, "zh-Hans")
+
+    ends = await race(renew)
     assert ends.total() == 64
     assert set(ends) <= {"ok", "not-logged-in"}
-    assert ended == ends["ok"] + 1
     assert await stored.of(services.store, account_id=ada.id, now=services.clock.now()) == []
+
+
+async def test_a_jwt_brings_one_fresh_jwt_however_often_and_by_how_many_it_is_used(town: Town, ada: Account) -> None:
+    services = town.house.services
+    token, found = await entered(services, ada)
+    town.clock.advance(seconds=950)
+    given: list[str | None] = []
+
+    async def use(ctx: RequestContext) -> None:
+        given.append(await bearer.renewed(services, ctx, found))
+
+    await race(use)
+    assert len([fresh for fresh in given if fresh]) == 1
+    assert len(await stored.of(services.store, account_id=ada.id, now=services.clock.now())) == 2
+    again = await bearer.current(services, here(), token)
+    assert again.login.session.renewed_at == services.clock.now()
+    assert await bearer.renewed(services, here(), again) is None
+    assert await trail(services, ada) == ["login", "login"]
+
+
+async def test_that_a_jwt_has_been_renewed_is_seen_without_asking_the_store_once_more(town: Town, ada: Account) -> None:
+    services = town.house.services
+    token, found = await entered(services, ada)
+    town.clock.advance(seconds=950)
+    assert await bearer.renewed(services, here(), found)
+    later = await bearer.current(services, here(), token)
+    await services.store.close()
+    assert await bearer.renewed(services, here(), later) is None
+
+
+async def test_a_login_has_eight_jwts_and_one_more_ends_its_oldest(services: Services, ada: Account) -> None:
+    mine = await logged_in(services, ada)
+    other, (first, found) = await issued(services, ada), await entered(services, ada)
+    tokens = [first]
+    for count in range(2, 13):
+        newest = await bearer.current(services, here(), tokens[-1])
+        tokens.append(await bearer.speak(services, here(), newest, "zh-Hans"))
+        lives = [token for token in tokens if await who(services, token)]
+        assert lives == tokens[-8:], count
+    assert await who(services, other)
+    assert (await sessions.current(services, mine.ctx)).account.id == ada.id
+    with pytest.raises(NotLoggedIn):
+        await bearer.speak(services, here(), found, "zh-Hans")
+
+
+async def test_of_sixty_four_renewals_at_once_eight_jwts_live(services: Services, ada: Account) -> None:
+    _, found = await entered(services, ada)
+    ends = await race(lambda ctx: bearer.speak(services, ctx, found, "zh-Hans"))
+    assert ends == {"ok": 8, "not-logged-in": 56}, "the eighth ends the one that all of them ask with"
+    assert len(await stored.of(services.store, account_id=ada.id, now=services.clock.now())) == 8
+
+
+@pytest.mark.parametrize("changes", [{"sessions": Sessions(family_days=40)}], ids=["40 days"])
+async def test_a_login_ends_so_many_days_after_it_began_however_often_it_was_renewed(town: Town, ada: Account) -> None:
+    services, days = town.house.services, 30
+    token, found = await entered(services, ada, days * DAY)
+    town.clock.advance(days=days - 1)
+    token = await bearer.renewed(services, here(), found) or ""
+    found = await bearer.current(services, here(), token)
+    began = found.login.session.proved_at // 1_000
+    assert found.claims.exp == began + 40 * DAY, "less than the 30 days that were chosen"
+    town.clock.advance(days=10)
+    later = await bearer.speak(services, here(), found, "zh-Hans")
+    spoken = await bearer.current(services, here(), later)
+    assert spoken.claims.exp == began + 40 * DAY
+    town.clock.advance(days=1)
+    assert await who(services, token) is None
+    assert await who(services, later) is None
+    with pytest.raises(NotLoggedIn):
+        await bearer.speak(services, here(), spoken, "en")
 
 
 # Another language
@@ -189,6 +264,30 @@ async def test_another_language_gives_no_jwt_to_a_login_that_has_ended(services:
 
 
 # The way out
+
+
+async def test_logging_out_with_any_jwt_of_a_login_ends_them_all(services: Services, ada: Account) -> None:
+    for which in range(3):
+        tokens = [await issued(services, ada)]
+        for _ in range(2):
+            tokens.append(await bearer.speak(services, here(), await bearer.current(services, here(), tokens[-1]), "zh-Hans"))
+        await bearer.end(services, here(), await bearer.current(services, here(), tokens[which]))
+        assert [await who(services, token) for token in tokens] == [None, None, None]
+
+
+async def test_no_renewal_outlives_a_logout_that_was_answered_and_one_of_sixty_four_logouts_is_noted(
+    services: Services, ada: Account
+) -> None:
+    other, (_, found) = await issued(services, ada), await entered(services, ada)
+    turn = iter(range(64))
+
+    async def work(ctx: RequestContext) -> None:
+        await (bearer.speak(services, ctx, found, "en") if next(turn) % 16 < 2 else bearer.end(services, ctx, found))
+
+    assert (await race(work))["ok"] >= 1
+    assert len(await stored.of(services.store, account_id=ada.id, now=services.clock.now())) == 1
+    assert (await trail(services, ada)).count("logout") == 1
+    assert await who(services, other)
 
 
 async def test_logging_out_ends_that_jwt_and_no_other_login(services: Services, ada: Account) -> None:

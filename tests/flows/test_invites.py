@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from flows.made import ADA, BOB, PASSWORD, Person, again, born, here, logged_in, race, trail
-from lingpai.core.errors import BadInvite, NoInvitesLeft
+from lingpai.core.errors import BadInvite, NoInvitesLeft, NotLoggedIn
 from lingpai.core.model import Account
-from lingpai.flows import Services, invites, register
+from lingpai.flows import Services, invites, register, sessions
 from lingpai.store import invites as stored
 from web.town import Town
 
@@ -73,6 +73,14 @@ async def test_of_sixty_four_that_are_asked_for_at_once_as_many_are_given_as_the
     assert await race(lambda ctx: invites.new(services, ctx, ada.login)) == {"ok": 3, "no-invites-left": 61}
     given = await invites.given(services, ada.account)
     assert (given.left, len({one.code for one in given.items})) == (0, 3)
+
+
+async def test_a_login_that_has_ended_gives_none(services: Services) -> None:
+    ada = await with_invites(services, 1)
+    await sessions.end(services, ada.ctx)
+    with pytest.raises(NotLoggedIn):
+        await invites.new(services, ada.ctx, ada.login)
+    assert await invites.given(services, ada.account) == invites.GivenInvites(1, [])
 
 
 async def test_an_invite_lets_one_in_for_ever_and_its_giver_sees_that_it_was_used(town: Town) -> None:

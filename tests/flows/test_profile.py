@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from flows.made import ADA, BOB, Person, again, born, here, logged_in, trail
+from lingpai.core.errors import NotLoggedIn
 from lingpai.flows import Services, bearer, profile, sessions
 
 
@@ -48,6 +49,20 @@ async def test_what_one_says_of_oneself_is_said_of_nobody_else_and_ends_no_login
     assert await trail(services, bob) == []
     for person in (ada, other):
         assert (await sessions.current(services, person.ctx)).account.nickname == "Ada"
+
+
+async def test_a_login_that_has_ended_since_it_was_looked_at_says_nothing_any_more(services: Services, ada: Person) -> None:
+    thief = await logged_in(services, ada.account, place=8)
+    await sessions.end_others(services, ada.ctx, ada.login)
+    for write in (
+        profile.rename(services, thief.ctx, thief.login, "Eve"),
+        profile.speak(services, thief.ctx, thief.login, "zh-Hans"),
+    ):
+        with pytest.raises(NotLoggedIn):
+            await write
+    now = await again(services, ada.account.id)
+    assert (now.nickname, now.locale) == (ada.account.nickname, ada.account.locale)
+    assert await trail(services, ada.account) == ["session.end-others", "login", "login"]
 
 
 async def test_two_accounts_may_have_one_nickname(services: Services, ada: Person) -> None:

@@ -10,7 +10,8 @@ from lingpai.core.model import Account, Address, RequestContext
 from lingpai.flows import Services, questions, recover
 from lingpai.flows.questions import Mode
 from lingpai.guard.one_time.decoy_questions import Three
-from lingpai.store import accounts
+from lingpai.guard.sessions.device_cookie import mark
+from lingpai.store import accounts, audit
 from lingpai.store import questions as kept
 from logins import login_of
 from web.town import Town
@@ -239,16 +240,45 @@ async def test_a_locked_accounts_right_answers_are_wrong(services: Services) -> 
     assert await refused(services, browser) == "wrong-answers"
 
 
-async def test_after_five_tries_a_day_right_answers_are_wrong_too_and_the_owner_hears_no_more(town: Town) -> None:
+async def test_after_five_tries_a_day_right_answers_are_wrong_too_and_the_owner_hears_of_each(town: Town) -> None:
     services = town.house.services
     await asked_of(services, ADA)
     browser = await ask(services, ADA)
     for _ in range(5):
         assert await refused(services, browser, WRONG) == "wrong-answers"
     assert await refused(services, browser) == "wrong-answers"
-    assert [to for template, to in await told(services) if template == "questions_tried"] == [*([ADA.value] * 5), ""]
+    assert [to for template, to in await told(services) if template == "questions_tried"] == [ADA.value] * 6
     town.clock.advance(days=1)
     await answer(services, await ask(services, ADA))
+
+
+async def test_the_accounts_known_browsers_share_five_tries_of_their_own(town: Town) -> None:
+    """Strangers use up nothing of the owner's (contract, S26); and the other way round."""
+    services = town.house.services
+    account = await asked_of(services, ADA)
+    stranger = await ask(services, ADA)
+    for _ in range(6):
+        assert await refused(services, stranger, WRONG) == "wrong-answers"
+    known_to = frozenset((mark(account),))
+    contexts = [replace(HERE, client=name, device=name, known_to=known_to) for name in ("desk", "shelf")]
+    first, second = [await ask(services, ADA, ctx=ctx) for ctx in contexts]
+    for browser in (first, second, first, second):
+        assert await refused(services, browser, WRONG) == "wrong-answers"
+    await answer(services, first)
+    assert await refused(services, second) == "wrong-answers", "it was the sixth"
+
+
+async def test_the_trail_has_no_refused_answer_as_a_right_one(services: Services) -> None:
+    account = await asked_of(services, ADA)
+    off = await ask(services, ADA)
+    assert await refused(services, off, mode="off") == "not-offered"
+    assert (await trail(services, account))[0] == ("questions.answer", "wrong")
+    browser = await ask(services, ADA)
+    await answer(services, browser)
+    assert (await trail(services, account))[0] == ("questions.answer", "ok")
+    assert await refused(services, browser) == "bad-grant"
+    noted = [result for event, result in await trail(services, account) if event == "questions.answer"]
+    assert noted.count("ok") == 1
 
 
 async def test_the_twenty_first_try_of_a_day_is_too_many_for_one_client_whomever_it_is_about(services: Services) -> None:
@@ -295,10 +325,12 @@ async def test_a_stranger_is_refused_as_a_wrong_answer_is_in_every_mode(services
 
 
 async def test_of_sixty_four_that_answer_what_one_browser_was_asked_at_once_one_earns_a_password(services: Services) -> None:
-    await asked_of(services, ADA)
+    account = await asked_of(services, ADA)
     answered = await race(lambda ctx: answer(services, ctx), await ask(services, ADA))
     assert answered["won"] == 1
     assert answered["bad-grant"] + answered["wrong-answers"] == 63
+    noted = await audit.of(services.store, account_id=account.id, limit=100)
+    assert [each.result for each in noted if each.event == "questions.answer"].count("ok") == 1
 
 
 async def test_of_sixty_four_browsers_that_guess_at_once_five_are_listened_to(services: Services) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from lingpai.core import rules, skeleton
 from lingpai.core.errors import BadInput
 from lingpai.core.model import Address
+from lingpai.flows import social
 
 VICTIM = "office.ffl.ss.abcdefghijklmnopqrstuvwxyz.0123456789@abcdefghijklmnopqrstuvwxyz.com"
 POINTS = [chr(point) for point in range(sys.maxunicode + 1) if unicodedata.category(chr(point)) not in ("Cn", "Cs", "Co")]
@@ -193,7 +194,14 @@ def test_a_refusal_names_the_field_that_the_call_names() -> None:
     assert why.value.details == {"field": "EmailAccount", "reason": "email"}
 
 
-@pytest.mark.parametrize("text", ["13800138000", "+86 138 0013 8000", "0086-13800138000", "(138) 0013.8000", "8613800138000"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("13800138000", "+86 138 0013 8000", "0086-13800138000", "(138) 0013.8000", "8613800138000"),
+        *("（+86）138 0013 8000", "\uff0b\uff18\uff16138\u00a00013\u20118000", "\u202d+86 138 0013 8000\u202c", "【13800138000】。"),
+        "\uff11\uff13800138000\ufeff",
+    ],
+)
 def test_a_phone_number_without_a_prefix_is_one_of_china(text: str) -> None:
     assert rules.phone(text) == Address("phone", "+8613800138000", "+8613800138000")
 
@@ -214,6 +222,8 @@ def test_another_countrys_number_keeps_its_prefix() -> None:
         "tel:13800138000",
         "\uff11" * 11,
         "++8613800138000",
+        "86+13800138000",
+        "\u0661380013800",
     ],
 )
 def test_what_is_no_valid_phone_number_is_refused(text: str) -> None:
@@ -236,7 +246,8 @@ def test_a_mainland_phone_is_eleven_ascii_digits(text: str) -> None:
         "\u0430\u0434\u0430",
         "a" * 16,
         "123456",
-        "2026-10-01",
+        "26-10-01",
+        "2026-10-01x",
         "\u30e9\u30fc\u30e1\u30f3",
     ],
 )
@@ -262,6 +273,8 @@ def test_an_ordinary_name_is_taken_as_it_is_written(name: str) -> None:
         ("13800138000", "account-digits"),
         ("1234567", "account-digits"),
         ("123456789012345", "account-digits"),
+        ("139-9526-5229", "account-digits"),
+        ("139.9526_5229.", "account-digits"),
         ("\u0966\u0967\u0968\u0966\u0967\u0968\u0966", "account-digits"),
         ("\u039d\u0399\u039a\u039f\u03a3", "account-capitals"),
         ("admin", "account-reserved"),
@@ -370,6 +383,21 @@ def test_a_dialect_may_ask_for_other_lengths() -> None:
 
 def test_a_password_to_compare_is_normalised_as_a_new_one_is() -> None:
     assert rules.normal("cafe\u0301") == "caf\u00e9"
+
+
+def test_a_name_from_before_that_reads_as_a_phone_is_still_looked_up() -> None:
+    assert reason(rules.account_name, "139-9526-5229", taken=True) is None
+
+
+@pytest.mark.parametrize("rule", [rules.nickname, rules.question, rules.answer])
+def test_what_shows_nothing_is_nothing(rule: Callable[..., object]) -> None:
+    taken = [ascii(point) for point in [*IGNORABLE, "\u2800", "\U0001d159"] if reason(rule, f" {point}{point} ") is None]
+    assert taken == []
+    assert reason(rule, "a\ufe0f") is None
+
+
+def test_a_providers_nickname_that_shows_nothing_is_none() -> None:
+    assert {social.nickname(f" {point} \u200d") for point in [*IGNORABLE, "\u2800"]} == {""}
 
 
 def test_a_nickname_is_one_visible_line() -> None:

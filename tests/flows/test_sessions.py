@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from flows.births import ADA, BOB, HERE, NAME, OLD, PHONE, born, entered, lock, race, trail
 from lingpai.core.errors import BadToken, NotActivated, NotLoggedIn, WrongPassword
 from lingpai.core.model import RequestContext
-from lingpai.flows import Services, password, sessions
+from lingpai.flows import Services, bearer, password, sessions
 from lingpai.flows.sessions import current, current_in, full
 from web.town import Town
 
@@ -163,7 +163,54 @@ async def test_what_another_session_has_ended_changes_nothing_any_more(services:
     assert (await current(services, ctx)).account.password == account.password
 
 
+async def test_who_was_put_out_since_the_check_ends_nobody_elses_login(services: Services) -> None:
+    account = await born(services, ADA)
+    (ctx, mine), (thief, theirs) = await entered(services, account), await entered(services, account)
+    await sessions.end_others(services, ctx, mine)
+    with pytest.raises(NotLoggedIn):
+        await sessions.end_others(services, thief, theirs)
+    with pytest.raises(NotLoggedIn):
+        await sessions.end_one(services, thief, theirs, mine.session.id)
+    assert await lives(services, ctx)
+    assert [event for event, _ in await trail(services, account)].count("session.end-others") == 1
+
+
+async def test_a_renewed_login_stands_in_the_list_once_and_ends_as_a_whole(services: Services) -> None:
+    account = await born(services, ADA)
+    tokens = [await services.session_issuer.jwt(account, HERE, 3_600)]
+    for locale in ("en", "zh-Hans"):
+        tokens.append(await bearer.speak(services, HERE, await bearer.current(services, HERE, tokens[-1]), locale))
+    ctx, mine = await entered(services, account)
+    _, other = await sessions.listing(services, mine)
+    assert other.kind == "jwt"
+    assert await sessions.end_one(services, ctx, mine, other.id)
+    for token in tokens:
+        with pytest.raises(NotLoggedIn):
+            await bearer.current(services, HERE, token)
+    assert await lives(services, ctx)
+
+
 # Races
+
+
+async def test_of_sixty_four_logouts_at_once_one_is_done_and_noted(services: Services) -> None:
+    account = await born(services, ADA)
+    ctx, mine = await entered(services, account)
+    assert await race(lambda each: sessions.end_login(services, each, mine), ctx) == {"won": 1, "not-logged-in": 63}
+    assert [event for event, _ in await trail(services, account)].count("logout") == 1
+
+
+async def test_of_two_that_put_one_another_out_at_once_one_stays(services: Services) -> None:
+    account = await born(services, ADA)
+    both = [await entered(services, account) for _ in range(2)]
+    turn = iter(range(64))
+
+    async def end(_: RequestContext) -> None:
+        ctx, login = both[next(turn) % 2]
+        await sessions.end_others(services, ctx, login)
+
+    assert set(await race(end, both[0][0])) <= {"won", "not-logged-in"}
+    assert sorted([await lives(services, ctx) for ctx, _ in both]) == [False, True]
 
 
 async def test_of_sixty_four_that_end_one_session_by_its_number_at_once_one_has_done_it(services: Services) -> None:

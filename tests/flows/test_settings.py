@@ -1,22 +1,34 @@
 """Settings: what is taken, what is refused and in which words."""
 
+import re
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
+from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fakes import FakeChance
 from lingpai.assembly.configuration import defaults, load
 from lingpai.core.chance import SystemChance
 from lingpai.settings import Rate, Settings, sqlite_file
 from lingpai.settings.check import same_site
-from lingpai.settings.keys import REALMS, keys, value_at
+from lingpai.settings.keys import REALMS, Key, keys, value_at
 from lingpai.settings.load import SettingsError
+from lingpai.settings.realms import home, query_name, realm_named, recovery_questions, served
 from lingpai.settings.reference import in_force, markdown
 from lingpai.settings.secret import secret_of
+from lingpai.web.dialects.hiyouth.settings import HiyouthSettings
+from lingpai.web.dialects.mailcode.settings import MailcodeSettings
+from lingpai.web.dialects.maillink import MaillinkSettings
+from lingpai.web.dialects.session.settings import SessionDialectSettings
 
 FULL = {"LINGPAI_PUBLIC_URL": "https://id.example.com", "LINGPAI_MAIL__SMTP_URL": "smtp://mail.example.com"}
+QUIET = {"LINGPAI_SESSION__QUESTIONS": "off", "LINGPAI_MAILLINK__ACTIVATION": "confirm"}
+"""Without what is doubtful by default."""
+ENCODE = "percent-encoded: %40 for @"
 SECRET = "0123456789abcdef" * 2
 
 
@@ -108,6 +120,21 @@ def test_all_that_is_wrong_is_told_at_once(file: Path) -> None:
         ('[maillink]\nprefix = "/a/"', "maillink.prefix = '/a/' does not fit; expected a path without a closing slash"),
         ('trusted_proxies = "10.0.0.0/8"', "trusted_proxies = '10.0.0.0/8' does not fit; expected a list of texts"),
         ("dev = true", "unknown key dev; "),
+        ('[pages]\nregister = "sms"', "pages.register = 'sms' does not fit; expected a list of texts, each link or code or phone"),
+        ('[pages]\nregister = ["sms"]', "pages.register = ['sms'] does not fit; expected a list of texts, each link or code or phone"),
+        (
+            'insecure = ["https"]',
+            "insecure = ['https'] does not fit; expected a list of texts, each public_url or trusted_proxies or pages.n",
+        ),
+        (
+            '[realms.boss.invites]\npolicy = "never"',
+            "realms.boss.invites.policy = 'never' does not fit; expected open or required or closed",
+        ),
+        ("[realms.boss]\nnam = 1", "unknown key realms.boss.nam; did you mean realms.boss.name?"),
+        ("[realms.boss]\nzzzz = 1", "unknown key realms.boss.zzzz; expected one of realms.boss.name, realms.boss.invites"),
+        ("[realms.Boss]\nname = []", "unknown key realms.Boss; expected a realm's name: 1 to 32 lower-case letters"),
+        ("[hiyouth]\ncode_length = 5", "hiyouth.code_length = 5 does not fit; expected 4 or 6"),
+        ("secret = 3", "secret = ******** does not fit; expected 32 bytes or more"),
     ],
 )
 def test_what_does_not_fit_in_the_file_is_told_with_what_would(file: Path, line: str, told: str) -> None:
@@ -121,6 +148,7 @@ def test_what_does_not_fit_in_the_file_is_told_with_what_would(file: Path, line:
     [
         ("LINGPAI_MAIL_SMTP_URL", "x", "LINGPAI_MAIL_SMTP_URL: unknown variable; did you mean LINGPAI_MAIL__SMTP_URL?"),
         ("LINGPAI_PORT", "80", "LINGPAI_PORT: unknown variable; it is given on the command line only, --port"),
+        ("LINGPAI_REALMS__BOSS__NAM", "x", "LINGPAI_REALMS__BOSS__NAM: unknown variable; did you mean LINGPAI_REALMS__BOSS__NAME?"),
         ("LINGPAI_ZZZ", "80", "LINGPAI_ZZZ: unknown variable; `lingpai settings` lists the ones there are"),
         ("LINGPAI_PUBLIC_URL", "https://a.example.com/x", "'https://a.example.com/x' does not fit; expected an http or https URL of"),
         ("LINGPAI_PUBLIC_URL", "https://a.example.com?x=1", "'https://a.example.com?x=1' does not fit; expected an http or https URL"),
@@ -162,6 +190,100 @@ def test_a_value_that_does_not_fit_shows_no_password(file: Path) -> None:
     assert "ame@" not in found
 
 
+@pytest.mark.parametrize("key", list(keys(defaults())), ids=lambda key: key.path)
+def test_every_key_says_what_would_fit_it(file: Path, key: Key) -> None:
+    """For a value of a kind that no key takes (contract, R7)."""
+    path = key.path.replace("NAME", "boss")
+    table, _, name = path.rpartition(".")
+    file.write_text(f"[{table}]\n{name} = 1.5" if table else f"{name} = 1.5")
+    (found,) = refused({}, file, need="look")
+    wanted = found.partition("does not fit; expected ")[2]
+    assert wanted not in ("", "text", "a list of texts")
+    assert all(word in wanted for word in literals(key.type))
+
+
+def literals(kind: Any) -> list[str]:
+    """The words that a type's declaration allows."""
+    own = list(map(str, get_args(kind))) if get_origin(kind) is Literal else []
+    return own + [word for part in get_args(kind) if get_origin(kind) is not Literal for word in literals(part)]
+
+
+@pytest.mark.parametrize(
+    ("key", "url"),
+    [
+        ("database_url", "postgresql://ada:p@ss@db.example.com/lingpai"),
+        ("database_url", "postgresql://ada:p/ss@db.example.com/lingpai"),
+        ("database_url", "postgresql://ada:12#3@db.example.com/lingpai"),
+        ("database_url", "postgresql://ada:12?3@db.example.com/lingpai"),
+        ("database_url", "postgresql://ada:12/3@db.example.com/lingpai"),
+        ("database_url", "postgresql://ada:50%off@db.example.com/lingpai"),
+        ("database_url", "postgresql://ada:p ss@db.example.com/lingpai"),
+        ("valkey_url", "valkey://ada:12#3@db.example.com/0"),
+        ("valkey_url", "valkey://ada:p[ss@db.example.com/0"),
+        ("mail.smtp_url", "smtp://ada:12#3@mail.example.com"),
+        ("mail.smtp_url", "smtp://ada@example.com:p@mail.example.com"),
+        ("mail.smtp_url", "smtps://ada:100%@mail.example.com"),
+    ],
+)
+def test_a_password_that_spoils_a_url_is_refused_with_how_it_is_written(key: str, url: str) -> None:
+    variable = f"LINGPAI_{key.replace('.', '__').upper()}"
+    (found,) = refused(FULL | {"LINGPAI_SECRET": SECRET, variable: url})
+    assert ENCODE in found
+    encoded = re.sub(r"(?<=://).*(?=@)", lambda userinfo: ":".join(quote(part, safe="") for part in userinfo[0].split(":")), url)
+    assert taken({"LINGPAI_SECRET": SECRET, variable: encoded})
+
+
+# What is unsafe, and meant to be
+
+UNSAFE = [
+    ("LINGPAI_PUBLIC_URL", "public_url", "http://id.example.com", "expected an https URL, or insecure = "),
+    ("LINGPAI_TRUSTED_PROXIES", "trusted_proxies", "0.0.0.0/0", "expected the proxies' own networks, or insecure = "),
+    ("LINGPAI_TRUSTED_PROXIES", "trusted_proxies", "10.0.0.0/8,::/0", "expected the proxies' own networks, or insecure = "),
+    ("LINGPAI_TRUSTED_PROXIES", "trusted_proxies", "0.0.0.0/1,128.0.0.0/1", "expected the proxies' own networks, or insecure = "),
+    ("LINGPAI_PAGES__NEXT", "pages.next", "https://a.example.com,http://b.example.com", "expected https origins, or insecure = "),
+]
+
+
+@pytest.mark.parametrize(("variable", "key", "value", "told"), UNSAFE)
+def test_what_is_unsafe_is_refused_unless_it_is_meant_and_then_told(variable: str, key: str, value: str, told: str) -> None:
+    (found,) = refused(FULL | {variable: value})
+    assert found.startswith(f"{variable}: {key}")
+    assert found.endswith(f'{told}["{key}"]')
+    other = next(one for one in ("public_url", "trusted_proxies", "pages.next") if one != key)
+    assert refused(FULL | {variable: value, "LINGPAI_INSECURE": other}) == [found]
+    (doubt,) = load(None, FULL | QUIET | {variable: value, "LINGPAI_INSECURE": key}).warnings
+    assert found.startswith(doubt)
+
+
+@pytest.mark.parametrize("url", ["http://localhost:8000", "http://id.localhost", "http://127.0.0.1", "http://[::1]:8000"])
+def test_what_stays_on_this_machine_needs_no_https(url: str) -> None:
+    assert load(None, FULL | QUIET | {"LINGPAI_PUBLIC_URL": url, "LINGPAI_PAGES__NEXT": url}).warnings == ()
+
+
+def test_an_operators_command_does_not_judge_how_the_service_is_reached() -> None:
+    assert load(None, {"LINGPAI_PUBLIC_URL": "http://id.example.com"}, need="operate")
+
+
+@pytest.mark.parametrize("url", ["https://id.example.com", "http://192.168.1.5:8000"])
+def test_dev_mode_is_reached_from_this_machine_only(url: str) -> None:
+    (found,) = refused({"LINGPAI_PUBLIC_URL": url}, dev=True)
+    assert found.startswith(f"LINGPAI_PUBLIC_URL: public_url = '{url}' does not fit; dev mode is reached from this machine only")
+    assert load(None, {"LINGPAI_PUBLIC_URL": "http://localhost:8000"}, dev=True)
+
+
+def test_a_realm_that_nobody_serves_is_told(file: Path) -> None:
+    file.write_text('[realms.bos]\nname = ["en=Employers"]\n[realms.boss]\nname = ["en=Employers"]\n')
+    (found,) = load(file, FULL | QUIET).warnings
+    assert found.startswith(f"{file}: [realms.bos]: no dialect that is served has this realm; there are main, ")
+
+
+def test_start_up_says_that_scanners_open_links_but_in_dev_mode() -> None:
+    (found,) = load(None, FULL | QUIET | {"LINGPAI_MAILLINK__ACTIVATION": "open"}).warnings
+    assert found.startswith('LINGPAI_MAILLINK__ACTIVATION: maillink.activation = "open" activates')
+    assert "mail scanners" in found
+    assert load(None, {"LINGPAI_SESSION__QUESTIONS": "off"}, dev=True).warnings == ()
+
+
 def test_dev_mode_needs_nothing_and_stays_on_this_machine() -> None:
     assert load(None, {}, dev=True).settings.dev
     for host in ("127.0.0.9", "::1", "localhost"):
@@ -185,12 +307,12 @@ def test_postgresql_requires_a_secret() -> None:
 def test_a_cookie_for_other_sites_needs_https() -> None:
     none = {"LINGPAI_COOKIE_SAME_SITE": "none"}
     assert taken(none).cookie_same_site == "none"
-    (found,) = refused(FULL | none | {"LINGPAI_PUBLIC_URL": "http://id.example.com"})
+    (found,) = refused(FULL | none | {"LINGPAI_PUBLIC_URL": "http://id.example.com", "LINGPAI_INSECURE": "public_url"})
     assert found.startswith('LINGPAI_COOKIE_SAME_SITE: cookie_same_site = "none" does not fit; browsers take it only with https')
 
 
 def test_an_allowed_origin_of_another_site_is_told_while_the_cookie_is_lax() -> None:
-    origins = FULL | {"LINGPAI_ALLOWED_ORIGINS": "https://app.example.com,https://app.example.org", "LINGPAI_SESSION__QUESTIONS": "off"}
+    origins = FULL | QUIET | {"LINGPAI_ALLOWED_ORIGINS": "https://app.example.com,https://app.example.org"}
     (found,) = load(None, origins).warnings
     assert found.startswith("LINGPAI_ALLOWED_ORIGINS: allowed_origins: https://app.example.org is another site than https://id.example.com")
     assert load(None, origins | {"LINGPAI_COOKIE_SAME_SITE": "none"}).warnings == ()
@@ -267,7 +389,7 @@ def test_the_page_in_docs_is_the_reference() -> None:
 
 
 def test_what_is_in_force_is_shown_with_its_source_and_without_secrets(file: Path) -> None:
-    file.write_text(f'secret = "{SECRET}"\ndatabase_url = "postgresql://u:pa@ss@h/x?host=/s&password=passw0rd"\n')
+    file.write_text(f'secret = "{SECRET}"\ndatabase_url = "postgresql://u:pa%40ss@h/x?host=/s&password=passw0rd"\n')
     loaded = load(file, FULL | {"LINGPAI_MAIL__SMTP_URL": "smtps://u:passw0rd@h"})
     shown = {path: (value, source) for path, value, source in in_force(loaded)}
     assert shown["secret"] == ("********", str(file))
@@ -276,11 +398,45 @@ def test_what_is_in_force_is_shown_with_its_source_and_without_secrets(file: Pat
     assert shown["limits.client"] == ('"600/minute"', "default")
 
 
+REALM_NAMES = st.sampled_from(["main", "boss", "member", "people"])
+
+
+@given(maillink=REALM_NAMES, mailcode=REALM_NAMES, member=REALM_NAMES, boss=REALM_NAMES)
+def test_what_stands_for_a_realm_in_a_query_leads_back_to_it(maillink: str, mailcode: str, member: str, boss: str) -> None:
+    """Also where a dialect's word for one realm (`boss`) is another realm's name."""
+    settings = defaults(
+        maillink=MaillinkSettings(realm=maillink),
+        mailcode=MailcodeSettings(realm=mailcode),
+        hiyouth=HiyouthSettings(realm=member, boss_realm=boss),
+    )
+    for realm in served(settings):
+        name = query_name(settings, realm)
+        assert realm_named(settings, name) == realm if name else realm == home(settings)
+
+
+def test_questions_are_good_for_the_realms_alone_of_the_dialect_that_has_them() -> None:
+    settings = defaults(session=SessionDialectSettings(realm="people", questions="with_code"))
+    assert {realm: recovery_questions(settings, realm) for realm in served(settings)} == {
+        "main": "off",
+        "boss": "off",
+        "people": "with_code",
+    }
+
+
+@pytest.mark.parametrize(("given_name", "kept"), [("zh-CN=老板", "zh-Hans=老板"), ("EN=Employers", "en=Employers")])
+def test_a_realms_name_is_for_the_language_that_its_tag_means(given_name: str, kept: str) -> None:
+    assert taken({"LINGPAI_REALMS__BOSS__NAME": given_name}).realms["boss"].name == (kept,)
+
+
+def test_a_realms_name_in_a_language_that_nobody_is_spoken_to_in_is_refused() -> None:
+    assert "expected a language that is spoken, zh-Hans or en" in refused({"LINGPAI_REALMS__BOSS__NAME": "fr=Patrons"})[0]
+
+
 def test_a_key_that_has_moved_is_refused_with_its_new_place(file: Path) -> None:
     """It means something else there, so that it is not taken over in silence."""
     file.write_text("[sms]\ncode_length = 4\n")
-    for given in ({"environ": FULL, "config": file}, {"environ": {**FULL, "LINGPAI_SMS__CODE_LENGTH": "4"}}):
-        [why] = refused(**given)
+    for asked in ({"environ": FULL, "config": file}, {"environ": {**FULL, "LINGPAI_SMS__CODE_LENGTH": "4"}}):
+        [why] = refused(**asked)
         assert "it is now hiyouth.code_length" in why
 
 
@@ -288,6 +444,54 @@ def test_start_up_says_what_four_digits_are_worth() -> None:
     loaded = load(None, {**FULL, "LINGPAI_HIYOUTH__CODE_LENGTH": "4"})
     assert any("hiyouth.code_length = 4: " in warning for warning in loaded.warnings)
     assert not any("code_length" in warning for warning in load(None, FULL).warnings)
+
+
+APPS = (
+    "capacitor://localhost",
+    "ionic://localhost",
+    "tauri://localhost",
+    "app://bundle.0",
+    "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+)
+SITES = ("https://app.example.com", "http://localhost", "http://127.0.0.1:5173", "https://[2001:db8::1]:8443", "https://app.example.com.")
+
+
+def test_apps_own_origins_may_be_listed_beside_those_of_sites() -> None:
+    assert taken({"LINGPAI_ALLOWED_ORIGINS": ",".join((*APPS, *SITES))}).allowed_origins == (*APPS, *SITES)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *("*", "null", "https://*", "https://*.example.com", "capacitor://*", "*://localhost", "file://", "file:///app", "capacitor://"),
+        *("data:text/html,x", "javascript://localhost", "ws://app.example.com", "capacitor:localhost", "Capacitor://localhost"),
+        *(
+            "capacitor://localhost/",
+            "capacitor://localhost/app",
+            "capacitor://user@localhost",
+            "capacitor://localhost?x",
+            "app.example.com",
+        ),
+        *(
+            "https://app.example.com/",
+            "https://app.example.com:443",
+            "https://APP.example.com",
+            "https://app..example.com",
+            "https://-.example.com",
+        ),
+        *("https://app%2eexample.com", "https://127.1", "http://0x7f.0.0.1", "http://127.0.0.01", "http://[2001:DB8::1]", "http://[0::1]"),
+    ],
+)
+def test_an_origin_that_no_browser_sends_is_refused(origin: str) -> None:
+    (found,) = refused({**FULL, "LINGPAI_ALLOWED_ORIGINS": origin})
+    assert found.startswith("LINGPAI_ALLOWED_ORIGINS: ")
+    assert "an origin as browsers send it" in found
+
+
+@pytest.mark.parametrize("origin", ["capacitor://localhost", "https://*.example.com"])
+def test_next_leads_to_sites_alone(origin: str) -> None:
+    (found,) = refused({**FULL, "LINGPAI_PAGES__NEXT": origin})
+    assert "an origin as browsers send it" in found
 
 
 @pytest.mark.parametrize("home", ["/", "/index.html?a=b#c", "https://www.example.com", "http://www.example.com/members"])

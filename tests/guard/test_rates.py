@@ -67,6 +67,44 @@ async def test_what_is_given_back_may_be_spent_again(limits: RateLimiter) -> Non
     assert await passed(*(limits.spend("check_client", "198.51.100.7") for _ in range(2))) == 1
 
 
+def customer(number: int, network: str = "2001:db8:1") -> str:
+    return f"{network}:{number:x}::/64"
+
+
+@sqlite
+@pytest.mark.parametrize("name", ["check_client", "client"])
+async def test_all_customers_of_one_48_have_ten_times_what_one_has(ephemeral: Ephemeral, clock: FakeClock, name: str) -> None:
+    limits = RateLimiter(ephemeral, settings.Limits(check_client=Rate(3, 60), client=Rate(3, 60)), clock)
+    assert await passed(*(limits.spend(name, customer(number)) for number in range(1, 101))) == 30
+    with pytest.raises(Limited):
+        await limits.check(name, customer(101))
+    assert await passed(*(limits.spend(name, customer(number, "2001:db8:2")) for number in range(1, 4))) == 3
+    assert await passed(*(limits.spend(name, "198.51.100.7") for _ in range(4))) == 3
+
+
+@sqlite
+async def test_what_one_customer_is_refused_costs_the_neighbours_nothing(limits: RateLimiter) -> None:
+    assert await passed(*(limits.spend("check_client", customer(1)) for _ in range(100))) == 3
+    assert await passed(*(limits.spend("check_client", customer(number)) for number in range(2, 100))) == 27
+
+
+@sqlite
+async def test_what_one_customer_gets_back_the_neighbours_get_back_once(limits: RateLimiter) -> None:
+    """One that its own count refused was never counted on the wider one, and so takes nothing from it."""
+    for number in range(1, 11):
+        assert await passed(*(limits.spend("check_client", customer(number)) for _ in range(4))) == 3
+    await limits.give_back("check_client", customer(1))
+    assert await passed(limits.spend("check_client", customer(11))) == 0
+    await limits.give_back("check_client", customer(11))
+    await limits.give_back("check_client", customer(1))
+    assert await passed(*(limits.spend("check_client", customer(number)) for number in range(12, 15))) == 1
+
+
+@sqlite
+async def test_only_clients_are_counted_with_their_neighbours(limits: RateLimiter) -> None:
+    assert await passed(*(limits.spend("login_address", customer(number)) for number in range(1, 201))) == 200
+
+
 class Flaky:
     """Counters that do not answer while they are `lost`; they keep nothing else."""
 

@@ -30,10 +30,13 @@ from lingpai.store.migrate import latest
 from lingpai.web.dialects import maillink
 from lingpai.web.dialects.maillink import MaillinkSettings
 from lingpai.web.request.calls import Mount
+from lingpai.web.server.protocol import Bounds
 from mailserver import mail_server
 from running import SECONDS, Ended, lingpai, lingpai_here, serving, start
 
 REAL = {"LINGPAI_PUBLIC_URL": "https://id.example.com", "LINGPAI_MAIL__SMTP_URL": "smtp://127.0.0.1:9"}
+QUIET = {"LINGPAI_SESSION__QUESTIONS": "off", "LINGPAI_MAILLINK__ACTIVATION": "confirm"}
+"""Without what is doubtful by default."""
 SECRET = "a secret of 32 bytes, or more of them"
 RESET: dict[str, Any] = {"channel": "email", "template": "reset", "locale": "en"}
 QUICK = {"LINGPAI_HASHING__MEMORY_KIB": "8", "LINGPAI_HASHING__TIME": "1"}
@@ -118,7 +121,7 @@ async def test_a_newer_schema_is_refused_even_in_dev_mode(sqlite_path: Path, dev
         file.commit()
     newer = f"lingpai: the database is at revision 9999, newer than this version knows ({latest()}): run the version that made it\n"
     for command in (("serve", *dev), ("migrate",), ("account", "show", "1"), ("outbox",)):
-        ended = await lingpai(*command, "--data", sqlite_path.parent, **REAL)
+        ended = await lingpai(*command, "--data", sqlite_path.parent, **({} if dev else REAL))
         assert (ended.code, ended.err) == (1, newer), command
 
 
@@ -179,6 +182,16 @@ async def test_a_second_start_of_dev_mode_keeps_what_the_first_one_made(tmp_path
     assert (tmp_path / "secret").read_text() == made
 
 
+async def test_an_idle_connection_stays_as_long_as_the_setting_says(tmp_path: Path) -> None:
+    async with serving("--dev", "--data", tmp_path, **QUICK, LINGPAI_KEEP_ALIVE_SECONDS="1") as running:
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        async with asyncio.timeout(SECONDS):
+            assert (await reader.read()).startswith(b"HTTP/1.1 200")
+        writer.close()
+    assert Bounds().idle_seconds == defaults().keep_alive_seconds == 75
+
+
 async def test_several_processes_serve_one_port_and_end_together(sqlite_path: Path) -> None:
     async with serving("--workers", "2", "--data", sqlite_path.parent, **REAL) as running:
         async with httpx.AsyncClient(base_url=running.url) as client:
@@ -191,8 +204,7 @@ async def test_several_processes_serve_one_port_and_end_together(sqlite_path: Pa
 
 
 async def test_logs_are_lines_of_json_with_instants_in_utc(sqlite_path: Path) -> None:
-    origins = {"LINGPAI_ALLOWED_ORIGINS": "https://app.example.org", "LINGPAI_SESSION__QUESTIONS": "off"}
-    async with serving("--data", sqlite_path.parent, **REAL, **origins) as running:
+    async with serving("--data", sqlite_path.parent, **REAL, **QUIET, LINGPAI_ALLOWED_ORIGINS="https://app.example.org") as running:
         async with httpx.AsyncClient(base_url=running.url) as client:
             answer = await client.get("/nothing?vcode=sesame")
         await running.end()
@@ -207,7 +219,7 @@ async def test_logs_are_lines_of_json_with_instants_in_utc(sqlite_path: Path) ->
 
 
 async def test_the_level_keeps_lesser_events_out(sqlite_path: Path) -> None:
-    async with serving("--data", sqlite_path.parent, **REAL, LINGPAI_LOG__LEVEL="warning", LINGPAI_SESSION__QUESTIONS="off") as running:
+    async with serving("--data", sqlite_path.parent, **REAL, **QUIET, LINGPAI_LOG__LEVEL="warning") as running:
         await running.end()
         assert running.log == ""
 
@@ -275,6 +287,17 @@ async def test_an_account_is_found_by_mail_address_by_phone_and_by_id(desk: Desk
         ended = await desk.ask("show", who)
         assert (ended.code, ended.err) == (1, f"lingpai: there is no account {who} in realm main\n")
     assert (await desk.ask("show", str(found), "--realm", "boss")).err == f"lingpai: there is no account {found} in realm boss\n"
+
+
+async def test_the_realm_is_the_pages_own_and_one_that_nobody_serves_is_told(desk: Desk) -> None:
+    await desk.settle()
+    desk.variables["LINGPAI_MAILLINK__REALM"] = "staff"
+    assert (await desk.ask("show", "ada@example.com")).err == "lingpai: there is no account ada@example.com in realm staff\n"
+    assert (await desk.ask("delete", "ada@example.com", stdin="n\n")).out.startswith("Delete ada@example.com of realm staff for ever?")
+    assert (await desk.ask("show", "ada@example.com", "--realm", "main")).code == 0
+    for words in (("show",), ("delete", "--yes")):
+        ended = await desk.ask(*words, "ada@example.com", "--realm", "bos")
+        assert (ended.code, ended.err) == (1, "lingpai: there is no realm bos; expected staff or main or boss\n")
 
 
 async def test_a_locked_account_logs_nobody_in_until_it_is_unlocked(desk: Desk) -> None:

@@ -268,10 +268,30 @@ async def test_a_callback_works_once(trip: Trip) -> None:
     assert first.status_code == 303
     cookies = dict(trip.browser.cookies)
     again = await trip.browser.get(back)
+    assert (again.status_code, again.headers["location"]) == (303, "/me"), "whoever is logged in goes on"
+    assert not again.headers.get("set-cookie")
+    assert dict(trip.browser.cookies) == cookies
+    trip.browser.cookies.delete("lingpai_session")
+    again = await trip.browser.get(back)
     assert again.status_code == 400
     assert "lingpai_session" not in again.cookies
     assert says(again, "pages.connect.bad")
-    assert dict(trip.browser.cookies) == cookies
+
+
+async def test_who_is_logged_in_goes_on_from_a_way_that_is_dead(only_qq: Trip) -> None:
+    """Spent, too old, or none at all; a session that has ended goes nowhere, and nobody becomes somebody else."""
+    back = await only_qq.agree(await only_qq.start(), "bob")
+    ada = await owner(only_qq)
+    ada.browser.cookies.set("lingpai_visit", only_qq.browser.cookies["lingpai_visit"], domain="127.0.0.1", path="/")
+    ada.town.clock.advance(minutes=10, seconds=1)
+    nowhere = f"/connect/qq/callback?code=x&state={'A' * 43}"
+    for dead in (back, nowhere, "/connect/qq/callback?code=x"):
+        reply = await ada.browser.get(dead)
+        assert (reply.status_code, reply.headers.get("location")) == (303, "/me")
+        assert not reply.headers.get("set-cookie")
+    assert (await ada.mine()).email == ADA
+    ada.town.clock.advance(hours=24)
+    assert (await ada.browser.get(nowhere)).status_code == 400
 
 
 async def test_a_state_works_once_though_the_code_is_a_fresh_one(trip: Trip) -> None:
@@ -279,7 +299,11 @@ async def test_a_state_works_once_though_the_code_is_a_fresh_one(trip: Trip) -> 
     one, two = await trip.agree(url), await trip.agree(url, "bob")
     prelogin_token = trip.browser.cookies["lingpai_visit"]
     assert (await trip.browser.get(one)).status_code == 303
+    was = await trip.who()
     trip.browser.cookies.set("lingpai_visit", prelogin_token, domain="127.0.0.1", path="/")
+    assert (await trip.browser.get(two)).headers["location"] == "/me"
+    assert await trip.who() == was, "and not as the other one"
+    trip.browser.cookies.delete("lingpai_session")
     assert (await trip.browser.get(two)).status_code == 400
 
 
@@ -349,6 +373,7 @@ async def test_no_page_of_the_way_back_shows_what_it_brought(only_qq: Trip) -> N
     back = await only_qq.agree(await only_qq.start())
     await only_qq.browser.get(back)
     query = parse_qs(urlsplit(back).query)
+    only_qq.browser.cookies.delete("lingpai_session")
     again = await only_qq.browser.get(back)
     assert again.status_code == 400
     assert query["code"][0] not in again.text

@@ -312,7 +312,7 @@ def pages(reply: httpx.Response) -> Iterator[tuple[str, str]]:
     yield "cache-control", "public, max-age=300" if published else "no-store"
     if reply.headers["content-type"].startswith("text/html"):
         yield "content-type", "text/html; charset=utf-8"
-        yield "referrer-policy", "no-referrer"
+        yield "referrer-policy", "strict-origin"
         yield (
             "content-security-policy",
             (

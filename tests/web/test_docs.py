@@ -64,6 +64,7 @@ def test_every_call_says_what_it_does_in_every_language(dialect: Dialect, call: 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
 def test_every_call_has_a_step_and_no_step_is_for_a_call_that_is_gone(dialect: Dialect) -> None:
+    assert dialect.walk.steps, f"{dialect.name} declares no walk (CONTRIBUTING.md, Add a dialect)"
     steps = {(step.path, step.method) for step in dialect.walk.steps}
     called = {call.path: call.methods for call in dialect.calls}
     assert {path for path, _ in steps} == set(called)
@@ -86,7 +87,7 @@ async def test_every_call_is_there_with_its_path_its_fields_and_each_refusal(tow
         own = {**dialect.walk.cases, **next(step.cases for step in dialect.walk.steps if step.path == call.path)}
         for kind in call.refusals:
             for refusal in samples.cases(kind, call.takes, own):
-                assert msgspec.json.encode(dialect.refuse(refusal, locale)).decode() in told, refusal
+                assert msgspec.json.encode(dialect.envelope(refusal, locale)).decode() in told, refusal
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
@@ -104,7 +105,7 @@ def test_every_refusal_that_a_call_may_declare_can_be_shown(kind: type[Refusal])
     for locale in words.LOCALES:
         for refusal in samples.cases(kind, msgspec.defstruct("Takes", []), {}):
             assert words.refusal(refusal, locale)
-            assert all(dialect.refuse(refusal, locale) for dialect in DIALECTS)
+            assert all(dialect.envelope(refusal, locale) for dialect in DIALECTS)
 
 
 def test_a_declared_refusal_stands_for_its_kinds() -> None:

@@ -1,5 +1,7 @@
 """What the door answers: paths and methods, headers, statuses, the log, and which dialect stands where (contract, rules 1 and 3)."""
 
+from dataclasses import replace
+
 import pytest
 import structlog
 
@@ -74,7 +76,7 @@ async def test_a_page_may_load_nothing_foreign_and_be_framed_by_nobody() -> None
     policy = dict(rule.split(" ", 1) for rule in answer["content-security-policy"].split("; "))
     assert (policy["default-src"], policy["frame-ancestors"], policy["base-uri"]) == ("'none'", "'none'", "'none'")
     assert {policy[rule] for rule in ("style-src", "script-src", "connect-src", "form-action")} == {"'self'"}
-    assert (answer["referrer-policy"], answer["cross-origin-opener-policy"]) == ("no-referrer", "same-origin")
+    assert (answer["referrer-policy"], answer["cross-origin-opener-policy"]) == ("strict-origin", "same-origin")
     assert b"<script>" not in answer.body
 
 
@@ -132,8 +134,8 @@ async def test_one_line_a_request_without_its_query_and_none_for_a_session_check
     served = app()
     with structlog.testing.capture_logs() as lines:
         await ask(served, "GET", "/look?title=canary")
-        await ask(served, "GET", "/who", cookie="lingpai_session=known")
-        await ask(served, "GET", "/who", cookie="lingpai_session=canary")
+        await ask(served, "GET", "/who", cookie="__Host-lingpai_session=known")
+        await ask(served, "GET", "/who", cookie="__Host-lingpai_session=canary")
     assert [(line["method"], line["path"], line["status"]) for line in lines] == [("GET", "/look", 200), ("GET", "/who", 200)]
     assert {"ms", "request_id", "client"} <= lines[0].keys()
     assert "canary" not in repr(lines)
@@ -146,8 +148,21 @@ async def test_what_would_break_a_line_of_the_log_is_escaped() -> None:
     assert len(lines[0]["path"]) < 300
 
 
-def named(name: str, *paths: str) -> Dialect:
-    return Dialect(name, tuple(Call(("POST",), path, CALLS[0].handler) for path in paths), NOTES.refuse, NOTES.fail, NOTES.missing)
+def named(name: str, *paths: str, roots: tuple[str, ...] = (), pages: tuple[str, ...] = ()) -> Dialect:
+    calls, shown = (tuple(Call(("POST",), path, CALLS[0].handler) for path in found) for found in (paths, pages))
+    return replace(NOTES, name=name, calls=calls, pages=shown, roots=roots)
+
+
+def test_two_dialects_that_both_say_what_is_missing_are_named() -> None:
+    """Whichever came first would answer for the other's mistyped paths."""
+    one, two = named("one", "/a", roots=("/",)), named("two", "/b", roots=("/",))
+    assert clash([mount(one), mount(two)]) == Clash("one", "two", "/*", "")
+    assert clash([mount(one), mount(two, prefix="/two")]) is None
+
+
+def test_two_dialects_with_one_page_are_named_whatever_their_prefix() -> None:
+    one, two = named("one", "/a", pages=("/page/x",)), named("two", "/b", pages=("/page/x",))
+    assert clash([mount(one), mount(two, prefix="/two")]) == Clash("one", "two", "/page/x", "")
 
 
 def test_two_dialects_on_one_path_are_named() -> None:

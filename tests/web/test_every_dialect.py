@@ -8,12 +8,15 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from lingpai.core.errors import NotLoggedIn
+from lingpai.core import words
+from lingpai.core.errors import CrossSite, NotLoggedIn
 from lingpai.settings.realms import query_name, served
 from lingpai.web.dialects import dialects
+from lingpai.web.pages import me
+from lingpai.web.pages.me import login_link
 from lingpai.web.request.examples import values_of
 from lingpai.web.request.walks import DrawnCaptcha, ExampleStep, ExampleWord, ReadCaptcha, Walk
-from web.reading import Reader
+from web.reading import Page, Reader
 from web.town import Town
 from web.walking import Walker, walker
 
@@ -36,9 +39,10 @@ async def test_its_walk_works_from_the_first_step_to_the_last(town: Town, name: 
     person = walker(town, name)
     assert person.dialect.walk.steps
     for step, reply in await person.go():
-        if step.page:
-            assert (reply.status_code, "<h1" in reply.text) == (200, True), (step.path, reply.text)
-        elif person.call_of(step).gives:
+        if step.heading:
+            headings = tuple(words.text(step.heading, locale) for locale in words.LOCALES)
+            assert Page(reply).heading.endswith(headings), (step.path, reply.text)
+        else:
             assert person.accepted(reply) is not step.refused, (step.path, reply.text)
 
 
@@ -68,7 +72,7 @@ async def reset(page: Reader, person: Walker, password: str) -> None:
     """From the page that asks who it is, by the mailed link, to another password."""
     await page.send("/page/forgot", account=person.email, by="link")
     await page.follow(person.email)
-    await fill(page, password=password, rp_password=password)
+    await fill(page, password=password)
 
 
 def query(town: Town, name: str) -> str:
@@ -133,14 +137,36 @@ async def test_every_page_serves_a_realm_that_no_setting_names(town: Town, name:
         opened = await page.open(f"{path}?type={FIFTH}")
         assert opened.status == 200
         assert {form.fields.get("type", "") for form in opened.forms if form.action.startswith(f"/page{path}")} == {kind}, path
-    await page.open(f"/login?type={FIFTH}")
-    await fill(page, account=person.email, password=person.dialect.walk.password)
+    await log_in_by_page(town, page, person)
     for path in OWN_PAGES:
-        opened = await page.open(path)
-        assert (opened.status, page.where) == (200, path), (path, opened.text)
+        opened = await page.open(f"{path}?provider=qq")
+        # What an account does not have leads to where it would stand.
+        assert (opened.status, page.where.partition("?")[0]) in ((200, path), (303, "/me"), (303, "/me/security")), (path, opened.text)
 
 
-OWN_PAGES = ("/me", "/me/security", "/me/devices", "/me/password", "/me/data")
+OWN_PAGES = [call.path for call in (*me.CALLS, *login_link.CALLS) if "GET" in call.methods]
+
+
+@pytest.mark.parametrize(("name", "changes"), ANYWHERE)
+async def test_who_leaves_is_refused_by_the_dialect_and_asked_by_the_pages(town: Town, name: str, changes: Mapping[str, Any]) -> None:
+    person, page = walker(town, name), Reader(town)
+    await registered(person)
+    walk = person.dialect.walk
+    await log_in_by_page(town, page, person)
+    await page.open("/me/delete")
+    await page.send("/page/me/delete", sure="on")
+    town.clock.advance(hours=2)
+    assert not await lets_in(person, walk.password), "its clients cannot take the step"
+    await log_in_by_page(town, page, person)
+    assert page.page.heading == words.text("pages.closing.title", "en")
+    await page.send("/page/keep")
+    town.clock.advance(hours=2)
+    assert await lets_in(person, walk.password)
+
+
+async def log_in_by_page(town: Town, page: Reader, person: Walker) -> None:
+    await page.open(f"/login{query(town, person.dialect.name)}")
+    await fill(page, account=person.email, password=person.dialect.walk.password)
 
 
 async def told_apart(town: Town, name: str) -> dict[str, bool]:
@@ -193,3 +219,43 @@ def masked(reply: httpx.Response, step: ExampleStep, walk: Walk, whose: str) -> 
         if inner and not isinstance(example, ExampleWord) and inner in (said.get(outer) or {}):
             said[outer][inner] = type(said[outer][inner])
     return said
+
+
+WAYS_OUT = {"/api/cancelLogin"}
+"""What a page may lead to though it changes something (contract, 11.20)."""
+BY_SCRIPT = [
+    pytest.param(name, call.path, id=f"{name} {call.path}")
+    for name, dialect in dialects().items()
+    for call in dialect.calls
+    if "GET" in call.methods and (call.changes or call.by_script) and call.path not in WAYS_OUT
+]
+
+
+@pytest.mark.parametrize(("name", "path"), BY_SCRIPT)
+async def test_a_get_that_changes_something_refuses_a_browser_that_navigates_to_it(town: Town, name: str, path: str) -> None:
+    dialect = dialects()[name]
+    refused = dialect.refuse(CrossSite(), dialect.language)
+    person = walker(town, name)
+    url = f"{person.base}{path}"
+    followed = await person.browser.get(url, headers={"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none"})
+    fetched = await person.browser.get(url, headers={"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin"})
+    assert (followed.status_code, followed.json()) == (200, refused)
+    assert fetched.json() != refused
+
+
+async def test_the_ways_out_are_led_to(town: Town) -> None:
+    assert {call.path for dialect in dialects().values() for call in dialect.calls if call.by_script is False} == WAYS_OUT
+    followed = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
+    async with town.browser() as browser:
+        assert (await browser.get("/api/cancelLogin", headers=followed)).headers["location"] == "/login"
+
+
+@pytest.mark.parametrize("followed", [{}, {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none"}])
+async def test_a_link_that_somebody_wrote_resets_no_password_and_sends_no_mail(town: Town, followed: dict[str, str]) -> None:
+    async with town.browser() as browser:
+        for query in (
+            {"option": "email", "type": "member", "account": "ada@example.com"},
+            {"option": "resend", "emailname": "ada@example.com"},
+        ):
+            path = "/api/findpwd" if "account" in query else "/api/EmailVer"
+            assert ((await browser.get(path, params=query, headers=followed)).json()["code"] == 1) is not bool(followed)

@@ -212,7 +212,7 @@ async def test_trailers_without_end_are_cut_off() -> None:
 @wired
 async def test_trailers_are_no_headers() -> None:
     served = app(trusted_proxies=("127.0.0.0/8",))
-    chunks = b"0\r\nX-Forwarded-For: 198.51.100.7\r\nCookie: lingpai_session=known\r\n\r\n"
+    chunks = b"0\r\nX-Forwarded-For: 198.51.100.7\r\nCookie: __Host-lingpai_session=known\r\n\r\n"
     async with serving(served) as (_, port):
         (got,) = answers(await raw(port, WHO + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n" + chunks))
     assert got.json()["code"] == -1
@@ -221,7 +221,7 @@ async def test_trailers_are_no_headers() -> None:
 @wired
 async def test_who_expects_a_continue_gets_it_or_a_last_word() -> None:
     expects = b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n"
-    async with serving() as (_, port):
+    async with serving(bounds=Bounds(idle_seconds=0)) as (_, port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(WRITE + expects % 15)
         assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -333,3 +333,45 @@ async def test_one_request_a_connection_in_http_1_0() -> None:
     async with serving() as (_, port):
         (got,) = answers(await raw(port, b"GET /who HTTP/1.0\r\n" + HOST + b"\r\n"))
     assert (got.status, got["connection"]) == (200, "close")
+
+
+@pytest.mark.parametrize("path", [b"/healthz", b"/readyz"])
+@pytest.mark.parametrize("method", [b"GET", b"HEAD"])
+@wired
+async def test_a_proxys_check_in_http_1_0_names_no_host(method: bytes, path: bytes) -> None:
+    async with serving() as (_, port):
+        (got,) = answers(await raw(port, method + b" " + path + b" HTTP/1.0\r\n\r\n"))
+        others = [b"GET " + path + b" HTTP/1.1\r\n\r\n", b"GET " + path + b"/x HTTP/1.0\r\n\r\n", b"GET /who HTTP/1.0\r\n\r\n"]
+        two = b"GET " + path + b" HTTP/1.0\r\n" + HOST + b"Host: evil.example\r\n\r\n"
+        refused = [answers(await raw(port, other))[0].status for other in (*others, two)]
+    assert (got.status, got["connection"]) == (200, "close")
+    assert refused == [400, 400, 400, 400]
+
+
+@wired
+async def test_http_1_0_gets_no_interim_answer() -> None:
+    head = b"POST /write HTTP/1.0\r\n" + HOST + b"Expect: 100-continue\r\nContent-Length: 15\r\n\r\n"
+    async with serving() as (_, port):
+        (got,) = answers(await raw(port, head, GOOD))
+    assert (got.status, got.json()) == (200, {"code": 200, "said": "abc/None"})
+
+
+@wired
+async def test_an_upgrade_in_http_1_0_is_no_request_of_1_1() -> None:
+    """Read again as 1.1 it would keep the connection, and be promised what 1.0 does not know."""
+    head = b"POST /write HTTP/1.0\r\n" + HOST + b"Connection: upgrade\r\nUpgrade: h2c\r\nExpect: 100-continue\r\nContent-Length: 15\r\n\r\n"
+    async with serving() as (_, port):
+        async with asyncio.timeout(5):
+            (got,) = answers(await raw(port, head + GOOD))
+        chunked = await raw(port, head.replace(b"Content-Length: 15", b"Transfer-Encoding: chunked") + b"0\r\n\r\n")
+        hostless = await raw(port, b"GET /who HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n")
+    assert (got.status, got["connection"], got.json()) == (200, "close", {"code": 200, "said": "abc/None"})
+    assert [answers(each)[0].status for each in (chunked, hostless)] == [400, 400]
+
+
+@wired
+async def test_a_declined_upgrade_closes_for_whom_asked_to() -> None:
+    async with serving() as (_, port):
+        async with asyncio.timeout(5):
+            (got,) = answers(await raw(port, WHO + b"Connection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n"))
+    assert got["connection"] == "close"

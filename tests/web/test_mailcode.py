@@ -424,6 +424,56 @@ async def test_a_browser_is_asked_first_and_told_whose_account_it_is(town: Town)
     assert "登录链接无效" in again.text or "does not work" in again.text
 
 
+async def test_a_link_for_longer_than_its_makers_own_time_is_refused_in_words_but_for_a_young_login(town: Town) -> None:
+    ada = await logged_in(town)
+    assert await link(ada, 30 * 86_400)
+    town.clock.advance(minutes=10)
+    refused = (await ada.say("/user/authorization-new", Expiry=86_400)).reply.json()
+    assert (refused["Result"], "重新登录" in refused["Message"]) == (2, True)
+    assert await link(ada, 86_400 - 600)
+
+
+async def test_a_login_by_a_link_makes_no_link_and_no_browser_known_and_its_cookie_lasts_as_long_as_was_chosen(town: Town) -> None:
+    ada = await logged_in(town)
+    client = ada.another()
+    client.jwt = (await client.ask("/account/login", authorization=await link(ada))).reply.json()["Jwt"]
+    refused = (await client.say("/user/authorization-new", Expiry=60)).reply.json()
+    assert (refused["Result"], "一次性链接" in refused["Message"]) == (2, True)
+    browser = town.browser("203.0.113.9")
+    opened = await browser.post("/page/authorization", data={"authorization": await link(ada)})
+    (cookie,) = opened.headers.get_list("set-cookie")
+    assert cookie.startswith("lingpai_session=")
+    assert "Max-Age=600;" in cookie
+    assert 'href="/me/link"' not in (await browser.get("/me", headers={"Accept": "text/html"})).text
+    assert 'action="/page/me/login-link"' not in (await browser.get("/me/link", headers={"Accept": "text/html"})).text
+
+
+async def test_five_links_give_a_thief_no_further_tries_at_the_password(town: Town) -> None:
+    """Each known browser has ten tries a minute of its own."""
+    ada = await logged_in(town)
+    wrong = 0
+    for number in range(5):
+        browser = town.browser(f"203.0.113.{number + 10}")
+        await browser.post("/page/authorization", data={"authorization": await link(ada)})
+        thief = Mailcode(town, browser)
+        for _ in range(5):
+            wrong += (await thief.log_in(ADA, OTHER)).reply.status_code == 200
+    assert wrong == 9, "all of them together, after her own login"
+
+
+async def test_a_link_opened_where_one_is_logged_in_already_is_spent_and_that_session_stays(town: Town) -> None:
+    ada = await logged_in(town)
+    browser = town.browser("203.0.113.9")
+    await Maillink(town, browser).log_in(ADA, GOOD)
+    before, token = browser.cookies["lingpai_session"], await link(ada)
+    done = await browser.post("/page/authorization", data={"authorization": token})
+    assert (done.status_code, done.headers["location"], done.headers.get("set-cookie")) == (303, "/me", None)
+    assert (await Maillink(town, browser).who() or {})["email"] == ADA
+    assert browser.cookies["lingpai_session"] == before
+    again = await browser.post("/page/authorization", data={"authorization": token})
+    assert "登录链接无效" in again.text or "does not work" in again.text
+
+
 # Invites
 
 

@@ -239,12 +239,12 @@ async def test_a_reset_link_works_once_for_3_hours(town: Town) -> None:
     link = await town.link(ADA, "/reset_password/verify")
     town.clock.advance(hours=2, minutes=59)
     for _ in range(2):
-        assert 'name="rp_password"' in (await ada.browser.get("/reset_password/verify", params=link)).text
+        assert 'action="/page/reset"' in (await ada.browser.get("/reset_password/verify", params=link)).text
     assert (await ada.reset(ADA, "quite another one")).yes
     assert not (await ada.reset(ADA, "a third one entirely")).yes
     page = (await ada.browser.get("/reset_password/verify", params=link)).text
     assert "链接无效" in page
-    assert 'name="rp_password"' not in page
+    assert 'action="/page/reset"' not in page
     await ada.forget(ADA)
     town.clock.advance(hours=3, seconds=1)
     assert not (await ada.reset(ADA, "a third one entirely")).yes

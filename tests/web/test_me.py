@@ -52,7 +52,7 @@ async def test_every_page_is_kept_nowhere_and_loads_nothing_from_elsewhere(ada: 
     assert reply.status_code == 200
     assert reply.headers["cache-control"] == "no-store"
     assert "frame-ancestors 'none'" in reply.headers["content-security-policy"]
-    assert reply.headers["referrer-policy"] == "no-referrer"
+    assert reply.headers["referrer-policy"] == "strict-origin"
     loaded = re.findall(r'<(?:img|script|link|iframe)[^>]* (?:src|href)="([^"]*)"', reply.text)
     assert loaded
     assert all(address.startswith(("/static/", "data:")) for address in loaded)

@@ -7,6 +7,7 @@ import pytest
 
 from lingpai.assembly.configuration import defaults
 from lingpai.settings import Pages
+from lingpai.web.dialects.hiyouth.settings import HiyouthSettings
 from lingpai.web.pages.shared.return_to import LENGTH, safe_next
 
 OURS = defaults(public_url="https://id.example.com", pages=Pages(next=("https://app.example.com", "http://127.0.0.1:9000")))
@@ -99,6 +100,15 @@ BAD = (
     "/[::1]",
     "/" + "a" * LENGTH,
 )
+STRAY = (
+    *("/.", "/..", "/./", "/../", "/./me", "/../me", "/me/.", "/me/..", "/me/./x", "/me/../x", "/me/../../x"),
+    *("/%2e", "/%2e%2e", "/%2e/me", "/%2E/me", "/.%2e/me", "/%2e./me", "/%2e%2E/me", "/me/%2e%2e/x", "/me/%2e"),
+    *("/%252e/me", "/%252e%252e/me", "/%25252e%2e/me", "/..;/me", "/..;x=1/me", "/.;/me", "/%2e%2e;/me", "/..%3b/me"),
+    *("/%2f/evil.example", "/%2Fevil.example", "/me%2f..%2fx", "/%5cevil.example", "/me/%5c", "/%252fevil.example"),
+    *("/./?x=1", "/..#x", "/.?", "https://id.example.com/./me", "https://app.example.com/../me", "https://app.example.com/%2e%2e/me"),
+    "/%2e%2e/api/Login?type=member",
+)
+"""Another path to a browser, a proxy or an application server on the way."""
 
 
 @pytest.mark.parametrize("address", GOOD)
@@ -106,9 +116,28 @@ def test_our_own_places_are_led_to_as_they_are_spelled(address: str) -> None:
     assert safe_next(address, OURS) == address
 
 
-@pytest.mark.parametrize("address", BAD)
+@pytest.mark.parametrize("address", [*BAD, *STRAY])
 def test_no_other_place_is_led_to(address: str) -> None:
     assert safe_next(address, OURS) == ""
+
+
+@pytest.mark.parametrize("address", ["/.well-known/x", "/...", "/.a/..b", "/a..b/c.", "/me?to=/../x", "/me#/./x", "/me?x=%2e%2e%2f"])
+def test_dots_that_are_no_segment_of_the_path_are_led_to(address: str) -> None:
+    assert safe_next(address, OURS) == address
+
+
+@pytest.mark.parametrize("path", ["/api/Login?x", "/%61pi/Login?x", "/%2561pi/Login", "/ap%69/cancelLogin"])
+@pytest.mark.parametrize("origin", ["", "https://id.example.com", "https://hi.example.com"])
+def test_a_call_that_acts_is_not_led_to_on_any_host_of_its_own_however_it_is_spelled(origin: str, path: str) -> None:
+    own = HiyouthSettings(hosts=("hi.example.com",))
+    settings = defaults(
+        public_url="https://id.example.com",
+        pages=Pages(next=("https://hi.example.com", "https://app.example.com")),
+        hiyouth=own,
+    )
+    assert safe_next(origin + path, settings) == ""
+    assert safe_next(f"https://app.example.com{path}", settings)
+    assert safe_next(f"{origin}/apiary", settings)
 
 
 @pytest.mark.parametrize("address", GOOD)

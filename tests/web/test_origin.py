@@ -1,5 +1,7 @@
 """Other sites, CORS, cookies, and who the client is (contract, rules 6, 11 and 14)."""
 
+from typing import Any
+
 import pytest
 
 from frontdoor import URL, Cap, app, ask
@@ -92,6 +94,13 @@ async def test_no_other_origin_gets_cors(origin: str) -> None:
         assert answer["vary"] == "Origin"
 
 
+async def test_an_app_s_own_origin_passes_and_gets_cors_where_it_is_listed() -> None:
+    app_s = "capacitor://localhost"
+    listed = await ask(app(allowed_origins=(app_s,)), "POST", "/enter", origin=app_s, sec_fetch_site="cross-site")
+    assert (listed.json()["code"], listed["access-control-allow-origin"]) == (200, app_s)
+    assert (await ask(app(), "POST", "/enter", origin=app_s)).json()["code"] == 0
+
+
 async def test_without_allowed_origins_there_is_no_cors_at_all() -> None:
     answer = await ask(app(), "GET", "/who", origin=FRIEND)
     assert not [name for name, _ in answer.lines if name.startswith("access-control-") or name == "vary"]
@@ -99,7 +108,7 @@ async def test_without_allowed_origins_there_is_no_cors_at_all() -> None:
 
 async def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites() -> None:
     session, device = (await ask(app(), "POST", "/enter")).all("set-cookie")
-    assert session == "lingpai_session=token-1; Max-Age=86400; Path=/; HttpOnly; SameSite=Lax; Secure"
+    assert session == "__Host-lingpai_session=token-1; Max-Age=86400; Path=/; HttpOnly; SameSite=Lax; Secure"
     assert device.startswith("lingpai_device=")
     assert device.endswith("; Max-Age=31536000; Path=/; HttpOnly; SameSite=Lax; Secure")
 
@@ -114,7 +123,7 @@ async def test_the_cookie_follows_the_settings() -> None:
 
 async def test_logging_out_clears_the_cookie() -> None:
     answer = await ask(app(), "POST", "/leave")
-    assert answer["set-cookie"] == "lingpai_session=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax; Secure"
+    assert answer["set-cookie"] == "__Host-lingpai_session=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax; Secure"
 
 
 async def test_a_browser_is_known_again_by_its_signed_cookie_alone() -> None:
@@ -126,9 +135,21 @@ async def test_a_browser_is_known_again_by_its_signed_cookie_alone() -> None:
 
 
 async def test_two_session_cookies_are_none() -> None:
-    assert (await ask(app(), "GET", "/who", cookie="lingpai_session=known")).json()["code"] == 200
-    assert (await ask(app(), "GET", "/who", cookie="a=1; lingpai_session=known; lingpai_session=planted")).json()["code"] == -1
-    assert (await ask(app(), "GET", "/who", cookie=["lingpai_session=planted", "lingpai_session=known"])).json()["code"] == -1
+    assert (await ask(app(), "GET", "/who", cookie="__Host-lingpai_session=known")).json()["code"] == 200
+    assert (await ask(app(), "GET", "/who", cookie="a=1; __Host-lingpai_session=known; __Host-lingpai_session=planted")).json()[
+        "code"
+    ] == -1
+    assert (await ask(app(), "GET", "/who", cookie=["__Host-lingpai_session=planted", "__Host-lingpai_session=known"])).json()["code"] == -1
+
+
+async def test_over_https_a_session_without_the_prefix_is_nobodys_and_does_not_disturb() -> None:
+    async def who(cookie: str, **settings: Any) -> int:
+        return int((await ask(app(**settings), "GET", "/who", cookie=cookie)).json()["code"])
+
+    assert await who("lingpai_session=known") == -1
+    assert await who("lingpai_session=planted; __Host-lingpai_session=known") == 200
+    assert await who("__Host-lingpai_session=known", public_url="http://127.0.0.1:8000") == -1
+    assert await who("lingpai_session=known", public_url="http://127.0.0.1:8000") == 200
 
 
 def test_a_cookie_that_is_too_long_is_empty() -> None:
@@ -163,6 +184,36 @@ def test_the_client_is_the_right_most_hop_that_is_no_trusted_proxy(peer: str, fo
     assert ClientIps(("10.0.0.0/8",)).find(peer, forwarded) == (client, ip)
 
 
+@pytest.mark.parametrize(
+    ("peer", "client"),
+    [
+        ("64:ff9b::c633:6407", "198.51.100.7"),
+        ("64:ff9b::198.51.100.8", "198.51.100.8"),
+        ("64:ff9b:1::c633:6407", "198.51.100.7"),
+        ("64:ff9b:1:abcd:12:3456:c633:6407", "198.51.100.7"),
+        ("::198.51.100.7", "198.51.100.7"),
+        ("::ffff:198.51.100.7", "198.51.100.7"),
+        ("2002:c633:6407::1", "198.51.100.7"),
+        ("2002:c633:6407:ffff:1:2:3:4", "198.51.100.7"),
+        # What lies beside those networks is IPv6 like any other, and so are the two addresses that stand for no IPv4 one.
+        ("64:ff9b:0:0:0:1:c633:6407", "64:ff9b::/64"),
+        ("64:ff9b:2::c633:6407", "64:ff9b:2::/64"),
+        ("::1:c633:6407", "::/64"),
+        ("2003:c633:6407::1", "2003:c633:6407::/64"),
+        ("::1", "::/64"),
+        ("::", "::/64"),
+    ],
+)
+def test_an_address_that_embeds_an_ipv4_one_counts_as_that(peer: str, client: str) -> None:
+    """Vectors by hand from RFC 6052 (2.4), 8215, 4291 (2.5.5) and 3056 (2): behind one translator stands everybody."""
+    assert ClientIps(()).find(peer)[0] == client
+    assert ClientIps(("10.0.0.0/8",)).find("10.0.0.1", peer)[0] == client
+
+
+def test_an_embedded_address_of_a_trusted_proxy_is_not_trusted_for_it() -> None:
+    assert ClientIps(("10.0.0.0/8",)).find("64:ff9b::10.0.0.1", "198.51.100.7") == ("10.0.0.1", "64:ff9b::a00:1")
+
+
 def test_nothing_is_believed_where_no_proxy_is_trusted() -> None:
     assert ClientIps(()).find("127.0.0.1", "198.51.100.7") == ("127.0.0.1", "127.0.0.1")
 
@@ -170,7 +221,12 @@ def test_nothing_is_believed_where_no_proxy_is_trusted() -> None:
 async def test_many_lines_of_x_forwarded_for_are_one_in_their_order() -> None:
     served = app(trusted_proxies=("10.0.0.0/8",))
     answer = await ask(
-        served, "GET", "/who", peer="10.0.0.1", cookie="lingpai_session=known", x_forwarded_for=["203.0.113.9", "198.51.100.7, 10.0.0.9"]
+        served,
+        "GET",
+        "/who",
+        peer="10.0.0.1",
+        cookie="__Host-lingpai_session=known",
+        x_forwarded_for=["203.0.113.9", "198.51.100.7, 10.0.0.9"],
     )
     assert answer.json()["said"] == ["198.51.100.7", "198.51.100.7"]
 

@@ -14,7 +14,7 @@ from lingpai.core import rules
 from lingpai.core.errors import NotLoggedIn
 from lingpai.core.model import Account, RequestContext
 from lingpai.flows import register, sessions
-from lingpai.settings import CaptchaSettings, Limits, MailSettings, Rate
+from lingpai.settings import CaptchaSettings, Limits, MailSettings, Rate, Sessions
 from lingpai.store import accounts
 from lingpai.web.dialects.hiyouth.settings import HiyouthSettings
 from lingpai.web.dialects.mailcode.settings import MailcodeSettings
@@ -47,6 +47,36 @@ async def account(town: Town) -> Account:
     found = await accounts.find(town.house.services.store, "main", "email", ADA)
     assert found
     return found
+
+
+async def test_nobody_stays_logged_in_for_longer_who_has_not_ticked_the_box(ada: Reader) -> None:
+    assert "checked" not in ada.page.reply.text
+    await ada.send("/page/login", account=ADA, password=GOOD)
+    ada.town.clock.advance(hours=24)
+    assert await who(ada) is None
+
+
+@pytest.mark.parametrize("changes", [{}, {"sessions": Sessions(remember_days=3)}], ids=["30 days", "3 days"])
+async def test_who_ticks_the_box_stays_logged_in_for_so_many_days_and_the_browser_keeps_the_cookie_as_long(
+    ada: Reader, changes: dict[str, Any]
+) -> None:
+    days = 3 if changes else 30
+    fields = {**ada.page.form("/page/login").fields, "account": ADA, "password": GOOD, "remember": "yes"}
+    reply = await ada.browser.post("/page/login", data=fields, headers={"Sec-Fetch-Site": "same-origin"})
+    (cookie,) = [line for line in reply.headers.get_list("set-cookie") if line.startswith("lingpai_session=")]
+    assert f"Max-Age={days * 86_400};" in cookie
+    ada.town.clock.advance(days=days, seconds=-1)
+    assert await who(ada) == ADA
+    ada.town.clock.advance(seconds=1)
+    assert await who(ada) is None
+
+
+async def test_the_box_stays_ticked_when_something_else_was_wrong_and_when_the_picture_is_drawn_anew(ada: Reader) -> None:
+    for _ in range(3):
+        await ada.send("/page/login", account=ADA, password=WRONG, remember="yes")
+        assert re.search(r'name="remember" value="yes" checked', ada.page.reply.text)
+    page = await ada.send("/page/login", show="picture")
+    assert re.search(r'name="remember" value="yes" checked', page.reply.text)
 
 
 async def who(reader: Reader, realm: str = "main") -> str | None:
@@ -404,7 +434,7 @@ async def test_a_planted_visit_does_not_outlive_the_login(ada: Reader) -> None:
 async def test_no_page_is_framed_cached_or_told_about(town: Town, path: str) -> None:
     headers = (await Reader(town).open(path)).reply.headers
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
-    assert (headers["cache-control"], headers["referrer-policy"]) == ("no-store", "no-referrer")
+    assert (headers["cache-control"], headers["referrer-policy"]) == ("no-store", "strict-origin")
 
 
 # Out, and in between

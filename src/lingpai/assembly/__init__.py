@@ -228,7 +228,7 @@ def _joined(base: Base, passwords: "PasswordHasher", captchas: "Captchas", provi
         grants=grants,
         reset_grants=ResetGrants(grants, clock, chance),
         sealed_links=SealedLinks(box),
-        session_issuer=SessionIssuer(base.store, cookies, tokens, clock, chance, settings.sessions.hours),
+        session_issuer=SessionIssuer(base.store, cookies, tokens, clock, chance, settings.sessions),
         tokens=cast("JwtTokens", tokens),
         captchas=captchas,
         providers=providers,

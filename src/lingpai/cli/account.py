@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from lingpai.cli.options import Failure, places, read
+from lingpai.cli.options import Failure, in_realm, places, read, realm_of
 
 if TYPE_CHECKING:
     from lingpai.core.model import Account
@@ -27,8 +27,7 @@ def account() -> None:
 def _one(command: Command) -> Command:
     """Gives a command the account: `who` and `realm`."""
     who = click.argument("who", metavar="WHO")
-    realm = click.option("--realm", default="main", show_default=True, help="The set of users it belongs to.")
-    return who(realm(places(command)))
+    return who(in_realm("The set of users it belongs to")(places(command)))
 
 
 @account.command()
@@ -77,7 +76,8 @@ def delete(who: str, realm: str, yes: bool, data: Path, config: Path | None) -> 
     from lingpai.flows import account_admin
 
     if not yes:
-        click.confirm(f"Delete {who} of realm {realm} for ever?", abort=True)
+        named = realm_of(read(data, config).settings, realm)
+        click.confirm(f"Delete {who} of realm {named} for ever?", abort=True)
     _run(who, realm, data, config, account_admin.delete)
     click.echo("Deleted.")
 
@@ -87,12 +87,13 @@ def _run(who: str, realm: str, data: Path, config: Path | None, deed: "Callable[
     from lingpai.assembly import open_services
 
     settings = read(data, config).settings
+    named = realm_of(settings, realm)
 
     async def run() -> T:
         async with open_services(settings) as services:
-            found = await _find(services, realm, who)
+            found = await _find(services, named, who)
             if found is None:
-                raise Failure(f"there is no account {who} in realm {realm}")
+                raise Failure(f"there is no account {who} in realm {named}")
             return await deed(services, found)
 
     return asyncio.run(run())

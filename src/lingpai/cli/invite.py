@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from lingpai.cli.options import Command, Failure, opened, places
+from lingpai.cli.options import Command, Failure, in_realm, opened, places, realm_of
 
 LISTED = 1_000
 """Codes that one list shows: the newest."""
@@ -17,7 +17,7 @@ def invite() -> None:
 
 def _realm(command: Command) -> Command:
     """Gives a command `--realm`, and the places."""
-    return click.option("--realm", default="main", show_default=True, help="The set of users it lets into.")(places(command))
+    return in_realm("The set of users it lets into")(places(command))
 
 
 @invite.command()
@@ -28,7 +28,7 @@ def add(uses: int, days: int | None, realm: str, data: Path, config: Path | None
     """Make an invite of the operator's own, and print it."""
     from lingpai.flows import invites
 
-    click.echo(opened(data, config, lambda services: invites.issue(services, realm, uses, days)))
+    click.echo(opened(data, config, lambda services: invites.issue(services, realm_of(services.settings, realm), uses, days)))
 
 
 @invite.command("list")
@@ -39,7 +39,7 @@ def listing(realm: str, data: Path, config: Path | None) -> None:
     from lingpai.cli.table import when
     from lingpai.flows import invites
 
-    rows = opened(data, config, lambda services: invites.listing(services, realm, LISTED))
+    rows = opened(data, config, lambda services: invites.listing(services, realm_of(services.settings, realm), LISTED))
     table.show(
         "Invites",
         ("code", "owner", "used", "since", "expires", "revoked"),
@@ -64,6 +64,6 @@ def revoke(code: str, realm: str, data: Path, config: Path | None) -> None:
     """Let nobody in with this invite any more."""
     from lingpai.flows import invites
 
-    if not opened(data, config, lambda services: invites.revoke(services, realm, code)):
-        raise Failure(f"there is no invite {code} in the realm {realm}, or it was revoked before")
+    if not opened(data, config, lambda services: invites.revoke(services, realm_of(services.settings, realm), code)):
+        raise Failure(f"there is no invite {code} in this realm, or it was revoked before")
     click.echo("Revoked.")

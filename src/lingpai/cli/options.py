@@ -12,6 +12,7 @@ from lingpai.settings.load import Loaded
 
 if TYPE_CHECKING:
     from lingpai.flows import Services
+    from lingpai.settings import Settings
 
 T = TypeVar("T")
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -43,6 +44,21 @@ def places(command: Command) -> Command:
         help="A TOML file of settings; variables LINGPAI_… win over it.",
     )
     return data(config(command))
+
+
+def in_realm(what: str) -> Callable[[Command], Command]:
+    """Gives a command `--realm`, its parameter `realm`: empty where it is not given."""
+    return click.option("--realm", default="", help=f"{what}; default the hosted pages' own.")
+
+
+def realm_of(settings: "Settings", given: str) -> str:
+    """The realm that is meant: the pages' own where none is given. Raises Failure for one that no dialect serves."""
+    from lingpai.settings import realms
+
+    served = realms.served(settings)
+    if given and given not in served:
+        raise Failure(f"there is no realm {given}; expected {' or '.join(served)}")
+    return given or realms.home(settings)
 
 
 def read(data: Path, config: Path | None, need: Need = "operate") -> Loaded:

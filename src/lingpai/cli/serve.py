@@ -117,6 +117,7 @@ def _work(settings: Settings, listening: socket.socket, *, processes: int = 1, l
 async def _live(settings: Settings, listening: socket.socket, processes: int, lifeline: int | None) -> None:
     """One process's life: the service is assembled, serves and works, and is closed."""
     from lingpai.assembly import build
+    from lingpai.web.server.protocol import Bounds
     from lingpai.web.server.serve import serve as serve_on
 
     house = await build(settings, processes=processes)
@@ -132,9 +133,8 @@ async def _live(settings: Settings, listening: socket.socket, processes: int, li
         if lifeline is None:
             _say_where(settings, _url(listening))
 
-    await serve_on(
-        house.app, [listening], house.services.clock, house.services.chance, close, ready=ready, stopping=stop.set, lifeline=lifeline
-    )
+    bounds, told = Bounds(idle_seconds=settings.keep_alive_seconds), house.services
+    await serve_on(house.app, [listening], told.clock, told.chance, close, ready=ready, stopping=stop.set, lifeline=lifeline, bounds=bounds)
     log.info("stopped")
 
 

@@ -2,7 +2,8 @@
 
     Refusal
     ├─ BadInput                  a field is missing, of the wrong shape, or over its length
-    │  └─ PasswordsDiffer
+    │  ├─ PasswordsDiffer
+    │  └─ InvalidRequest
     ├─ WeakPassword
     ├─ BadCredentials
     │  ├─ UnknownAccount
@@ -24,6 +25,8 @@
     │  ├─ BadInvite
     │  └─ RegistrationClosed
     ├─ NoInvitesLeft
+    ├─ LinkOutlivesLogin         a one-time link for longer than its maker may stay
+    ├─ NoFurtherLink             a one-time link has opened the login that wants to make one
     ├─ Taken                     said only where a dialect reveals accounts, or the seed does
     ├─ NoSuchAccount             likewise
     ├─ BadProof
@@ -71,6 +74,12 @@ class PasswordsDiffer(BadInput):
     """The repetition is not the same as the password."""
 
     code = "passwords-differ"
+
+
+class InvalidRequest(BadInput):
+    """Another service's question is no question. The code is that of RFC 6749, 5.2."""
+
+    code = "invalid_request"
 
 
 class WeakPassword(Refusal):
@@ -207,6 +216,18 @@ class NoInvitesLeft(Refusal):
     code = "no-invites-left"
 
 
+class LinkOutlivesLogin(Refusal):
+    """What a one-time link would open would last longer than the login that makes it, which is not young."""
+
+    code = "link-outlives-login"
+
+
+class NoFurtherLink(Refusal):
+    """A one-time link has opened the login: it makes none itself."""
+
+    code = "no-further-link"
+
+
 class Taken(Refusal):
     """The address or name belongs to an account already. Detail: `field`."""
 
@@ -247,6 +268,10 @@ class BadGrant(BadProof):
     """A leave to do one thing, given a moment ago."""
 
     code = "bad-grant"
+
+
+class DeadState(BadGrant):
+    """A browser's way to a third party and back that nobody is on any more: it was ended, it is too old, or there never was one."""
 
 
 class TooSoon(Refusal):

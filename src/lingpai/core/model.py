@@ -165,8 +165,12 @@ class LoginProof(msgspec.Struct, frozen=True):
     """What its sessions are: a browser's, JWTs, or a browser's that a one-time link opened."""
     amr: str = "pwd"
     """How it was proved: names that `store/schema.py` lists, a space between two."""
+    family_ends_at: int = 0
+    """No renewal of the login lives longer; 0: than its first session."""
 
 
+LINK: Final = "link"
+"""The `amr` of a login that a one-time link opened."""
 PASSWORD: Final = LoginProof()
 """A browser's login with a password."""
 
@@ -185,13 +189,20 @@ class Session(msgspec.Struct, frozen=True):
     ip: str
     agent: str
     kind: Literal["cookie", "jwt", "link"] = "cookie"
-    """How it was opened; by a one-time link it is no login of its own, and is never fresh."""
+    """What it is: a browser's, a JWT, or a browser's that a one-time link opened."""
     login_id: int = 0
     """The login that it belongs to."""
     amr: str = ""
     """How that login was proved: names of `store/schema.py`, a space between two; empty where nobody noted it."""
     proved_at: int = 0
     """When that login was proved: a renewal does not make it younger."""
+    renewed_at: int | None = None
+    """When its last tenth brought a fresh JWT; None: not yet."""
+
+    @property
+    def by_link(self) -> bool:
+        """Whether a one-time link opened the login: it is never fresh by itself, and makes no further link (contract, 11.8, 11.10)."""
+        return self.kind == "link" or self.amr == LINK
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Final
 import phonenumbers
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 
-from lingpai.core import skeleton
+from lingpai.core import invisible, pasted, skeleton
 from lingpai.core.errors import BadInput
 from lingpai.core.model import Address
 
@@ -30,7 +30,7 @@ SHRINK = 4
 HOME: Final = "CN"
 """The region of a phone number without a country's prefix (contract, rule 4)."""
 
-_PHONE = re.compile(r"\+?[0-9 ().-]+")
+_PHONE = re.compile(r"\+?[0-9]+")
 _MAINLAND = re.compile(r"[0-9]{11}")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _PHONE_DIGITS = range(7, 16)
@@ -107,13 +107,14 @@ def _checked(spelling: str) -> ValidatedEmail:
 def phone(text: str, field: str = "phone") -> Address:
     """A phone number; `value` and `key` are its E.164 form. Without a prefix it is one of China.
 
-    Takes ASCII digits with spaces, dots, hyphens and brackets. Reasons: missing, longest, phone.
+    Takes digits with whatever people paste beside them (contract, 2.8). Reasons: missing, longest, phone.
     """
     _bounded(text, field, PHONE_LENGTH)
-    if not _PHONE.fullmatch(text):
+    digits = pasted.number(text)
+    if not _PHONE.fullmatch(digits):
         raise BadInput(field, "phone")
     try:
-        number = phonenumbers.parse(text, HOME)
+        number = phonenumbers.parse(digits, HOME)
     except phonenumbers.NumberParseException:
         raise BadInput(field, "phone") from None
     if not phonenumbers.is_valid_number(number):
@@ -153,7 +154,9 @@ def account_name(text: str, field: str = "account", *, high: int = ACCOUNT_LENGT
         raise BadInput(field, "account-characters")
     if not skeleton.one_script("".join(filter(str.isalpha, text))):
         raise BadInput(field, "account-scripts")
-    if text.isdecimal() and len(text) in _PHONE_DIGITS:
+    # Names from before there was the second half of this rule are still looked up.
+    digits = text if taken else "".join(character for character in text if character not in _SIGNS)
+    if digits.isdecimal() and len(digits) in _PHONE_DIGITS:
         raise BadInput(field, "account-digits")
     if not skeleton.faithful(text):
         raise BadInput(field, "account-capitals")
@@ -194,7 +197,7 @@ def normal(text: str, field: str = "password") -> str:
 def nickname(text: str, field: str = "nickname") -> str:
     """What an account calls itself, in NFC, of up to 32 code points, without controls, line ends and marks that turn the order of reading.
 
-    Space around it goes. Reasons: missing, longest, characters.
+    Space around it goes. Reasons: missing (nothing of it shows; contract, 4.7), longest, characters.
     """
     return _line(text, field, NICKNAME_LENGTH)
 
@@ -210,6 +213,8 @@ def _line(text: str, field: str, high: int) -> str:
     _bounded(clean, field, high)
     if any(unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for character in clean.replace(_JOINER, "")):
         raise BadInput(field, "characters")
+    if not invisible.shows(clean):
+        raise BadInput(field, "missing")
     return clean
 
 
@@ -222,7 +227,7 @@ def answer(text: str, field: str = "answer") -> str:
     if not _encodable(text):
         raise BadInput(field, "characters")
     clean = folded(text)
-    if not any(character.isprintable() and not character.isspace() for character in clean):
+    if not any(character.isprintable() for character in clean) or not invisible.shows(clean):
         raise BadInput(field, "missing")
     return clean
 
@@ -234,8 +239,8 @@ def folded(text: str) -> str:
 
 
 def word(text: str, field: str = "verification") -> str:
-    """A mailed code of letters and digits, as people bring it: in any case, with spaces around it. Reason: missing."""
-    clean = text.strip().lower()
+    """A mailed code of letters and digits, as people bring it: in any case, with what they paste beside it. Reason: missing."""
+    clean = pasted.plain(text).lower()
     if not clean:
         raise BadInput(field, "missing")
     return clean

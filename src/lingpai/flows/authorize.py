@@ -1,14 +1,16 @@
 """The one-time login link: made by somebody who is logged in, pasted into a client or opened in a browser."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
 import msgspec
 
-from lingpai.core.errors import BadGrant
+from lingpai.core.chance import SECOND
+from lingpai.core.errors import BadGrant, LinkOutlivesLogin, NoFurtherLink, NotLoggedIn, WrongPassword
 from lingpai.core.model import Account, RequestContext
 from lingpai.flows import Services
-from lingpai.guard.sessions.issuing import IssuedSession
-from lingpai.steps.authentication import Authenticated
+from lingpai.guard.sessions.issuing import IssuedSession, RedeemedLink
+from lingpai.steps.authentication import Authenticated, Fresh, authenticated, fresh
 from lingpai.store import sessions
 
 LIFE = 300
@@ -21,7 +23,7 @@ class Authorization(msgspec.Struct, frozen=True):
     account_id: int
     realm: str
     lifetime: int
-    """Seconds that a JWT lives which it is redeemed for."""
+    """Seconds after which what it opens is over, renewals included."""
     password_changed_at: int | None
     """A changed password kills it (contract, rule 10)."""
     maker: str
@@ -29,12 +31,26 @@ class Authorization(msgspec.Struct, frozen=True):
 
 
 async def new(services: Services, ctx: RequestContext, login: Authenticated, lifetime: int) -> str:
-    """A token good for five minutes and one login, while the login that makes it lives."""
+    """A token good for five minutes and one login of `lifetime` seconds, while the login that makes it lives.
+
+    Raises NoFurtherLink for a login that a link has opened, and LinkOutlivesLogin where that would last longer than the login itself has
+    left, but for one whose owner has proved who they are within ten minutes (contract, 11.9, 11.10).
+    """
     account = login.account
+    if login.session.by_link:
+        raise NoFurtherLink
+    proved = isinstance(login, Fresh) or not await _outlives(services, login, lifetime) or await fresh(services, ctx, login)
+    if not proved:
+        raise LinkOutlivesLogin
     granted = Authorization(account.id, account.realm, lifetime, account.password_changed_at, login.digest.hex())
     token = await services.grants.give("authorization", granted, LIFE)
     await services.audit.note(services.store, ctx, "authorization.new", account_id=account.id)
     return token
+
+
+async def _outlives(services: Services, login: Authenticated, lifetime: int) -> bool:
+    ends_at = await sessions.login_ends(services.store, account_id=login.account.id, login_id=login.session.login_id)
+    return services.clock.now() + lifetime * SECOND > ends_at
 
 
 async def peek(services: Services, ctx: RequestContext, realms: Collection[str], token: str) -> Account:
@@ -46,22 +62,47 @@ async def peek(services: Services, ctx: RequestContext, realms: Collection[str],
 
 async def for_jwt(services: Services, ctx: RequestContext, realms: Collection[str], token: str) -> str:
     """Spends it for a JWT of the lifetime that was chosen when it was made. Raises as `peek` does."""
-    account, granted = await _take(services, ctx, realms, token)
-    return await services.session_issuer.jwt(account, ctx.within(account.realm), granted.lifetime, amr="link")
+    account, link = await _take(services, ctx, realms, token)
+    with _dying():
+        return await services.session_issuer.jwt_by_link(account, ctx.within(account.realm), link)
 
 
-async def for_cookie(services: Services, ctx: RequestContext, realms: Collection[str], token: str) -> IssuedSession:
-    """Spends it for a browser's session. Raises as `peek` does."""
-    account, _ = await _take(services, ctx, realms, token)
-    return await services.session_issuer.cookie(account, ctx.within(account.realm), kind="link", amr="link")
+async def for_cookie(services: Services, ctx: RequestContext, realms: Collection[str], token: str) -> IssuedSession | None:
+    """Spends it for a browser's session; None where the browser is logged in to the account: that session stays (contract, 11.11).
+
+    Raises as `peek` does.
+    """
+    account, link = await _take(services, ctx, realms, token)
+    ctx = ctx.within(account.realm)
+    if await _inside(services, ctx, account):
+        await services.audit.note(services.store, ctx, "authorization.stay", account_id=account.id)
+        return None
+    with _dying():
+        return await services.session_issuer.cookie_by_link(account, ctx, link)
 
 
-async def _take(services: Services, ctx: RequestContext, realms: Collection[str], token: str) -> tuple[Account, Authorization]:
+@contextmanager
+def _dying() -> Iterator[None]:
+    """The maker may have been ended, the account locked or its password changed after the link was taken: BadGrant, as before it."""
+    try:
+        yield
+    except WrongPassword:
+        raise BadGrant from None
+
+
+async def _inside(services: Services, ctx: RequestContext, account: Account) -> bool:
+    try:
+        return (await authenticated(services, ctx)).account.id == account.id
+    except NotLoggedIn:
+        return False
+
+
+async def _take(services: Services, ctx: RequestContext, realms: Collection[str], token: str) -> tuple[Account, RedeemedLink]:
     await peek(services, ctx, realms, token)
     granted = await services.grants.take("authorization", token, Authorization)
     account = await _holder(services, ctx, realms, granted)
     assert granted is not None
-    return account, granted
+    return account, RedeemedLink(bytes.fromhex(granted.maker), granted.lifetime)
 
 
 async def _holder(services: Services, ctx: RequestContext, realms: Collection[str], granted: Authorization | None) -> Account:

@@ -34,25 +34,34 @@ async def current(services: Services, ctx: RequestContext, token: str) -> Bearer
 
 
 async def renewed(services: Services, ctx: RequestContext, found: BearerLogin) -> str | None:
-    """A fresh JWT in the last tenth of the old one's life (contract, mailcode), else None. The old one lives on to its end."""
+    """A fresh JWT in the last tenth of the old one's life, once for each (contract, M35, M36); else None. The old one lives on.
+
+    Raises NotLoggedIn where the login has ended meanwhile.
+    """
     whole = found.claims.exp - found.claims.iat
-    if (found.claims.exp - services.clock.now() / SECOND) * 10 > whole:
+    if found.login.session.renewed_at is not None or (found.claims.exp - services.clock.now() / SECOND) * 10 > whole:
         return None
-    return await services.session_issuer.renew(found.login.account, ctx, found.login.digest, whole)
+    async with services.store.begin() as tx:
+        new = await services.session_issuer.renew_once(tx, found.login.account, ctx, found.login.digest, whole)
+    return await services.session_issuer.signed(found.login.account, new) if new else None
 
 
 async def speak(services: Services, ctx: RequestContext, found: BearerLogin, locale: Locale) -> str:
-    """Another language for the account; returns a JWT that says it, of the lifetime that the old one had."""
-    account = found.login.account
+    """Another language for the account; returns a JWT that says it, of the lifetime that the old one had.
+
+    Raises NotLoggedIn, and changes nothing, where the login has ended meanwhile (contract, 11.13).
+    """
+    account, whole = found.login.account, found.claims.exp - found.claims.iat
     async with services.store.begin() as tx:
         await accounts.speak(tx, account_id=account.id, locale=locale)
         await services.audit.note(tx, ctx, "profile.speak", account_id=account.id)
-    spoken = msgspec.structs.replace(account, locale=locale)
-    return await services.session_issuer.renew(spoken, ctx, found.login.digest, found.claims.exp - found.claims.iat)
+        new = await services.session_issuer.renew(tx, account, ctx, found.login.digest, whole)
+    return await services.session_issuer.signed(msgspec.structs.replace(account, locale=locale), new)
 
 
 async def end(services: Services, ctx: RequestContext, found: BearerLogin) -> None:
-    """Ends the JWT's session."""
+    """Ends the JWT's login, and every other JWT of it (contract, M37). Raises NotLoggedIn where it has ended meanwhile."""
     async with services.store.begin() as tx:
-        await sessions.end(tx, digest=found.login.digest)
+        if not await sessions.end_login(tx, account_id=found.login.account.id, digest=found.login.digest):
+            raise NotLoggedIn
         await services.audit.note(tx, ctx, "logout", account_id=found.login.account.id)

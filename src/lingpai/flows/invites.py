@@ -6,7 +6,7 @@ from lingpai.core.chance import SECOND
 from lingpai.core.errors import NoInvitesLeft
 from lingpai.core.model import Account, RequestContext
 from lingpai.flows import Services
-from lingpai.steps.authentication import Authenticated
+from lingpai.steps.authentication import Authenticated, still
 from lingpai.store import invites
 
 ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
@@ -25,10 +25,11 @@ class GivenInvites:
 
 
 async def new(services: Services, ctx: RequestContext, login: Authenticated) -> str:
-    """A code good for one registration. Raises NoInvitesLeft."""
+    """A code good for one registration. Raises NoInvitesLeft, and NotLoggedIn where the login has ended meanwhile."""
     code, account = services.chance.code(LENGTH, ALPHABET), login.account
     now = services.clock.now()
     async with services.store.begin() as tx:
+        await still(services, tx, login)
         if not await invites.give(tx, account_id=account.id):
             raise NoInvitesLeft
         await invites.add(tx, realm=account.realm, code=code, owner_id=account.id, uses=1, created_at=now, expires_at=None)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from lingpai.core.errors import BadCaptcha, NotActivated, Refusal, UnknownAccount, WrongPassword
 from lingpai.core.model import Account, Address, RequestContext
-from lingpai.core.steps import Step
+from lingpai.core.steps import Need, Step
 from lingpai.flows import Services
 from lingpai.guard.captcha import CaptchaAnswer, Demand
 from lingpai.guard.passwords.hashing import Verdict
@@ -24,10 +24,12 @@ class Try:
     password: str
     captcha: Demand = "never"
     answer: CaptchaAnswer | None = None
-    steps: frozenset[str] = frozenset()
+    steps: frozenset[Need] = frozenset()
     """The further steps that the client can take (`core/steps.py`); for any other the login is refused, as a wrong password is."""
     unproved: bool = False
     """Let in who has not proved the address yet: the session may only look at itself (contract, hiyouth)."""
+    remember: bool = False
+    """The person wants to stay logged in: a session of `sessions.remember_days`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Found:
 
 
 async def for_cookie(services: Services, ctx: RequestContext, attempt: Try) -> IssuedSession | Step:
-    """Opens a session of `sessions.hours` and ends the browser's old one; or says which further step it takes.
+    """Opens a session of `sessions.hours`, or `remember_days`, and ends the browser's old one; or says which further step it takes.
 
     Raises UnknownAccount or WrongPassword after the same work (a locked account is a wrong password), NotActivated after
     a right password on an unproved address (but for `unproved`), Limited and Overloaded before any, BadCaptcha before any password is
@@ -49,7 +51,7 @@ async def for_cookie(services: Services, ctx: RequestContext, attempt: Try) -> I
     if isinstance(found, Step):
         return found
     try:
-        return await services.session_issuer.cookie(found.account, ctx, found.upgraded)
+        return await services.session_issuer.cookie(found.account, ctx, found.upgraded, remember=attempt.remember)
     except WrongPassword as why:
         raise await _refused(services, ctx, found.account, why) from None
 

@@ -13,7 +13,7 @@ from lingpai.core.model import Account, Address, Kind, RequestContext
 from lingpai.flows import Services
 from lingpai.guard.one_time.decoy_questions import Three
 from lingpai.steps.account_change import NothingChanged, changing
-from lingpai.steps.authentication import Authenticated, Fresh, confirm_by_password, fresh
+from lingpai.steps.authentication import Authenticated, Fresh, confirm_by_password, device_of, fresh
 from lingpai.store import accounts, questions
 
 Mode = Literal["on", "with_code", "off"]
@@ -94,21 +94,18 @@ async def answer(services: Services, ctx: RequestContext, answers: Three, *, mod
         if asked is None or asked.realm != ctx.realm:
             raise BadGrant
         await services.limits.spend("questions_client", ctx.client)
-        within = await _counted(services, asked)
         account = await accounts.by_id(services.store, asked.account_id)
+        within = await _counted(services, ctx, asked, account)
         kept = await questions.of(services.store, account_id=asked.account_id)
         proved = mode != "with_code" or await _proved(services, asked, account, code)
         verdict = await slot.verify(kept.answers if kept else None, joined(answers))
-    right = verdict.right and within and account is not None and account.locked_at is None
-    told = account if kept and within and mode != "off" else None
-    await _tell(services, ctx, asked, told, result="ok" if right and proved else "wrong")
+    told = account if kept and mode != "off" else None
+    if account and kept and verdict.right and within and proved and mode != "off" and account.locked_at is None:
+        return await _earn(services, ctx, asked, account, kept.set_at, code if mode == "with_code" else "")
+    await _tell(services, ctx, asked, told, result="wrong")
     if not proved:
         raise BadCode
-    if mode == "off":
-        raise NotOffered("questions")
-    if account is None or kept is None or not right:
-        raise WrongAnswers
-    return await _earn(services, ctx, asked, account, kept.set_at, code if mode == "with_code" else "")
+    raise NotOffered("questions") if mode == "off" else WrongAnswers
 
 
 def joined(answers: Three) -> str:
@@ -116,9 +113,14 @@ def joined(answers: Three) -> str:
     return "".join(f"{len(answer)}:{answer}" for answer in answers)
 
 
-async def _counted(services: Services, asked: AskedQuestions) -> bool:
-    """Counts the try before it is judged; whether it was within the account's own. A stranger's count like anybody's."""
+async def _counted(services: Services, ctx: RequestContext, asked: AskedQuestions, account: Account | None) -> bool:
+    """Counts the try before it is judged; whether it was within the account's own. A stranger's count like anybody's.
+
+    The browsers that the account knows share tries of their own, so that strangers use up nothing of the owner's.
+    """
     who = str(asked.account_id) if asked.account_id else f"{asked.kind}:{asked.key}"
+    if device_of(ctx, account):
+        who = f"{who}/known"
     try:
         await services.limits.spend("questions_account", f"{asked.realm}:{who}")
     except Limited:
@@ -138,17 +140,23 @@ def _mailed(asked: AskedQuestions, account: Account | None) -> str:
 
 
 async def _tell(services: Services, ctx: RequestContext, asked: AskedQuestions, account: Account | None, *, result: str) -> None:
-    """To the owner where there are questions to try; past the day's tries, which nobody can use, no more letters go out."""
+    """To the owner where there are questions to try, past the tries that count too; by SMS only while there is a budget for it."""
+    told = await services.messages.reached(account) if account else None
     async with services.store.begin() as tx:
-        await services.letters.notice(tx, ctx, "questions_tried", account)
+        await services.letters.notice(tx, ctx, "questions_tried", told)
         await services.audit.note(tx, ctx, "questions.answer", result, account_id=asked.account_id or None)
     services.bell.ring()
 
 
 async def _earn(services: Services, ctx: RequestContext, asked: AskedQuestions, account: Account, questions_at: int, code: str) -> str:
-    """Spends what was asked, and the code; of racing callers one gets the grant."""
-    if await services.grants.take("questions", ctx.prelogin_token, AskedQuestions) != asked:
-        raise BadGrant
-    if code and await services.one_time.take_code("reset", asked.realm, _mailed(asked, account), code) is None:
-        raise BadCode
+    """Spends what was asked, and the code; of racing callers one gets the grant, and the trail has nobody else's answer as right."""
+    try:
+        if await services.grants.take("questions", ctx.prelogin_token, AskedQuestions) != asked:
+            raise BadGrant
+        if code and await services.one_time.take_code("reset", asked.realm, _mailed(asked, account), code) is None:
+            raise BadCode
+    except (BadGrant, BadCode):
+        await _tell(services, ctx, asked, account, result="late")
+        raise
+    await _tell(services, ctx, asked, account, result="ok")
     return await services.reset_grants.give(account, questions_at=questions_at)

@@ -3,6 +3,7 @@
 from typing import NoReturn
 
 import msgspec
+from msgspec.structs import replace
 
 from lingpai.core.errors import BadCode, BadGrant, BadLink, NoSuchAccount
 from lingpai.core.model import Account, Address, RequestContext
@@ -75,8 +76,7 @@ async def ask_code(services: Services, ctx: RequestContext, who: Address, *, rev
         except BaseException:
             await services.messages.lost(ctx, "reset", to)
             raise
-    if not mailed:
-        await services.messages.unsent(to)
+    await services.messages.settle(to, sent=mailed)
 
 
 async def ask_code_silently(services: Services, ctx: RequestContext, who: Address, *, reveal: bool = False) -> None:
@@ -132,22 +132,21 @@ async def peek_recovery_code(services: Services, ctx: RequestContext, code: str)
     await services.limits.give_back("check_client", ctx.client)
 
 
-async def by_link(services: Services, ctx: RequestContext, email: Address, token: str, password: str) -> None:
+async def by_link(services: Services, ctx: RequestContext, email: Address, token: str, password: str) -> str:
     """Sets the password, spends the link, ends every session and tells the owner.
 
-    On an unproved address this is the proof: what others set before dies with it (contract, rule 8). Raises BadLink for a
+    Returns the device cookie: the account knows this browser from now on, so that nothing that strangers have counted up keeps it out
+    (contract, 10.9). On an unproved address this is the proof: what others set before dies with it (contract, rule 8). Raises BadLink for a
     wrong, spent or expired link; WeakPassword spends nothing.
     """
     async with services.passwords.slot() as slot:
         await peek_link(services, ctx, email, token)
         hashed = await slot.new(password, _known(await accounts.find(services.store, ctx.realm, email.kind, email.key), email))
     async with spending_link(services, ctx, "reset", email.key, token) as entry:
-        account = await _holder(services, ctx, email, entry)
-        await _reset(services, ctx, account, email, hashed)
-    await services.lockout.cleared(ctx.realm, account.id)
+        return await _reset(services, ctx, await _holder(services, ctx, email, entry), email, hashed)
 
 
-async def by_code(services: Services, ctx: RequestContext, who: Address, code: str, password: str, *, min_score: int | None = None) -> None:
+async def by_code(services: Services, ctx: RequestContext, who: Address, code: str, password: str, *, min_score: int | None = None) -> str:
     """As `by_link`, with a code that `ask_code` or `ask_recovery_code` sent: a wrong one costs it one of its five tries. Raises BadCode."""
     async with services.passwords.slot() as slot:
         await services.limits.spend("check_client", ctx.client)
@@ -157,9 +156,7 @@ async def by_code(services: Services, ctx: RequestContext, who: Address, code: s
             raise BadCode
         hashed = await slot.new(password, _known(account, to), min_score)
     async with spending_code(services, ctx, "reset", to.key, code) as entry:
-        account = await _holder(services, ctx, to, entry)
-        await _reset(services, ctx, account, to, hashed)
-    await services.lockout.cleared(ctx.realm, account.id)
+        return await _reset(services, ctx, await _holder(services, ctx, to, entry), to, hashed)
 
 
 async def earn(services: Services, ctx: RequestContext, who: Address, code: str) -> str:
@@ -173,7 +170,7 @@ async def earn(services: Services, ctx: RequestContext, who: Address, code: str)
     return await services.reset_grants.give(account, to.key if to.kind == "email" else "")
 
 
-async def by_reset_grant(services: Services, ctx: RequestContext, password: str, *, min_score: int | None = None) -> None:
+async def by_reset_grant(services: Services, ctx: RequestContext, password: str, *, min_score: int | None = None) -> str:
     """Sets the password by the grant that this browser has earned, and spends it; otherwise as `by_link`.
 
     Raises WeakPassword before BadGrant, as seed 003 has its codes in this order; WeakPassword spends nothing.
@@ -185,8 +182,7 @@ async def by_reset_grant(services: Services, ctx: RequestContext, password: str,
     async with spending_reset_grant(services, ctx) as grant:
         if grant is None or account is None or not await _fits(services, ctx, grant, account):
             raise BadGrant
-        await _reset(services, ctx, account, Address("email", "", grant.email), hashed)
-    await services.lockout.cleared(ctx.realm, account.id)
+        return await _reset(services, ctx, account, Address("email", "", grant.email), hashed)
 
 
 async def _granted_to(services: Services, ctx: RequestContext) -> Account | None:
@@ -225,8 +221,11 @@ async def _holder(services: Services, ctx: RequestContext, email: Address, entry
     return account
 
 
-async def _reset(services: Services, ctx: RequestContext, account: Account, email: Address, hashed: str) -> None:
-    """Sets the password where the account is as it was read; another reset, or a change, may be first: BadGrant then."""
+async def _reset(services: Services, ctx: RequestContext, account: Account, email: Address, hashed: str) -> str:
+    """Sets the password where the account is as it was read; another reset, or a change, may be first: BadGrant then.
+
+    Returns the device cookie of the browser that resets.
+    """
     # Before the transaction: what lasts minutes may live on the same database.
     await services.one_time.kill(ctx.realm, await accounts.keys(services.store, account_id=account.id))
     now = services.clock.now()
@@ -234,15 +233,17 @@ async def _reset(services: Services, ctx: RequestContext, account: Account, emai
         if await accounts.prove(change.tx, account_id=account.id, kind=email.kind, key=email.key, at=now):
             await forget_strangers(change.tx, account.id, email)
         await accounts.set_password(change.tx, account_id=account.id, password=hashed, at=now)
+    await services.lockout.cleared(ctx.realm, account.id)
+    return services.device_cookies.write(ctx.device, ctx.known_to, replace(account, password_changed_at=now))
 
 
 async def begin_by_code(services: Services, ctx: RequestContext, who: Address, asked: AskedRecovery) -> Step:
-    """As `ask_code`, for a client that names the account only once: the step's state is the token of the browser that asks.
+    """As `ask_code`, for a client that names the account only once: the step's state is the browser's new token (`begin_by_phone`).
 
     Raises as `ask_code_silently` does.
     """
     await ask_code_silently(services, ctx, who)
-    token = services.prelogin_token(ctx)
+    token = services.chance.token()
     await services.grants.store_under("asked", token, asked, CODE_LIFE)
     return Step("code", token)
 
@@ -253,6 +254,9 @@ async def asked_before(services: Services, ctx: RequestContext, option: str) -> 
     return found if found and found.option == option else None
 
 
-async def finish_by_code(services: Services, ctx: RequestContext, who: Address, code: str, password: str) -> None:
-    """As `by_code`; the code may have lost its leading zeros."""
-    await by_code(services, ctx, who, code.zfill(ctx.code_length), password)
+async def finish_by_code(services: Services, ctx: RequestContext, who: Address, code: str, password: str) -> str:
+    """As `by_code`, and spends what `begin_by_code` began; the code may have lost its leading zeros."""
+    device = await by_code(services, ctx, who, code.zfill(ctx.code_length), password)
+    if ctx.prelogin_token:
+        await services.grants.take("asked", ctx.prelogin_token, AskedRecovery)
+    return device

@@ -1,15 +1,18 @@
 """Registering: an account waits for the proof that its address is the registrant's own."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import msgspec
 
-from lingpai.core.errors import BadCode, BadInput, Taken
+from lingpai.core.errors import BadCode, BadInput, BadInvite, Taken, WeakPassword
 from lingpai.core.model import Account, Address, RequestContext
 from lingpai.core.steps import Step
 from lingpai.flows import Services
 from lingpai.guard.captcha import CaptchaAnswer
 from lingpai.guard.one_time.codes import ACTIVATION_LIFE, CODE_LIFE
+from lingpai.guard.passwords.hashing import HashingSlot
 from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.steps import invitations
 from lingpai.steps.first_proof import forget_strangers
@@ -50,12 +53,11 @@ async def by_link(services: Services, ctx: RequestContext, application: Applicat
     """
     async with services.passwords.slot() as slot:
         await services.limits.check("register_client", ctx.client)
-        await invitations.check(services.store, services.settings, ctx.realm, application.invite, services.clock.now())
-        if reveal:
-            await _reveal_taken(services, ctx, application.address)
-        await services.messages.check(ctx, "activate", application.address)
-        password = await slot.new(application.password, _personal(application))
-    await services.limits.spend("register_client", ctx.client)
+        async with _looking(services, ctx):
+            await invitations.check(services.store, services.settings, ctx.realm, application.invite, services.clock.now())
+            await _refuse_taken(services, ctx, application.address, reveal=reveal)
+            await services.messages.check(ctx, "activate", application.address)
+        password = await _counted_hash(services, ctx, slot, application)
     async with sending(services, ctx, "activate", application.address):
         taken = await _taken(services, ctx, application.address)
         account = await _open_and_tell(services, ctx, application, password, taken=taken)
@@ -70,6 +72,39 @@ async def _open_and_tell(services: Services, ctx: RequestContext, application: A
         await _tell(services, tx, ctx, account, token, notify=notify)
         await services.audit.note(tx, ctx, "register", "taken" if account.email_proved_at else "ok", account_id=account.id)
     return account
+
+
+@asynccontextmanager
+async def _looking(services: Services, ctx: RequestContext) -> AsyncIterator[None]:
+    """Around a look at an invite or a name that may tell something: counted before it is made (contract, 14.6).
+
+    Taken back where it told nothing: that a password is weak, or that a message went out a moment ago, is no answer to a guess.
+    """
+    await services.limits.spend("check_client", ctx.client)
+    try:
+        yield
+    except (Taken, BadInvite):
+        raise
+    except BaseException:
+        await services.limits.give_back("check_client", ctx.client)
+        raise
+    await services.limits.give_back("check_client", ctx.client)
+
+
+async def _counted_hash(services: Services, ctx: RequestContext, slot: HashingSlot, application: Application) -> str:
+    """Counts the registration before the hash that it costs; a password that is too weak for one registers nobody, and costs none."""
+    await services.limits.spend("register_client", ctx.client)
+    try:
+        return await slot.new(application.password, _personal(application))
+    except WeakPassword:
+        await services.limits.give_back("register_client", ctx.client)
+        raise
+
+
+async def _refuse_taken(services: Services, ctx: RequestContext, address: Address, *, reveal: bool) -> None:
+    """Raises Taken where that is to be said."""
+    if reveal and await _taken(services, ctx, address):
+        raise Taken(field=address.kind)
 
 
 async def _reveal_taken(services: Services, ctx: RequestContext, address: Address) -> None:
@@ -136,16 +171,24 @@ async def ask_code(
         await _reveal_taken(services, ctx, address)
     async with sending(services, ctx, "register", address):
         code = await services.one_time.new_code("register", ctx.realm, address.key, "", length=ctx.code_length)
-        taken = await _taken(services, ctx, address)
-        notify = await services.messages.may_notice(ctx, address, taken=taken)
-        async with services.store.begin() as tx:
-            account = await accounts.find(tx, ctx.realm, address.kind, address.key)
-            if account and _proved(account, address):
-                await services.letters.taken(tx, ctx, account if notify and account.locked_at is None else None, address.kind)
-            else:
-                await services.letters.register_code(tx, ctx, address, code)
-            number = account.id if account else None
-            await services.audit.note(tx, ctx, "register.ask", "taken" if taken else "ok", account_id=number)
+        sent = await _send_code(services, ctx, address, code)
+    await services.messages.settle(address, sent=sent)
+
+
+async def _send_code(services: Services, ctx: RequestContext, address: Address, code: str) -> bool:
+    """The code to an address that is free, a notice to the owner of a taken one; whether anything goes out."""
+    taken = await _taken(services, ctx, address)
+    notify = await services.messages.may_notice(ctx, address, taken=taken)
+    async with services.store.begin() as tx:
+        account = await accounts.find(tx, ctx.realm, address.kind, address.key)
+        owned = account is not None and _proved(account, address)
+        told = account if owned and account and notify and account.locked_at is None else None
+        if owned:
+            await services.letters.taken(tx, ctx, told, address.kind)
+        else:
+            await services.letters.register_code(tx, ctx, address, code)
+        await services.audit.note(tx, ctx, "register.ask", "taken" if taken else "ok", account_id=account.id if account else None)
+    return told is not None or not owned
 
 
 async def by_code(
@@ -162,16 +205,22 @@ async def by_code(
         await services.limits.check("register_client", ctx.client)
         await services.limits.spend("check_client", ctx.client)
         await invitations.check(services.store, services.settings, ctx.realm, application.invite, services.clock.now())
-        if reveal and await _taken(services, ctx, application.address):
-            raise Taken(field=application.address.kind)
+        await _refuse_taken(services, ctx, application.address, reveal=reveal)
         if await services.one_time.peek_code("register", ctx.realm, application.address.key, code) is None:
             raise BadCode
-        password = hashed or await slot.new(application.password, _personal(application))
-    await services.limits.spend("register_client", ctx.client)
+        password = await _first_hash(services, ctx, slot, application, hashed)
     async with spending_code(services, ctx, "register", application.address.key, code):
         account = await _settle(services, ctx, application, password)
     await services.one_time.kill(ctx.realm, [application.address.key])
     return account
+
+
+async def _first_hash(services: Services, ctx: RequestContext, slot: HashingSlot, application: Application, hashed: str) -> str:
+    """The hash that a first step has made; else a new one. The registration is counted either way."""
+    if not hashed:
+        return await _counted_hash(services, ctx, slot, application)
+    await services.limits.spend("register_client", ctx.client)
+    return hashed
 
 
 async def enter(
@@ -257,10 +306,11 @@ async def finish_by_phone(
 async def _hashed(services: Services, ctx: RequestContext, application: Application, *, reveal: bool) -> str:
     async with services.passwords.slot() as slot:
         await services.limits.check("register_client", ctx.client)
-        if reveal:
-            await _reveal_taken(services, ctx, application.address)
-        await services.messages.check(ctx, "register", application.address)
-        return await slot.new(application.password, _personal(application))
+        # The hash too: it is counted as a registration only by the second step.
+        async with _looking(services, ctx):
+            await _refuse_taken(services, ctx, application.address, reveal=reveal)
+            await services.messages.check(ctx, "register", application.address)
+            return await slot.new(application.password, _personal(application))
 
 
 async def by_name(services: Services, ctx: RequestContext, application: Application, *, min_score: int | None = None) -> IssuedSession:
@@ -270,17 +320,17 @@ async def by_name(services: Services, ctx: RequestContext, application: Applicat
     """
     async with services.passwords.slot() as slot:
         await services.limits.check("register_client", ctx.client)
-        password = await slot.new(application.password, _personal(application), min_score)
-    await invitations.check(services.store, services.settings, ctx.realm, application.invite, services.clock.now())
-    await _refuse_taken_name(services, ctx, application.address)
-    await services.limits.spend("register_client", ctx.client)
+        async with _looking(services, ctx):
+            await slot.judge(application.password, _personal(application), min_score)
+            await invitations.check(services.store, services.settings, ctx.realm, application.invite, services.clock.now())
+            await _refuse_taken_name(services, ctx, application.address)
+        await services.limits.spend("register_client", ctx.client)
+        password = await slot.make(application.password)
     return await _log_in(services, ctx, await _add_named(services, ctx, application, password), "pwd")
 
 
 async def _refuse_taken_name(services: Services, ctx: RequestContext, name: Address) -> None:
     if await accounts.find(services.store, ctx.realm, name.kind, name.key):
-        # Told to whoever asks, but not any number of times.
-        await services.limits.spend("check_client", ctx.client)
         raise Taken(field="account")
 
 

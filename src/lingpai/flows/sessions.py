@@ -6,7 +6,7 @@ from contextlib import suppress
 from lingpai.core.errors import NotLoggedIn
 from lingpai.core.model import RequestContext, Session
 from lingpai.flows import Services
-from lingpai.steps.authentication import Authenticated, activated, authenticated
+from lingpai.steps.authentication import Authenticated, activated, authenticated, still
 from lingpai.store import sessions
 
 current = authenticated
@@ -31,20 +31,25 @@ async def end(services: Services, ctx: RequestContext) -> None:
 
 
 async def end_login(services: Services, ctx: RequestContext, login: Authenticated) -> None:
-    """Ends a login that lives."""
+    """Ends a login, its other JWTs too (contract, 11.27). Of racing callers one does; the others, and whoever comes late: NotLoggedIn."""
     async with services.store.begin() as tx:
-        await sessions.end(tx, digest=login.digest)
+        if not await sessions.end_login(tx, account_id=login.account.id, digest=login.digest):
+            raise NotLoggedIn
         await services.audit.note(tx, ctx, "logout", account_id=login.account.id)
 
 
 async def listing(services: Services, login: Authenticated) -> list[Session]:
-    """The account's live logins, by cookie and by JWT, newest first."""
-    return await sessions.of(services.store, account_id=login.account.id, now=services.clock.now())
+    """The account's live logins, by cookie and by JWT, newest first; one that was renewed stands there once, as its newest session."""
+    found: dict[int, Session] = {}
+    for session in await sessions.of(services.store, account_id=login.account.id, now=services.clock.now()):
+        found.setdefault(session.login_id, session)
+    return list(found.values())
 
 
 async def end_one(services: Services, ctx: RequestContext, login: Authenticated, session_id: int) -> bool:
-    """Ends one of the account's own logins. False: it is over already, or somebody else's."""
+    """Ends one of the account's own logins. False: it is over already, or somebody else's. Raises NotLoggedIn as `end_others` does."""
     async with services.store.begin() as tx:
+        await still(services, tx, login)
         ended = await sessions.end_one(tx, account_id=login.account.id, session_id=session_id)
         if ended:
             await services.audit.note(tx, ctx, "session.end", account_id=login.account.id)
@@ -52,8 +57,12 @@ async def end_one(services: Services, ctx: RequestContext, login: Authenticated,
 
 
 async def end_others(services: Services, ctx: RequestContext, login: Authenticated) -> int:
-    """Ends all logins but the one that asks; returns how many there were."""
+    """Ends all logins but the one that asks; returns how many sessions there were.
+
+    Raises NotLoggedIn where the one that asks has ended meanwhile: whoever was put out ends nobody else's login.
+    """
     async with services.store.begin() as tx:
+        await still(services, tx, login)
         count = await sessions.end_all(tx, account_id=login.account.id, keep_digest=login.digest)
         await services.audit.note(tx, ctx, "session.end-others", account_id=login.account.id)
     return count

@@ -13,6 +13,7 @@ from lingpai.core import rules
 from lingpai.core.errors import (
     BadGrant,
     BadInput,
+    DeadState,
     LastWayIn,
     NotLoggedIn,
     NotOffered,
@@ -123,16 +124,18 @@ async def begin(
 
 
 async def back(services: Services, ctx: RequestContext, name: ProviderName, state: str) -> Journey:
-    """Spends the state. Raises Limited; BadGrant where it is unknown, spent, older than 10 minutes, another provider's or browser's.
+    """Spends the state. Raises Limited; DeadState where it is unknown, spent or older than 10 minutes; BadGrant where it is another's.
 
     Another browser spends nothing: who has only seen the state does not stop its owner.
     """
     await services.limits.spend("login_client", ctx.client)
     journey = await services.grants.peek("connect", state, Journey)
-    if journey is None or journey.name != name or not hmac.compare_digest(journey.prelogin_token, digest(ctx.prelogin_token).hex()):
+    if journey is None:
+        raise DeadState
+    if journey.name != name or not hmac.compare_digest(journey.prelogin_token, digest(ctx.prelogin_token).hex()):
         raise BadGrant
     if await services.grants.take("connect", state, Journey) is None:
-        raise BadGrant
+        raise DeadState
     return journey
 
 

@@ -1,20 +1,23 @@
 """A letter as a MIME message (RFC 5322, RFC 2045): the same bytes' meaning at each try, and no way to add a header or a recipient."""
 
+import re
 from dataclasses import dataclass
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
+from email.policy import SMTP
+from email.utils import format_datetime
 
 from email_validator import validate_email
 
+from lingpai.core import hostnames
 from lingpai.core.chance import moment
 from lingpai.core.model import Letter
 from lingpai.post import Message
+from lingpai.post.encoded_words import line, phrase, unstructured
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
-_QUOTED = dict.fromkeys(map(ord, '()<>[]:;@\\,"'), " ")
-"""What a display name holds only in quotes (RFC 5322, section 3.2.3)."""
+_NAMED = re.compile(r"(?P<name>[^<>@]+) <(?P<address>[^<>]+)>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +35,14 @@ class MimeMail:
 def sender(address: str, name: str) -> Address:
     """The From mailbox; any host may stand after the @ (an operator's `localhost` too). Raises ValueError.
 
-    The name loses what would need quotes: Python 3.11 drops them when it folds the line, and `<` then opens another mailbox.
+    `address` may bring a name of its own, which wins: `Example <no-reply@example.com>`.
     """
+    named = _NAMED.fullmatch(address)
     try:
-        found = Address(addr_spec=address)
-        return Address(_line(name.translate(_QUOTED)), found.username, _host(found.domain))
+        found = Address(addr_spec=named["address"] if named else address)
+        return Address(line(named["name"].strip() if named else name), found.username, hostnames.ascii_name(found.domain))
     except (MessageError, ValueError, IndexError):
         raise ValueError(f"the sender {address!r} is no mail address: expected one such as no-reply@example.com") from None
-
-
-def _host(domain: str) -> str:
-    if not domain:
-        raise ValueError
-    return domain.encode("idna").decode("ascii")
 
 
 def recipient(address: str) -> Address:
@@ -60,19 +58,26 @@ def recipient(address: str) -> Address:
 def compose(letter: Letter, message: Message, origin: Address) -> MimeMail:
     """Raises ValueError where the recipient is no mailbox. `Date` is when the letter was written, so each try says the same."""
     target = recipient(letter.recipient)
-    utf8 = not (origin.username + target.username).isascii()
-    mime = EmailMessage(policy=(SMTPUTF8 if utf8 else SMTP).clone(cte_type="7bit"))
-    mime["From"] = origin
-    mime["To"] = target
-    mime["Subject"] = _line(message.subject)
-    mime["Date"] = moment(letter.created_at)
-    mime["Message-ID"] = message_id(letter, origin.domain)
-    mime["Auto-Submitted"] = "auto-generated"  # RFC 3834, section 5: no holiday notices come back
-    mime.set_content(message.text)
+    content = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
+    content.set_content(message.text)
     if message.html is not None:
-        mime.add_alternative(message.html, subtype="html")
-    mime["Content-Language"] = letter.locale  # last: the parts take such headers with them
-    return MimeMail(origin.addr_spec, target.addr_spec, mime.as_bytes(), utf8)
+        content.add_alternative(message.html, subtype="html")
+    utf8 = not (origin.username + target.username).isascii()
+    return MimeMail(origin.addr_spec, target.addr_spec, _head(letter, message, origin, target).encode() + content.as_bytes(), utf8)
+
+
+def _head(letter: Letter, message: Message, origin: Address, target: Address) -> str:
+    """The letter's own header, before that of its content."""
+    lines = {
+        "From": f"{phrase(origin.display_name)}\r\n <{origin.addr_spec}>" if origin.display_name else origin.addr_spec,
+        "To": target.addr_spec,
+        "Subject": unstructured(line(message.subject)),
+        "Date": format_datetime(moment(letter.created_at)),
+        "Message-ID": message_id(letter, origin.domain),
+        "Auto-Submitted": "auto-generated",  # RFC 3834, section 5: no holiday notices come back
+        "Content-Language": letter.locale,
+    }
+    return "".join(f"{name}: {value}\r\n" for name, value in lines.items())
 
 
 def message_id(letter: Letter, domain: str) -> str:
@@ -86,8 +91,3 @@ def _base36(number: int) -> str:
         number, digit = divmod(number, 36)
         digits = _DIGITS[digit] + digits
     return digits or "0"
-
-
-def _line(text: str) -> str:
-    """One line of printable characters: nothing that ends a header or an encoder could not write."""
-    return " ".join("".join(character if character.isprintable() else " " for character in text).split())

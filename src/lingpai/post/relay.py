@@ -5,6 +5,8 @@ from ipaddress import ip_address
 from typing import Literal
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from lingpai.core import hostnames
+
 Tls = Literal["at-once", "required", "offered", "off"]
 
 FITS = "expected smtp://user:password@host:587 or smtps://user:password@host:465, with ?tls=off or required and ?ca=/file"
@@ -31,9 +33,10 @@ class Relay:
         """Raises ValueError saying what would fit; never with the password in it."""
         try:
             parts, options = _split(url)
-            tls = _tls(parts.scheme, parts.hostname or "", options.get("tls"))
+            host = hostnames.ascii_name(parts.hostname or "")
+            tls = _tls(parts.scheme, host, options.get("tls"))
             return cls(
-                host=parts.hostname or "",
+                host=host,
                 port=parts.port or _port(tls),
                 tls=tls,
                 user=_plain(parts.username),

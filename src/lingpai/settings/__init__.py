@@ -70,9 +70,15 @@ class CaptchaSettings(msgspec.Struct, frozen=True):
 
 
 class Sessions(msgspec.Struct, frozen=True):
-    """Logins by cookie."""
+    """How long logins last."""
 
     hours: Annotated[int, Meta(ge=1, le=720, description="hours from login to the session's end")] = 24
+    remember_days: Annotated[
+        int, Meta(ge=1, le=365, description="days until then for a browser whose person has ticked to stay logged in")
+    ] = 30
+    family_days: Annotated[
+        int, Meta(ge=30, le=3_650, description="days after which a login ends however often its JWT was renewed; one made from now on")
+    ] = 90
 
 
 class Jwt(msgspec.Struct, frozen=True):
@@ -173,7 +179,7 @@ class DialectSettings(msgspec.Struct, frozen=True):
         Meta(
             pattern=r"^[a-z][a-z0-9_-]{0,31}$",
             description="the set of users it serves",
-            extra={"fits": "1 to 32 lower-case letters, digits, _ or -, a letter first"},
+            extra={"fits": forms.REALM},
         ),
     ] = "main"
 
@@ -207,8 +213,11 @@ class DialectSettings(msgspec.Struct, frozen=True):
         """Where, below its prefix, a GET logs somebody in or out: `next=` must not lead there."""
         return ()
 
-    def doubts(self) -> Iterator[tuple[str, str]]:
-        """What is allowed but ought to be known: a key of this table, and a sentence that goes on after the key's value."""
+    def doubts(self, *, dev: bool) -> Iterator[tuple[str, str]]:
+        """What is allowed but ought to be known: a key of this table, and a sentence that goes on after the key's value.
+
+        `dev`: whether it is dev mode that starts.
+        """
         yield from ()
 
 
@@ -249,6 +258,9 @@ class Pages(msgspec.Struct, frozen=True):
         Meta(description="other origins that next= may lead back to, such as https://app.example.com", extra={"form": forms.origin}),
     ] = ()
 
+
+Insecure = Literal["public_url", "trusted_proxies", "pages.next"]
+"""Keys whose unsafe values are refused unless they are meant."""
 
 Policy = Literal["open", "required", "closed"]
 
@@ -322,9 +334,22 @@ class Settings(msgspec.Struct, frozen=True):
     ] = ()
     allowed_origins: Annotated[
         tuple[str, ...],
-        Meta(description="other origins whose pages may call, such as https://app.example.com", extra={"form": forms.origin}),
+        Meta(
+            description="other origins whose pages may call, such as https://app.example.com, or an app's, such as capacitor://localhost",
+            extra={"form": forms.caller},
+        ),
+    ] = ()
+    insecure: Annotated[
+        tuple[Insecure, ...],
+        Meta(
+            description="keys that are meant to be less safe than they may be: public_url by http, trusted_proxies that hold every "
+            "address, pages.next by http"
+        ),
     ] = ()
     cookie_same_site: Annotated[Literal["lax", "none"], Meta(description="none is needed where an allowed origin is another site")] = "lax"
+    keep_alive_seconds: Annotated[
+        int, Meta(ge=1, le=3_600, description="seconds that an idle connection stays open: more than the proxy in front keeps one")
+    ] = 75
     product: Annotated[str, Meta(min_length=1, max_length=40, description="the name that mails and pages show")] = "Lingpai"
     mail: MailSettings = MailSettings()
     hashing: Hashing = Hashing()

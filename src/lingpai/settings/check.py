@@ -1,12 +1,12 @@
 """What settings must be together, beyond each by itself."""
 
-from collections.abc import Iterator, Mapping, Set
-from ipaddress import ip_address
+from collections.abc import Iterable, Iterator, Mapping, Set
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address, ip_network
 from operator import attrgetter
 from typing import Literal
 from urllib.parse import urlsplit
 
-from lingpai.settings import Settings, theme
+from lingpai.settings import Insecure, Settings, realms, theme
 
 Need = Literal["serve", "operate", "look"]
 """How much must be there: all that `serve` and `worker` need; what an operator's command needs, who opens what is sealed; or nothing."""
@@ -18,6 +18,12 @@ def problems(settings: Settings, sources: Mapping[str, str], *, host: str, need:
     if need == "serve":
         found += [] if "public_url" in refused else _cookie(settings, sources)
         found += _listening(settings, host)
+        found += () if "public_url" in refused else _own_machine(settings, sources)
+        found += (
+            f'{told}; expected {safe}, or insecure = ["{key}"]'
+            for key, told, safe in _unsafe(settings, sources)
+            if not _meant(settings, key)
+        )
         found += _look(settings, sources)
         found += (_missing(path, why) for path, why in _needed(settings) if path not in refused)
     if need != "look" and settings.database_url.startswith("postgresql:") and settings.secret is None and "secret" not in refused:
@@ -33,15 +39,25 @@ def warnings(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
                 f"{sources['allowed_origins']}: allowed_origins: {origin} is another site than {settings.public_url}, "
                 'so browsers will send it no cookie; cookie_same_site = "none" is needed'
             )
-    for name, own in settings.dialects.items():
-        for key, why in own.doubts() if own.enabled else ():
+    yield from (told for key, told, _ in _unsafe(settings, sources) if _meant(settings, key))
+    yield from _unserved(settings, sources)
+    for name, own in realms.dialects(settings).items():
+        for key, why in own.doubts(dev=settings.dev):
             yield f"{sources.get(f'{name}.{key}', 'default')}: {name}.{key} = {why}"
+
+
+def _unserved(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
+    """Tables of realms that no dialect serves: perhaps a slip in the name."""
+    served = realms.served(settings)
+    for name in settings.realms.keys() - served:
+        source = next((source for path, source in sources.items() if path.startswith(f"realms.{name}.")), "default")
+        yield f"{source}: [realms.{name}]: no dialect that is served has this realm; there are {', '.join(served)}"
 
 
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches what listens there."""
     try:
-        return host == "localhost" or ip_address(host).is_loopback
+        return host == "localhost" or host.endswith(".localhost") or ip_address(host).is_loopback
     except ValueError:
         return False
 
@@ -107,6 +123,44 @@ def _missing(path: str, why: str) -> str:
 def _listening(settings: Settings, host: str) -> Iterator[str]:
     if settings.dev and not is_loopback(host):
         yield f"--host {host}: dev mode listens on this machine only, for it shows every mail; expected 127.0.0.1, ::1 or localhost"
+
+
+def _own_machine(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
+    """In dev mode, whose pages show every mail, links lead to this machine."""
+    if settings.dev and settings.public_url and not is_loopback(urlsplit(settings.public_url).hostname or ""):
+        yield (
+            f"{sources['public_url']}: public_url = {settings.public_url!r} does not fit; dev mode is reached from this machine only, "
+            "expected such as http://localhost:8000, or none at all"
+        )
+
+
+def _meant(settings: Settings, key: Insecure) -> bool:
+    """Whether the operator has said so; dev mode has nobody to harm."""
+    return settings.dev or key in settings.insecure
+
+
+def _unsafe(settings: Settings, sources: Mapping[str, str]) -> Iterator[tuple[Insecure, str, str]]:
+    """Keys whose value is unsafe: each with what is wrong, and what would be safe (contract, R3)."""
+    if _in_clear(settings.public_url):
+        told = f"{sources['public_url']}: public_url = {settings.public_url!r}: passwords and cookies cross the network in clear"
+        yield "public_url", told, "an https URL"
+    if any(one.prefixlen == 0 for one in _joined(settings.trusted_proxies)):
+        told = f"{sources['trusted_proxies']}: trusted_proxies: with every address in it, each client says for itself which one it is"
+        yield "trusted_proxies", told, "the proxies' own networks"
+    for origin in filter(_in_clear, settings.pages.next):
+        told = f"{sources['pages.next']}: pages.next: {origin} can be read and changed by whoever is on the way"
+        yield "pages.next", told, "https origins"
+
+
+def _in_clear(url: str) -> bool:
+    return url.startswith("http:") and not is_loopback(urlsplit(url).hostname or "")
+
+
+def _joined(networks: Iterable[str]) -> Iterator[IPv4Network | IPv6Network]:
+    """The networks, those that lie side by side as one: two halves are the whole."""
+    parsed = [ip_network(text) for text in networks]
+    yield from collapse_addresses(one for one in parsed if isinstance(one, IPv4Network))
+    yield from collapse_addresses(one for one in parsed if isinstance(one, IPv6Network))
 
 
 def _cookie(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:

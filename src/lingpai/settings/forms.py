@@ -2,15 +2,30 @@
 
 import re
 from collections.abc import Callable
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, parse_qs, urlsplit
+
+from lingpai.core import hostnames
 
 Form = Callable[[str], object]
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 _PORTS = {"http": 80, "https": 443}
 
+REALM = "1 to 32 lower-case letters, digits, _ or -, a letter first"
+"""What a realm may be called."""
+_ORIGIN = "an origin as browsers send it, such as https://app.example.com"
+
 _TAG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}")
+
+
+def wanted(form: Form) -> str:
+    """What would fit a form, in the words of its own refusal: no form takes a NUL."""
+    try:
+        form("\0")
+    except ValueError as words:
+        return str(words)
+    raise AssertionError(f"{form} takes anything")
 
 
 def rate(text: str) -> tuple[int, int]:
@@ -28,7 +43,7 @@ def site(text: str) -> str:
     parts = _split(clean, wanted)
     if parts.scheme not in _PORTS or clean.partition("://")[2] != parts.netloc or "@" in parts.netloc:
         raise ValueError(wanted)
-    return _origin(parts)
+    return _origin(parts, wanted)
 
 
 def base(text: str) -> str:
@@ -91,20 +106,52 @@ def support(text: str) -> str:
 
 def origin(text: str) -> str:
     """An origin as browsers write it (RFC 6454, section 6.2): lower case, no default port, nothing after it."""
-    wanted = "an origin as browsers send it, such as https://app.example.com"
-    parts = _split(text, wanted)
+    parts = _split(text, _ORIGIN)
     if parts.scheme not in _PORTS or "@" in parts.netloc:
-        raise ValueError(wanted)
-    clean = _origin(parts)
+        raise ValueError(_ORIGIN)
+    clean = _origin(parts, _ORIGIN)
+    if not _matches(urlsplit(clean)):
+        raise ValueError(_ORIGIN)
     if text != clean:
-        raise ValueError(f"{wanted} (here perhaps {clean})")
+        raise ValueError(f"{_ORIGIN} (here perhaps {clean})")
     return clean
 
 
-def _origin(parts: SplitResult) -> str:
+_NEVER = ("about", "blob", "data", "file", "ftp", "javascript", "null", "ws", "wss")
+"""Schemes whose pages have the origin `null`, or of which there are none."""
+_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?")
+
+
+def caller(text: str) -> str:
+    """An origin that may call: that of a site, or of an app's own pages, such as `capacitor://localhost` (contract, 11.23).
+
+    One that no browser ever sends, such as one with `*`, is refused rather than waited for in vain (contract, 11.24).
+    """
+    scheme, mark, rest = text.partition("://")
+    if scheme in _PORTS or not mark:
+        return origin(text)
+    if not re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme) or scheme in _NEVER or not re.fullmatch(r"[A-Za-z0-9._-]+(:[1-9][0-9]{0,4})?", rest):
+        raise ValueError(f"{_ORIGIN}, or an app's, such as capacitor://localhost")
+    return text
+
+
+def _matches(parts: SplitResult) -> bool:
+    """Whether a browser's origin can have this host (WHATWG URL, 3.5): addresses are written in one way only."""
+    host = parts.hostname or ""
+    numeric = re.search(r"(^|\.)(0x[0-9a-f]*|[0-9]+)\.?$", host)
+    try:
+        return str(ip_address(host)) == host and "%" not in host if numeric or ":" in host else bool(_NAME.fullmatch(host))
+    except ValueError:
+        return False
+
+
+def _origin(parts: SplitResult, wanted: str) -> str:
     """Lower case, no default port, as browsers send it."""
     name = parts.hostname or ""
-    host = f"[{name}]" if ":" in name else name.encode("idna").decode() if not name.isascii() else name
+    try:
+        host = f"[{name}]" if ":" in name else hostnames.ascii_name(name)
+    except ValueError:
+        raise ValueError(wanted) from None
     port = "" if parts.port in (None, _PORTS[parts.scheme]) else f":{parts.port}"
     return f"{parts.scheme}://{host}{port}"
 
@@ -126,41 +173,46 @@ def _masked(text: str) -> str:
 
 
 def host(text: str) -> str:
-    """A host name or address, without a port, in lower case."""
-    if not re.fullmatch(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9])?|\[[0-9a-f:.]+\]", text):
-        raise ValueError("a host name in lower case without a port, such as id.example.com")
-    return text
+    """A host name or address, without a port, in lower case; one beyond ASCII as DNS has it."""
+    wanted = "a host name in lower case without a port, such as id.example.com"
+    try:
+        name = text if text.isascii() else hostnames.ascii_name(text)
+    except ValueError:
+        raise ValueError(wanted) from None
+    if not re.fullmatch(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9])?|\[[0-9a-f:.]+\]", name):
+        raise ValueError(wanted)
+    return name
 
 
 def database(text: str) -> str:
     """Where the accounts are."""
     wanted = "sqlite:///file, or postgresql://user:password@host/name (for a socket: postgresql:///name?host=/folder)"
-    parts = _split(text, wanted, host_needed=False)
+    parts = _with_password(text, wanted)
     sqlite = parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1 and text == f"sqlite://{parts.path}"
     if not sqlite and (parts.scheme != "postgresql" or not text.startswith("postgresql://")):
-        raise ValueError(wanted)
+        raise ValueError(_encoding(text, wanted))
     return text
 
 
 def valkey(text: str) -> str:
     """Where short-lived things are kept instead of the database."""
     wanted = "valkey://host:6379/0, valkeys://host:6379/0 (TLS) or unix:///path"
-    parts = _split(text, wanted, host_needed=False)
+    parts = _with_password(text, wanted)
     if not (parts.path if parts.scheme == "unix" else parts.scheme in ("valkey", "valkeys") and parts.hostname):
-        raise ValueError(wanted)
+        raise ValueError(_encoding(text, wanted))
     return text
 
 
 def smtp(text: str) -> str:
     """Where mail is handed over. `post/relay.py` reads it; what it refuses is refused here, where the source is known."""
     wanted = "smtp://user:password@host:587 or smtps://user:password@host:465, with ?tls=off or required and ?ca=/file"
-    parts = _split(text, wanted)
+    parts = _with_password(text, wanted)
     options = parse_qs(parts.query, keep_blank_values=True)
     allowed = {"tls": (["off"], ["required"])} if parts.scheme == "smtp" else {}
-    if parts.scheme not in ("smtp", "smtps") or parts.path not in ("", "/") or parts.fragment:
-        raise ValueError(wanted)
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.path not in ("", "/") or parts.fragment:
+        raise ValueError(_encoding(text, wanted))
     if any(name != "ca" and value not in allowed.get(name, ()) for name, value in options.items()):
-        raise ValueError(wanted)
+        raise ValueError(_encoding(text, wanted))
     return text
 
 
@@ -178,6 +230,27 @@ def secret(text: str) -> str:
     return text
 
 
+def _with_password(text: str, wanted: str) -> SplitResult:
+    """The parts of a URL that may hold a name and a password, read as every reader of it reads them.
+
+    One that is not percent-encoded is refused: what stands before its `@`, `/`, `?` or `#` would be taken for a host.
+    """
+    told = _encoding(text, wanted)
+    parts = _split(text, told, host_needed=False)
+    behind = parts.path + parts.fragment + ("" if "@" in parts.netloc else parts.query)
+    local = parts.scheme in ("sqlite", "unix")
+    if parts.netloc.count("@") > 1 or re.search("%(?![0-9A-Fa-f]{2})", parts.netloc) or (not local and (parts.fragment or "@" in behind)):
+        raise ValueError(told)
+    return parts
+
+
+def _encoding(text: str, wanted: str) -> str:
+    """What would fit, and how a password is written in it where there may be one."""
+    if "@" not in text and "%" not in text:
+        return wanted
+    return f"{wanted}; in a name or a password, what is no letter and no digit is percent-encoded: %40 for @, %2F for /, %23 for #"
+
+
 def _split(text: str, wanted: str, host_needed: bool = True) -> SplitResult:
     """`urlsplit`, with a bad port or bracket and a missing host said in our words."""
     try:
@@ -192,7 +265,12 @@ def _split(text: str, wanted: str, host_needed: bool = True) -> SplitResult:
 
 def named(text: str) -> str:
     """A language's tag and a name in it: `en=Employers`."""
+    from lingpai.core import words  # noqa: PLC0415 - it reads every language's texts, and few commands need this form
+
     tag, equals, name = text.partition("=")
     if not (equals and _TAG.fullmatch(tag) and 1 <= len(name.strip()) <= 40):
         raise ValueError("a language and a name of 1 to 40 characters in it, such as en=Employers")
-    return f"{tag}={name.strip()}"
+    locale = words.locale_of(tag)
+    if locale is None:
+        raise ValueError(f"a language that is spoken, {' or '.join(words.LOCALES)}, before a name in it, such as en=Employers")
+    return f"{locale}={name.strip()}"

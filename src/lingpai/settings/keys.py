@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta, inspect
 
 from lingpai.settings import Rate, Realm, Settings
-from lingpai.settings.forms import Form
+from lingpai.settings.forms import Form, wanted
 
 PREFIX = "LINGPAI_"
 COMMAND_LINE = ("dev", "data")
@@ -66,12 +66,13 @@ class Key:
 
     @property
     def fits(self) -> str:
-        """What it takes, in words."""
+        """What it takes, in words, down to those that a list takes (contract, R7)."""
         if self.bare is Rate:
             return "a rate such as 10/minute"
-        if get_origin(self.bare) is Literal:
-            return " or ".join(map(str, get_args(self.bare)))
-        return (self.meta.extra or {}).get("fits") or _words(_info(self.type))
+        own = (self.meta.extra or {}).get("fits") or " or ".join(_choices(self.type)) or (wanted(self.form) if self.form else "")
+        if self.listed:
+            return f"a list of texts, each {own}" if own else "a list of texts"
+        return own or _words(_info(self.type))
 
     def shown(self, value: Any) -> str:
         """A value for people's eyes: as TOML writes it, secrets masked. An unset one is empty."""
@@ -152,6 +153,13 @@ def _brought(table: msgspec.Struct) -> str:
     return next((name for name in BROUGHT if hasattr(table, name)), "")
 
 
+def _choices(kind: Any) -> list[str]:
+    """The words that a type allows, in the order of their declaration: its own, those of what it lists, or those beside None."""
+    if get_origin(kind) is Literal:
+        return [str(value) for value in get_args(kind) if value is not None]
+    return [word for part in get_args(kind) for word in _choices(part)]
+
+
 def _info(kind: Any) -> inspect.Type:
     info = inspect.type_info(kind)
     while isinstance(info, inspect.Metadata):
@@ -165,10 +173,8 @@ def _words(info: inspect.Type) -> str:
             return "true or false"
         case inspect.IntType(ge=low, le=high):
             return f"a whole number from {low} to {high}"
-        case inspect.VarTupleType():
-            return "a list of texts"
-        case inspect.StrType(min_length=low, max_length=high) if low and high:
-            return f"text of {low} to {high} characters"
+        case inspect.StrType(min_length=low, max_length=high) if high:
+            return f"text of {low or 0} to {high} characters"
         case _:
             return "text"
 

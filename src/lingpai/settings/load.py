@@ -14,13 +14,14 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from lingpai.settings import Rate, Realm, Settings
+from lingpai.settings import Rate, Realm, Settings, forms
 from lingpai.settings.check import Need, problems, warnings
 from lingpai.settings.keys import MASK, PREFIX, REALMS, Key, for_realms, inner, keys, masked, with_inner
 
 S = TypeVar("S", bound=msgspec.Struct)
 _MOVED = {"sms.code_length": "hiyouth.code_length, for it holds for what hiyouth mails too, and for no other dialect's codes"}
 """Keys that were called otherwise. Not taken as the new one: it means something else, and who set the old one ought to know."""
+_REALMS = "realms."
 _OPTIONS = ("dev", "data", "config", "host", "port", "workers")
 
 
@@ -49,6 +50,12 @@ class KnownKeys:
         self.by_variable = {key.variable: key for key in self.by_path.values()}
         split = [path.split(".") for path in self.by_path]
         self.tables = {".".join(names[:depth]) for names in split for depth in range(1, len(names))}
+
+    def of_realm(self, table: str) -> list[str]:
+        """All keys and tables; where the table is a realm's, or lies in one, that realm's in place of any realm's."""
+        found = re.match(r"realms\.[^.]+(?=\.|$)", table)
+        paths = [*self.by_path, *self.tables]
+        return [path.replace(REALMS[:-1], found[0], 1) for path in paths] if found else paths
 
 
 @dataclass(slots=True)
@@ -176,7 +183,9 @@ def _nearest(known: KnownKeys, path: str) -> str:
     if path in _MOVED:
         return f"it is now {_MOVED[path]}"
     table, _, name = path.rpartition(".")
-    siblings = {each.rpartition(".")[2]: each for each in [*known.by_path, *known.tables] if each.rpartition(".")[0] == table}
+    if f"{table}." == _REALMS:
+        return f"expected a realm's name: {forms.REALM}"
+    siblings = {each.rpartition(".")[2]: each for each in known.of_realm(table) if each.rpartition(".")[0] == table}
     close = [siblings[found] for found in get_close_matches(name, siblings, n=1)]
     close += [each for each in known.by_path if each.endswith(f".{name}")]
     return f"did you mean {close[0]}?" if close else f"expected one of {', '.join(siblings.values())}"
@@ -184,10 +193,13 @@ def _nearest(known: KnownKeys, path: str) -> str:
 
 def _nearest_variable(known: KnownKeys, name: str) -> str:
     option = name.removeprefix(PREFIX).lower()
-    if moved := _MOVED.get(option.replace("__", ".")):
-        return f"it is now {moved}"
+    path = option.replace("__", ".")
+    if path in _MOVED:
+        return f"it is now {_MOVED[path]}"
     if option in _OPTIONS:
         return f"it is given on the command line only, --{option}"
+    if path.startswith(_REALMS) and path.count(".") > 1:
+        return re.sub(r"realms\.[a-z0-9_.-]+", lambda found: PREFIX + found[0].replace(".", "__").upper(), _nearest(known, path))
     same_name = [each for each in known.by_variable if each.endswith(f"_{option.upper()}")]
     close = get_close_matches(name, known.by_variable, n=1, cutoff=0.75) or same_name[:1]
     return f"did you mean {close[0]}?" if close else "`lingpai settings` lists the ones there are"

@@ -24,9 +24,9 @@ def with_jwts(settings: Settings) -> tuple[str, ...]:
     return tuple(dict.fromkeys(own.realm for own in dialects(settings).values() if own.gives_jwts))
 
 
-def recovery_questions(settings: Settings) -> RecoveryQuestions:
-    """What security questions are good for: the most that a dialect which is served allows."""
-    allowed = {own.recovery_questions for own in dialects(settings).values()}
+def recovery_questions(settings: Settings, realm: str) -> RecoveryQuestions:
+    """What security questions are good for in a realm: the most that a dialect which serves it allows."""
+    allowed = {own.recovery_questions for own in dialects(settings).values() if realm in own.realms}
     return next((mode for mode in STRICTER if mode in allowed), "off")
 
 
@@ -56,4 +56,7 @@ def called(settings: Settings, realm: str, locale: str) -> str:
 
 
 def _words(settings: Settings) -> dict[str, str]:
-    return {word: realm for own in dialects(settings).values() for word, realm in own.realm_words.items()}
+    """The dialects' words, but for those that are another realm's name: a name means its realm."""
+    taken = served(settings)
+    found = [pair for own in dialects(settings).values() for pair in own.realm_words.items()]
+    return {word: realm for word, realm in found if word == realm or word not in taken}

@@ -13,6 +13,7 @@ from lingpai.guard.passwords.hashing import HashingSlot, Verdict
 from lingpai.guard.sessions.device_cookie import mark
 from lingpai.steps.services import Services
 from lingpai.store import sessions
+from lingpai.store.database import Transaction
 
 FRESH = 600
 """Seconds for which a login or a proof is good for sensitive steps (contract, session)."""
@@ -54,6 +55,12 @@ async def seen(services: Services, session: Session, account: Account, key: byte
     return Authenticated(session, account, key)
 
 
+async def still(services: Services, tx: Transaction, login: Authenticated) -> None:
+    """Asked in the transaction of what the login writes: raises NotLoggedIn where it has ended since it was looked at (contract, 11.13)."""
+    if not await sessions.lock_if_alive(tx, login.account, digest=login.digest, now=services.clock.now()):
+        raise NotLoggedIn
+
+
 def activated(login: Authenticated) -> Authenticated:
     """The login, for what changes the account: raises NotActivated where its address has not been proved (contract, hiyouth)."""
     if login.account.restricted:
@@ -64,7 +71,7 @@ def activated(login: Authenticated) -> Authenticated:
 async def fresh(services: Services, ctx: RequestContext, login: Authenticated) -> Fresh | None:
     """The login, where it or a later proof is younger than ten minutes; a one-time link's login never is by itself."""
     young = services.clock.now() - login.session.proved_at < FRESH * SECOND
-    if (login.session.kind != "link" and young) or await _confirmed(services, ctx, login):
+    if (not login.session.by_link and young) or await _confirmed(services, ctx, login):
         return Fresh(login.session, login.account, login.digest)
     return None
 

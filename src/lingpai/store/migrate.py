@@ -1,6 +1,6 @@
 """Bringing a database's schema up to date, and back. Before anything else has the database open: see `upgrade`."""
 
-LATEST = "0004"
+LATEST = "0005"
 """The newest revision there is in `migrations/versions`."""
 
 

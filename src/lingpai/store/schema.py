@@ -104,6 +104,8 @@ logins = Table(
     Column("ends_at", Number, nullable=False),
     Column("ip", Text, nullable=False),
     Column("agent", Text, nullable=False),
+    # No renewal goes past it: so many days after the proof, or the time that was chosen for a one-time link.
+    Column("family_ends_at", Number, nullable=False, server_default=text("0")),
     Index("ix_logins_account", "account_id"),
     Index("ix_logins_ends", "ends_at"),
     sqlite_autoincrement=True,
@@ -126,6 +128,8 @@ sessions = Table(
     # The login's own, copied: they never change, and to look the login up at each check would cost a tenth of it.
     Column("amr", Text, nullable=False),
     Column("proved_at", Number, nullable=False),
+    # When the last tenth of a JWT's life brought a fresh one: once for each.
+    Column("renewed_at", Number),
     Index("uq_sessions_digest", "digest", unique=True),
     Index("ix_sessions_account", "account_id"),
     Index("ix_sessions_login", "login_id"),

@@ -59,8 +59,7 @@ WHY: dict[type[Refusal], str] = {Refusal: "no", NotLoggedIn: "not-in", BadCreden
 
 def refuse(refusal: Refusal, locale: Locale) -> dict[str, Any]:
     """A refusal's envelope."""
-    told = BadCredentials() if isinstance(refusal, BadCredentials) else refusal
-    return {"ok": False, "why": choose(WHY, told), "said": words.refusal(told, locale)}
+    return {"ok": False, "why": choose(WHY, refusal), "said": words.refusal(refusal, locale)}
 
 
 def _failed(key: str, locale: Locale) -> dict[str, Any]:
@@ -86,7 +85,7 @@ async def join(services: Services, mount: Mount, request: Request, form: PlainPe
 
 async def enter(services: Services, mount: Mount, request: Request, form: PlainPerson) -> Reply:
     """POST /plain/enter."""
-    opened = mount.finished(await login.for_cookie(services, request.ctx, login.Try(form.email, form.password)))
+    opened = mount.finished(await login.for_cookie(services, request.ctx, login.Try(form.email, form.password, steps=mount.steps)))
     assert isinstance(mount.settings, PlainSettings)
     return _reply(mount.settings.greeting, session=opened.token, device=opened.device)
 
@@ -147,7 +146,11 @@ DIALECT = Dialect(
         gives={"ok": True, "said": "…"},
         steps=(
             ExampleStep("/plain/join"),
-            ExampleStep("/plain/open", {"email": _ADA, "vcode": LinkInMail("VCODE", _ADA, 'plain/open[^ "]*vcode=')}),
+            ExampleStep(
+                "/plain/open",
+                {"email": _ADA, "vcode": LinkInMail("VCODE", _ADA, 'plain/open[^ "]*vcode=')},
+                heading="pages.active.fresh.title",
+            ),
             ExampleStep("/plain/enter"),
             ExampleStep("/plain/who"),
             ExampleStep("/plain/leave"),

@@ -9,6 +9,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from lingpai.core import pasted
 from lingpai.core.chance import Chance
 from lingpai.core.errors import BadCaptcha
 from lingpai.ephemeral import Entry, Ephemeral
@@ -77,7 +78,7 @@ class AnswerStore:
         return key
 
     async def spend(self, scope: str, key: str, answer: str) -> None:
-        """As `Captcha.spend`; case, full-width forms and spaces around make no difference."""
+        """As `Captcha.spend`; case, full-width forms, and what people paste beside it, make no difference (contract, 2.8)."""
         entry = await self._ephemeral.take(_place(key)) if _KEY.fullmatch(key) else None
         if entry is None or not hmac.compare_digest(entry.proof, self._digest(scope, key, answer)):
             raise BadCaptcha
@@ -88,7 +89,7 @@ class AnswerStore:
 
     def _digest(self, scope: str, key: str, answer: str) -> bytes:
         # Every key is as long, so that no other pair of key and answer reads the same.
-        return self._secret_box.digest(key + unicodedata.normalize("NFKC", answer).strip().casefold(), f"captcha:{scope}")
+        return self._secret_box.digest(key + pasted.plain(unicodedata.normalize("NFKC", answer)).casefold(), f"captcha:{scope}")
 
 
 class OpenAnswers(AnswerStore):

@@ -1,22 +1,24 @@
 """Opening sessions: the last step of every story that logs somebody in."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from lingpai.core.chance import SECOND, Chance, Clock
 from lingpai.core.errors import NotLoggedIn, WrongPassword
-from lingpai.core.model import Account, LoginProof, RequestContext
+from lingpai.core.model import LINK, Account, LoginProof, RequestContext
 from lingpai.guard.crypto import digest, sid_digest
 from lingpai.guard.sessions.device_cookie import DeviceCookies
+from lingpai.settings import Sessions
 from lingpai.store import accounts, audit, sessions
-from lingpai.store.database import Database
+from lingpai.store.database import Database, Transaction
 
 if TYPE_CHECKING:
     from lingpai.guard.sessions.jwt import JwtTokens
 
 HOUR = 3_600
-
-Kind = Literal["cookie", "link"]
+DAY = 24 * HOUR
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,20 @@ class IssuedSession:
     account: Account
     token: str
     """The session's token, for the cookie; stored only as its digest."""
-    device: str
-    """The device cookie, which now knows the account."""
+    device: str | None
+    """The device cookie, which now knows the account; None where the login makes no browser known."""
+    lifetime: int
+    """Seconds from now to the session's end."""
+
+
+@dataclass(frozen=True, slots=True)
+class RedeemedLink:
+    """A one-time link that has just been spent."""
+
+    maker: bytes
+    """The digest of the session that made it: it must live when the login is written (contract, 11.13)."""
+    lifetime: int
+    """Seconds that were chosen for it: all that it opens is over then, renewals included (contract, 11.9)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,32 +53,56 @@ class _New:
     proof: LoginProof
     ends: str = ""
     """The token of the session that it takes the place of."""
+    link: RedeemedLink | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RenewedJwt:
+    """What a JWT is made from whose session row has just been added to its login."""
+
+    sid: str
+    lifetime: int
+    """Seconds: what was asked for, or less where the login ends earlier."""
 
 
 class SessionIssuer:
     """Opens a login with its first session, in one conditional step: only while the password is what it was and the account not locked.
 
-    `upgraded` is a stronger hash of the same password to keep; `amr` says how the login was proved (`store/schema.py`). `cookie` and
-    `jwt` raise WrongPassword where the password was changed or the account locked meanwhile.
+    `upgraded` is a stronger hash of the same password to keep; `amr` says how the login was proved (`store/schema.py`). All that open
+    a login raise WrongPassword where the password was changed or the account locked meanwhile, or the maker of the link has ended.
     """
 
     def __init__(
-        self, store: Database, devices: DeviceCookies, tokens: "JwtTokens | None", clock: Clock, chance: Chance, hours: int
+        self, store: Database, devices: DeviceCookies, tokens: "JwtTokens | None", clock: Clock, chance: Chance, lasts: Sessions
     ) -> None:
         self._store = store
         self._devices = devices
         self._tokens = tokens
         self._clock = clock
         self._chance = chance
-        self._hours = hours
+        self._hours = lasts.hours
+        self._remembered = max(lasts.hours * HOUR, min(lasts.remember_days, lasts.family_days) * DAY)
+        self._family = lasts.family_days * DAY * SECOND
 
     async def cookie(
-        self, account: Account, origin: RequestContext, upgraded: str | None = None, *, kind: Kind = "cookie", amr: str = "pwd"
+        self, account: Account, origin: RequestContext, upgraded: str | None = None, *, amr: str = "pwd", remember: bool = False
     ) -> IssuedSession:
-        """A session for a browser; its old one ends."""
-        token = self._chance.token()
-        await self._open(account, origin, _New(digest(token), self._hours * HOUR, LoginProof(kind, amr), origin.session), upgraded)
-        return IssuedSession(account, token, self._devices.write(origin.device, origin.known_to, account))
+        """A session for a browser; its old one ends. `remember`: of `sessions.remember_days` (contract, 11.4)."""
+        token, lifetime = self._chance.token(), self._remembered if remember else self._hours * HOUR
+        await self._open(account, origin, _New(digest(token), lifetime, LoginProof("cookie", amr), origin.session), upgraded)
+        return IssuedSession(account, token, self._devices.write(origin.device, origin.known_to, account), lifetime)
+
+    async def cookie_by_link(self, account: Account, origin: RequestContext, link: RedeemedLink) -> IssuedSession:
+        """As `cookie`, for a one-time link, and for no longer than was chosen for it; the account knows the browser no better by it."""
+        token, lifetime = self._chance.token(), min(self._hours * HOUR, link.lifetime)
+        await self._open(account, origin, _New(digest(token), lifetime, LoginProof("link", LINK), origin.session, link), None)
+        return IssuedSession(account, token, None, lifetime)
+
+    async def jwt_by_link(self, account: Account, origin: RequestContext, link: RedeemedLink) -> str:
+        """As `jwt`, for a one-time link."""
+        sid = self._chance.token()
+        await self._open(account, origin, _New(sid_digest(sid), link.lifetime, LoginProof("jwt", LINK), link=link), None)
+        return await self._signed(account, sid, link.lifetime)
 
     async def jwt(self, account: Account, origin: RequestContext, lifetime: int, upgraded: str | None = None, *, amr: str = "pwd") -> str:
         """A JWT of `lifetime` seconds, tied to a session row of its own."""
@@ -72,28 +110,44 @@ class SessionIssuer:
         await self._open(account, origin, _New(sid_digest(sid), lifetime, LoginProof("jwt", amr)), upgraded)
         return await self._signed(account, sid, lifetime)
 
-    async def renew(self, account: Account, origin: RequestContext, asking: bytes, lifetime: int) -> str:
+    async def renew(self, tx: Transaction, account: Account, origin: RequestContext, asking: bytes, lifetime: int) -> RenewedJwt:
         """One more JWT for the login whose session has the digest `asking`: that login's proof is not made younger by it.
 
-        Raises NotLoggedIn where that session ended, or the account was locked, meanwhile.
+        In the transaction of what is written with it; `signed` makes the JWT afterwards. Raises NotLoggedIn where that session ended, or
+        the account was locked, meanwhile.
         """
         sid = self._chance.token()
         now = self._clock.now()
-        async with self._store.begin() as tx:
-            renewed = await sessions.renew(
-                tx,
-                account_id=account.id,
-                asking=asking,
-                digest=sid_digest(sid),
-                at=now,
-                expires_at=now + lifetime * SECOND,
-                ip=origin.ip,
-                agent=origin.agent,
-            )
-            if renewed is None:
-                raise NotLoggedIn
-            await audit.add(tx, at=now, realm=account.realm, account_id=account.id, event="login", result="ok", origin=origin)
-        return await self._signed(account, sid, lifetime)
+        renewed = await sessions.renew(
+            tx,
+            account_id=account.id,
+            asking=asking,
+            digest=sid_digest(sid),
+            at=now,
+            expires_at=now + lifetime * SECOND,
+            ip=origin.ip,
+            agent=origin.agent,
+        )
+        left = (renewed.expires_at - now) // SECOND if renewed else 0
+        if not left:
+            raise NotLoggedIn
+        await audit.add(tx, at=now, realm=account.realm, account_id=account.id, event="login", result="ok", origin=origin)
+        return RenewedJwt(sid, left)
+
+    async def renew_once(
+        self, tx: Transaction, account: Account, origin: RequestContext, asking: bytes, lifetime: int
+    ) -> RenewedJwt | None:
+        """As `renew`; None where that session has brought a fresh JWT before (contract, M36)."""
+        now = self._clock.now()
+        if not await sessions.lock_if_alive(tx, account, digest=asking, now=now):
+            raise NotLoggedIn
+        if not await sessions.renew_once(tx, account_id=account.id, asking=asking, at=now):
+            return None
+        return await self.renew(tx, account, origin, asking, lifetime)
+
+    async def signed(self, account: Account, renewed: RenewedJwt) -> str:
+        """The JWT, once the transaction that renewed the login is over."""
+        return await self._signed(account, renewed.sid, renewed.lifetime)
 
     async def _signed(self, account: Account, sid: str, lifetime: int) -> str:
         assert self._tokens is not None, "a dialect that gives JWTs is mounted together with their keys"
@@ -111,7 +165,10 @@ class SessionIssuer:
 
     async def _opened(self, account: Account, origin: RequestContext, new: _New, upgraded: str | None) -> bool:
         now = self._clock.now()
+        family = new.link.lifetime * SECOND if new.link else self._family
         async with self._store.begin() as tx:
+            if new.link and not await sessions.lock_if_current(tx, account, digest=new.link.maker, now=now):
+                return False
             added = await sessions.add(
                 tx,
                 account_id=account.id,
@@ -122,7 +179,7 @@ class SessionIssuer:
                 expires_at=now + new.lifetime * SECOND,
                 ip=origin.ip,
                 agent=origin.agent,
-                proof=new.proof,
+                proof=replace(new.proof, family_ends_at=now + family),
             )
             if added is None:
                 return False

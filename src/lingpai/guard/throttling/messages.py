@@ -61,7 +61,7 @@ class MessageThrottle:
 
     async def give_back(self, ctx: RequestContext, purpose: Purpose, address: Address) -> None:
         """Undoes a start whose message could not be written down. Where the store is down it does what it can, and raises nothing."""
-        await self.unsent(address)
+        await self.settle(address, sent=False)
         await self._undo(_last(ctx.realm, purpose, address), _rates(ctx, purpose, address))
 
     async def may_notice(self, ctx: RequestContext, address: Address, *, taken: bool) -> bool:
@@ -81,7 +81,8 @@ class MessageThrottle:
         if not await self._ephemeral.put(_landed(ctx.realm, purpose, to), Entry(b"", life=INTERVAL), only_new=True):
             return False
         try:
-            if to != typed:
+            # For a name that leads to no mail too: the work has to be the same.
+            if to != typed or typed.kind == "name":
                 await self._limits.spend("message_address", f"{to.kind}:{to.key}")
         except Limited:
             return False
@@ -107,11 +108,11 @@ class MessageThrottle:
             return None
         return account
 
-    async def unsent(self, address: Address) -> None:
-        """Nothing goes out after all, though the asker is not told: a text message that is not sent costs nothing."""
+    async def settle(self, address: Address, *, sent: bool) -> None:
+        """What a text message costs, now that it is known whether one goes out, which the asker is not told: one that does not, nothing."""
         if address.kind == "phone" and self._sms_budgets:
             with suppress(StoreDown):
-                await self._sms_budgets.give_back(address)
+                await (self._sms_budgets.keep if sent else self._sms_budgets.give_back)(address)
 
     def _offered(self, address: Address) -> SmsBudgets | None:
         """The budgets that hold for this address; None for mail."""

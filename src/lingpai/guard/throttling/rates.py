@@ -1,6 +1,7 @@
 """Rate limits by meaning (contract, rule 14). A flow spends one before it does what the limit is for."""
 
 import hashlib
+from ipaddress import IPv6Network
 
 from lingpai import settings
 from lingpai.core.chance import Clock
@@ -12,10 +13,15 @@ HERE = frozenset(("client",))
 """What each process counts for itself: whatever is refused for another reason must cost next to nothing, so not a write to the store."""
 
 
+WIDE = 10
+"""How many customers' worth of a limit all /64 of one /48 have together: whoever has a /48 has 65,536 of them (contract, 14.8)."""
+
+
 class RateLimiter:
     """Counts who did what how often. Where the shared counters are lost, this process counts, a quarter of each limit.
 
-    A limit's name is a field of `settings.Limits` that holds a Rate; `who` is counted on as it is spelled.
+    A limit's name is a field of `settings.Limits` that holds a Rate; `who` is counted on as it is spelled. A client that is an IPv6
+    network counts once more with its neighbours, by /48 and ten times as much; what its own count refuses costs them nothing.
     """
 
     def __init__(self, ephemeral: Ephemeral, rates: settings.Limits, clock: Clock) -> None:
@@ -25,17 +31,23 @@ class RateLimiter:
 
     async def check(self, name: str, who: str) -> None:
         """Raises Limited where one more would be too many; counts nothing."""
-        tally = await self._hit(name, who, 0)
-        self._judge(name, tally, tally.total + 1)
+        for counted, times in _counts(name, who):
+            tally = await self._hit(name, counted, 0)
+            self._judge(name, tally, tally.total + 1, times)
 
     async def spend(self, name: str, who: str) -> None:
         """Counts one; raises Limited where it was one too many."""
-        tally = await self._hit(name, who, 1)
-        self._judge(name, tally, tally.total)
+        for counted, times in _counts(name, who):
+            tally = await self._hit(name, counted, 1)
+            self._judge(name, tally, tally.total, times)
 
     async def give_back(self, name: str, who: str) -> None:
         """Takes back one that was spent for nothing."""
-        await self._hit(name, who, -1)
+        for counted, times in _counts(name, who):
+            tally = await self._hit(name, counted, -1)
+            if tally.total >= tally.allowed(self._rate(name).count * times):
+                # It had been refused here, and so was never counted any wider.
+                return
 
     def _rate(self, name: str) -> settings.Rate:
         rate: settings.Rate = getattr(self._rates, name)
@@ -49,6 +61,13 @@ class RateLimiter:
         key = hashlib.sha256(who.encode("utf-8", "surrogatepass")).hexdigest()[:32]
         return await self._counters.hit(f"limit:{name}:{key}", self._rate(name).seconds, amount)
 
-    def _judge(self, name: str, tally: Tally, total: int) -> None:
-        if total > tally.allowed(self._rate(name).count):
+    def _judge(self, name: str, tally: Tally, total: int, times: int) -> None:
+        if total > tally.allowed(self._rate(name).count * times):
             raise Limited(name, seconds(tally.life))
+
+
+def _counts(name: str, who: str) -> tuple[tuple[str, int], ...]:
+    """What a hit counts on, the narrowest first, and by how much each bears more than the limit."""
+    if name.rpartition("_")[2] != "client" or not who.endswith("::/64"):
+        return ((who, 1),)
+    return ((who, 1), (str(IPv6Network(who).supernet(new_prefix=48)), WIDE))

@@ -8,7 +8,7 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
-from lingpai.core.errors import BadClient
+from lingpai.core.errors import BadClient, InvalidRequest
 from lingpai.flows import introspect as introspection
 from lingpai.flows.introspect import ClientCredentials
 from lingpai.guard.sessions.signing_keys import CACHED
@@ -33,7 +33,7 @@ class KeySet(msgspec.Struct, frozen=True):
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """RFC 7662, 2.1. There is only one type of token, so that no hint is needed."""
 
-    token: Annotated[str, Text(1, _LONGEST, optional=True)] = ""
+    token: Annotated[str, Text(1, _LONGEST)]
 
 
 class Introspection(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -99,6 +99,7 @@ CALLS = (
         changes=False,
         quiet=True,
         refusals=(BadClient,),
+        malformed=InvalidRequest,
         summary="summary.house.introspect",
     ),
 )

@@ -81,7 +81,7 @@ class App:
             except Refusal as refusal:
                 if route and route.call.completes:
                     await route.call.completes(self._services, route.mount, request, refusal)
-                return errors.refuse(refusal, request), True
+                return errors.refuse(route.call.named(refusal) if route else refusal, request), True
         except Gone:
             raise
         except Exception:
@@ -98,7 +98,7 @@ class App:
             await self._services.limits.spend("client", request.ctx.client)
         self._fill(request, scope["query_string"], whole)
         request.speak(route.errors.chosen(request.fields))
-        if call.changes and not (call.exempt and call.exempt(request.fields)):
+        if not (call.exempt and call.exempt(request.fields)):
             self._let_change(call, request)
         reply = await call.handler(self._services, route.mount, request, read(request.fields, call.takes))
         if reply.session and not call.sets_session:
@@ -114,13 +114,12 @@ class App:
         return await body.body(request.headers, receive)
 
     def _let_change(self, call: Call, request: Request) -> None:
-        """Raises what stands against a call that changes something: looking ahead, another site."""
-        if not request.spends:
+        """Raises what stands against a call that changes something: looking ahead, another site, a link that was followed."""
+        if call.changes and not request.spends:
             raise BadInput("purpose", "prefetch")
-        if (call.sets_session or b"cookie" in request.headers) and self._sites.foreign(request.headers):
+        if call.changes and (call.sets_session or b"cookie" in request.headers) and self._sites.foreign(request.headers):
             raise CrossSite
-        if call.sets_session and request.method == "GET" and request.headers.get(b"sec-fetch-mode") == b"navigate":
-            # A link that somebody else wrote, in a mail or behind `next=`, would log its reader in as them.
+        if call.refuses_navigation and request.method == "GET" and request.headers.get(b"sec-fetch-mode") == b"navigate":
             raise CrossSite
 
     def _fill(self, request: Request, query: bytes, whole: bytes) -> None:

@@ -59,7 +59,7 @@ class EnvelopeRenderer:
         return words.locale_of(tag) or self.language
 
     def refuse(self, refusal: Refusal, request: Request) -> Reply:
-        said = self._dialect.refuse(refusal, request.locale)
+        said = self._dialect.envelope(refusal, request.locale)
         return Reply(msgspec.json.encode(said), choose(STATUSES, refusal), headers=_retry(refusal))
 
     def fail(self, request: Request) -> Reply:

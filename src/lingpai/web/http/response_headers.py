@@ -33,7 +33,8 @@ class ResponseHeaders:
         self._always: Lines = [_NOSNIFF, *([(b"strict-transport-security", b"max-age=31536000")] if secure else [])]
         self._page: Lines = [
             (b"content-security-policy", policy(settings).encode()),
-            (b"referrer-policy", b"no-referrer"),
+            # Under `no-referrer` a form's Origin is `null` (Fetch, 3.2), and over plain http, or from an old browser, it is all there is.
+            (b"referrer-policy", b"strict-origin"),
             (b"cross-origin-opener-policy", b"same-origin"),
         ]
         self._kinds: dict[str, Lines] = {}
@@ -50,7 +51,7 @@ class ResponseHeaders:
         if all(name != "cache-control" for name, _ in reply.headers):
             lines.append(_NO_STORE)
         if reply.session is not None:
-            lines.append((b"set-cookie", self._cookies.session(reply.session)))
+            lines.append((b"set-cookie", self._cookies.session(reply.session, reply.session_life)))
         if reply.prelogin_token is not None:
             lines.append((b"set-cookie", self._cookies.prelogin_token(reply.prelogin_token)))
         if reply.device is not None:

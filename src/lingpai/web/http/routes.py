@@ -51,7 +51,7 @@ class Clash:
 
 def path(mount: Mount, call: Call) -> str:
     """Where a dialect's call stands."""
-    return call.path if call.rooted else mount.base_path + call.path
+    return call.path if call.rooted or call in mount.dialect.pages else mount.base_path + call.path
 
 
 def spellings(mount: Mount, call: Call) -> tuple[str, ...]:
@@ -63,15 +63,21 @@ def clash(mounts: Sequence[Mount]) -> Clash | None:
     """The first path that two of the mounted dialects claim on one host, whatever the methods; None where all is well."""
     for host in _hosts(mounts):
         taken: dict[str, str] = {}
-        for mount in _open_on(host, mounts):
-            for call in mount.dialect.calls:
-                if call.rooted:
-                    continue
-                for where in spellings(mount, call):
-                    name = taken.setdefault(where, mount.dialect.name)
-                    if name != mount.dialect.name:
-                        return Clash(name, mount.dialect.name, where, host)
+        for mine, where in ((mount.dialect.name, where) for mount in _open_on(host, mounts) for where in _claimed(mount)):
+            name = taken.setdefault(where, mine)
+            if name != mine:
+                return Clash(name, mine, where, host)
     return None
+
+
+def _claimed(mount: Mount) -> Iterator[str]:
+    """Paths that a dialect cannot share with another: its calls', its pages', and those below which it says that there is nothing.
+
+    At a hosted page's path a dialect has one method of several: what it cannot share there is that method.
+    """
+    for call in (*mount.dialect.calls, *mount.dialect.pages):
+        yield from (f"{method} {call.path}" for method in call.methods) if call.rooted else spellings(mount, call)
+    yield from (f"{mount.base_path}{root}*" for root in mount.dialect.roots)
 
 
 class Routes:

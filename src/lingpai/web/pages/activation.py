@@ -10,7 +10,7 @@ from lingpai.core.model import Address
 from lingpai.flows import Services, activate
 from lingpai.web.pages import page
 from lingpai.web.pages.shared.forms import again, form_page, left
-from lingpai.web.pages.shared.return_context import ReturnContext, onward, return_context
+from lingpai.web.pages.shared.return_context import ReturnContext, onward, return_context, typed_email
 from lingpai.web.request.calls import Call, Mount, Reply
 from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
@@ -43,7 +43,7 @@ class MailedLink(msgspec.Struct, frozen=True, kw_only=True):
 class ActivationWhose(msgspec.Struct, frozen=True, kw_only=True):
     """Whom to write to."""
 
-    email: Annotated[Address, Text(3, 254, rules.email)]
+    email: Annotated[Address, Text(3, 254, typed_email)]
 
 
 async def open_link(services: Services, mount: Mount, request: Request, opened: ActivationOpened) -> Reply:

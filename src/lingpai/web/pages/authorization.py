@@ -35,7 +35,7 @@ async def confirm(services: Services, mount: Mount, request: Request, link: Auth
         opened = await authorize.for_cookie(services, request.ctx, with_jwts(services.settings), link.authorization)
     except BadGrant:
         return page("authorization_bad.html", request, here="/login")
-    return onward(HOME, session=opened.token, device=opened.device)
+    return onward(HOME, session=opened.token, session_life=opened.lifetime) if opened else onward(HOME)
 
 
 CALLS = (Call(("POST",), "/page/authorization", confirm, AuthorizationOpened, sets_session=True),)

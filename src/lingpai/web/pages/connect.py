@@ -12,6 +12,7 @@ from lingpai.core import words
 from lingpai.core.errors import (
     BadGrant,
     BadInput,
+    DeadState,
     LastWayIn,
     Limited,
     NotActivated,
@@ -33,7 +34,7 @@ from lingpai.steps.authentication import Authenticated, activated
 from lingpai.web.pages import page
 from lingpai.web.pages.shared.closing import closing_page
 from lingpai.web.pages.shared.links import for_realm, kind_of, links
-from lingpai.web.pages.shared.return_context import ReturnContext, onward, present, return_context
+from lingpai.web.pages.shared.return_context import HOME, ReturnContext, inside, onward, present, return_context
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text
 from lingpai.web.request.request import Request
@@ -101,11 +102,20 @@ async def come_back(name: ProviderName, services: Services, mount: Mount, reques
     except Limited as why:
         return _failed(services, request, name, why)
     except BadGrant as why:
-        # Weibo sends who has refused back without the state (facts of the provider's documents).
-        return _cancelled(services, request, name) if answer.error and not answer.code else _failed(services, request, name, why)
+        return await _stranded(services, request, name, answer, why)
     if not answer.code or answer.error:
         return _cancelled(services, request, name, journey)
     return await _arrive(services, request, journey, answer.code)
+
+
+async def _stranded(services: Services, request: Request, name: ProviderName, answer: ConnectAnswer, why: BadGrant) -> Reply:
+    """No way ends here. Somebody who is logged in has most likely come back a second time, and goes on."""
+    # Weibo sends who has refused back without the state (facts of the provider's documents).
+    if answer.error and not answer.code:
+        return _cancelled(services, request, name)
+    if isinstance(why, DeadState) and await inside(services, request):
+        return onward(HOME)
+    return _failed(services, request, name, why)
 
 
 async def _arrive(services: Services, request: Request, journey: Journey, code: str) -> Reply:

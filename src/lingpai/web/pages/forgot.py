@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from lingpai.core import rules, words
 from lingpai.core.errors import BadCode, BadInput, Limited, NotOffered, TooSoon, WeakPassword
@@ -79,11 +80,11 @@ async def by_code(services: Services, mount: Mount, request: Request, _: Nothing
         return _form(services, request, context, request.fields, why)
     try:
         form = read(request.fields, ForgotFresh)
-        await recover.by_code(services, request.ctx, who, form.code.lower(), form.password)
+        device = await recover.by_code(services, request.ctx, who, form.code.lower(), form.password)
     except (BadInput, BadCode, WeakPassword, Limited) as why:
         return _code_form(services, request, context, who, why)
     login = context.to("/login", account=who.value)
-    return page("reset_done.html", request, here=login, login=login)
+    return replace(page("reset_done.html", request, here=login, login=login), device=device)
 
 
 async def _link(services: Services, request: Request, context: ReturnContext, who: Address) -> Reply:
@@ -126,7 +127,7 @@ def _form(
         label_of={"account": words.label("anybody", request.locale)},
         here=context.to("/forgot"),
         context=context,
-        questions=questions.offered(services),
+        questions=questions.offered(services, context.realm),
     )
 
 

@@ -35,6 +35,8 @@ class LoginWish(msgspec.Struct, frozen=True, kw_only=True):
 
     account: Annotated[Address, Text(1, 320, anybody)]
     password: Annotated[str, Text(1, 512, rules.normal)]
+    remember: Annotated[str, Text(1, 16, optional=True)] = ""
+    """The box to stay logged in; not ticked by default (contract, 11.4)."""
 
 
 async def show(services: Services, mount: Mount, request: Request, opened: LoginOpened) -> Reply:
@@ -55,8 +57,7 @@ async def enter(services: Services, mount: Mount, request: Request, _: Nothing) 
         return await _again(services, request, context, None)
     try:
         form = read(request.fields, LoginWish)
-        attempt = login.Try(form.account, form.password, "after_failures", puzzles.answer(request), steps=frozenset(("cancel_deletion",)))
-        opened = await login.for_cookie(services, request.ctx, attempt)
+        opened = await login.for_cookie(services, request.ctx, _attempt(request, form))
     except NotActivated:
         email = str(request.fields["account"]).strip()
         return page("not_activated.html", request, here=context.to("/login"), email=email, context=context)
@@ -65,7 +66,20 @@ async def enter(services: Services, mount: Mount, request: Request, _: Nothing) 
     if isinstance(opened, Step):
         return closing_page(request, context, opened)
     # What was begun before the login ends with it: somebody may have planted its token.
-    return onward(context.end, session=opened.token, device=opened.device, prelogin_token="" if request.ctx.prelogin_token else None)
+    prelogin_token = "" if request.ctx.prelogin_token else None
+    cookies = {"session": opened.token, "device": opened.device, "prelogin_token": prelogin_token}
+    return onward(context.end, **cookies, session_life=opened.lifetime)
+
+
+def _attempt(request: Request, form: LoginWish) -> login.Try:
+    return login.Try(
+        form.account,
+        form.password,
+        "after_failures",
+        puzzles.answer(request),
+        steps=frozenset(("cancel_deletion",)),
+        remember=form.remember == "yes",
+    )
 
 
 async def _again(
@@ -103,7 +117,7 @@ def _form(
         context=context,
         puzzle=puzzle,
         providers=tuple(services.providers),
-        others=context.others(services.settings, request.locale),
+        others=context.others(services.settings, request.locale, account=str(typed.get("account") or "")[:TYPED_LENGTH]),
     )
     return replace(said, prelogin_token=puzzle.prelogin_token) if puzzle else said
 

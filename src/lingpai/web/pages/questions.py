@@ -41,14 +41,14 @@ class RecoveryFresh(msgspec.Struct, frozen=True, kw_only=True):
     password: Annotated[str, Text(1, 512, rules.password)]
 
 
-def offered(services: Services) -> bool:
-    """Whether anybody gets in by questions here. Where they need a mailed code too, that code alone leads back in on these pages."""
-    return recovery_questions(services.settings) == "on"
+def offered(services: Services, realm: str) -> bool:
+    """Whether anybody of the realm gets in by questions. Where they need a mailed code too, that code alone leads back in here."""
+    return recovery_questions(services.settings, realm) == "on"
 
 
 async def ask(services: Services, request: Request, context: ReturnContext, who: Address, why: _Mendable | None = None) -> Reply:
     """The questions; this browser may answer them for ten minutes."""
-    if not offered(services):
+    if not offered(services, context.realm):
         raise NotOffered("questions")
     texts, prelogin_token = await questions.ask(services, request.ctx, who, mode="on", remember=True)
     names = ("answer_one", "answer_two", "answer_three")
@@ -68,7 +68,7 @@ async def ask(services: Services, request: Request, context: ReturnContext, who:
 async def answer(services: Services, mount: Mount, request: Request, wanted: RecoveryWhose) -> Reply:
     """POST /page/forgot/answers: right ones earn a form for a new password."""
     context = return_context(services, request)
-    if not offered(services):
+    if not offered(services, context.realm):
         raise NotOffered("questions")
     try:
         given = read(request.fields, RecoveryAnswers)
@@ -88,16 +88,22 @@ async def reset(services: Services, mount: Mount, request: Request, _: Nothing) 
     who = str(request.fields.get("account") or "")
     try:
         form = read(request.fields, RecoveryFresh)
-        await recover.by_reset_grant(services, request.ctx, form.password)
+        device = await recover.by_reset_grant(services, request.ctx, form.password)
     except BadGrant as why:
         # The ten minutes are over, or it is another browser.
         return form_page(
-            "forgot.html", request, why, typed={"account": who}, here=context.to("/forgot"), context=context, questions=offered(services)
+            "forgot.html",
+            request,
+            why,
+            typed={"account": who},
+            here=context.to("/forgot"),
+            context=context,
+            questions=offered(services, context.realm),
         )
     except (BadInput, WeakPassword, Limited) as why:
         return _password_form(request, context, who, why)
     login = context.to("/login", account=who)
-    return replace(page("reset_done.html", request, here=login, login=login), prelogin_token="")
+    return replace(page("reset_done.html", request, here=login, login=login), prelogin_token="", device=device)
 
 
 def _password_form(request: Request, context: ReturnContext, who: str, why: BadInput | WeakPassword | Limited | None = None) -> Reply:

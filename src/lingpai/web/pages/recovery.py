@@ -1,12 +1,12 @@
 """The form for a new password that a mailed link opens."""
 
-from functools import partial
 from typing import Annotated
 
 import msgspec
+from msgspec.structs import replace
 
 from lingpai.core import rules
-from lingpai.core.errors import BadInput, BadLink, Limited, PasswordsDiffer, WeakPassword
+from lingpai.core.errors import BadInput, BadLink, Limited, WeakPassword
 from lingpai.flows import Services, recover
 from lingpai.web.pages import page
 from lingpai.web.pages.activation import ActivationOpened, MailedLink, bad_link, whole
@@ -21,10 +21,9 @@ RESET_INTERVAL = 180
 
 
 class ResetNewPassword(msgspec.Struct, frozen=True, kw_only=True):
-    """The form for a new password, beside the link's own fields."""
+    """The form for a new password, beside the link's own fields: the pages' own rule, not the dialect's (contract, L24)."""
 
-    password: Annotated[str, Text(1, 160, partial(rules.password, low=8, high=40))]
-    rp_password: Annotated[str, Text(1, 128, rules.normal)]
+    password: Annotated[str, Text(1, 512, rules.password)]
 
 
 async def show_form(services: Services, mount: Mount, request: Request, opened: ActivationOpened) -> Reply:
@@ -37,32 +36,26 @@ async def show_form(services: Services, mount: Mount, request: Request, opened: 
         await recover.peek_link(services, request.ctx, link.email, link.vcode)
     except BadLink:
         return bad_link(services, request, opened, purpose="reset")
-    return _form(request, mount, context, link)
+    return _form(request, context, link)
 
 
 async def reset(services: Services, mount: Mount, request: Request, link: MailedLink) -> Reply:
-    """POST /page/reset: the form's way without JavaScript."""
+    """POST /page/reset: the new password."""
     context = return_context(services, request)
     try:
         form = read(request.fields, ResetNewPassword)
-        if form.password != form.rp_password:
-            raise PasswordsDiffer("rp_password", "passwords-differ")
-        await recover.by_link(services, request.ctx, link.email, link.vcode, form.password)
+        device = await recover.by_link(services, request.ctx, link.email, link.vcode, form.password)
     except BadLink:
         return bad_link(services, request, ActivationOpened(email=link.email.value, vcode=link.vcode), purpose="reset")
     except (BadInput, WeakPassword, Limited) as why:
-        return _form(request, mount, context, link, why)
+        return _form(request, context, link, why)
     login = context.to("/login", account=link.email.value)
-    return page("reset_done.html", request, here=login, login=login)
+    return replace(page("reset_done.html", request, here=login, login=login), device=device)
 
 
-def _form(
-    request: Request, mount: Mount, context: ReturnContext, link: MailedLink, why: BadInput | WeakPassword | Limited | None = None
-) -> Reply:
+def _form(request: Request, context: ReturnContext, link: MailedLink, why: BadInput | WeakPassword | Limited | None = None) -> Reply:
     here = context.to("/page/reset", email=link.email.value, vcode=link.vcode)
-    # The dialect's own call knows no other realm than its own: there the form goes the way without scripts.
-    action = f"{mount.base_path}/reset_password/reset" if context.realm == mount.settings.realm else ""
-    return form_page("reset.html", request, why, here=here, link=link, action=action, context=context)
+    return form_page("reset.html", request, why, here=here, link=link, context=context)
 
 
 CALLS = (

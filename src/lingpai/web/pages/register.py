@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec.structs import replace
 
-from lingpai.core import rules, words
+from lingpai.core import pasted, rules, words
 from lingpai.core.errors import BadCaptcha, BadCode, BadInput, Limited, NotInvited, NotOffered, RegistrationClosed, TooSoon, WeakPassword
 from lingpai.core.model import Address
 from lingpai.flows import Services, register
@@ -13,7 +13,7 @@ from lingpai.settings import invites_in
 from lingpai.web.pages import page, puzzles
 from lingpai.web.pages.activation import sent_page
 from lingpai.web.pages.shared.forms import TYPED_LENGTH, again, digits, form_page, left
-from lingpai.web.pages.shared.return_context import ReturnContext, onward, return_context
+from lingpai.web.pages.shared.return_context import ReturnContext, onward, return_context, typed_email
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
@@ -40,7 +40,7 @@ class RegisterOpened(msgspec.Struct, frozen=True, kw_only=True):
 class RegisterMail(msgspec.Struct, frozen=True, kw_only=True):
     """Whose mail it is to be."""
 
-    email: Annotated[Address, Text(1, 512, rules.email)]
+    email: Annotated[Address, Text(1, 512, typed_email)]
 
 
 class Phone(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +53,7 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
     """What one chooses beside the address."""
 
     password: Annotated[str, Text(1, 512, rules.password)]
-    invite: Annotated[str, Text(1, 64, optional=True)] = ""
+    invite: Annotated[str, Text(1, 64, optional=True, pasted=pasted.plain)] = ""
     agree: Annotated[str, Text(1, 16, optional=True)] = ""
 
 

@@ -28,10 +28,10 @@ class StrengthJudged(msgspec.Struct, frozen=True):
 
 async def judge(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """POST /page/strength: judged on the hashing threads, never hashed, kept or logged."""
-    await services.limits.spend("strength_client", request.ctx.client)
     try:
         draft = read(request.fields, StrengthDraft)
         async with services.passwords.slot() as place:
+            await services.limits.spend("strength_client", request.ctx.client)
             await place.judge(draft.password, (draft.account,))
     except (BadInput, WeakPassword) as why:
         label = words.label("password", request.locale)

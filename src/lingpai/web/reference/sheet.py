@@ -170,7 +170,7 @@ def _cases(chapter: Chapter, call: Call, own: samples.Cases, request: Request) -
     bad = samples.bad_input(call.takes)
     declared = (case for kind in call.refusals for case in samples.cases(kind, call.takes, own))
     found: dict[tuple[int, str], Case] = {}
-    for refusal in [*([bad] if bad else []), *declared]:
+    for refusal in [*([call.named(bad)] if bad else []), *declared]:
         case = _case(chapter.voice.refuse(refusal, request), words.refusal(refusal, request.locale))
         found.setdefault((case.status, case.said), case)
     yield from found.values()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from lingpai.core.errors import Refusal, WrongPassword
+from lingpai.core.errors import BadCredentials, BadInput, Refusal
 from lingpai.core.model import DEFAULT_LOCALE, Links, Locale
 from lingpai.core.steps import Need, Step
 from lingpai.settings import DialectSettings
@@ -26,6 +26,8 @@ class Reply(msgspec.Struct, frozen=True):
     headers: tuple[tuple[str, str], ...] = ()
     session: str | None = None
     """A session token to set as the cookie; `""` clears it; None leaves it alone."""
+    session_life: int | None = None
+    """Seconds for which that cookie is set; None: `sessions.hours`."""
     device: str | None = None
     """The device cookie to set; None leaves it alone."""
     language: Locale | None = None
@@ -59,6 +61,9 @@ class Call:
     """A login: the origin check holds for a request without any cookie too (contract, rule 11)."""
     exempt: Callable[[Mapping[str, Any]], bool] | None = None
     """Whether a request with these fields stands on a mailed token, so that the origin check does not hold for it."""
+    by_script: bool | None = None
+    """Whether GET refuses a browser that navigates to it (contract, 11.20). None: where it changes something. True also for what
+    spends or remembers something though it counts as changing nothing; False for a way out that pages may lead to."""
     also: tuple[str, ...] = ()
     """Other spellings of its path, below the prefix too, that lead to it; the reference does not name them."""
     opened: bool = False
@@ -73,6 +78,18 @@ class Call:
     """What a handler may answer beyond BadInput and the common ones, for the OpenAPI document."""
     summary: str = ""
     """The key of the text that says in a few words what it does: `summary.maillink.log_in`; empty where the reference has none."""
+    malformed: type[BadInput] = BadInput
+    """What bad input is to it, where a standard has a code for that."""
+
+    def named(self, refusal: Refusal) -> Refusal:
+        """The refusal as this call's clients know it."""
+        details: dict[str, Any] = dict(refusal.details)
+        return self.malformed(**details) if type(refusal) is BadInput else refusal
+
+    @property
+    def refuses_navigation(self) -> bool:
+        """A link that somebody else wrote, in a mail or behind `next=`, must do nothing in its reader's name."""
+        return self.changes if self.by_script is None else self.by_script
 
 
 NO_WALK = Walk(())
@@ -86,7 +103,7 @@ class Dialect:
     """Its module's, and its table's in the settings."""
     calls: tuple[Call, ...]
     refuse: Callable[[Refusal, Locale], dict[str, Any]]
-    """The envelope of a refusal; the HTTP status is chosen by the application (`http/error_replies.py`)."""
+    """The envelope of a refusal, as `envelope` hands it over; the HTTP status is the application's (`http/error_replies.py`)."""
     fail: Callable[[Locale], dict[str, Any]]
     """The envelope of an internal error."""
     missing: Callable[[Locale], dict[str, Any]]
@@ -104,11 +121,22 @@ class Dialect:
     asks_by: tuple[str, ...] = ()
     """Fields in which a request names its language (mailcode); where there are any, Accept-Language is not asked."""
     roots: tuple[str, ...] = ("/",)
-    """Below the prefix: where a path that is no call gets this dialect's 404."""
+    """Below the prefix: where a path that is no call gets this dialect's 404. No two dialects have one root on one host."""
+    tells_credentials_apart: bool = False
+    """Whether its clients learn if it was the account or the password that is wrong, as only hiyouth's seed has it (contract, 8.1)."""
     failed_as: type[msgspec.Struct] = Nothing
     """The shape of a refusal's envelope, for the OpenAPI document."""
-    steps: Mapping[Need, type[Refusal]] = field(default_factory=lambda: {"cancel_deletion": WrongPassword})
-    """Further steps of a login that its clients cannot take, and the refusal that they get instead."""
+    steps: Mapping[Need, Callable[[Step], Refusal]] = field(default_factory=dict)
+    """How its clients go on: for each further step of a login that they can take, the refusal in which `refuse` tells them its state.
+
+    A login that takes any other step is refused as a wrong password is (`Try.steps`).
+    """
+
+    def envelope(self, refusal: Refusal, locale: Locale) -> dict[str, Any]:
+        """How this dialect tells a refusal. An unknown account and a wrong password are one, unless it tells them apart."""
+        if isinstance(refusal, BadCredentials) and not self.tells_credentials_apart:
+            refusal = BadCredentials(**refusal.details)
+        return self.refuse(refusal, locale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +150,13 @@ class Mount:
     links: Links
     """Where the links in this dialect's mails lead."""
 
+    @property
+    def steps(self) -> frozenset[Need]:
+        """The further steps of a login that this dialect's clients can take."""
+        return frozenset(self.dialect.steps)
+
     def finished(self, outcome: T | Step) -> T:
-        """What a login has come to; where it takes one more step, the refusal that this dialect's clients get instead."""
+        """What a login has come to. Where it takes one more step, raises what tells this dialect's clients so."""
         if isinstance(outcome, Step):
-            raise self.dialect.steps[outcome.need]()
+            raise self.dialect.steps[outcome.need](outcome)
         return outcome

@@ -5,7 +5,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_netw
 
 Address = IPv4Address | IPv6Address
 
-
+_BY_THE_LAST_32_BITS = tuple(map(IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
 LONGEST = 1_024
 """Characters of X-Forwarded-For that are read, from its right-hand end: proxies write there."""
 
@@ -59,5 +59,20 @@ def parse(entry: str) -> Address | None:
 
 
 def counted(address: Address) -> str:
-    """What limits count: one IPv4 address, or the /64 that one IPv6 customer has to himself."""
-    return str(address) if isinstance(address, IPv4Address) else str(IPv6Network((address, 64), strict=False))
+    """What limits count: one IPv4 address, or the /64 that one IPv6 customer has to himself.
+
+    An address that embeds an IPv4 one counts as that: behind one translator all of IPv4 would else be one customer (contract, 14.9).
+    """
+    seen = address if isinstance(address, IPv4Address) else embedded(address)
+    return str(seen) if seen else str(IPv6Network((address, 64), strict=False))
+
+
+def embedded(address: IPv6Address) -> IPv4Address | None:
+    """The IPv4 address in one that a translator (RFC 6052, 8215), an old stack (RFC 4291, 2.5.5.1) or 6to4 (RFC 3056) made of it.
+
+    `::` and `::1` stand for no IPv4 address, though they lie in `::/96`.
+    """
+    if address.sixtofour:
+        return address.sixtofour
+    within = any(address in network for network in _BY_THE_LAST_32_BITS) and int(address) > 1
+    return IPv4Address(int(address) & 0xFFFF_FFFF) if within else None

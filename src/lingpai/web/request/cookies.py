@@ -12,12 +12,19 @@ YEAR = 365 * 24 * HOUR
 _LONGEST = 1_024
 
 
-def prelogin_token(settings: Settings) -> str:
-    """The name of the cookie that ties together what a browser does before it is logged in.
+def session(settings: Settings) -> str:
+    """The name of the session cookie (contract, 11.2). Over https one of the name without its prefix is nobody's: it may be planted."""
+    return _prefixed(settings, SESSION)
 
-    Over https no neighbouring site can plant one of this name (RFC 6265bis, 4.1.3.2).
-    """
-    return "__Host-lingpai_visit" if settings.public_url.startswith("https://") else "lingpai_visit"
+
+def prelogin_token(settings: Settings) -> str:
+    """The name of the cookie that ties together what a browser does before it is logged in."""
+    return _prefixed(settings, "lingpai_visit")
+
+
+def _prefixed(settings: Settings, name: str) -> str:
+    """Over https no neighbouring site can plant one of this name (RFC 6265bis, 4.1.3.2)."""
+    return f"__Host-{name}" if settings.public_url.startswith("https://") else name
 
 
 def read(header: bytes) -> dict[str, str]:
@@ -43,12 +50,13 @@ class Cookies:
     def __init__(self, settings: Settings) -> None:
         self._secure = "; Secure" if settings.public_url.startswith("https://") else ""
         self._end = f"; Path=/; HttpOnly; SameSite={settings.cookie_same_site.capitalize()}{self._secure}"
+        self._session = session(settings)
         self._prelogin_token = prelogin_token(settings)
         self._life = settings.sessions.hours * HOUR
 
-    def session(self, token: str) -> bytes:
-        """Sets the session cookie for a session's life; an empty token clears it."""
-        return self._line(SESSION, token, self._life if token else 0)
+    def session(self, token: str, life: int | None = None) -> bytes:
+        """Sets the session cookie for `life` seconds (None: `sessions.hours`); an empty token clears it."""
+        return self._line(self._session, token, (life or self._life) if token else 0)
 
     def prelogin_token(self, token: str) -> bytes:
         """Sets the cookie that ties together what a browser does before it is logged in; an empty token clears it."""

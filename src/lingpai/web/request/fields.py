@@ -17,9 +17,12 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from lingpai.core import pasted
 from lingpai.core.errors import BadInput
 
 S = TypeVar("S", bound=msgspec.Struct)
+PASTED = 256
+"""Characters of a text that is looked through for what was pasted beside a code or a number; a longer one is too long as it is."""
 Clean = Callable[[str, str], Any]
 """Takes the text and the field's name; returns the clean value or raises BadInput."""
 
@@ -39,6 +42,8 @@ class Text:
     alias: str = ""
     numbers: bool = False
     """A number is taken for its digits, as a client sends a code that it has parsed (contract, rule 2)."""
+    pasted: Callable[[str], str] | None = None
+    """Takes away what people paste beside it, before its length is judged (contract, 2.8)."""
 
     def read(self, value: Any, name: str, *, digits: bool) -> Any:
         """Reasons: missing, not-text, too-short, too-long, and those of `clean`."""
@@ -48,6 +53,8 @@ class Text:
             value = str(value)
         if not isinstance(value, str):
             raise BadInput(name, "not-text")
+        if self.pasted and len(value) <= PASTED:
+            value = self.pasted(value)
         if len(value) < self.low:
             raise BadInput(name, "too-short", low=self.low, high=self.high)
         if len(value) > self.high:
@@ -102,6 +109,8 @@ class CodeField:
         if value is None or value == "":
             raise BadInput(name, "missing")
         text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        if isinstance(text, str) and len(text) <= PASTED:
+            text = pasted.plain(text)
         if isinstance(text, str) and len(text) > self.high:
             raise BadInput(name, "longest", high=self.high)
         if not isinstance(text, str) or not (text.isascii() and text.isdecimal()):

@@ -112,6 +112,7 @@ class RequestFactory:
 
     def __init__(self, settings: Settings, chance: Chance, devices: DeviceCookies, brand: Brand) -> None:
         self._clients = ClientIps(settings.trusted_proxies)
+        self._session = cookies.session(settings)
         self._prelogin_token = cookies.prelogin_token(settings)
         self._brand = brand
         self._chance = chance
@@ -156,7 +157,7 @@ class RequestFactory:
             request_id=self._chance.token(12),
             known_to=accounts,
             device=device,
-            session=brought.get(cookies.SESSION, ""),
+            session=brought.get(self._session, ""),
             prelogin_token=_prelogin_token(brought.get(self._prelogin_token, "")),
             realm=about.realm,
             links=about.links,

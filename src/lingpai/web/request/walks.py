@@ -154,6 +154,8 @@ class ExampleStep:
     """The answer holds a picture: its beginning will do."""
     page: bool = False
     """Asked for as a browser does, though a program may ask too."""
+    heading: str = ""
+    """The key of the heading that stands on it, where the answer is a page."""
     user: str = ""
     """A name and its secret, for HTTP Basic."""
     needs: Callable[[Any], Collection[str]] = _nothing

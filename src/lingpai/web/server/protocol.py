@@ -20,7 +20,10 @@ from lingpai.web.server.cycle import FrontCycle
 
 BETWEEN, HEAD, BODY = range(3)
 
-_UPGRADE = (b"connection", b"upgrade", b"http2-settings")
+HOSTLESS = (b"/healthz", b"/readyz")
+"""What may be asked in HTTP/1.0 without a Host: HAProxy's and others' own checks name none (contract, 2.13)."""
+
+_UPGRADE = (b"upgrade", b"http2-settings")
 
 log = structlog.get_logger("lingpai.web")
 
@@ -35,7 +38,8 @@ class Bounds:
     """Bytes of one body, chunk marks and trailers included, after which nothing more is parsed. The application refuses it long before."""
     head_seconds: float = 10
     body_seconds: float = 30
-    idle_seconds: int = 5
+    idle_seconds: int = 75
+    """A proxy must close first, or it sends a request into a connection that is just being closed: nginx does after 60 s."""
     linger_seconds: float = 2
     """How long a connection that was refused is still read and thrown away: closed at once, the refusal itself could be lost on its way."""
 
@@ -117,8 +121,10 @@ class FrontProtocol(HttpToolsProtocol):
             return
 
     def _head_again(self) -> bytes:
-        lines = [b"%s: %s" % line for line in self.headers if line[0] not in _UPGRADE]
-        return b"\r\n".join([b"%s %s HTTP/1.1" % (self.parser.get_method(), self.url), *lines, b"", b""])
+        """In the version that it was asked in: HTTP/1.0 knows no upgrade, and nothing else of 1.1 either (RFC 9110, 7.8)."""
+        lines = [b"%s: %s" % (name, _without_upgrade(name, value)) for name, value in self.headers if name not in _UPGRADE]
+        first = b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
+        return b"\r\n".join([first, *lines, b"", b""])
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -154,7 +160,8 @@ class FrontProtocol(HttpToolsProtocol):
         names = [name for name, _ in self.headers]
         lengths, codings = names.count(b"content-length"), names.count(b"transfer-encoding")
         version = self.parser.get_http_version()
-        if names.count(b"host") != 1 or lengths + codings > 1 or version not in ("1.1", "1.0"):
+        hosts, hostless = names.count(b"host"), version == "1.0" and self.url in HOSTLESS
+        if hosts > 1 or not (hosts or hostless) or lengths + codings > 1 or version not in ("1.1", "1.0"):
             return HTTPStatus.BAD_REQUEST
         if codings and (version == "1.0" or dict(self.headers)[b"transfer-encoding"].lower() != b"chunked"):
             return HTTPStatus.BAD_REQUEST
@@ -164,7 +171,8 @@ class FrontProtocol(HttpToolsProtocol):
             return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
         if len(self.url) > self._bounds.target:
             return HTTPStatus.REQUEST_URI_TOO_LONG
-        self.expect_100_continue = b"expect" in names and dict(self.headers)[b"expect"].lower() == b"100-continue"
+        # Who asks in HTTP/1.0 knows no interim answer, and would take it for the answer (RFC 9110, 10.1.1).
+        self.expect_100_continue = version == "1.1" and dict(self.headers).get(b"expect", b"").lower() == b"100-continue"
         return 0
 
     def _size(self) -> int:
@@ -280,3 +288,10 @@ class FrontProtocol(HttpToolsProtocol):
         super().resume_writing()
         if self._stalled:
             self._stalled.cancel()
+
+
+def _without_upgrade(name: bytes, value: bytes) -> bytes:
+    """A header as it is read again; `Connection` keeps what else it says, such as `close`."""
+    if name != b"connection":
+        return value
+    return b", ".join(option for part in value.split(b",") if (option := part.strip()).lower() not in _UPGRADE)

@@ -90,7 +90,7 @@ async def log_in(services: Services, mount: Mount, request: Request, form: shape
     address = shapes.address(form.option, form.account)
     if not form.pwd:
         raise BadInput("pwd", "missing")
-    attempt = login.Try(address, form.pwd, unproved=settings_of(mount).unverified_login == "warn")
+    attempt = login.Try(address, form.pwd, steps=mount.steps, unproved=settings_of(mount).unverified_login == "warn")
     try:
         with telling(UnknownAccount, f"unknown_{form.type}", 0), telling(NotActivated, "unverified", -2):
             issued = mount.finished(await login.for_cookie(services, ctx, attempt))
@@ -171,8 +171,8 @@ async def _reset(services: Services, mount: Mount, request: Request, form: shape
     if not form.newpwd:
         raise BadInput("newpwd", "missing")
     ctx = enter(services, mount, request, "boss" if role == "boss" else "member")
-    await recover.finish_by_code(services, ctx, who, form.verid, form.newpwd)
-    return reply(shapes.Told(1, info(request, "changed")))
+    device = await recover.finish_by_code(services, ctx, who, form.verid, form.newpwd)
+    return reply(shapes.Told(1, info(request, "changed")), device=device)
 
 
 async def change_password(services: Services, mount: Mount, request: Request, form: shapes.HiyouthNewPassword) -> Reply:
@@ -201,6 +201,7 @@ DIALECT = Dialect(
     fail=fail,
     missing=missing,
     roots=("/api/",),
+    tells_credentials_apart=True,
     failed_as=shapes.Told,
     calls=(
         Call(
@@ -246,7 +247,15 @@ DIALECT = Dialect(
             refusals=(NotLoggedIn,),
             summary="summary.hiyouth.user_info",
         ),
-        Call(BOTH, "/api/cancelLogin", log_out, gives=shapes.Told, refusals=(NotLoggedIn,), summary="summary.hiyouth.log_out"),
+        Call(
+            BOTH,
+            "/api/cancelLogin",
+            log_out,
+            gives=shapes.Told,
+            by_script=False,
+            refusals=(NotLoggedIn,),
+            summary="summary.hiyouth.log_out",
+        ),
         Call(
             BOTH,
             "/api/findpwd",

@@ -22,7 +22,7 @@ class HiyouthSettings(DialectSettings, frozen=True):
         Meta(
             pattern=r"^[a-z][a-z0-9_-]{0,31}$",
             description="the set of users that `boss` means",
-            extra={"fits": "1 to 32 lower-case letters, digits, _ or -, a letter first"},
+            extra={"fits": forms.REALM},
         ),
     ] = "boss"
     unverified_login: Annotated[
@@ -61,7 +61,7 @@ class HiyouthSettings(DialectSettings, frozen=True):
     def acting_roots(self) -> tuple[str, ...]:
         return ("/api/",)
 
-    def doubts(self) -> Iterator[tuple[str, str]]:
+    def doubts(self, *, dev: bool) -> Iterator[tuple[str, str]]:
         if self.code_length < 6:
             yield (
                 "code_length",

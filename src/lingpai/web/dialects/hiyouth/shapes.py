@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from lingpai.core import rules
+from lingpai.core import pasted, rules
 from lingpai.core.errors import BadInput
 from lingpai.core.model import Address
 from lingpai.social import ProviderName, Surface
@@ -35,7 +35,7 @@ class HiyouthRegistration(msgspec.Struct, frozen=True, kw_only=True):
     account: Account = ""
     pwd: Annotated[str, Text(1, 512, rules.password, optional=True)] = ""
     verid: Verid = ""
-    invite: Annotated[str, Text(1, 64, optional=True)] = ""
+    invite: Annotated[str, Text(1, 64, optional=True, pasted=pasted.plain)] = ""
     """Not in the seed: for a realm that takes nobody without one."""
 
 

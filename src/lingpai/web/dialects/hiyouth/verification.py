@@ -18,6 +18,7 @@ from lingpai.web.pages.activation import INTERVAL
 from lingpai.web.pages.shared.forms import form_page
 from lingpai.web.pages.shared.links import for_realm
 from lingpai.web.pages.shared.links import links as hosted
+from lingpai.web.pages.shared.return_context import typed_email
 from lingpai.web.request.calls import Call, Mount, Reply
 from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
@@ -32,7 +33,7 @@ class VerificationWord(msgspec.Struct, frozen=True, kw_only=True):
 class VerificationWhose(msgspec.Struct, frozen=True, kw_only=True):
     """Whom to write to."""
 
-    email: Annotated[Address, Text(3, 254, rules.email)]
+    email: Annotated[Address, Text(3, 254, typed_email)]
 
 
 class VerificationTyped(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,7 +129,7 @@ def _done(services: Services, mount: Mount, request: Request, role: Role, found:
         account=found.account,
         what=role if found.fresh else "already",
         help=_help(services, found),
-        onward=home or for_realm(services, "/login", found.account.realm),
+        onward=home or for_realm(services, "/login", found.account.realm, account=found.account.email or ""),
         way="home" if home else "login",
     )
 

@@ -13,6 +13,8 @@ from lingpai.core.errors import (
     BadCredentials,
     BadGrant,
     BadInput,
+    LinkOutlivesLogin,
+    NoFurtherLink,
     NoInvitesLeft,
     NoSuchAccount,
     NotActivated,
@@ -62,9 +64,8 @@ CAPTCHA_SCOPE = "mailcode"
 
 
 def refuse(refusal: Refusal, locale: Locale) -> dict[str, Any]:
-    """The envelope of a refusal. The leaves of BadCredentials are one to this dialect: nobody learns which it was."""
-    said = BadCredentials() if isinstance(refusal, BadCredentials) else refusal
-    envelope: dict[str, Any] = {"Result": 2, "Message": words.refusal(said, locale)}
+    """The envelope of a refusal."""
+    envelope: dict[str, Any] = {"Result": 2, "Message": words.refusal(refusal, locale)}
     if "captcha" in refusal.details:
         envelope["Captcha"] = bool(refusal.details["captcha"])
     return envelope
@@ -80,8 +81,8 @@ def missing(locale: Locale) -> dict[str, Any]:
     return {"Result": 2, "Message": words.text("web.missing", locale)}
 
 
-def _reply(said: msgspec.Struct) -> Reply:
-    return Reply(msgspec.json.encode(said))
+def _reply(said: msgspec.Struct, device: str | None = None) -> Reply:
+    return Reply(msgspec.json.encode(said), device=device)
 
 
 def _answer(solved: MailcodeSolved) -> CaptchaAnswer:
@@ -123,8 +124,8 @@ async def verify(services: Services, mount: Mount, request: Request, form: Mailc
 
 async def new_password(services: Services, mount: Mount, request: Request, form: MailcodeNewPassword) -> Reply:
     """POST /account/password-new."""
-    await recover.by_code(services, request.ctx, form.email, form.verification, form.password)
-    return _reply(MailcodeDone(1))
+    device = await recover.by_code(services, request.ctx, form.email, form.verification, form.password)
+    return _reply(MailcodeDone(1), device=device)
 
 
 async def log_in(services: Services, mount: Mount, request: Request, form: MailcodeCredentials) -> Reply:
@@ -138,6 +139,7 @@ async def log_in(services: Services, mount: Mount, request: Request, form: Mailc
         form.password,
         own.login_captcha,
         _answer(form.captcha) if form.captcha else None,
+        steps=mount.steps,
     )
     return _reply(MailcodeDone(1, jwt=mount.finished(await login.for_jwt(services, request.ctx, attempt, lifetime))))
 
@@ -321,6 +323,7 @@ DIALECT = Dialect(
             MailcodeAuthorization,
             MailcodeDone,
             changes=False,
+            by_script=True,
             refusals=(BadGrant,),
             summary="summary.mailcode.redeem",
         ),
@@ -360,7 +363,7 @@ DIALECT = Dialect(
             authorization_new,
             Expiry,
             Link,
-            refusals=(NotLoggedIn,),
+            refusals=(NotLoggedIn, LinkOutlivesLogin, NoFurtherLink),
             summary="summary.mailcode.authorization_new",
         ),
         Call(

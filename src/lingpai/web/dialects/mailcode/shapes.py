@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from lingpai.core import rules
+from lingpai.core import pasted, rules
 from lingpai.core.model import Address
 from lingpai.guard.captcha import Kind
 from lingpai.web.request.fields import CodeField, Group, NumberField, Text
@@ -95,7 +95,7 @@ class MailcodeRegistration(msgspec.Struct, frozen=True, kw_only=True, rename="pa
     email: Email
     password: Annotated[str, Text(1, 512, rules.password)]
     verification: Annotated[str, CodeField(6)]
-    invite: Annotated[str, Text(1, 64, optional=True)] = ""
+    invite: Annotated[str, Text(1, 64, optional=True, pasted=pasted.plain)] = ""
     language: Annotated[str, Text(1, 35)]
     """Needed here alone, as the seed's table has it (contract, M18)."""
 

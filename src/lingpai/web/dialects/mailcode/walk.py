@@ -51,7 +51,7 @@ WALK = Walk(
         ExampleStep("/user/my"),
         ExampleStep("/user/language-edit", gives={"Jwt": _JWT}),
         ExampleStep("/user/authorization-new", keeps="link.json"),
-        ExampleStep("/login", {"authorization": _AUTHORIZATION}, {"Jwt": _JWT}, page=True),
+        ExampleStep("/login", {"authorization": _AUTHORIZATION}, {"Jwt": _JWT}, page=True, heading="pages.authorization.title"),
         ExampleStep("/account/login", {"authorization": _AUTHORIZATION}, {"Jwt": _JWT}, method="GET"),
         # By default nobody has invites to give.
         ExampleStep("/user/invite-new", refused=True),

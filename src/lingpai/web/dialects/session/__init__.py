@@ -60,9 +60,8 @@ CODES: dict[type[Refusal], str] = {
 
 
 def refuse(refusal: Refusal, locale: Locale) -> dict[str, Any]:
-    """The envelope of a refusal. The leaves of BadCredentials are one to this dialect: nobody learns which it was."""
-    said = BadCredentials() if isinstance(refusal, BadCredentials) else refusal
-    return {"statu_code": choose(CODES, said), "msg": words.refusal(said, locale), "data": {}}
+    """The envelope of a refusal."""
+    return {"statu_code": choose(CODES, refusal), "msg": words.refusal(refusal, locale), "data": {}}
 
 
 def fail(locale: Locale) -> dict[str, Any]:
@@ -167,6 +166,8 @@ DIALECT = Dialect(
             SessionWhose,
             SessionAsked,
             changes=False,
+            # Whose questions a browser asked for is remembered.
+            by_script=True,
             summary="summary.session.ask_questions",
         ),
         Call(

@@ -77,7 +77,7 @@ async def login_token(services: Services, mount: Mount, request: Request, _: Not
 async def log_in(services: Services, mount: Mount, request: Request, form: SessionCredentials) -> Reply:
     """POST login: of a browser without its pre-login cookie no token is right."""
     answer = CaptchaAnswer(_captcha_scope(request.ctx.prelogin_token), form.token, form.code)
-    attempt = login.Try(form.account, form.password, "always", answer)
+    attempt = login.Try(form.account, form.password, "always", answer, steps=mount.steps)
     opened = mount.finished(await login.for_cookie(services, request.ctx, attempt))
     person = SessionPerson(opened.account.id, opened.account.name or "")
     return _reply(LoggedIn(person), session=opened.token, device=opened.device)
@@ -154,8 +154,8 @@ async def earn_by_answers(services: Services, mount: Mount, request: Request, fo
 
 async def reset(services: Services, mount: Mount, request: Request, form: SessionNewPassword) -> Reply:
     """POST Forget_pass_reset: by the grant that this browser has earned."""
-    await recover.by_reset_grant(services, request.ctx, _strong(form.password), min_score=STRENGTH)
-    return _reply(SessionDone())
+    device = await recover.by_reset_grant(services, request.ctx, _strong(form.password), min_score=STRENGTH)
+    return _reply(SessionDone(), device=device)
 
 
 async def user_info(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:

@@ -24,7 +24,7 @@ class SessionDialectSettings(DialectSettings, frozen=True):
     def recovery_questions(self) -> RecoveryQuestions:
         return self.questions
 
-    def doubts(self) -> Iterator[tuple[str, str]]:
+    def doubts(self, *, dev: bool) -> Iterator[tuple[str, str]]:
         if self.questions == "on":
             yield (
                 "questions",

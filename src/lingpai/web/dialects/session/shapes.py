@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from lingpai.core import rules
+from lingpai.core import pasted, rules
 from lingpai.core.errors import BadInput
 from lingpai.core.model import Address
 from lingpai.web.request.fields import Text
@@ -37,7 +37,7 @@ Password = Annotated[str, Text(1, 16, _password)]
 Mail = Annotated[Address, Text(1, MAIL_LENGTH, rules.email)]
 Forgetful = Annotated[Address, Text(1, MAIL_LENGTH, partial(_who, high=MAIL_LENGTH))]
 """The seed's `EmailAccount`: up to 32, also for a name, though no account has one that long."""
-MailedCode = Annotated[str, Text(1, 8, _code, numbers=True)]
+MailedCode = Annotated[str, Text(1, 8, _code, numbers=True, pasted=pasted.plain)]
 """Whatever is no code of ours is a wrong one: the seed has a code for that."""
 Question = Annotated[str, Text(1, rules.QUESTION_LENGTH, rules.question)]
 Answer = Annotated[str, Text(1, rules.QUESTION_LENGTH, rules.answer)]
@@ -57,7 +57,7 @@ class SessionRegistration(msgspec.Struct, frozen=True, kw_only=True, rename={"pa
 
     account: Annotated[Address, Text(1, NAME_LENGTH, rules.account_name)]
     password: Password
-    invite: Annotated[str, Text(1, 64, optional=True)] = ""
+    invite: Annotated[str, Text(1, 64, optional=True, pasted=pasted.plain)] = ""
 
 
 class Whither(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,7 +104,7 @@ class SessionAnswers(msgspec.Struct, frozen=True, kw_only=True):
     answer_one: Answer
     answer_two: Answer
     answer_three: Answer
-    code: Annotated[str, Text(1, 8, _code, optional=True, numbers=True)] = ""
+    code: Annotated[str, Text(1, 8, _code, optional=True, numbers=True, pasted=pasted.plain)] = ""
 
 
 class SessionNewPassword(msgspec.Struct, frozen=True, kw_only=True, rename={"password": "pass"}):

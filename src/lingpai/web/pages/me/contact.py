@@ -12,7 +12,7 @@ from lingpai.core.model import Account, Address
 from lingpai.flows import Services, contacts
 from lingpai.web.pages.me.owner import Me, at, own, show, told
 from lingpai.web.pages.shared.forms import again, digits, left
-from lingpai.web.pages.shared.return_context import onward
+from lingpai.web.pages.shared.return_context import onward, typed_email
 from lingpai.web.request.calls import Call, Nothing, Reply
 from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
@@ -119,4 +119,4 @@ def texts(services: Services) -> bool:
     return services.settings.dev or services.settings.sms.provider != "none"
 
 
-CALLS = (*Contact("email", rules.email).calls, *Contact("phone", rules.phone).calls)
+CALLS = (*Contact("email", typed_email).calls, *Contact("phone", rules.phone).calls)

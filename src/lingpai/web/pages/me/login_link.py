@@ -40,9 +40,9 @@ async def make(services: Services, request: Request, me: Me, _: Nothing) -> Repl
         return onward(HOME)
     try:
         form = read(request.fields, LoginLinkWish)
+        token = await authorize.new(services, request.ctx, me.fresh, LIVES[form.stay])
     except BadInput as why:
         return show("link", request, me, why, here=PATH, link="")
-    token = await authorize.new(services, request.ctx, me.login, LIVES[form.stay])
     link = f"{services.settings.public_url}/login?authorization={token}"
     ends = services.clock.now() + authorize.LIFE * SECOND
     return show("link", request, me, here=PATH, link=link, drawn=drawn(link), seconds=authorize.LIFE, ends=ends)

@@ -33,8 +33,8 @@ async def again(services: Services, request: Request, me: Me, _: Nothing) -> Rep
 
 
 def linkable(services: Services, me: Me) -> bool:
-    """Whether a one-time login link can be made: it is for accounts of a dialect that gives JWTs."""
-    return me.account.realm in with_jwts(services.settings)
+    """Whether a one-time login link can be made: it is for accounts of a dialect that gives JWTs, by a login that no link has opened."""
+    return me.account.realm in with_jwts(services.settings) and not me.session.by_link
 
 
 def named(me: Me) -> dict[str, Any]:

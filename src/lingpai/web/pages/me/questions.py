@@ -43,14 +43,14 @@ class QuestionsWish(msgspec.Struct, frozen=True, kw_only=True):
         return self.answer_one, self.answer_two, self.answer_three
 
 
-def offered(settings: Settings) -> bool:
-    """Whether anybody would ever be asked them."""
-    return recovery_questions(settings) != "off"
+def offered(settings: Settings, realm: str) -> bool:
+    """Whether anybody of the realm would ever be asked them."""
+    return recovery_questions(settings, realm) != "off"
 
 
 async def form(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """GET /me/questions; with `remove`, says what is lost, and asks; changes nothing."""
-    if not offered(services.settings):
+    if not offered(services.settings, me.account.realm):
         return onward(SECURITY)
     if "remove" in request.query and await questions.has_questions(services, me.account):
         return show("questions_remove", request, me)
@@ -62,12 +62,12 @@ async def save(services: Services, request: Request, me: Me, _: Nothing) -> Repl
     if "remove" in request.fields:
         await questions.remove(services, request.ctx, me.fresh)
         return told(SECURITY, "questions-removed")
-    if not offered(services.settings):
+    if not offered(services.settings, me.account.realm):
         return onward(SECURITY)
     try:
         form = read(request.fields, QuestionsWish)
         _differ(form.texts)
-        mode = recovery_questions(services.settings)
+        mode = recovery_questions(services.settings, me.account.realm)
         await questions.put(services, request.ctx, me.login, form.texts, form.answers, mode=mode)
     except BadInput as why:
         return await _form(services, request, me, why)

@@ -31,7 +31,7 @@ class Third:
 
 async def look(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """GET /me/security."""
-    account, asks = me.account, offered(services.settings)
+    account, asks = me.account, offered(services.settings, me.account.realm)
     return show(
         "security",
         request,

@@ -17,14 +17,13 @@
 `Unavailable` is not caught: the application answers it with problem.html, 503, and how long to wait.
 """
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from msgspec.structs import replace
 
-from lingpai.core import words
+from lingpai.core import pasted, words
 from lingpai.core.chance import SECOND
 from lingpai.core.errors import BadInput, Limited, Refusal, Taken, TooSoon, WeakPassword
 from lingpai.core.model import Locale
@@ -41,7 +40,7 @@ TYPED_LENGTH = 320
 _SECRET = ("password", "code", "captcha", "answer", "token", "authorization")
 """A field whose name has one of these in it is never shown again; but a code that was not what was wrong stays in its field."""
 _CODE = "code"
-_APART = dict.fromkeys(map(ord, " \t\r\n\u00a0\u3000\u200b-\u2010\u2011\u2013"))
+_APART = dict.fromkeys(map(ord, "-\u2010\u2011\u2013"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,7 @@ def _said(why: Refusal | None, label: str, locale: Locale) -> str:
 
 
 def digits(text: str, name: str = "code") -> str:
-    """A code of digits as it was typed or pasted, without spaces and hyphens, full-width digits made plain. Raises BadInput."""
+    """A code of digits as it was typed or pasted, without hyphens and what came along (contract, 2.8). Raises BadInput."""
     clean = compact(text, name)
     if not (clean.isascii() and clean.isdecimal()):
         raise BadInput(name, "characters")
@@ -118,8 +117,8 @@ def digits(text: str, name: str = "code") -> str:
 
 
 def compact(text: str, name: str = "code") -> str:
-    """A code that may hold letters, without spaces and hyphens. Raises BadInput where nothing is left."""
-    clean = unicodedata.normalize("NFKC", text).translate(_APART)
+    """A code that may hold letters, as `digits`. Raises BadInput where nothing is left."""
+    clean = pasted.plain(text).translate(_APART)
     if not clean:
         raise BadInput(name, "missing")
     return clean

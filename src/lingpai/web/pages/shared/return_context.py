@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from lingpai.core import rules, words
+from lingpai.core import pasted, rules, words
 from lingpai.core.errors import BadInput, NotLoggedIn
 from lingpai.core.model import Account, Address, Locale
 from lingpai.flows import Services, sessions
@@ -54,12 +54,12 @@ class ReturnContext:
         query = {**self.carried, **{name: value for name, value in more.items() if value}}
         return path + ("?" + urlencode(query) if query else "")
 
-    def others(self, settings: Settings, locale: Locale) -> tuple[tuple[str, str], ...]:
-        """Where people of other realms log in: the name that the operator has given each, and the link; none where none has a name."""
+    def others(self, settings: Settings, locale: Locale, **typed: str) -> tuple[tuple[str, str], ...]:
+        """Where people of other realms log in: the name that the operator has given each, and the link, with what was typed here."""
         kept = {name: value for name, value in self.carried.items() if name != "type"}
         named = [(realm, called_realm(settings, realm, locale)) for realm in served(settings) if realm != self.realm]
         shown = [(realm, name or words.text("pages.login.home", locale)) for realm, name in named if name or realm == home(settings)]
-        return tuple((name, ReturnContext(realm, kept).to("/login", type=query_name(settings, realm))) for realm, name in shown)
+        return tuple((name, ReturnContext(realm, kept).to("/login", type=query_name(settings, realm), **typed)) for realm, name in shown)
 
 
 def return_context(services: Services, request: Request) -> ReturnContext:
@@ -97,13 +97,18 @@ def called(account: Account) -> str:
 
 def somebody(text: str, field: str = "account") -> Address:
     """A mail address, a phone number or an account's name, by the look of it. Reasons: those of `rules`."""
-    clean = unicodedata.normalize("NFC", text).strip()
+    clean = pasted.address(unicodedata.normalize("NFC", text))
     if "@" in clean:
         return rules.email(clean, field)
     try:
         return rules.phone(clean, field)
     except BadInput:
         return rules.account_name(clean, field, taken=True)
+
+
+def typed_email(text: str, field: str = "email") -> Address:
+    """A mail address as it is typed at a page, where an input method may have written `＠`. Reasons: those of `rules.email`."""
+    return rules.email(pasted.address(text), field)
 
 
 def anybody(text: str, field: str = "account") -> Address:

@@ -13,7 +13,7 @@ import httpx
 
 from frontdoor import Answer, answers
 from lingpai.assembly.configuration import load
-from lingpai.settings import Settings
+from lingpai.settings import Limits, Settings
 from mailserver import Arrived, MailServer
 from running import Running, serving
 
@@ -22,9 +22,7 @@ SECRET = "a secret that only these tests have"
 RATES = (
     "login_address",
     "login_client",
-    "message_address",
-    "message_client",
-    "message_purpose",
+    *(name for name in Limits.__struct_fields__ if name.startswith("message_")),
     "check_client",
     "register_client",
     "client",

@@ -4,7 +4,7 @@ import pytest
 
 from fakes import FakeClock
 from lingpai import settings
-from lingpai.core.errors import Limited, StoreDown, TooSoon
+from lingpai.core.errors import Limited, MessagesSpent, MessagesSpentToday, StoreDown, TooSoon
 from lingpai.core.model import Address, RequestContext
 from lingpai.ephemeral import Entry, Ephemeral
 from lingpai.guard.throttling.messages import MessageThrottle
@@ -14,6 +14,7 @@ from lingpai.settings import Rate
 ADA = Address("email", "ada@example.com", "ada@example.com")
 BOB = Address("email", "bob@example.com", "bob@example.com")
 HERE = RequestContext("198.51.100.7", "198.51.100.7")
+THERE = RequestContext("198.51.100.8", "198.51.100.8")
 RATES = settings.Limits()
 sqlite = pytest.mark.parametrize("ephemeral_url", ["sqlite"], indirect=True)
 
@@ -78,10 +79,10 @@ async def test_a_longer_interval_is_measured_from_the_last_message_of_any_dialec
     await messages.start(HERE, "reset", ADA, 60)
     clock.advance(seconds=179)
     with pytest.raises(TooSoon) as refused:
-        await messages.start(HERE, "reset", ADA, 180)
+        await messages.start(THERE, "reset", ADA, 180)
     assert refused.value.seconds == 1
     clock.advance(seconds=1)
-    await messages.start(HERE, "reset", ADA, 180)
+    await messages.start(THERE, "reset", ADA, 180)
 
 
 @sqlite
@@ -96,37 +97,137 @@ async def test_a_clock_that_was_set_back_makes_nobody_wait_longer_than_the_inter
 @sqlite
 async def test_a_refused_start_counts_nothing(messages: MessageThrottle, clock: FakeClock) -> None:
     for _ in range(4):
-        await messages.start(HERE, "reset", ADA)
+        await messages.start(HERE, "reset", ADA, known=True)
         for _ in range(10):
             with pytest.raises(TooSoon):
-                await messages.start(HERE, "reset", ADA)
+                await messages.start(HERE, "reset", ADA, known=True)
         clock.advance(seconds=60)
+    await messages.start(HERE, "reset", ADA, known=True)
+
+
+def client(number: int) -> RequestContext:
+    return RequestContext(f"203.0.113.{number}", "")
+
+
+@sqlite
+async def test_a_client_that_is_a_stranger_causes_two_of_an_addresss_messages_an_hour_and_four_a_day(
+    messages: MessageThrottle, clock: FakeClock
+) -> None:
+    for _ in range(2):
+        for _ in range(2):
+            await messages.start(HERE, "reset", ADA)
+            clock.advance(minutes=1)
+        for call in (messages.check, messages.start):
+            with pytest.raises(MessagesSpent):
+                await call(HERE, "reset", ADA)
+        await messages.check(HERE, "activate", ADA)
+        await messages.check(HERE, "reset", BOB)
+        await messages.check(THERE, "reset", ADA)
+        clock.advance(hours=1)
+    with pytest.raises(MessagesSpentToday) as refused:
+        await messages.start(HERE, "reset", ADA)
+    assert refused.value.details == {}, "no exact time"
+    clock.advance(days=1)
     await messages.start(HERE, "reset", ADA)
 
 
 @sqlite
-async def test_an_address_gets_five_messages_an_hour_over_all_purposes_and_realms(messages: MessageThrottle, clock: FakeClock) -> None:
-    for realm, purpose in (("main", "reset"), ("main", "activate"), ("boss", "reset"), ("main", "login"), ("main", "bind")):
-        await messages.start(HERE.within(realm), purpose, ADA)
-    for call in (messages.check, messages.start):
-        with pytest.raises(Limited) as refused:
-            await call(HERE.within("boss"), "login", ADA)
-        assert (refused.value.limit, refused.value.seconds) == ("message_address", 3_600)
-    clock.advance(hours=1)
-    await messages.start(HERE.within("boss"), "login", ADA)
+async def test_strangers_together_cause_four_an_hour_and_eight_a_day_and_the_rest_is_the_owners(
+    messages: MessageThrottle, clock: FakeClock
+) -> None:
+    for hour in range(2):
+        for number in range(4):
+            await messages.start(client(10 * hour + number), "reset", ADA)
+            clock.advance(minutes=1)
+        with pytest.raises(MessagesSpent) as refused:
+            await messages.start(client(99), "reset", ADA)
+        assert type(refused.value) is (MessagesSpent, MessagesSpentToday)[hour]
+        await messages.start(client(99), "reset", ADA, known=True)
+        clock.advance(minutes=1)
+        with pytest.raises(MessagesSpent):
+            await messages.start(client(99), "reset", ADA, known=True)
+        clock.advance(hours=1)
+    with pytest.raises(MessagesSpentToday):
+        await messages.start(client(98), "reset", ADA)
 
 
 @sqlite
-async def test_an_address_gets_ten_messages_a_day_for_one_purpose(messages: MessageThrottle, clock: FakeClock) -> None:
-    for _ in range(10):
-        await messages.start(HERE, "reset", ADA)
-        clock.advance(minutes=61)
-    with pytest.raises(Limited) as refused:
-        await messages.start(HERE, "reset", ADA)
-    assert refused.value.limit == "message_purpose"
-    await messages.start(HERE, "activate", ADA)
+async def test_an_address_gets_five_messages_an_hour_and_ten_a_day_for_one_purpose(messages: MessageThrottle, clock: FakeClock) -> None:
+    for _ in range(2):
+        for _ in range(5):
+            await messages.start(HERE, "reset", ADA, known=True)
+            clock.advance(minutes=1)
+        with pytest.raises(MessagesSpent):
+            await messages.start(HERE, "reset", ADA, known=True)
+        clock.advance(hours=1)
+    with pytest.raises(MessagesSpentToday):
+        await messages.start(HERE, "reset", ADA, known=True)
+    await messages.start(HERE, "activate", ADA, known=True)
     clock.advance(hours=24)
+    await messages.start(HERE, "reset", ADA, known=True)
+
+
+@sqlite
+async def test_a_mailbox_gets_twelve_an_hour_and_thirty_a_day_over_all_purposes_and_realms_silently(
+    messages: MessageThrottle, clock: FakeClock
+) -> None:
+    for most in (12, 12, 6, 0):
+        landed = [
+            await messages.lands(HERE.within(realm), purpose, ADA, known=True)
+            for realm in ("main", "boss")
+            for purpose in ("register", "activate", "reset", "bind", "login", "reset", "login")
+        ]
+        assert landed == [True] * most + [False] * (14 - most)
+        clock.advance(hours=1)
+    assert await messages.lands(HERE, "reset", BOB, known=True)
+    clock.advance(days=1)
+    assert await messages.lands(HERE, "reset", ADA, known=True)
+
+
+@sqlite
+async def test_of_a_mailboxs_messages_strangers_cause_eight_an_hour_and_twenty_a_day(messages: MessageThrottle, clock: FakeClock) -> None:
+    for most in (8, 8, 4, 0):
+        assert [await messages.lands(client(number), "reset", ADA) for number in range(10)] == [True] * most + [False] * (10 - most)
+        assert await messages.lands(HERE, "reset", ADA, known=True)
+        clock.advance(hours=1)
+
+
+@sqlite
+async def test_an_account_counts_over_all_the_ways_in_which_it_is_asked_for_and_says_nothing(
+    messages: MessageThrottle, clock: FakeClock
+) -> None:
+    landed = []
+    for number in range(6):
+        landed.append(await messages.lands(client(number), "reset", ADA, owner="1"))
+        clock.advance(minutes=1)
+    assert landed == [True] * 4 + [False] * 2
+    assert await messages.lands(HERE, "reset", ADA, owner="1", known=True)
+    assert not await messages.lands(HERE, "reset", ADA, owner="1", known=True), "within a minute"
+
+
+async def test_of_sixty_four_that_land_at_once_eight_do(messages: MessageThrottle) -> None:
+    landed = await asyncio.gather(*(messages.lands(client(number), "reset", ADA) for number in range(64)))
+    assert landed.count(True) == 8
+
+
+@sqlite
+async def test_a_landing_that_is_lost_counts_nothing(messages: MessageThrottle) -> None:
+    for _ in range(20):
+        assert await messages.lands(HERE, "reset", ADA, owner="1")
+        await messages.lost(HERE, "reset", ADA, owner="1")
+
+
+@sqlite
+async def test_what_is_cleared_counts_no_more(messages: MessageThrottle, clock: FakeClock) -> None:
+    for number in range(4):
+        await messages.start(client(number), "reset", ADA)
+        assert await messages.lands(client(number), "reset", ADA, owner="1")
+        clock.advance(minutes=1)
+    with pytest.raises(MessagesSpent):
+        await messages.start(HERE, "reset", ADA)
+    await messages.cleared("main", "1", [ADA])
     await messages.start(HERE, "reset", ADA)
+    assert await messages.lands(HERE, "reset", ADA, owner="1")
 
 
 @sqlite
@@ -148,7 +249,7 @@ async def test_a_limited_client_neither_counts_for_the_address_nor_starts_its_in
         with pytest.raises(Limited):
             await messages.start(HERE, "reset", ADA)
     for number in range(5):
-        await messages.start(RequestContext(f"198.51.100.{number}", ""), "reset", ADA)
+        await messages.start(RequestContext(f"198.51.100.{number}", ""), "reset", ADA, known=True)
         clock.advance(seconds=60)
 
 

@@ -122,6 +122,25 @@ async def test_what_is_given_back_may_be_spent_again(sms_budgets: SmsBudgets) ->
     assert await passed(sms_budgets.start(phone(2)), sms_budgets.start(phone(3))) == 0
 
 
+# What is kept
+
+
+async def test_of_racing_ordinary_ones_a_tenth_of_the_budget_is_left_to_the_others(ephemeral: Ephemeral, clock: FakeClock) -> None:
+    many = [SmsBudgets(ephemeral, Sms(daily_budget=20, prefix_hourly=1_000), clock) for _ in range(4)]
+    assert await passed(*(many[number % 4].start(phone(number), ordinary=True) for number in range(64))) == 18
+    with pytest.raises(Limited):
+        await many[0].check(phone(1), ordinary=True)
+    assert await passed(*(many[number % 4].start(phone(number)) for number in range(64))) == 2
+
+
+@sqlite
+async def test_a_prefix_keeps_a_tenth_too(ephemeral: Ephemeral, clock: FakeClock) -> None:
+    sms_budgets = SmsBudgets(ephemeral, Sms(daily_budget=1_000, prefix_hourly=10), clock)
+    assert await passed(*(sms_budgets.start(phone(number), ordinary=True) for number in range(20))) == 9
+    await sms_budgets.check(phone(1))
+    assert await passed(*(sms_budgets.start(phone(number)) for number in range(20))) == 1
+
+
 # Countries
 
 

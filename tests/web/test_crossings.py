@@ -281,7 +281,7 @@ async def test_a_leave_sets_nobody_elses_password(ada: Maillink, services: Servi
     await member(ada.town, BOB)
     far, bob = await answered(ada), await accounts.find(services.store, "main", "email", BOB)
     assert bob is not None
-    bobs = ResetGrant(bob.id, "main", bob.password_changed_at, services.clock.now() + LIFE * 1_000)
+    bobs = ResetGrant(bob.id, "main", bob.security_stamp, services.clock.now() + LIFE * 1_000)
     with pytest.raises(BadGrant):
         await recover.by_reset_grant(replace(services, reset_grants=Swapped(services, bobs)), far.within("main", LINKS), OTHER)
     assert [await enters(ada.town, email, GOOD) for email in (ADA, BOB)] == [True, True]

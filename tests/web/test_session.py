@@ -251,6 +251,7 @@ async def test_a_mailed_code_may_come_as_a_number_without_its_zeros(town: Town, 
     found = ""
     for _ in range(60):
         town.clock.advance(minutes=16)
+        await ada.enter(ADA, GOOD)
         await ada.say("SignUp_email_send", email=ADA_MAIL)
         found = await ada.code(ADA_MAIL)
         if found.startswith("0"):
@@ -327,7 +328,7 @@ async def test_forgetting_always_answers_the_same_but_one_client_cannot_ask_for_
         town.clock.advance(seconds=61)
         said = await ada.another(f"203.0.113.{number}").forget(ADA)
         assert (said.reply.status_code, said.yes) == (200, True)
-    assert len(await town.mails()) == before + 4, "of one address's five in an hour, one was asked for by the address itself"
+    assert len(await town.mails()) == before + 5, "of one address's five in an hour, strangers cause four"
     busy = [await ada.another("203.0.113.77").forget(f"person{number}@example.com") for number in range(21)]
     assert [answer.reply.status_code for answer in busy] == [200] * 20 + [429]
     assert code(busy[-1]) == "FAILURE"

@@ -200,15 +200,38 @@ async def test_a_proved_address_is_replaced_only_by_a_fresh_login_and_hears_of_i
     town.clock.advance(minutes=9)
     assert (await ada.say("SignUp_email_send", email="new@example.com")).yes
     found = await ada.code("new@example.com")
+    elsewhere = Session(town)
+    assert (await elsewhere.enter(ADA, GOOD)).yes
     town.clock.advance(minutes=2)
-    stale = await ada.say("SignUp_email", email="new@example.com", code=found)
-    assert (code(stale), stale.text) == ("FAILURE", "登录已有一段时间，请先确认是您本人")
-    assert code(await ada.say("SignUp_email_send", email="new@example.com")) == "FAILURE"
-    assert (await ada.enter(ADA, GOOD)).yes
-    assert (await ada.say("SignUp_email", email="new@example.com", code=found)).yes, "the refusal has not spent it"
+    stale = await ada.say("SignUp_email_send", email="third@example.com")
+    assert (code(stale), stale.text) == ("FAILURE", "此操作需要您在十分钟内证明是本人；请用密码重新登录")
+    assert code(await elsewhere.say("SignUp_email", email="new@example.com", code=found)) == "CODEERROR", "another login asked for it"
+    assert (await ada.say("SignUp_email", email="new@example.com", code=found)).yes, "it holds for the login that was young then"
+    assert await elsewhere.who() is None, "and the others have ended"
     assert await notices(town, ADA_MAIL, "邮箱") >= 1
     assert (await ada.who() or {})["email"] == "new@example.com"
     assert code(await ada.enter(ADA_MAIL, GOOD)) == "APLOGINERROR"
+
+
+@pytest.mark.parametrize("opened_by", ["an old login", "a link", "a third party"])
+async def test_a_first_address_takes_a_login_that_has_proved_its_owner(town: Town, opened_by: str) -> None:
+    """Whoever has one of the account's cookies would take the account by a reset (contract, S43; A65)."""
+    services, ada = town.house.services, await member(town, mail=None)
+    account = await accounts.find(services.store, "main", "name", ADA)
+    assert account
+    if opened_by == "an old login":
+        town.clock.advance(minutes=10)
+    elif opened_by == "a link":
+        opened = await services.session_issuer.cookie(account, RequestContext("test", "test"), kind="link", amr="link")
+        ada.browser.cookies.set("lingpai_session", opened.token, domain=HOME)
+    else:
+        opened = await services.session_issuer.cookie(account, RequestContext("test", "test"), amr="fed")
+        ada.browser.cookies.set("lingpai_session", opened.token, domain=HOME)
+    refused = await ada.say("SignUp_email_send", email=ADA_MAIL)
+    assert (code(refused), "重新登录" in refused.text) == ("FAILURE", True)
+    assert await town.mails(ADA_MAIL) == []
+    assert (await ada.enter(ADA, GOOD)).yes
+    assert (await ada.bind(ADA_MAIL)).yes
 
 
 async def test_binding_ones_own_address_again_changes_nothing(town: Town) -> None:

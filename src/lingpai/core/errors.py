@@ -35,6 +35,8 @@
     │  ├─ BadCaptcha
     │  └─ BadGrant
     ├─ TooSoon                   a message was sent a moment ago; seconds to wait
+    ├─ MessagesSpent             an address has had its messages of the hour; seconds to wait
+    │  └─ MessagesSpentToday     of the day
     ├─ Limited                   a rate limit; seconds to wait
     └─ Unavailable               nothing was counted or spent; seconds to wait
        ├─ Overloaded
@@ -282,6 +284,25 @@ class TooSoon(Refusal):
     def __init__(self, seconds: int) -> None:
         super().__init__(seconds=seconds)
         self.seconds = seconds
+
+
+class MessagesSpent(Refusal):
+    """An address has had as many messages as it, or whoever asks for them, gets in an hour; `seconds` (at least 1) until the next may."""
+
+    code = "messages-spent"
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(seconds=seconds)
+        self.seconds = seconds
+
+
+class MessagesSpentToday(MessagesSpent):
+    """The same for a day; how long it lasts is told to nobody."""
+
+    code = "messages-spent-today"
+
+    def __init__(self) -> None:
+        Refusal.__init__(self)
 
 
 class Limited(Refusal):

@@ -126,6 +126,8 @@ class Account(msgspec.Struct, frozen=True):
     """When it will be gone for good; until then it is locked, and only its owner can bring it back."""
     public_id: str = ""
     """What others may call it by, unique in its realm: our number as text, or what the service called it that it came from."""
+    security_stamp: int = 0
+    """Another number after each change by which what was proved before is worth nothing any more: password, lock, closing, address."""
     email: str | None = None
     email_proved_at: int | None = None
     phone: str | None = None

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from lingpai.core.model import Account, Session
 from lingpai.flows import OPERATOR, Services
+from lingpai.steps.counts import clear_counts
 from lingpai.store import accounts, audit, sessions
 from lingpai.store.database import Transaction
 
@@ -34,11 +35,14 @@ async def lock(services: Services, account: Account) -> bool:
 
 
 async def unlock(services: Services, account: Account) -> bool:
-    """Opens a locked account, and ends the wait after failed logins. False: it was not locked, or is about to be deleted."""
+    """Opens a locked account, and clears what strangers may have counted up: logins, messages, codes, answers.
+
+    False: it was not locked, or is about to be deleted.
+    """
     async with services.store.begin() as tx:
         changed = await accounts.unlock(tx, account_id=account.id)
         await _note(services, tx, account, "unlock")
-    await services.lockout.cleared(account.realm, account.id)
+    await clear_counts(services, account)
     return changed
 
 

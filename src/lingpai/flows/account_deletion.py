@@ -9,6 +9,7 @@ from lingpai.flows import Services
 from lingpai.guard.one_time.grants import Keep
 from lingpai.steps.account_change import changing
 from lingpai.steps.authentication import Authenticated, Fresh
+from lingpai.steps.spending import kill_open
 from lingpai.store import accounts, personal
 
 DAYS = 7
@@ -36,12 +37,13 @@ async def close(services: Services, ctx: RequestContext, login: Fresh, keep_url:
     now, account = services.clock.now(), login.account
     deletes_at = now + LIFE * SECOND
     token = await services.grants.give("keep", Keep(account.id, deletes_at), LIFE)
-    await services.one_time.kill(account.realm, await accounts.keys(services.store, account_id=account.id))
+    keys = await accounts.keys(services.store, account_id=account.id)
     told = await services.messages.reached(account)
     async with changing(services, ctx, account, "close", login=login, refusal=BadGrant, ends="all") as change:
         if not await accounts.close(change.tx, account_id=account.id, at=now, deletes_at=deletes_at):
             raise BadGrant
         await services.letters.closing(change.tx, ctx, told, f"{keep_url}{token}", DAYS)
+    await kill_open(services, account.realm, keys)
     return deletes_at
 
 
@@ -50,7 +52,7 @@ async def peek(services: Services, ctx: RequestContext, token: str) -> Account:
     await services.limits.check("check_client", ctx.client)
     kept = await services.grants.peek("keep", token, Keep)
     account = await accounts.by_id(services.store, kept.account_id) if kept else None
-    if kept is None or account is None or account.deletes_at != kept.deletes_at:
+    if kept is None or account is None or account.deletes_at != kept.deletes_at or kept.deletes_at <= services.clock.now():
         await services.limits.spend("check_client", ctx.client)
         raise BadGrant
     return account

@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from lingpai.core.errors import BadLink
 from lingpai.core.model import Account, Address, RequestContext
 from lingpai.flows import Services
 from lingpai.guard.crypto import digest
 from lingpai.guard.one_time.codes import ACTIVATION_LIFE
+from lingpai.steps.authentication import is_known
 from lingpai.steps.sending import sending, silently
 from lingpai.store import accounts, sessions
+from lingpai.store.database import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,11 @@ class Activation:
     """Whether the address is proved by now."""
     fresh: bool = False
     """Whether this very call proved it."""
+
+    @property
+    def asks_for_password(self) -> bool:
+        """Whether none of its registrations' passwords was kept, and the link's page asks for a new one (contract, 8.10)."""
+        return self.active and self.account.password is None
 
 
 async def peek(services: Services, ctx: RequestContext, email: Address, token: str) -> Activation:
@@ -44,13 +53,41 @@ async def open_link(services: Services, ctx: RequestContext, email: Address, tok
     found = await peek(services, ctx, email, token)
     if found.active:
         return found
-    number = found.account.id
     async with services.store.begin() as tx:
-        fresh = await accounts.prove(tx, account_id=number, kind=email.kind, key=email.key, at=services.clock.now())
-        if fresh:
-            await sessions.end_all(tx, account_id=number, keep_digest=digest(ctx.session) if ctx.session else None)
-            await services.audit.note(tx, ctx, "activate", account_id=number)
-    return Activation(found.account, active=True, fresh=fresh)
+        return await _prove(services, tx, ctx, found.account, email)
+
+
+async def _prove(services: Services, tx: Transaction, ctx: RequestContext, found: Account, email: Address) -> Activation:
+    """The account as it is then. A session that was opened with a password that is not kept is nobody's any more."""
+    fresh = await accounts.prove(tx, account_id=found.id, kind=email.kind, key=email.key, at=services.clock.now())
+    account = await accounts.by_id(tx, found.id) or found
+    if fresh:
+        kept = digest(ctx.session) if ctx.session and account.password else None
+        await sessions.end_all(tx, account_id=account.id, keep_digest=kept)
+        await services.audit.note(tx, ctx, "activate", account_id=account.id)
+    return Activation(account, active=True, fresh=fresh)
+
+
+async def set_password(services: Services, ctx: RequestContext, email: Address, token: str, password: str) -> Activation:
+    """The password of an account whose registrations did not agree on one; of racing callers exactly one sets it (contract, 8.10).
+
+    Raises as `peek` does, BadLink also where there is a password already; WeakPassword, Overloaded.
+    """
+    async with services.passwords.slot() as slot:
+        found = await peek(services, ctx, email, token)
+        if found.account.password is not None:
+            raise BadLink
+        hashed = await slot.new(password, found.account.known)
+    return await _choose(services, ctx, found.account, email, hashed)
+
+
+async def _choose(services: Services, ctx: RequestContext, account: Account, email: Address, hashed: str) -> Activation:
+    async with services.store.begin() as tx:
+        await _prove(services, tx, ctx, account, email)
+        if not await accounts.set_first_password(tx, account_id=account.id, password=hashed, at=services.clock.now()):
+            raise BadLink
+        await services.audit.note(tx, ctx, "activate.password", account_id=account.id)
+    return Activation(replace(account, password=hashed), active=True)
 
 
 async def waiting(services: Services, realms: Sequence[str], email: Address) -> list[str]:
@@ -80,13 +117,13 @@ async def again(services: Services, ctx: RequestContext, email: Address) -> None
 
     Raises TooSoon within 60 seconds of the last one.
     """
-    async with sending(services, ctx, "activate", email):
-        found = await accounts.find(services.store, ctx.realm, email.kind, email.key)
-        proved = found is not None and found.email_proved_at is not None
-        token = await services.one_time.new_link("activate", ctx.realm, email.key, 0, ACTIVATION_LIFE, spare=proved)
+    found = await accounts.find(services.store, ctx.realm, email.kind, email.key)
+    async with sending(services, ctx, "activate", email, known=is_known(ctx, found)) as message:
+        spare = not message.lands or (found is not None and found.email_proved_at is not None)
+        token = await services.one_time.new_link("activate", ctx.realm, email.key, 0, ACTIVATION_LIFE, spare=spare)
         async with services.store.begin() as tx:
             account = await accounts.find(tx, ctx.realm, email.kind, email.key)
-            waits = account is not None and account.email_proved_at is None and account.locked_at is None
+            waits = message.lands and account is not None and account.email_proved_at is None and account.locked_at is None
             await services.letters.activate(tx, ctx, account if waits else None, token)
             result, number = "ok" if waits else "nothing-sent", account.id if account else None
             await services.audit.note(tx, ctx, "activate.again", result, account_id=number)

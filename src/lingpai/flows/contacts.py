@@ -1,54 +1,59 @@
 """Addresses of an account: one is added, or takes an older one's place, once a code has proved it."""
 
-from lingpai.core.errors import BadCode, StaleLogin, Taken
+from lingpai.core.errors import BadCode, Taken
 from lingpai.core.model import Account, Address, Kind, RequestContext
 from lingpai.flows import Services
+from lingpai.guard.one_time.codes import bound_to
 from lingpai.steps.account_change import Change, changing
-from lingpai.steps.authentication import Authenticated, fresh, require_fresh
+from lingpai.steps.authentication import Authenticated, require_fresh
 from lingpai.steps.letters import Notice
 from lingpai.steps.sending import sending
-from lingpai.steps.spending import spending_code
+from lingpai.steps.spending import kill_open, spending_code
 from lingpai.store import accounts
+from lingpai.store.database import Transaction
 
 NOTICES: dict[Kind, Notice] = {"email": "email_changed", "phone": "phone_changed"}
 
 
-async def ask(services: Services, ctx: RequestContext, login: Authenticated, address: Address) -> None:
-    """Sends a code to a mail address or a phone that is to be the account's own. Bound to the account that asks.
+async def ask(services: Services, ctx: RequestContext, login: Authenticated, address: Address, *, own_proof: bool = False) -> None:
+    """Sends a code to a mail address or a phone that is to be the account's own. Bound to the login that asks, while it lives.
 
-    It goes out whether the address is taken or not: who reads it there may know. Raises TooSoon and Limited, and StaleLogin where the
-    address would take over what a reset goes to and the login is older than ten minutes.
+    It goes out whether the address is taken or not: who reads it there may know. Raises TooSoon, Limited, and StaleLogin where the login
+    has not proved the owner in the last ten minutes (contract, S42, S43), but for the account's own address. `own_proof`: as for `fresh`.
     """
     account = login.account
-    if _replaces(account, address):
-        await require_fresh(services, ctx, login)
-    async with sending(services, ctx, "bind", address):
-        code = await services.one_time.new_code("bind", account.realm, address.key, _holder(account), length=ctx.code_length)
+    if not _own(account, address):
+        await require_fresh(services, ctx, login, own_proof=own_proof)
+    async with sending(services, ctx, "bind", address, known=_own(account, address)) as message:
+        place = address.key if message.lands else f"spare {address.key}"
+        code = await services.one_time.new_code("bind", account.realm, place, _holder(login), length=ctx.code_length)
         async with services.store.begin() as tx:
-            await services.letters.bind_code(tx, ctx, address, code)
+            await services.letters.bind_code(tx, ctx, address if message.lands else Address(address.kind, "", ""), code)
             await services.audit.note(tx, ctx, "bind.ask", account_id=account.id)
 
 
 async def bind(services: Services, ctx: RequestContext, login: Authenticated, address: Address, code: str) -> None:
     """The address is the account's own from now on; one of its kind from before is dropped, and told of it.
 
-    An account that held it unproved loses it (contract, rule 8). Raises BadCode; after a right code, which they do not spend, Taken, and
-    StaleLogin as `ask` does.
+    The login was judged when the code was asked for (contract, S44). A replaced mail address ends the other logins (10.8). Raises BadCode,
+    also where the account has another password or address since; after a right code, which it does not spend, Taken.
     """
-    account = login.account
     await services.limits.spend("check_client", ctx.client)
-    entry = await services.one_time.peek_code("bind", account.realm, address.key, code)
-    if entry is None or entry.value.decode() != _holder(account):
+    entry = await services.one_time.peek_code("bind", login.account.realm, address.key, code)
+    if entry is None or entry.value.decode() != _holder(login):
         raise BadCode
-    if _replaces(account, address) and not await fresh(services, ctx, login):
-        raise StaleLogin
-    await _refuse_taken(services, account, address)
+    await _refuse_taken(services, login.account, address)
+    older = await _older(services, login.account, address)
     async with spending_code(services, ctx, "bind", address.key, code):
-        older = await _older(services, account, address)
-        # The owner's reset, or a logout, may be first: BadCode then.
-        async with changing(services, ctx, account, "bind", login=login, refusal=BadCode, notice=NOTICES[address.kind]) as change:
-            await _settle(change, account, address, services.clock.now())
-    await services.one_time.kill(account.realm, [address.key, *older])
+        await _bind(services, ctx, login, address)
+    await kill_open(services, login.account.realm, [address.key, *older])
+
+
+async def _bind(services: Services, ctx: RequestContext, login: Authenticated, address: Address) -> None:
+    """The owner's reset, a logout, or another address may be first: BadCode then."""
+    account, notice = login.account, NOTICES[address.kind]
+    async with changing(services, ctx, account, "bind", login=login, refusal=BadCode, notice=notice) as change:
+        await _settle(change, account, address, services.clock.now())
 
 
 async def _refuse_taken(services: Services, account: Account, address: Address) -> None:
@@ -57,18 +62,15 @@ async def _refuse_taken(services: Services, account: Account, address: Address) 
         raise Taken(field=address.kind)
 
 
-def _holder(account: Account) -> str:
-    """Whose code it is: the account's that asked, and only while it has the same password."""
-    return f"{account.id} {account.password_changed_at or 0}"
+def _holder(login: Authenticated) -> str:
+    """Whose code it is: the login's that asked, and only while its account has the same password and addresses."""
+    return f"{bound_to(login.account)} {login.session.login_id}"
 
 
-def _replaces(account: Account, address: Address) -> bool:
-    """Whether the mail address would drop another that the account has proved, or come before its phone: it is what a reset goes to."""
-    if address.kind != "email":
-        return False
-    if account.proved_mail is None:
-        return bool(account.phone_proved_at)
-    return account.proved_mail.key != address.key
+def _own(account: Account, address: Address) -> bool:
+    """Whether the account has proved this very address before; the spelling may be another."""
+    held = account.proved_mail.key if account.proved_mail else None
+    return address.key == (held if address.kind == "email" else account.phone if account.phone_proved_at else None)
 
 
 async def _older(services: Services, account: Account, address: Address) -> list[str]:
@@ -77,13 +79,23 @@ async def _older(services: Services, account: Account, address: Address) -> list
 
 
 async def _settle(change: Change, account: Account, address: Address, now: int) -> None:
-    tx = change.tx
+    replaced = await _put(change.tx, account, address, now)
+    change.detail = address.kind
+    if _own(account, address):
+        # It was theirs before: nothing has changed that anybody could be told of.
+        change.notice = None
+        return
+    await accounts.outdate_proofs(change.tx, account_id=account.id)
+    change.ends = "others" if replaced and address.kind == "email" else "none"
+    if not (replaced or account.email_proved_at or account.phone_proved_at):
+        # There is nobody to tell: the notice goes to where the account was reached before.
+        change.notice = None
+
+
+async def _put(tx: Transaction, account: Account, address: Address, now: int) -> int:
+    """The address is the account's; returns how many of its kind it has replaced. Raises Taken."""
     await accounts.release(tx, account_id=account.id, realm=account.realm, address=address)
     await accounts.remove_identifier(tx, account_id=account.id, kind=address.kind, key=address.key)
     if not await accounts.add_identifier(tx, account_id=account.id, realm=account.realm, address=address, proved_at=now):
         raise Taken(field=address.kind)
-    replaced = await accounts.remove_others(tx, account_id=account.id, kind=address.kind, key=address.key)
-    change.detail = address.kind
-    if not (replaced or account.email_proved_at or account.phone_proved_at):
-        # There is nobody to tell: the notice goes to where the account was reached before.
-        change.notice = None
+    return await accounts.remove_others(tx, account_id=account.id, kind=address.kind, key=address.key)

@@ -10,6 +10,7 @@ from lingpai.guard.captcha import CaptchaAnswer, Demand
 from lingpai.guard.passwords.hashing import Verdict
 from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.steps.authentication import device_of, verify_password
+from lingpai.steps.counts import typed_address
 from lingpai.store import accounts
 
 PATIENT = 2
@@ -72,12 +73,7 @@ async def asks_captcha(services: Services, ctx: RequestContext, demand: Demand, 
     if address is None or demand != "after_failures":
         return demand == "always"
     account = await accounts.find(services.store, ctx.realm, address.kind, address.key)
-    return await _demanded(services, Try(address, "", demand), _typed(ctx, address, device_of(ctx, account)))
-
-
-def _typed(ctx: RequestContext, address: Address, device: str) -> str:
-    """On what a try counts: the address as it was typed, whether it has an account or not. A registration must not change what counts."""
-    return f"{ctx.realm}:{address.kind}:{address.key}/{device}"
+    return await _demanded(services, Try(address, "", demand), typed_address(ctx.realm, address, device_of(ctx, account)))
 
 
 async def _find(services: Services, ctx: RequestContext, attempt: Try) -> Found | Step:
@@ -86,7 +82,8 @@ async def _find(services: Services, ctx: RequestContext, attempt: Try) -> Found 
         device = device_of(ctx, account)
         bucket = services.lockout.bucket(ctx.realm, account.id if account else attempt.address.key, device)
         await services.limits.spend("login_client", ctx.client)
-        typed = _typed(ctx, attempt.address, device)
+        # On the address as it was typed, whether it has an account or not: a registration must not change what counts.
+        typed = typed_address(ctx.realm, attempt.address, device)
         await services.limits.spend("login_address", typed)
         await _captcha(services, attempt, typed)
         closing = "cancel_deletion" in attempt.steps and account is not None and (account.deletes_at or 0) > services.clock.now()

@@ -8,6 +8,7 @@ from lingpai.flows import Services
 from lingpai.guard.passwords.hashing import HashingSlot
 from lingpai.steps.account_change import changing
 from lingpai.steps.authentication import Authenticated, Fresh, password_again
+from lingpai.steps.spending import kill_open
 from lingpai.store import accounts
 
 
@@ -35,11 +36,11 @@ async def set_first(services: Services, ctx: RequestContext, login: Fresh, new: 
 async def _set(services: Services, ctx: RequestContext, slot: HashingSlot, login: Authenticated, new: str) -> str:
     account = login.account
     hashed = await slot.new(new, account.known)
-    await services.one_time.kill(account.realm, await accounts.keys(services.store, account_id=account.id))
-    now = services.clock.now()
+    keys, now = await accounts.keys(services.store, account_id=account.id), services.clock.now()
     # A reset or a logout that came in between is the owner's last word: WrongPassword then.
     async with changing(
         services, ctx, account, "password", login=login, refusal=WrongPassword, notice="password_changed", ends="others"
     ) as change_:
         await accounts.set_password(change_.tx, account_id=account.id, password=hashed, at=now)
+    await kill_open(services, account.realm, keys)
     return services.device_cookies.write(ctx.device, ctx.known_to, replace(account, password=hashed, password_changed_at=now))

@@ -131,7 +131,7 @@ async def _counted(services: Services, ctx: RequestContext, asked: AskedQuestion
 async def _proved(services: Services, asked: AskedQuestions, account: Account | None, code: str) -> bool:
     """Whether the code that was mailed for a reset is right; a wrong one costs it a try, nothing spends it."""
     entry = await services.one_time.peek_code("reset", asked.realm, _mailed(asked, account), code)
-    return entry is not None and account is not None and services.one_time.holder(entry) == account.id
+    return entry is not None and services.one_time.binds(entry, account)
 
 
 def _mailed(asked: AskedQuestions, account: Account | None) -> str:
@@ -159,4 +159,4 @@ async def _earn(services: Services, ctx: RequestContext, asked: AskedQuestions, 
         await _tell(services, ctx, asked, account, result="late")
         raise
     await _tell(services, ctx, asked, account, result="ok")
-    return await services.reset_grants.give(account, questions_at=questions_at)
+    return await services.reset_grants.give(account, account.proved_mail if code else None, questions_at=questions_at)

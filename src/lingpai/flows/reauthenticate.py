@@ -3,6 +3,7 @@
 from lingpai.core.errors import BadCode, StaleLogin
 from lingpai.core.model import Account, Address, RequestContext
 from lingpai.flows import Services
+from lingpai.guard.one_time.codes import bound_to
 from lingpai.steps import authentication
 from lingpai.steps.authentication import Authenticated, Fresh
 from lingpai.steps.sending import sending
@@ -20,10 +21,11 @@ async def ask_code(services: Services, ctx: RequestContext, login: Authenticated
     to, account = reached(login.account), login.account
     if to is None:
         raise StaleLogin
-    async with sending(services, ctx, "login", to):
-        code = await services.one_time.new_code("login", account.realm, to.key, str(account.id))
+    async with sending(services, ctx, "login", to, known=True) as message:
+        place = to.key if message.lands else f"spare {to.key}"
+        code = await services.one_time.new_code("login", account.realm, place, bound_to(account))
         async with services.store.begin() as tx:
-            await services.letters.login_code(tx, ctx, account, code)
+            await services.letters.login_code(tx, ctx, account if message.lands else None, code)
     return to
 
 
@@ -32,7 +34,7 @@ async def by_code(services: Services, ctx: RequestContext, login: Authenticated,
     await services.limits.spend("check_client", ctx.client)
     to, account = reached(login.account), login.account
     entry = await services.one_time.take_code("login", account.realm, to.key, code) if to else None
-    if entry is None or services.one_time.holder(entry) != account.id:
+    if entry is None or not services.one_time.binds(entry, account):
         await services.audit.note(services.store, ctx, "confirm", "bad-code", account_id=account.id)
         raise BadCode
     return await authentication.confirm(services, ctx, login)

@@ -1,5 +1,6 @@
 """Getting back in: a mailed link or code leads to a new password."""
 
+from contextlib import AbstractAsyncContextManager
 from typing import NoReturn
 
 import msgspec
@@ -11,13 +12,14 @@ from lingpai.core.steps import Step
 from lingpai.ephemeral import Entry
 from lingpai.flows import Services
 from lingpai.guard.captcha import CaptchaAnswer
-from lingpai.guard.one_time.codes import CODE_LIFE, RESET_LIFE
+from lingpai.guard.one_time.codes import CODE_LIFE, RESET_LIFE, bound_to
 from lingpai.guard.one_time.reset_grants import ResetGrant
 from lingpai.guard.throttling.messages import INTERVAL
 from lingpai.steps.account_change import changing
+from lingpai.steps.authentication import is_known
 from lingpai.steps.first_proof import forget_strangers
-from lingpai.steps.sending import sending, silently
-from lingpai.steps.spending import spending_code, spending_link, spending_reset_grant
+from lingpai.steps.sending import AskedMessage, sending, silently
+from lingpai.steps.spending import kill_open, spending_code, spending_link, spending_reset_grant
 from lingpai.store import accounts, questions
 from lingpai.store.database import Transaction
 
@@ -38,10 +40,11 @@ async def ask_link(services: Services, ctx: RequestContext, email: Address, *, i
     Raises TooSoon within `interval` seconds of the last message for this purpose.
     """
     account = await _asked_for(services, ctx, email, reveal=reveal)
-    async with sending(services, ctx, "reset", email, interval):
-        mailed = account is not None and account.locked_at is None
+    async with _asking(services, ctx, email, email, account, interval) as message:
+        mailed = message.lands and account is not None and account.locked_at is None
         # Bound to nobody where it goes to nobody: a secret that nobody was sent must open nothing.
-        token = await services.one_time.new_link("reset", ctx.realm, email.key, account.id if account and mailed else 0, RESET_LIFE)
+        holder = bound_to(account if mailed else None)
+        token = await services.one_time.new_link("reset", ctx.realm, email.key, holder, RESET_LIFE, spare=not message.lands)
         async with services.store.begin() as tx:
             await services.letters.reset(tx, ctx, account if mailed else None, token)
             await _note_asked(services, tx, ctx, account, mailed=mailed)
@@ -53,10 +56,10 @@ async def ask_recovery_code(
     """Mails a code of eight characters to the owner, behind a captcha; otherwise as `ask_link`."""
     await services.captchas.spend(answer)
     account = await _asked_for(services, ctx, email, reveal=reveal)
-    async with sending(services, ctx, "reset", email, interval):
-        mailed = account is not None and account.locked_at is None
-        holder = str(account.id if account and mailed else 0)
-        code = await services.one_time.new_recovery_code("reset", ctx.realm, email.key, holder)
+    async with _asking(services, ctx, email, email, account, interval) as message:
+        mailed = message.lands and account is not None and account.locked_at is None
+        holder = bound_to(account if mailed else None)
+        code = await services.one_time.new_recovery_code("reset", ctx.realm, _waiting(email, message), holder)
         async with services.store.begin() as tx:
             await services.letters.reset_code(tx, ctx, account if mailed else None, code)
             await _note_asked(services, tx, ctx, account, mailed=mailed)
@@ -70,13 +73,8 @@ async def ask_code(services: Services, ctx: RequestContext, who: Address, *, rev
     """
     account = await _asked_for(services, ctx, who, reveal=reveal)
     to = _where(account, who)
-    async with sending(services, ctx, "reset", who):
-        try:
-            mailed = await _send_code(services, ctx, who, to, account)
-        except BaseException:
-            await services.messages.lost(ctx, "reset", to)
-            raise
-    await services.messages.settle(to, sent=mailed)
+    async with _asking(services, ctx, who, to, account) as message:
+        await _send_code(services, ctx, to, account, message)
 
 
 async def ask_code_silently(services: Services, ctx: RequestContext, who: Address, *, reveal: bool = False) -> None:
@@ -85,17 +83,26 @@ async def ask_code_silently(services: Services, ctx: RequestContext, who: Addres
         await ask_code(services, ctx, who, reveal=reveal)
 
 
-async def _send_code(services: Services, ctx: RequestContext, who: Address, to: Address, account: Account | None) -> bool:
-    landed = await services.messages.lands(ctx, "reset", who, to)
-    mailed = landed and account is not None and account.locked_at is None and to.kind != "name"
-    # One that goes nowhere does not take the place of the one that did, and is bound to nobody.
-    place = to.key if landed else f"spare {to.key}"
-    holder = str(account.id if account and mailed else 0)
-    code = await services.one_time.new_code("reset", ctx.realm, place, holder, length=ctx.code_length)
+def _asking(
+    services: Services, ctx: RequestContext, who: Address, to: Address, account: Account | None, interval: float = INTERVAL
+) -> AbstractAsyncContextManager[AskedMessage]:
+    """The frame of a message for a reset: the account counts over all the ways in which it is asked for, nobody's likewise."""
+    owner = str(account.id) if account else f"{who.kind}:{who.key}"
+    return sending(services, ctx, "reset", who, interval, known=is_known(ctx, account), to=to, owner=owner)
+
+
+def _waiting(to: Address, message: AskedMessage) -> str:
+    """Where a code waits: one that goes nowhere does not take the place of the one that did."""
+    return to.key if message.lands else f"spare {to.key}"
+
+
+async def _send_code(services: Services, ctx: RequestContext, to: Address, account: Account | None, message: AskedMessage) -> None:
+    message.sent = mailed = message.lands and account is not None and account.locked_at is None and to.kind != "name"
+    holder = bound_to(account if mailed else None)
+    code = await services.one_time.new_code("reset", ctx.realm, _waiting(to, message), holder, length=ctx.code_length)
     async with services.store.begin() as tx:
         await services.letters.reset_code(tx, ctx, account if mailed else None, code, to.kind)
         await _note_asked(services, tx, ctx, account, mailed=mailed)
-    return mailed
 
 
 async def _asked_for(services: Services, ctx: RequestContext, who: Address, *, reveal: bool) -> Account | None:
@@ -113,14 +120,19 @@ async def _unknown(services: Services, ctx: RequestContext) -> NoReturn:
 
 async def peek_link(services: Services, ctx: RequestContext, email: Address, token: str) -> Entry:
     """The live link; spends nothing. Raises BadLink, and Limited for too many wrong ones."""
+    return (await _peek_link(services, ctx, email, token))[0]
+
+
+async def _peek_link(services: Services, ctx: RequestContext, email: Address, token: str) -> tuple[Entry, Account]:
+    """The live link, and its account."""
     await services.limits.check("check_client", ctx.client)
     entry = await services.one_time.peek_link("reset", ctx.realm, email.key, token)
     if entry is None:
         await services.limits.spend("check_client", ctx.client)
         await services.audit.note(services.store, ctx, "reset", "bad-link")
         raise BadLink
-    await _holder(services, ctx, email, entry)
-    return entry
+    account = await accounts.find(services.store, ctx.realm, email.kind, email.key)
+    return entry, _holder(services, account, entry)
 
 
 async def peek_recovery_code(services: Services, ctx: RequestContext, code: str) -> None:
@@ -140,10 +152,12 @@ async def by_link(services: Services, ctx: RequestContext, email: Address, token
     wrong, spent or expired link; WeakPassword spends nothing.
     """
     async with services.passwords.slot() as slot:
-        await peek_link(services, ctx, email, token)
-        hashed = await slot.new(password, _known(await accounts.find(services.store, ctx.realm, email.kind, email.key), email))
+        _, account = await _peek_link(services, ctx, email, token)
+        hashed = await slot.new(password, _known(account, email))
     async with spending_link(services, ctx, "reset", email.key, token) as entry:
-        return await _reset(services, ctx, await _holder(services, ctx, email, entry), email, hashed)
+        # The account as it was before the link was taken: another reset in between is the last word (contract, 10.2).
+        account = _holder(services, account, entry)
+        return await _reset(services, ctx, account, email, hashed)
 
 
 async def by_code(services: Services, ctx: RequestContext, who: Address, code: str, password: str, *, min_score: int | None = None) -> str:
@@ -156,18 +170,20 @@ async def by_code(services: Services, ctx: RequestContext, who: Address, code: s
             raise BadCode
         hashed = await slot.new(password, _known(account, to), min_score)
     async with spending_code(services, ctx, "reset", to.key, code) as entry:
-        return await _reset(services, ctx, await _holder(services, ctx, to, entry), to, hashed)
+        # As in `by_link`: as it was before the code was taken.
+        account = _holder(services, account, entry)
+        return await _reset(services, ctx, account, to, hashed)
 
 
 async def earn(services: Services, ctx: RequestContext, who: Address, code: str) -> str:
     """Spends the code for a grant to set a new password within ten minutes. Returns the browser's new token. Raises BadCode."""
     await services.limits.spend("check_client", ctx.client)
-    to = _where(await accounts.find(services.store, ctx.realm, who.kind, who.key), who)
+    account = await accounts.find(services.store, ctx.realm, who.kind, who.key)
+    to = _where(account, who)
     entry = await services.one_time.take_code("reset", ctx.realm, to.key, code)
     if entry is None:
         raise BadCode
-    account = await _holder(services, ctx, to, entry)
-    return await services.reset_grants.give(account, to.key if to.kind == "email" else "")
+    return await services.reset_grants.give(_holder(services, account, entry), to)
 
 
 async def by_reset_grant(services: Services, ctx: RequestContext, password: str, *, min_score: int | None = None) -> str:
@@ -182,7 +198,7 @@ async def by_reset_grant(services: Services, ctx: RequestContext, password: str,
     async with spending_reset_grant(services, ctx) as grant:
         if grant is None or account is None or not await _fits(services, ctx, grant, account):
             raise BadGrant
-        return await _reset(services, ctx, account, Address("email", "", grant.email), hashed)
+        return await _reset(services, ctx, account, grant.earned_by, hashed)
 
 
 async def _granted_to(services: Services, ctx: RequestContext) -> Account | None:
@@ -191,7 +207,7 @@ async def _granted_to(services: Services, ctx: RequestContext) -> Account | None
 
 
 async def _fits(services: Services, ctx: RequestContext, grant: ResetGrant, account: Account) -> bool:
-    same = grant.realm == ctx.realm and grant.account_id == account.id and grant.password_changed_at == account.password_changed_at
+    same = grant.realm == ctx.realm and grant.account_id == account.id and grant.security_stamp == account.security_stamp
     if grant.questions_at:
         # New questions end what the old answers have earned.
         kept = await questions.of(services.store, account_id=account.id)
@@ -213,28 +229,35 @@ def _known(account: Account | None, who: Address | None = None) -> tuple[str, ..
     return (*([who.value] if who else []), *(account.known if account else ()))
 
 
-async def _holder(services: Services, ctx: RequestContext, email: Address, entry: Entry) -> Account:
-    """The account that the link was mailed for, while it still has the address."""
-    account = await accounts.find(services.store, ctx.realm, email.kind, email.key)
-    if account is None or account.id != services.one_time.holder(entry) or account.locked_at:
+def _holder(services: Services, account: Account | None, entry: Entry) -> Account:
+    """The account that the link or code was made for, as it was read, while that has not been outdated since it was made."""
+    if account is None or account.locked_at or not services.one_time.binds(entry, account):
         raise BadCode if entry.tries else BadLink
     return account
 
 
-async def _reset(services: Services, ctx: RequestContext, account: Account, email: Address, hashed: str) -> str:
-    """Sets the password where the account is as it was read; another reset, or a change, may be first: BadGrant then.
+async def _reset(services: Services, ctx: RequestContext, account: Account, proved: Address | None, hashed: str) -> str:
+    """Sets the password where the account is as it was read and still has the address that was `proved` for it.
 
-    Returns the device cookie of the browser that resets.
+    Another reset, a change, or another owner of the address may be first: BadGrant then. Returns the device cookie of the browser that
+    resets.
     """
-    # Before the transaction: what lasts minutes may live on the same database.
-    await services.one_time.kill(ctx.realm, await accounts.keys(services.store, account_id=account.id))
-    now = services.clock.now()
+    keys, now = await accounts.keys(services.store, account_id=account.id), services.clock.now()
     async with changing(services, ctx, account, "reset", refusal=BadGrant, notice="password_changed", ends="all") as change:
-        if await accounts.prove(change.tx, account_id=account.id, kind=email.kind, key=email.key, at=now):
-            await forget_strangers(change.tx, account.id, email)
+        if proved:
+            await _prove(change.tx, account.id, proved, now)
         await accounts.set_password(change.tx, account_id=account.id, password=hashed, at=now)
+    await kill_open(services, ctx.realm, keys)
     await services.lockout.cleared(ctx.realm, account.id)
     return services.device_cookies.write(ctx.device, ctx.known_to, replace(account, password_changed_at=now))
+
+
+async def _prove(tx: Transaction, account_id: int, address: Address, now: int) -> None:
+    """Whoever resets by an address has proved it; raises BadGrant where it has left the account (contract, 6.14)."""
+    if await accounts.prove(tx, account_id=account_id, kind=address.kind, key=address.key, at=now):
+        await forget_strangers(tx, account_id, address)
+    elif not await accounts.holds(tx, account_id=account_id, kind=address.kind, key=address.key):
+        raise BadGrant
 
 
 async def begin_by_code(services: Services, ctx: RequestContext, who: Address, asked: AskedRecovery) -> Step:

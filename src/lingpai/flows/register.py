@@ -1,12 +1,10 @@
 """Registering: an account waits for the proof that its address is the registrant's own."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import msgspec
 
-from lingpai.core.errors import BadCode, BadInput, BadInvite, Taken, WeakPassword
+from lingpai.core.errors import BadCode, BadInput, Taken, TooSoon
 from lingpai.core.model import Account, Address, RequestContext
 from lingpai.core.steps import Step
 from lingpai.flows import Services
@@ -15,8 +13,10 @@ from lingpai.guard.one_time.codes import ACTIVATION_LIFE, CODE_LIFE
 from lingpai.guard.passwords.hashing import HashingSlot
 from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.steps import invitations
+from lingpai.steps.authentication import is_known
 from lingpai.steps.first_proof import forget_strangers
-from lingpai.steps.sending import sending
+from lingpai.steps.open_registration import Judged, counted, disagree, disagree_early, is_proved, judged, looking
+from lingpai.steps.sending import AskedMessage, sending
 from lingpai.steps.spending import spending_code
 from lingpai.store import accounts, consents, sessions
 from lingpai.store.database import Transaction
@@ -44,61 +44,63 @@ class Draft(msgspec.Struct, frozen=True):
     """The first step's password as a PHC string; empty where it brought none."""
 
 
-async def by_link(services: Services, ctx: RequestContext, application: Application, *, reveal: bool = False) -> int:
+async def by_link(
+    services: Services, ctx: RequestContext, application: Application, *, reveal: bool = False, early_succeeds: bool = False
+) -> int:
     """Registers; the owner proves the address by opening the mailed link within 24 hours. Returns the account's id.
 
     An address that waits for its proof keeps its first registration (contract, rule 8): same id, the new password is not
-    taken over, the link is mailed again. A taken one answers as a free one, and its owner is told: whoever may not learn that gets no id
-    to see. With `reveal`, Taken.
+    taken over, the link is mailed again; where it is another password, neither is kept (8.9). A taken one answers as a free one, and its
+    owner is told: whoever may not learn that gets no id to see. With `reveal`, Taken. `early_succeeds`: the caller answers TooSoon as a
+    success, so that another password counts then too.
     """
     async with services.passwords.slot() as slot:
         await services.limits.check("register_client", ctx.client)
-        async with _looking(services, ctx):
+        async with looking(services, ctx):
             await invitations.check(services.store, services.settings, ctx.realm, application.invite, services.clock.now())
             await _refuse_taken(services, ctx, application.address, reveal=reveal)
-            await services.messages.check(ctx, "activate", application.address)
-        password = await _counted_hash(services, ctx, slot, application)
-    async with sending(services, ctx, "activate", application.address):
+            known = await _knows(services, ctx, application.address)
+            early = await _early(services, ctx, application.address, known=known, told=not early_succeeds)
+        async with counted(services, ctx):
+            password = await judged(services, slot, ctx, application.address, application.password, _personal(application))
+    if early:
+        await disagree_early(services, ctx, application.address, password)
+        raise early
+    async with sending(services, ctx, "activate", application.address, known=known) as message:
         taken = await _taken(services, ctx, application.address)
-        account = await _open_and_tell(services, ctx, application, password, taken=taken)
+        account = await _open_and_tell(services, ctx, application, password, message, taken=taken)
     return account.id
 
 
-async def _open_and_tell(services: Services, ctx: RequestContext, application: Application, password: str, *, taken: bool) -> Account:
-    token = await services.one_time.new_link("activate", ctx.realm, application.address.key, 0, ACTIVATION_LIFE, spare=taken)
-    notify = await services.messages.may_notice(ctx, application.address, taken=taken)
+async def _early(services: Services, ctx: RequestContext, address: Address, *, known: bool, told: bool) -> TooSoon | None:
+    """The refusal within the interval; raises it where the caller is to be told at once, before any work."""
+    try:
+        await services.messages.check(ctx, "activate", address, known=known)
+    except TooSoon as why:
+        if told:
+            raise
+        return why
+    return None
+
+
+async def _open_and_tell(
+    services: Services, ctx: RequestContext, application: Application, password: Judged, message: AskedMessage, *, taken: bool
+) -> Account:
+    token = await services.one_time.new_link(
+        "activate", ctx.realm, application.address.key, 0, ACTIVATION_LIFE, spare=taken or not message.lands
+    )
+    notify = message.lands and await services.messages.may_notice(ctx, application.address, taken=taken)
     async with services.store.begin() as tx:
         account = await _open(services, tx, ctx, application, password)
-        await _tell(services, tx, ctx, account, token, notify=notify)
+        await disagree(services, tx, account.id, password)
+        await _tell(services, tx, ctx, account, token, lands=message.lands, notify=notify)
         await services.audit.note(tx, ctx, "register", "taken" if account.email_proved_at else "ok", account_id=account.id)
     return account
 
 
-@asynccontextmanager
-async def _looking(services: Services, ctx: RequestContext) -> AsyncIterator[None]:
-    """Around a look at an invite or a name that may tell something: counted before it is made (contract, 14.6).
-
-    Taken back where it told nothing: that a password is weak, or that a message went out a moment ago, is no answer to a guess.
-    """
-    await services.limits.spend("check_client", ctx.client)
-    try:
-        yield
-    except (Taken, BadInvite):
-        raise
-    except BaseException:
-        await services.limits.give_back("check_client", ctx.client)
-        raise
-    await services.limits.give_back("check_client", ctx.client)
-
-
 async def _counted_hash(services: Services, ctx: RequestContext, slot: HashingSlot, application: Application) -> str:
-    """Counts the registration before the hash that it costs; a password that is too weak for one registers nobody, and costs none."""
-    await services.limits.spend("register_client", ctx.client)
-    try:
+    async with counted(services, ctx):
         return await slot.new(application.password, _personal(application))
-    except WeakPassword:
-        await services.limits.give_back("register_client", ctx.client)
-        raise
 
 
 async def _refuse_taken(services: Services, ctx: RequestContext, address: Address, *, reveal: bool) -> None:
@@ -121,22 +123,17 @@ def _personal(application: Application) -> tuple[str, ...]:
 
 
 async def _taken(services: Services, ctx: RequestContext, address: Address) -> bool:
-    return _proved(await accounts.find(services.store, ctx.realm, address.kind, address.key), address)
+    return is_proved(await accounts.find(services.store, ctx.realm, address.kind, address.key), address)
 
 
-def _proved(account: Account | None, address: Address) -> bool:
-    """Whether the address is somebody's own; a phone finds an account only when it is."""
-    return account is not None and (address.kind != "email" or account.email_proved_at is not None)
-
-
-async def _add(services: Services, tx: Transaction, ctx: RequestContext, password: str) -> int:
+async def _add(services: Services, tx: Transaction, ctx: RequestContext, password: str | None) -> int:
     now = services.clock.now()
     return await accounts.add(tx, realm=ctx.realm, password=password, nickname="", locale=ctx.locale, created_at=now, created_ip=ctx.ip)
 
 
-async def _open(services: Services, tx: Transaction, ctx: RequestContext, application: Application, password: str) -> Account:
+async def _open(services: Services, tx: Transaction, ctx: RequestContext, application: Application, password: Judged) -> Account:
     """The account at the address: the new one, or the one that was there before."""
-    new = await _add(services, tx, ctx, password)
+    new = await _add(services, tx, ctx, password.hashed)
     if await accounts.add_identifier(tx, account_id=new, realm=ctx.realm, address=application.address, proved_at=None):
         await invitations.spend(tx, services.settings, ctx.realm, application.invite, new, services.clock.now())
         if application.phone:
@@ -149,9 +146,11 @@ async def _open(services: Services, tx: Transaction, ctx: RequestContext, applic
     return account
 
 
-async def _tell(services: Services, tx: Transaction, ctx: RequestContext, account: Account, token: str, *, notify: bool) -> None:
+async def _tell(
+    services: Services, tx: Transaction, ctx: RequestContext, account: Account, token: str, *, lands: bool, notify: bool
+) -> None:
     if account.email_proved_at is None:
-        await services.letters.activate(tx, ctx, None if account.locked_at else account, token)
+        await services.letters.activate(tx, ctx, account if lands and account.locked_at is None else None, token)
     else:
         await services.letters.taken(tx, ctx, account if notify and account.locked_at is None else None)
 
@@ -169,26 +168,30 @@ async def ask_code(
         await services.captchas.spend(answer)
     if reveal:
         await _reveal_taken(services, ctx, address)
-    async with sending(services, ctx, "register", address):
-        code = await services.one_time.new_code("register", ctx.realm, address.key, "", length=ctx.code_length)
-        sent = await _send_code(services, ctx, address, code)
-    await services.messages.settle(address, sent=sent)
+    async with sending(services, ctx, "register", address, known=await _knows(services, ctx, address)) as message:
+        place = address.key if message.lands else f"spare {address.key}"
+        code = await services.one_time.new_code("register", ctx.realm, place, "", length=ctx.code_length)
+        message.sent = await _send_code(services, ctx, address if message.lands else Address(address.kind, "", ""), address, code)
 
 
-async def _send_code(services: Services, ctx: RequestContext, address: Address, code: str) -> bool:
-    """The code to an address that is free, a notice to the owner of a taken one; whether anything goes out."""
+async def _knows(services: Services, ctx: RequestContext, address: Address) -> bool:
+    return is_known(ctx, await accounts.find(services.store, ctx.realm, address.kind, address.key))
+
+
+async def _send_code(services: Services, ctx: RequestContext, to: Address, address: Address, code: str) -> bool:
+    """The code to an address that is free, a notice to the owner of a taken one; whether anything goes out. `to` is empty for nobody."""
     taken = await _taken(services, ctx, address)
-    notify = await services.messages.may_notice(ctx, address, taken=taken)
+    notify = to.key != "" and await services.messages.may_notice(ctx, address, taken=taken)
     async with services.store.begin() as tx:
         account = await accounts.find(tx, ctx.realm, address.kind, address.key)
-        owned = account is not None and _proved(account, address)
+        owned = account is not None and is_proved(account, address)
         told = account if owned and account and notify and account.locked_at is None else None
         if owned:
             await services.letters.taken(tx, ctx, told, address.kind)
         else:
-            await services.letters.register_code(tx, ctx, address, code)
+            await services.letters.register_code(tx, ctx, to, code)
         await services.audit.note(tx, ctx, "register.ask", "taken" if taken else "ok", account_id=account.id if account else None)
-    return told is not None or not owned
+    return told is not None or (not owned and to.key != "")
 
 
 async def by_code(
@@ -307,9 +310,10 @@ async def _hashed(services: Services, ctx: RequestContext, application: Applicat
     async with services.passwords.slot() as slot:
         await services.limits.check("register_client", ctx.client)
         # The hash too: it is counted as a registration only by the second step.
-        async with _looking(services, ctx):
+        async with looking(services, ctx):
             await _refuse_taken(services, ctx, application.address, reveal=reveal)
-            await services.messages.check(ctx, "register", application.address)
+            known = await _knows(services, ctx, application.address)
+            await services.messages.check(ctx, "register", application.address, known=known)
             return await slot.new(application.password, _personal(application))
 
 
@@ -320,7 +324,7 @@ async def by_name(services: Services, ctx: RequestContext, application: Applicat
     """
     async with services.passwords.slot() as slot:
         await services.limits.check("register_client", ctx.client)
-        async with _looking(services, ctx):
+        async with looking(services, ctx):
             await slot.judge(application.password, _personal(application), min_score)
             await invitations.check(services.store, services.settings, ctx.realm, application.invite, services.clock.now())
             await _refuse_taken_name(services, ctx, application.address)

@@ -97,12 +97,23 @@ class Limits(msgspec.Struct, frozen=True):
 
     login_address: Annotated[Rate, Meta(description="logins tried for one address")] = Rate(10, 60)
     login_client: Annotated[Rate, Meta(description="logins tried by one client")] = Rate(30, 60)
-    message_address: Annotated[Rate, Meta(description="messages to one address, for all purposes together")] = Rate(5, 3_600)
-    message_other: Annotated[
-        Rate, Meta(description="of those, for anything but a reset: so that strangers cannot use up what the owner needs to get back in")
-    ] = Rate(4, 3_600)
-    message_client: Annotated[Rate, Meta(description="messages asked for by one client")] = Rate(20, 3_600)
     message_purpose: Annotated[Rate, Meta(description="messages to one address for one purpose")] = Rate(10, 86_400)
+    message_purpose_hourly: Annotated[Rate, Meta(description="the same, in an hour")] = Rate(5, 3_600)
+    message_stranger: Annotated[
+        Rate, Meta(description="of those, caused by one client that is no known browser of the address: the rest is its owner's")
+    ] = Rate(2, 3_600)
+    message_stranger_daily: Annotated[Rate, Meta(description="the same, in a day")] = Rate(4, 86_400)
+    message_strangers: Annotated[Rate, Meta(description="of those, caused by all such clients together")] = Rate(4, 3_600)
+    message_strangers_daily: Annotated[Rate, Meta(description="the same, in a day")] = Rate(8, 86_400)
+    message_address: Annotated[
+        Rate, Meta(description="messages to one mailbox, for all purposes and realms together; past it nothing is sent, and nothing said")
+    ] = Rate(12, 3_600)
+    message_address_daily: Annotated[Rate, Meta(description="the same, in a day")] = Rate(30, 86_400)
+    message_address_strangers: Annotated[Rate, Meta(description="of those, caused by clients that are no known browser of the address")] = (
+        Rate(8, 3_600)
+    )
+    message_address_strangers_daily: Annotated[Rate, Meta(description="the same, in a day")] = Rate(20, 86_400)
+    message_client: Annotated[Rate, Meta(description="messages asked for by one client")] = Rate(20, 3_600)
     check_client: Annotated[Rate, Meta(description="codes and links checked by one client")] = Rate(10, 60)
     register_client: Annotated[Rate, Meta(description="registrations by one client")] = Rate(10, 3_600)
     captcha_client: Annotated[Rate, Meta(description="captchas asked for by one client")] = Rate(60, 60)

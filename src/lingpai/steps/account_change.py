@@ -13,6 +13,8 @@ from lingpai.steps.services import Services
 from lingpai.store import accounts, sessions
 from lingpai.store.database import Transaction
 
+Ends = Literal["none", "others", "all"]
+
 
 class NothingChanged(Exception):
     """Raised inside the frame: there was nothing to do, so nothing is written, noted or told."""
@@ -27,6 +29,8 @@ class Change:
     """What the owner is told when it is done; None: nothing."""
     told: Account | None
     """Who is told, as the account was when it was judged; None: nobody can be told now."""
+    ends: Ends
+    """Which of the account's logins end with it."""
     detail: str = ""
     """For the trail."""
 
@@ -41,23 +45,23 @@ async def changing(
     refusal: Callable[[], Refusal],
     login: Authenticated | None = None,
     notice: Notice | None = None,
-    ends: Literal["none", "others", "all"] = "none",
+    ends: Ends = "none",
 ) -> AsyncIterator[Change]:
     """One transaction that changes the account, if it still is what was judged; else raises `refusal()`, and nothing is changed.
 
-    What was judged: the password is the one that was read, nobody has locked the account, and the `login` lives, where there is one. So a
-    reset, or "log out everywhere", is the owner's last word. `ends`: which of its logins end with the change. `event` is the entry in the
-    trail; `notice` is mailed to the owner.
+    What was judged: password and proved addresses are those that were read, nobody has locked the account, and the `login` lives, where
+    there is one. So a reset, or "log out everywhere", is the owner's last word. `ends`: which of its logins end with the change. `event` is
+    the entry in the trail; `notice` is mailed to the owner.
     """
-    told = await services.messages.reached(account) if notice else None
+    told = await services.messages.reached(account, kept=notice == "password_changed") if notice else None
     try:
         async with services.store.begin() as tx:
             if not await _is_current(services, tx, account, login):
                 raise refusal()
-            change = Change(tx, notice, told)
+            change = Change(tx, notice, told, ends)
             yield change
-            if ends != "none":
-                await sessions.end_all(tx, account_id=account.id, keep_digest=login.digest if login and ends == "others" else None)
+            if change.ends != "none":
+                await sessions.end_all(tx, account_id=account.id, keep_digest=login.digest if login and change.ends == "others" else None)
             if change.notice:
                 await services.letters.notice(tx, ctx, change.notice, change.told)
             await services.audit.note(tx, ctx, event, account_id=account.id, detail=change.detail)

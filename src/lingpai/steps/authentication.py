@@ -68,17 +68,21 @@ def activated(login: Authenticated) -> Authenticated:
     return login
 
 
-async def fresh(services: Services, ctx: RequestContext, login: Authenticated) -> Fresh | None:
-    """The login, where it or a later proof is younger than ten minutes; a one-time link's login never is by itself."""
+async def fresh(services: Services, ctx: RequestContext, login: Authenticated, *, own_proof: bool = False) -> Fresh | None:
+    """The login, where it or a later proof is younger than ten minutes; a one-time link's login never is by itself.
+
+    `own_proof`: nor is one by a third party's word.
+    """
     young = services.clock.now() - login.session.proved_at < FRESH * SECOND
-    if (not login.session.by_link and young) or await _confirmed(services, ctx, login):
+    vouched = own_proof and "fed" in login.session.amr.split()
+    if (not login.session.by_link and not vouched and young) or await _confirmed(services, ctx, login):
         return Fresh(login.session, login.account, login.digest)
     return None
 
 
-async def require_fresh(services: Services, ctx: RequestContext, login: Authenticated) -> Fresh:
+async def require_fresh(services: Services, ctx: RequestContext, login: Authenticated, *, own_proof: bool = False) -> Fresh:
     """As `fresh`. Raises StaleLogin."""
-    found = await fresh(services, ctx, login)
+    found = await fresh(services, ctx, login, own_proof=own_proof)
     if found is None:
         raise StaleLogin
     return found
@@ -109,6 +113,11 @@ async def _confirmed(services: Services, ctx: RequestContext, login: Authenticat
 def device_of(ctx: RequestContext, account: Account | None) -> str:
     """The browser's own id where the account knows it; empty for a stranger's browser. It has its own count of failures."""
     return ctx.device if account and mark(account) in ctx.known_to else ""
+
+
+def is_known(ctx: RequestContext, account: Account | None) -> bool:
+    """Whether the browser that asks is one that the account knows; nobody's account knows none."""
+    return bool(device_of(ctx, account))
 
 
 async def verify_password(

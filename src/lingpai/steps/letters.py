@@ -60,8 +60,8 @@ class Letters:
         """A code that proves an address that is to be the account's own. It carries no account: the address may be somebody else's."""
         await self._add(tx, "bind_code", to, None, ctx.locale, _code(code), CODE_LIFE)
 
-    async def login_code(self, tx: Transaction, ctx: RequestContext, account: Account, code: str) -> None:
-        """A code by which an account without a password shows that it is still its owner."""
+    async def login_code(self, tx: Transaction, ctx: RequestContext, account: Account | None, code: str) -> None:
+        """A code by which an account without a password shows that it is still its owner; None: the same work, and nobody is written to."""
         await self._write(tx, "login_code", account, ctx.locale, _code(code), CODE_LIFE)
 
     async def notice(self, tx: Transaction, ctx: RequestContext, template: Notice, account: Account | None) -> None:

@@ -4,27 +4,55 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
-from lingpai.core.errors import Limited, TooSoon
+from lingpai.core.errors import Limited, MessagesSpent, TooSoon
 from lingpai.core.model import Address, Purpose, RequestContext
 from lingpai.guard.throttling.messages import INTERVAL
 from lingpai.steps.services import Services
 
 
+@dataclass(slots=True)
+class AskedMessage:
+    """A message that somebody asks for, and that the block writes down."""
+
+    lands: bool
+    """Whether it may go to its mailbox now; where not, the block does the same work for a letter to nobody, and nothing is said."""
+    sent: bool
+    """Whether it goes out; the block sets it to False where it goes to nobody."""
+
+
 @asynccontextmanager
 async def sending(
-    services: Services, ctx: RequestContext, purpose: Purpose, address: Address, interval: float = INTERVAL
-) -> AsyncIterator[None]:
+    services: Services,
+    ctx: RequestContext,
+    purpose: Purpose,
+    address: Address,
+    interval: float = INTERVAL,
+    *,
+    known: bool = False,
+    to: Address | None = None,
+    owner: str = "",
+) -> AsyncIterator[AskedMessage]:
     """Counts one message to the address, and wakes the worker once the block has written it down.
 
-    Raises TooSoon within `interval` seconds of the last one for this purpose, Limited, and for phones NotOffered (contract, rule 7).
-    Where the block raises, whatever it is, interval and counts are as they were before.
+    `known`: a browser asks that the address's account knows. `to`: where it goes, if that is another address than the one that was typed.
+    `owner`: see `MessageThrottle.lands`. Raises TooSoon within `interval` seconds of the last one for this purpose, MessagesSpent,
+    Limited, and for phones NotOffered (contract, rule 7). Where the block raises, whatever it is, interval and counts are as they were.
     """
-    await services.messages.start(ctx, purpose, address, interval)
+    await services.messages.start(ctx, purpose, address, interval, known=known)
+    mailbox = to or address
     try:
-        yield
+        lands = await services.messages.lands(ctx, purpose, mailbox, known=known, owner=owner)
+        message = AskedMessage(lands, lands)
+        try:
+            yield message
+        except BaseException:
+            if lands:
+                await services.messages.lost(ctx, purpose, mailbox, known=known, owner=owner)
+            raise
     except BaseException:
-        await services.messages.give_back(ctx, purpose, address)
+        await services.messages.give_back(ctx, purpose, address, known=known)
         raise
+    await services.messages.settle(address, sent=message.sent)
     services.bell.ring()
 
 
@@ -51,6 +79,8 @@ def silently() -> Iterator[Untold]:
         yield untold
     except TooSoon as why:
         untold.seconds = why.seconds
+    except MessagesSpent:
+        return
     except Limited as why:
         if why.limit in OF_CLIENT:
             raise

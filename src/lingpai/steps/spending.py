@@ -1,9 +1,9 @@
 """The frame around every use of a link, a code or a grant: taken once, and put back where the request is refused all the same."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
 
-from lingpai.core.errors import BadCode, BadGrant, BadLink, Refusal, Unavailable
+from lingpai.core.errors import BadCode, BadGrant, BadLink, Refusal, StoreDown, Unavailable
 from lingpai.core.model import Purpose, RequestContext
 from lingpai.ephemeral import Entry
 from lingpai.guard.one_time.reset_grants import ResetGrant
@@ -57,3 +57,12 @@ async def _putting_back(services: Services, ctx: RequestContext, purpose: Purpos
     except Refusal:
         await services.one_time.put_back(purpose, ctx.realm, key, taken)
         raise
+
+
+async def kill_open(services: Services, realm: str, keys: Iterable[str]) -> None:
+    """Ends what is open for these addresses, once a change of their account is committed: a refused one ends nothing. Raises nothing.
+
+    What was asked for before is bound to the account as it was (`bound_to`), and is worth nothing where the store is down either.
+    """
+    with suppress(StoreDown):
+        await services.one_time.kill(realm, keys)

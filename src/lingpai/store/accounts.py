@@ -79,7 +79,16 @@ _DROP = Query(
     )
 )
 _BY_ACCOUNT = accounts.c.id == bindparam("account_id")
-_SET_PASSWORD = Query(update(accounts).where(_BY_ACCOUNT).values(password=bindparam("new"), password_changed_at=bindparam("at")))
+_NEXT = accounts.c.security_stamp + 1
+_SET_PASSWORD = Query(
+    update(accounts).where(_BY_ACCOUNT).values(password=bindparam("new"), password_changed_at=bindparam("at"), security_stamp=_NEXT)
+)
+_SET_FIRST = Query(
+    update(accounts)
+    .where(_BY_ACCOUNT, accounts.c.password.is_(None), accounts.c.locked_at.is_(None))
+    .values(password=bindparam("new"), password_changed_at=bindparam("at"), security_stamp=_NEXT)
+)
+_OUTDATE = Query(update(accounts).where(_BY_ACCOUNT).values(security_stamp=_NEXT))
 _UPGRADE = Query(update(accounts).where(_BY_ACCOUNT, accounts.c.password == bindparam("old")).values(password=bindparam("new")))
 _RENAME = Query(update(accounts).where(_BY_ACCOUNT).values(nickname=bindparam("new")))
 _SPEAK = Query(update(accounts).where(_BY_ACCOUNT).values(locale=bindparam("new")))
@@ -89,13 +98,14 @@ _SAME = Query(
         _BY_ACCOUNT,
         accounts.c.locked_at.is_(None),
         accounts.c.password_changed_at.is_not_distinct_from(bindparam("changed", type_=BigInteger())),
+        accounts.c.security_stamp == bindparam("stamp", type_=BigInteger()),
     )
     .with_for_update()
 )
 _LOCK = Query(
     update(accounts)
     .where(_BY_ACCOUNT, or_(accounts.c.locked_at.is_(None), accounts.c.deletes_at.is_not(None)))
-    .values(locked_at=bindparam("at"), deletes_at=None)
+    .values(locked_at=bindparam("at"), deletes_at=None, security_stamp=_NEXT)
 )
 _UNLOCK = Query(
     update(accounts).where(_BY_ACCOUNT, accounts.c.locked_at.is_not(None), accounts.c.deletes_at.is_(None)).values(locked_at=None)
@@ -103,7 +113,7 @@ _UNLOCK = Query(
 _CLOSE = Query(
     update(accounts)
     .where(_BY_ACCOUNT, accounts.c.locked_at.is_(None))
-    .values(locked_at=bindparam("at"), deletes_at=bindparam("deletes_at"))
+    .values(locked_at=bindparam("at"), deletes_at=bindparam("deletes_at"), security_stamp=_NEXT)
 )
 _REOPEN = Query(
     update(accounts)
@@ -237,6 +247,16 @@ async def set_password(tx: Transaction, *, account_id: int, password: str | None
     await tx.execute(_SET_PASSWORD, account_id=account_id, new=password, at=at)
 
 
+async def set_first_password(tx: Transaction, *, account_id: int, password: str, at: int) -> bool:
+    """A password for an account without one; of racing callers one sets it. False: it has one, it is locked, or it is gone."""
+    return await tx.execute(_SET_FIRST, account_id=account_id, new=password, at=at) == 1
+
+
+async def outdate_proofs(tx: Transaction, *, account_id: int) -> None:
+    """Whatever was proved or asked for before is worth nothing from now on. A password, a lock and a closing do it by themselves."""
+    await tx.execute(_OUTDATE, account_id=account_id)
+
+
 async def upgrade_password(tx: Transaction, *, account_id: int, old: str, new: str) -> bool:
     """The same password hashed anew. False: it is not `old` any more."""
     return await tx.execute(_UPGRADE, account_id=account_id, old=old, new=new) == 1
@@ -291,13 +311,22 @@ async def lock_row(tx: Transaction, *, account_id: int) -> bool:
 
 
 async def lock_if_unchanged(tx: Transaction, account: Account) -> bool:
-    """As `hold`. False: since it was read its password was changed, it was locked, or it is gone: what it was judged by holds no more."""
-    return await tx.row(_SAME, account_id=account.id, changed=account.password_changed_at) is not None
+    """As `lock_row`. False: since it was read its password or what a proof goes to was changed, it was locked, or it is gone.
+
+    What it was judged by holds no more then.
+    """
+    unchanged = await tx.row(_SAME, account_id=account.id, changed=account.password_changed_at, stamp=account.security_stamp)
+    return unchanged is not None
 
 
 async def identifiers_of(tx: Transaction, *, account_id: int) -> list[Identifier]:
     """All that it is found by, proved or not, oldest first."""
     return [_identifier(row) for row in await tx.rows(_IDENTIFIERS, account_id=account_id)]
+
+
+async def holds(tx: Transaction, *, account_id: int, kind: Kind, key: str) -> bool:
+    """Whether the account is found by this, proved or not."""
+    return any((each.kind, each.key) == (kind, key) for each in await identifiers_of(tx, account_id=account_id))
 
 
 async def remove_identifier(tx: Transaction, *, account_id: int, kind: Kind, key: str) -> bool:

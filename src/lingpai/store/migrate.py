@@ -1,6 +1,6 @@
 """Bringing a database's schema up to date, and back. Before anything else has the database open: see `upgrade`."""
 
-LATEST = "0005"
+LATEST = "0006"
 """The newest revision there is in `migrations/versions`."""
 
 

@@ -42,6 +42,8 @@ accounts = Table(
     Column("deletes_at", Number),
     # NULL only until the transaction that adds the account has learnt its number.
     Column("public_id", Text),
+    # Grows with each password, lock, closing, and added or replaced address: what was earned under an older one is worth nothing.
+    Column("security_stamp", Number, nullable=False, server_default=text("0")),
     _partial("ix_accounts_deletes", "deletes_at", where="deletes_at IS NOT NULL"),
     Index("uq_accounts_public_id", "realm", "public_id", unique=True),
     # The number of a deleted account is never used again: audit rows and device cookies still name it.
@@ -58,6 +60,10 @@ identifiers = Table(
     Column("value", Text, nullable=False),
     Column("key", Text, nullable=False),
     Column("proved_at", Number),
+    # NULL: older than this column, and taken for what the account was born with.
+    Column("added_at", Number),
+    # Since when it logs nobody in by itself, and earns no reset (contract, 10.5).
+    Column("asleep_at", Number),
     Index("uq_identifiers_account", "account_id", "kind", "key", unique=True),
     _partial("uq_identifiers_taken", "realm", "kind", "key", where=TAKEN, unique=True),
 )
@@ -72,6 +78,10 @@ questions = Table(
     # All three answers in one PHC string (contract, session).
     Column("answers", Text, nullable=False),
     Column("set_at", Number, nullable=False),
+    # Before this instant no answer is right; NULL: from the beginning.
+    Column("works_at", Number),
+    # As an identifier's.
+    Column("asleep_at", Number),
 )
 
 consents = Table(

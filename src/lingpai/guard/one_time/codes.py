@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 from lingpai.core.chance import Chance
 from lingpai.core.errors import StoreDown
-from lingpai.core.model import Purpose
+from lingpai.core.model import Account, Purpose
 from lingpai.ephemeral import UNLIMITED, Entry, Ephemeral
 from lingpai.guard.crypto import SecretBox, digest
 
@@ -30,6 +30,11 @@ WORD_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 """A code that is looked up without its address is longer and of letters too: 31^8, about 40 bits (contract, rule 6)."""
 
 
+def bound_to(account: Account | None) -> str:
+    """The holder of a link or code that dies with a changed password, address or lock of its account; None: nobody's."""
+    return f"{account.id} {account.security_stamp}" if account else "0"
+
+
 class OneTimeSecrets:
     """Makes, looks at and spends links and codes. `key` is always an `Address.key`. Every method but `put_back` raises StoreDown."""
 
@@ -38,8 +43,8 @@ class OneTimeSecrets:
         self._secret_box = secret_box
         self._chance = chance
 
-    async def new_link(self, purpose: Purpose, realm: str, key: str, holder: int, life: float, *, spare: bool = False) -> str:
-        """A token for a link that is good for `life` seconds; the older link is dead. `holder`: the account it is for, or 0.
+    async def new_link(self, purpose: Purpose, realm: str, key: str, holder: int | str, life: float, *, spare: bool = False) -> str:
+        """A token for a link that is good for `life` seconds; the older link is dead. `holder`: the account it is for, or 0; `bound_to`.
 
         A `spare` one will be mailed to nobody: the same work, but it opens nothing and the older link stays.
         """
@@ -113,7 +118,13 @@ class OneTimeSecrets:
     @staticmethod
     def holder(entry: Entry) -> int:
         """The account that a link was made for; 0 where it was made for none."""
-        return int(entry.value)
+        return int(entry.value.split()[0])
+
+    @staticmethod
+    def binds(entry: Entry, account: Account | None) -> bool:
+        """Whether it was made for this account as it is: a later password, address or lock has ended it (contract, 6.14 and 10.2)."""
+        number, _, stamp = entry.value.decode().partition(" ")
+        return account is not None and (int(number), int(stamp or 0)) == (account.id, account.security_stamp)
 
     def _place(self, form: Form, purpose: Purpose, realm: str, key: str) -> str:
         # Keyed, so that the table does not tell whose addresses these are.

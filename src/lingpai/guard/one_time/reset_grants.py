@@ -3,7 +3,7 @@
 import msgspec
 
 from lingpai.core.chance import SECOND, Chance, Clock
-from lingpai.core.model import Account
+from lingpai.core.model import Account, Address
 from lingpai.guard.one_time.grants import Grants
 
 LIFE = 600
@@ -15,13 +15,13 @@ class ResetGrant(msgspec.Struct, frozen=True):
 
     account_id: int
     realm: str
-    password_changed_at: int | None
-    """A changed password kills it (contract, rule 10)."""
+    security_stamp: int
+    """A changed password or address, a lock and a closing kill it (contract, 6.14 and rule 10)."""
     until: int
     questions_at: int = 0
     """When the questions were set whose answers led here; 0 where another proof did."""
-    email: str = ""
-    """The key of the mail address whose owner has proved it on the way; empty where another proof led here."""
+    earned_by: Address | None = None
+    """The address that was proved on the way, and must still be the account's; None where only answers led here."""
 
 
 class ResetGrants:
@@ -32,13 +32,12 @@ class ResetGrants:
         self._clock = clock
         self._chance = chance
 
-    async def give(self, account: Account, email: str = "", *, questions_at: int = 0) -> str:
+    async def give(self, account: Account, earned_by: Address | None = None, *, questions_at: int = 0) -> str:
         """The browser's new token. Never its old one: somebody may have planted that before the proof was given."""
         token = self._chance.token()
         until = self._clock.now() + LIFE * SECOND
-        await self._grants.store_under(
-            "reset", token, ResetGrant(account.id, account.realm, account.password_changed_at, until, questions_at, email), LIFE
-        )
+        grant = ResetGrant(account.id, account.realm, account.security_stamp, until, questions_at, earned_by)
+        await self._grants.store_under("reset", token, grant, LIFE)
         return token
 
     async def peek(self, token: str) -> ResetGrant | None:

@@ -5,11 +5,12 @@ measure its own interval from it, whichever sent it.
 """
 
 import hashlib
-from contextlib import suppress
-from typing import Final
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Final, get_args
 
 from lingpai.core.chance import SECOND, Clock
-from lingpai.core.errors import BadInput, Limited, NotOffered, StoreDown, TooSoon
+from lingpai.core.errors import BadInput, Limited, MessagesSpent, MessagesSpentToday, NotOffered, StoreDown, TooSoon
 from lingpai.core.model import Account, Address, Purpose, RequestContext
 from lingpai.ephemeral import Entry, Ephemeral
 from lingpai.ephemeral.local import seconds
@@ -18,6 +19,16 @@ from lingpai.guard.throttling.sms_budgets import SmsBudgets
 
 INTERVAL: Final = 60
 """Seconds between two messages to one address for one purpose, unless a dialect asks for more."""
+OWN: Final = ("message_purpose", "message_purpose_hourly")
+"""The limits of one address's messages for one purpose (contract, 7.2 and 7.3)."""
+STRANGER: Final = ("message_stranger_daily", "message_stranger")
+"""What of them one client may cause that is no known browser of the address."""
+STRANGERS: Final = ("message_strangers_daily", "message_strangers")
+"""What of them all such clients may."""
+MAILBOX: Final = ("message_address_daily", "message_address", "message_address_strangers_daily", "message_address_strangers")
+"""The limits of one mailbox over all purposes and realms, and what of it strangers may cause (contract, 7.4)."""
+DAYS: Final = frozenset(("message_purpose", "message_stranger_daily", "message_strangers_daily"))
+
 KEPT: Final = 3_600
 """Seconds for which the last instant is kept: the longest interval there can be."""
 
@@ -32,37 +43,44 @@ class MessageThrottle:
         self._sms_budgets = sms_budgets
         self._clock = clock
 
-    async def check(self, ctx: RequestContext, purpose: Purpose, address: Address, interval: float = INTERVAL) -> None:
-        """Raises what `start` would: TooSoon or Limited. Counts nothing."""
+    async def check(
+        self, ctx: RequestContext, purpose: Purpose, address: Address, interval: float = INTERVAL, *, known: bool = False
+    ) -> None:
+        """Raises what `start` would, and counts nothing."""
         if sms_budgets := self._offered(address):
-            await sms_budgets.check(address)
+            await sms_budgets.check(address, ordinary=purpose != "reset")
         self._wait(await self._ephemeral.get(_last(ctx.realm, purpose, address)), interval)
-        for name, who in _rates(ctx, purpose, address):
-            await self._limits.check(name, who)
+        for name, who in _told(ctx, purpose, address, known=known):
+            with _words(name):
+                await self._limits.check(name, who)
 
-    async def start(self, ctx: RequestContext, purpose: Purpose, address: Address, interval: float = INTERVAL) -> None:
+    async def start(
+        self, ctx: RequestContext, purpose: Purpose, address: Address, interval: float = INTERVAL, *, known: bool = False
+    ) -> None:
         """Starts the interval and counts the message, whatever will be sent; of racing callers exactly one passes.
 
-        Raises TooSoon within `interval` seconds of the last one, and Limited; then nothing is counted. For a phone also NotOffered
-        where nobody carries text messages, and what `SmsBudgets.start` raises.
+        `known`: a browser that the address's account knows asks, which counts on what is kept for those too (contract, 7.5). Raises
+        TooSoon within `interval` seconds of the last one, MessagesSpent past a count of the address, Limited past the client's; then
+        nothing is counted. For a phone also NotOffered where nobody carries text messages, and what `SmsBudgets.start` raises.
         """
         sms_budgets = self._offered(address)
         await self._begin(_last(ctx.realm, purpose, address), interval)
         spent: list[tuple[str, str]] = []
         try:
-            for name, who in _rates(ctx, purpose, address):
+            for name, who in _told(ctx, purpose, address, known=known):
                 spent.append((name, who))
-                await self._limits.spend(name, who)
+                with _words(name):
+                    await self._limits.spend(name, who)
             if sms_budgets:
-                await sms_budgets.start(address)
-        except (Limited, BadInput):
+                await sms_budgets.start(address, ordinary=purpose != "reset")
+        except (Limited, MessagesSpent, BadInput):
             await self._undo(_last(ctx.realm, purpose, address), spent)
             raise
 
-    async def give_back(self, ctx: RequestContext, purpose: Purpose, address: Address) -> None:
+    async def give_back(self, ctx: RequestContext, purpose: Purpose, address: Address, *, known: bool = False) -> None:
         """Undoes a start whose message could not be written down. Where the store is down it does what it can, and raises nothing."""
         await self.settle(address, sent=False)
-        await self._undo(_last(ctx.realm, purpose, address), _rates(ctx, purpose, address))
+        await self._undo(_last(ctx.realm, purpose, address), _told(ctx, purpose, address, known=known))
 
     async def may_notice(self, ctx: RequestContext, address: Address, *, taken: bool) -> bool:
         """Whether "somebody tried to register your address" may go out: once an hour. Asking counts, where the address is taken.
@@ -72,38 +90,51 @@ class MessageThrottle:
         word = "notice" if taken else "no-notice"
         return await self._ephemeral.put(f"{word}:{ctx.realm}:{_digest(address)}", Entry(b"", life=KEPT), only_new=True) and taken
 
-    async def lands(self, ctx: RequestContext, purpose: Purpose, typed: Address, to: Address) -> bool:
-        """Whether what was asked for at `typed` may go to this address now; `start` has passed. Silent where it may not.
+    async def lands(self, ctx: RequestContext, purpose: Purpose, to: Address, *, known: bool = False, owner: str = "") -> bool:
+        """Whether a message may go to this mailbox now; `start` has passed. Silent where it may not, and then nothing is counted.
 
-        The interval that is told counts on the address as it was typed: were it this one, whoever asks by a name would learn whose
-        mail it is.
+        A mailbox gets so many over all purposes and realms. `owner`: the account that may be asked for by a name, a mail address and a
+        phone, or what stands for nobody's. It has an interval and counts over all of them; were they told, whoever asks by a name would
+        learn whose mail it is (contract, 7.4 and 7.7).
         """
-        if not await self._ephemeral.put(_landed(ctx.realm, purpose, to), Entry(b"", life=INTERVAL), only_new=True):
+        if owner and not await self._ephemeral.put(_landed(ctx.realm, purpose, to), Entry(b"", life=INTERVAL), only_new=True):
             return False
+        spent: list[tuple[str, str]] = []
         try:
-            # For a name that leads to no mail too: the work has to be the same.
-            if to != typed or typed.kind == "name":
-                await self._limits.spend("message_address", f"{to.kind}:{to.key}")
+            for name, who in _silent(ctx, purpose, to, known=known, owner=owner):
+                spent.append((name, who))
+                await self._limits.spend(name, who)
         except Limited:
+            await self._lift(ctx, purpose, to, spent)
             return False
         return True
 
-    async def lost(self, ctx: RequestContext, purpose: Purpose, to: Address) -> None:
+    async def lost(self, ctx: RequestContext, purpose: Purpose, to: Address, *, known: bool = False, owner: str = "") -> None:
         """Undoes a landing whose message could not be written down."""
-        with suppress(StoreDown):
-            await self._ephemeral.take(_landed(ctx.realm, purpose, to))
+        await self._lift(ctx, purpose, to, _silent(ctx, purpose, to, known=known, owner=owner))
 
-    async def reached(self, account: Account) -> Account | None:
+    async def cleared(self, realm: str, owner: str, addresses: Iterable[Address]) -> None:
+        """What was counted for these addresses of an account and for the account itself is gone, but for what each client has asked for."""
+        for address in addresses:
+            for name in MAILBOX:
+                await self._limits.clear(name, _who(address))
+            for purpose in get_args(Purpose):
+                for place in (_place(realm, purpose, _who(address)), _place(realm, purpose, f"owner {owner}")):
+                    for name in (*OWN, *STRANGERS):
+                        await self._limits.clear(name, place)
+
+    async def reached(self, account: Account, *, kept: bool = False) -> Account | None:
         """The account, where its owner may be told of something now; None where that takes a text message and the budgets have none left.
 
-        Asked once it is sure that there is something to tell: it counts. What was sent before does not silence it (contract, rule 7).
+        `kept`: of what has a part of the budgets of its own. Asked once it is sure that there is something to tell: it counts. What was
+        sent before does not silence it (contract, rule 7).
         """
         if account.email or account.phone is None or not account.phone_proved_at:
             return account
         phone = Address("phone", account.phone, account.phone)
         try:
             if sms_budgets := self._offered(phone):
-                await sms_budgets.start(phone)
+                await sms_budgets.start(phone, ordinary=not kept)
         except (BadInput, Limited, NotOffered):
             return None
         return account
@@ -130,6 +161,12 @@ class MessageThrottle:
             raise TooSoon(seconds(interval))
         if not await self._ephemeral.put(last, self._stamp(older), only_new=True):
             raise TooSoon(seconds(interval))
+
+    async def _lift(self, ctx: RequestContext, purpose: Purpose, to: Address, spent: list[tuple[str, str]]) -> None:
+        for name, who in spent:
+            await self._limits.give_back(name, who)
+        with suppress(StoreDown):
+            await self._ephemeral.take(_landed(ctx.realm, purpose, to))
 
     async def _undo(self, last: str, spent: list[tuple[str, str]]) -> None:
         for name, who in spent:
@@ -167,11 +204,45 @@ def _instants(entry: Entry) -> tuple[int, int]:
     return int(instant), int(before)
 
 
-def _rates(ctx: RequestContext, purpose: Purpose, address: Address) -> list[tuple[str, str]]:
-    """The limits that a message counts on, and who it counts for. Over the realms together an address gets no more than one would give."""
-    who = f"{address.kind}:{address.key}"
-    rates = [("message_purpose", f"{ctx.realm}:{purpose}:{who}"), ("message_address", who), ("message_client", ctx.client)]
-    return rates if purpose == "reset" else [*rates, ("message_other", who)]
+def _told(ctx: RequestContext, purpose: Purpose, address: Address, *, known: bool) -> list[tuple[str, str]]:
+    """The limits that a message counts on and that are told, and who it counts for: the address as it was typed, and the client.
+
+    Of days before those of hours: past both, tomorrow is what helps.
+    """
+    return [*_shares(ctx, _place(ctx.realm, purpose, _who(address)), known=known), ("message_client", ctx.client)]
+
+
+def _silent(ctx: RequestContext, purpose: Purpose, to: Address, *, known: bool, owner: str) -> list[tuple[str, str]]:
+    """The limits that nobody is told of: those of the mailbox, and of the account that is asked for in several ways."""
+    mailbox = [(name, _who(to)) for name in (MAILBOX[:2] if known else MAILBOX)]
+    return [*mailbox, *(_shares(ctx, _place(ctx.realm, purpose, f"owner {owner}"), known=known) if owner else ())]
+
+
+def _shares(ctx: RequestContext, place: str, *, known: bool) -> list[tuple[str, str]]:
+    """All that one purpose gets, and of it what strangers may cause: each client, and all of them together (contract, 7.5)."""
+    all_of_it = [(name, place) for name in OWN]
+    if known:
+        return all_of_it
+    return [*((name, f"{place} for {ctx.client}") for name in STRANGER), *((name, place) for name in STRANGERS), *all_of_it]
+
+
+@contextmanager
+def _words(name: str) -> Iterator[None]:
+    """A count of an address is a refusal in the envelope, and past a day's nobody is told how long (contract, 7.11)."""
+    try:
+        yield
+    except Limited as why:
+        if name == "message_client":
+            raise
+        raise (MessagesSpentToday() if name in DAYS else MessagesSpent(why.seconds)) from None
+
+
+def _who(address: Address) -> str:
+    return f"{address.kind}:{address.key}"
+
+
+def _place(realm: str, purpose: Purpose, who: str) -> str:
+    return f"{realm}:{purpose}:{who}"
 
 
 def _landed(realm: str, purpose: Purpose, address: Address) -> str:

@@ -49,6 +49,11 @@ class RateLimiter:
                 # It had been refused here, and so was never counted any wider.
                 return
 
+    async def clear(self, name: str, who: str) -> None:
+        """Takes back all that was spent."""
+        if total := (await self._hit(name, who, 0)).total:
+            await self._hit(name, who, -total)
+
     def _rate(self, name: str) -> settings.Rate:
         rate: settings.Rate = getattr(self._rates, name)
         return rate

@@ -24,6 +24,9 @@ HOUR: Final = 3_600
 DIGITS: Final = 7
 """Digits after the + by which numbers are neighbours."""
 
+KEPT: Final = 10
+"""One part in so many is kept for what an owner must hear of, and for resets."""
+
 _NAMES: Final[tuple[Name, Name]] = ("sms_daily", "sms_prefix")
 
 log = structlog.get_logger("lingpai.budgets")
@@ -36,6 +39,8 @@ class _Budget:
     count: int
     life: int
     """Seconds from the first message that counts until it starts again from nothing."""
+    shut: str
+    """Where it is written down that it lets nothing through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +68,17 @@ class SmsBudgets:
         self._rules = rules
         self._clock = clock
 
-    async def start(self, phone: Address, field: str = "phone") -> None:
+    async def start(self, phone: Address, field: str = "phone", *, ordinary: bool = False) -> None:
         """Counts one message to this number; of racing callers exactly as many pass as the budget has left.
 
+        An `ordinary` one leaves a tenth of each budget to the others: to resets, and to "your password was changed" (contract, 14.13).
         Raises BadInput (`sms-country`) for a number of a region that is not in `sms.countries`, and Limited; then nothing is counted.
         The first refusal of a window is told to the operator, once over all processes.
         """
         self._allow(phone, field)
         spent: list[_Budget] = []
         try:
-            for budget in self._sms_budgets(phone):
+            for budget in self._sms_budgets(phone, ordinary=ordinary):
                 await self._spend(budget)
                 spent.append(budget)
         except Limited:
@@ -80,11 +86,11 @@ class SmsBudgets:
                 await self._take_back(budget)
             raise
 
-    async def check(self, phone: Address, field: str = "phone") -> None:
+    async def check(self, phone: Address, field: str = "phone", *, ordinary: bool = False) -> None:
         """Raises what `start` would; counts nothing."""
         self._allow(phone, field)
-        for budget in self._sms_budgets(phone):
-            shut = await self._ephemeral.get(_shut(budget))
+        for budget in self._sms_budgets(phone, ordinary=ordinary):
+            shut = await self._ephemeral.get(budget.shut)
             count = await self._ephemeral.hit(budget.key, budget.life, 0)
             if shut or count.total >= budget.count:
                 raise Limited(budget.name, seconds(shut.life if shut else count.life))
@@ -110,16 +116,16 @@ class SmsBudgets:
         if phonenumbers.region_code_for_number(phonenumbers.parse(phone.value)) not in self._rules.countries:
             raise BadInput(field, "sms-country")
 
-    def _sms_budgets(self, phone: Address) -> tuple[_Budget, _Budget]:
+    def _sms_budgets(self, phone: Address, *, ordinary: bool = False) -> tuple[_Budget, _Budget]:
         """The prefix first: what it refuses must not touch what all share, not even for a moment."""
         prefix = phone.value.removeprefix("+")[:DIGITS]
         return (
-            _Budget("sms_prefix", f"sms:prefix:{prefix}", self._rules.prefix_hourly, HOUR),
-            _Budget("sms_daily", "sms:day", self._rules.daily_budget, DAY),
+            _budget("sms_prefix", f"sms:prefix:{prefix}", self._rules.prefix_hourly, HOUR, ordinary=ordinary),
+            _budget("sms_daily", "sms:day", self._rules.daily_budget, DAY, ordinary=ordinary),
         )
 
     async def _spend(self, budget: _Budget) -> None:
-        shut = await self._ephemeral.get(_shut(budget))
+        shut = await self._ephemeral.get(budget.shut)
         if shut:
             raise Limited(budget.name, seconds(shut.life))
         count = await self._ephemeral.hit(budget.key, budget.life)
@@ -135,7 +141,7 @@ class SmsBudgets:
         """Shuts the budget for the rest of its window. Whoever is first says so; no number is named."""
         until = self._clock.now() + round(count.life * SECOND)
         entry = Entry(str(until).encode(), life=max(count.life, 1 / SECOND))
-        if not await self._ephemeral.put(_shut(budget), entry, only_new=True):
+        if not await self._ephemeral.put(budget.shut, entry, only_new=True):
             return
         shown = await self._ephemeral.get(_shown(budget.name))
         if shown is None or int(shown.value) < until:
@@ -143,8 +149,11 @@ class SmsBudgets:
         log.error("sms.breaker", budget=budget.name, count=budget.count, until=moment(until).isoformat(timespec="seconds"))
 
 
-def _shut(budget: _Budget) -> str:
-    return f"breaker:{budget.key}"
+def _budget(name: Name, key: str, count: int, life: int, *, ordinary: bool) -> _Budget:
+    """One counter for both; what is ordinary stops at nine tenths of it, and shuts only what is ordinary."""
+    if ordinary:
+        return _Budget(name, key, count - count // KEPT, life, f"breaker:{key}:ordinary")
+    return _Budget(name, key, count, life, f"breaker:{key}")
 
 
 def _shown(name: Name) -> str:

@@ -1,11 +1,12 @@
 """The pages behind an activation link."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
 
 from lingpai.core import rules
-from lingpai.core.errors import BadInput, BadLink, Limited, TooSoon
+from lingpai.core.errors import BadInput, BadLink, Limited, MessagesSpent, TooSoon, WeakPassword
 from lingpai.core.model import Address
 from lingpai.flows import Services, activate
 from lingpai.web.pages import page
@@ -40,6 +41,12 @@ class MailedLink(msgspec.Struct, frozen=True, kw_only=True):
     vcode: Annotated[str, Text(1, 128)]
 
 
+class FirstPassword(msgspec.Struct, frozen=True, kw_only=True):
+    """The password that is to hold."""
+
+    password: Annotated[str, Text(1, 512, rules.password)]
+
+
 class ActivationWhose(msgspec.Struct, frozen=True, kw_only=True):
     """Whom to write to."""
 
@@ -59,7 +66,7 @@ async def open_link(services: Services, mount: Mount, request: Request, opened: 
     except BadLink:
         return bad_link(services, request, opened)
     if found.active:
-        return page("active.html", request, account=found.account, fresh=False, context=context)
+        return _active(request, context, link, found)
     return page("activate.html", request, account=found.account, vcode=link.vcode, context=context)
 
 
@@ -70,8 +77,44 @@ async def confirm(services: Services, mount: Mount, request: Request, link: Mail
         found = await activate.open_link(services, request.ctx, link.email, link.vcode)
     except BadLink:
         return bad_link(services, request, ActivationOpened(email=link.email.value, vcode=link.vcode))
-    here = context.to(PATH, email=link.email.value, vcode=link.vcode)
-    return page("active.html", request, here=here, account=found.account, fresh=found.fresh, context=context)
+    return _active(request, context, link, found)
+
+
+async def set_password(services: Services, mount: Mount, request: Request, link: MailedLink) -> Reply:
+    """POST /page/activate/password: the account's first, where none of its registrations' was kept."""
+    context = return_context(services, request)
+    try:
+        chosen = read(request.fields, FirstPassword).password
+        found = await activate.set_password(services, request.ctx, link.email, link.vcode, chosen)
+    except BadLink:
+        return bad_link(services, request, ActivationOpened(email=link.email.value, vcode=link.vcode))
+    except (BadInput, WeakPassword, Limited) as why:
+        return _first_password(request, context, link, why)
+    return page("active.html", request, here=_here(context, link), account=found.account, fresh=True, context=context)
+
+
+def _active(request: Request, context: ReturnContext, link: MailedLink, found: activate.Activation) -> Reply:
+    if found.asks_for_password:
+        return _first_password(request, context, link)
+    return page("active.html", request, here=_here(context, link), account=found.account, fresh=found.fresh, context=context)
+
+
+def _first_password(
+    request: Request, context: ReturnContext, link: MailedLink, why: BadInput | WeakPassword | Limited | None = None
+) -> Reply:
+    carried = dict(context.carried, vcode=link.vcode)
+    return first_password(request, "/page/activate/password", _here(context, link), link.email.value, carried, why)
+
+
+def first_password(
+    request: Request, action: str, here: str, email: str, carried: Mapping[str, str], why: BadInput | WeakPassword | Limited | None = None
+) -> Reply:
+    """Says that the address is proved and that no password is kept, and asks for one (contract, 8.10)."""
+    return form_page("first_password.html", request, why, here=here, action=action, email=email, carried=carried)
+
+
+def _here(context: ReturnContext, link: MailedLink) -> str:
+    return context.to(PATH, email=link.email.value, vcode=link.vcode)
 
 
 async def send_again(services: Services, mount: Mount, request: Request, opened: ActivationOpened) -> Reply:
@@ -86,7 +129,7 @@ async def send_again(services: Services, mount: Mount, request: Request, opened:
         await activate.again(services, request.ctx, email)
     except TooSoon as wait:
         early, seconds = "yes", wait.seconds
-    except Limited as bad:
+    except (Limited, MessagesSpent) as bad:
         return bad_link(services, request, opened, bad)
     return onward(context.to(SENT, email=email.value, early=early, again=again(services, seconds)))
 
@@ -112,7 +155,12 @@ def whole(request: Request) -> MailedLink | None:
 
 
 def bad_link(
-    services: Services, request: Request, opened: ActivationOpened, why: BadInput | Limited | None = None, *, purpose: str = "activate"
+    services: Services,
+    request: Request,
+    opened: ActivationOpened,
+    why: BadInput | Limited | MessagesSpent | None = None,
+    *,
+    purpose: str = "activate",
 ) -> Reply:
     """Says that the link is bad and offers another; or why what was typed there does not do.
 
@@ -127,6 +175,7 @@ def bad_link(
 CALLS = (
     Call(("GET",), "/page/activate", open_link, ActivationOpened, changes=False),
     Call(("POST",), "/page/activate", confirm, MailedLink),
+    Call(("POST",), "/page/activate/password", set_password, MailedLink),
     Call(("GET",), SENT, sent, ActivationTyped, changes=False),
     Call(("POST",), "/page/activate/again", send_again, ActivationOpened),
 )

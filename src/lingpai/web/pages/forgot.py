@@ -6,7 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from lingpai.core import rules, words
-from lingpai.core.errors import BadCode, BadInput, Limited, NotOffered, TooSoon, WeakPassword
+from lingpai.core.errors import BadCode, BadInput, Limited, MessagesSpent, NotOffered, TooSoon, WeakPassword
 from lingpai.core.model import Address
 from lingpai.flows import Services, recover
 from lingpai.web.pages import page, questions
@@ -67,7 +67,7 @@ async def send(services: Services, mount: Mount, request: Request, _: Nothing) -
         if by == "questions":
             return await questions.ask(services, request, context, who)
         return await (_link if by == "link" else _code)(services, request, context, who)
-    except (BadInput, NotOffered, Limited) as why:
+    except (BadInput, NotOffered, Limited, MessagesSpent) as why:
         return _form(services, request, context, typed, why)
 
 
@@ -115,7 +115,11 @@ def _by(request: Request) -> By:
 
 
 def _form(
-    services: Services, request: Request, context: ReturnContext, typed: dict[str, str], why: BadInput | NotOffered | Limited | None = None
+    services: Services,
+    request: Request,
+    context: ReturnContext,
+    typed: dict[str, str],
+    why: BadInput | NotOffered | Limited | MessagesSpent | None = None,
 ) -> Reply:
     return form_page(
         "forgot.html",

@@ -6,7 +6,18 @@ import msgspec
 from msgspec.structs import replace
 
 from lingpai.core import pasted, rules, words
-from lingpai.core.errors import BadCaptcha, BadCode, BadInput, Limited, NotInvited, NotOffered, RegistrationClosed, TooSoon, WeakPassword
+from lingpai.core.errors import (
+    BadCaptcha,
+    BadCode,
+    BadInput,
+    Limited,
+    MessagesSpent,
+    NotInvited,
+    NotOffered,
+    RegistrationClosed,
+    TooSoon,
+    WeakPassword,
+)
 from lingpai.core.model import Address
 from lingpai.flows import Services, register
 from lingpai.settings import invites_in
@@ -22,7 +33,7 @@ By = Literal["link", "code", "phone"]
 INTERVAL = 60
 """Seconds between two messages for one purpose (contract, rule 7)."""
 _FIELD_OF = {BadCode: "code", BadCaptcha: "captcha", NotInvited: "invite"}
-_Mendable = Limited | BadInput | BadCode | BadCaptcha | NotInvited | NotOffered | WeakPassword | TooSoon
+_Mendable = Limited | MessagesSpent | BadInput | BadCode | BadCaptcha | NotInvited | NotOffered | WeakPassword | TooSoon
 
 
 class RegisterOpened(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,12 +87,13 @@ async def by_link(services: Services, mount: Mount, request: Request, _: Nothing
     try:
         _offered(services, "link")
         form = _application(services, request, read(request.fields, RegisterMail).email)
-        await register.by_link(services, request.ctx, form)
+        # Inside the interval the page says that a mail went out, as after a success.
+        await register.by_link(services, request.ctx, form, early_succeeds=True)
     except RegistrationClosed:
         return _closed(request, context)
     except TooSoon as wait:
         return _to_sent(services, request, context, "link", "yes", wait.seconds)
-    except (BadInput, NotInvited, NotOffered, WeakPassword, Limited) as why:
+    except (BadInput, NotInvited, NotOffered, WeakPassword, Limited, MessagesSpent) as why:
         return _form(services, request, context, "link", why)
     return _to_sent(services, request, context, "link", "", INTERVAL)
 
@@ -100,7 +112,7 @@ async def send_code(services: Services, mount: Mount, request: Request, _: Nothi
         return _closed(request, context)
     except TooSoon as wait:
         early, seconds = "yes", wait.seconds
-    except (BadInput, BadCaptcha, NotOffered, Limited) as why:
+    except (BadInput, BadCaptcha, NotOffered, Limited, MessagesSpent) as why:
         return await _address_form(services, request, context, by, why)
     return _to_sent(services, request, context, by, early, seconds)
 

@@ -13,6 +13,7 @@ from lingpai.core.errors import (
     BadProof,
     BadToken,
     Limited,
+    MessagesSpent,
     NotInvited,
     NotOffered,
     PasswordsDiffer,
@@ -40,6 +41,7 @@ _CASES: Cases = {
     ProviderSilent: (ProviderSilent("qq"),),
     PasswordsDiffer: (PasswordsDiffer("rp_password", "passwords-differ"),),
     TooSoon: (TooSoon(_SECONDS),),
+    MessagesSpent: (MessagesSpent(_SECONDS),),
     Limited: (Limited("client", _SECONDS),),
 }
 """Those that say more than their name; every other one is made of nothing."""

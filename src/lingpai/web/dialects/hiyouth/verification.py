@@ -7,14 +7,14 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 
 from lingpai.core import rules
-from lingpai.core.errors import BadInput, BadLink
+from lingpai.core.errors import BadInput, BadLink, Limited, WeakPassword
 from lingpai.core.model import Address, Links, RequestContext
 from lingpai.flows import Services, activate
 from lingpai.flows.activate import Activation
 from lingpai.settings import DialectSettings, reached
 from lingpai.web.dialects.hiyouth.settings import HiyouthSettings, Role, realm_of, role_of
 from lingpai.web.pages import page
-from lingpai.web.pages.activation import INTERVAL
+from lingpai.web.pages.activation import INTERVAL, FirstPassword, first_password
 from lingpai.web.pages.shared.forms import form_page
 from lingpai.web.pages.shared.links import for_realm
 from lingpai.web.pages.shared.links import links as hosted
@@ -47,14 +47,20 @@ async def opened(services: Services, mount: Mount, request: Request, word: str, 
 
     Raises BadLink for what is wrong, expired, spent, or of another realm than the wanted or the served ones.
     """
+    proves = request.spends and not (settings_of(mount).activates_by_click and request.method == "GET")
+    act = activate.open_link if proves else activate.peek
+    role, email, token = unsealed(services, mount, request, word, wanted)
+    return role, await act(services, request.ctx, email, token)
+
+
+def unsealed(services: Services, mount: Mount, request: Request, word: str, wanted: Role | None = None) -> tuple[Role, Address, str]:
+    """Whose the link is, its address and its token; the request is about that realm from now on. Raises BadLink as `opened` does."""
     sealed, own = services.sealed_links.open(word), settings_of(mount)
     role = role_of(own, sealed.realm) if sealed else None
     if sealed is None or role is None or (wanted and realm_of(own, wanted) != sealed.realm):
         raise BadLink
-    proves = request.spends and not (own.activates_by_click and request.method == "GET")
-    act = activate.open_link if proves else activate.peek
     request.enter(sealed.realm, links_of(services, own, role))
-    return role, await act(services, request.ctx, rules.email(sealed.email), sealed.token)
+    return role, rules.email(sealed.email), sealed.token
 
 
 async def open_link(services: Services, mount: Mount, request: Request, word: str) -> Reply:
@@ -65,17 +71,37 @@ async def open_link(services: Services, mount: Mount, request: Request, word: st
         return form_page("verify_bad.html", request, gone=not word)
     if not found.active:
         return page("verify.html", request, account=found.account, emailname=word, help=_help(services, found))
-    return _done(services, mount, request, role, found)
+    return _done(services, mount, request, role, found, word)
 
 
 async def confirm(services: Services, mount: Mount, request: Request, sent: VerificationWord) -> Reply:
     """POST /page/verify: the click."""
-    here = _at(services, mount, option="ver", emailname=sent.emailname)
     try:
         role, found = await opened(services, mount, request, sent.emailname)
     except BadLink:
+        here = _at(services, mount, option="ver", emailname=sent.emailname)
         return form_page("verify_bad.html", request, here=here, gone=not sent.emailname)
-    return _done(services, mount, request, role, found, here)
+    return _done(services, mount, request, role, found, sent.emailname)
+
+
+async def set_password(services: Services, mount: Mount, request: Request, sent: VerificationWord) -> Reply:
+    """POST /page/verify/password: the account's first, where none of its registrations' was kept."""
+    try:
+        link = unsealed(services, mount, request, sent.emailname)
+        return await _set_password(services, mount, request, link, sent.emailname)
+    except BadLink:
+        here = _at(services, mount, option="ver", emailname=sent.emailname)
+        return form_page("verify_bad.html", request, here=here, gone=not sent.emailname)
+
+
+async def _set_password(services: Services, mount: Mount, request: Request, link: tuple[Role, Address, str], word: str) -> Reply:
+    role, email, token = link
+    try:
+        chosen = read(request.fields, FirstPassword).password
+        found = await activate.set_password(services, request.ctx, email, token, chosen)
+    except (BadInput, WeakPassword, Limited) as why:
+        return _first_password(services, mount, request, email, word, why)
+    return _done(services, mount, request, role, found, word)
 
 
 async def send_again(services: Services, mount: Mount, request: Request, typed: VerificationTyped) -> Reply:
@@ -120,18 +146,32 @@ def links_of(services: Services, own: HiyouthSettings, role: Role) -> Links:
     )
 
 
-def _done(services: Services, mount: Mount, request: Request, role: Role, found: Activation, here: str = "") -> Reply:
+def _done(services: Services, mount: Mount, request: Request, role: Role, found: Activation, word: str) -> Reply:
+    if found.asks_for_password and found.account.mail:
+        return _first_password(services, mount, request, found.account.mail, word)
     home = settings_of(mount).home
     return page(
         "verified.html",
         request,
-        here=here,
+        here=_at(services, mount, option="ver", emailname=word),
         account=found.account,
         what=role if found.fresh else "already",
         help=_help(services, found),
         onward=home or for_realm(services, "/login", found.account.realm, account=found.account.email or ""),
         way="home" if home else "login",
     )
+
+
+def _first_password(
+    services: Services,
+    mount: Mount,
+    request: Request,
+    email: Address,
+    word: str,
+    why: BadInput | WeakPassword | Limited | None = None,
+) -> Reply:
+    here = _at(services, mount, option="ver", emailname=word)
+    return first_password(request, "/page/verify/password", here, email.value, {"emailname": word}, why)
 
 
 def _help(services: Services, found: Activation) -> str:
@@ -146,5 +186,6 @@ def _at(services: Services, mount: Mount, **fields: str) -> str:
 
 PAGES = (
     Call(("POST",), "/page/verify", confirm, VerificationWord),
+    Call(("POST",), "/page/verify/password", set_password, VerificationWord),
     Call(("POST",), "/page/verify/again", send_again, VerificationTyped),
 )

@@ -130,7 +130,7 @@ DIALECT = Dialect(
             handlers.bind,
             Binding,
             SessionDone,
-            refusals=(*OWNER, BadCode, StaleLogin, Taken),
+            refusals=(*OWNER, BadCode, Taken),
             summary="summary.session.bind",
         ),
         Call(

@@ -91,9 +91,9 @@ async def sign_up(services: Services, mount: Mount, request: Request, form: Sess
 
 
 async def send_bind(services: Services, mount: Mount, request: Request, form: Whither) -> Reply:
-    """POST SignUp_email_send."""
+    """POST SignUp_email_send: only a login that has proved the owner itself, within ten minutes."""
     owner = await sessions.full(services, request.ctx)
-    await contacts.ask(services, request.ctx, owner, form.email)
+    await contacts.ask(services, request.ctx, owner, form.email, own_proof=True)
     return _reply(SessionDone())
 
 

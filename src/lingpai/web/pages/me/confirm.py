@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 
 from lingpai.core import rules
-from lingpai.core.errors import BadCode, BadInput, Limited, Refusal, StaleLogin, TooSoon, WrongPassword
+from lingpai.core.errors import BadCode, BadInput, Limited, MessagesSpent, Refusal, StaleLogin, TooSoon, WrongPassword
 from lingpai.flows import Services, reauthenticate
 from lingpai.web.pages.me.contact import RESEND
 from lingpai.web.pages.me.owner import Me, at, own, show
@@ -68,7 +68,7 @@ async def prove(services: Services, request: Request, me: Me, asked: ConfirmAske
     except StaleLogin:
         # There is nowhere to send a code to: the page says what helps.
         return _form(services, request, me, asked)
-    except (BadInput, BadCode, WrongPassword, Limited) as why:
+    except (BadInput, BadCode, WrongPassword, Limited, MessagesSpent) as why:
         return _form(services, request, me, asked, why, seconds=left(services, request.fields))
     return onward(asked.onward)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from lingpai.core import rules
-from lingpai.core.errors import BadCode, BadInput, Limited, NotOffered, Refusal, Taken, TooSoon
+from lingpai.core.errors import BadCode, BadInput, Limited, MessagesSpent, NotOffered, Refusal, Taken, TooSoon
 from lingpai.core.model import Account, Address
 from lingpai.flows import Services, contacts
 from lingpai.web.pages.me.owner import Me, at, own, show, told
@@ -76,7 +76,7 @@ class Contact:
         except TooSoon as why:
             # The code that went out a moment ago may still be at hand.
             return self._page(services, request, me, why, sent=address, seconds=why.seconds)
-        except (BadInput, NotOffered, Limited) as why:
+        except (BadInput, NotOffered, Limited, MessagesSpent) as why:
             return self._page(services, request, me, why)
         return onward(at(self.path, to=address.value, again=again(services, RESEND)))
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lingpai.core.errors import TooSoon
+from lingpai.core.errors import MessagesSpent, TooSoon
 from lingpai.flows import Services, activate, invites, sessions
 from lingpai.settings.realms import with_jwts
 from lingpai.web.pages.me.owner import Me, own, show, told
@@ -29,6 +29,8 @@ async def again(services: Services, request: Request, me: Me, _: Nothing) -> Rep
         await activate.again(services, request.ctx, account.mail)
     except TooSoon as why:
         return show("unproved", request, me, why, seconds=why.seconds)
+    except MessagesSpent as why:
+        return show("unproved", request, me, why, seconds=0)
     return told(HOME, "proof-sent")
 
 

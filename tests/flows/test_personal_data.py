@@ -25,7 +25,8 @@ from lingpai.flows import (
     sessions,
 )
 from lingpai.flows.register import Application
-from lingpai.settings import Audit, Invites
+from lingpai.settings import Invites
+from lingpai.settings.written import Audit
 from lingpai.store import accounts, personal
 from lingpai.store.database import Query
 from lingpai.store.schema import metadata, volatile

@@ -16,7 +16,7 @@ from lingpai.cli import logs
 from lingpai.core import rules
 from lingpai.core.chance import moment
 from lingpai.guard.throttling.rates import RateLimiter
-from lingpai.settings import Log
+from lingpai.settings.written import Log
 from lingpai.store import accounts, audit
 from lingpai.web.dialects import hiyouth
 from lingpai.web.dialects.hiyouth.settings import HiyouthSettings

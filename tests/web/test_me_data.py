@@ -6,7 +6,7 @@ import re
 import pytest
 
 from lingpai.core.words import TEXTS
-from lingpai.settings import Log
+from lingpai.settings.written import Log
 from web.owners import Owner, born, elsewhere, owner
 from web.people import ADA, GOOD
 from web.speakers import Maillink

@@ -119,7 +119,7 @@ class Routes:
 
     def _voice(self, mount: Mount, call: Call) -> ErrorRenderer:
         envelope = self._voices[mount.dialect.name]
-        return NegotiatedRenderer(envelope, self._plain) if call.rooted or call.opened else envelope
+        return NegotiatedRenderer(envelope, self._plain) if call.rooted or call.mailed else envelope
 
     def _strangers(self, mounts: Sequence[Mount]) -> list[tuple[bytes, PathEntry]]:
         """The prefixes, the longest first, and who says below them that there is nothing."""

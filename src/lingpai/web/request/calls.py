@@ -66,8 +66,8 @@ class Call:
     spends or remembers something though it counts as changing nothing; False for a way out that pages may lead to."""
     also: tuple[str, ...] = ()
     """Other spellings of its path, below the prefix too, that lead to it; the reference does not name them."""
-    opened: bool = False
-    """What a mail's link opens: who reads HTML gets a page of every refusal too, and of a query that cannot be read (contract, 1.4)."""
+    mailed: bool = False
+    """Mails lead here: a browser always gets a page, of a query that cannot be read too (contract, 1.4)."""
     rooted: bool = False
     """A hosted page's path that answers in the dialect's voice: it stands where it says, whatever the prefix."""
     quiet: bool = False

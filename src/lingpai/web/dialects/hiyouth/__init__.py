@@ -231,7 +231,7 @@ DIALECT = Dialect(
             shapes.HiyouthVerification,
             shapes.Verified,
             exempt=_mailed,
-            opened=True,
+            mailed=True,
             # As a mail program has it that makes the link's letters small.
             also=("/api/emailver",),
             refusals=(BadLink, NotActivated),
@@ -310,7 +310,6 @@ DIALECT = Dialect(
             shapes.Told,
             sets_session=True,
             exempt=qq.brings_token,
-            opened=True,
             refusals=(NotOffered, BadGrant, ProviderSaysNo, NotInvited),
             summary="summary.hiyouth.qq_link",
         ),

@@ -207,3 +207,32 @@ async def test_health_says_which_store_is_down() -> None:
     answer = await ask(served, "GET", "/readyz")
     assert (answer.status, answer.json(), answer["retry-after"]) == (503, {"status": "down", "down": ["ephemeral"]}, "2")
     assert (await ask(served, "GET", "/healthz")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/notes/nowhere", 404),
+        ("GET", "/notes/write", 405),
+        ("POST", "/notes/limited", 429),
+        ("POST", "/notes/bug", 500),
+        ("POST", "/notes/busy", 503),
+    ],
+)
+async def test_whoever_reads_html_gets_a_page_and_never_json_where_http_itself_says_no(method: str, path: str, status: int) -> None:
+    """In a dialect too; a program gets its envelope, and so does a browser's script (contract, 1.4)."""
+    served = app(mounts=(mount(prefix="/notes"),))
+    page = await ask(served, method, path, accept="text/html,application/xhtml+xml,*/*;q=0.8", accept_language="en")
+    assert (page.status, page["content-type"]) == (status, "text/html; charset=utf-8")
+    assert b'lang="en"' in page.body
+    for accept in ("*/*", "application/json", "application/json,text/html;q=0.9"):
+        told = await ask(served, method, path, accept=accept)
+        assert (told.status, told["content-type"]) == (status, "application/json; charset=utf-8")
+        assert set(told.json()) == {"code", "why"}
+        for name in ("allow", "retry-after"):
+            assert page.all(name) == told.all(name)
+
+
+async def test_what_a_dialect_itself_refuses_stays_in_its_envelope_for_whoever_reads_html() -> None:
+    answer = await ask(app(), "GET", "/who", accept="text/html")
+    assert (answer.status, answer.json()["code"]) == (200, -1)

@@ -14,7 +14,7 @@ from web.town import Town
 
 EN = TEXTS["en"]
 BOB = "bob@example.com"
-LINK = re.compile(r"http://127\.0\.0\.1:8000/login\?authorization=[A-Za-z0-9_-]{43}")
+LINK = re.compile(r"http://127\.0\.0\.1:8000/login\?authorization=[a-z2-7]{52}")
 
 
 @pytest.fixture

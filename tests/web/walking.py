@@ -87,7 +87,7 @@ class Walker:
             case str():
                 return value.replace(self.dialect.walk.email, self.email) if self.dialect.walk.email else value
             case LinkInMail(to=to, starts=starts):
-                return await self._newest(to, rf"{starts}([A-Za-z0-9_-]*)")
+                return await self._newest(to, rf"{starts}([a-z2-7]*)")
             case CodeInMail(to=to, pattern=pattern):
                 return await self._newest(to, rf"\n({pattern})\n")
             case CodeInText(to=to, pattern=pattern):

@@ -1,6 +1,6 @@
 """What proves an address: mailed links and short codes, bound to purpose, realm and address (contract, rule 6).
 
-Only digests are stored: of a link's token SHA-256, for it has 256 random bits; of a code, which could be searched, a keyed one.
+Only digests are stored: of a link's token SHA-256, for it has 260 random bits; of a code, which could be searched, a keyed one.
 One link and one code live at a time for each purpose and address: a newer one takes the older one's place.
 """
 
@@ -10,11 +10,14 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Literal, get_args
 
+import msgspec
+
 from lingpai.core.chance import Chance
 from lingpai.core.errors import StoreDown
 from lingpai.core.model import Account, Purpose
 from lingpai.ephemeral import UNLIMITED, Entry, Ephemeral
-from lingpai.guard.crypto import SecretBox, digest
+from lingpai.guard.crypto import BadSeal, SecretBox, digest
+from lingpai.guard.one_time import link_tokens
 
 Form = Literal["link", "code"]
 
@@ -28,6 +31,9 @@ CODE_LENGTH = 6
 WORD_LENGTH = 8
 WORD_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 """A code that is looked up without its address is longer and of letters too: 31^8, about 40 bits (contract, rule 6)."""
+
+
+_LETTER = "letter of a link"
 
 
 def bound_to(account: Account | None) -> str:
@@ -48,18 +54,31 @@ class OneTimeSecrets:
 
         A `spare` one will be mailed to nobody: the same work, but it opens nothing and the older link stays.
         """
-        token = self._chance.token()
+        token = link_tokens.new(self._chance)
         place = self._place("link", purpose, realm, key)
         await self._ephemeral.put(f"spare-{place}" if spare else place, Entry(str(holder).encode(), digest(token), life))
+        whose = self._secret_box.seal(msgspec.json.encode((realm, key)), _LETTER)
+        await self._ephemeral.put(_letter_place(purpose, token), Entry(whose, life=life))
         return token
+
+    async def whose_link(self, purpose: Purpose, token: str) -> tuple[str, str] | None:
+        """The realm and the address's key that a link was made for; whether it lives is not judged here, and nothing is spent.
+
+        None: it is none of ours, is past its time, or was mailed before links could be found without their address.
+        """
+        entry = await self._ephemeral.get(_letter_place(purpose, link_tokens.read(token)))
+        try:
+            return msgspec.json.decode(self._secret_box.open(entry.value, _LETTER), type=tuple[str, str]) if entry else None
+        except BadSeal:
+            return None
 
     async def peek_link(self, purpose: Purpose, realm: str, key: str, token: str) -> Entry | None:
         """The link, unspent; None where it is wrong, spent, replaced or expired."""
-        return await self._ephemeral.get(self._place("link", purpose, realm, key), digest(token))
+        return await self._ephemeral.get(self._place("link", purpose, realm, key), digest(link_tokens.read(token)))
 
     async def take_link(self, purpose: Purpose, realm: str, key: str, token: str) -> Entry | None:
         """Spends the link: of racing callers exactly one gets it."""
-        return await self._ephemeral.take(self._place("link", purpose, realm, key), digest(token))
+        return await self._ephemeral.take(self._place("link", purpose, realm, key), digest(link_tokens.read(token)))
 
     async def new_code(
         self, purpose: Purpose, realm: str, key: str, holder: str, *, life: float = CODE_LIFE, length: int = CODE_LENGTH, tries: int = 5
@@ -142,3 +161,7 @@ class OneTimeSecrets:
     def _code_digest(self, purpose: Purpose, realm: str, key: str, code: str) -> bytes:
         # The address's length goes first, so that no other pair of address and code reads the same.
         return self._secret_box.digest(f"{len(key)}:{key}{code}", f"code:{purpose}:{realm}")
+
+
+def _letter_place(purpose: Purpose, token: str) -> str:
+    return f"letter:{purpose}:{digest(token).hex()}"

@@ -11,6 +11,7 @@ from lingpai.core.model import Account
 from lingpai.core.steps import Step
 from lingpai.ephemeral import Entry, Ephemeral
 from lingpai.guard.crypto import digest
+from lingpai.guard.one_time import link_tokens
 
 Kind = Literal["authorization", "asked", "questions", "draft", "reset", "confirmed", "connect", "implicit", "keep"]
 """A one-time login link; whom a recovery is about; whose security questions were asked; a registration's first step; the right to set a new
@@ -38,8 +39,8 @@ class Grants:
         self._chance = chance
 
     async def give(self, kind: Kind, value: msgspec.Struct, life: float) -> str:
-        """A token of 256 random bits, good for `life` seconds and one use."""
-        token = self._chance.token()
+        """A token of 260 random bits that a link may carry, good for `life` seconds and one use."""
+        token = link_tokens.new(self._chance)
         await self._ephemeral.put(_place(kind, token), Entry(msgspec.json.encode(value), life=life))
         return token
 
@@ -75,4 +76,5 @@ def _read(entry: Entry | None, shape: type[T]) -> T | None:
 
 
 def _place(kind: Kind, token: str) -> str:
-    return f"grant:{kind}:{digest(token).hex()}"
+    # Some of these stand in links; what others are called by has the older form, and is read as it is.
+    return f"grant:{kind}:{digest(link_tokens.read(token)).hex()}"

@@ -10,6 +10,7 @@ import binascii
 import msgspec
 
 from lingpai.guard.crypto import BadSeal, SecretBox
+from lingpai.guard.one_time.link_tokens import readings
 
 _CONTEXT = "ticket"
 
@@ -29,14 +30,27 @@ class SealedLinks:
         self._secret_box = secret_box
 
     def seal(self, realm: str, email: str, token: str) -> str:
-        """URL-safe, without padding: about 200 characters, 600 at most."""
+        """Lower-case base32 without padding, as the tokens themselves: about 200 characters, 700 at most."""
         sealed = self._secret_box.seal(msgspec.json.encode(SealedLink(realm, email, token)), _CONTEXT)
-        return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
+        return base64.b32encode(sealed).rstrip(b"=").decode().lower()
 
     def open(self, word: str) -> SealedLink | None:
-        """None: we have not made it, or it was changed since. Whether its token lives is not judged here."""
-        try:
-            sealed = base64.b64decode(word + "=" * (-len(word) % 4), altchars=b"-_", validate=True)
-            return msgspec.json.decode(self._secret_box.open(sealed, _CONTEXT), type=SealedLink)
-        except (binascii.Error, ValueError, BadSeal):
-            return None
+        """None: we have not made it, or it was changed since. Whether its token lives is not judged here.
+
+        Read as mail programs may have left it, in whatever case; one that was mailed before was base64, whose case counts.
+        """
+        for reading in readings(word):
+            for decode in (_base32, _base64):
+                try:
+                    return msgspec.json.decode(self._secret_box.open(decode(reading), _CONTEXT), type=SealedLink)
+                except (binascii.Error, ValueError, BadSeal):
+                    continue
+        return None
+
+
+def _base32(word: str) -> bytes:
+    return base64.b32decode(word.upper() + "=" * (-len(word) % 8))
+
+
+def _base64(word: str) -> bytes:
+    return base64.b64decode(word + "=" * (-len(word) % 4), altchars=b"-_", validate=True)

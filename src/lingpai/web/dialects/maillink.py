@@ -300,6 +300,7 @@ DIALECT = Dialect(
             activation.open_link,
             activation.ActivationOpened,
             changes=False,
+            mailed=True,
             summary="summary.maillink.open_link",
         ),
         Call(
@@ -326,6 +327,7 @@ DIALECT = Dialect(
             recovery.show_form,
             activation.ActivationOpened,
             changes=False,
+            mailed=True,
             summary="summary.maillink.show_form",
         ),
         Call(

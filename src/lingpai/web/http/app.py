@@ -96,7 +96,7 @@ class App:
         call = route.call
         if call.changes and (request.spends or call.exempt):
             await self._services.limits.spend("client", request.ctx.client)
-        self._fill(request, scope["query_string"], whole)
+        self._fill(call, request, scope["query_string"], whole)
         request.speak(route.errors.chosen(request.fields))
         if not (call.exempt and call.exempt(request.fields)):
             self._let_change(call, request)
@@ -122,9 +122,11 @@ class App:
         if call.refuses_navigation and request.method == "GET" and request.headers.get(b"sec-fetch-mode") == b"navigate":
             raise CrossSite
 
-    def _fill(self, request: Request, query: bytes, whole: bytes) -> None:
-        if query:
-            request.query = body.pairs(query)
+    def _fill(self, call: Call, request: Request, query: bytes, whole: bytes) -> None:
+        if query and call.mailed and request.method in _BODILESS:
+            request.query, request.mended = body.mended(query)
+        if query and (not call.mailed or (call.exempt and not call.exempt(request.query))):
+            request.query, request.mended = body.pairs(query), False
         if request.method in _BODILESS:
             request.fields = request.query
         elif whole:

@@ -18,6 +18,8 @@ Statuses = Mapping[type[Refusal], int]
 
 STATUSES: Statuses = {Refusal: 200, TooLarge: 413, Limited: 429, Unavailable: 503}
 """A dialect's business outcomes are all 200 (contract, rule 1)."""
+PAGES = frozenset((429, 503))
+"""Refusals that are a page to whoever reads HTML, whatever was asked for."""
 OWN_STATUSES: Statuses = {**STATUSES, Refusal: 409, BadInput: 400, NotLoggedIn: 401, BadClient: 401, CrossSite: 403}
 """The pages and the service's own calls speak HTTP."""
 
@@ -47,9 +49,11 @@ class ErrorRenderer(Protocol):
 class EnvelopeRenderer:
     """A dialect's voice."""
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Dialect, plain: "PlainRenderer") -> None:
+        """`plain`: who speaks where the broken one is HTTP itself and the reader a person (contract, 1.4)."""
         self.language = dialect.language
         self._dialect = dialect
+        self._plain = plain
 
     def chosen(self, fields: Mapping[str, Any]) -> Locale | None:
         names = self._dialect.asks_by
@@ -59,14 +63,25 @@ class EnvelopeRenderer:
         return words.locale_of(tag) or self.language
 
     def refuse(self, refusal: Refusal, request: Request) -> Reply:
-        said = self._dialect.envelope(refusal, request.locale)
-        return Reply(msgspec.json.encode(said), choose(STATUSES, refusal), headers=_retry(refusal))
+        status = choose(STATUSES, refusal)
+        if status in PAGES and request.wants_html:
+            return self._for_reader(request).refuse(refusal, request)
+        return Reply(msgspec.json.encode(self._dialect.envelope(refusal, request.locale)), status, headers=_retry(refusal))
 
     def fail(self, request: Request) -> Reply:
+        if request.wants_html:
+            return self._for_reader(request).fail(request)
         return Reply(msgspec.json.encode(self._dialect.fail(request.locale)), 500)
 
     def missing(self, request: Request, allow: str = "") -> Reply:
+        if request.wants_html:
+            return self._for_reader(request).missing(request, allow)
         return _missing(Reply(msgspec.json.encode(self._dialect.missing(request.locale))), allow)
+
+    def _for_reader(self, request: Request) -> "PlainRenderer":
+        """A page speaks as a browser asks, not as the dialect's field would."""
+        request.speak_to_reader(self.language)
+        return self._plain
 
 
 class PlainRenderer:
@@ -98,10 +113,10 @@ class PlainRenderer:
 
 
 class NegotiatedRenderer:
-    """At a page's path that a dialect answers too: a page for a browser that navigates, else the dialect's envelope."""
+    """Where a page stands that a dialect answers too: a page for a browser that navigates, else the dialect's envelope."""
 
-    def __init__(self, envelope: ErrorRenderer, plain: ErrorRenderer) -> None:
-        self.language = plain.language
+    def __init__(self, envelope: ErrorRenderer, plain: ErrorRenderer, language: Locale) -> None:
+        self.language = language
         self._envelope = envelope
         self._plain = plain
 

@@ -54,11 +54,6 @@ def path(mount: Mount, call: Call) -> str:
     return call.path if call.rooted or call in mount.dialect.pages else mount.base_path + call.path
 
 
-def spellings(mount: Mount, call: Call) -> tuple[str, ...]:
-    """Every path that leads to a dialect's call."""
-    return (path(mount, call), *(mount.base_path + other for other in call.also))
-
-
 def clash(mounts: Sequence[Mount]) -> Clash | None:
     """The first path that two of the mounted dialects claim on one host, whatever the methods; None where all is well."""
     for host in _hosts(mounts):
@@ -76,7 +71,7 @@ def _claimed(mount: Mount) -> Iterator[str]:
     At a hosted page's path a dialect has one method of several: what it cannot share there is that method.
     """
     for call in (*mount.dialect.calls, *mount.dialect.pages):
-        yield from (f"{method} {call.path}" for method in call.methods) if call.rooted else spellings(mount, call)
+        yield from (f"{method} {call.path}" for method in call.methods) if call.rooted else (path(mount, call),)
     yield from (f"{mount.base_path}{root}*" for root in mount.dialect.roots)
 
 
@@ -90,10 +85,11 @@ class Routes:
         """
         self._realm = home.settings.realm
         self._plain = PlainRenderer(home.dialect.language)
-        self._voices = {mount.dialect.name: EnvelopeRenderer(mount.dialect) for mount in mounts}
+        self._voices = {mount.dialect.name: EnvelopeRenderer(mount.dialect, self._plain) for mount in mounts}
         theirs = [Route(call, mount, self._plain, self._realm) for mount in mounts for call in mount.dialect.pages]
         extra = [*theirs, *(Route(call, home, self._plain, self._realm) for call in (*pages, *own))]
         self._tables = {host: self._table(_open_on(host, mounts), extra) for host in _hosts(mounts)}
+        self._forgiven = {host: _as_mailed(table) for host, table in self._tables.items()}
         self._nowhere = {host: self._strangers(_open_on(host, mounts)) for host in _hosts(mounts)}
 
     def find(self, host: str, raw_path: bytes) -> PathEntry:
@@ -103,14 +99,14 @@ class Routes:
             host, table = EVERYWHERE, self._tables[EVERYWHERE]
         folder = raw_path[: raw_path.rfind(b"/") + 1]
         # The root stands for itself alone.
-        return table.get(raw_path) or (table.get(folder) if len(folder) > 1 else None) or self._stranger(host, raw_path)
+        found = table.get(raw_path) or (table.get(folder) if len(folder) > 1 else None) or self._forgiven[host].get(raw_path)
+        return found or self._stranger(host, raw_path)
 
     def _table(self, mounts: Sequence[Mount], extra: Sequence[Route]) -> dict[bytes, PathEntry]:
         table: dict[bytes, PathEntry] = {}
         for mount in mounts:
             for call in mount.dialect.calls:
-                for where in spellings(mount, call):
-                    _stand(table, where, Route(call, mount, self._voice(mount, call), self._realm))
+                _stand(table, path(mount, call), Route(call, mount, self._voice(mount, call), self._realm))
         for route in extra:
             _stand(table, route.call.path, route)
         for place in table.values():
@@ -119,7 +115,8 @@ class Routes:
 
     def _voice(self, mount: Mount, call: Call) -> ErrorRenderer:
         envelope = self._voices[mount.dialect.name]
-        return NegotiatedRenderer(envelope, self._plain) if call.rooted or call.mailed else envelope
+        language = self._plain.language if call.rooted else envelope.language
+        return NegotiatedRenderer(envelope, self._plain, language) if call.rooted or call.mailed else envelope
 
     def _strangers(self, mounts: Sequence[Mount]) -> list[tuple[bytes, PathEntry]]:
         """The prefixes, the longest first, and who says below them that there is nothing."""
@@ -141,6 +138,17 @@ def _stand(table: dict[bytes, PathEntry], where: str, route: Route) -> None:
         place.routes.setdefault(method, route)
         if method == "GET":
             place.routes.setdefault("HEAD", route)
+
+
+def _as_mailed(table: dict[bytes, PathEntry]) -> dict[bytes, PathEntry]:
+    """Where links lead after a mail program lower-cased them or put a slash behind their paths: there GET alone (contract, 6.9)."""
+    found: dict[bytes, PathEntry] = {}
+    for where, place in table.items():
+        routes = {method: route for method, route in place.routes.items() if method in ("GET", "HEAD") and route.call.mailed}
+        for spelled in (where.lower(), where + b"/", where.lower() + b"/") if routes else ():
+            if spelled not in table:
+                found.setdefault(spelled, PathEntry(place.errors, routes))
+    return found
 
 
 def _hosts(mounts: Iterable[Mount]) -> Iterator[str]:

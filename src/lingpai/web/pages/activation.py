@@ -7,8 +7,11 @@ import msgspec
 
 from lingpai.core import rules
 from lingpai.core.errors import BadInput, BadLink, Limited, MessagesSpent, TooSoon, WeakPassword
-from lingpai.core.model import Address
+from lingpai.core.model import Address, Purpose
 from lingpai.flows import Services, activate
+from lingpai.guard.one_time import link_tokens
+from lingpai.settings.realms import query_name
+from lingpai.steps import mailed_links
 from lingpai.web.pages import page
 from lingpai.web.pages.shared.forms import again, form_page, left
 from lingpai.web.pages.shared.return_context import ReturnContext, onward, return_context, typed_email
@@ -55,13 +58,10 @@ class ActivationWhose(msgspec.Struct, frozen=True, kw_only=True):
 
 async def open_link(services: Services, mount: Mount, request: Request, opened: ActivationOpened) -> Reply:
     """GET /activate_account: activates, or asks for a click first where the setting says so or nothing may be spent."""
-    link = whole(request)
-    if link is None:
-        return bad_link(services, request, opened)
-    context, asks = return_context(services, request), mount.settings.activates_by_click
-    if request.spends and not asks:
-        return await confirm(services, mount, request, link)
     try:
+        link, context = await by_token(services, request, "activate", opened)
+        if request.spends and not mount.settings.activates_by_click:
+            return await confirm(services, mount, request, link)
         found = await activate.peek(services, request.ctx, link.email, link.vcode)
     except BadLink:
         return bad_link(services, request, opened)
@@ -146,8 +146,29 @@ def sent_page(services: Services, request: Request, context: ReturnContext, purp
     return form_page("sent.html", request, typed={"email": email}, context=context, purpose=purpose, early=early, seconds=seconds, **values)
 
 
-def whole(request: Request) -> MailedLink | None:
-    """The link, where it came whole."""
+async def by_token(services: Services, request: Request, purpose: Purpose, opened: ActivationOpened) -> tuple[MailedLink, ReturnContext]:
+    """The link, by its token alone (contract, 6.9 and 6.10); the request is about its realm from here on. Raises BadLink and Limited."""
+    context, spelled = return_context(services, request), _whole(request)
+    token = link_tokens.read(opened.vcode)
+    realm, email = await mailed_links.addressee(services, request.ctx, purpose, token, spelled.email if spelled else None)
+    if realm != context.realm:
+        request.page_realm, request.fields["type"] = realm, query_name(services.settings, realm)
+        context = return_context(services, request)
+    return MailedLink(email=email, vcode=token), context
+
+
+def believed(request: Request, email: str) -> str:
+    """The address that a mailed link fills a form with; empty where a mail program may have spoiled it (contract, 6.9)."""
+    if request.method == "POST":
+        return email
+    try:
+        return "" if request.mended else rules.email(email).value
+    except BadInput:
+        return ""
+
+
+def _whole(request: Request) -> MailedLink | None:
+    """The link as its own fields have it, where it came whole."""
     try:
         return read(request.fields, MailedLink)
     except BadInput:
@@ -167,13 +188,13 @@ def bad_link(
     A link without its secret was most likely opened well, and the page then reloaded: the script had taken the secret away.
     """
     context, path = return_context(services, request), PATH if purpose == "activate" else "/page/reset"
-    said, typed = purpose if opened.vcode else "gone", {"email": opened.email}
+    said, typed = purpose if opened.vcode else "gone", {"email": believed(request, opened.email)}
     here = context.to(path, **typed, vcode=opened.vcode)
     return form_page("bad_link.html", request, why, typed=typed, here=here, purpose=purpose, said=said, context=context)
 
 
 CALLS = (
-    Call(("GET",), "/page/activate", open_link, ActivationOpened, changes=False),
+    Call(("GET",), "/page/activate", open_link, ActivationOpened, changes=False, mailed=True),
     Call(("POST",), "/page/activate", confirm, MailedLink),
     Call(("POST",), "/page/activate/password", set_password, MailedLink),
     Call(("GET",), SENT, sent, ActivationTyped, changes=False),

@@ -48,6 +48,8 @@ class ForgotFresh(msgspec.Struct, frozen=True, kw_only=True):
 async def show(services: Services, mount: Mount, request: Request, opened: ForgotOpened) -> Reply:
     """GET /forgot; with `again`, what a request for a code or a link has led to: a reload sends nothing."""
     context, account = return_context(services, request), opened.account or opened.email
+    if request.mended and not opened.again:
+        account = ""
     if not opened.again:
         return _form(services, request, context, {"account": account})
     if opened.by == "link":
@@ -160,7 +162,7 @@ def _code_form(
 
 
 CALLS: tuple[Call, ...] = (
-    Call(("GET",), "/forgot", show, ForgotOpened, changes=False),
+    Call(("GET",), "/forgot", show, ForgotOpened, changes=False, mailed=True),
     Call(("POST",), "/page/forgot", send),
     Call(("POST",), "/page/forgot/code", by_code),
 )

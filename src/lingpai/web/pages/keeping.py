@@ -47,6 +47,6 @@ async def keep(services: Services, mount: Mount, request: Request, offered: Offe
 
 
 CALLS: tuple[Call, ...] = (
-    Call(("GET",), "/page/keep", ask, Offered, changes=False),
+    Call(("GET",), "/page/keep", ask, Offered, changes=False, mailed=True),
     Call(("POST",), "/page/keep", keep, Offered),
 )

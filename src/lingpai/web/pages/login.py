@@ -47,7 +47,7 @@ async def show(services: Services, mount: Mount, request: Request, opened: Login
     account = None if opened.switch else await inside(services, request)
     if account:
         return page("signed_in.html", request, context=context, who=called(account))
-    return _form(services, request, context, typed={"account": opened.account})
+    return _form(services, request, context, typed={"account": "" if request.mended else opened.account})
 
 
 async def enter(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
@@ -123,6 +123,6 @@ def _form(
 
 
 CALLS: tuple[Call, ...] = (
-    Call(("GET",), "/login", show, LoginOpened, changes=False),
+    Call(("GET",), "/login", show, LoginOpened, changes=False, mailed=True),
     Call(("POST",), "/page/login", enter, sets_session=True),
 )

@@ -9,7 +9,7 @@ from lingpai.core import rules
 from lingpai.core.errors import BadInput, BadLink, Limited, WeakPassword
 from lingpai.flows import Services, recover
 from lingpai.web.pages import page
-from lingpai.web.pages.activation import ActivationOpened, MailedLink, bad_link, whole
+from lingpai.web.pages.activation import ActivationOpened, MailedLink, bad_link, by_token
 from lingpai.web.pages.shared.forms import form_page
 from lingpai.web.pages.shared.return_context import ReturnContext, return_context
 from lingpai.web.request.calls import Call, Mount, Reply
@@ -28,11 +28,8 @@ class ResetNewPassword(msgspec.Struct, frozen=True, kw_only=True):
 
 async def show_form(services: Services, mount: Mount, request: Request, opened: ActivationOpened) -> Reply:
     """GET /reset_password/verify: the form, while the link lives; never spends it."""
-    link = whole(request)
-    if link is None:
-        return bad_link(services, request, opened, purpose="reset")
-    context = return_context(services, request)
     try:
+        link, context = await by_token(services, request, "reset", opened)
         await recover.peek_link(services, request.ctx, link.email, link.vcode)
     except BadLink:
         return bad_link(services, request, opened, purpose="reset")
@@ -59,6 +56,6 @@ def _form(request: Request, context: ReturnContext, link: MailedLink, why: BadIn
 
 
 CALLS = (
-    Call(("GET",), "/page/reset", show_form, ActivationOpened, changes=False),
+    Call(("GET",), "/page/reset", show_form, ActivationOpened, changes=False, mailed=True),
     Call(("POST",), "/page/reset", reset, MailedLink),
 )

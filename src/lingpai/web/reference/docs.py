@@ -37,7 +37,7 @@ def _chapter(settings: Settings, mount: Mount) -> Chapter:
     return Chapter(
         name=mount.dialect.name,
         here=here,
-        voice=EnvelopeRenderer(mount.dialect),
+        voice=EnvelopeRenderer(mount.dialect, PlainRenderer(mount.dialect.language)),
         calls=mount.dialect.calls,
         address=lambda call: site + routes.path(mount, call),
         walk=mount.dialect.walk,

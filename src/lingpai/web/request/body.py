@@ -6,9 +6,10 @@ nesting, bytes that are not UTF-8, integers over 64 bits (contract, rule 2).
 
 import json
 import math
+import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Never
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes
 
 from lingpai.core.errors import BadInput
 from lingpai.web.request.fields import Urlencoded
@@ -19,6 +20,8 @@ DEPTH = 16
 """Levels of nesting that are taken; the deepest call of a dialect has two."""
 
 _INTEGER_DIGITS = 19
+_AMPERSAND = re.compile("&(?:(?:amp|#38|#x26);)*", re.IGNORECASE)
+"""Also as HTML writes it, once or more than once."""
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
@@ -88,6 +91,39 @@ def pairs(raw: bytes, where: str = "query") -> Urlencoded:
             raise _duplicate(key, where)
         found[key] = _decoded(value, where)
     return found
+
+
+def mended(raw: bytes) -> tuple[Urlencoded, bool]:
+    """The fields of a mailed link's query, as a mail program may have left it; and whether it is other than it was mailed.
+
+    Rule 2 gives way here (contract, 6.9): of a name that comes twice the first that says something counts, `&amp;` parts fields as `&`
+    does, a query that was escaped as a whole is read all the same, and what is no text is left out. Never raises.
+    """
+    found = _forgiving(raw.decode("latin-1"))
+    quoted = [value[:2].upper() == "3D" for value in found.values()]
+    if len(quoted) > 1 and all(quoted):
+        # Quoted-printable's `=3D`, which was not read as an equals sign.
+        found = Urlencoded({name: value[2:] for name, value in found.items()})
+    try:
+        return found, any(quoted) or found != pairs(raw)
+    except BadInput:
+        return found, True
+
+
+def _forgiving(text: str) -> Urlencoded:
+    while "=" not in text and (plainer := unquote(text)) != text:
+        text = plainer
+    found = Urlencoded()
+    for part in _AMPERSAND.split(text):
+        name, _, value = part.partition("=")
+        key = _forgiven(name).lower().removeprefix("amp;").strip("? ")
+        if key and not found.get(key):
+            found[key] = _forgiven(value)
+    return found
+
+
+def _forgiven(part: str) -> str:
+    return unquote_to_bytes(part.replace("+", " ").encode("latin-1", "replace")).decode("utf-8", "replace").replace("\0", "")
 
 
 def _decoded(part: bytes, where: str) -> str:

@@ -64,10 +64,8 @@ class Call:
     by_script: bool | None = None
     """Whether GET refuses a browser that navigates to it (contract, 11.20). None: where it changes something. True also for what
     spends or remembers something though it counts as changing nothing; False for a way out that pages may lead to."""
-    also: tuple[str, ...] = ()
-    """Other spellings of its path, below the prefix too, that lead to it; the reference does not name them."""
     mailed: bool = False
-    """Mails lead here: a browser always gets a page, of a query that cannot be read too (contract, 1.4)."""
+    """Mails lead here: its query and its path are read as mail programs may have left them, and a browser always gets a page."""
     rooted: bool = False
     """A hosted page's path that answers in the dialect's voice: it stands where it says, whatever the prefix."""
     quiet: bool = False

@@ -47,6 +47,8 @@ class Request(msgspec.Struct):
     page_realm: str = "main"
     """The realm that a page is about where the request names none: the dialect's at whose path it stands, else the pages' own."""
     query: dict[str, Any] = msgspec.field(default_factory=dict)
+    mended: bool = False
+    """Whether the query of a mailed link is other than it was mailed: then what it says of people fills no form."""
     fields: dict[str, Any] = msgspec.field(default_factory=dict)
     """The body's fields; those of the query for GET."""
 

@@ -6,7 +6,8 @@
   // No secret stays in the address bar, in the history, or in what a Referer or a copied address would tell;
   // nor what was done a moment ago, which a reload would say again.
   const address = new URL(location.href);
-  const secrets = ["vcode", "authorization", "token", "emailname", "code", "state", "done"].filter((name) => address.searchParams.has(name));
+  // Their names may have something before them where a mail program has changed the link.
+  const secrets = [...address.searchParams.keys()].filter((name) => /(^|[^a-z])(vcode|authorization|token|emailname|code|state|done)$/i.test(name));
   for (const name of secrets) address.searchParams.delete(name);
   if (secrets.length) history.replaceState(null, "", address.pathname + address.search);
 

@@ -232,8 +232,6 @@ DIALECT = Dialect(
             shapes.Verified,
             exempt=_mailed,
             mailed=True,
-            # As a mail program has it that makes the link's letters small.
-            also=("/api/emailver",),
             refusals=(BadLink, NotActivated),
             summary="summary.hiyouth.verify",
         ),

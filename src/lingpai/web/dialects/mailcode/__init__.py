@@ -334,6 +334,7 @@ DIALECT = Dialect(
             authorization.AuthorizationOpened,
             MailcodeDone,
             changes=False,
+            mailed=True,
             rooted=True,
             refusals=(BadGrant,),
             summary="summary.mailcode.open_link",

@@ -1,6 +1,7 @@
 """Counters that only one implementation has: the file beside SQLite, and this process's own memory."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import apsw
@@ -81,6 +82,19 @@ async def test_a_damaged_file_is_made_anew(path: Path, clock: FakeClock, start: 
     overwrite(path, start)
     counters = FileCounters(path, clock)
     assert (await counters.hit("key 1", 60)).total == 1
+    await counters.close()
+
+
+async def test_its_files_are_their_owners_alone_whatever_the_process_allows(path: Path, clock: FakeClock) -> None:
+    before = os.umask(0)
+    try:
+        counters = FileCounters(path, clock)
+    finally:
+        os.umask(before)
+    await counters.hit("key", 60)
+    assert {file.name: oct(file.stat().st_mode & 0o777) for file in path.parent.iterdir()} == dict.fromkeys(
+        ("counters.db", "counters.db-wal", "counters.db-shm", "counters.db.lock"), "0o600"
+    )
     await counters.close()
 
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -365,6 +367,17 @@ def test_asking_for_the_newest_revision_does_not_load_alembic() -> None:
         "import sys; from lingpai.store.migrate import latest; latest(); sys.exit('alembic' in sys.modules or 'sqlalchemy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["a%41b", "what?x=1", "a#b", "数据 文件夹", "100%", "file:x", "a&mode=memory", "a%2fb"])
+def test_a_path_is_meant_as_it_is_written(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    url = f"sqlite:///{tmp_path / name / 'lingpai.db'}"
+    upgrade(url)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert "lingpai.db" in {path.name for path in (tmp_path / name).iterdir()}
+    with closing(sqlite3.connect(tmp_path / name / "lingpai.db")) as file:
+        assert file.execute("SELECT version_num FROM alembic_version").fetchone() == (latest(),)
 
 
 def test_a_new_sqlite_file_is_its_owners_alone(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 import re
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any, Literal, get_args, get_origin
 from urllib.parse import quote
 
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from fakes import FakeChance
 from lingpai.assembly.configuration import defaults, load
 from lingpai.core.chance import SystemChance
+from lingpai.post import sms as sms_gateways
 from lingpai.settings import Rate, Settings, sqlite_file
 from lingpai.settings.check import same_site
 from lingpai.settings.keys import REALMS, Key, keys, value_at
@@ -20,6 +23,7 @@ from lingpai.settings.load import SettingsError
 from lingpai.settings.realms import home, query_name, realm_named, recovery_questions, served
 from lingpai.settings.reference import in_force, markdown
 from lingpai.settings.secret import secret_of
+from lingpai.web import dialects as web_dialects
 from lingpai.web.dialects.hiyouth.settings import HiyouthSettings
 from lingpai.web.dialects.mailcode.settings import MailcodeSettings
 from lingpai.web.dialects.maillink import MaillinkSettings
@@ -294,6 +298,15 @@ def test_dev_mode_needs_nothing_and_stays_on_this_machine() -> None:
         ]
 
 
+def test_the_secret_beside_the_one_in_use_is_another_one_and_is_shown_to_nobody() -> None:
+    both = {"LINGPAI_SECRET": SECRET, "LINGPAI_SECRET_PREVIOUS": SECRET}
+    assert refused(FULL | both) == ["LINGPAI_SECRET_PREVIOUS: secret_previous is secret itself; expected the other one, or none"]
+    (short,) = refused(FULL | {"LINGPAI_SECRET_PREVIOUS": "tooshortsecret"})
+    assert short.startswith("LINGPAI_SECRET_PREVIOUS: ******** does not fit; expected 32 bytes or more")
+    shown = {path: value for path, value, _ in in_force(load(None, FULL | {"LINGPAI_SECRET_PREVIOUS": SECRET}))}
+    assert shown["secret_previous"] == "********"
+
+
 def test_postgresql_requires_a_secret() -> None:
     url = {"LINGPAI_DATABASE_URL": "postgresql://u@h/lingpai"}
     told = ["secret: not set, neither in a file (--config) nor as LINGPAI_SECRET; required on PostgreSQL, where all nodes must share it; "
@@ -506,3 +519,32 @@ def test_a_home_is_a_path_or_a_url(home: str) -> None:
 def test_what_is_neither_is_refused_as_a_home(home: str) -> None:
     [why] = refused({**FULL, "LINGPAI_HIYOUTH__HOME": home})
     assert "a path such as /index.html" in why
+
+
+# Tables that dialects and gateways bring
+
+
+def found(monkeypatch: pytest.MonkeyPatch, package: ModuleType, module: str, **holds: Any) -> Callable[[], object]:
+    """The package's own search, where it has that one module."""
+    monkeypatch.setattr(package, "iter_modules", lambda path: [SimpleNamespace(name=module)])
+    monkeypatch.setattr(package, "import_module", lambda name: SimpleNamespace(**holds))
+    search: Any = package.dialects if hasattr(package, "dialects") else package.gateways
+    past_its_cache: Callable[[], object] = search.__wrapped__
+    return past_its_cache
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "told"),
+    [("plain", "other", "expected its module's name, 'plain'"), ("log", "log", "as a setting"), ("realms", "realms", "as a setting")],
+)
+def test_a_dialect_is_called_as_its_module_and_as_no_setting(monkeypatch: pytest.MonkeyPatch, module: str, name: str, told: str) -> None:
+    with pytest.raises(TypeError, match=told):
+        found(monkeypatch, web_dialects, module, DIALECT=SimpleNamespace(name=name))()
+    assert found(monkeypatch, web_dialects, "plain", DIALECT=SimpleNamespace(name="plain"))()
+
+
+@pytest.mark.parametrize("module", ["provider", "countries", "none"])
+def test_a_gateway_is_called_as_no_setting(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+    with pytest.raises(TypeError, match="as a setting"):
+        found(monkeypatch, sms_gateways, module, GATEWAY=object())()
+    assert found(monkeypatch, sms_gateways, "pigeon", GATEWAY=object())()

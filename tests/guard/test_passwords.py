@@ -353,6 +353,16 @@ def test_every_listed_password_is_refused_in_any_case() -> None:
         "ada.lovelace@brightmill.com",
         "13800138000",
         "李小明李小明12",
+        "ada.lovelace@brightmill.com1815",
+        "1815ada.lovelace@brightmill.com",
+        "18_Ada.Lovelace@BRIGHTMILL.COM-15",
+        "ada.lovelace.brightmill.com2026",
+        "co.brightmill.com2!",
+        "moc.llimthgirb@ecalevol.ada!9z",
+        "lace@brightmill.com15",
+        "13800138000abcd",
+        "a1380013800b",
+        "ab李小明cd",
     ],
 )
 def test_little_more_than_the_accounts_own_names_is_refused(password: str) -> None:
@@ -360,7 +370,17 @@ def test_little_more_than_the_accounts_own_names_is_refused(password: str) -> No
 
 
 @pytest.mark.parametrize(
-    "password", ["adaptations", "lovelace-Orbits-quietly", "xK9#mQ2$vL", "correct horse battery", "我家门前有一条小河", "........#K2"]
+    "password",
+    [
+        "ada.lovelace@brightmill.com18ab9",
+        "1q-13800138000-abc",
+        "adaptations",
+        "lovelace-Orbits-quietly",
+        "xK9#mQ2$vL",
+        "correct horse battery",
+        "我家门前有一条小河",
+        "........#K2",
+    ],
 )
 def test_what_only_holds_a_name_among_much_else_is_taken(password: str) -> None:
     assert judged(password) is None

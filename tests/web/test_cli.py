@@ -1,6 +1,7 @@
 """The command line, as people and machines meet it: what it prints, what it refuses, its exit codes."""
 
 import asyncio
+import os
 import socket
 import sqlite3
 import subprocess
@@ -144,8 +145,45 @@ async def test_an_empty_postgresql_is_refused_until_it_is_migrated_and_can_be_ta
         async with httpx.AsyncClient() as client:
             assert (await client.get(f"{running.url}/readyz")).status_code == 200
         assert await running.end() == 0
-    back = await lingpai("migrate", "--to", "base", "--data", tmp_path, **there)
+    back = await lingpai("migrate", "--to", "base", "--yes", "--data", tmp_path, **there)
     assert back.out == f"The database was at revision {latest()} and is at base.\n"
+
+
+@pytest.mark.parametrize(("to", "lost"), [("base", "everything in it"), ("0003", "whatever revision 0003 has no place for")])
+async def test_going_back_says_what_is_lost_and_asks(sqlite_path: Path, to: str, lost: str) -> None:
+    desk = Desk(f"sqlite:///{sqlite_path}", sqlite_path.parent)
+    await desk.settle()
+    refused = await lingpai_here("migrate", "--to", to, "--data", sqlite_path.parent, stdin="n\n")
+    assert refused.code == 1
+    assert "holds: accounts 1, identifiers 2" in refused.out
+    assert f"Going back to {to} loses {lost} for ever. Go on?" in refused.out
+    assert (await lingpai_here("migrate", "--to", to, "--data", sqlite_path.parent)).code == 1, "nobody said yes"
+    assert (await desk.ask("show", "ada@example.com")).code == 0
+    assert (await lingpai_here("migrate", "--to", to, "--data", sqlite_path.parent, stdin="y\n")).out.endswith(f" is at {to}.\n")
+
+
+ODD = "a%41?b#c&d 数据 'e'"
+
+
+async def test_a_data_folder_of_any_name_is_migrated_served_and_operated(tmp_path: Path) -> None:
+    folder = tmp_path / ODD
+    assert (await lingpai_here("migrate", "--data", folder)).out == f"The database was at revision base and is at {latest()}.\n"
+    assert held(tmp_path) == {ODD}
+    async with serving("--data", folder, **REAL, **QUICK) as running:
+        assert (await lingpai_here("invite", "add", "--data", folder)).code == 0
+        assert await running.end() == 0
+    assert {"lingpai.db", "secret", "counters.db"} <= held(folder)
+
+
+@pytest.mark.parametrize("words", [("migrate",), ("serve", "--dev")])
+async def test_a_data_folder_that_cannot_be_is_refused_in_words(tmp_path: Path, words: tuple[str, ...]) -> None:
+    (tmp_path / "file").write_text("")
+    inside = await lingpai(*words, "--data", tmp_path / "file" / "x")
+    assert (inside.code, inside.out) in ((1, ""), (2, ""))
+    assert f"--data {tmp_path}/file/x: Not a directory (" in inside.err
+    odd = await lingpai(*words, "--data", tmp_path / os.fsdecode(b"\xff"))
+    assert told(odd)[0].endswith("is no UTF-8; expected a folder whose name is text")
+    assert "Traceback" not in inside.err + odd.err
 
 
 async def test_a_revision_that_does_not_exist_is_told(tmp_path: Path) -> None:

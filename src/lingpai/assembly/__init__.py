@@ -4,8 +4,8 @@ Imports what the settings ask for inside its functions: everything at once would
 """
 
 import os
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -137,10 +137,23 @@ def _absent(settings: Settings) -> bool:
 
 
 def database_url(settings: Settings) -> str:
-    """Where the database is, for migrations: an absolute path or PostgreSQL's URL. Makes the data folder where there is none."""
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Where the database is, for migrations: an absolute path or PostgreSQL's URL. Makes the data folder where there is none.
+
+    Raises SettingsError where it cannot be made.
+    """
+    with _in_folder(settings):
+        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = sqlite_file(settings)
     return f"sqlite:///{file}" if file else settings.database_url
+
+
+@contextmanager
+def _in_folder(settings: Settings) -> Iterator[None]:
+    """What goes wrong in the data folder is told in words. Raises SettingsError."""
+    try:
+        yield
+    except OSError as error:
+        raise SettingsError([f"--data {settings.data}: {error.strerror} ({error.filename}); expected a folder of our own"]) from None
 
 
 def hashing_threads(settings: Settings, processes: int) -> int:
@@ -177,7 +190,7 @@ async def _services(
     from lingpai.guard.passwords.hashing import PasswordHasher
 
     store = await stack.enter_async_context(open_store(settings, clock, chance))
-    secret_box = SecretBox(_secret(settings, chance), chance)
+    secret_box = SecretBox(_secret(settings, chance), chance, beside=(settings.secret_previous or "").encode() or None)
     ephemeral = _ephemeral(settings, store, clock, chance)
     stack.push_async_callback(ephemeral.close)
     passwords = PasswordHasher(settings.hashing, settings.passwords.min_score, threads, clock, chance, familiar=(settings.product,))
@@ -206,6 +219,7 @@ def _joined(base: Base, passwords: "PasswordHasher", captchas: "Captchas", provi
     from lingpai.guard.one_time.decoy_questions import DecoyQuestions
     from lingpai.guard.one_time.grants import Grants
     from lingpai.guard.one_time.reset_grants import ResetGrants
+    from lingpai.guard.one_time.rolling import RollingSecrets
     from lingpai.guard.one_time.sealed_links import SealedLinks
     from lingpai.guard.sessions.device_cookie import DeviceCookies
     from lingpai.guard.sessions.issuing import SessionIssuer
@@ -219,7 +233,7 @@ def _joined(base: Base, passwords: "PasswordHasher", captchas: "Captchas", provi
     return Services(
         *(settings, clock, chance, base.store, ephemeral),
         passwords=passwords,
-        one_time=OneTimeSecrets(ephemeral, box, chance),
+        one_time=RollingSecrets(ephemeral, box, box.beside, chance) if box.beside else OneTimeSecrets(ephemeral, box, chance),
         limits=rates,
         messages=messages,
         lockout=lockout,
@@ -312,7 +326,8 @@ def _renderer() -> "Draw":
 
 def _secret(settings: Settings, chance: Chance) -> bytes:
     try:
-        return secret_of(settings, chance)
+        with _in_folder(settings):
+            return secret_of(settings, chance)
     except ValueError as error:
         raise SettingsError([str(error)]) from None
 

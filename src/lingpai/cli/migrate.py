@@ -10,8 +10,9 @@ from lingpai.cli.options import Failure, places, read
 
 @click.command()
 @click.option("--to", metavar="REV", default="head", show_default=True, help="A revision; `base` is an empty database.")
+@click.option("--yes", is_flag=True, help="Do not ask before data is lost.")
 @places
-def migrate(to: str, data: Path, config: Path | None) -> None:
+def migrate(to: str, yes: bool, data: Path, config: Path | None) -> None:
     """Bring the database to the newest schema, or to another revision, up or down."""
     from lingpai.assembly import WrongSchema, database_url, schema
     from lingpai.store import migrate as steps
@@ -25,7 +26,17 @@ def migrate(to: str, data: Path, config: Path | None) -> None:
     if found and found > newest:
         raise WrongSchema(found, newest)
     if found and (to == "base" or to < found):
+        if not yes:
+            _ask(steps.contents(database_url(settings)), found, to)
         steps.downgrade(database_url(settings), to)
     else:
         steps.upgrade(database_url(settings), to)
     click.echo(f"The database was at revision {found or 'base'} and is at {asyncio.run(schema(settings)) or 'base'}.")
+
+
+def _ask(rows: dict[str, int], found: str, to: str) -> None:
+    """Says what would be lost, and ends the command without a yes."""
+    lost = "everything in it" if to == "base" else f"whatever revision {to} has no place for"
+    held = ", ".join(f"{name} {count}" for name, count in rows.items()) or "no rows"
+    click.echo(f"The database is at revision {found} and holds: {held}.")
+    click.confirm(f"Going back to {to} loses {lost} for ever. Go on?", abort=True)

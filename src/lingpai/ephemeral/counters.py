@@ -4,6 +4,7 @@ A power cut may take them, which costs nobody more than a few seconds of a limit
 """
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import ceil
@@ -28,6 +29,9 @@ PATIENCE = 1.0
 """Seconds that a hit waits for another process's lock before it is StoreDown."""
 PAUSE = 0.002
 """Seconds between two tries for the lock."""
+
+OWN = 0o600
+"""Who may read a file of ours, whichever command has made it: addresses stand in it, if only as digests."""
 
 _now: BindParameter[int] = bindparam("now")
 _live = counters.c.expires_at > _now
@@ -163,9 +167,12 @@ class FileCounters(_SqlCounters):
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """Keeps other processes from opening the file meanwhile, so that nobody deletes it under another."""
-    with path.with_name(f"{path.name}.lock").open("w") as lock:
+    lock = os.open(path.with_name(f"{path.name}.lock"), os.O_WRONLY | os.O_CREAT, OWN)
+    try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(lock)
 
 
 def _sound(path: Path) -> apsw.Connection:
@@ -179,6 +186,8 @@ def _sound(path: Path) -> apsw.Connection:
 
 
 def _open(path: Path) -> apsw.Connection:
+    if not path.exists():
+        path.touch(mode=OWN)  # what SQLite puts beside it is made as it is
     file = apsw.Connection(str(path))
     try:
         file.set_busy_timeout(1_000)

@@ -36,13 +36,15 @@ class BadSeal(Exception):
 class SecretBox:
     """AES-256-GCM and HMAC-SHA256, each with a key of its own, derived by HKDF-SHA256 (RFC 5869)."""
 
-    def __init__(self, secret: bytes, chance: Chance) -> None:
-        """ValueError: the secret has less than 32 bytes."""
+    def __init__(self, secret: bytes, chance: Chance, *, beside: bytes | None = None) -> None:
+        """`beside`: another secret that is known while one rolls; it seals nothing. ValueError: a secret has less than 32 bytes."""
         if len(secret) < LEAST:
             raise ValueError(f"the secret has {len(secret)} bytes; it needs at least {LEAST}")
         self._cipher = AESGCM(_derive(secret, b"lingpai seal 1"))
         self._digest_key = _derive(secret, b"lingpai digest 1")
         self._chance = chance
+        self.beside = SecretBox(beside, chance) if beside else None
+        """The box of the other secret, while one rolls."""
 
     def seal(self, plain: bytes, context: str) -> bytes:
         """Encrypts; only `open` with the same context gets it back."""
@@ -50,7 +52,23 @@ class SecretBox:
         return FORM + nonce + self._cipher.encrypt(nonce, plain, context.encode())
 
     def open(self, sealed: bytes, context: str) -> bytes:
-        """What was sealed. Raises BadSeal."""
+        """What was sealed, with the other secret too while one rolls. Raises BadSeal."""
+        try:
+            return self._open(sealed, context)
+        except BadSeal:
+            if self.beside is None:
+                raise
+            return self.beside.open(sealed, context)
+
+    def resealed(self, sealed: bytes, context: str) -> bytes:
+        """The same, sealed with the secret in use; as it is where it was so already. Raises BadSeal."""
+        try:
+            self._open(sealed, context)
+        except BadSeal:
+            return self.seal(self.open(sealed, context), context)
+        return sealed
+
+    def _open(self, sealed: bytes, context: str) -> bytes:
         if sealed[:1] != FORM or len(sealed) <= 1 + NONCE:
             raise BadSeal
         nonce, hidden = sealed[1 : 1 + NONCE], sealed[1 + NONCE :]
@@ -65,6 +83,11 @@ class SecretBox:
         # The context's length goes first, so that no text can carry on a shorter context.
         message = len(head).to_bytes(4) + head + text.encode("utf-8", "surrogatepass")
         return hmac.digest(self._digest_key, message, hashlib.sha256)
+
+    def is_digest(self, proof: bytes, text: str, context: str) -> bool:
+        """Whether the proof is the text's digest, under the other secret too while one rolls; compared in constant time."""
+        own = hmac.compare_digest(proof, self.digest(text, context))
+        return own or (self.beside is not None and self.beside.is_digest(proof, text, context))
 
 
 def _derive(secret: bytes, purpose: bytes) -> bytes:

@@ -315,6 +315,14 @@ class Settings(msgspec.Struct, frozen=True):
             extra={"form": forms.secret, "secret": True},
         ),
     ] = None
+    secret_previous: Annotated[
+        str | None,
+        Meta(
+            description="a second secret that is known while one rolls: what it has sealed is opened, and it seals nothing "
+            "(docs/production.md says in which order)",
+            extra={"form": forms.secret, "secret": True},
+        ),
+    ] = None
     trusted_proxies: Annotated[
         tuple[str, ...],
         Meta(description="networks whose X-Forwarded-For is believed, such as 10.0.0.0/8", extra={"form": forms.network}),

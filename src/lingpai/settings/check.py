@@ -14,7 +14,7 @@ Need = Literal["serve", "operate", "look"]
 
 def problems(settings: Settings, sources: Mapping[str, str], *, host: str, need: Need, refused: Set[str]) -> list[str]:
     """What keeps the command from starting, a sentence each."""
-    found: list[str] = []
+    found: list[str] = list(_folder(settings))
     if need == "serve":
         found += [] if "public_url" in refused else _cookie(settings, sources)
         found += _listening(settings, host)
@@ -28,6 +28,8 @@ def problems(settings: Settings, sources: Mapping[str, str], *, host: str, need:
         found += (_missing(path, why) for path, why in _needed(settings) if path not in refused)
     if need != "look" and settings.database_url.startswith("postgresql:") and settings.secret is None and "secret" not in refused:
         found.append(_missing("secret", "required on PostgreSQL, where all nodes must share it; expected 32 bytes or more"))
+    if settings.secret_previous is not None and settings.secret_previous == settings.secret:
+        found.append(f"{sources['secret_previous']}: secret_previous is secret itself; expected the other one, or none")
     return found
 
 
@@ -123,6 +125,14 @@ def _missing(path: str, why: str) -> str:
 def _listening(settings: Settings, host: str) -> Iterator[str]:
     if settings.dev and not is_loopback(host):
         yield f"--host {host}: dev mode listens on this machine only, for it shows every mail; expected 127.0.0.1, ::1 or localhost"
+
+
+def _folder(settings: Settings) -> Iterator[str]:
+    """A name that is no UTF-8 could be written to no file of ours and to no log."""
+    try:
+        str(settings.data).encode()
+    except UnicodeEncodeError:
+        yield f"--data {str(settings.data)!a}: is no UTF-8; expected a folder whose name is text"
 
 
 def _own_machine(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:

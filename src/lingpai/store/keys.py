@@ -36,6 +36,11 @@ _REVOKE = Query(
     .where(signing_keys.c.kid == bindparam("sought"), signing_keys.c.revoked_at.is_(None))
     .values(revoked_at=bindparam("at"), private=None)
 )
+_RESEAL = Query(
+    update(signing_keys)
+    .where(signing_keys.c.kid == bindparam("sought"), signing_keys.c.private == bindparam("old"))
+    .values(private=bindparam("new"))
+)
 _DROP = Query(delete(signing_keys).where(signing_keys.c.kid == bindparam("kid")))
 
 
@@ -57,6 +62,11 @@ async def add(
 async def revoke(tx: Transaction, *, kid: str, at: int) -> bool:
     """It is dead, and its private part erased. False: there is none, or it was revoked before."""
     return await tx.execute(_REVOKE, sought=kid, at=at) == 1
+
+
+async def reseal(tx: Transaction, *, kid: str, old: bytes, new: bytes) -> bool:
+    """Its private part, sealed anew. False: it is another by now, or erased."""
+    return await tx.execute(_RESEAL, sought=kid, old=old, new=new) == 1
 
 
 async def drop(tx: Transaction, *, kid: str) -> None:

@@ -20,6 +20,13 @@ def upgrade(url: str, revision: str = "head") -> None:
     runner.upgrade(url, revision)
 
 
+def contents(url: str) -> dict[str, int]:
+    """The rows of each table that has any: what going down may lose. Blocks, as `upgrade`."""
+    from lingpai.store.migrations import runner  # noqa: PLC0415 - as above
+
+    return runner.contents(url)
+
+
 def downgrade(url: str, revision: str) -> None:
     """Takes the database back to an older revision, or to `base`: nothing. What the older one has no place for is lost."""
     from lingpai.store.migrations import runner  # noqa: PLC0415 - as above

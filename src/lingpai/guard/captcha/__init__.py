@@ -3,7 +3,6 @@
 `scope` is who asked for it: a dialect, and whatever else a caller binds to it. It serves nowhere else.
 """
 
-import hmac
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -74,22 +73,18 @@ class AnswerStore:
     async def remember(self, scope: str, answer: str) -> str:
         """The id under which the answer is expected. Raises StoreDown."""
         key = self._chance.token(16)
-        await self._ephemeral.put(_place(key), Entry(self._note(answer), self._digest(scope, key, answer), LIFE))
+        await self._ephemeral.put(_place(key), Entry(self._note(answer), self._secret_box.digest(*_said(scope, key, answer)), LIFE))
         return key
 
     async def spend(self, scope: str, key: str, answer: str) -> None:
         """As `Captcha.spend`; case, full-width forms, and what people paste beside it, make no difference (contract, 2.8)."""
         entry = await self._ephemeral.take(_place(key)) if _KEY.fullmatch(key) else None
-        if entry is None or not hmac.compare_digest(entry.proof, self._digest(scope, key, answer)):
+        if entry is None or not self._secret_box.is_digest(entry.proof, *_said(scope, key, answer)):
             raise BadCaptcha
 
     def _note(self, answer: str) -> bytes:
         """What is kept of the answer besides its digest: nothing."""
         return b""
-
-    def _digest(self, scope: str, key: str, answer: str) -> bytes:
-        # Every key is as long, so that no other pair of key and answer reads the same.
-        return self._secret_box.digest(key + pasted.plain(unicodedata.normalize("NFKC", answer)).casefold(), f"captcha:{scope}")
 
 
 class OpenAnswers(AnswerStore):
@@ -106,3 +101,9 @@ class OpenAnswers(AnswerStore):
 
 def _place(key: str) -> str:
     return f"captcha:{key}"
+
+
+def _said(scope: str, key: str, answer: str) -> tuple[str, str]:
+    """What is digested, and in which context."""
+    # Every key is as long, so that no other pair of key and answer reads the same.
+    return key + pasted.plain(unicodedata.normalize("NFKC", answer)).casefold(), f"captcha:{scope}"

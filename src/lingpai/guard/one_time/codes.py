@@ -127,6 +127,11 @@ class OneTimeSecrets:
         with suppress(StoreDown):
             await self._ephemeral.put(self._place(form, purpose, realm, key), entry, only_new=True)
 
+    async def end(self, form: Form, purpose: Purpose, realm: str, key: str, *, spare: bool = False) -> None:
+        """The link or code of this purpose is dead, if there is one; a `spare` one is the same work and ends nothing."""
+        place = self._place(form, purpose, realm, key)
+        await self._ephemeral.take(f"spare-{place}" if spare else place)
+
     async def kill(self, realm: str, keys: Iterable[str]) -> None:
         """Ends every link and code of these addresses, whatever their purpose (contract, rule 10)."""
         for key in keys:

@@ -27,6 +27,8 @@ _SWAPPED = str.maketrans("0134578@$!|+i", "oleastbaslltl")
 """Letters and what people write for them; `i`, `l`, `1`, `!` and `|` are all one."""
 _PART = 5
 """A password that is a part of a name, such as a phone number without its prefix, is at least this long."""
+_MORE = 4
+"""How many letters and digits more are little more."""
 _WORDS = 24
 _WORD_LENGTH = 64
 
@@ -39,7 +41,7 @@ def judge(password: str, personal: Sequence[str], min_score: int) -> None:
     if f"\n{unicodedata.normalize('NFC', password.lower())}\n".encode() in _COMMON:
         raise WeakPassword("common")
     words = sorted(set(_words(personal)), key=len, reverse=True)[:_WORDS]
-    if _little_more(password, words):
+    if _little_more(password, words) or _beside_a_part(password, personal):
         raise WeakPassword("personal")
     if not any(_score(part, words) >= min_score for part in dict.fromkeys((password[:SEEN], password[-SEEN:]))):
         raise WeakPassword("guessable")
@@ -58,18 +60,34 @@ def _words(personal: Sequence[str]) -> Iterator[str]:
 def _little_more(password: str, words: Sequence[str]) -> bool:
     """Whether next to nothing is left when the words are cut out, written forwards or backwards, with digits for letters or not.
 
-    Next to nothing: up to four letters and digits, or a date's eight digits.
+    Next to nothing: up to four letters and digits (contract, 9.4), or a date's eight digits.
     """
-    signs = [sign for sign in _fold(password) if sign.translate(_SWAPPED).isalnum()]
-    bare = "".join(signs).translate(_SWAPPED)
-    cut = bare
+    signs = _signs(password)
+    cut = _bare(password)
     for word in (word.translate(_SWAPPED) for word in words):
-        if len(bare) >= _PART and bare in word:
-            return True
         for spelling in (word, word[::-1]):
             cut = cut.replace(spelling, "\0" * len(spelling))
     rest = "".join(sign for sign, left in zip(signs, cut, strict=True) if left != "\0" and sign.isalnum())
-    return "\0" in cut and (len(rest) <= 4 or (rest.isdecimal() and len(rest) <= 8))
+    return "\0" in cut and (len(rest) <= _MORE or (rest.isdecimal() and len(rest) <= 8))
+
+
+def _beside_a_part(password: str, personal: Sequence[str]) -> bool:
+    """Whether it is a part of a name or an address, or the whole of one, with up to four signs before and behind it (contract, 9.4)."""
+    bare = _bare(password)
+    ends = [(first, last) for first in range(_MORE + 1) for last in range(_MORE + 1 - first)]
+    cores = {core for first, last in ends if len(core := bare[first : len(bare) - last]) >= _PART}
+    wholes = [_bare(spelling) for name in personal for spelling in {name, name.replace("@", "")}]
+    return any(core in whole or core in whole[::-1] for core in cores for whole in wholes)
+
+
+def _signs(text: str) -> list[str]:
+    """The letters and digits of a text, and the signs that people write for them."""
+    return [sign for sign in _fold(text) if sign.translate(_SWAPPED).isalnum()]
+
+
+def _bare(text: str) -> str:
+    """Those, each as the letter that it may stand for."""
+    return "".join(_signs(text)).translate(_SWAPPED)
 
 
 def _score(part: str, words: Sequence[str]) -> int:

@@ -36,7 +36,7 @@ class DeviceCookies:
     def read(self, cookie: str | None) -> tuple[str, frozenset[str]]:
         """The device's id and the marks of the accounts that know it; both empty where the cookie is missing or not ours."""
         body, _, signature = (cookie or "").rpartition(".")
-        if not body or len(body) > LONGEST or not hmac.compare_digest(self._sign(body), signature.encode("utf-8", "surrogatepass")):
+        if not body or len(body) > LONGEST or not self._signed(body, signature):
             return "", frozenset()
         device, _, accounts = body.partition(".")
         return device, frozenset(accounts.split("-"))
@@ -51,5 +51,14 @@ class DeviceCookies:
         body = f"{device or self._chance.token(16)}.{'-'.join([mark(account), *others])}"
         return f"{body}.{self._sign(body).decode()}"
 
+    def _signed(self, body: str, signature: str) -> bool:
+        boxes = (self._secret_box, self._secret_box.beside)
+        given = signature.encode("utf-8", "surrogatepass")
+        return any(hmac.compare_digest(_signature(box, body), given) for box in boxes if box)
+
     def _sign(self, body: str) -> bytes:
-        return base64.urlsafe_b64encode(self._secret_box.digest(body, "device")).rstrip(b"=")
+        return _signature(self._secret_box, body)
+
+
+def _signature(secret_box: SecretBox, body: str) -> bytes:
+    return base64.urlsafe_b64encode(secret_box.digest(body, "device")).rstrip(b"=")

@@ -202,9 +202,18 @@ class SigningKeyRing:
             if ring is None or (ring.number <= begun and self._clock.monotonic() - ring.read_at >= age):
                 self._begun += 1
                 number, read_at = self._begun, self._clock.monotonic()
-                rows = await keys.listing(self._store)
+                rows = await self._resealed(await keys.listing(self._store))
                 ring = self._ring = _Ring(number, read_at, rows, frozenset(row.kid for row in rows), self._verifiers(rows))
             return ring
+
+    async def _resealed(self, rows: list[SigningKey]) -> list[SigningKey]:
+        """While one rolls from one secret to another, the keys that are still sealed with the other one are sealed anew."""
+        if self._secret_box.beside is None:
+            return rows
+        for row in rows:
+            if row.private is not None and (anew := self._secret_box.resealed(row.private, _context(row.kid))) != row.private:
+                await keys.reseal(self._store, kid=row.kid, old=row.private, new=anew)
+        return await keys.listing(self._store)
 
     async def _hurry(self) -> _Ring:
         """The set, read since this call. Those who ask together are answered by one reading, and wait until one may be (`HASTE`)."""

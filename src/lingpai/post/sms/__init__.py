@@ -19,7 +19,8 @@ import msgspec
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.model import Letter
 from lingpai.post import Permanent, Sender, SendError, Temporary, Unsure
-from lingpai.settings.outside import GatewaySettings, Templates
+from lingpai.settings.brought import refuse_name
+from lingpai.settings.outside import GatewaySettings, Sms, Templates
 
 if TYPE_CHECKING:
     import httpx
@@ -37,8 +38,11 @@ class Gateway:
 
 @cache
 def gateways() -> Mapping[str, Gateway]:
-    """All that there are, by name, in the order of their names."""
-    return {found.name: import_module(f"{__name__}.{found.name}").GATEWAY for found in iter_modules(__path__)}
+    """All that there are, by name, in the order of their names. Raises TypeError for one that is called as a setting, or "none"."""
+    made = {found.name: import_module(f"{__name__}.{found.name}").GATEWAY for found in iter_modules(__path__)}
+    for module in made:
+        refuse_name("gateway", module, module, (*Sms.__struct_fields__, "none"))
+    return made
 
 
 TIMEOUT = 8.0

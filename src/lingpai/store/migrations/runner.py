@@ -5,18 +5,19 @@ Of two runs at once one waits, and then has nothing to do.
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import asyncpg
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, NullPool, create_engine, make_url, text
+from sqlalchemy import Connection, NullPool, create_engine, func, inspect, select, table, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 Command = Callable[[Config, str], None]
 
+SQLITE = "sqlite:///"
 _LOCK = 0x6C696E67
 """The number of the advisory lock on PostgreSQL ("ling")."""
 _WAIT = 60.0
@@ -34,9 +35,24 @@ def downgrade(url: str, revision: str) -> None:
     _run(url, lambda config: command.downgrade(config, revision))
 
 
+def contents(url: str) -> dict[str, int]:
+    """How many rows each table has, those that have none left out, and the revision's own."""
+    found: dict[str, int] = {}
+    _run(url, lambda config: found.update(_counted(config.attributes["connection"])))
+    return found
+
+
+def _counted(connection: Connection) -> Iterator[tuple[str, int]]:
+    for name in sorted(inspect(connection).get_table_names()):
+        rows = connection.execute(select(func.count()).select_from(table(name))).scalar_one()
+        if rows and name != "alembic_version":
+            yield name, rows
+
+
 def _run(url: str, work: Callable[[Config], None]) -> None:
-    if make_url(url).get_backend_name() == "sqlite":
-        _on_sqlite(Path(make_url(url).database or ""), work)
+    # A path is no URL: what stands in it is meant as it is.
+    if url.startswith(SQLITE):
+        _on_sqlite(Path(url.removeprefix(SQLITE)), work)
     else:
         asyncio.run(_on_postgres(url, work))
 

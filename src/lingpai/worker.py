@@ -151,7 +151,7 @@ class Worker:
             lambda: self._ephemeral.purge(BATCH),
             lambda: sessions.purge(store, now, BATCH),
             lambda: sessions.purge_logins(store, now, BATCH),
-            lambda: outbox.purge(store, now, BATCH),
+            lambda: outbox.purge(store, now - self._settings.audit.keep_letters_days * DAY, BATCH),
             lambda: audit.purge(store, trail, BATCH),
             lambda: self._bury(now),
         )

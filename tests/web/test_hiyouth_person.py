@@ -133,6 +133,16 @@ async def test_an_old_login_and_one_that_has_ended_are_told_to_log_in_again(ada:
     assert await accounts.find(ada.town.house.services.store, "main", *key(next(iter(fields.values())))) is None
 
 
+@pytest.mark.parametrize(("call", "fields"), [("setPhone", {"phone": PHONE}), ("setEmail", {"email": BOB})])
+async def test_a_code_that_a_fresh_login_asked_for_holds_while_the_login_lives(ada: Hiyouth, call: str, fields: dict[str, str]) -> None:
+    """Contract, H50 and S44."""
+    ada.town.clock.advance(minutes=9)
+    assert (await ada.say(call, **fields)).yes
+    ada.town.clock.advance(minutes=3)
+    code = newest(await ada.town.mails(E164 if "phone" in fields else BOB))
+    assert (await ada.say(call, **fields, verid=code)).yes
+
+
 async def test_a_code_is_the_account_s_that_asked_for_it(ada: Hiyouth) -> None:
     assert (await ada.say("setPhone", phone=PHONE)).yes
     bob = await owner(ada.town, BOB)

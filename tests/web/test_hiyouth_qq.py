@@ -123,7 +123,7 @@ async def test_of_racing_returns_one_logs_in(town: Town, people: QQ) -> None:
 async def test_a_token_of_another_app_logs_nobody_in(town: Town, people: QQ) -> None:
     """QQ is asked whose it is, and for which app it was made (contract, H51)."""
     browser = town.browser()
-    for wrong in (people.token("ada", "2000000002"), "nonsense", people.openid("ada"), "é", ""):
+    for wrong in (people.token("ada", "2000000002"), "nonsense", people.openid("ada"), "é", "", "a" * 4_000):
         await press(browser)
         shown(await back(browser, wrong))
 

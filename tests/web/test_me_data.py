@@ -6,6 +6,7 @@ import re
 import pytest
 
 from lingpai.core.words import TEXTS
+from lingpai.settings.written import Log
 from web.owners import Owner, born, elsewhere, owner
 from web.people import ADA, GOOD
 from web.speakers import Maillink
@@ -77,3 +78,13 @@ async def test_whoever_has_no_way_back_is_told_so_before(town: Town) -> None:
     assert "no way back" in await ada.see("/me/delete")
     left = await ada.submit(await ada.see("/me/delete"), "/page/me/delete", sure="yes")
     assert "changed your mind" not in left
+
+
+@pytest.mark.parametrize("changes", [{"log": Log(clients=False)}, {}])
+async def test_the_clients_address_stands_in_log_lines_unless_the_operator_leaves_it_out(
+    town: Town, changes: dict[str, Log], capsys: pytest.CaptureFixture[str]
+) -> None:
+    await town.browser("203.0.113.55").get("/login")
+    lines = capsys.readouterr().out
+    assert "path=/login" in lines
+    assert ("203.0.113.55" in lines) is not bool(changes)

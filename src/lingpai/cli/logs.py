@@ -8,7 +8,7 @@ import msgspec
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from lingpai.settings import Log
+from lingpai.settings.written import Log
 
 _JSON = msgspec.json.Encoder(enc_hook=repr)
 

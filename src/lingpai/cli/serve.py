@@ -13,9 +13,10 @@ import msgspec
 import structlog
 
 from lingpai.cli.options import Failure, places
-from lingpai.settings import Log, Settings, reached
+from lingpai.settings import Settings, reached
 from lingpai.settings.load import Loaded
 from lingpai.settings.realms import dialects
+from lingpai.settings.written import Log
 
 _URL_OF_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only printed
 

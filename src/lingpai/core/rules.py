@@ -83,6 +83,11 @@ def _email(text: str) -> Address | None:
     return Address("email", f"{local}@{found.ascii_domain}", f"{local.translate(_ASCII_LOWER)}@{found.ascii_domain}")
 
 
+def same_but_ascii_case(one: str, other: str) -> bool:
+    """Whether two stored spellings differ in the case of ASCII letters alone: then they are one address (contract, 4.2)."""
+    return one.translate(_ASCII_LOWER) == other.translate(_ASCII_LOWER)
+
+
 def _checked(spelling: str) -> ValidatedEmail:
     # Everything is named: these switches also have module-wide defaults that somebody else may turn.
     return validate_email(

@@ -55,10 +55,10 @@ async def end_sessions(services: Services, account: Account) -> int:
 
 
 async def delete(services: Services, account: Account) -> None:
-    """Deletes the account with its addresses, sessions and waiting letters; the trail keeps that it happened."""
+    """Deletes the account with its addresses, sessions and letters; the trail keeps that it happened."""
     await services.one_time.kill(account.realm, await accounts.keys(services.store, account_id=account.id))
     async with services.store.begin() as tx:
-        await accounts.delete(tx, account_id=account.id)
+        await accounts.erase(tx, account_id=account.id)
         await _note(services, tx, account, "delete")
 
 

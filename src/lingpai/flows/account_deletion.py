@@ -18,7 +18,10 @@ LIFE = DAYS * 24 * 3_600
 
 
 async def export(services: Services, ctx: RequestContext, login: Authenticated) -> dict[str, list[dict[str, Any]]]:
-    """Every row that is kept of the account (PIPL, 45); no secrets. The trail has that it was asked for."""
+    """Every row that is kept of the account (PIPL, 45), and the letters to its addresses that were written for none.
+
+    No secrets. The trail has that it was asked for.
+    """
     account = login.account
     await services.limits.spend("export_account", f"{account.realm}:{account.id}")
     await services.audit.note(services.store, ctx, "export", account_id=account.id)

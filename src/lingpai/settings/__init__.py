@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from lingpai.settings import forms
 from lingpai.settings.outside import Sms, Social
+from lingpai.settings.written import Audit, Log
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -138,22 +139,6 @@ class Limits(msgspec.Struct, frozen=True):
         Meta(ge=1, le=100, description="failed logins in a row after which only a reset helps (NIST SP 800-63B-4 allows 100 at most)"),
     ] = 20
     lock_minutes: Annotated[int, Meta(ge=1, le=1_440, description="how long that lasts")] = 15
-
-
-class Audit(msgspec.Struct, frozen=True):
-    """The trail of who did what."""
-
-    keep_days: Annotated[int, Meta(ge=1, le=3_650, description="days until an entry is purged")] = 180
-
-
-class Log(msgspec.Struct, frozen=True):
-    """What the service writes to standard error."""
-
-    format: Annotated[
-        Literal["json", "console"],
-        Meta(description="json: a line of JSON an event; console: for people (the default in dev mode)"),
-    ] = "json"
-    level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="the lowest level written")] = "info"
 
 
 RecoveryQuestions = Literal["on", "with_code", "off"]

@@ -4,9 +4,10 @@ from sqlalchemy import BigInteger, Text, bindparam, cast, insert, not_, or_, sel
 from sqlalchemy import delete as removal
 
 from lingpai.core.model import Account, Address, Identifier, Kind
+from lingpai.store import outbox
 from lingpai.store.account_rows import COLUMNS, account_reader, joined_identifier
 from lingpai.store.database import Query, Transaction, picker, reader
-from lingpai.store.schema import accounts, identifiers, letters
+from lingpai.store.schema import accounts, identifiers
 
 _sought = identifiers.alias("sought")
 
@@ -181,18 +182,6 @@ _RELEASE = Query(
 _HOLD = Query(select(accounts.c.id).where(_BY_ACCOUNT).with_for_update())
 _DELETE = Query(removal(accounts).where(_BY_ACCOUNT))
 _BURY = Query(removal(accounts).where(_BY_ACCOUNT, accounts.c.deletes_at <= bindparam("now")))
-_ERASE_LETTERS = Query(
-    update(letters)
-    .where(letters.c.account_id == bindparam("account_id"), letters.c.state == "waiting")
-    .values(
-        state="failed",
-        error="the account was deleted",
-        sealed=None,
-        lease_owner=None,
-        lease_until=None,
-        ended_at=letters.c.due_at,
-    )
-)
 
 
 async def find(tx: Transaction, realm: str, kind: Kind, key: str) -> Account | None:
@@ -347,6 +336,8 @@ async def remove_identifier(tx: Transaction, *, account_id: int, kind: Kind, key
 
 async def remove_others(tx: Transaction, *, account_id: int, kind: Kind, key: str) -> int:
     """Drops its identifiers of one kind but for this one; returns how many there were."""
+    others = [each for each in await identifiers_of(tx, account_id=account_id) if each.kind == kind and each.key != key]
+    await outbox.give(tx, others, account_id=account_id)
     return await tx.execute(_REMOVE_OTHERS, account_id=account_id, kind=kind, key=key)
 
 
@@ -371,11 +362,18 @@ async def release(tx: Transaction, *, account_id: int, realm: str, address: Addr
 
 
 async def delete_if_due(tx: Transaction, *, account_id: int, now: int) -> bool:
-    """As `delete`, while its time is over; False: its owner has taken it back meanwhile. In a transaction."""
+    """As `erase`, while its time is over; False: its owner has taken it back meanwhile. In a transaction."""
+    own = await identifiers_of(tx, account_id=account_id)
     if await tx.execute(_BURY, account_id=account_id, now=now) != 1:
         return False
-    await tx.execute(_ERASE_LETTERS, account_id=account_id)
+    await outbox.forget(tx, own, account_id=account_id)
     return True
+
+
+async def erase(tx: Transaction, *, account_id: int) -> None:
+    """As `delete`, for one whose owner leaves: letters to its own addresses that were written for no account go as well."""
+    await outbox.forget(tx, await identifiers_of(tx, account_id=account_id), account_id=account_id)
+    await tx.execute(_DELETE, account_id=account_id)
 
 
 async def withdraw(tx: Transaction, *, account_id: int) -> None:
@@ -384,9 +382,9 @@ async def withdraw(tx: Transaction, *, account_id: int) -> None:
 
 
 async def delete(tx: Transaction, *, account_id: int) -> None:
-    """Deletes it with its identifiers and sessions. In a transaction.
+    """Deletes it with its identifiers, sessions and letters. In a transaction.
 
-    Its waiting letters are given up and their contents erased; the audit trail keeps its number, which is never used again.
+    The audit trail keeps its number, which is never used again.
     """
     await tx.execute(_DELETE, account_id=account_id)
-    await tx.execute(_ERASE_LETTERS, account_id=account_id)
+    await outbox.forget(tx, account_id=account_id)

@@ -1,16 +1,18 @@
 """Letters: rows of the transaction that caused them, sent afterwards by the worker that has leased them."""
 
 import asyncio
+from collections.abc import Iterable
 from typing import Protocol
 
 from sqlalchemy import BigInteger, bindparam, delete, func, insert, or_, select, update
 
-from lingpai.core.model import Channel, Letter, LetterState, Locale
+from lingpai.core import rules
+from lingpai.core.model import Channel, Identifier, Kind, Letter, LetterState, Locale
 from lingpai.store.database import Query, Transaction, picker, reader
 from lingpai.store.schema import letters
 
-KEPT = 30 * 86_400_000
-"""Milliseconds for which a letter that has ended stays to be looked at; its contents are erased at once."""
+CHANNELS: dict[Kind, Channel] = {"email": "email", "phone": "sms"}
+"""How an identifier is written to, where it can be."""
 
 
 class Bell:
@@ -140,6 +142,17 @@ _past = (
     .with_for_update(skip_locked=True)
     .cte("past")
 )
+_NOBODYS = Query(
+    select(letters.c.id, letters.c.recipient).where(
+        letters.c.account_id.is_(None),
+        letters.c.channel == bindparam("channel"),
+        # Wider than an address is read: what comes is looked at again.
+        func.lower(letters.c.recipient) == func.lower(bindparam("to", type_=letters.c.recipient.type)),
+    )
+)
+_GIVE = Query(update(letters).where(letters.c.id == bindparam("letter"), letters.c.account_id.is_(None)).values(account_id=bindparam("to")))
+_FORGET = Query(delete(letters).where(letters.c.id == bindparam("letter"), letters.c.account_id.is_(None), letters.c.state != "waiting"))
+_FORGET_ALL = Query(delete(letters).where(letters.c.account_id == bindparam("account_id")))
 _PURGE = Query(delete(letters).where(letters.c.id.in_(select(_past.c.id))))
 
 
@@ -235,6 +248,32 @@ async def listing(tx: Transaction, *, state: LetterState, limit: int) -> list[Le
     return [_listed(row) for row in await tx.rows(_LISTING, state=state, limit=limit)]
 
 
-async def purge(tx: Transaction, now: int, limit: int) -> int:
-    """Deletes up to `limit` letters that ended 30 days ago; returns how many."""
-    return await tx.execute(_PURGE, before=now - KEPT, limit=limit)
+async def nobodys(tx: Transaction, addresses: Iterable[Identifier]) -> list[int]:
+    """Letters that were written for no account, such as codes that prove an address, and went to one of these that is proved."""
+    found: list[int] = []
+    for each in addresses:
+        if each.proved_at is not None and each.kind in CHANNELS:
+            rows = await tx.rows(_NOBODYS, channel=CHANNELS[each.kind], to=each.value)
+            found += [number for number, recipient in rows if rules.same_but_ascii_case(recipient, each.value)]
+    return found
+
+
+async def give(tx: Transaction, addresses: Iterable[Identifier], *, account_id: int) -> None:
+    """These addresses leave the account: what was written to them for no account stays its own."""
+    for letter in await nobodys(tx, addresses):
+        await tx.execute(_GIVE, letter=letter, to=account_id)
+
+
+async def forget(tx: Transaction, addresses: Iterable[Identifier] = (), *, account_id: int) -> None:
+    """Every letter of an account is gone, whatever became of it, and those to these addresses that were written for no account.
+
+    One of the latter that still waits stays: it is about another account, or another realm's.
+    """
+    for letter in await nobodys(tx, addresses):
+        await tx.execute(_FORGET, letter=letter)
+    await tx.execute(_FORGET_ALL, account_id=account_id)
+
+
+async def purge(tx: Transaction, before: int, limit: int) -> int:
+    """Deletes up to `limit` letters that ended at the instant `before`, or earlier; returns how many."""
+    return await tx.execute(_PURGE, before=before, limit=limit)

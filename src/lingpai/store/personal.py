@@ -4,8 +4,9 @@ from typing import Any
 
 from sqlalchemy import Table, bindparam, select
 
+from lingpai.store import accounts, outbox
 from lingpai.store.database import Query, Transaction
-from lingpai.store.schema import metadata
+from lingpai.store.schema import letters, metadata
 
 WITHHELD = frozenset(
     (
@@ -30,6 +31,13 @@ def _owner(table: Table) -> str:
 
 
 TABLES = tuple(table for table in metadata.sorted_tables if _owner(table) in table.c)
+IMPERSONAL = {
+    "signing_keys": "the service's own",
+    "clients": "other services",
+    "entries": "codes, links and grants: under digests, for at most a week",
+    "counters": "rate limits: for a few days at most",
+}
+"""Tables that say nothing of one person for longer than a few days, each with the reason. A table is personal, or stands here."""
 _COLUMNS = {table.name: [column for column in table.c if f"{table.name}.{column.name}" not in WITHHELD] for table in TABLES}
 _READ = {
     table.name: Query(select(*_COLUMNS[table.name]).where(table.c[_owner(table)] == bindparam("account_id")).order_by(*table.primary_key))
@@ -37,9 +45,16 @@ _READ = {
 }
 
 
+_LETTER = Query(select(*_COLUMNS["letters"]).where(letters.c.id == bindparam("letter")))
+
+
 async def everything(tx: Transaction, *, account_id: int) -> dict[str, list[dict[str, Any]]]:
     """Every row that is the account's own, by table; what is withheld is named in `WITHHELD`."""
     found: dict[str, list[dict[str, Any]]] = {}
     for name, query in _READ.items():
         found[name] = [dict(zip(query.names, row, strict=True)) for row in await tx.rows(query, account_id=account_id)]
+    # Codes that prove an address are written before it is anybody's.
+    for letter in await outbox.nobodys(tx, await accounts.identifiers_of(tx, account_id=account_id)):
+        found["letters"] += [dict(zip(_LETTER.names, row, strict=True)) for row in await tx.rows(_LETTER, letter=letter)]
+    found["letters"].sort(key=lambda row: row["id"])
     return found

@@ -154,7 +154,7 @@ class App:
             status=reply.status,
             ms=round((self._services.clock.monotonic() - started) * 1_000, 1),
             request_id=request.ctx.request_id,
-            client=request.ctx.client,
+            **({"client": request.ctx.client} if self._services.settings.log.clients else {}),
         )
 
 

@@ -54,11 +54,6 @@ def path(mount: Mount, call: Call) -> str:
     return call.path if call.rooted or call in mount.dialect.pages else mount.base_path + call.path
 
 
-def spellings(mount: Mount, call: Call) -> tuple[str, ...]:
-    """Every path that leads to a dialect's call."""
-    return (path(mount, call), *(mount.base_path + other for other in call.also))
-
-
 def clash(mounts: Sequence[Mount]) -> Clash | None:
     """The first path that two of the mounted dialects claim on one host, whatever the methods; None where all is well."""
     for host in _hosts(mounts):
@@ -76,7 +71,7 @@ def _claimed(mount: Mount) -> Iterator[str]:
     At a hosted page's path a dialect has one method of several: what it cannot share there is that method.
     """
     for call in (*mount.dialect.calls, *mount.dialect.pages):
-        yield from (f"{method} {call.path}" for method in call.methods) if call.rooted else spellings(mount, call)
+        yield from (f"{method} {call.path}" for method in call.methods) if call.rooted else (path(mount, call),)
     yield from (f"{mount.base_path}{root}*" for root in mount.dialect.roots)
 
 
@@ -111,8 +106,7 @@ class Routes:
         table: dict[bytes, PathEntry] = {}
         for mount in mounts:
             for call in mount.dialect.calls:
-                for where in spellings(mount, call):
-                    _stand(table, where, Route(call, mount, self._voice(mount, call), self._realm))
+                _stand(table, path(mount, call), Route(call, mount, self._voice(mount, call), self._realm))
         for route in extra:
             _stand(table, route.call.path, route)
         for place in table.values():
@@ -122,7 +116,7 @@ class Routes:
     def _voice(self, mount: Mount, call: Call) -> ErrorRenderer:
         envelope = self._voices[mount.dialect.name]
         language = self._plain.language if call.rooted else envelope.language
-        return NegotiatedRenderer(envelope, self._plain, language) if call.rooted or call.mailed or call.opened else envelope
+        return NegotiatedRenderer(envelope, self._plain, language) if call.rooted or call.mailed else envelope
 
     def _strangers(self, mounts: Sequence[Mount]) -> list[tuple[bytes, PathEntry]]:
         """The prefixes, the longest first, and who says below them that there is nothing."""

@@ -64,10 +64,6 @@ class Call:
     by_script: bool | None = None
     """Whether GET refuses a browser that navigates to it (contract, 11.20). None: where it changes something. True also for what
     spends or remembers something though it counts as changing nothing; False for a way out that pages may lead to."""
-    also: tuple[str, ...] = ()
-    """Other spellings of its path, below the prefix too, that lead to it; the reference does not name them."""
-    opened: bool = False
-    """A browser is led here by somebody else: who reads HTML gets a page of every refusal too (contract, 1.4)."""
     mailed: bool = False
     """Mails lead here: its query and its path are read as mail programs may have left them, and a browser always gets a page."""
     rooted: bool = False

@@ -232,8 +232,6 @@ DIALECT = Dialect(
             shapes.Verified,
             exempt=_mailed,
             mailed=True,
-            # As a mail program has it that makes the link's letters small.
-            also=("/api/emailver",),
             refusals=(BadLink, NotActivated),
             summary="summary.hiyouth.verify",
         ),
@@ -310,7 +308,6 @@ DIALECT = Dialect(
             shapes.Told,
             sets_session=True,
             exempt=qq.brings_token,
-            opened=True,
             refusals=(NotOffered, BadGrant, ProviderSaysNo, NotInvited),
             summary="summary.hiyouth.qq_link",
         ),

@@ -34,11 +34,9 @@ def brings_token(fields: Mapping[str, Any]) -> bool:
 
 
 async def _come_back(services: Services, mount: Mount, request: Request, access_token: str) -> Reply:
-    if not request.spends:
-        raise BadInput("purpose", "prefetch")
     try:
         entered = await _entered(services, mount, request, access_token)
-    except (BadGrant, ProviderSaysNo, NotInvited, NotOffered, Limited, Unavailable) as why:
+    except (BadInput, BadGrant, ProviderSaysNo, NotInvited, NotOffered, Limited, Unavailable) as why:
         return _refused(services, request, why)
     # What was begun before the login ends with it: somebody may have planted its token.
     opened = entered.opened
@@ -46,6 +44,8 @@ async def _come_back(services: Services, mount: Mount, request: Request, access_
 
 
 async def _entered(services: Services, mount: Mount, request: Request, access_token: str) -> SocialEntry:
+    if not request.spends:
+        raise BadInput("purpose", "prefetch")
     realm = await social.expected_token(services, request.ctx, "qq")
     role = role_of(settings_of(mount), realm)
     if role is None:

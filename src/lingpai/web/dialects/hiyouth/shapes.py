@@ -97,7 +97,8 @@ class QqLink(msgspec.Struct, frozen=True, kw_only=True):
     """/api/qqLink: `type` before the browser goes to QQ, the rest when it is back."""
 
     type: MaybeType = None
-    access_token: Annotated[str, Text(1, 1_024, optional=True)] = ""
+    access_token: Annotated[str, Text(1, 16_384, optional=True)] = ""
+    """What is too long for a token of QQ's is none, and its bearer gets a page as for any other."""
     expires_in: Annotated[str, Text(1, 32, optional=True, numbers=True)] = ""
     """Seconds, as QQ has them; nothing depends on it."""
 

@@ -1,0 +1,31 @@
+"""The settings of what is written down: the trail, the list of letters, and the log."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+
+class Audit(msgspec.Struct, frozen=True):
+    """The trail of who did what."""
+
+    keep_days: Annotated[int, Meta(ge=1, le=3_650, description="days until an entry is purged, with the address and the browser in it")] = (
+        180
+    )
+    keep_letters_days: Annotated[
+        int,
+        Meta(ge=1, le=3_650, description="days until a letter that has ended is purged, with its recipient; its text is erased at once"),
+    ] = 30
+
+
+class Log(msgspec.Struct, frozen=True):
+    """What the service writes to standard error."""
+
+    format: Annotated[
+        Literal["json", "console"],
+        Meta(description="json: a line of JSON an event; console: for people (the default in dev mode)"),
+    ] = "json"
+    clients: Annotated[
+        bool, Meta(description="write the address of the client into each request's line; the lines are kept by whoever collects them")
+    ] = True
+    level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="the lowest level written")] = "info"

@@ -14,10 +14,11 @@ from sqlalchemy import text
 
 from conftest import open_database
 from fakes import FakeChance, FakeClock
-from faults.service import Installation, caller, get, install, post, race
+from faults.service import TRUST, Installation, caller, get, install, post, race
 from lingpai.core import words
 from lingpai.store.database import Query
 from mailserver import mail_server
+from running import lingpai
 
 CALLERS = 64
 ADA = "ada@example.com"
@@ -105,3 +106,82 @@ async def test_64_racing_registrations_of_one_address_make_one_account(twins: Tw
         assert await twins.count(f"SELECT count(*) FROM {table}") == 1, table
     await twins.ada.get("/activate_account", params=await twins.installation.link(ADA, "/activate_account"))
     assert (await twins.say("/login", **wishes[codes.index(200)]))["code"] == 200
+
+
+@dataclass(frozen=True)
+class Thief:
+    """Has a JWT of somebody else's, and two processes to be quick on."""
+
+    ports: list[int]
+    jwt: str
+
+    async def renew(self) -> None:
+        """Takes a new JWT by each that it has, until it is refused."""
+        jwt = self.jwt
+        async with self._line() as line:
+            for turn in range(STUBBORN):
+                said = await self._say(line, turn, jwt, "/user/language-edit", Language="en")
+                if "Jwt" not in said:
+                    return
+                jwt = said["Jwt"]
+
+    async def redeem(self) -> None:
+        """Makes links and redeems them, until it is refused."""
+        async with self._line() as line:
+            for turn in range(STUBBORN):
+                made = await self._say(line, turn, self.jwt, "/user/authorization-new", Expiry=86_400)
+                if "Url" not in made:
+                    return
+                token = made["Url"].rpartition("=")[2]
+                await line.get(self._at(turn + 1, "/account/login"), params={"authorization": token})
+
+    def _line(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(timeout=40, trust_env=False, verify=TRUST)
+
+    def _at(self, turn: int, path: str) -> str:
+        return f"http://127.0.0.1:{self.ports[turn % len(self.ports)]}{path}"
+
+    async def _say(self, line: httpx.AsyncClient, turn: int, jwt: str, path: str, **fields: Any) -> dict[str, Any]:
+        reply = await line.post(self._at(turn, path), json=fields, headers={"Authorization": f"Bearer {jwt}"})
+        return dict(reply.json())
+
+
+STUBBORN = 400
+"""Tries of one thief: more than there is time for before everything is ended."""
+
+
+@pytest.mark.parametrize("way", ["page", "command"])
+async def test_the_end_of_all_is_the_last_word_whatever_thieves_are_at_in_two_processes(
+    tmp_path: Path, database_url: str, way: str
+) -> None:
+    async with AsyncExitStack() as stack:
+        mail = await stack.enter_async_context(mail_server())
+        installation = install(tmp_path, database_url, mail, "[mailcode]", 'login_captcha = "never"')
+        both = await asyncio.gather(*(stack.enter_async_context(installation.serve()) for _ in range(2)))
+        ada = await stack.enter_async_context(caller(both[0]))
+        twins = Twins(installation, database_url, [running.port for running in both], ada)
+        await twins.say("/register", email=ADA, password=PASSWORD)
+        await ada.get("/activate_account", params=await installation.link(ADA, "/activate_account"))
+        entered = await ada.post("/login", json={"email": ADA, "password": PASSWORD})
+        mine = entered.headers["set-cookie"].partition(";")[0]
+        jwts = [(await twins.say("/account/login", Email=ADA, Password=PASSWORD, Expiry=86_400))["Jwt"] for _ in range(6)]
+        thieves = [Thief(twins.ports, jwt) for jwt in jwts]
+        busy = [asyncio.create_task(thief.renew() if number % 2 else thief.redeem()) for number, thief in enumerate(thieves)]
+        while await twins.count("SELECT count(*) FROM sessions") < 40:
+            pass
+        await _end_all(twins, mine, way)
+        left = await twins.count("SELECT count(*) FROM sessions")
+        assert not any(task.done() and not task.cancelled() and task.exception() for task in busy)
+        await asyncio.gather(*busy)
+        assert (left, await twins.count("SELECT count(*) FROM sessions")) == ((1, 1) if way == "page" else (0, 0))
+
+
+async def _end_all(twins: Twins, mine: str, way: str) -> None:
+    if way == "page":
+        headers = {"Cookie": mine, "Sec-Fetch-Site": "same-origin", "Content-Type": "application/x-www-form-urlencoded"}
+        done = await twins.ada.post("/page/me/devices", content=b"", headers=headers)
+        assert done.headers["location"].endswith("done=ended-others")
+        return
+    folder = twins.installation.folder
+    ended = await lingpai("account", "end-sessions", ADA, "--data", folder, "--config", folder / "lingpai.toml")
+    assert ended.code == 0, ended.err

@@ -253,6 +253,19 @@ async def test_a_jwt_dies_with_its_time_a_logout_and_a_reset(town: Town) -> None
     assert await ada.who() is None
 
 
+async def test_a_storm_of_looks_in_the_last_tenth_brings_one_jwt_and_the_old_ones_logout_ends_it(town: Town) -> None:
+    ada = await logged_in(town, 600)
+    town.clock.advance(seconds=545)
+    looks = await asyncio.gather(*(ada.ask("/user/my") for _ in range(64)))
+    assert all(look.yes for look in looks)
+    (fresh,) = [jwt for look in looks if (jwt := look.reply.json().get("Jwt"))]
+    later = ada.another()
+    later.jwt = fresh
+    assert await later.who()
+    assert (await ada.log_out()).yes
+    assert (await later.who(), await ada.who()) == (None, None)
+
+
 async def test_a_jwt_is_taken_from_a_cookie_too(town: Town) -> None:
     ada = await logged_in(town)
     ada.browser.cookies.set("Jwt", ada.jwt, domain="127.0.0.1")

@@ -3,8 +3,10 @@
 from lingpai.core.errors import BadCode, StaleLogin, Taken
 from lingpai.core.model import Account, Address, Kind, RequestContext
 from lingpai.flows import Services
+from lingpai.guard.one_time.codes import CODE_LENGTH
 from lingpai.steps.account_change import Change, changing
 from lingpai.steps.authentication import Authenticated, fresh, require_fresh
+from lingpai.steps.guesses import guesser, new_code, peek_code
 from lingpai.steps.letters import Notice
 from lingpai.steps.sending import sending
 from lingpai.steps.spending import spending_code
@@ -24,9 +26,9 @@ async def ask(services: Services, ctx: RequestContext, login: Authenticated, add
         await require_fresh(services, ctx, login)
     async with sending(services, ctx, "bind", address, known=_own(account, address)) as message:
         place = address.key if message.lands else f"spare {address.key}"
-        code = await services.one_time.new_code("bind", account.realm, place, _holder(account))
+        code = await new_code(services, ctx, guesser(ctx, "bind", account, address), place, _holder(account), CODE_LENGTH)
         async with services.store.begin() as tx:
-            await services.letters.bind_code(tx, ctx, address if message.lands else Address(address.kind, "", ""), code)
+            await services.letters.bind_code(tx, ctx, address if message.lands else Address(address.kind, "", ""), code.text, code.page)
             await services.audit.note(tx, ctx, "bind.ask", account_id=account.id)
 
 
@@ -38,7 +40,7 @@ async def bind(services: Services, ctx: RequestContext, login: Authenticated, ad
     """
     account = login.account
     await services.limits.spend("check_client", ctx.client)
-    entry = await services.one_time.peek_code("bind", account.realm, address.key, code)
+    entry = await peek_code(services, guesser(ctx, "bind", account, address), address.key, code)
     if entry is None or entry.value.decode() != _holder(account):
         raise BadCode
     if _replaces(account, address) and not await fresh(services, ctx, login):

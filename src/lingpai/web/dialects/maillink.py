@@ -10,6 +10,7 @@ from lingpai.core import rules, words
 from lingpai.core.errors import (
     BadCredentials,
     BadLink,
+    MessagesSpent,
     NoSuchAccount,
     NotActivated,
     NotInvited,
@@ -264,7 +265,7 @@ DIALECT = Dialect(
             sign_up,
             MaillinkRegistration,
             MaillinkDone,
-            refusals=(WeakPassword, Taken, TooSoon, NotInvited),
+            refusals=(WeakPassword, Taken, TooSoon, MessagesSpent, NotInvited),
             summary="summary.maillink.sign_up",
         ),
         Call(
@@ -291,7 +292,10 @@ DIALECT = Dialect(
             send_activation,
             MaillinkWhose,
             MaillinkDone,
-            refusals=(TooSoon,),
+            refusals=(
+                TooSoon,
+                MessagesSpent,
+            ),
             summary="summary.maillink.send_activation",
         ),
         Call(
@@ -300,7 +304,7 @@ DIALECT = Dialect(
             send_reset,
             MaillinkWhose,
             MaillinkDone,
-            refusals=(TooSoon, NoSuchAccount),
+            refusals=(TooSoon, MessagesSpent, NoSuchAccount),
             summary="summary.maillink.send_reset",
         ),
         Call(

@@ -13,6 +13,7 @@ from lingpai.core.errors import (
     BadCredentials,
     BadGrant,
     BadInput,
+    MessagesSpent,
     NoInvitesLeft,
     NoSuchAccount,
     NotActivated,
@@ -246,7 +247,7 @@ DIALECT = Dialect(
             mail_register,
             Ask,
             MailcodeDone,
-            refusals=(BadCaptcha, TooSoon, NotInvited),
+            refusals=(BadCaptcha, TooSoon, MessagesSpent, NotInvited),
             summary="summary.mailcode.mail_register",
         ),
         Call(
@@ -255,7 +256,7 @@ DIALECT = Dialect(
             mail_password,
             Ask,
             MailcodeDone,
-            refusals=(BadCaptcha, TooSoon, NoSuchAccount),
+            refusals=(BadCaptcha, TooSoon, MessagesSpent, NoSuchAccount),
             summary="summary.mailcode.mail_password",
         ),
         Call(

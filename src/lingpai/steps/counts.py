@@ -15,7 +15,7 @@ async def clear_counts(services: Services, account: Account) -> None:
     addresses = [Address(each.kind, each.value, each.key) for each in found]
     for address in addresses:
         typed = typed_address(account.realm, address)
-        pass
+        await services.limits.clear("login_address", typed)
         await services.lockout.tried(typed, right=True)
     for who in (str(account.id), f"{account.id}/known"):
         await services.limits.clear("questions_account", f"{account.realm}:{who}")

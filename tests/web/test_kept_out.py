@@ -45,3 +45,25 @@ async def test_a_reset_at_the_hosted_pages_makes_the_browser_known(town: Town) -
     form = {"account": ADA, "code": code, "password": NEW}
     assert (await browser.post("/page/forgot/code", data=form, headers={"Origin": town.url})).status_code == 200
     assert (await Maillink(town, browser).log_in(ADA, NEW)).yes
+
+
+async def test_the_way_out_is_offered_after_failures_of_the_address_as_typed_whoever_has_an_account(town: Town) -> None:
+    """Strangers fail at a dialect; a new browser of the owner is shown what helps, and nobody learns of a lock or an account."""
+    await member(town)
+    town.clock.advance(minutes=2)
+    browser = town.browser("203.0.113.200")
+
+    async def shown(account: str, password: str) -> bool:
+        page = await browser.post("/page/login", data={"account": account, "password": password}, headers={"Origin": town.url})
+        assert page.status_code == 422
+        return 'id="way-out"' in page.text
+
+    for email, password in ((ADA, GOOD), ("nobody@example.com", WRONG)):
+        assert await shown(email, WRONG) is False
+        for n in range(20):
+            await Maillink(town, town.browser(f"203.0.113.{n}")).log_in(email, WRONG)
+            town.clock.advance(seconds=7)
+        assert await shown(email, password) is True, "locked, and the right password too"
+        town.clock.advance(minutes=2)
+    town.clock.advance(minutes=16)
+    assert await shown("eve@example.com", WRONG) is False

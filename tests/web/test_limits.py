@@ -3,7 +3,7 @@
 import pytest
 
 from web.people import ADA, GOOD, member
-from web.speakers import Answer, Maillink
+from web.speakers import Answer, Hiyouth, Mailcode, Maillink, Session
 from web.town import Town
 
 WRONG = "not the password"
@@ -129,3 +129,21 @@ async def test_ten_messages_a_day_for_one_purpose(town: Town) -> None:
             refused += not (await person.say("/send_activate_email", email=ADA)).yes
             town.clock.advance(minutes=61)
         assert refused == 12 - sent
+
+
+@pytest.mark.parametrize("speaker", [Maillink, Mailcode, Session, Hiyouth])
+async def test_a_third_message_of_an_hour_from_one_client_is_no_429_in_any_dialect(town: Town, speaker: type[Maillink]) -> None:
+    """Where a page says that a call always succeeds it succeeds, and nothing is sent (contract, 7.10 and 7.11)."""
+    await member(town)
+    town.clock.advance(days=1)
+    before = len(await town.mails(ADA))
+    for _ in range(3):
+        answer = await speaker(town).forget(ADA)
+        assert answer.reply.status_code == 200
+        after = len(await town.mails(ADA))
+        town.clock.advance(minutes=4)
+    assert after == before + 2
+    silent = speaker.__name__ in ("Session", "Hiyouth")
+    assert answer.yes is silent
+    if not silent:
+        assert answer.text.startswith("发往该地址的消息过多")

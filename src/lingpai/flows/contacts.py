@@ -6,6 +6,7 @@ from lingpai.flows import Services
 from lingpai.guard.one_time.codes import bound_to
 from lingpai.steps.account_change import Change, changing
 from lingpai.steps.authentication import Authenticated, require_fresh
+from lingpai.steps.guesses import guesser, new_code, peek_code
 from lingpai.steps.letters import Notice
 from lingpai.steps.sending import sending
 from lingpai.steps.spending import kill_open, spending_code
@@ -26,9 +27,9 @@ async def ask(services: Services, ctx: RequestContext, login: Authenticated, add
         await require_fresh(services, ctx, login, own_proof=own_proof)
     async with sending(services, ctx, "bind", address, known=_own(account, address)) as message:
         place = address.key if message.lands else f"spare {address.key}"
-        code = await services.one_time.new_code("bind", account.realm, place, _holder(login), length=ctx.code_length)
+        code = await new_code(services, ctx, guesser(ctx, "bind", account, address), place, _holder(login), ctx.code_length)
         async with services.store.begin() as tx:
-            await services.letters.bind_code(tx, ctx, address if message.lands else Address(address.kind, "", ""), code)
+            await services.letters.bind_code(tx, ctx, address if message.lands else Address(address.kind, "", ""), code.text, code.page)
             await services.audit.note(tx, ctx, "bind.ask", account_id=account.id)
 
 
@@ -39,7 +40,7 @@ async def bind(services: Services, ctx: RequestContext, login: Authenticated, ad
     also where the account has another password or address since; after a right code, which it does not spend, Taken.
     """
     await services.limits.spend("check_client", ctx.client)
-    entry = await services.one_time.peek_code("bind", login.account.realm, address.key, code)
+    entry = await peek_code(services, guesser(ctx, "bind", login.account, address), address.key, code)
     if entry is None or entry.value.decode() != _holder(login):
         raise BadCode
     await _refuse_taken(services, login.account, address)

@@ -13,6 +13,8 @@ from lingpai.steps.authentication import device_of, verify_password
 from lingpai.steps.counts import typed_address
 from lingpai.store import accounts
 
+WAY_OUT = 5
+"""Failures of an address as it was typed, within a day, after which a refusal's detail `way_out` is 1: a reset helps, whatever it is."""
 PATIENT = 2
 """Failures in a row after which `after_failures` asks for a captcha."""
 
@@ -46,7 +48,7 @@ async def for_cookie(services: Services, ctx: RequestContext, attempt: Try) -> I
 
     Raises UnknownAccount or WrongPassword after the same work (a locked account is a wrong password), NotActivated after
     a right password on an unproved address (but for `unproved`), Limited and Overloaded before any, BadCaptcha before any password is
-    judged. A refusal's detail `captcha` (0 or 1) says whether the next try needs one.
+    judged. A refusal's detail `captcha` (0 or 1) says whether the next try needs one, and `way_out` is 1 where it is time to offer a reset.
     """
     found = await _find(services, ctx, attempt)
     if isinstance(found, Step):
@@ -94,6 +96,8 @@ async def _find(services: Services, ctx: RequestContext, attempt: Try) -> Found 
         return await _closing(services, ctx, account)
     if why := _against(account, verdict, attempt):
         why.details["captcha"] = int(await _demanded(services, attempt, typed))
+        if not verdict.right and await services.lockout.failures_as_typed(typed) >= WAY_OUT:
+            why.details["way_out"] = 1
         raise await _refused(services, ctx, account, why)
     assert account is not None
     return Found(account, verdict.upgraded)

@@ -14,6 +14,7 @@ from lingpai.flows import Services
 from lingpai.guard.one_time.decoy_questions import Three
 from lingpai.steps.account_change import NothingChanged, changing
 from lingpai.steps.authentication import Authenticated, Fresh, confirm_by_password, device_of, fresh
+from lingpai.steps.guesses import guesser, peek_code
 from lingpai.store import accounts, questions
 
 Mode = Literal["on", "with_code", "off"]
@@ -97,7 +98,7 @@ async def answer(services: Services, ctx: RequestContext, answers: Three, *, mod
         account = await accounts.by_id(services.store, asked.account_id)
         within = await _counted(services, ctx, asked, account)
         kept = await questions.of(services.store, account_id=asked.account_id)
-        proved = mode != "with_code" or await _proved(services, asked, account, code)
+        proved = mode != "with_code" or await _proved(services, ctx, asked, account, code)
         verdict = await slot.verify(kept.answers if kept else None, joined(answers))
     told = account if kept and mode != "off" else None
     if account and kept and verdict.right and within and proved and mode != "off" and account.locked_at is None:
@@ -128,9 +129,10 @@ async def _counted(services: Services, ctx: RequestContext, asked: AskedQuestion
     return True
 
 
-async def _proved(services: Services, asked: AskedQuestions, account: Account | None, code: str) -> bool:
+async def _proved(services: Services, ctx: RequestContext, asked: AskedQuestions, account: Account | None, code: str) -> bool:
     """Whether the code that was mailed for a reset is right; a wrong one costs it a try, nothing spends it."""
-    entry = await services.one_time.peek_code("reset", asked.realm, _mailed(asked, account), code)
+    who = guesser(ctx, "reset", account, Address(asked.kind, asked.key, asked.key))
+    entry = await peek_code(services, who, _mailed(asked, account), code)
     return entry is not None and services.one_time.binds(entry, account)
 
 

@@ -3,9 +3,10 @@
 from lingpai.core.errors import BadCode, StaleLogin
 from lingpai.core.model import Account, Address, RequestContext
 from lingpai.flows import Services
-from lingpai.guard.one_time.codes import bound_to
+from lingpai.guard.one_time.codes import CODE_LENGTH, bound_to
 from lingpai.steps import authentication
 from lingpai.steps.authentication import Authenticated, Fresh
+from lingpai.steps.guesses import guesser, new_code, peek_code
 from lingpai.steps.sending import sending
 
 fresh = authentication.fresh
@@ -23,9 +24,9 @@ async def ask_code(services: Services, ctx: RequestContext, login: Authenticated
         raise StaleLogin
     async with sending(services, ctx, "login", to, known=True) as message:
         place = to.key if message.lands else f"spare {to.key}"
-        code = await services.one_time.new_code("login", account.realm, place, bound_to(account))
+        code = await new_code(services, ctx, guesser(ctx, "login", account, to), place, bound_to(account), CODE_LENGTH)
         async with services.store.begin() as tx:
-            await services.letters.login_code(tx, ctx, account if message.lands else None, code)
+            await services.letters.login_code(tx, ctx, account if message.lands else None, code.text, code.page)
     return to
 
 
@@ -33,7 +34,8 @@ async def by_code(services: Services, ctx: RequestContext, login: Authenticated,
     """Opens sensitive steps. Raises BadCode."""
     await services.limits.spend("check_client", ctx.client)
     to, account = reached(login.account), login.account
-    entry = await services.one_time.take_code("login", account.realm, to.key, code) if to else None
+    right = await peek_code(services, guesser(ctx, "login", account, to), to.key, code) if to else None
+    entry = await services.one_time.take_code("login", account.realm, to.key, code) if to and right else None
     if entry is None or not services.one_time.binds(entry, account):
         await services.audit.note(services.store, ctx, "confirm", "bad-code", account_id=account.id)
         raise BadCode

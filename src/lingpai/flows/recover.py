@@ -18,6 +18,7 @@ from lingpai.guard.throttling.messages import INTERVAL
 from lingpai.steps.account_change import changing
 from lingpai.steps.authentication import is_known
 from lingpai.steps.first_proof import forget_strangers
+from lingpai.steps.guesses import guesser, new_code, peek_code
 from lingpai.steps.sending import AskedMessage, sending, silently
 from lingpai.steps.spending import kill_open, spending_code, spending_link, spending_reset_grant
 from lingpai.store import accounts, questions
@@ -98,10 +99,10 @@ def _waiting(to: Address, message: AskedMessage) -> str:
 
 async def _send_code(services: Services, ctx: RequestContext, to: Address, account: Account | None, message: AskedMessage) -> None:
     message.sent = mailed = message.lands and account is not None and account.locked_at is None and to.kind != "name"
-    holder = bound_to(account if mailed else None)
-    code = await services.one_time.new_code("reset", ctx.realm, _waiting(to, message), holder, length=ctx.code_length)
+    holder, who = bound_to(account if mailed else None), guesser(ctx, "reset", account, to)
+    code = await new_code(services, ctx, who, _waiting(to, message), holder, ctx.code_length)
     async with services.store.begin() as tx:
-        await services.letters.reset_code(tx, ctx, account if mailed else None, code, to.kind)
+        await services.letters.reset_code(tx, ctx, account if mailed else None, code.text, to.kind, code.page)
         await _note_asked(services, tx, ctx, account, mailed=mailed)
 
 
@@ -166,7 +167,7 @@ async def by_code(services: Services, ctx: RequestContext, who: Address, code: s
         await services.limits.spend("check_client", ctx.client)
         account = await accounts.find(services.store, ctx.realm, who.kind, who.key)
         to = _where(account, who)
-        if await services.one_time.peek_code("reset", ctx.realm, to.key, code) is None:
+        if await peek_code(services, guesser(ctx, "reset", account, to), to.key, code) is None:
             raise BadCode
         hashed = await slot.new(password, _known(account, to), min_score)
     async with spending_code(services, ctx, "reset", to.key, code) as entry:
@@ -180,7 +181,8 @@ async def earn(services: Services, ctx: RequestContext, who: Address, code: str)
     await services.limits.spend("check_client", ctx.client)
     account = await accounts.find(services.store, ctx.realm, who.kind, who.key)
     to = _where(account, who)
-    entry = await services.one_time.take_code("reset", ctx.realm, to.key, code)
+    right = await peek_code(services, guesser(ctx, "reset", account, to), to.key, code)
+    entry = await services.one_time.take_code("reset", ctx.realm, to.key, code) if right else None
     if entry is None:
         raise BadCode
     return await services.reset_grants.give(_holder(services, account, entry), to)

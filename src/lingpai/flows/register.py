@@ -15,6 +15,7 @@ from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.steps import invitations
 from lingpai.steps.authentication import is_known
 from lingpai.steps.first_proof import forget_strangers
+from lingpai.steps.guesses import NewCode, guesser, new_code, peek_code
 from lingpai.steps.open_registration import Judged, counted, disagree, disagree_early, is_proved, judged, looking
 from lingpai.steps.sending import AskedMessage, sending
 from lingpai.steps.spending import spending_code
@@ -168,9 +169,11 @@ async def ask_code(
         await services.captchas.spend(answer)
     if reveal:
         await _reveal_taken(services, ctx, address)
-    async with sending(services, ctx, "register", address, known=await _knows(services, ctx, address)) as message:
+    account = await accounts.find(services.store, ctx.realm, address.kind, address.key)
+    async with sending(services, ctx, "register", address, known=is_known(ctx, account)) as message:
         place = address.key if message.lands else f"spare {address.key}"
-        code = await services.one_time.new_code("register", ctx.realm, place, "", length=ctx.code_length)
+        who = guesser(ctx, "register", account, address)
+        code = await new_code(services, ctx, who, place, "", ctx.code_length)
         message.sent = await _send_code(services, ctx, address if message.lands else Address(address.kind, "", ""), address, code)
 
 
@@ -178,7 +181,7 @@ async def _knows(services: Services, ctx: RequestContext, address: Address) -> b
     return is_known(ctx, await accounts.find(services.store, ctx.realm, address.kind, address.key))
 
 
-async def _send_code(services: Services, ctx: RequestContext, to: Address, address: Address, code: str) -> bool:
+async def _send_code(services: Services, ctx: RequestContext, to: Address, address: Address, code: NewCode) -> bool:
     """The code to an address that is free, a notice to the owner of a taken one; whether anything goes out. `to` is empty for nobody."""
     taken = await _taken(services, ctx, address)
     notify = to.key != "" and await services.messages.may_notice(ctx, address, taken=taken)
@@ -189,7 +192,7 @@ async def _send_code(services: Services, ctx: RequestContext, to: Address, addre
         if owned:
             await services.letters.taken(tx, ctx, told, address.kind)
         else:
-            await services.letters.register_code(tx, ctx, to, code)
+            await services.letters.register_code(tx, ctx, to, code.text, code.page)
         await services.audit.note(tx, ctx, "register.ask", "taken" if taken else "ok", account_id=account.id if account else None)
     return told is not None or (not owned and to.key != "")
 
@@ -209,13 +212,18 @@ async def by_code(
         await services.limits.spend("check_client", ctx.client)
         await invitations.check(services.store, services.settings, ctx.realm, application.invite, services.clock.now())
         await _refuse_taken(services, ctx, application.address, reveal=reveal)
-        if await services.one_time.peek_code("register", ctx.realm, application.address.key, code) is None:
-            raise BadCode
+        await _look_at_code(services, ctx, application.address, code)
         password = await _first_hash(services, ctx, slot, application, hashed)
     async with spending_code(services, ctx, "register", application.address.key, code):
         account = await _settle(services, ctx, application, password)
     await services.one_time.kill(ctx.realm, [application.address.key])
     return account
+
+
+async def _look_at_code(services: Services, ctx: RequestContext, address: Address, code: str) -> None:
+    account = await accounts.find(services.store, ctx.realm, address.kind, address.key)
+    if await peek_code(services, guesser(ctx, "register", account, address), address.key, code) is None:
+        raise BadCode
 
 
 async def _first_hash(services: Services, ctx: RequestContext, slot: HashingSlot, application: Application, hashed: str) -> str:

@@ -116,6 +116,9 @@ class Limits(msgspec.Struct, frozen=True):
     message_address_strangers_daily: Annotated[Rate, Meta(description="the same, in a day")] = Rate(20, 86_400)
     message_client: Annotated[Rate, Meta(description="messages asked for by one client")] = Rate(20, 3_600)
     check_client: Annotated[Rate, Meta(description="codes and links checked by one client")] = Rate(10, 60)
+    code_guesses: Annotated[
+        Rate, Meta(description="wrong codes of digits for one account and purpose, by all unknown browsers together and by each known one")
+    ] = Rate(20, 86_400)
     register_client: Annotated[Rate, Meta(description="registrations by one client")] = Rate(10, 3_600)
     captcha_client: Annotated[Rate, Meta(description="captchas asked for by one client")] = Rate(60, 60)
     change_account: Annotated[Rate, Meta(description="changes of password or questions by one account that is logged in")] = Rate(5, 3_600)

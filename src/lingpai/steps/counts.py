@@ -1,6 +1,9 @@
 """What strangers may have counted up against an account, and an operator can take back."""
 
-from lingpai.core.model import Account, Address
+from typing import get_args
+
+from lingpai.core.model import Account, Address, Purpose
+from lingpai.steps.guesses import clear_guesses
 from lingpai.steps.services import Services
 from lingpai.store import accounts
 
@@ -16,6 +19,7 @@ async def clear_counts(services: Services, account: Account) -> None:
         await services.lockout.tried(typed, right=True)
     for who in (str(account.id), f"{account.id}/known"):
         await services.limits.clear("questions_account", f"{account.realm}:{who}")
+    await clear_guesses(services, account, get_args(Purpose))
     await services.messages.cleared(account.realm, str(account.id), addresses)
 
 

@@ -48,21 +48,23 @@ class Letters:
         values: Values = {"url": ctx.links.recovery(_email(account), token), "hours": RESET_LIFE // HOUR}
         await self._write(tx, "reset", account, ctx.locale, values, RESET_LIFE)
 
-    async def register_code(self, tx: Transaction, ctx: RequestContext, to: Address, code: str) -> None:
-        """A code that proves an address that has no account yet."""
-        await self._add(tx, "register_code", to, None, ctx.locale, _code(code), CODE_LIFE)
+    async def register_code(self, tx: Transaction, ctx: RequestContext, to: Address, code: str, page: str = "") -> None:
+        """A code that proves an address that has no account yet. `page`: the hosted page that takes it, where it has to be named."""
+        await self._add(tx, "register_code", to, None, ctx.locale, _code(code, page), CODE_LIFE)
 
-    async def reset_code(self, tx: Transaction, ctx: RequestContext, account: Account | None, code: str, by: Kind = "email") -> None:
+    async def reset_code(
+        self, tx: Transaction, ctx: RequestContext, account: Account | None, code: str, by: Kind = "email", page: str = ""
+    ) -> None:
         """A code for a new password, by mail or (`by` phone) by SMS."""
-        await self._add(tx, "reset_code", _reached(account, by), account, ctx.locale, _code(code), CODE_LIFE)
+        await self._add(tx, "reset_code", _reached(account, by), account, ctx.locale, _code(code, page), CODE_LIFE)
 
-    async def bind_code(self, tx: Transaction, ctx: RequestContext, to: Address, code: str) -> None:
+    async def bind_code(self, tx: Transaction, ctx: RequestContext, to: Address, code: str, page: str = "") -> None:
         """A code that proves an address that is to be the account's own. It carries no account: the address may be somebody else's."""
-        await self._add(tx, "bind_code", to, None, ctx.locale, _code(code), CODE_LIFE)
+        await self._add(tx, "bind_code", to, None, ctx.locale, _code(code, page), CODE_LIFE)
 
-    async def login_code(self, tx: Transaction, ctx: RequestContext, account: Account | None, code: str) -> None:
+    async def login_code(self, tx: Transaction, ctx: RequestContext, account: Account | None, code: str, page: str = "") -> None:
         """A code by which an account without a password shows that it is still its owner; None: the same work, and nobody is written to."""
-        await self._write(tx, "login_code", account, ctx.locale, _code(code), CODE_LIFE)
+        await self._write(tx, "login_code", account, ctx.locale, _code(code, page), CODE_LIFE)
 
     async def notice(self, tx: Transaction, ctx: RequestContext, template: Notice, account: Account | None) -> None:
         """Tells the owner of what has happened to the account; None: the same work, and nobody is told."""
@@ -121,8 +123,8 @@ def _email(account: Account | None) -> str:
     return account.email or "" if account else ""
 
 
-def _code(code: str) -> Values:
-    return {"code": code, "minutes": CODE_LIFE // 60}
+def _code(code: str, page: str) -> Values:
+    return {"code": code, "minutes": CODE_LIFE // 60, **({"page": page} if page else {})}
 
 
 def _spoken(account: Account | None, ctx: RequestContext) -> Locale:

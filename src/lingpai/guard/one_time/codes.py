@@ -31,6 +31,17 @@ CODE_LENGTH = 6
 WORD_LENGTH = 8
 WORD_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 """A code that is looked up without its address is longer and of letters too: 31^8, about 40 bits (contract, rule 6)."""
+WORD_TRIES = 100
+"""Wrong tries after which a code is dead that is of letters because somebody has guessed too often (contract, 6.7)."""
+
+
+_WORD = b" word"
+"""What a proof ends with that is a word's; a digest of digits ends so once in 2^40."""
+
+
+def is_word(text: str) -> bool:
+    """Whether it has the shape of a code of letters and digits."""
+    return len(text) == WORD_LENGTH and all(character in WORD_ALPHABET for character in text)
 
 
 _LETTER = "letter of a link"
@@ -96,6 +107,17 @@ class OneTimeSecrets:
         await self._keep_code(purpose, realm, key, holder, word, life, tries)
         await self._ephemeral.put(self._word_place(purpose, realm, word), Entry(key.encode(), life=life))
         return word
+
+    async def new_word(self, purpose: Purpose, realm: str, key: str, holder: str, *, life: float = CODE_LIFE) -> str:
+        """As `new_code`, of 8 unambiguous small letters and digits, too many to be guessed in 100 tries."""
+        word = self._chance.code(WORD_LENGTH, WORD_ALPHABET)
+        await self._keep_code(purpose, realm, key, holder, word, life, WORD_TRIES)
+        return word
+
+    async def is_of_digits(self, purpose: Purpose, realm: str, key: str) -> bool:
+        """Whether a code lives there, and is one of digits; spends nothing."""
+        entry = await self._ephemeral.get(self._place("code", purpose, realm, key))
+        return entry is not None and not entry.proof.endswith(_WORD)
 
     async def find_recovery_code(self, purpose: Purpose, realm: str, word: str) -> bool:
         """Whether this is a live word, whoever's; spends nothing, and a wrong one costs no address a try."""
@@ -165,7 +187,8 @@ class OneTimeSecrets:
 
     def _code_digest(self, purpose: Purpose, realm: str, key: str, code: str) -> bytes:
         # The address's length goes first, so that no other pair of address and code reads the same.
-        return self._secret_box.digest(f"{len(key)}:{key}{code}", f"code:{purpose}:{realm}")
+        # What kind it is stands beside it, so that it can be told before a try is judged.
+        return self._secret_box.digest(f"{len(key)}:{key}{code}", f"code:{purpose}:{realm}") + (_WORD if is_word(code) else b"")
 
 
 def _letter_place(purpose: Purpose, token: str) -> str:

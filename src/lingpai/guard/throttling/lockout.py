@@ -93,6 +93,14 @@ class Lockout:
         elif count := (await self._counters.hit(key, DAY, 0)).total:
             await self._counters.hit(key, DAY, -count)
 
+    async def failures_as_typed(self, typed: str) -> int:
+        """Counts one more failure of the address as it was typed, and says how many there were within a day of the first.
+
+        In every way of logging in, and right ones end nothing: it only decides whether a way out is offered. It follows what was typed,
+        so that it tells neither who has an account nor whether one is locked.
+        """
+        return (await self._counters.hit(f"streak:shown:{_digest(typed)}", DAY)).total
+
     async def failed(self, turn: "Turn") -> None:
         """The password was wrong, or there was nothing to log into. The last of the row locks."""
         # In this order no look in between can miss a failure: it is counted before it is no longer under way,

@@ -4,7 +4,7 @@ No pictures and nothing remote; well under 20 KB; light and dark as the reader's
 """
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -118,6 +118,7 @@ def _sheet(letter: Letter, values: Values, product: str, support: str) -> Sheet:
     form = FORMS[letter.template]
     known: dict[str, str | int] = {"product": product, "recipient": _line(letter.recipient)}
     known |= {name: values[name] for name in ("hours", "minutes", "days") if name in values}
+    known |= {"page": _link(values["page"])} if "page" in values else {}
     if form.when:
         known |= {"at": words.date_time(int(values[form.when]), letter.locale), "ip": _line(str(values["ip"]))}
 
@@ -131,7 +132,7 @@ def _sheet(letter: Letter, values: Values, product: str, support: str) -> Sheet:
         product=product,
         subject=say(f"{letter.template}.subject"),
         why=say(f"{letter.template}.why"),
-        facts=(say("when"), say("from")) if form.when else (),
+        facts=_facts(say, form, "page" in values),
         code=_line(str(values["code"])) if form.code and not form.link else None,
         button=button,
         named_link=words.text("letter.link", letter.locale, button=button) if button else None,
@@ -145,6 +146,13 @@ def _sheet(letter: Letter, values: Values, product: str, support: str) -> Sheet:
     )
 
 
+def _facts(say: Callable[[str], str], form: LetterForm, page: bool) -> tuple[str, ...]:
+    """When and from where that was; or which page takes a code that a client's own field may not take."""
+    if form.when:
+        return say("when"), say("from")
+    return (say("page"),) if page else ()
+
+
 def _text_message(letter: Letter, values: Values, product: str) -> Message:
     """One line without HTML. Beside it the values alone, for gateways that have a template of their own."""
     form = FORMS[letter.template]
@@ -155,7 +163,10 @@ def _text_message(letter: Letter, values: Values, product: str) -> Message:
         known["url"] = _link(values["url"])
     key = "letter.sms" if letter.template in UNSAID else f"letter.{letter.template}.sms"
     filled: dict[str, str] = {name: str(known[name]) for name in ("code", "minutes") if name in known}
-    return Message("", words.text(key, letter.locale, product=product, **known), values=filled)
+    said = words.text(key, letter.locale, product=product, **known)
+    if "page" in values:
+        said = f"{said} {words.text('letter.page', letter.locale, page=_link(values['page']))}"
+    return Message("", said, values=filled)
 
 
 def _link(value: str | int) -> str:

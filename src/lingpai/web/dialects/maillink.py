@@ -11,6 +11,7 @@ from lingpai.core import pasted, rules, words
 from lingpai.core.errors import (
     BadCredentials,
     BadLink,
+    MessagesSpent,
     NoSuchAccount,
     NotActivated,
     NotInvited,
@@ -309,7 +310,10 @@ DIALECT = Dialect(
             send_activation,
             MaillinkWhose,
             MaillinkDone,
-            refusals=(TooSoon,),
+            refusals=(
+                TooSoon,
+                MessagesSpent,
+            ),
             summary="summary.maillink.send_activation",
         ),
         Call(
@@ -318,7 +322,7 @@ DIALECT = Dialect(
             send_reset,
             MaillinkWhose,
             MaillinkDone,
-            refusals=(TooSoon, NoSuchAccount),
+            refusals=(TooSoon, MessagesSpent, NoSuchAccount),
             summary="summary.maillink.send_reset",
         ),
         Call(

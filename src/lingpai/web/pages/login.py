@@ -94,7 +94,8 @@ async def _again(
     if isinstance(why, BadCaptcha):
         demanded, said = True, puzzles.mended(why, request)
     puzzle = await puzzles.puzzle_after(services, request, why) if demanded else None
-    return _form(services, request, context, said, typed=request.fields, puzzle=puzzle)
+    way_out = isinstance(why, BadCredentials) and bool(why.details.get("way_out"))
+    return _form(services, request, context, said, typed=request.fields, puzzle=puzzle, way_out=way_out)
 
 
 def _form(
@@ -105,6 +106,7 @@ def _form(
     *,
     typed: dict[str, str],
     puzzle: puzzles.CaptchaPuzzle | None = None,
+    way_out: bool = False,
 ) -> Reply:
     said = form_page(
         "login.html",
@@ -116,6 +118,7 @@ def _form(
         here=context.to("/login", account=str(typed.get("account") or "")[:TYPED_LENGTH]),
         context=context,
         puzzle=puzzle,
+        way_out=way_out,
         providers=tuple(services.providers),
         others=context.others(services.settings, request.locale, account=str(typed.get("account") or "")[:TYPED_LENGTH]),
     )

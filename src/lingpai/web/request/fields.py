@@ -19,6 +19,7 @@ import msgspec
 
 from lingpai.core import pasted
 from lingpai.core.errors import BadInput
+from lingpai.guard.one_time.codes import is_word
 
 S = TypeVar("S", bound=msgspec.Struct)
 PASTED = 256
@@ -96,7 +97,10 @@ class NumberField:
 
 @dataclass(frozen=True, slots=True)
 class CodeField:
-    """A mailed or texted code of `length` digits; a number, or one too short, gets its zeros back (contract, rule 2)."""
+    """A mailed or texted code of `length` digits; a number, or one too short, gets its zeros back (contract, rule 2).
+
+    Or one of 8 letters and digits, in any case, which every such field takes (contract, 6.7).
+    """
 
     length: int
     high: int = 18
@@ -113,6 +117,8 @@ class CodeField:
             text = pasted.plain(text)
         if isinstance(text, str) and len(text) > self.high:
             raise BadInput(name, "longest", high=self.high)
+        if isinstance(text, str) and is_word(text.lower()):
+            return text.lower()
         if not isinstance(text, str) or not (text.isascii() and text.isdecimal()):
             raise BadInput(name, "characters")
         return text.zfill(self.length)

@@ -12,6 +12,7 @@ from lingpai.core.errors import (
     BadGrant,
     BadInput,
     BadLink,
+    MessagesSpent,
     NotActivated,
     NotInvited,
     NotLoggedIn,
@@ -211,7 +212,7 @@ DIALECT = Dialect(
             shapes.HiyouthRegistration,
             shapes.Registered,
             sets_session=True,
-            refusals=(Taken, BadCode, TooSoon, WeakPassword, NotInvited, NotOffered),
+            refusals=(Taken, BadCode, TooSoon, MessagesSpent, WeakPassword, NotInvited, NotOffered),
             summary="summary.hiyouth.sign_up",
         ),
         Call(

@@ -14,6 +14,7 @@ from lingpai.core.errors import (
     BadGrant,
     BadInput,
     LinkOutlivesLogin,
+    MessagesSpent,
     NoFurtherLink,
     NoInvitesLeft,
     NoSuchAccount,
@@ -266,7 +267,7 @@ DIALECT = Dialect(
             mail_register,
             Ask,
             MailcodeDone,
-            refusals=(BadCaptcha, TooSoon, NotInvited),
+            refusals=(BadCaptcha, TooSoon, MessagesSpent, NotInvited),
             summary="summary.mailcode.mail_register",
         ),
         Call(
@@ -275,7 +276,7 @@ DIALECT = Dialect(
             mail_password,
             Ask,
             MailcodeDone,
-            refusals=(BadCaptcha, TooSoon, NoSuchAccount),
+            refusals=(BadCaptcha, TooSoon, MessagesSpent, NoSuchAccount),
             summary="summary.mailcode.mail_password",
         ),
         Call(

@@ -10,6 +10,7 @@ from lingpai.core.errors import (
     BadGrant,
     BadInput,
     BadLink,
+    MessagesSpent,
     NotActivated,
     NotInvited,
     NotLoggedIn,
@@ -121,7 +122,7 @@ DIALECT = Dialect(
             handlers.send_bind,
             Whither,
             SessionDone,
-            refusals=(*OWNER, StaleLogin, TooSoon),
+            refusals=(*OWNER, StaleLogin, TooSoon, MessagesSpent),
             summary="summary.session.send_bind",
         ),
         Call(

@@ -9,6 +9,7 @@ import msgspec
 from lingpai.core import pasted, rules
 from lingpai.core.errors import BadInput
 from lingpai.core.model import Address
+from lingpai.guard.one_time.codes import is_word
 from lingpai.web.request.fields import Text
 
 NAME_LENGTH, MAIL_LENGTH = 16, 32
@@ -29,6 +30,8 @@ def _password(text: str, field: str) -> str:
 
 def _code(text: str, field: str) -> str:
     """A code that came as a number, or that lost its zeros, gets them back (contract, rule 2)."""
+    if is_word(text.lower()):
+        return text.lower()
     return text.zfill(6) if text.isascii() and text.isdecimal() else text
 
 

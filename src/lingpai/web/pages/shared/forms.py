@@ -28,6 +28,7 @@ from lingpai.core.chance import SECOND
 from lingpai.core.errors import BadInput, Limited, Refusal, Taken, TooSoon, WeakPassword
 from lingpai.core.model import Locale
 from lingpai.flows import Services
+from lingpai.guard.one_time.codes import is_word
 from lingpai.web.pages import page
 from lingpai.web.request.calls import Reply
 from lingpai.web.request.request import Request
@@ -109,8 +110,13 @@ def _said(why: Refusal | None, label: str, locale: Locale) -> str:
 
 
 def digits(text: str, name: str = "code") -> str:
-    """A code of digits as it was typed or pasted, without hyphens and what came along (contract, 2.8). Raises BadInput."""
+    """A code of digits as it was typed or pasted, without hyphens and what came along (contract, 2.8). Raises BadInput.
+
+    Or one of 8 letters and digits (contract, 6.7).
+    """
     clean = compact(text, name)
+    if is_word(clean.lower()):
+        return clean.lower()
     if not (clean.isascii() and clean.isdecimal()):
         raise BadInput(name, "characters")
     return clean

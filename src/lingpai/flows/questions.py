@@ -75,7 +75,7 @@ async def ask(services: Services, ctx: RequestContext, who: Address, *, mode: Mo
     await services.limits.spend("check_client", ctx.client)
     found, kept = await questions.whose(services.store, realm=ctx.realm, kind=who.kind, key=who.key)
     decoy_questions = services.decoy_questions.of(ctx.realm, who)
-    texts = kept.texts if kept and mode != "off" else decoy_questions
+    texts = kept.texts if kept and kept.works(services.clock.now()) and mode != "off" else decoy_questions
     if not remember:
         return texts, ""
     token = services.prelogin_token(ctx)
@@ -99,8 +99,9 @@ async def answer(services: Services, ctx: RequestContext, answers: Three, *, mod
         kept = await questions.of(services.store, account_id=asked.account_id)
         proved = mode != "with_code" or await _proved(services, asked, account, code)
         verdict = await slot.verify(kept.answers if kept else None, joined(answers))
-    right = verdict.right and within and account is not None and account.locked_at is None
-    told = account if kept and within and mode != "off" else None
+    works = kept is not None and kept.works(services.clock.now())
+    right = verdict.right and works and within and account is not None and account.locked_at is None
+    told = account if works and within and mode != "off" else None
     await _tell(services, ctx, asked, told, result="ok" if right and proved else "wrong")
     if not proved:
         raise BadCode
@@ -134,7 +135,7 @@ async def _proved(services: Services, asked: AskedQuestions, account: Account | 
 
 def _mailed(asked: AskedQuestions, account: Account | None) -> str:
     """The key under which a code that was asked for by the same name or address waits."""
-    return account.proved_mail.key if account and account.proved_mail else asked.key
+    return account.reset_mail.key if account and account.reset_mail else asked.key
 
 
 async def _tell(services: Services, ctx: RequestContext, asked: AskedQuestions, account: Account | None, *, result: str) -> None:
@@ -151,4 +152,4 @@ async def _earn(services: Services, ctx: RequestContext, asked: AskedQuestions, 
         raise BadGrant
     if code and await services.one_time.take_code("reset", asked.realm, _mailed(asked, account), code) is None:
         raise BadCode
-    return await services.reset_grants.give(account, account.proved_mail if code else None, questions_at=questions_at)
+    return await services.reset_grants.give(account, account.reset_mail if code else None, questions_at=questions_at)

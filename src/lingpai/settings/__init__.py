@@ -129,6 +129,12 @@ class Audit(msgspec.Struct, frozen=True):
     keep_days: Annotated[int, Meta(ge=1, le=3_650, description="days until an entry is purged")] = 180
 
 
+class Registrations(msgspec.Struct, frozen=True):
+    """What waits for the proof of its address."""
+
+    unproved_days: Annotated[int, Meta(ge=1, le=3_650, description="days after which a registration that nobody has proved is gone")] = 30
+
+
 class Log(msgspec.Struct, frozen=True):
     """What the service writes to standard error."""
 
@@ -322,6 +328,7 @@ class Settings(msgspec.Struct, frozen=True):
     jwt: Jwt = Jwt()
     limits: Limits = Limits()
     audit: Audit = Audit()
+    registrations: Registrations = Registrations()
     log: Log = Log()
     dialects: dict[str, DialectSettings] = {}
     """By name, each a table of its own in the file: `[maillink]`. Which there are is known above (`assembly/configuration.py`)."""

@@ -26,8 +26,8 @@ from lingpai.post.letters import render
 from lingpai.settings import Settings
 from lingpai.settings.theme import theme as themed
 from lingpai.steps.letters import Letters
-from lingpai.store import accounts, audit, outbox, sessions
-from lingpai.store.database import Database
+from lingpai.store import accounts, audit, outbox, sessions, unproved
+from lingpai.store.database import Database, Transaction
 from lingpai.store.outbox import Bell
 
 log = structlog.get_logger()
@@ -154,6 +154,7 @@ class Worker:
             lambda: outbox.purge(store, now - self._settings.audit.keep_letters_days * DAY, BATCH),
             lambda: audit.purge(store, trail, BATCH),
             lambda: self._bury(now),
+            lambda: self._end_unproved(now),
         )
         return sum([await self._sweep(sweep) for sweep in sweeps])
 
@@ -163,10 +164,23 @@ class Worker:
         for account_id in found:
             async with self._store.begin() as tx:
                 if await accounts.delete_if_due(tx, account_id=account_id, now=now):
-                    await audit.add(
-                        tx, at=now, realm="", account_id=account_id, event="delete", result="ok", origin=RequestContext("worker", "worker")
-                    )
+                    await self._note(tx, now, account_id, "delete")
         return len(found)
+
+    async def _end_unproved(self, now: int) -> int:
+        """Deletes registrations that nobody has proved in time (contract, 8.12)."""
+        before = now - self._settings.registrations.unproved_days * DAY
+        found = await unproved.past(self._store, before=before, limit=BATCH)
+        for account_id in found:
+            async with self._store.begin() as tx:
+                if await unproved.end(tx, account_id=account_id, before=before):
+                    await self._note(tx, now, account_id, "unproved")
+        return len(found)
+
+    @staticmethod
+    async def _note(tx: Transaction, now: int, account_id: int, event: str) -> None:
+        origin = RequestContext("worker", "worker")
+        await audit.add(tx, at=now, realm="", account_id=account_id, event=event, result="ok", origin=origin)
 
     async def _sweep(self, sweep: Callable[[], Awaitable[int]]) -> int:
         total = count = await sweep()

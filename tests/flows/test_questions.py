@@ -69,17 +69,18 @@ async def test_no_answer_is_kept_but_a_hash_of_all_three(services: Services) -> 
     assert found.answers.startswith("$argon2id$")
 
 
-async def test_a_login_of_ten_minutes_ago_sets_them_only_with_the_password(town: Town) -> None:
+async def test_a_login_of_ten_minutes_ago_changes_them_only_with_the_password(town: Town) -> None:
     services = town.house.services
-    account = await born(services, ADA)
+    account = await asked_of(services, ADA)
+    before = await kept.of(services.store, account_id=account.id)
     ctx, mine = await entered(services, account)
     town.clock.advance(minutes=10)
     for password, why in (("", StaleLogin), (NEW, WrongPassword)):
         with pytest.raises(why):
             await questions.put(services, ctx, mine, TEXTS, RIGHT, mode="on", password=password)
-    assert not await questions.has_questions(services, account)
+    assert await kept.of(services.store, account_id=account.id) == before
     await questions.put(services, ctx, mine, TEXTS, RIGHT, mode="on", password=OLD)
-    assert await questions.has_questions(services, account)
+    assert await kept.of(services.store, account_id=account.id) != before
 
 
 async def test_they_are_not_offered_where_they_are_off(services: Services) -> None:

@@ -12,7 +12,7 @@ from lingpai.core.words import TEXTS
 from lingpai.flows import questions
 from lingpai.settings import Social
 from lingpai.settings.outside import Keys
-from lingpai.store import accounts
+from lingpai.store import accounts, sleeping
 from lingpai.web.dialects.session.settings import SessionDialectSettings
 from web.owners import Owner, born, elsewhere, owner
 from web.people import ADA, GOOD
@@ -342,3 +342,25 @@ async def test_no_secret_comes_back(ada: Owner, what: str) -> None:
     assert reply.status_code == 422
     assert "hunter22" not in reply.text
     assert "482913" not in reply.text
+
+
+async def test_what_sleeps_since_a_reset_is_shown_and_confirmed_or_removed(ada: Owner) -> None:
+    services, account = ada.services, await account_of(ada)
+    phone = rules.phone("13800138000")
+    async with services.store.begin() as tx:
+        at = services.clock.now()
+        for address in (phone, rules.email("eve@example.com")):
+            await accounts.add_identifier(tx, account_id=account.id, realm="main", address=address, proved_at=at, added_at=at)
+        await sleeping.put_to_sleep(tx, account_id=account.id, later_than=at - 1, at=at)
+    page = (await ada.get("/me/security")).text
+    assert EN["pages.me.security.asleep"] in page
+    assert page.count('action="/page/me/way"') == 2
+    numbers = {each.kind: each.id for each in await accounts.identifiers_of(services.store, account_id=account.id) if each.asleep_at}
+    assert (await ada.send("/page/me/way", way=str(numbers["phone"]), act="wake")).headers["location"].endswith("way-confirmed")
+    assert (await ada.send("/page/me/way", way=str(numbers["email"]), act="remove")).headers["location"].endswith("way-removed")
+    left = await accounts.identifiers_of(services.store, account_id=account.id)
+    assert {each.kind: each.asleep_at for each in left}["phone"] is None
+    assert "eve@example.com" not in [each.value for each in left]
+    assert EN["pages.me.security.asleep"] not in (await ada.get("/me/security")).text
+    ada.town.clock.advance(minutes=10)
+    assert (await ada.send("/page/me/way", way="0", act="remove")).headers["location"].startswith("/me/confirm"), "a sensitive step"

@@ -182,7 +182,6 @@ async def test_the_order_of_checks_is_fixed(town: Town) -> None:
     stale: list[tuple[Session, str, dict[str, Any], str]] = [
         (ada, "SignUp_question", {**same, "pass": OTHER}, "DTERROR"),
         (ada, "SignUp_question", {**QUESTIONS, "pass": OTHER}, "APLOGINERROR"),
-        (ada, "SignUp_question", QUESTIONS, "FAILURE"),
         (ada, "SignUp_email", {"email": "new@example.com", "code": "000000"}, "CODEERROR"),
     ]
     for who, call, fields, expected in stale:

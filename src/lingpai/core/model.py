@@ -105,6 +105,10 @@ class Identifier:
     value: str
     key: str
     proved_at: int | None
+    added_at: int | None = None
+    """None: the account was born with it."""
+    asleep_at: int | None = None
+    """Since when it logs nobody in by itself, and earns no reset; None: it does."""
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -137,6 +141,12 @@ class Account(msgspec.Struct, frozen=True):
     """The third parties that log it in, in alphabetical order."""
     email_key: str | None = None
     """What its mail address was parsed to when it was stored."""
+    asleep: tuple[tuple[Kind, str], ...] = ()
+    """Kind and key of what logs nobody in by itself, and earns no reset, until its owner has confirmed it (contract, 10.5)."""
+
+    def sleeps(self, address: Address) -> bool:
+        """Whether this is one of those."""
+        return (address.kind, address.key) in self.asleep
 
     @property
     def mail(self) -> Address | None:
@@ -147,6 +157,17 @@ class Account(msgspec.Struct, frozen=True):
     def proved_mail(self) -> Address | None:
         """The same, where its owner has proved it."""
         return self.mail if self.email_proved_at else None
+
+    @property
+    def reset_mail(self) -> Address | None:
+        """Its proved mail address, where a reset may go there."""
+        return self.proved_mail if self.proved_mail and not self.sleeps(self.proved_mail) else None
+
+    @property
+    def reset_phone(self) -> Address | None:
+        """Its proved phone, where a reset may go there."""
+        phone = Address("phone", self.phone, self.phone) if self.phone and self.phone_proved_at else None
+        return phone if phone and not self.sleeps(phone) else None
 
     @property
     def known(self) -> tuple[str, ...]:

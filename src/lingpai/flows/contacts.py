@@ -10,7 +10,7 @@ from lingpai.steps.guesses import guesser, new_code, peek_code
 from lingpai.steps.letters import Notice
 from lingpai.steps.sending import sending
 from lingpai.steps.spending import kill_open, spending_code
-from lingpai.store import accounts
+from lingpai.store import accounts, addresses
 from lingpai.store.database import Transaction
 
 NOTICES: dict[Kind, Notice] = {"email": "email_changed", "phone": "phone_changed"}
@@ -96,7 +96,9 @@ async def _settle(change: Change, account: Account, address: Address, now: int) 
 async def _put(tx: Transaction, account: Account, address: Address, now: int) -> int:
     """The address is the account's; returns how many of its kind it has replaced. Raises Taken."""
     await accounts.release(tx, account_id=account.id, realm=account.realm, address=address)
-    await accounts.remove_identifier(tx, account_id=account.id, kind=address.kind, key=address.key)
-    if not await accounts.add_identifier(tx, account_id=account.id, realm=account.realm, address=address, proved_at=now):
-        raise Taken(field=address.kind)
+    if not await addresses.respell(tx, account_id=account.id, address=address):
+        await accounts.remove_identifier(tx, account_id=account.id, kind=address.kind, key=address.key)
+        added = await accounts.add_identifier(tx, account_id=account.id, realm=account.realm, address=address, proved_at=now, added_at=now)
+        if not added:
+            raise Taken(field=address.kind)
     return await accounts.remove_others(tx, account_id=account.id, kind=address.kind, key=address.key)

@@ -7,7 +7,9 @@ of each, and nobody learns whether there are any (contract, session).
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
+from lingpai.core.chance import SECOND
 from lingpai.core.errors import BadCode, BadGrant, Limited, NotOffered, StaleLogin, WrongAnswers
 from lingpai.core.model import Account, Address, Kind, RequestContext
 from lingpai.flows import Services
@@ -19,6 +21,8 @@ from lingpai.store import accounts, questions
 
 Mode = Literal["on", "with_code", "off"]
 """Whether recovery by them is offered, alone or together with a mailed code."""
+WAIT = 24 * 3_600
+"""Seconds until questions work that an old login has set (contract, S31): the owner can take them away before."""
 LIFE = 600
 """Seconds for which a browser may answer what it was asked."""
 
@@ -37,21 +41,45 @@ async def put(
 ) -> None:
     """Sets the questions and their clean answers (`rules.answer`); older ones are gone, and the owner is told.
 
-    A login that is older than ten minutes takes the password too. Raises StaleLogin where it is missing, WrongPassword, NotOffered where
-    questions are off, Limited, Overloaded.
+    A login that is older than ten minutes takes the password too, but for a first set by a login by password: that works from 24 hours
+    later, and every proved address is told (contract, S30 to S32). Raises StaleLogin where the password is missing, WrongPassword,
+    NotOffered where questions are off, Limited, Overloaded.
     """
-    proved = await fresh(services, ctx, login)
-    if proved is None and not password:
+    proved: Authenticated | None = await fresh(services, ctx, login)
+    if proved is None and password:
+        proved = await confirm_by_password(services, ctx, login, password)
+    if proved is None and not await _may_be_first(services, login):
         raise StaleLogin
-    proved = proved or await confirm_by_password(services, ctx, login, password)
     if mode == "off":
         raise NotOffered("questions")
-    account = proved.account
     async with services.passwords.slot() as slot:
-        await services.limits.spend("change_account", f"{account.realm}:{account.id}")
+        await services.limits.spend("change_account", f"{login.account.realm}:{login.account.id}")
         hashed = await slot.make(joined(answers))
-    async with changing(services, ctx, account, "questions", login=proved, refusal=StaleLogin, notice="questions_changed") as change:
-        await questions.put(change.tx, account_id=account.id, texts=texts, answers=hashed, at=services.clock.now())
+    await _put(services, ctx, login, texts, hashed, late=proved is None)
+
+
+async def _may_be_first(services: Services, login: Authenticated) -> bool:
+    """Whether an old login may set them: it was opened by the password, and there are none."""
+    by_password = login.session.kind != "link" and "pwd" in login.session.amr.split()
+    return by_password and not await has_questions(services, login.account)
+
+
+async def _put(services: Services, ctx: RequestContext, login: Authenticated, texts: Three, hashed: str, *, late: bool) -> None:
+    """`late`: by an old login, while there are none; judged again under the lock."""
+    account, now = login.account, services.clock.now()
+    phone = await services.messages.reached(_by_phone(account)) if late and account.email_proved_at and account.phone_proved_at else None
+    async with changing(services, ctx, account, "questions", login=login, refusal=StaleLogin, notice="questions_changed") as change:
+        if late and await questions.of(change.tx, account_id=account.id):
+            raise StaleLogin
+        works_at = now + WAIT * SECOND if late else None
+        await questions.put(change.tx, account_id=account.id, texts=texts, answers=hashed, at=now, works_at=works_at)
+        if phone:
+            await services.letters.notice(change.tx, ctx, "questions_changed", phone)
+
+
+def _by_phone(account: Account) -> Account:
+    """The account as one that is reached by its phone."""
+    return replace(account, email=None, email_proved_at=None, email_key=None)
 
 
 async def remove(services: Services, ctx: RequestContext, login: Fresh) -> None:
@@ -76,7 +104,7 @@ async def ask(services: Services, ctx: RequestContext, who: Address, *, mode: Mo
     await services.limits.spend("check_client", ctx.client)
     found, kept = await questions.whose(services.store, realm=ctx.realm, kind=who.kind, key=who.key)
     decoy_questions = services.decoy_questions.of(ctx.realm, who)
-    texts = kept.texts if kept and mode != "off" else decoy_questions
+    texts = kept.texts if kept and kept.works(services.clock.now()) and mode != "off" else decoy_questions
     if not remember:
         return texts, ""
     token = services.prelogin_token(ctx)
@@ -100,8 +128,9 @@ async def answer(services: Services, ctx: RequestContext, answers: Three, *, mod
         kept = await questions.of(services.store, account_id=asked.account_id)
         proved = mode != "with_code" or await _proved(services, ctx, asked, account, code)
         verdict = await slot.verify(kept.answers if kept else None, joined(answers))
-    told = account if kept and mode != "off" else None
-    if account and kept and verdict.right and within and proved and mode != "off" and account.locked_at is None:
+    works = kept is not None and kept.works(services.clock.now())
+    told = account if works and mode != "off" else None
+    if account and kept and works and verdict.right and within and proved and mode != "off" and account.locked_at is None:
         return await _earn(services, ctx, asked, account, kept.set_at, code if mode == "with_code" else "")
     await _tell(services, ctx, asked, told, result="wrong")
     if not proved:
@@ -138,7 +167,7 @@ async def _proved(services: Services, ctx: RequestContext, asked: AskedQuestions
 
 def _mailed(asked: AskedQuestions, account: Account | None) -> str:
     """The key under which a code that was asked for by the same name or address waits."""
-    return account.proved_mail.key if account and account.proved_mail else asked.key
+    return account.reset_mail.key if account and account.reset_mail else asked.key
 
 
 async def _tell(services: Services, ctx: RequestContext, asked: AskedQuestions, account: Account | None, *, result: str) -> None:
@@ -161,4 +190,4 @@ async def _earn(services: Services, ctx: RequestContext, asked: AskedQuestions, 
         await _tell(services, ctx, asked, account, result="late")
         raise
     await _tell(services, ctx, asked, account, result="ok")
-    return await services.reset_grants.give(account, account.proved_mail if code else None, questions_at=questions_at)
+    return await services.reset_grants.give(account, account.reset_mail if code else None, questions_at=questions_at)

@@ -15,13 +15,14 @@ from lingpai.guard.captcha import CaptchaAnswer
 from lingpai.guard.one_time.codes import CODE_LIFE, RESET_LIFE, bound_to
 from lingpai.guard.one_time.reset_grants import ResetGrant
 from lingpai.guard.throttling.messages import INTERVAL
+from lingpai.steps import ways
 from lingpai.steps.account_change import changing
 from lingpai.steps.authentication import is_known
 from lingpai.steps.first_proof import forget_strangers
 from lingpai.steps.guesses import guesser, new_code, peek_code
 from lingpai.steps.sending import AskedMessage, sending, silently
 from lingpai.steps.spending import kill_open, spending_code, spending_link, spending_reset_grant
-from lingpai.store import accounts, questions
+from lingpai.store import accounts, addresses, questions
 from lingpai.store.database import Transaction
 
 
@@ -42,7 +43,7 @@ async def ask_link(services: Services, ctx: RequestContext, email: Address, *, i
     """
     account = await _asked_for(services, ctx, email, reveal=reveal)
     async with _asking(services, ctx, email, email, account, interval) as message:
-        mailed = message.lands and account is not None and account.locked_at is None
+        mailed = message.lands and _may_reset(account, email)
         # Bound to nobody where it goes to nobody: a secret that nobody was sent must open nothing.
         holder = bound_to(account if mailed else None)
         token = await services.one_time.new_link("reset", ctx.realm, email.key, holder, RESET_LIFE, spare=not message.lands)
@@ -58,7 +59,7 @@ async def ask_recovery_code(
     await services.captchas.spend(answer)
     account = await _asked_for(services, ctx, email, reveal=reveal)
     async with _asking(services, ctx, email, email, account, interval) as message:
-        mailed = message.lands and account is not None and account.locked_at is None
+        mailed = message.lands and _may_reset(account, email)
         holder = bound_to(account if mailed else None)
         code = await services.one_time.new_recovery_code("reset", ctx.realm, _waiting(email, message), holder)
         async with services.store.begin() as tx:
@@ -98,7 +99,7 @@ def _waiting(to: Address, message: AskedMessage) -> str:
 
 
 async def _send_code(services: Services, ctx: RequestContext, to: Address, account: Account | None, message: AskedMessage) -> None:
-    message.sent = mailed = message.lands and account is not None and account.locked_at is None and to.kind != "name"
+    message.sent = mailed = message.lands and _may_reset(account, to) and to.kind != "name"
     holder, who = bound_to(account if mailed else None), guesser(ctx, "reset", account, to)
     code = await new_code(services, ctx, who, _waiting(to, message), holder, ctx.code_length)
     async with services.store.begin() as tx:
@@ -200,7 +201,7 @@ async def by_reset_grant(services: Services, ctx: RequestContext, password: str,
     async with spending_reset_grant(services, ctx) as grant:
         if grant is None or account is None or not await _fits(services, ctx, grant, account):
             raise BadGrant
-        return await _reset(services, ctx, account, grant.earned_by, hashed)
+        return await _reset(services, ctx, account, grant.earned_by, hashed, by_answers=grant.questions_at > 0)
 
 
 async def _granted_to(services: Services, ctx: RequestContext) -> Account | None:
@@ -219,7 +220,12 @@ async def _fits(services: Services, ctx: RequestContext, grant: ResetGrant, acco
 
 def _where(account: Account | None, who: Address) -> Address:
     """Where a code for `who` goes: to itself, or from a name to its account's proved mail; a name without one stays a name."""
-    return (account and who.kind == "name" and account.proved_mail) or who
+    return (account and who.kind == "name" and account.reset_mail) or who
+
+
+def _may_reset(account: Account | None, to: Address) -> bool:
+    """Whether a message to there may lead to a new password: not of a locked account, nor to what sleeps (contract, 10.5)."""
+    return account is not None and account.locked_at is None and not account.sleeps(to)
 
 
 async def _note_asked(services: Services, tx: Transaction, ctx: RequestContext, account: Account | None, *, mailed: bool) -> None:
@@ -238,7 +244,9 @@ def _holder(services: Services, account: Account | None, entry: Entry) -> Accoun
     return account
 
 
-async def _reset(services: Services, ctx: RequestContext, account: Account, proved: Address | None, hashed: str) -> str:
+async def _reset(
+    services: Services, ctx: RequestContext, account: Account, proved: Address | None, hashed: str, *, by_answers: bool = False
+) -> str:
     """Sets the password where the account is as it was read and still has the address that was `proved` for it.
 
     Another reset, a change, or another owner of the address may be first: BadGrant then. Returns the device cookie of the browser that
@@ -248,6 +256,8 @@ async def _reset(services: Services, ctx: RequestContext, account: Account, prov
     async with changing(services, ctx, account, "reset", refusal=BadGrant, notice="password_changed", ends="all") as change:
         if proved:
             await _prove(change.tx, account.id, proved, now)
+        if proved and not by_answers:
+            await ways.put_younger_to_sleep(change.tx, account.id, proved, now)
         await accounts.set_password(change.tx, account_id=account.id, password=hashed, at=now)
     await kill_open(services, ctx.realm, keys)
     await services.lockout.cleared(ctx.realm, account.id)
@@ -258,7 +268,7 @@ async def _prove(tx: Transaction, account_id: int, address: Address, now: int) -
     """Whoever resets by an address has proved it; raises BadGrant where it has left the account (contract, 6.14)."""
     if await accounts.prove(tx, account_id=account_id, kind=address.kind, key=address.key, at=now):
         await forget_strangers(tx, account_id, address)
-    elif not await accounts.holds(tx, account_id=account_id, kind=address.kind, key=address.key):
+    elif not await addresses.holds(tx, account_id=account_id, kind=address.kind, key=address.key):
         raise BadGrant
 
 

@@ -343,7 +343,8 @@ async def _link(services: Services, ctx: RequestContext, login: Authenticated, p
                 raise Taken(field=person.provider)
             if not traces.missing:
                 raise NothingChanged
-            await social_identities.add(change.tx, account.id, account.realm, traces.missing, at=services.clock.now())
+            now = services.clock.now()
+            await social_identities.add(change.tx, account.id, account.realm, traces.missing, at=now, added_at=now)
             change.detail = person.provider
     except Overtaken:
         raise Taken(field=person.provider) from None
@@ -357,5 +358,6 @@ def has_other_way_in(services: Services, account: Account, *, without: ProviderN
     """
     texts = services.settings.dev or services.settings.sms.provider != "none"
     typed = account.password is not None and (account.name is not None or account.phone_proved_at is not None)
-    reset = account.email_proved_at is not None or (texts and account.phone_proved_at is not None)
-    return typed or reset or any(kind != without and kind in services.providers for kind in account.linked)
+    reset = account.reset_mail is not None or (texts and account.reset_phone is not None)
+    asleep = {kind for kind, _ in account.asleep}
+    return typed or reset or any(kind != without and kind in services.providers and kind not in asleep for kind in account.linked)

@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from lingpai.settings import forms
 from lingpai.settings.outside import Sms, Social
-from lingpai.settings.written import Audit, Log
+from lingpai.settings.written import Audit, Log, Registrations
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -357,6 +357,7 @@ class Settings(msgspec.Struct, frozen=True):
     jwt: Jwt = Jwt()
     limits: Limits = Limits()
     audit: Audit = Audit()
+    registrations: Registrations = Registrations()
     log: Log = Log()
     dialects: dict[str, DialectSettings] = {}
     """By name, each a table of its own in the file: `[maillink]`. Which there are is known above (`assembly/configuration.py`)."""

@@ -29,3 +29,9 @@ class Log(msgspec.Struct, frozen=True):
         bool, Meta(description="write the address of the client into each request's line; the lines are kept by whoever collects them")
     ] = True
     level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="the lowest level written")] = "info"
+
+
+class Registrations(msgspec.Struct, frozen=True):
+    """What waits for the proof of its address."""
+
+    unproved_days: Annotated[int, Meta(ge=1, le=3_650, description="days after which a registration that nobody has proved is gone")] = 30

@@ -50,9 +50,12 @@ def identifiers(person: SocialPerson) -> tuple[Address, ...]:
 
 
 async def find(tx: Transaction, realm: str, person: SocialPerson) -> Traces:
-    """Where the person is known. Raises ProviderSaysNo where an account of theirs is locked: nothing leads around that."""
+    """Where the person is known. Raises ProviderSaysNo where an account of theirs is locked, or what it is known by sleeps there.
+
+    Nothing leads around either (contract, 10.5).
+    """
     held = tuple([(address, await accounts.find(tx, realm, address.kind, address.key)) for address in identifiers(person)])
-    if any(account and account.locked_at is not None for _, account in held):
+    if any(account and (account.locked_at is not None or account.sleeps(address)) for address, account in held):
         raise ProviderSaysNo(person.provider)
     return Traces(held)
 
@@ -63,10 +66,10 @@ async def leaving(tx: Transaction, realm: str, person: SocialPerson, now: int) -
     return next((account for account in held if account and (account.deletes_at or 0) > now), None)
 
 
-async def add(tx: Transaction, account_id: int, realm: str, addresses: list[Address], *, at: int) -> None:
-    """The account is found by these too. In a transaction. Raises Overtaken."""
+async def add(tx: Transaction, account_id: int, realm: str, addresses: list[Address], *, at: int, added_at: int | None = None) -> None:
+    """The account is found by these too; `added_at` is None for what it is born with. In a transaction. Raises Overtaken."""
     for address in addresses:
-        if not await accounts.add_identifier(tx, account_id=account_id, realm=realm, address=address, proved_at=at):
+        if not await accounts.add_identifier(tx, account_id=account_id, realm=realm, address=address, proved_at=at, added_at=added_at):
             raise Overtaken
 
 
@@ -78,7 +81,10 @@ async def settle(tx: Transaction, realm: str, person: SocialPerson, at: int) -> 
     if len(traces.accounts) == 2:
         return await _unite(tx, realm, person, traces)
     account = traces.accounts[0]
-    await add(tx, account_id=account.id, realm=realm, addresses=traces.missing, at=at)
+    # The same person: known by more, and no younger a way in than before.
+    there = {(each.kind, each.key): each.added_at for each in await accounts.identifiers_of(tx, account_id=account.id)}
+    added_at = next((there.get((address.kind, address.key)) for address, holder in traces.held if holder), None)
+    await add(tx, account_id=account.id, realm=realm, addresses=traces.missing, at=at, added_at=added_at)
     return Settled(account.id)
 
 

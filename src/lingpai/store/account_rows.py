@@ -27,11 +27,12 @@ COLUMNS = (
     joined_identifier.c.value.label("beside_value"),
     joined_identifier.c.proved_at.label("beside_proved_at"),
     joined_identifier.c.key.label("beside_key"),
+    joined_identifier.c.asleep_at.label("beside_asleep_at"),
 )
 """What an account is read from (`account_reader`): its own columns, and those of one identifier that lies beside it."""
 _OWN = tuple(name for name in Account.__struct_fields__ if name in accounts.c)
 assert Account.__struct_fields__[: len(_OWN)] == _OWN, "an account's own columns are its first fields, in any order of the columns"
-_BESIDE = ("beside_kind", "beside_value", "beside_proved_at", "beside_key")
+_BESIDE = ("beside_kind", "beside_value", "beside_proved_at", "beside_key", "beside_asleep_at")
 
 _THIRD_PARTIES = frozenset(THIRD_PARTIES)
 _NONE: tuple[Any, Any, Any] = (None, None, None)
@@ -46,13 +47,16 @@ def account_reader(query: Query) -> Callable[[Sequence[Row]], Account]:
 
     def read(rows: Sequence[Row]) -> Account:
         best: dict[str, Any] = {}
-        for kind, value, proved_at, key in map(beside, rows):
+        asleep: list[tuple[Any, Any]] = []
+        for kind, value, proved_at, key, asleep_at in map(beside, rows):
+            if asleep_at is not None:
+                asleep.append((kind, key))
             there = best.get(kind)
             if there is None or (proved_at is not None and (there[1] is None or proved_at < there[1])):
                 best[kind] = (value, proved_at, key)
         linked = () if _THIRD_PARTIES.isdisjoint(best) else tuple(sorted(_THIRD_PARTIES.intersection(best)))
         email, phone, name = best.get("email", _NONE), best.get("phone", _NONE), best.get("name", _NONE)
-        others: Row = (*email[:2], *phone[:2], name[0], linked, email[2])
+        others: Row = (*email[:2], *phone[:2], name[0], linked, email[2], tuple(asleep))
         return Account(*own(rows[0]), *others)
 
     return read

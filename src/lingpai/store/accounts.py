@@ -46,7 +46,7 @@ _ADD_IDENTIFIER = Query(
     lambda insert: (
         insert(identifiers)
         .from_select(
-            ["account_id", "realm", "kind", "value", "key", "proved_at"],
+            ["account_id", "realm", "kind", "value", "key", "proved_at", "added_at"],
             select(
                 accounts.c.id,
                 accounts.c.realm,
@@ -54,6 +54,7 @@ _ADD_IDENTIFIER = Query(
                 bindparam("value", type_=Text()),
                 bindparam("key", type_=Text()),
                 bindparam("proved_at", type_=BigInteger()),
+                bindparam("added_at", type_=BigInteger()),
             )
             .where(accounts.c.id == bindparam("account_id"), accounts.c.realm == bindparam("realm"))
             .with_for_update(read=True, key_share=True),
@@ -69,9 +70,9 @@ _TAKE_UNPROVED = Query(
         identifiers.c.key == bindparam("key"),
         identifiers.c.proved_at.is_(None),
     )
-    .returning(identifiers.c.realm, identifiers.c.value)
+    .returning(identifiers.c.realm, identifiers.c.value, identifiers.c.added_at)
 )
-_taken = picker(_TAKE_UNPROVED, ("realm", "value"))
+_taken = picker(_TAKE_UNPROVED, ("realm", "value", "added_at"))
 _DROP = Query(
     removal(identifiers).where(
         identifiers.c.account_id == bindparam("account_id"),
@@ -135,6 +136,8 @@ _IDENTIFIERS = Query(
         identifiers.c.value,
         identifiers.c.key,
         identifiers.c.proved_at,
+        identifiers.c.added_at,
+        identifiers.c.asleep_at,
     )
     .where(identifiers.c.account_id == bindparam("account_id"))
     .order_by(identifiers.c.id)
@@ -210,8 +213,13 @@ async def add(tx: Transaction, *, realm: str, password: str | None, nickname: st
     return int(account_id)
 
 
-async def add_identifier(tx: Transaction, *, account_id: int, realm: str, address: Address, proved_at: int | None) -> bool:
-    """False: another account of the realm has it (an unproved phone is in nobody's way), this one has it already, or this one is gone."""
+async def add_identifier(
+    tx: Transaction, *, account_id: int, realm: str, address: Address, proved_at: int | None, added_at: int | None = None
+) -> bool:
+    """False: another account of the realm has it (an unproved phone is in nobody's way), this one has it already, or this one is gone.
+
+    `added_at`: None for what the account is born with.
+    """
     added = await tx.execute(
         _ADD_IDENTIFIER,
         account_id=account_id,
@@ -220,6 +228,7 @@ async def add_identifier(tx: Transaction, *, account_id: int, realm: str, addres
         value=address.value,
         key=address.key,
         proved_at=proved_at,
+        added_at=added_at,
     )
     return added == 1
 
@@ -233,8 +242,9 @@ async def prove(tx: Transaction, *, account_id: int, kind: Kind, key: str, at: i
     row = await tx.row(_TAKE_UNPROVED, account_id=account_id, kind=kind, key=key)
     if row is None:
         return False
-    realm, value = _taken(row)
-    return await add_identifier(tx, account_id=account_id, realm=realm, address=Address(kind, value, key), proved_at=at)
+    realm, value, added_at = _taken(row)
+    address = Address(kind, value, key)
+    return await add_identifier(tx, account_id=account_id, realm=realm, address=address, proved_at=at, added_at=added_at)
 
 
 async def drop_identifiers(tx: Transaction, *, account_id: int, keep: tuple[Kind, str]) -> None:
@@ -322,11 +332,6 @@ async def lock_if_unchanged(tx: Transaction, account: Account) -> bool:
 async def identifiers_of(tx: Transaction, *, account_id: int) -> list[Identifier]:
     """All that it is found by, proved or not, oldest first."""
     return [_identifier(row) for row in await tx.rows(_IDENTIFIERS, account_id=account_id)]
-
-
-async def holds(tx: Transaction, *, account_id: int, kind: Kind, key: str) -> bool:
-    """Whether the account is found by this, proved or not."""
-    return any((each.kind, each.key) == (kind, key) for each in await identifiers_of(tx, account_id=account_id))
 
 
 async def remove_identifier(tx: Transaction, *, account_id: int, kind: Kind, key: str) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, delete, or_, select
+from sqlalchemy import BindParameter, bindparam, delete, or_, select, update
 
 from lingpai.core.model import Kind
 from lingpai.store.database import Query, Transaction, picker, reader
@@ -20,6 +20,14 @@ class Questions:
     answers: str
     """The PHC string of the three answers together."""
     set_at: int
+    works_at: int | None = None
+    """Before this instant no answer is right; None: there is no such time."""
+    asleep_at: int | None = None
+    """Since when they earn no reset; None: they do."""
+
+    def works(self, now: int) -> bool:
+        """Whether right answers earn a reset by now."""
+        return self.asleep_at is None and (self.works_at or 0) <= now
 
     @property
     def texts(self) -> tuple[str, str, str]:
@@ -27,11 +35,19 @@ class Questions:
         return self.one, self.two, self.three
 
 
-_VALUES: dict[str, BindParameter[Any]] = {name: bindparam(name) for name in ("account_id", "one", "two", "three", "answers", "set_at")}
+_VALUES: dict[str, BindParameter[Any]] = {
+    name: bindparam(name) for name in ("account_id", "one", "two", "three", "answers", "set_at", "works_at", "asleep_at")
+}
 _OF = Query(
-    select(questions.c.one, questions.c.two, questions.c.three, questions.c.answers, questions.c.set_at).where(
-        questions.c.account_id == bindparam("account_id")
-    )
+    select(
+        questions.c.one,
+        questions.c.two,
+        questions.c.three,
+        questions.c.answers,
+        questions.c.set_at,
+        questions.c.works_at,
+        questions.c.asleep_at,
+    ).where(questions.c.account_id == bindparam("account_id"))
 )
 _questions = reader(Questions, _OF)
 _HOLDER = Query(
@@ -50,7 +66,16 @@ _HOLDER = Query(
 _holder = picker(_HOLDER, ("key", "account_id", "proved_at"))
 _NEAR = Query(
     # The same, where the account has no questions.
-    select(questions.c.account_id, questions.c.one, questions.c.two, questions.c.three, questions.c.answers, questions.c.set_at)
+    select(
+        questions.c.account_id,
+        questions.c.one,
+        questions.c.two,
+        questions.c.three,
+        questions.c.answers,
+        questions.c.set_at,
+        questions.c.works_at,
+        questions.c.asleep_at,
+    )
     .where(questions.c.account_id >= bindparam("account_id"))
     .order_by(questions.c.account_id)
     .limit(1)
@@ -62,9 +87,21 @@ _PUT = Query(
         .values(_VALUES)
         .on_conflict_do_update(
             index_elements=[questions.c.account_id],
-            set_={name: bindparam(name) for name in ("one", "two", "three", "answers", "set_at")},
+            set_={name: bindparam(name) for name in ("one", "two", "three", "answers", "set_at", "works_at", "asleep_at")},
         )
     )
+)
+_SLEEP = Query(
+    update(questions)
+    .where(
+        questions.c.account_id == bindparam("account_id"),
+        questions.c.set_at > bindparam("later_than"),
+        questions.c.asleep_at.is_(None),
+    )
+    .values(asleep_at=bindparam("at"))
+)
+_WAKE = Query(
+    update(questions).where(questions.c.account_id == bindparam("account_id"), questions.c.asleep_at.is_not(None)).values(asleep_at=None)
 )
 _DROP = Query(delete(questions).where(questions.c.account_id == bindparam("account_id")))
 
@@ -88,10 +125,22 @@ async def whose(tx: Transaction, *, realm: str, kind: Kind, key: str) -> tuple[i
     return found, kept if near and _near_id(near) == (found,) else None
 
 
-async def put(tx: Transaction, *, account_id: int, texts: tuple[str, str, str], answers: str, at: int) -> None:
-    """Sets them; older ones are gone."""
+async def put(tx: Transaction, *, account_id: int, texts: tuple[str, str, str], answers: str, at: int, works_at: int | None = None) -> None:
+    """Sets them; older ones are gone. `works_at`: from when on right answers earn a reset, where that is not at once."""
     one, two, three = texts
-    await tx.execute(_PUT, account_id=account_id, one=one, two=two, three=three, answers=answers, set_at=at)
+    await tx.execute(
+        _PUT, account_id=account_id, one=one, two=two, three=three, answers=answers, set_at=at, works_at=works_at, asleep_at=None
+    )
+
+
+async def put_to_sleep(tx: Transaction, *, account_id: int, later_than: int, at: int) -> bool:
+    """Questions that were set later than that earn no reset, until they are woken. False: there were none."""
+    return await tx.execute(_SLEEP, account_id=account_id, later_than=later_than, at=at) == 1
+
+
+async def wake(tx: Transaction, *, account_id: int) -> bool:
+    """False: they did not sleep."""
+    return await tx.execute(_WAKE, account_id=account_id) == 1
 
 
 async def drop(tx: Transaction, *, account_id: int) -> bool:

@@ -13,6 +13,9 @@ Number = BigInteger().with_variant(Integer(), "sqlite")
 TAKEN = "kind <> 'phone' OR proved_at IS NOT NULL"
 """Which identifiers are unique in their realm: all but unproved phones. A lookup names the same condition, so that it may use the index."""
 
+UNPROVED = "kind = 'email' AND proved_at IS NULL"
+"""Which identifiers the worker looks through for registrations that nobody has proved."""
+
 WAITING = "state = 'waiting'"
 """Which letters the worker looks through."""
 
@@ -65,6 +68,7 @@ identifiers = Table(
     # Since when it logs nobody in by itself, and earns no reset (contract, 10.5).
     Column("asleep_at", Number),
     Index("uq_identifiers_account", "account_id", "kind", "key", unique=True),
+    _partial("ix_identifiers_unproved", "account_id", where=UNPROVED),
     _partial("uq_identifiers_taken", "realm", "kind", "key", where=TAKEN, unique=True),
 )
 

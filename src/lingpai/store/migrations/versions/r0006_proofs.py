@@ -18,9 +18,12 @@ def upgrade() -> None:
     op.add_column("accounts", Column("security_stamp", NUMBER, nullable=False, server_default=text("0")))
     for table, name in _NEW:
         op.add_column(table, Column(name, NUMBER))
+    unproved = text("kind = 'email' AND proved_at IS NULL")
+    op.create_index("ix_identifiers_unproved", "identifiers", ["account_id"], sqlite_where=unproved, postgresql_where=unproved)
 
 
 def downgrade() -> None:
+    op.drop_index("ix_identifiers_unproved", "identifiers")
     for table, name in reversed(_NEW):
         op.drop_column(table, name)
     op.drop_column("accounts", "security_stamp")

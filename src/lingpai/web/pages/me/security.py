@@ -1,18 +1,22 @@
 """`/me/security`: each way into the account, with its state and its one action."""
 
 from dataclasses import dataclass
-from typing import get_args
+from typing import Annotated, get_args
+
+import msgspec
 
 from lingpai.core import words
 from lingpai.core.model import Account
-from lingpai.flows import Services, questions, social
+from lingpai.flows import Services, questions, social, ways_in
 from lingpai.social import ProviderName
 from lingpai.web.pages.connect import ConnectWhich
 from lingpai.web.pages.me.contact import texts
-from lingpai.web.pages.me.owner import Me, own, show
+from lingpai.web.pages.me.owner import Me, own, show, told
 from lingpai.web.pages.me.questions import offered
+from lingpai.web.pages.shared.forms import digits
 from lingpai.web.pages.shared.relative_time import ago
 from lingpai.web.request.calls import Call, Nothing, Reply
+from lingpai.web.request.fields import Text
 from lingpai.web.request.request import Request
 
 NAMES: tuple[ProviderName, ...] = get_args(ProviderName)
@@ -29,6 +33,13 @@ class Third:
     """Where it is the last way in: `way`, for which a password makes another, or `address`, where one is missing for that too."""
 
 
+class SleepingChosen(msgspec.Struct, frozen=True, kw_only=True):
+    """Which of those that sleep, and what is to become of it."""
+
+    way: Annotated[str, Text(1, 18, digits)]
+    act: Annotated[str, Text(1, 8, optional=True)] = ""
+
+
 async def look(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """GET /me/security."""
     account, asks = me.account, offered(services.settings, me.account.realm)
@@ -41,7 +52,21 @@ async def look(services: Services, request: Request, me: Me, _: Nothing) -> Repl
         asks=asks,
         asked=asks and await questions.has_questions(services, account),
         thirds=_thirds(services, request, account),
+        asleep=[(way.number, _called(way, request), way.value) for way in await ways_in.asleep(services, account)],
     )
+
+
+async def settle(services: Services, request: Request, me: Me, chosen: SleepingChosen) -> Reply:
+    """POST /page/me/way: its owner confirms what sleeps since a reset, or removes it."""
+    act = ways_in.remove if chosen.act == "remove" else ways_in.wake
+    await act(services, request.ctx, me.fresh, int(chosen.way))
+    return told("/me/security", "way-removed" if chosen.act == "remove" else "way-confirmed")
+
+
+def _called(way: ways_in.SleepingWay, request: Request) -> str:
+    if way.kind in NAMES:
+        return words.text(f"provider.{way.kind}", request.locale)
+    return words.text("pages.me.questions.title" if way.kind == "questions" else f"pages.{way.kind}", request.locale)
 
 
 async def ask_unlink(services: Services, request: Request, me: Me, which: ConnectWhich) -> Reply:
@@ -65,5 +90,6 @@ def _last(services: Services, account: Account, name: ProviderName) -> str:
 
 CALLS = (
     Call(("GET",), "/me/security", own(look), changes=False),
+    Call(("POST",), "/page/me/way", own(settle, sensitive=True, here="/me/security"), SleepingChosen),
     Call(("GET",), "/me/unlink", own(ask_unlink, sensitive=True, here="/me/security"), ConnectWhich, changes=False),
 )

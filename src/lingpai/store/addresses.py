@@ -1,0 +1,29 @@
+"""Single addresses of an account: whether it has one, and how that one is spelled."""
+
+from sqlalchemy import bindparam, update
+
+from lingpai.core.model import Address, Kind
+from lingpai.store.accounts import identifiers_of
+from lingpai.store.database import Query, Transaction
+from lingpai.store.schema import identifiers
+
+_RESPELL = Query(
+    update(identifiers)
+    .where(
+        identifiers.c.account_id == bindparam("account_id"),
+        identifiers.c.kind == bindparam("kind"),
+        identifiers.c.key == bindparam("key"),
+        identifiers.c.proved_at.is_not(None),
+    )
+    .values(value=bindparam("value"))
+)
+
+
+async def holds(tx: Transaction, *, account_id: int, kind: Kind, key: str) -> bool:
+    """Whether the account is found by this, proved or not."""
+    return any((each.kind, each.key) == (kind, key) for each in await identifiers_of(tx, account_id=account_id))
+
+
+async def respell(tx: Transaction, *, account_id: int, address: Address) -> bool:
+    """Another spelling of an address that the account has proved; nothing else of it changes. False: it has none such."""
+    return await tx.execute(_RESPELL, account_id=account_id, kind=address.kind, key=address.key, value=address.value) == 1

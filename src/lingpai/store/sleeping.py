@@ -1,0 +1,35 @@
+"""Identifiers that sleep since a reset: they log nobody in by themselves, and earn no reset, until they are woken (contract, 10.5)."""
+
+from sqlalchemy import bindparam, delete, update
+
+from lingpai.store.database import Query, Transaction
+from lingpai.store.schema import identifiers
+
+_ONE_OF = (identifiers.c.account_id == bindparam("account_id")) & (identifiers.c.id == bindparam("identifier_id"))
+_SLEEP = Query(
+    update(identifiers)
+    .where(
+        identifiers.c.account_id == bindparam("account_id"),
+        identifiers.c.kind != "name",
+        identifiers.c.added_at > bindparam("later_than"),
+        identifiers.c.asleep_at.is_(None),
+    )
+    .values(asleep_at=bindparam("at"))
+)
+_WAKE = Query(update(identifiers).where(_ONE_OF, identifiers.c.asleep_at.is_not(None)).values(asleep_at=None))
+_REMOVE_ASLEEP = Query(delete(identifiers).where(_ONE_OF, identifiers.c.asleep_at.is_not(None)))
+
+
+async def put_to_sleep(tx: Transaction, *, account_id: int, later_than: int, at: int) -> int:
+    """What was added later than that logs nobody in by itself and earns no reset, until it is woken; returns how many there were."""
+    return await tx.execute(_SLEEP, account_id=account_id, later_than=later_than, at=at)
+
+
+async def wake(tx: Transaction, *, account_id: int, identifier_id: int) -> bool:
+    """False: it did not sleep, or is not the account's."""
+    return await tx.execute(_WAKE, account_id=account_id, identifier_id=identifier_id) == 1
+
+
+async def remove_asleep(tx: Transaction, *, account_id: int, identifier_id: int) -> bool:
+    """Drops one that sleeps. False as for `wake`."""
+    return await tx.execute(_REMOVE_ASLEEP, account_id=account_id, identifier_id=identifier_id) == 1

@@ -51,10 +51,6 @@ class RollingSecrets(OneTimeSecrets):
         await super().kill(*args, **more)
         await self._beside.kill(*args, **more)
 
-    async def decoy(self, realm: str, key: str, number: int, *, spare: bool = False) -> int:
-        drawn = await self._beside.decoy(realm, key, number, spare=spare)
-        return await super().decoy(realm, key, drawn, spare=spare)
-
     async def end(self, form: Form, purpose: Purpose, realm: str, key: str, *, spare: bool = False) -> None:
         await super().end(form, purpose, realm, key, spare=spare)
         await self._beside.end(form, purpose, realm, key, spare=spare)

@@ -260,3 +260,12 @@ async def test_of_sixty_four_that_ask_for_one_phones_code_at_once_one_is_heard(s
     asked = await race(lambda ctx: register.begin_by_phone(services, ctx, PHONE, OLD))
     assert asked == {"won": 1, "too-soon": 63}
     assert await told(services) == [("register_code", PHONE.value)]
+
+
+async def test_a_fixed_line_is_refused_before_anything_is_counted(services: Services) -> None:
+    """However often it is asked for: no interval has begun (contract, 14.12)."""
+    for _ in range(25):
+        with pytest.raises(BadInput) as why:
+            await register.ask_code(services, HERE, rules.phone("+861065529988"))
+        assert why.value.reason == "sms-number"
+    await register.ask_code(services, HERE, PHONE)

@@ -159,6 +159,16 @@ async def test_a_number_of_a_region_that_is_not_listed_is_refused_and_not_counte
     assert (await sms_budgets.state()).sent == 0
 
 
+@pytest.mark.parametrize("number", ["+861065529988", "+868008108888", "+864006668800"])
+@sqlite
+async def test_a_number_that_no_text_reaches_is_refused_and_not_counted(sms_budgets: SmsBudgets, number: str) -> None:
+    """A fixed line, a toll-free one and one of shared cost (contract, 14.12)."""
+    with pytest.raises(BadInput) as refused:
+        await sms_budgets.start(rules.phone(number), "account")
+    assert (refused.value.field, refused.value.reason) == ("account", "sms-number")
+    assert (await sms_budgets.state()).sent == 0
+
+
 @sqlite
 async def test_the_operator_says_which_regions(ephemeral: Ephemeral, clock: FakeClock) -> None:
     sms_budgets = SmsBudgets(ephemeral, Sms(countries=("HK", "US")), clock)

@@ -64,6 +64,8 @@ class MessageThrottle:
         nothing is counted. For a phone also NotOffered where nobody carries text messages, and what `SmsBudgets.start` raises.
         """
         sms_budgets = self._offered(address)
+        if sms_budgets:
+            sms_budgets.allow(address)
         await self._begin(_last(ctx.realm, purpose, address), interval)
         spent: list[tuple[str, str]] = []
         try:

@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 import phonenumbers
 import structlog
+from phonenumbers import PhoneNumberType
 
 from lingpai.core.chance import SECOND, Clock, moment
 from lingpai.core.errors import BadInput, Limited
@@ -60,6 +61,19 @@ class State:
     open: tuple[Breaker, ...]
 
 
+_TAKES_NO_TEXT: Final = frozenset(
+    (
+        PhoneNumberType.FIXED_LINE,
+        PhoneNumberType.TOLL_FREE,
+        PhoneNumberType.PREMIUM_RATE,
+        PhoneNumberType.SHARED_COST,
+        PhoneNumberType.UAN,
+        PhoneNumberType.VOICEMAIL,
+    )
+)
+"""What a number may be that no text message reaches; where mobile and fixed cannot be told apart, it may be mobile."""
+
+
 class SmsBudgets:
     """Counts text messages over all processes. Every method raises StoreDown where the counters do not answer."""
 
@@ -72,10 +86,10 @@ class SmsBudgets:
         """Counts one message to this number; of racing callers exactly as many pass as the budget has left.
 
         An `ordinary` one leaves a tenth of each budget to the others: to resets, and to "your password was changed" (contract, 14.13).
-        Raises BadInput (`sms-country`) for a number of a region that is not in `sms.countries`, and Limited; then nothing is counted.
+        Raises what `allow` does, and Limited; then nothing is counted.
         The first refusal of a window is told to the operator, once over all processes.
         """
-        self._allow(phone, field)
+        self.allow(phone, field)
         spent: list[_Budget] = []
         try:
             for budget in self._sms_budgets(phone, ordinary=ordinary):
@@ -88,7 +102,7 @@ class SmsBudgets:
 
     async def check(self, phone: Address, field: str = "phone", *, ordinary: bool = False) -> None:
         """Raises what `start` would; counts nothing."""
-        self._allow(phone, field)
+        self.allow(phone, field)
         for budget in self._sms_budgets(phone, ordinary=ordinary):
             shut = await self._ephemeral.get(budget.shut)
             count = await self._ephemeral.hit(budget.key, budget.life, 0)
@@ -111,10 +125,16 @@ class SmsBudgets:
         found = [(name, await self._ephemeral.get(_shown(name))) for name in _NAMES]
         return State(count.total, self._rules.daily_budget, tuple(Breaker(name, int(entry.value)) for name, entry in found if entry))
 
-    def _allow(self, phone: Address, field: str) -> None:
-        """The region is the number's own: +1 is not one country, and +882 or +979 are none (they cost most)."""
-        if phonenumbers.region_code_for_number(phonenumbers.parse(phone.value)) not in self._rules.countries:
+    def allow(self, phone: Address, field: str = "phone") -> None:
+        """Raises BadInput for a number that gets no message whatever has been sent: `sms-country` and `sms-number` (contract, 14.12).
+
+        The region is the number's own: +1 is not one country, and +882 or +979 are none (they cost most).
+        """
+        number = phonenumbers.parse(phone.value)
+        if phonenumbers.region_code_for_number(number) not in self._rules.countries:
             raise BadInput(field, "sms-country")
+        if phonenumbers.number_type(number) in _TAKES_NO_TEXT:
+            raise BadInput(field, "sms-number")
 
     def _sms_budgets(self, phone: Address, *, ordinary: bool = False) -> tuple[_Budget, _Budget]:
         """The prefix first: what it refuses must not touch what all share, not even for a moment."""

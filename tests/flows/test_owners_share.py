@@ -8,6 +8,7 @@ from lingpai.core import rules
 from lingpai.core.errors import Limited, MessagesSpent, TooSoon, WrongPassword
 from lingpai.core.model import Account, Address, RequestContext
 from lingpai.flows import Services, account_admin, login, recover, register
+from lingpai.flows.register import Application
 from lingpai.guard.sessions.device_cookie import mark
 from lingpai.guard.throttling.sms_budgets import SmsBudgets
 from web.town import Town
@@ -147,3 +148,15 @@ async def test_a_notice_of_another_kind_waits_for_no_kept_part(services: Service
     await services.ephemeral.hit("sms:day", 86_400, 900)
     assert await services.messages.reached(account) is None
     assert await services.messages.reached(account, kept=True) == account
+
+
+async def test_codes_that_are_used_rightly_cost_their_client_nothing_up_to_sixty_an_hour(services: Services) -> None:
+    """A school behind one address: everybody registers, and nobody is told to wait (contract, 7.12)."""
+    left = 10
+    for number in range(60 + left):
+        address = rules.email(f"pupil{number}@example.com")
+        await register.ask_code(services, HERE, address)
+        await register.by_code(services, HERE, Application(address, OLD), await mailed_code(services))
+    with pytest.raises(Limited) as why:
+        await register.by_code(services, HERE, Application(ADA, OLD), "000000")
+    assert why.value.limit in ("register_client", "check_client")

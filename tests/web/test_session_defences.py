@@ -11,8 +11,9 @@ from lingpai.core.errors import BadGrant
 from lingpai.core.model import RequestContext
 from lingpai.flows import account_admin
 from lingpai.flows.questions import joined
-from lingpai.guard.crypto import SecretBox
+from lingpai.guard.crypto import SecretBox, digest
 from lingpai.guard.one_time.decoy_questions import DecoyQuestions
+from lingpai.guard.sessions.issuing import RedeemedLink
 from lingpai.store import accounts, questions
 from lingpai.web.dialects.session import refuse
 from lingpai.web.dialects.session.settings import SessionDialectSettings
@@ -222,7 +223,8 @@ async def test_a_first_address_takes_a_login_that_has_proved_its_owner(town: Tow
     if opened_by == "an old login":
         town.clock.advance(minutes=10)
     elif opened_by == "a link":
-        opened = await services.session_issuer.cookie(account, RequestContext("test", "test"), kind="link", amr="link")
+        link = RedeemedLink(digest(ada.browser.cookies["lingpai_session"]), 3_600)
+        opened = await services.session_issuer.cookie_by_link(account, RequestContext("test", "test"), link)
         ada.browser.cookies.set("lingpai_session", opened.token, domain=HOME)
     else:
         opened = await services.session_issuer.cookie(account, RequestContext("test", "test"), amr="fed")

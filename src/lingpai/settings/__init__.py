@@ -120,6 +120,9 @@ class Limits(msgspec.Struct, frozen=True):
         Rate, Meta(description="wrong codes of digits for one account and purpose, by all unknown browsers together and by each known one")
     ] = Rate(20, 86_400)
     register_client: Annotated[Rate, Meta(description="registrations by one client")] = Rate(10, 3_600)
+    client_returned: Annotated[
+        Rate, Meta(description="messages, checks and registrations, of each so many, that a client gets back for codes used rightly")
+    ] = Rate(60, 3_600)
     captcha_client: Annotated[Rate, Meta(description="captchas asked for by one client")] = Rate(60, 60)
     change_account: Annotated[Rate, Meta(description="changes of password or questions by one account that is logged in")] = Rate(5, 3_600)
     export_account: Annotated[Rate, Meta(description="downloads of all that is kept of one account")] = Rate(5, 3_600)

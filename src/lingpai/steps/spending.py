@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 
-from lingpai.core.errors import BadCode, BadGrant, BadLink, Refusal, StoreDown, Unavailable
+from lingpai.core.errors import BadCode, BadGrant, BadLink, Limited, Refusal, StoreDown, Unavailable
 from lingpai.core.model import Purpose, RequestContext
 from lingpai.ephemeral import Entry
 from lingpai.guard.one_time.reset_grants import ResetGrant
@@ -22,6 +22,15 @@ async def spending_code(services: Services, ctx: RequestContext, purpose: Purpos
         raise BadCode
     async with _putting_back(services, ctx, purpose, key, taken):
         yield taken
+    await _give_back_counts(services, ctx, purpose)
+
+
+async def _give_back_counts(services: Services, ctx: RequestContext, purpose: Purpose) -> None:
+    """A code that was used rightly costs its client nothing (contract, 7.12): a whole school may sit behind one address. Raises nothing."""
+    for name in ("message_client", "check_client", *(("register_client",) if purpose == "register" else ())):
+        with suppress(Limited, StoreDown):
+            await services.limits.spend("client_returned", f"{name} {ctx.client}")
+            await services.limits.give_back(name, ctx.client)
 
 
 @asynccontextmanager

@@ -84,7 +84,8 @@ async def test_no_secret_is_logged_or_kept(tmp_path: Path, sqlite_path: Path) ->
             person = Person(client)
             await person.live(installation)
             await person.stray(running.port)
-            assert len(person.secrets) == 5 + 2 * 3, "what was sent; and for each link its token, and for each login its two cookies"
+            told = "what was sent; for each link its token, for each login its two cookies, and for the reset the browser's mark"
+            assert len(person.secrets) == 5 + 2 * 3 + 1, told
             # While it runs: the write-ahead log still holds what was there before it was erased.
             check(person.secrets, kept(tmp_path), running.log)
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from flows.made import ADA, again, born, here, logged_in, race
-from lingpai.core.errors import BadClient, Limited
+from lingpai.core.errors import BadClient, BadInput, Limited
 from lingpai.core.model import Account
 from lingpai.flows import Services, account_admin, bearer, introspect, signing_keys
 from lingpai.flows.introspect import ClientCredentials
@@ -68,9 +68,11 @@ async def test_nothing_is_told_of_a_jwt_whose_login_has_ended(services: Services
 
 async def test_nothing_is_told_of_what_is_no_jwt_of_this_realm(services: Services, ada: Account, shop: ClientCredentials) -> None:
     token, mine = await issued(services, ada), await logged_in(services, ada)
-    for wrong in ("", "a.b.c", mine.ctx.session, token + "A", token.rpartition(".")[0] + "."):
+    for wrong in ("a.b.c", mine.ctx.session, token + "A", token.rpartition(".")[0] + "."):
         assert await introspect.ask(services, here(), shop, MAIN, wrong) is None, wrong
     assert await introspect.ask(services, here(), shop, ("boss",), token) is None
+    with pytest.raises(BadInput):
+        await introspect.ask(services, here(), shop, MAIN, "")
     assert await introspect.ask(services, here(), shop, MAIN, token)
 
 

@@ -429,11 +429,10 @@ def test_what_stands_for_a_realm_in_a_query_leads_back_to_it(maillink: str, mail
 
 def test_questions_are_good_for_the_realms_alone_of_the_dialect_that_has_them() -> None:
     settings = defaults(session=SessionDialectSettings(realm="people", questions="with_code"))
-    assert {realm: recovery_questions(settings, realm) for realm in served(settings)} == {
-        "main": "off",
-        "boss": "off",
-        "people": "with_code",
-    }
+    found = {realm: recovery_questions(settings, realm) for realm in served(settings)}
+    assert found.pop("people") == "with_code"
+    assert found.keys() >= {"main", "boss"}
+    assert set(found.values()) == {"off"}
 
 
 @pytest.mark.parametrize(("given_name", "kept"), [("zh-CN=老板", "zh-Hans=老板"), ("EN=Employers", "en=Employers")])

@@ -11,8 +11,8 @@ Need = Literal["code", "cancel_deletion"]
 class Step(msgspec.Struct, frozen=True):
     """What is needed next, and under which state it goes on.
 
-    The state is an unguessable token of 256 bits, made for this step alone and good once; what it stands for is kept by the service, so
-    nothing in it can be read or changed. Pages show the step; each dialect says which its clients can take (`Dialect.steps`).
+    The state is an unguessable token of 256 bits; what it stands for is kept by the service, so that nothing in it can be read or changed,
+    and is spent when the step is done. Pages show the step; each dialect says which its clients can take (`Dialect.steps`).
     """
 
     need: Need

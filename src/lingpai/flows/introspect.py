@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lingpai.core.errors import BadClient, BadToken
+from lingpai.core.errors import BadClient, BadInput, BadToken
 from lingpai.core.model import RequestContext
 from lingpai.flows import Services
 from lingpai.guard.crypto import digest
@@ -32,9 +32,12 @@ async def ask(
 ) -> "Claims | None":
     """What a live JWT of one of the realms says; None for any other token, and for one whose session has ended.
 
-    Raises BadClient; Limited after too many wrong credentials from one client, whom the right ones still let in.
+    Raises BadClient, then BadInput where there is no token; Limited after too many wrong credentials from one client, whom the right ones
+    still let in.
     """
     await _admit(services, ctx, caller)
+    if not token:
+        raise BadInput("token", "missing")
     for realm in realms:
         try:
             return (await services.tokens.holder(realm, token)).claims

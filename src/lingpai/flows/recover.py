@@ -273,12 +273,13 @@ async def _prove(tx: Transaction, account_id: int, address: Address, now: int) -
 
 
 async def begin_by_code(services: Services, ctx: RequestContext, who: Address, asked: AskedRecovery) -> Step:
-    """As `ask_code`, for a client that names the account only once: the step's state is the browser's new token (`begin_by_phone`).
+    """As `ask_code`, for a client that names the account only once: the step's state is the token of the browser that asks.
 
-    Raises as `ask_code_silently` does.
+    Its old one, where it has one, so that it disturbs no other recovery in this browser: what stands under it names an account, and opens
+    nothing without the code. Raises as `ask_code_silently` does.
     """
     await ask_code_silently(services, ctx, who)
-    token = services.chance.token()
+    token = services.prelogin_token(ctx)
     await services.grants.store_under("asked", token, asked, CODE_LIFE)
     return Step("code", token)
 

@@ -33,7 +33,8 @@ class KeySet(msgspec.Struct, frozen=True):
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """RFC 7662, 2.1. There is only one type of token, so that no hint is needed."""
 
-    token: Annotated[str, Text(1, _LONGEST)]
+    token: Annotated[str, Text(1, _LONGEST, optional=True)] = ""
+    """Needed; but whoever may not ask learns nothing else first."""
 
 
 class Introspection(msgspec.Struct, frozen=True, omit_defaults=True):

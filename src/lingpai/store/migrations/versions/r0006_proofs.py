@@ -20,9 +20,18 @@ def upgrade() -> None:
         op.add_column(table, Column(name, NUMBER))
     unproved = text("kind = 'email' AND proved_at IS NULL")
     op.create_index("ix_identifiers_unproved", "identifiers", ["account_id"], sqlite_where=unproved, postgresql_where=unproved)
+    # Every letter of an account, and those to an address before it had one: for the export and the deletion.
+    op.drop_index("ix_letters_account", "letters")
+    op.create_index("ix_letters_account", "letters", ["account_id"])
+    nobodys = text("account_id IS NULL")
+    op.create_index("ix_letters_nobodys", "letters", ["channel"], sqlite_where=nobodys, postgresql_where=nobodys)
 
 
 def downgrade() -> None:
+    op.drop_index("ix_letters_nobodys", "letters")
+    op.drop_index("ix_letters_account", "letters")
+    waiting = text("state = 'waiting'")
+    op.create_index("ix_letters_account", "letters", ["account_id"], sqlite_where=waiting, postgresql_where=waiting)
     op.drop_index("ix_identifiers_unproved", "identifiers")
     for table, name in reversed(_NEW):
         op.drop_column(table, name)

@@ -146,9 +146,32 @@ async def test_what_is_bound_is_guessed_at_twenty_times_too(town: Town) -> None:
         with pytest.raises(BadCode):
             await contacts.bind(services, replace(ctx, client=f"{number}"), login, BOB, "wrong!")
     for _ in range(15):
-        await services.limits.spend("code_guesses", f"main:bind:{login.account.id}/")
+        await services.limits.spend("code_guesses", f"main:bind:email:{BOB.key}/")
     town.clock.advance(minutes=2)
     await contacts.ask(services, ctx, login, BOB)
     sent = await mailed_code(services)
     assert is_word(sent)
     await contacts.bind(services, ctx, login, BOB, sent)
+
+
+async def test_nobody_elses_guesses_cost_the_owners_code_a_try(services: Services) -> None:
+    """Another account that binds the same address, and knows no code of it."""
+    owner_ctx, owner = await entered(services, await born(services, ADA))
+    other_ctx, other = await entered(services, await born(services, EVE))
+    await contacts.ask(services, owner_ctx, owner, BOB)
+    sent = await mailed_code(services)
+    for number in range(8):
+        with pytest.raises(BadCode):
+            await contacts.bind(services, replace(other_ctx, client=f"{number}"), other, BOB, "000000")
+    await contacts.bind(services, owner_ctx, owner, BOB, sent)
+
+
+async def test_an_account_more_makes_no_count_of_an_address_new(town: Town) -> None:
+    """Anybody may register it, unproved: what was guessed before stands (contract, 6.6)."""
+    services = town.house.services
+    for _ in range(20):
+        await services.limits.spend("code_guesses", f"main:register:email:{BOB.key}/")
+    await register.by_link(services, HERE, register.Application(BOB, OLD))
+    town.clock.advance(minutes=2)
+    await register.ask_code(services, HERE, BOB)
+    assert is_word(await mailed_code(services))

@@ -243,6 +243,17 @@ async def test_a_get_that_changes_something_refuses_a_browser_that_navigates_to_
     assert fetched.json() != refused
 
 
+@pytest.mark.parametrize(("name", "path"), BY_SCRIPT)
+async def test_so_it_does_where_the_browser_says_nothing_but_that_it_reads_html(town: Town, name: str, path: str) -> None:
+    """An older one, or any on plain http: a link in a mail would act in its reader's name. The clients' scripts ask for no HTML."""
+    dialect, person = dialects()[name], walker(town, name)
+    refused = dialect.refuse(CrossSite(), dialect.language)
+    followed = await person.browser.get(f"{person.base}{path}", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    asked = await person.browser.get(f"{person.base}{path}", headers={"Accept": "application/json, text/javascript, */*; q=0.01"})
+    assert "<h1" in followed.text if followed.headers["content-type"].startswith("text/html") else followed.json() == refused
+    assert asked.json() != refused
+
+
 async def test_the_ways_out_are_led_to(town: Town) -> None:
     assert {call.path for dialect in dialects().values() for call in dialect.calls if call.by_script is False} == WAYS_OUT
     followed = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin", "Accept": "text/html"}

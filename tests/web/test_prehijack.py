@@ -172,3 +172,19 @@ async def test_an_unproved_phone_finds_nobody_and_blocks_nobody(town: Town) -> N
         await person.prove(email)
         await person.log_in(email, OWNERS)
         assert (await person.who() or {})["phone"] == "13800138000"
+
+
+async def test_past_the_counts_which_are_a_success_here_neither_password_is_kept(town: Town) -> None:
+    """A stranger has used up what strangers may be mailed: the owner's registration is answered as ever, and disagrees (contract, 8.9)."""
+    for number in range(2):
+        for _ in range(2):
+            await Maillink(town, town.browser(f"203.0.113.{number}")).register(OWNER, STRANGERS)
+            town.clock.advance(seconds=61)
+    link = await town.link(OWNER, "/activate_account")
+    owner = Maillink(town, town.browser("203.0.113.99"))
+    before = len(await town.mails(OWNER))
+    assert (await owner.register(OWNER, OWNERS)).yes
+    assert len(await town.mails(OWNER)) == before, "nothing more goes out"
+    page = await owner.browser.get("/activate_account", params=link, headers={"Accept": "text/html"})
+    assert "设置密码" in page.text
+    assert not (await owner.log_in(OWNER, STRANGERS)).yes

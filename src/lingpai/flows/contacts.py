@@ -40,8 +40,9 @@ async def bind(services: Services, ctx: RequestContext, login: Authenticated, ad
     also where the account has another password or address since; after a right code, which it does not spend, Taken.
     """
     await services.limits.spend("check_client", ctx.client)
-    entry = await peek_code(services, guesser(ctx, "bind", login.account, address), address.key, code)
-    if entry is None or entry.value.decode() != _holder(login):
+    # Whose it is first: nobody else's guesses cost the owner's code a try.
+    mine = await services.one_time.waits_for("bind", login.account.realm, address.key) == _holder(login)
+    if not mine or await peek_code(services, guesser(ctx, "bind", login.account, address), address.key, code) is None:
         raise BadCode
     await _refuse_taken(services, login.account, address)
     older = await _older(services, login.account, address)

@@ -182,11 +182,10 @@ async def earn(services: Services, ctx: RequestContext, who: Address, code: str)
     await services.limits.spend("check_client", ctx.client)
     account = await accounts.find(services.store, ctx.realm, who.kind, who.key)
     to = _where(account, who)
-    right = await peek_code(services, guesser(ctx, "reset", account, to), to.key, code)
-    entry = await services.one_time.take_code("reset", ctx.realm, to.key, code) if right else None
-    if entry is None:
+    if await peek_code(services, guesser(ctx, "reset", account, to), to.key, code) is None:
         raise BadCode
-    return await services.reset_grants.give(_holder(services, account, entry), to)
+    async with spending_code(services, ctx, "reset", to.key, code) as entry:
+        return await services.reset_grants.give(_holder(services, account, entry), to)
 
 
 async def by_reset_grant(services: Services, ctx: RequestContext, password: str, *, min_score: int | None = None) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from lingpai.core.errors import BadCode, BadInput, Taken, TooSoon
+from lingpai.core.errors import BadCode, BadInput, Refusal, Taken
 from lingpai.core.model import Account, Address, RequestContext
 from lingpai.core.steps import Step
 from lingpai.flows import Services
@@ -16,7 +16,7 @@ from lingpai.steps import invitations
 from lingpai.steps.authentication import is_known
 from lingpai.steps.first_proof import forget_strangers
 from lingpai.steps.guesses import NewCode, guesser, new_code, peek_code
-from lingpai.steps.open_registration import Judged, counted, disagree, disagree_early, is_proved, judged, looking
+from lingpai.steps.open_registration import Judged, counted, disagree, disagreeing, is_proved, judged, looking
 from lingpai.steps.sending import AskedMessage, sending
 from lingpai.steps.spending import spending_code
 from lingpai.store import accounts, consents, sessions
@@ -46,14 +46,15 @@ class Draft(msgspec.Struct, frozen=True):
 
 
 async def by_link(
-    services: Services, ctx: RequestContext, application: Application, *, reveal: bool = False, early_succeeds: bool = False
+    services: Services, ctx: RequestContext, application: Application, *, reveal: bool = False, succeeds: tuple[type[Refusal], ...] = ()
 ) -> int:
     """Registers; the owner proves the address by opening the mailed link within 24 hours. Returns the account's id.
 
     An address that waits for its proof keeps its first registration (contract, rule 8): same id, the new password is not
     taken over, the link is mailed again; where it is another password, neither is kept (8.9). A taken one answers as a free one, and its
-    owner is told: whoever may not learn that gets no id to see. With `reveal`, Taken. `early_succeeds`: the caller answers TooSoon as a
-    success, so that another password counts then too.
+    owner is told: whoever may not learn that gets no id to see. With `reveal`, Taken.
+
+    `succeeds`: of TooSoon and MessagesSpent those that the caller answers as a success, so that another password counts then too.
     """
     async with services.passwords.slot() as slot:
         await services.limits.check("register_client", ctx.client)
@@ -61,25 +62,25 @@ async def by_link(
             await invitations.check(services.store, services.settings, ctx.realm, application.invite, services.clock.now())
             await _refuse_taken(services, ctx, application.address, reveal=reveal)
             known = await _knows(services, ctx, application.address)
-            early = await _early(services, ctx, application.address, known=known, told=not early_succeeds)
+            early = await _early(services, ctx, application.address, known=known, succeeds=succeeds)
         async with counted(services, ctx):
             password = await judged(services, slot, ctx, application.address, application.password, _personal(application))
-    if early:
-        await disagree_early(services, ctx, application.address, password)
-        raise early
-    async with sending(services, ctx, "activate", application.address, known=known) as message:
-        taken = await _taken(services, ctx, application.address)
-        account = await _open_and_tell(services, ctx, application, password, message, taken=taken)
+    async with disagreeing(services, ctx, application.address, password, succeeds):
+        if early:
+            raise early
+        async with sending(services, ctx, "activate", application.address, known=known) as message:
+            taken = await _taken(services, ctx, application.address)
+            account = await _open_and_tell(services, ctx, application, password, message, taken=taken)
     return account.id
 
 
-async def _early(services: Services, ctx: RequestContext, address: Address, *, known: bool, told: bool) -> TooSoon | None:
-    """The refusal within the interval; raises it where the caller is to be told at once, before any work."""
+async def _early(
+    services: Services, ctx: RequestContext, address: Address, *, known: bool, succeeds: tuple[type[Refusal], ...]
+) -> Refusal | None:
+    """The refusal within the interval and past the counts; raises what the caller is to be told at once, before any work."""
     try:
         await services.messages.check(ctx, "activate", address, known=known)
-    except TooSoon as why:
-        if told:
-            raise
+    except succeeds as why:
         return why
     return None
 
@@ -281,6 +282,7 @@ async def begin_by_phone(services: Services, ctx: RequestContext, phone: Address
     The step's state is the browser's new token. Never its old one: somebody may have planted that, and could put a draft with a password
     of theirs beside it. Raises WeakPassword, and what `ask_code` raises, before anything is hashed for a code that will not be sent.
     """
+    invitations.check_open(services.settings, ctx.realm)
     hashed = await _hashed(services, ctx, Application(phone, password), reveal=reveal) if password else ""
     await ask_code(services, ctx, phone, reveal=reveal)
     token = services.chance.token()

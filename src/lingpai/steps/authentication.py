@@ -45,6 +45,8 @@ async def authenticated(services: Services, ctx: RequestContext) -> Authenticate
     found = await sessions.alive(services.store, digest=key, realm=ctx.realm, now=now) if ctx.session else None
     if found is None:
         raise NotLoggedIn
+    if now - found[0].seen_at < sessions.SEEN_EVERY:
+        return Authenticated(*found, key)
     return await seen(services, *found, key, now)
 
 

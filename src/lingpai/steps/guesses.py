@@ -32,8 +32,12 @@ class Guesser:
 
 
 def guesser(ctx: RequestContext, purpose: Purpose, account: Account | None, address: Address) -> Guesser:
-    """All browsers that the account does not know are one; each that it knows counts for itself."""
-    who = str(account.id) if account else f"{address.kind}:{address.key}"
+    """All browsers that the account does not know are one; each that it knows counts for itself.
+
+    What proves an address counts on it whichever account asks: anybody may open one more.
+    """
+    on_account = account is not None and purpose not in ("register", "bind")
+    who = str(account.id) if account and on_account else f"{address.kind}:{address.key}"
     return Guesser(purpose, ctx.realm, f"{ctx.realm}:{purpose}:{who}/{device_of(ctx, account)}")
 
 

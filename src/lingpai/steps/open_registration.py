@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from lingpai.core.errors import BadInvite, Taken, WeakPassword
+from lingpai.core.errors import BadInvite, Refusal, Taken, WeakPassword
 from lingpai.core.model import Account, Address, RequestContext
 from lingpai.guard.passwords.hashing import HashingSlot
 from lingpai.steps.services import Services
@@ -76,8 +76,15 @@ async def disagree(services: Services, tx: Transaction, account_id: int, judged:
         await accounts.set_password(tx, account_id=account_id, password=None, at=services.clock.now())
 
 
-async def disagree_early(services: Services, ctx: RequestContext, address: Address, judged: Judged) -> None:
-    """The same for a registration inside the interval, after which nothing else is written."""
-    async with services.store.begin() as tx:
-        account = await accounts.find(tx, ctx.realm, address.kind, address.key)
-        await disagree(services, tx, account.id if account else 0, judged)
+@asynccontextmanager
+async def disagreeing(
+    services: Services, ctx: RequestContext, address: Address, judged: Judged, succeeds: tuple[type[Refusal], ...]
+) -> AsyncIterator[None]:
+    """Around a registration: one that is refused so, and answered as a success all the same, disagrees as any other does (8.9)."""
+    try:
+        yield
+    except succeeds:
+        async with services.store.begin() as tx:
+            account = await accounts.find(tx, ctx.realm, address.kind, address.key)
+            await disagree(services, tx, account.id if account else 0, judged)
+        raise

@@ -62,8 +62,9 @@ async def find(tx: Transaction, realm: str, person: SocialPerson) -> Traces:
 
 async def leaving(tx: Transaction, realm: str, person: SocialPerson, now: int) -> Account | None:
     """The account of theirs that waits for its deletion, where one does."""
-    held = [await accounts.find(tx, realm, address.kind, address.key) for address in identifiers(person)]
-    return next((account for account in held if account and (account.deletes_at or 0) > now), None)
+    held = [(address, await accounts.find(tx, realm, address.kind, address.key)) for address in identifiers(person)]
+    awake = (account for address, account in held if account and not account.sleeps(address))
+    return next((account for account in awake if (account.deletes_at or 0) > now), None)
 
 
 async def add(tx: Transaction, account_id: int, realm: str, addresses: list[Address], *, at: int, added_at: int | None = None) -> None:

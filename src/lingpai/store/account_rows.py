@@ -47,16 +47,16 @@ def account_reader(query: Query) -> Callable[[Sequence[Row]], Account]:
 
     def read(rows: Sequence[Row]) -> Account:
         best: dict[str, Any] = {}
-        asleep: list[tuple[Any, Any]] = []
+        asleep: tuple[tuple[Any, Any], ...] = ()
         for kind, value, proved_at, key, asleep_at in map(beside, rows):
             if asleep_at is not None:
-                asleep.append((kind, key))
+                asleep = (*asleep, (kind, key))
             there = best.get(kind)
             if there is None or (proved_at is not None and (there[1] is None or proved_at < there[1])):
                 best[kind] = (value, proved_at, key)
         linked = () if _THIRD_PARTIES.isdisjoint(best) else tuple(sorted(_THIRD_PARTIES.intersection(best)))
         email, phone, name = best.get("email", _NONE), best.get("phone", _NONE), best.get("name", _NONE)
-        others: Row = (*email[:2], *phone[:2], name[0], linked, email[2], tuple(asleep))
+        others: Row = (email[0], email[1], phone[0], phone[1], name[0], linked, email[2], asleep)
         return Account(*own(rows[0]), *others)
 
     return read

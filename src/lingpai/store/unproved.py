@@ -2,6 +2,7 @@
 
 from sqlalchemy import BigInteger, bindparam, delete, exists, select
 
+from lingpai.store import outbox
 from lingpai.store.accounts import lock_row
 from lingpai.store.database import Query, Transaction
 from lingpai.store.schema import accounts, identifiers
@@ -32,4 +33,7 @@ async def end(tx: Transaction, *, account_id: int, before: int) -> bool:
     """Deletes one, with all that is its own. False: it is proved by now, or locked, or gone. In a transaction."""
     # Held first, and then judged: a proof that is under way is waited for, and then seen.
     await lock_row(tx, account_id=account_id)
-    return await tx.execute(_END, account_id=account_id, before=before) == 1
+    if await tx.execute(_END, account_id=account_id, before=before) != 1:
+        return False
+    await outbox.forget(tx, account_id=account_id)
+    return True

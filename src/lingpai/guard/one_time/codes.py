@@ -119,6 +119,11 @@ class OneTimeSecrets:
         entry = await self._ephemeral.get(self._place("code", purpose, realm, key))
         return entry is not None and not entry.proof.endswith(_WORD)
 
+    async def waits_for(self, purpose: Purpose, realm: str, key: str) -> str:
+        """The holder of the code that lives there; empty where none does. Costs it no try."""
+        entry = await self._ephemeral.get(self._place("code", purpose, realm, key))
+        return entry.value.decode() if entry else ""
+
     async def find_recovery_code(self, purpose: Purpose, realm: str, word: str) -> bool:
         """Whether this is a live word, whoever's; spends nothing, and a wrong one costs no address a try."""
         known = await self._ephemeral.get(self._word_place(purpose, realm, word))

@@ -35,6 +35,12 @@ class RollingSecrets(OneTimeSecrets):
     async def find_recovery_code(self, *args: Any, **more: Any) -> bool:
         return await super().find_recovery_code(*args, **more) or await self._beside.find_recovery_code(*args, **more)
 
+    async def is_of_digits(self, *args: Any, **more: Any) -> bool:
+        return await super().is_of_digits(*args, **more) or await self._beside.is_of_digits(*args, **more)
+
+    async def waits_for(self, *args: Any, **more: Any) -> str:
+        return await super().waits_for(*args, **more) or await self._beside.waits_for(*args, **more)
+
     async def peek_code(self, purpose: Purpose, realm: str, key: str, code: str) -> Entry | None:
         found = await super().peek_code(purpose, realm, key, code)
         return found or await self._beside.peek_code(purpose, realm, key, code)

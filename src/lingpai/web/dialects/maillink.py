@@ -175,7 +175,7 @@ async def sign_up(services: Services, mount: Mount, request: Request, form: Mail
     application = register.Application(form.email, form.password, form.phone, form.invite)
     # A client that sent twice is not told of a failure (contract, L19).
     with silently():
-        await register.by_link(services, request.ctx, application, reveal=mount.settings.reveal_accounts, early_succeeds=True)
+        await register.by_link(services, request.ctx, application, reveal=mount.settings.reveal_accounts, succeeds=(TooSoon, MessagesSpent))
     return _done("registered", request)
 
 

@@ -98,7 +98,8 @@ class App:
             await self._services.limits.spend("client", request.ctx.client)
         self._fill(call, request, scope["query_string"], whole)
         request.speak(route.errors.chosen(request.fields))
-        if not (call.exempt and call.exempt(request.fields)):
+        # A look needs no leave.
+        if (call.changes or call.by_script) and not (call.exempt and call.exempt(request.fields)):
             self._let_change(call, request)
         reply = await call.handler(self._services, route.mount, request, read(request.fields, call.takes))
         if reply.session and not call.sets_session:
@@ -119,7 +120,7 @@ class App:
             raise BadInput("purpose", "prefetch")
         if call.changes and (call.sets_session or b"cookie" in request.headers) and self._sites.foreign(request.headers):
             raise CrossSite
-        if call.refuses_navigation and request.method == "GET" and request.headers.get(b"sec-fetch-mode") == b"navigate":
+        if call.refuses_navigation and request.method == "GET" and _navigates(request):
             raise CrossSite
 
     def _fill(self, call: Call, request: Request, query: bytes, whole: bytes) -> None:
@@ -160,3 +161,9 @@ class App:
 
 def _short(path: str) -> str:
     return printable(path[:_PATH_LENGTH])
+
+
+def _navigates(request: Request) -> bool:
+    """Whether a browser follows a link. One that says nothing of it (an older one, or on plain http) asks for HTML; a script does not."""
+    mode = request.headers.get(b"sec-fetch-mode")
+    return mode == b"navigate" if mode else request.wants_html

@@ -88,7 +88,7 @@ async def by_link(services: Services, mount: Mount, request: Request, _: Nothing
         _offered(services, "link")
         form = _application(services, request, read(request.fields, RegisterMail).email)
         # Inside the interval the page says that a mail went out, as after a success.
-        await register.by_link(services, request.ctx, form, early_succeeds=True)
+        await register.by_link(services, request.ctx, form, succeeds=(TooSoon,))
     except RegistrationClosed:
         return _closed(request, context)
     except TooSoon as wait:

@@ -120,6 +120,7 @@ class RequestFactory:
         self._chance = chance
         self._devices = devices
         self._accepted = lru_cache(maxsize=1_024)(words.accepted)
+        self._agent = lru_cache(maxsize=1_024)(_agent)
 
     def make(self, scope: Scope, headers: Headers, host: str, path: bytes, language: Locale, about: About) -> Request:
         """The request, its fields still to be read. `language` is spoken where the request asks for none that we have.
@@ -147,20 +148,21 @@ class RequestFactory:
 
     def _context(self, scope: Scope, headers: Headers, brought: dict[str, str], language: Locale, about: About) -> RequestContext:
         peer = scope.get("client")
-        client, ip = self._clients.find(peer[0] if peer else "", headers.get(b"x-forwarded-for", b"").decode("latin-1"))
-        asked = headers.get(b"accept-language")
+        forwarded = headers.get(b"x-forwarded-for")
+        client, ip = self._clients.find(peer[0] if peer else "", forwarded.decode("latin-1") if forwarded else "")
+        asked, visit = headers.get(b"accept-language"), brought.get(self._prelogin_token)
         known = brought.get(cookies.DEVICE) if about.changes else None
         device, accounts = self._devices.read(known) if known else ("", frozenset[str]())
         return RequestContext(
             client=client,
             ip=ip,
-            agent=printable(headers.get(b"user-agent", b"").decode("utf-8", "replace"))[:_AGENT_LENGTH],
+            agent=self._agent(headers.get(b"user-agent", b"")[: 4 * _AGENT_LENGTH]),
             locale=self._accepted(asked[:_ASKED].decode("latin-1"), language) if asked else language,
             request_id=self._chance.token(12),
             known_to=accounts,
             device=device,
             session=brought.get(self._session, ""),
-            prelogin_token=_prelogin_token(brought.get(self._prelogin_token, "")),
+            prelogin_token=_prelogin_token(visit) if visit else "",
             realm=about.realm,
             links=about.links,
         )
@@ -170,6 +172,10 @@ def host(headers: Headers) -> str:
     """The host that was asked for, in lower case, without its port and closing dot."""
     name = headers.get(b"host", b"").decode("latin-1").lower()
     return name.rpartition("]")[0] + "]" if name.startswith("[") else name.partition(":")[0].rstrip(".")
+
+
+def _agent(header: bytes) -> str:
+    return printable(header.decode("utf-8", "replace"))[:_AGENT_LENGTH]
 
 
 def printable(text: str) -> str:

@@ -16,6 +16,7 @@ from lingpai.post.letters import FORMS, render
 from lingpai.settings import Pages, theme
 
 URL = "https://id.example.com/activate_account?email=ada%40example.com&vcode=Xk2p9QfZ7mNtB4vYc8Lw"
+NOT_ME = "https://id.example.com/page/not-me?token=ahk2p7qfz5mntb4vyc2lw"
 HELP = "https://id.example.com/forgot?email=ada%40example.com"
 VALUES: dict[str, dict[str, str | int]] = {
     "activate": {"url": URL, "reset_url": HELP, "registered_at": START, "ip": "2001:db8::1", "hours": 24},
@@ -34,6 +35,9 @@ VALUES: dict[str, dict[str, str | int]] = {
     "taken": {"reset_url": HELP, "at": START, "ip": "203.0.113.7"},
     "password_changed": {"reset_url": HELP, "at": START, "ip": "203.0.113.7"},
 }
+NOTICES = [template for template, values in VALUES.items() if "at" in values]
+for each in NOTICES:
+    VALUES[each]["not_me"] = NOT_ME
 LINKS = {template: form.link for template, form in FORMS.items() if form.link}
 LETTER = Letter(
     id=1,
@@ -176,7 +180,23 @@ def test_who_did_not_change_the_address_is_told_whom_to_ask(lang: Locale, suppor
     assert f"\n{support}\n" in named.text
     assert f'href="{theme.reach(support)}"' in (named.html or "")
     assert words.text("letter.email_changed.otherwise", lang) in alone.text
-    assert "<a " not in (alone.html or ""), "no button leads to nothing"
+    assert page(alone).links == [NOT_ME], "no button leads to nothing"
+
+
+@pytest.mark.parametrize("template", NOTICES)
+def test_every_notice_by_mail_carries_a_not_me_at_its_end(template: str, locale: Locale) -> None:
+    message = written(template, locale)
+    assert page(message).links[-1] == NOT_ME
+    lines = message.text.splitlines()
+    assert lines[lines.index(NOT_ME) - 1] == words.text("letter.not_me", locale)
+
+
+def test_a_letter_that_was_asked_for_carries_none_and_a_notice_from_before_is_still_written(locale: Locale) -> None:
+    asked = VALUES.keys() - set(NOTICES)
+    older = {name: value for name, value in VALUES["linked"].items() if name != "not_me"}
+    old = render(replace(LETTER, template="linked", locale=locale), older, "Lingpai")
+    for message in [*(written(template, locale) for template in asked), old]:
+        assert words.text("letter.not_me", locale) not in message.text
 
 
 def test_a_letter_wears_the_products_colours(template: str, locale: Locale) -> None:

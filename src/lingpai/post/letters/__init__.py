@@ -87,6 +87,8 @@ class Sheet:
     way_out: str | None
     support: str
     """Where the operator helps, as a link; empty where nobody is named."""
+    not_me: tuple[str, str] | None
+    """By which the reader undoes what a notice tells of: a sentence and a link (contract, 10.14); None for what was asked for."""
     footer: str
 
 
@@ -142,6 +144,7 @@ def _sheet(letter: Letter, values: Values, product: str, support: str) -> Sheet:
         otherwise=say(f"{letter.template}.contact" if form.help and support else f"{letter.template}.otherwise"),
         way_out=_link(values[form.way_out]) if form.way_out else None,
         support=support if form.help else "",
+        not_me=(say("not_me"), _link(values["not_me"])) if "not_me" in values else None,
         footer=say("footer"),
     )
 
@@ -166,6 +169,8 @@ def _text_message(letter: Letter, values: Values, product: str) -> Message:
     said = words.text(key, letter.locale, product=product, **known)
     if "page" in values:
         said = f"{said} {words.text('letter.page', letter.locale, page=_link(values['page']))}"
+    if form.when and values.get("reset_url"):
+        said = f"{said} {words.text('letter.forgot', letter.locale, forgot=_link(values['reset_url']))}"
     return Message("", said, values=filled)
 
 

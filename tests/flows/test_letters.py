@@ -38,6 +38,11 @@ VALUES: dict[str, dict[str, str | int]] = {
 NOTICES = [template for template, values in VALUES.items() if "at" in values]
 for each in NOTICES:
     VALUES[each]["not_me"] = NOT_ME
+RESET: dict[str, str | int] = {
+    "asleep": "pages.phone +8613***00\nprovider.qq \npages.me.questions.title ",
+    "stays": "pages.email a***@example.com",
+    "security_url": "https://id.example.com/me/security",
+}
 LINKS = {template: form.link for template, form in FORMS.items() if form.link}
 LETTER = Letter(
     id=1,
@@ -181,6 +186,20 @@ def test_who_did_not_change_the_address_is_told_whom_to_ask(lang: Locale, suppor
     assert f'href="{theme.reach(support)}"' in (named.html or "")
     assert words.text("letter.email_changed.otherwise", lang) in alone.text
     assert page(alone).links == [NOT_ME], "no button leads to nothing"
+
+
+def test_after_a_reset_the_notice_lists_what_sleeps_and_what_stays_and_where_each_is_removed(locale: Locale) -> None:
+    message = written("password_changed", locale, **RESET)
+    lines, shown = message.text.splitlines(), " ".join(page(message).words.split())
+    named = [words.text(key, locale) for key in ("pages.phone", "provider.qq", "pages.me.questions.title", "pages.email")]
+    asleep = lines.index(words.text("letter.asleep", locale))
+    assert lines[asleep + 1 : asleep + 4] == [f"- {named[0]} +8613***00", f"- {named[1]}", f"- {named[2]}"]
+    assert lines[lines.index(words.text("letter.stays", locale)) + 1] == f"- {named[3]} a***@example.com"
+    assert lines[lines.index(words.text("letter.security", locale)) + 1] == RESET["security_url"]
+    assert RESET["security_url"] in page(message).links
+    assert all(line in shown for line in lines if line not in ("", "-- ") and not line.endswith((":", "：")))
+    nothing = written("password_changed", locale, **{**RESET, "asleep": ""})
+    assert words.text("letter.asleep", locale) not in nothing.text, "of what there is none of, nothing is said"
 
 
 @pytest.mark.parametrize("template", NOTICES)

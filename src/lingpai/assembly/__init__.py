@@ -240,7 +240,7 @@ def _joined(base: Base, passwords: "PasswordHasher", captchas: "Captchas", provi
         messages=messages,
         lockout=lockout,
         device_cookies=cookies,
-        letters=Letters(box, clock, not_me),
+        letters=Letters(box, clock, not_me, f"{settings.public_url}/me/security"),
         grants=grants,
         reset_grants=ResetGrants(grants, clock, chance),
         sealed_links=SealedLinks(box),

@@ -9,6 +9,7 @@ from lingpai.core.model import Account, Address, Kind, Locale, RequestContext
 from lingpai.guard.crypto import SecretBox
 from lingpai.guard.one_time.codes import ACTIVATION_LIFE, CODE_LIFE, RESET_LIFE
 from lingpai.guard.one_time.not_me import Disavowal, NotMeLinks, mailbox
+from lingpai.steps.ways import WayIn
 from lingpai.store import outbox
 from lingpai.store.database import Transaction
 
@@ -33,11 +34,12 @@ DAY = 24 * HOUR
 class Letters:
     """Seals and adds letters; the worker opens and sends them."""
 
-    def __init__(self, secret_box: SecretBox, clock: Clock, not_me: NotMeLinks | None = None) -> None:
-        """`not_me`: makes the links that notices carry; None for who writes none, and only opens letters."""
+    def __init__(self, secret_box: SecretBox, clock: Clock, not_me: NotMeLinks | None = None, security_url: str = "") -> None:
+        """`not_me` makes the links that notices carry, `security_url` is where ways in are seen; neither for who only opens letters."""
         self._secret_box = secret_box
         self._clock = clock
         self._not_me = not_me
+        self._security_url = security_url
 
     async def activate(self, tx: Transaction, ctx: RequestContext, account: Account | None, token: str) -> None:
         """The link that proves the address, with when and from where the registration was made (contract, maillink)."""
@@ -73,9 +75,20 @@ class Letters:
         """A code by which an account without a password shows that it is still its owner; None: the same work, and nobody is written to."""
         await self._write(tx, "login_code", account, ctx.locale, _code(code, page), CODE_LIFE)
 
-    async def notice(self, tx: Transaction, ctx: RequestContext, template: Notice, account: Account | None, added: Added = NOTHING) -> None:
-        """Tells the owner of what has happened, and what was `added` by it; None: the same work, and nobody is told."""
-        values = self._notice(ctx, template, _reached(account), account, added)
+    async def notice(
+        self,
+        tx: Transaction,
+        ctx: RequestContext,
+        template: Notice,
+        account: Account | None,
+        added: Added = NOTHING,
+        ways: tuple[WayIn, ...] = (),
+    ) -> None:
+        """Tells the owner of what has happened, what was `added` by it, and after a reset which `ways` lead into the account.
+
+        None: the same work, and nobody is told.
+        """
+        values = self._notice(ctx, template, _reached(account), account, added) | self._listed(ways)
         await self._write(tx, template, account, _spoken(account, ctx), values, NOTICE_LIFE)
 
     async def closing(self, tx: Transaction, ctx: RequestContext, account: Account | None, url: str, days: int, deletes_at: int) -> None:
@@ -92,6 +105,13 @@ class Letters:
     def values(self, sealed: bytes) -> Values:
         """What was sealed; raises as `SecretBox.open` does."""
         return msgspec.json.decode(self._secret_box.open(sealed, LETTERS), type=Values)
+
+    def _listed(self, ways: tuple[WayIn, ...]) -> Values:
+        """A line for each: the key of its name, and its value."""
+        if not ways:
+            return {}
+        lines = {asleep: "\n".join(f"{way.called} {way.value}" for way in ways if way.asleep is asleep) for asleep in (True, False)}
+        return {"asleep": lines[True], "stays": lines[False], "security_url": self._security_url}
 
     def _notice(self, ctx: RequestContext, template: str, to: Address, account: Account | None, added: Added) -> Values:
         """What every notice says; by mail it carries a "not me", for nobody too, so that it is the same work (contract, 10.14)."""

@@ -76,6 +76,7 @@ async def test_the_click_stands_on_its_token_wherever_the_form_was_shown(ada: Ow
 
 async def test_who_reads_a_former_address_is_told_whom_to_ask_and_nothing_of_the_new_one(ada: Owner) -> None:
     town = ada.town
+    number = (await ada.who())[1].id
     asked = await ada.submit(await ada.see("/me/email"), "/page/me/email", email=EVE)
     await ada.submit(asked, "/page/me/email", code=await ada.code(EVE))
     thief = await elsewhere(town, EVE)
@@ -84,6 +85,7 @@ async def test_who_reads_a_former_address_is_told_whom_to_ask_and_nothing_of_the
     page = await reader.see(f"{PATH}?token={token}")
     done = await reader.submit(page, PATH)
     assert (done.heading, said("removed") in done, EVE in page.text + done.text) == (said("done_title"), True, False)
+    assert f"number: {number}." in done, "by which `lingpai account` finds it where nothing else does"
     assert done.link("/forgot")
     assert not [form for form in done.forms if "password" in form.fields]
     assert (await thief.get("/me")).headers["location"].startswith("/login")

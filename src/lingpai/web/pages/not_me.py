@@ -54,7 +54,7 @@ async def disavow(services: Services, mount: Mount, request: Request, disowned: 
 
 def _whom_to_ask(services: Services, request: Request, account: Account, *, removed: bool) -> Reply:
     forgot = for_realm(services, "/forgot", account.realm)
-    return page("not_me_done.html", request, here=forgot, removed=removed, forgot=forgot, number=account.public_id or str(account.id))
+    return page("not_me_done.html", request, here=forgot, removed=removed, forgot=forgot, number=account.id)
 
 
 def _bad(request: Request, disowned: Disowned) -> Reply:

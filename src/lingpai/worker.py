@@ -8,7 +8,6 @@ written down first; whoever finds that note without an outcome, after a crash or
 """
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import structlog
 
 from lingpai.core.chance import SECOND, Chance, Clock
 from lingpai.core.errors import StoreDown
+from lingpai.core.masked import masked
 from lingpai.core.model import Channel, Letter, RequestContext
 from lingpai.ephemeral import Ephemeral
 from lingpai.guard.crypto import SecretBox
@@ -60,21 +60,12 @@ HOUR, ATTEMPTS = 3_600, 53
 SENDING = "being sent, no answer yet"
 """The note on a letter that must not be sent twice; an outcome takes its place."""
 
-_ADDRESS = re.compile(r"[^\s<>@]+@[^\s<>@]+")
-_NUMBER = re.compile(r"\+[0-9]{7,15}")
-
 
 def next_try(attempt: int) -> int | None:
     """Seconds to wait after that many failed attempts (1 or more); None: it is given up."""
     if attempt >= ATTEMPTS:
         return None
     return WAITS[attempt - 1] if attempt <= len(WAITS) else HOUR
-
-
-def masked(text: str) -> str:
-    """The text with mail addresses and phone numbers as logs may show them: `a***@example.com`, `+8613***00`."""
-    text = _NUMBER.sub(lambda found: f"{found[0][:5]}***{found[0][-2:]}", text)
-    return _ADDRESS.sub(lambda found: f"{found[0][:1]}***@{found[0].partition('@')[2]}", text)
 
 
 @dataclass(frozen=True, slots=True)

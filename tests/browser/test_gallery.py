@@ -202,6 +202,18 @@ async def answering(gallery: Gallery) -> None:
     await gallery.take("reset-error")
 
 
+async def disowning(gallery: Gallery) -> None:
+    """What a notice's "not me" opens."""
+    ada = gallery.person
+    there = await proved(ada.town, ADA)
+    await there.send("/page/me/password", old_password=GOOD, password="a staple of another kind")
+    await ada.open_mail(ADA, "/page/not-me")
+    await gallery.take("not-me")
+    await ada.press("pages.not_me.button")
+    await gallery.take("not-me-reset")
+    await gallery.show("not-me-bad", "/page/not-me?token=nonsense")
+
+
 async def registered(town: Town, email: str) -> None:
     """By the page, which takes longer addresses than the dialect does."""
     async with town.browser() as there:
@@ -218,7 +230,7 @@ async def proved(town: Town, email: str) -> Owner:
     return Owner(town, person.browser)
 
 
-ROOMS = [entering, inside, registering, registering_by_code, opening, forgetting, answering]
+ROOMS = [entering, inside, registering, registering_by_code, opening, forgetting, answering, disowning]
 
 
 @pytest.mark.parametrize("locale", LOCALES)

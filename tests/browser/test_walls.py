@@ -59,6 +59,13 @@ async def keeping(town: Town) -> str:
     return await mailed(town, ADA)
 
 
+async def not_me(town: Town) -> str:
+    ada = await owner(town)
+    await ada.send("/page/me/password", old_password=GOOD, password="a staple of another kind")
+    text = (await town.mails(ADA))[-1]["text"]
+    return str(next(word for word in text.split() if "/page/not-me" in word))
+
+
 async def one_time(town: Town) -> str:
     return await login_link(await owner(town))
 
@@ -82,7 +89,9 @@ CLICK = "path => { const a = document.createElement('a'); a.href = path; documen
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "plain"])
-@pytest.mark.parametrize(("link", "changes"), [(activation, ASKS), (reset, {}), (verification, {}), (keeping, {}), (one_time, {})])
+@pytest.mark.parametrize(
+    ("link", "changes"), [(activation, ASKS), (reset, {}), (verification, {}), (keeping, {}), (not_me, {}), (one_time, {})]
+)
 async def test_a_secret_goes_nowhere_from_the_page_that_it_opens(ada: Person, link: Callable[[Town], Awaitable[str]]) -> None:
     url = await link(ada.town)
     (name,) = [name for name in SECRETS if f"{name}=" in url]

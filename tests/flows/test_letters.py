@@ -16,6 +16,7 @@ from lingpai.post.letters import FORMS, render
 from lingpai.settings import Pages, theme
 
 URL = "https://id.example.com/activate_account?email=ada%40example.com&vcode=Xk2p9QfZ7mNtB4vYc8Lw"
+NOT_ME = "https://id.example.com/page/not-me?token=ahk2p7qfz5mntb4vyc2lw"
 HELP = "https://id.example.com/forgot?email=ada%40example.com"
 VALUES: dict[str, dict[str, str | int]] = {
     "activate": {"url": URL, "reset_url": HELP, "registered_at": START, "ip": "2001:db8::1", "hours": 24},
@@ -33,6 +34,14 @@ VALUES: dict[str, dict[str, str | int]] = {
     "closing": {"url": URL, "days": 7, "at": START, "ip": "203.0.113.7"},
     "taken": {"reset_url": HELP, "at": START, "ip": "203.0.113.7"},
     "password_changed": {"reset_url": HELP, "at": START, "ip": "203.0.113.7"},
+}
+NOTICES = [template for template, values in VALUES.items() if "at" in values]
+for each in NOTICES:
+    VALUES[each]["not_me"] = NOT_ME
+RESET: dict[str, str | int] = {
+    "asleep": "pages.phone +8613***00\nprovider.qq \npages.me.questions.title ",
+    "stays": "pages.email a***@example.com",
+    "security_url": "https://id.example.com/me/security",
 }
 LINKS = {template: form.link for template, form in FORMS.items() if form.link}
 LETTER = Letter(
@@ -176,7 +185,37 @@ def test_who_did_not_change_the_address_is_told_whom_to_ask(lang: Locale, suppor
     assert f"\n{support}\n" in named.text
     assert f'href="{theme.reach(support)}"' in (named.html or "")
     assert words.text("letter.email_changed.otherwise", lang) in alone.text
-    assert "<a " not in (alone.html or ""), "no button leads to nothing"
+    assert page(alone).links == [NOT_ME], "no button leads to nothing"
+
+
+def test_after_a_reset_the_notice_lists_what_sleeps_and_what_stays_and_where_each_is_removed(locale: Locale) -> None:
+    message = written("password_changed", locale, **RESET)
+    lines, shown = message.text.splitlines(), " ".join(page(message).words.split())
+    named = [words.text(key, locale) for key in ("pages.phone", "provider.qq", "pages.me.questions.title", "pages.email")]
+    asleep = lines.index(words.text("letter.asleep", locale))
+    assert lines[asleep + 1 : asleep + 4] == [f"- {named[0]} +8613***00", f"- {named[1]}", f"- {named[2]}"]
+    assert lines[lines.index(words.text("letter.stays", locale)) + 1] == f"- {named[3]} a***@example.com"
+    assert lines[lines.index(words.text("letter.security", locale)) + 1] == RESET["security_url"]
+    assert RESET["security_url"] in page(message).links
+    assert all(line in shown for line in lines if line not in ("", "-- ") and not line.endswith((":", "：")))
+    nothing = written("password_changed", locale, **{**RESET, "asleep": ""})
+    assert words.text("letter.asleep", locale) not in nothing.text, "of what there is none of, nothing is said"
+
+
+@pytest.mark.parametrize("template", NOTICES)
+def test_every_notice_by_mail_carries_a_not_me_at_its_end(template: str, locale: Locale) -> None:
+    message = written(template, locale)
+    assert page(message).links[-1] == NOT_ME
+    lines = message.text.splitlines()
+    assert lines[lines.index(NOT_ME) - 1] == words.text("letter.not_me", locale)
+
+
+def test_a_letter_that_was_asked_for_carries_none_and_a_notice_from_before_is_still_written(locale: Locale) -> None:
+    asked = VALUES.keys() - set(NOTICES)
+    older = {name: value for name, value in VALUES["linked"].items() if name != "not_me"}
+    old = render(replace(LETTER, template="linked", locale=locale), older, "Lingpai")
+    for message in [*(written(template, locale) for template in asked), old]:
+        assert words.text("letter.not_me", locale) not in message.text
 
 
 def test_a_letter_wears_the_products_colours(template: str, locale: Locale) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace as changed
 
-from flows.births import mailed_code, opens, told
+from flows.births import mailed_code, opens, told, written
 from flows.made import ADA, EVE, Person, again, born, here, logged_in, trail
 from lingpai.core import rules
 from lingpai.core.errors import BadCode, ProviderSaysNo, StaleLogin, WrongAnswers
@@ -105,6 +105,27 @@ async def test_what_was_added_later_than_the_way_that_resets_lets_nobody_in_unti
     assert await asleep(services, ada) == []
     assert (await answers_open(services), await person_enters(services), await phone_resets(town)) == (True, True, True)
     assert (await trail(services, ada.account)).count("way.wake") == 3
+
+
+async def test_a_reset_and_its_notice_list_what_sleeps_and_what_stays_with_masked_addresses(town: Town, ada: Person) -> None:
+    services = town.house.services
+    await invaded(town, ada)
+    town.clock.advance(minutes=2)
+    await recover.ask_code(services, here(50), ADA)
+    done = await recover.by_code(services, here(50), ADA, await mailed_code(services), NEW)
+    listed = [(way.kind, way.value, way.asleep) for way in done.ways]
+    assert listed == [("email", "a***@example.com", False), ("phone", "+8613***00", True), ("qq", "", True), ("questions", "", True)]
+    said = (await written(services))[-1].values
+    assert said["asleep"] == "pages.phone +8613***00\nprovider.qq \npages.me.questions.title "
+    assert said["stays"] == "pages.email a***@example.com"
+    assert str(said["security_url"]).endswith("/me/security")
+
+
+async def test_a_change_lists_nothing(town: Town, ada: Person) -> None:
+    services = town.house.services
+    person = await now(services, ada)
+    await password.set_first(services, person.ctx, fresh(person), NEW)
+    assert "stays" not in (await written(services))[-1].values
 
 
 async def test_what_sleeps_is_removed_by_its_owner_and_nothing_else_is(town: Town, ada: Person) -> None:

@@ -505,6 +505,9 @@ async def test_an_owner_links_a_provider_and_logs_in_by_it(trip: Trip) -> None:
     later = another(trip)
     await later.log_in()
     assert (await later.mine()).email == ADA
+    token = (await trip.town.link(ADA, "/page/not-me"))["token"]
+    await trip.town.browser("203.0.113.8").post("/page/not-me", data={"token": token})
+    assert await linked(trip) == (), "and who says that it was not they is rid of it again (contract, 10.15)"
 
 
 async def test_the_form_leads_on_by_a_page(only_qq: Trip) -> None:

@@ -92,6 +92,13 @@ async def keeping(town: Town) -> tuple[str, str]:
     return await mailed(town, "ada@example.com"), "deleted"
 
 
+async def not_me(town: Town) -> tuple[str, str]:
+    person = await owner(town)
+    await person.send("/page/me/password", old_password=GOOD, password="a staple of another kind")
+    text = (await town.mails("ada@example.com"))[-1]["text"]
+    return next(word for word in text.split() if "/page/not-me" in word), "This wasn&#39;t me"
+
+
 async def one_time(town: Town) -> tuple[str, str]:
     person = await owner(town)
     page = await person.submit(await person.see("/me/link"), "/page/me/login-link", stay="day")
@@ -111,6 +118,7 @@ KINDS = [
     pytest.param(reset_at_the_pages, {}, id="reset at the pages"),
     pytest.param(verification, {}, id="hiyouth's"),
     pytest.param(keeping, {}, id="deletion"),
+    pytest.param(not_me, {}, id="not me"),
     pytest.param(one_time, {}, id="one-time login"),
 ]
 
@@ -196,7 +204,17 @@ async def test_wrong_tokens_are_counted_however_they_are_spelled(town: Town) -> 
 
 
 @pytest.mark.parametrize(
-    "path", ["/activate_account", "/reset_password/verify", "/page/activate", "/page/reset", "/page/keep", "/login", "/api/EmailVer"]
+    "path",
+    [
+        "/activate_account",
+        "/reset_password/verify",
+        "/page/activate",
+        "/page/reset",
+        "/page/keep",
+        "/page/not-me",
+        "/login",
+        "/api/EmailVer",
+    ],
 )
 async def test_a_query_that_cannot_be_read_is_a_page(town: Town, path: str) -> None:
     for query in ("%ff=%00", "a=1&a=2&vcode=x&vcode=y", "=&&&=", "option=ver&option=3", "%00"):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lingpai.guard.captcha.captchas import Captchas
     from lingpai.guard.captcha.picture import Draw
     from lingpai.guard.crypto import SecretBox
+    from lingpai.guard.one_time.not_me import NotMeLinks
     from lingpai.guard.passwords.hashing import PasswordHasher
     from lingpai.guard.sessions.jwt import JwtTokens
     from lingpai.guard.throttling.lockout import Lockout
@@ -229,6 +230,7 @@ def _joined(base: Base, passwords: "PasswordHasher", captchas: "Captchas", provi
 
     settings, clock, chance, ephemeral, box = base.settings, base.clock, base.chance, base.ephemeral, base.secret_box
     cookies, grants, (rates, messages, lockout) = DeviceCookies(box, chance), Grants(ephemeral, chance), _throttling(base)
+    not_me = _not_me(base)
     tokens = _tokens(settings, base.store, box, clock, chance) if with_jwts(settings) else None
     return Services(
         *(settings, clock, chance, base.store, ephemeral),
@@ -238,10 +240,11 @@ def _joined(base: Base, passwords: "PasswordHasher", captchas: "Captchas", provi
         messages=messages,
         lockout=lockout,
         device_cookies=cookies,
-        letters=Letters(box, clock),
+        letters=Letters(box, clock, not_me, f"{settings.public_url}/me/security"),
         grants=grants,
         reset_grants=ResetGrants(grants, clock, chance),
         sealed_links=SealedLinks(box),
+        not_me=not_me,
         session_issuer=SessionIssuer(base.store, cookies, tokens, clock, chance, settings.sessions),
         tokens=cast("JwtTokens", tokens),
         captchas=captchas,
@@ -250,6 +253,12 @@ def _joined(base: Base, passwords: "PasswordHasher", captchas: "Captchas", provi
         audit=AuditTrail(clock),
         bell=Bell(),
     )
+
+
+def _not_me(base: Base) -> "NotMeLinks":
+    from lingpai.guard.one_time.not_me import NotMeLinks
+
+    return NotMeLinks(base.secret_box, base.ephemeral, base.clock, base.settings.public_url)
 
 
 def _throttling(base: Base) -> "tuple[RateLimiter, MessageThrottle, Lockout]":

@@ -58,8 +58,8 @@ class Links:
         return f"{_further(self.reset)}email={quote(email)}&vcode={token}"
 
     def help(self, email: str) -> str:
-        """Where the owner of an address takes an account back."""
-        return f"{_further(self.forgot)}email={quote(email)}"
+        """Where the owner of an address takes an account back; of whom nothing is filled in, where `email` is empty."""
+        return f"{_further(self.forgot)}email={quote(email)}" if email else self.forgot
 
 
 NOWHERE: Final = Links("", "", "")

@@ -42,7 +42,7 @@ async def close(services: Services, ctx: RequestContext, login: Fresh, keep_url:
     async with changing(services, ctx, account, "close", login=login, refusal=BadGrant, ends="all") as change:
         if not await accounts.close(change.tx, account_id=account.id, at=now, deletes_at=deletes_at):
             raise BadGrant
-        await services.letters.closing(change.tx, ctx, told, f"{keep_url}{token}", DAYS)
+        await services.letters.closing(change.tx, ctx, told, f"{keep_url}{token}", DAYS, deletes_at)
     await kill_open(services, account.realm, keys)
     return deletes_at
 

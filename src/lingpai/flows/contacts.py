@@ -82,7 +82,7 @@ async def _older(services: Services, account: Account, address: Address) -> list
 
 async def _settle(change: Change, account: Account, address: Address, now: int) -> None:
     replaced = await _put(change.tx, account, address, now)
-    change.detail = address.kind
+    change.detail, change.added = address.kind, (address.kind, now)
     if _own(account, address):
         # It was theirs before: nothing has changed that anybody could be told of.
         change.notice = None

@@ -73,6 +73,7 @@ async def _put(services: Services, ctx: RequestContext, login: Authenticated, te
             raise StaleLogin
         works_at = now + WAIT * SECOND if late else None
         await questions.put(change.tx, account_id=account.id, texts=texts, answers=hashed, at=now, works_at=works_at)
+        change.added = ("questions", now)
         if phone:
             await services.letters.notice(change.tx, ctx, "questions_changed", phone)
 

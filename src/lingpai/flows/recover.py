@@ -1,6 +1,7 @@
 """Getting back in: a mailed link or code leads to a new password."""
 
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import NoReturn
 
 import msgspec
@@ -24,6 +25,16 @@ from lingpai.steps.sending import AskedMessage, sending, silently
 from lingpai.steps.spending import kill_open, spending_code, spending_link, spending_reset_grant
 from lingpai.store import accounts, addresses, questions
 from lingpai.store.database import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class ResetOutcome:
+    """What a reset has led to."""
+
+    device: str
+    """The device cookie of the browser that made it: the account knows this browser from now on (contract, 10.9)."""
+    ways: tuple[ways.WayIn, ...]
+    """What leads into the account now, and what sleeps (contract, 10.6)."""
 
 
 class AskedRecovery(msgspec.Struct, frozen=True):
@@ -146,12 +157,12 @@ async def peek_recovery_code(services: Services, ctx: RequestContext, code: str)
     await services.limits.give_back("check_client", ctx.client)
 
 
-async def by_link(services: Services, ctx: RequestContext, email: Address, token: str, password: str) -> str:
+async def by_link(services: Services, ctx: RequestContext, email: Address, token: str, password: str) -> ResetOutcome:
     """Sets the password, spends the link, ends every session and tells the owner.
 
-    Returns the device cookie: the account knows this browser from now on, so that nothing that strangers have counted up keeps it out
-    (contract, 10.9). On an unproved address this is the proof: what others set before dies with it (contract, rule 8). Raises BadLink for a
-    wrong, spent or expired link; WeakPassword spends nothing.
+    The account knows this browser from now on, so that nothing that strangers have counted up keeps it out (contract, 10.9). On an unproved
+    address this is the proof: what others set before dies with it (contract, rule 8). Raises BadLink for a wrong, spent or expired link;
+    WeakPassword spends nothing.
     """
     async with services.passwords.slot() as slot:
         _, account = await _peek_link(services, ctx, email, token)
@@ -162,7 +173,9 @@ async def by_link(services: Services, ctx: RequestContext, email: Address, token
         return await _reset(services, ctx, account, email, hashed)
 
 
-async def by_code(services: Services, ctx: RequestContext, who: Address, code: str, password: str, *, min_score: int | None = None) -> str:
+async def by_code(
+    services: Services, ctx: RequestContext, who: Address, code: str, password: str, *, min_score: int | None = None
+) -> ResetOutcome:
     """As `by_link`, with a code that `ask_code` or `ask_recovery_code` sent: a wrong one costs it one of its five tries. Raises BadCode."""
     async with services.passwords.slot() as slot:
         await services.limits.spend("check_client", ctx.client)
@@ -188,7 +201,7 @@ async def earn(services: Services, ctx: RequestContext, who: Address, code: str)
         return await services.reset_grants.give(_holder(services, account, entry), to)
 
 
-async def by_reset_grant(services: Services, ctx: RequestContext, password: str, *, min_score: int | None = None) -> str:
+async def by_reset_grant(services: Services, ctx: RequestContext, password: str, *, min_score: int | None = None) -> ResetOutcome:
     """Sets the password by the grant that this browser has earned, and spends it; otherwise as `by_link`.
 
     Raises WeakPassword before BadGrant, as seed 003 has its codes in this order; WeakPassword spends nothing.
@@ -245,11 +258,10 @@ def _holder(services: Services, account: Account | None, entry: Entry) -> Accoun
 
 async def _reset(
     services: Services, ctx: RequestContext, account: Account, proved: Address | None, hashed: str, *, by_answers: bool = False
-) -> str:
+) -> ResetOutcome:
     """Sets the password where the account is as it was read and still has the address that was `proved` for it.
 
-    Another reset, a change, or another owner of the address may be first: BadGrant then. Returns the device cookie of the browser that
-    resets.
+    Another reset, a change, or another owner of the address may be first: BadGrant then.
     """
     keys, now = await accounts.keys(services.store, account_id=account.id), services.clock.now()
     async with changing(services, ctx, account, "reset", refusal=BadGrant, notice="password_changed", ends="all") as change:
@@ -258,9 +270,11 @@ async def _reset(
         if proved and not by_answers:
             await ways.put_younger_to_sleep(change.tx, account.id, proved, now)
         await accounts.set_password(change.tx, account_id=account.id, password=hashed, at=now)
+        change.ways = await ways.listed(change.tx, account.id)
     await kill_open(services, ctx.realm, keys)
     await services.lockout.cleared(ctx.realm, account.id)
-    return services.device_cookies.write(ctx.device, ctx.known_to, replace(account, password_changed_at=now))
+    device = services.device_cookies.write(ctx.device, ctx.known_to, replace(account, password_changed_at=now))
+    return ResetOutcome(device, change.ways)
 
 
 async def _prove(tx: Transaction, account_id: int, address: Address, now: int) -> None:
@@ -289,9 +303,9 @@ async def asked_before(services: Services, ctx: RequestContext, option: str) -> 
     return found if found and found.option == option else None
 
 
-async def finish_by_code(services: Services, ctx: RequestContext, who: Address, code: str, password: str) -> str:
+async def finish_by_code(services: Services, ctx: RequestContext, who: Address, code: str, password: str) -> ResetOutcome:
     """As `by_code`, and spends what `begin_by_code` began; the code may have lost its leading zeros."""
-    device = await by_code(services, ctx, who, code.zfill(ctx.code_length), password)
+    done = await by_code(services, ctx, who, code.zfill(ctx.code_length), password)
     if ctx.prelogin_token:
         await services.grants.take("asked", ctx.prelogin_token, AskedRecovery)
-    return device
+    return done

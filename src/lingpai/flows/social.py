@@ -345,7 +345,7 @@ async def _link(services: Services, ctx: RequestContext, login: Authenticated, p
                 raise NothingChanged
             now = services.clock.now()
             await social_identities.add(change.tx, account.id, account.realm, traces.missing, at=now, added_at=now)
-            change.detail = person.provider
+            change.detail, change.added = person.provider, (person.provider, now)
     except Overtaken:
         raise Taken(field=person.provider) from None
 

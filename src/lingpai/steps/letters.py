@@ -8,12 +8,18 @@ from lingpai.core.chance import SECOND, Clock
 from lingpai.core.model import Account, Address, Kind, Locale, RequestContext
 from lingpai.guard.crypto import SecretBox
 from lingpai.guard.one_time.codes import ACTIVATION_LIFE, CODE_LIFE, RESET_LIFE
+from lingpai.guard.one_time.not_me import Disavowal, NotMeLinks, mailbox
+from lingpai.steps.ways import WayIn
 from lingpai.store import outbox
 from lingpai.store.database import Transaction
 
 Values = dict[str, str | int]
 Notice = Literal["password_changed", "questions_tried", "questions_changed", "email_changed", "phone_changed", "linked", "unlinked"]
 """What an owner is told of. `email_changed` goes to the old address: its writer gives the account as it was."""
+
+Added = tuple[str, int]
+"""What a change added, by which its notice's reader can take it away again: `Disavowal.kind` and `.added_at`."""
+NOTHING: Added = ("", 0)
 
 LETTERS = "letters"
 """The context under which letters are sealed."""
@@ -28,9 +34,12 @@ DAY = 24 * HOUR
 class Letters:
     """Seals and adds letters; the worker opens and sends them."""
 
-    def __init__(self, secret_box: SecretBox, clock: Clock) -> None:
+    def __init__(self, secret_box: SecretBox, clock: Clock, not_me: NotMeLinks | None = None, security_url: str = "") -> None:
+        """`not_me` makes the links that notices carry, `security_url` is where ways in are seen; neither for who only opens letters."""
         self._secret_box = secret_box
         self._clock = clock
+        self._not_me = not_me
+        self._security_url = security_url
 
     async def activate(self, tx: Transaction, ctx: RequestContext, account: Account | None, token: str) -> None:
         """The link that proves the address, with when and from where the registration was made (contract, maillink)."""
@@ -66,25 +75,51 @@ class Letters:
         """A code by which an account without a password shows that it is still its owner; None: the same work, and nobody is written to."""
         await self._write(tx, "login_code", account, ctx.locale, _code(code, page), CODE_LIFE)
 
-    async def notice(self, tx: Transaction, ctx: RequestContext, template: Notice, account: Account | None) -> None:
-        """Tells the owner of what has happened to the account; None: the same work, and nobody is told."""
-        await self._write(tx, template, account, _spoken(account, ctx), self._notice(account, ctx), NOTICE_LIFE)
+    async def notice(
+        self,
+        tx: Transaction,
+        ctx: RequestContext,
+        template: Notice,
+        account: Account | None,
+        added: Added = NOTHING,
+        ways: tuple[WayIn, ...] = (),
+    ) -> None:
+        """Tells the owner of what has happened, what was `added` by it, and after a reset which `ways` lead into the account.
 
-    async def closing(self, tx: Transaction, ctx: RequestContext, account: Account | None, url: str, days: int) -> None:
+        None: the same work, and nobody is told.
+        """
+        values = self._notice(ctx, template, _reached(account), account, added) | self._listed(ways)
+        await self._write(tx, template, account, _spoken(account, ctx), values, NOTICE_LIFE)
+
+    async def closing(self, tx: Transaction, ctx: RequestContext, account: Account | None, url: str, days: int, deletes_at: int) -> None:
         """Tells the owner that the account will be deleted, and how to keep it; None as for a notice."""
-        values: Values = {"url": url, "days": days, "at": self._clock.now(), "ip": ctx.ip}
+        values = self._notice(ctx, "closing", _reached(account), account, ("closing", deletes_at)) | {"url": url, "days": days}
         await self._write(tx, "closing", account, _spoken(account, ctx), values, days * DAY)
 
     async def taken(self, tx: Transaction, ctx: RequestContext, account: Account | None, by: Kind = "email") -> None:
         """Tells the owner that somebody tried to register the address."""
-        await self._add(tx, "taken", _reached(account, by), account, _spoken(account, ctx), self._notice(account, ctx), NOTICE_LIFE)
+        to = _reached(account, by)
+        values = self._notice(ctx, "taken", to, account, NOTHING)
+        await self._add(tx, "taken", to, account, _spoken(account, ctx), values, NOTICE_LIFE)
 
     def values(self, sealed: bytes) -> Values:
         """What was sealed; raises as `SecretBox.open` does."""
         return msgspec.json.decode(self._secret_box.open(sealed, LETTERS), type=Values)
 
-    def _notice(self, account: Account | None, ctx: RequestContext) -> Values:
-        return {"reset_url": ctx.links.help(_email(account)), "at": self._clock.now(), "ip": ctx.ip}
+    def _listed(self, ways: tuple[WayIn, ...]) -> Values:
+        """A line for each: the key of its name, and its value."""
+        if not ways:
+            return {}
+        lines = {asleep: "\n".join(f"{way.called} {way.value}" for way in ways if way.asleep is asleep) for asleep in (True, False)}
+        return {"asleep": lines[True], "stays": lines[False], "security_url": self._security_url}
+
+    def _notice(self, ctx: RequestContext, template: str, to: Address, account: Account | None, added: Added) -> Values:
+        """What every notice says; by mail it carries a "not me", for nobody too, so that it is the same work (contract, 10.14)."""
+        now = self._clock.now()
+        values: Values = {"reset_url": ctx.links.help(to.value if to.kind == "email" else ""), "at": now, "ip": ctx.ip}
+        if to.kind == "email" and self._not_me:
+            values["not_me"] = self._not_me.url(_disavowal(template, account, now, added))
+        return values
 
     async def _write(self, tx: Transaction, template: str, account: Account | None, locale: Locale, values: Values, life: int) -> None:
         """To the account's own stored address, never to a request's spelling: by mail, by SMS where there is only a phone.
@@ -117,6 +152,14 @@ def _reached(account: Account | None, by: Kind | None = None) -> Address:
     if account and account.phone and account.phone_proved_at and (by == "phone" or (by is None and not account.email)):
         return Address("phone", account.phone, account.phone)
     return Address("phone", "", "") if by == "phone" else Address("email", _email(account), "")
+
+
+def _disavowal(template: str, account: Account | None, now: int, added: Added) -> Disavowal:
+    """Who reads the mail of an address that sleeps may be the one who was put out: they take nothing away (contract, 10.5)."""
+    mail = account.mail if account else None
+    if account is None or mail is None or account.sleeps(mail):
+        return Disavowal(account.id if account else 0, template, now)
+    return Disavowal(account.id, template, now, mailbox(mail), *added)
 
 
 def _email(account: Account | None) -> str:

@@ -10,6 +10,7 @@ from lingpai.ephemeral import Ephemeral
 from lingpai.guard.one_time.codes import OneTimeSecrets
 from lingpai.guard.one_time.decoy_questions import DecoyQuestions
 from lingpai.guard.one_time.grants import Grants
+from lingpai.guard.one_time.not_me import NotMeLinks
 from lingpai.guard.one_time.reset_grants import ResetGrants
 from lingpai.guard.one_time.sealed_links import SealedLinks
 from lingpai.guard.passwords.hashing import PasswordHasher
@@ -53,6 +54,7 @@ class Services:
     grants: Grants
     reset_grants: ResetGrants
     sealed_links: SealedLinks
+    not_me: NotMeLinks
     session_issuer: SessionIssuer
     tokens: "JwtTokens"
     captchas: "Captchas"

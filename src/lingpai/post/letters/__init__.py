@@ -87,6 +87,12 @@ class Sheet:
     way_out: str | None
     support: str
     """Where the operator helps, as a link; empty where nobody is named."""
+    ways: tuple[tuple[str, tuple[str, ...]], ...]
+    """After a reset: what sleeps and what stays, each a sentence with what it introduces (contract, 10.6)."""
+    security: tuple[str, str] | None
+    """Where each of them is confirmed or removed: a sentence and a link."""
+    not_me: tuple[str, str] | None
+    """By which the reader undoes what a notice tells of: a sentence and a link (contract, 10.14); None for what was asked for."""
     footer: str
 
 
@@ -142,8 +148,22 @@ def _sheet(letter: Letter, values: Values, product: str, support: str) -> Sheet:
         otherwise=say(f"{letter.template}.contact" if form.help and support else f"{letter.template}.otherwise"),
         way_out=_link(values[form.way_out]) if form.way_out else None,
         support=support if form.help else "",
+        ways=_ways(letter.locale, values),
+        security=(say("security"), _link(values["security_url"])) if "security_url" in values else None,
+        not_me=(say("not_me"), _link(values["not_me"])) if "not_me" in values else None,
         footer=say("footer"),
     )
+
+
+def _ways(locale: Locale, values: Values) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """What sleeps, then what stays; nothing of a kind that there is none of."""
+    said = {"asleep": words.text("letter.asleep", locale), "stays": words.text("letter.stays", locale)}
+    return tuple((introduced, _named(locale, str(values[name]))) for name, introduced in said.items() if values.get(name))
+
+
+def _named(locale: Locale, listed: str) -> tuple[str, ...]:
+    pairs = [line.partition(" ") for line in listed.split("\n")]
+    return tuple(_line(f"- {words.text(key, locale)} {value}".rstrip()) for key, _, value in pairs)
 
 
 def _facts(say: Callable[[str], str], form: LetterForm, page: bool) -> tuple[str, ...]:
@@ -166,6 +186,8 @@ def _text_message(letter: Letter, values: Values, product: str) -> Message:
     said = words.text(key, letter.locale, product=product, **known)
     if "page" in values:
         said = f"{said} {words.text('letter.page', letter.locale, page=_link(values['page']))}"
+    if form.when and values.get("reset_url"):
+        said = f"{said} {words.text('letter.forgot', letter.locale, forgot=_link(values['reset_url']))}"
     return Message("", said, values=filled)
 
 

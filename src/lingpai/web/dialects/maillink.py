@@ -201,8 +201,8 @@ async def reset(services: Services, mount: Mount, request: Request, form: Reset)
     """POST /reset_password/reset."""
     if form.rp_password != form.password:
         raise PasswordsDiffer("rp_password", "passwords-differ")
-    device = await recover.by_link(services, request.ctx, form.email, form.vcode, form.password)
-    return _done("reset", request, device=device)
+    done = await recover.by_link(services, request.ctx, form.email, form.vcode, form.password)
+    return _done("reset", request, device=done.device)
 
 
 async def user_info(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:

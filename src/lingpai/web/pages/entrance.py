@@ -1,6 +1,6 @@
 """All pages of somebody who is not logged in, and the way out."""
 
-from lingpai.web.pages import forgot, front, keeping, login, logout, puzzles, questions, register
+from lingpai.web.pages import forgot, front, keeping, login, logout, not_me, puzzles, questions, register
 from lingpai.web.request.calls import Call
 
 ENTRANCE: tuple[Call, ...] = (
@@ -11,5 +11,6 @@ ENTRANCE: tuple[Call, ...] = (
     *questions.CALLS,
     *logout.CALLS,
     *keeping.CALLS,
+    *not_me.CALLS,
     *puzzles.CALLS,
 )

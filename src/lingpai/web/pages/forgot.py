@@ -3,16 +3,16 @@
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec.structs import replace
 
 from lingpai.core import rules, words
 from lingpai.core.errors import BadCode, BadInput, Limited, MessagesSpent, NotOffered, TooSoon, WeakPassword
 from lingpai.core.model import Address
 from lingpai.flows import Services, recover
-from lingpai.web.pages import page, questions
+from lingpai.web.pages import questions
 from lingpai.web.pages.activation import sent_page
 from lingpai.web.pages.recovery import RESET_INTERVAL
 from lingpai.web.pages.shared.forms import again, compact, form_page, left
+from lingpai.web.pages.shared.reset_done import reset_done
 from lingpai.web.pages.shared.return_context import ReturnContext, onward, return_context, somebody
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text, read
@@ -82,11 +82,11 @@ async def by_code(services: Services, mount: Mount, request: Request, _: Nothing
         return _form(services, request, context, request.fields, why)
     try:
         form = read(request.fields, ForgotFresh)
-        device = await recover.by_code(services, request.ctx, who, form.code.lower(), form.password)
+        done = await recover.by_code(services, request.ctx, who, form.code.lower(), form.password)
     except (BadInput, BadCode, WeakPassword, Limited) as why:
         return _code_form(services, request, context, who, why)
     login = context.to("/login", account=who.value)
-    return replace(page("reset_done.html", request, here=login, login=login), device=device)
+    return reset_done(request, done, login)
 
 
 async def _link(services: Services, request: Request, context: ReturnContext, who: Address) -> Reply:

@@ -10,8 +10,8 @@ from lingpai.core.errors import BadGrant, BadInput, Limited, NotOffered, WeakPas
 from lingpai.core.model import Address
 from lingpai.flows import Services, questions, recover
 from lingpai.settings.realms import recovery_questions
-from lingpai.web.pages import page
 from lingpai.web.pages.shared.forms import form_page
+from lingpai.web.pages.shared.reset_done import reset_done
 from lingpai.web.pages.shared.return_context import ReturnContext, return_context, somebody
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text, read
@@ -88,7 +88,7 @@ async def reset(services: Services, mount: Mount, request: Request, _: Nothing) 
     who = str(request.fields.get("account") or "")
     try:
         form = read(request.fields, RecoveryFresh)
-        device = await recover.by_reset_grant(services, request.ctx, form.password)
+        done = await recover.by_reset_grant(services, request.ctx, form.password)
     except BadGrant as why:
         # The ten minutes are over, or it is another browser.
         return form_page(
@@ -103,7 +103,7 @@ async def reset(services: Services, mount: Mount, request: Request, _: Nothing) 
     except (BadInput, WeakPassword, Limited) as why:
         return _password_form(request, context, who, why)
     login = context.to("/login", account=who)
-    return replace(page("reset_done.html", request, here=login, login=login), prelogin_token="", device=device)
+    return reset_done(request, done, login, prelogin_token="")
 
 
 def _password_form(request: Request, context: ReturnContext, who: str, why: BadInput | WeakPassword | Limited | None = None) -> Reply:

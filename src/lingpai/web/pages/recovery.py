@@ -3,14 +3,13 @@
 from typing import Annotated
 
 import msgspec
-from msgspec.structs import replace
 
 from lingpai.core import rules
 from lingpai.core.errors import BadInput, BadLink, Limited, WeakPassword
 from lingpai.flows import Services, recover
-from lingpai.web.pages import page
 from lingpai.web.pages.activation import ActivationOpened, MailedLink, bad_link, by_token
 from lingpai.web.pages.shared.forms import form_page
+from lingpai.web.pages.shared.reset_done import reset_done
 from lingpai.web.pages.shared.return_context import ReturnContext, return_context
 from lingpai.web.request.calls import Call, Mount, Reply
 from lingpai.web.request.fields import Text, read
@@ -41,13 +40,13 @@ async def reset(services: Services, mount: Mount, request: Request, link: Mailed
     context = return_context(services, request)
     try:
         form = read(request.fields, ResetNewPassword)
-        device = await recover.by_link(services, request.ctx, link.email, link.vcode, form.password)
+        done = await recover.by_link(services, request.ctx, link.email, link.vcode, form.password)
     except BadLink:
         return bad_link(services, request, ActivationOpened(email=link.email.value, vcode=link.vcode), purpose="reset")
     except (BadInput, WeakPassword, Limited) as why:
         return _form(request, context, link, why)
     login = context.to("/login", account=link.email.value)
-    return replace(page("reset_done.html", request, here=login, login=login), device=device)
+    return reset_done(request, done, login)
 
 
 def _form(request: Request, context: ReturnContext, link: MailedLink, why: BadInput | WeakPassword | Limited | None = None) -> Reply:

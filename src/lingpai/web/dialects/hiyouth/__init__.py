@@ -172,8 +172,8 @@ async def _reset(services: Services, mount: Mount, request: Request, form: shape
     if not form.newpwd:
         raise BadInput("newpwd", "missing")
     ctx = enter(services, mount, request, "boss" if role == "boss" else "member")
-    device = await recover.finish_by_code(services, ctx, who, form.verid, form.newpwd)
-    return reply(shapes.Told(1, info(request, "changed")), device=device)
+    done = await recover.finish_by_code(services, ctx, who, form.verid, form.newpwd)
+    return reply(shapes.Told(1, info(request, "changed")), device=done.device)
 
 
 async def change_password(services: Services, mount: Mount, request: Request, form: shapes.HiyouthNewPassword) -> Reply:

@@ -125,8 +125,8 @@ async def verify(services: Services, mount: Mount, request: Request, form: Mailc
 
 async def new_password(services: Services, mount: Mount, request: Request, form: MailcodeNewPassword) -> Reply:
     """POST /account/password-new."""
-    device = await recover.by_code(services, request.ctx, form.email, form.verification, form.password)
-    return _reply(MailcodeDone(1), device=device)
+    done = await recover.by_code(services, request.ctx, form.email, form.verification, form.password)
+    return _reply(MailcodeDone(1), device=done.device)
 
 
 async def log_in(services: Services, mount: Mount, request: Request, form: MailcodeCredentials) -> Reply:

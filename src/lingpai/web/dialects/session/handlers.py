@@ -154,8 +154,8 @@ async def earn_by_answers(services: Services, mount: Mount, request: Request, fo
 
 async def reset(services: Services, mount: Mount, request: Request, form: SessionNewPassword) -> Reply:
     """POST Forget_pass_reset: by the grant that this browser has earned."""
-    device = await recover.by_reset_grant(services, request.ctx, _strong(form.password), min_score=STRENGTH)
-    return _reply(SessionDone(), device=device)
+    done = await recover.by_reset_grant(services, request.ctx, _strong(form.password), min_score=STRENGTH)
+    return _reply(SessionDone(), device=done.device)
 
 
 async def user_info(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:

@@ -1,0 +1,71 @@
+"""Where the "not me" of a notice leads (contract, 10.15)."""
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec.structs import replace
+
+from lingpai.core.errors import BadGrant
+from lingpai.core.model import Account
+from lingpai.flows import Services, not_me
+from lingpai.guard.one_time.not_me import PATH
+from lingpai.web.pages import page
+from lingpai.web.pages.shared.forms import form_page
+from lingpai.web.pages.shared.links import for_realm, kind_of
+from lingpai.web.pages.shared.return_context import ReturnContext
+from lingpai.web.request.calls import Call, Mount, Reply
+from lingpai.web.request.fields import Text
+from lingpai.web.request.request import Request
+
+
+class Disowned(msgspec.Struct, frozen=True, kw_only=True):
+    """The token, as the mail or the page before had it."""
+
+    token: Annotated[str, Text(1, 16_384, optional=True)] = ""
+
+
+async def ask(services: Services, mount: Mount, request: Request, disowned: Disowned) -> Reply:
+    """GET /page/not-me, where the mail leads: says what a click does, and asks; changes nothing."""
+    try:
+        disavowal, _ = await not_me.peek(services, request.ctx, disowned.token)
+    except BadGrant:
+        return _bad(request, disowned)
+    return page("not_me.html", request, token=disowned.token, notice=disavowal.notice, at=disavowal.at)
+
+
+async def disavow(services: Services, mount: Mount, request: Request, disowned: Disowned) -> Reply:
+    """POST /page/not-me: the click. It stands on the token, as the link does (contract, 11.17), and logs nobody in."""
+    if not request.spends:
+        return await ask(services, mount, request, disowned)
+    try:
+        done = await not_me.disavow(services, request.ctx, disowned.token)
+    except BadGrant:
+        return _bad(request, disowned)
+    realm = done.account.realm
+    if not done.token:
+        return _whom_to_ask(services, request, done.account, removed=done.removed)
+    context = ReturnContext(realm, kind_of(services.settings, realm))
+    account = done.account.email or ""
+    reply = form_page(
+        "not_me_reset.html", request, typed={"account": account}, here=context.to("/forgot"), context=context, removed=done.removed
+    )
+    return replace(reply, prelogin_token=done.token)
+
+
+def _whom_to_ask(services: Services, request: Request, account: Account, *, removed: bool) -> Reply:
+    forgot = for_realm(services, "/forgot", account.realm)
+    return page("not_me_done.html", request, here=forgot, removed=removed, forgot=forgot, number=account.id)
+
+
+def _bad(request: Request, disowned: Disowned) -> Reply:
+    return page("not_me_bad.html", request, here="/forgot", gone=not disowned.token)
+
+
+def _stands_on_token(_: Any) -> bool:
+    return True
+
+
+CALLS: tuple[Call, ...] = (
+    Call(("GET",), PATH, ask, Disowned, changes=False, mailed=True),
+    Call(("POST",), PATH, disavow, Disowned, exempt=_stands_on_token),
+)

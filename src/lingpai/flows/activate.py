@@ -11,6 +11,7 @@ from lingpai.flows import Services
 from lingpai.guard.crypto import digest
 from lingpai.guard.one_time.codes import ACTIVATION_LIFE
 from lingpai.steps.authentication import is_known
+from lingpai.steps.open_registration import is_proved
 from lingpai.steps.sending import sending, silently
 from lingpai.store import accounts, sessions
 from lingpai.store.database import Transaction
@@ -113,17 +114,14 @@ async def again_where_waiting(services: Services, contexts: Sequence[RequestCont
 
 
 async def again(services: Services, ctx: RequestContext, email: Address) -> None:
-    """Mails the activation link once more; the older one is dead then. Says nothing of whether the account exists.
-
-    Raises TooSoon within 60 seconds of the last one.
-    """
+    """Mails the link once more; the older one is dead then. Tells nobody if there is an account. Raises TooSoon within 60 s of the last."""
     found = await accounts.find(services.store, ctx.realm, email.kind, email.key)
     async with sending(services, ctx, "activate", email, known=is_known(ctx, found)) as message:
-        spare = not message.lands or (found is not None and found.email_proved_at is not None)
+        spare = not message.lands or is_proved(found, email)
         token = await services.one_time.new_link("activate", ctx.realm, email.key, 0, ACTIVATION_LIFE, spare=spare)
         async with services.store.begin() as tx:
             account = await accounts.find(tx, ctx.realm, email.kind, email.key)
             waits = message.lands and account is not None and account.email_proved_at is None and account.locked_at is None
             await services.letters.activate(tx, ctx, account if waits else None, token)
-            result, number = "ok" if waits else "nothing-sent", account.id if account else None
-            await services.audit.note(tx, ctx, "activate.again", result, account_id=number)
+            told = "ok" if waits else "nothing-sent"
+            await services.audit.note(tx, ctx, "activate.again", told, account_id=account.id if account else None)

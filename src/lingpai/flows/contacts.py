@@ -26,8 +26,8 @@ async def ask(services: Services, ctx: RequestContext, login: Authenticated, add
     if not _own(account, address):
         await require_fresh(services, ctx, login, own_proof=own_proof)
     async with sending(services, ctx, "bind", address, known=_own(account, address)) as message:
-        place = address.key if message.lands else f"spare {address.key}"
-        code = await new_code(services, ctx, guesser(ctx, "bind", account, address), place, _holder(login), ctx.code_length)
+        who = guesser(ctx, "bind", account, address)
+        code = await new_code(services, ctx, who, message.place(address), _holder(login), ctx.code_length)
         async with services.store.begin() as tx:
             await services.letters.bind_code(tx, ctx, address if message.lands else Address(address.kind, "", ""), code.text, code.page)
             await services.audit.note(tx, ctx, "bind.ask", account_id=account.id)

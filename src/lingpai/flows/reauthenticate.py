@@ -23,8 +23,8 @@ async def ask_code(services: Services, ctx: RequestContext, login: Authenticated
     if to is None:
         raise StaleLogin
     async with sending(services, ctx, "login", to, known=True) as message:
-        place = to.key if message.lands else f"spare {to.key}"
-        code = await new_code(services, ctx, guesser(ctx, "login", account, to), place, bound_to(account), CODE_LENGTH)
+        who = guesser(ctx, "login", account, to)
+        code = await new_code(services, ctx, who, message.place(to), bound_to(account), CODE_LENGTH)
         async with services.store.begin() as tx:
             await services.letters.login_code(tx, ctx, account if message.lands else None, code.text, code.page)
     return to

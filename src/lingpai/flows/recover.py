@@ -72,7 +72,7 @@ async def ask_recovery_code(
     async with _asking(services, ctx, email, email, account, interval) as message:
         mailed = message.lands and _may_reset(account, email)
         holder = bound_to(account if mailed else None)
-        code = await services.one_time.new_recovery_code("reset", ctx.realm, _waiting(email, message), holder)
+        code = await services.one_time.new_recovery_code("reset", ctx.realm, message.place(email), holder)
         async with services.store.begin() as tx:
             await services.letters.reset_code(tx, ctx, account if mailed else None, code)
             await _note_asked(services, tx, ctx, account, mailed=mailed)
@@ -104,15 +104,10 @@ def _asking(
     return sending(services, ctx, "reset", who, interval, known=is_known(ctx, account), to=to, owner=owner)
 
 
-def _waiting(to: Address, message: AskedMessage) -> str:
-    """Where a code waits: one that goes nowhere does not take the place of the one that did."""
-    return to.key if message.lands else f"spare {to.key}"
-
-
 async def _send_code(services: Services, ctx: RequestContext, to: Address, account: Account | None, message: AskedMessage) -> None:
     message.sent = mailed = message.lands and _may_reset(account, to) and to.kind != "name"
     holder, who = bound_to(account if mailed else None), guesser(ctx, "reset", account, to)
-    code = await new_code(services, ctx, who, _waiting(to, message), holder, ctx.code_length)
+    code = await new_code(services, ctx, who, message.place(to), holder, ctx.code_length)
     async with services.store.begin() as tx:
         await services.letters.reset_code(tx, ctx, account if mailed else None, code.text, to.kind, code.page)
         await _note_asked(services, tx, ctx, account, mailed=mailed)

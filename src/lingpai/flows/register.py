@@ -172,9 +172,8 @@ async def ask_code(
         await _reveal_taken(services, ctx, address)
     account = await accounts.find(services.store, ctx.realm, address.kind, address.key)
     async with sending(services, ctx, "register", address, known=is_known(ctx, account)) as message:
-        place = address.key if message.lands else f"spare {address.key}"
         who = guesser(ctx, "register", account, address)
-        code = await new_code(services, ctx, who, place, "", ctx.code_length)
+        code = await new_code(services, ctx, who, message.place(address), "", ctx.code_length)
         message.sent = await _send_code(services, ctx, address if message.lands else Address(address.kind, "", ""), address, code)
 
 

@@ -30,7 +30,7 @@ class LoginOpened(msgspec.Struct, frozen=True, kw_only=True):
     """Whoever is logged in wants to be somebody else."""
 
 
-class LoginWish(msgspec.Struct, frozen=True, kw_only=True):
+class LoginForm(msgspec.Struct, frozen=True, kw_only=True):
     """POST /page/login, beside the captcha and what is carried."""
 
     account: Annotated[Address, Text(1, 320, anybody)]
@@ -56,7 +56,7 @@ async def enter(services: Services, mount: Mount, request: Request, _: Nothing) 
     if "show" in request.fields:
         return await _again(services, request, context, None)
     try:
-        form = read(request.fields, LoginWish)
+        form = read(request.fields, LoginForm)
         opened = await login.for_cookie(services, request.ctx, _attempt(request, form))
     except NotActivated:
         email = str(request.fields["account"]).strip()
@@ -71,7 +71,7 @@ async def enter(services: Services, mount: Mount, request: Request, _: Nothing) 
     return onward(context.end, **cookies, session_life=opened.lifetime)
 
 
-def _attempt(request: Request, form: LoginWish) -> login.Try:
+def _attempt(request: Request, form: LoginForm) -> login.Try:
     return login.Try(
         form.account,
         form.password,

@@ -110,7 +110,7 @@ class About(msgspec.Struct, frozen=True):
 
 
 class RequestFactory:
-    """Makes exchanges of requests."""
+    """Makes a Request of what the server hands over."""
 
     def __init__(self, settings: Settings, chance: Chance, devices: DeviceCookies, brand: Brand) -> None:
         self._clients = ClientIps(settings.trusted_proxies)

@@ -23,7 +23,7 @@ LIVES = {"day": DAY, "week": 7 * DAY, "month": 30 * DAY}
 """Seconds that a client stays logged in which redeems the link for a JWT."""
 
 
-class LoginLinkWish(msgspec.Struct, frozen=True, kw_only=True):
+class LoginLinkForm(msgspec.Struct, frozen=True, kw_only=True):
     """How long."""
 
     stay: Annotated[str, Text(1, 16, partial(rules.one_of, values=tuple(LIVES)))]
@@ -39,7 +39,7 @@ async def make(services: Services, request: Request, me: Me, _: Nothing) -> Repl
     if not linkable(services, me):
         return onward(HOME)
     try:
-        form = read(request.fields, LoginLinkWish)
+        form = read(request.fields, LoginLinkForm)
         token = await authorize.new(services, request.ctx, me.fresh, LIVES[form.stay])
     except BadInput as why:
         return show("link", request, me, why, here=PATH, link="")

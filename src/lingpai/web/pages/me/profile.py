@@ -16,7 +16,7 @@ from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
 
 
-class ProfileWish(msgspec.Struct, frozen=True, kw_only=True):
+class ProfileForm(msgspec.Struct, frozen=True, kw_only=True):
     """POST /page/me/profile."""
 
     nickname: Annotated[str, Text(1, 320, rules.nickname, optional=True)] = ""
@@ -31,7 +31,7 @@ async def form(services: Services, request: Request, me: Me, _: Nothing) -> Repl
 async def save(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """POST /page/me/profile: another language is the pages' from now on, too; the same one leaves alone what the person chose for them."""
     try:
-        form = read(request.fields, ProfileWish)
+        form = read(request.fields, ProfileForm)
     except BadInput as why:
         return _form(request, me, why)
     await profile.rename(services, request.ctx, me.login, form.nickname)

@@ -22,7 +22,7 @@ SECURITY = "/me/security"
 FIELDS = ("question_one", "question_two", "question_three")
 
 
-class QuestionsWish(msgspec.Struct, frozen=True, kw_only=True):
+class QuestionsForm(msgspec.Struct, frozen=True, kw_only=True):
     """POST /page/me/questions, each question before its answer, as they stand on the page."""
 
     question_one: Question
@@ -65,7 +65,7 @@ async def save(services: Services, request: Request, me: Me, _: Nothing) -> Repl
     if not offered(services.settings, me.account.realm):
         return onward(SECURITY)
     try:
-        form = read(request.fields, QuestionsWish)
+        form = read(request.fields, QuestionsForm)
         _differ(form.texts)
         mode = recovery_questions(services.settings, me.account.realm)
         await questions.put(services, request.ctx, me.login, form.texts, form.answers, mode=mode)

@@ -1,11 +1,11 @@
 """Pages with a form. One pattern for all of them.
 
-    async def show(services, mount, request, opened: Opened) -> Reply:            # GET /forgot
+    async def show(services, mount, request, opened: ForgotOpened) -> Reply:      # GET /forgot
         return form_page("forgot.html", request, typed={"email": opened.email})
 
     async def send(services, mount, request, _: Nothing) -> Reply:                # POST /page/forgot, Call(..., takes=Nothing)
         try:
-            form = read(request.fields, Wish)                               # read here, so that a bad field stays on this page
+            form = read(request.fields, ForgotForm)                         # read here, so that a bad field stays on this page
             await recover.ask_code(services, request.ctx, ...)
         except (BadInput, BadCode, TooSoon) as why:                          # what a person can mend here, and nothing else
             return form_page("forgot.html", request, why, typed=request.fields, field_of={BadCode: "code"})

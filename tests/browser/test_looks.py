@@ -217,7 +217,7 @@ async def test_without_scripts_nothing_is_missing(browser: Browser, street: Stre
         await expect(page.get_by_role("button", name="Show: New password")).to_be_hidden()
         await page.fill("#password", "quite another one")
         await page.click("main form button.primary")
-        await expect(page.get_by_role("heading")).to_have_text("Password reset")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Password reset")
         await page.goto("/sample")
         await expect(page.locator("[data-wait]")).to_be_enabled()
         await expect(page.get_by_text("You can resend in 42 seconds.")).to_be_visible()

@@ -1,6 +1,6 @@
 """Bringing a database's schema up to date, and back. Before anything else has the database open: see `upgrade`."""
 
-LATEST = "0006"
+LATEST = "0007"
 """The newest revision there is in `migrations/versions`."""
 
 

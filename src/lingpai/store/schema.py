@@ -258,6 +258,15 @@ entries = Table(
     sqlite_with_rowid=False,
 )
 
+installation = Table(
+    "installation",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What is true of the whole installation: a word to a name (`store/installation.py`)."""
+
 volatile = MetaData()
 """What a power cut may take: on PostgreSQL an UNLOGGED table that the migrations make; on SQLite a file of its own (`ephemeral`)."""
 

@@ -35,6 +35,7 @@ IMPERSONAL = {
     "signing_keys": "the service's own",
     "clients": "other services",
     "entries": "codes, links and grants: under digests, for at most a week",
+    "installation": "what all nodes agree on: nothing of anybody",
     "counters": "rate limits: for a few days at most",
 }
 """Tables that say nothing of one person for longer than a few days, each with the reason. A table is personal, or stands here."""

@@ -144,12 +144,12 @@ class Worker:
             lambda: sessions.purge_logins(store, now, BATCH),
             lambda: outbox.purge(store, now - self._settings.audit.keep_letters_days * DAY, BATCH),
             lambda: audit.purge(store, trail, BATCH),
-            lambda: self._bury(now),
+            lambda: self._delete_due(now),
             lambda: self._end_unproved(now),
         )
         return sum([await self._sweep(sweep) for sweep in sweeps])
 
-    async def _bury(self, now: int) -> int:
+    async def _delete_due(self, now: int) -> int:
         """Deletes accounts whose owners have asked for it, and have not taken it back in time."""
         found = await accounts.closed(self._store, now=now, limit=BATCH)
         for account_id in found:
@@ -232,11 +232,11 @@ class Worker:
     async def _deliver(self, letter: Letter) -> None:
         """One attempt, written down and logged; raises nothing."""
         outcome = await self._attempt(letter)
-        told = {"id": letter.id, "template": letter.template, "to": masked(letter.recipient), "attempt": letter.attempts}
+        fields = {"id": letter.id, "template": letter.template, "to": masked(letter.recipient), "attempt": letter.attempts}
         if outcome.error:
-            told["error"] = masked(outcome.error)
+            fields["error"] = masked(outcome.error)
         if letter.recipient:
-            (log.info if outcome.name == "delivered" else log.warning)("letter." + outcome.name, **told)
+            (log.info if outcome.name == "delivered" else log.warning)("letter." + outcome.name, **fields)
         try:
             await self._write(letter, outcome)
         except Exception as error:  # noqa: BLE001 - its lease ends, and it is sent again
@@ -262,8 +262,8 @@ class Worker:
             raise Permanent("its contents were erased")
         if letter.error == SENDING:
             raise Permanent("the worker ended while it was being sent; it may have been sent")
-        look = self._settings.pages
-        message = render(letter, self._letters.values(letter.sealed), self._settings.product, themed(look), look.support)
+        pages = self._settings.pages
+        message = render(letter, self._letters.values(letter.sealed), self._settings.product, themed(pages), pages.support)
         if not letter.recipient:
             return Outcome("nobody")
         sender = self._senders.get(letter.channel)

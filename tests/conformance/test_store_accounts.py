@@ -165,7 +165,7 @@ async def test_what_a_stranger_set_is_dropped_but_for_the_proved_address(databas
     made = await new_account(database, "ada@example.com")
     for other in (address("+8613800138000", "phone"), address("stranger@example.com")):
         await accounts.add_identifier(database, account_id=made, realm="main", address=other, proved_at=None)
-    await accounts.drop_identifiers(database, account_id=made, keep=("email", "ada@example.com"))
+    await accounts.drop_identifiers(database, account_id=made, kept=("email", "ada@example.com"))
     assert await accounts.keys(database, account_id=made) == ["ada@example.com"]
 
 

@@ -11,7 +11,7 @@ from conftest import open_database
 from fakes import START, FakeChance, FakeClock
 from lingpai.core.chance import SECOND
 from lingpai.guard.crypto import BadSeal, SecretBox
-from lingpai.guard.sessions.signing_keys import ANNOUNCED, FRESH, PUBLISHED, Alg, SigningKeyRing, State
+from lingpai.guard.sessions.signing_keys import ANNOUNCED, FRESH, PUBLISHED, Alg, KeyState, SigningKeyRing
 from lingpai.store import clients, keys
 from lingpai.store.clients import Client
 from lingpai.store.database import Database, Query
@@ -33,7 +33,7 @@ async def rotated(database: Database, ring: SigningKeyRing, *, at_once: bool = F
     return draft.kid
 
 
-async def states(ring: SigningKeyRing) -> list[State]:
+async def states(ring: SigningKeyRing) -> list[KeyState]:
     return [state for _, state in await ring.listing()]
 
 

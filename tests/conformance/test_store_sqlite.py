@@ -15,7 +15,7 @@ from fakes import FakeChance, FakeClock, settle
 from lingpai.core.errors import StoreDown
 from lingpai.store import accounts
 from lingpai.store.database import Database, Query
-from lingpai.store.sqlite import PATIENCE, open_sqlite
+from lingpai.store.sqlite import TURN_TIMEOUT, open_sqlite
 from rows import new_account
 
 STORM = """
@@ -106,7 +106,7 @@ async def test_a_lock_that_is_never_released_is_a_store_that_is_down(
     start = clock.monotonic()
     with pytest.raises(StoreDown):
         await new_account(store)
-    assert PATIENCE <= clock.monotonic() - start < PATIENCE + 0.1
+    assert TURN_TIMEOUT <= clock.monotonic() - start < TURN_TIMEOUT + 0.1
     other_process.execute("ROLLBACK")
     assert await new_account(store)
 

@@ -15,7 +15,7 @@ from lingpai.core.model import Account, Address, RequestContext
 from lingpai.flows import Services, login
 from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.steps.authentication import Authenticated, authenticated
-from lingpai.steps.letters import Values
+from lingpai.steps.letters import LetterFacts
 from lingpai.store import accounts, audit
 from lingpai.store.database import Query
 from lingpai.store.schema import letters
@@ -35,7 +35,7 @@ class Written:
 
     template: str
     to: str
-    values: Values
+    values: LetterFacts
 
 
 async def born(services: Services, *found_by: Address, password: str | None = OLD, proved: bool = True, realm: str = "main") -> Account:

@@ -16,7 +16,7 @@ from flows.made import here, race
 from lingpai.assembly import build
 from lingpai.core.errors import BadCaptcha, BadInput, Limited, Overloaded
 from lingpai.flows import Services, captcha
-from lingpai.guard.captcha import CaptchaAnswer, Challenge, Kind
+from lingpai.guard.captcha import CaptchaAnswer, Challenge, ChallengeKind
 from lingpai.guard.captcha.picture import Pictures
 from lingpai.guard.captcha.render_queue import RenderQueue
 from lingpai.guard.captcha.spoken import Spoken
@@ -108,14 +108,14 @@ async def test_work_for_the_browser_is_no_picture_and_its_solution_is_good_once(
 
 
 @pytest.mark.parametrize("kind", ["picture", "work"])
-async def test_of_sixty_four_right_answers_at_once_one_is_taken(services: Services, kind: Kind) -> None:
+async def test_of_sixty_four_right_answers_at_once_one_is_taken(services: Services, kind: ChallengeKind) -> None:
     drawn = await captcha.draw(services, here(), SCOPE, kind, SIZE)
     answer = CaptchaAnswer(SCOPE, drawn.id, await answer_to(services, drawn))
     assert await race(lambda _: services.captchas.spend(answer)) == {"ok": 1, "bad-captcha": 63}
 
 
 @pytest.mark.parametrize("kind", ["picture", "work"])
-async def test_a_captcha_is_good_for_five_minutes(town: Town, kind: Kind) -> None:
+async def test_a_captcha_is_good_for_five_minutes(town: Town, kind: ChallengeKind) -> None:
     services = town.house.services
     first, second = [await captcha.draw(services, here(), SCOPE, kind, SIZE) for _ in range(2)]
     answers = [CaptchaAnswer(SCOPE, each.id, await answer_to(services, each)) for each in (first, second)]

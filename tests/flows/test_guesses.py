@@ -80,7 +80,7 @@ async def test_guesses_count_only_while_a_code_of_digits_lives(town: Town) -> No
     account = await born(services, ADA)
     for number in range(25):
         await misses(services, stranger(number), ADA)
-    await services.one_time.new_word("reset", "main", ADA.key, str(account.id))
+    await services.one_time.new_long_code("reset", "main", ADA.key, str(account.id))
     for number in range(25):
         await misses(services, stranger(number), ADA)
     await recover.ask_code(services, HERE, ADA)
@@ -88,7 +88,7 @@ async def test_guesses_count_only_while_a_code_of_digits_lives(town: Town) -> No
 
 
 async def test_nobodys_code_of_letters_is_dead_before_a_hundred_tries(services: Services) -> None:
-    word = await services.one_time.new_word("reset", "main", ADA.key, "1")
+    word = await services.one_time.new_long_code("reset", "main", ADA.key, "1")
     who = guesser(HERE, "reset", None, ADA)
     for _ in range(99):
         assert await peek_code(services, who, ADA.key, "22222222") is None

@@ -9,16 +9,16 @@ from lingpai.core.errors import BadCode, BadGrant, Limited, NotOffered, Overload
 from lingpai.core.model import Account, Address, RequestContext
 from lingpai.flows import Services, questions, recover
 from lingpai.flows.questions import Mode
-from lingpai.guard.one_time.decoy_questions import Three
+from lingpai.guard.one_time.decoy_questions import ThreeTexts
 from lingpai.guard.sessions.device_cookie import mark
 from lingpai.store import accounts, audit
 from lingpai.store import questions as kept
 from logins import login_of
 from web.town import Town
 
-TEXTS: Three = ("Which street?", "Whose dog?", "What for?")
-RIGHT: Three = ("elm street", "bob's", "nothing")
-WRONG: Three = ("elm street", "bob's", "something")
+TEXTS: ThreeTexts = ("Which street?", "Whose dog?", "What for?")
+RIGHT: ThreeTexts = ("elm street", "bob's", "nothing")
+WRONG: ThreeTexts = ("elm street", "bob's", "something")
 MODES: tuple[Mode, ...] = ("on", "with_code", "off")
 
 
@@ -37,13 +37,13 @@ async def ask(services: Services, who: Address, mode: Mode = "on", ctx: RequestC
 
 
 async def answer(
-    services: Services, browser: RequestContext, answers: Three = RIGHT, mode: Mode = "on", code: str = ""
+    services: Services, browser: RequestContext, answers: ThreeTexts = RIGHT, mode: Mode = "on", code: str = ""
 ) -> RequestContext:  # fmt: skip
     """The browser with the grant that it has earned."""
     return replace(browser, prelogin_token=await questions.answer(services, browser, answers, mode=mode, code=code))
 
 
-async def refused(services: Services, browser: RequestContext, answers: Three = RIGHT, mode: Mode = "on", code: str = "") -> str:
+async def refused(services: Services, browser: RequestContext, answers: ThreeTexts = RIGHT, mode: Mode = "on", code: str = "") -> str:
     with pytest.raises(Refusal) as no:
         await questions.answer(services, browser, answers, mode=mode, code=code)
     return no.value.code
@@ -92,7 +92,7 @@ async def test_they_are_not_offered_where_they_are_off(services: Services) -> No
 
 async def test_new_questions_take_the_place_of_the_old_ones(services: Services) -> None:
     account = await asked_of(services, ADA)
-    other: Three = ("How?", "When?", "Why?")
+    other: ThreeTexts = ("How?", "When?", "Why?")
     await questions.put(services, *await entered(services, account), other, ("so", "then", "because"), mode="on")
     texts, _ = await questions.ask(services, HERE, ADA, mode="on", remember=False)
     assert texts == other
@@ -217,7 +217,7 @@ async def test_a_browser_that_was_asked_nothing_or_too_long_ago_or_in_another_re
 
 
 @pytest.mark.parametrize("answers", [WRONG, ("", "", ""), ("elm streetbob's", "", "nothing"), (RIGHT[1], RIGHT[0], RIGHT[2])])
-async def test_a_wrong_answer_is_refused_and_told_to_the_owner_and_the_next_may_be_right(services: Services, answers: Three) -> None:
+async def test_a_wrong_answer_is_refused_and_told_to_the_owner_and_the_next_may_be_right(services: Services, answers: ThreeTexts) -> None:
     account = await asked_of(services, ADA)
     browser = await ask(services, ADA)
     assert await refused(services, browser, answers) == "wrong-answers"

@@ -12,7 +12,7 @@ from lingpai.flows import Services, login, signing_keys
 from lingpai.flows.login import Try
 from lingpai.guard.crypto import digest
 from lingpai.guard.sessions.jws import parts
-from lingpai.guard.sessions.signing_keys import ANNOUNCED, LIFE, PUBLISHED, State
+from lingpai.guard.sessions.signing_keys import ANNOUNCED, LIFE, PUBLISHED, KeyState
 from lingpai.store import clients
 from lingpai.store.database import Query
 from lingpai.store.schema import audit
@@ -31,7 +31,7 @@ async def deeds(services: Services) -> list[tuple[str, str]]:
     return [(event.removeprefix("operator."), detail) for event, detail in await services.store.rows(DEEDS)]
 
 
-async def states(services: Services) -> list[tuple[str, State]]:
+async def states(services: Services) -> list[tuple[str, KeyState]]:
     return [(key.kid, state) for key, state in await signing_keys.listing(services)]
 
 

@@ -27,7 +27,7 @@ QUEUE = 2
 
 @pytest.fixture
 async def speaker(clock: FakeClock, chance: FakeChance) -> AsyncIterator[TtsClient]:
-    made = TtsClient(QUEUE, clock, chance, patience=30)
+    made = TtsClient(QUEUE, clock, chance, timeout=30)
     yield made
     await made.close()
 
@@ -148,11 +148,11 @@ async def test_a_process_that_hangs_is_killed_and_replaced(speaker: TtsClient) -
     await speaker.say("1", "english")
     hanging = pid(speaker)
     os.kill(hanging, signal.SIGSTOP)
-    speaker.patience = 0.1
+    speaker.timeout = 0.1
     with pytest.raises(Overloaded):
         await speaker.say("1", "english")
     assert not alive(hanging)
-    speaker.patience = 30
+    speaker.timeout = 30
     assert await speaker.say("1", "english")
     assert pid(speaker) != hanging
 

@@ -72,7 +72,7 @@ async def test_a_code_is_bound_to_purpose_realm_and_address(one_time: OneTimeSec
     assert entry
     # Nor does its digest fit where somebody moves the row to.
     for purpose, realm, key in (("login", *MAIN), ("reset", "boss", "ada@example.com"), ("reset", "main", "bob@example.com")):
-        await ephemeral.put(one_time._place("code", purpose, realm, key), entry)
+        await ephemeral.put(one_time._entry_key("code", purpose, realm, key), entry)
         assert await one_time.peek_code(purpose, realm, key, code) is None
 
 

@@ -22,7 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from fakes import FakeChance, FakeClock
 from lingpai.assembly import Service, build
 from lingpai.core.model import Account
-from lingpai.guard.one_time.grants import Grants, Kind
+from lingpai.guard.one_time.grants import GrantKind, Grants
 from lingpai.guard.one_time.reset_grants import LIFE, ResetGrants
 from lingpai.settings import Limits, Rate
 from lingpai.store import accounts
@@ -310,7 +310,7 @@ def test_the_machine_finds_a_leave_that_is_given_to_the_browsers_old_token(
     seen: list[str] = []
     take, give = Grants.take, ResetGrants.give
 
-    async def watched(self: Grants, kind: Kind, token: str, shape: type[T]) -> T | None:
+    async def watched(self: Grants, kind: GrantKind, token: str, shape: type[T]) -> T | None:
         if kind == "questions":
             seen.append(token)
         return await take(self, kind, token, shape)

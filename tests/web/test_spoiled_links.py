@@ -187,7 +187,7 @@ async def test_a_link_that_was_mailed_before_works_with_its_address(town: Town) 
     ada = Maillink(town)
     await ada.register(ADA, GOOD)
     token, services = "Ab-_" + "x" * 39, town.house.services
-    place = services.one_time._place("link", "activate", "main", ADA)
+    place = services.one_time._entry_key("link", "activate", "main", ADA)
     entry = await services.ephemeral.get(place)
     assert entry
     await services.ephemeral.put(place, replace(entry, proof=digest(token)))

@@ -10,12 +10,12 @@ FIRST = "correct horse battery"
 SECOND = "a staple of another kind"
 
 
-TtsClient = Maillink | Mailcode | Hiyouth | Session
+DialectClient = Maillink | Mailcode | Hiyouth | Session
 Cookied = Maillink | Hiyouth | Session
 
 
 @pytest.fixture(params=[Maillink, Mailcode, Hiyouth, Session])
-def speaker(request: pytest.FixtureRequest, town: Town) -> TtsClient:
+def speaker(request: pytest.FixtureRequest, town: Town) -> DialectClient:
     return request.param(town)
 
 
@@ -25,7 +25,7 @@ def browser(request: pytest.FixtureRequest, town: Town) -> Cookied:
     return request.param(town)
 
 
-async def test_a_person_registers_proves_the_address_logs_in_and_out(speaker: TtsClient) -> None:
+async def test_a_person_registers_proves_the_address_logs_in_and_out(speaker: DialectClient) -> None:
     assert (await speaker.register(ADA, FIRST)).yes
     await speaker.prove(ADA)
     assert await speaker.who() is None
@@ -35,7 +35,7 @@ async def test_a_person_registers_proves_the_address_logs_in_and_out(speaker: Tt
     assert await speaker.who() is None
 
 
-async def test_a_forgotten_password_is_reset_and_every_login_ends(speaker: TtsClient) -> None:
+async def test_a_forgotten_password_is_reset_and_every_login_ends(speaker: DialectClient) -> None:
     await speaker.register(ADA, FIRST)
     await speaker.prove(ADA)
     await speaker.log_in(ADA, FIRST)
@@ -51,7 +51,7 @@ async def test_a_forgotten_password_is_reset_and_every_login_ends(speaker: TtsCl
     assert "203.0.113.9" in last["text"]
 
 
-async def test_a_login_lasts_24_hours(speaker: TtsClient) -> None:
+async def test_a_login_lasts_24_hours(speaker: DialectClient) -> None:
     await speaker.register(ADA, FIRST)
     await speaker.prove(ADA)
     await speaker.log_in(ADA, FIRST)

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from lingpai.cli.options import Failure, in_realm, places, read, realm_of
+from lingpai.cli.options import Command, Failure, in_realm, places, read, realm_of
 
 if TYPE_CHECKING:
     from lingpai.core.model import Account
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from lingpai.flows.account_admin import Dossier
 
 T = TypeVar("T")
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @click.group()

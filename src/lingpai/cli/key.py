@@ -70,7 +70,7 @@ def _ringed(data: Path, config: Path | None, deed: "Callable[[Services], Awaitab
 
     async def run(services: "Services") -> T:
         if not with_jwts(services.settings):
-            off = ", ".join(f"{name}.enabled" for name, own in services.settings.dialects.items() if own.gives_jwts)
+            off = ", ".join(f"{name}.enabled" for name, dialect in services.settings.dialects.items() if dialect.gives_jwts)
             raise Failure(f"{off} is false: no JWTs are given, and there are no keys to sign them")
         return await deed(services)
 

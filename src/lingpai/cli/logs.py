@@ -43,7 +43,7 @@ class _Bridge(logging.Handler):
     """A library's record as an event of ours."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        told: dict[str, Any] = {"logger": record.name}
+        fields: dict[str, Any] = {"logger": record.name}
         if record.exc_info:
-            told["exc_info"] = record.exc_info
-        structlog.get_logger().log(record.levelno, record.getMessage(), **told)
+            fields["exc_info"] = record.exc_info
+        structlog.get_logger().log(record.levelno, record.getMessage(), **fields)

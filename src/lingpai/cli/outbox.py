@@ -58,12 +58,12 @@ async def _sms_budgets(settings: "Settings", store: "Database") -> list[tuple[st
 
     async with open_sms_budgets(settings, store) as sms_budgets:
         try:
-            return list(told(await sms_budgets.state())) if sms_budgets else []
+            return list(lines(await sms_budgets.state())) if sms_budgets else []
         except StoreDown:
             return [("all", "the counters do not answer: nothing is sent")]
 
 
-def told(state: "State") -> "Iterator[tuple[str, str]]":
+def lines(state: "State") -> "Iterator[tuple[str, str]]":
     """The day's count, and each budget that lets nothing through."""
     from lingpai.cli.table import when
 

@@ -77,14 +77,14 @@ class Agent:
 
 def agent(text: str) -> Agent:
     """The program and its system. A program that nobody knows is called as it calls itself, cut to 40 characters."""
-    return Agent(_first(_PROGRAMS, text) or _own(text), _first(_SYSTEMS, text))
+    return Agent(_first(_PROGRAMS, text) or _own_name(text), _first(_SYSTEMS, text))
 
 
 def _first(table: tuple[tuple[re.Pattern[str], str], ...], text: str) -> str:
     return next((name for pattern, name in table if pattern.search(text)), "")
 
 
-def _own(text: str) -> str:
+def _own_name(text: str) -> str:
     """The product before the first slash (RFC 9110, 10.1.5); small letters get a capital, as the small ones are ours."""
     product = _PRODUCT.match(text)
     name = product[1].strip() if product else text.strip()

@@ -19,6 +19,6 @@ def shows(text: str) -> bool:
 
 
 def _hidden(character: str) -> bool:
-    place = bisect_right(_STARTS, ord(character)) - 1
-    ignorable = place >= 0 and ord(character) <= _SPANS[place][1]
+    index = bisect_right(_STARTS, ord(character)) - 1
+    ignorable = index >= 0 and ord(character) <= _SPANS[index][1]
     return ignorable or character in _BLANK or character.isspace()

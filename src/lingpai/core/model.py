@@ -44,13 +44,13 @@ class Links:
     forgot: str
     realm: str = ""
     """What `wrap` is given beside the address."""
-    wrap: Callable[[str, str, str], str] | None = None
+    seal: Callable[[str, str, str], str] | None = None
     """Makes one opaque word of realm, address and token, for a dialect whose link carries no more (hiyouth)."""
 
     def activation(self, email: str, token: str) -> str:
         """The link that proves the address."""
-        if self.wrap:
-            return f"{self.activate}{self.wrap(self.realm, email, token)}"
+        if self.seal:
+            return f"{self.activate}{self.seal(self.realm, email, token)}"
         return f"{_further(self.activate)}email={quote(email)}&vcode={token}"
 
     def recovery(self, email: str, token: str) -> str:
@@ -172,8 +172,8 @@ class Account(msgspec.Struct, frozen=True):
     @property
     def known(self) -> tuple[str, ...]:
         """What its owner is known by, as they may type it: none of it makes a password."""
-        own = (self.email, self.name, self.nickname, self.phone, (self.phone or "").removeprefix("+86"))
-        return tuple(word for word in own if word)
+        values = (self.email, self.name, self.nickname, self.phone, (self.phone or "").removeprefix("+86"))
+        return tuple(word for word in values if word)
 
     @property
     def restricted(self) -> bool:

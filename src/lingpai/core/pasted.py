@@ -33,7 +33,7 @@ def address(text: str) -> str:
 
     Inside nothing goes: that would join two addresses (contract, 4.3).
     """
-    shown = [place for place, character in enumerate(text) if not _unseen(character)]
+    shown = [index for index, character in enumerate(text) if not _unseen(character)]
     return text[shown[0] : shown[-1] + 1].replace("＠", "@") if shown else ""
 
 

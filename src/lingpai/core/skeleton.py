@@ -21,8 +21,8 @@ _PROTOTYPES = {
 def script(letter: str) -> str | None:
     """The script of a letter; None for what Unicode 17 does not know as a letter."""
     point = ord(letter)
-    place = bisect_right(_STARTS, point) - 1
-    return _SPANS[place][2] if place >= 0 and point <= _SPANS[place][1] else None
+    index = bisect_right(_STARTS, point) - 1
+    return _SPANS[index][2] if index >= 0 and point <= _SPANS[index][1] else None
 
 
 def one_script(letters: str) -> bool:

@@ -12,11 +12,11 @@ def fill_spaced(pattern: str, values: Mapping[str, str | int]) -> str:
 
     Only there: `用 QQ 登录`, `用微博登录`. What a value has inside is left alone. Raises KeyError for a value that is not there.
     """
-    said = ""
+    filled = ""
     for literal, name, _, _ in string.Formatter().parse(pattern):
-        said = _joined(said, literal)
-        said = said if name is None else _joined(said, str(values[name]))
-    return said
+        filled = _joined(filled, literal)
+        filled = filled if name is None else _joined(filled, str(values[name]))
+    return filled
 
 
 def _joined(left: str, right: str) -> str:

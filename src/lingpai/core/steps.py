@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-Need = Literal["code", "cancel_deletion"]
+StepNeed = Literal["code", "cancel_deletion"]
 """What the step takes: the code that was just sent; or the owner's word that the account, which waits for its deletion, is to stay."""
 
 
@@ -15,7 +15,7 @@ class Step(msgspec.Struct, frozen=True):
     and is spent when the step is done. Pages show the step; each dialect says which its clients can take (`Dialect.steps`).
     """
 
-    need: Need
+    need: StepNeed
     state: str
     at: int = 0
     """For `cancel_deletion`: when the account will be gone, in milliseconds since 1970 UTC."""

@@ -59,13 +59,13 @@ def refusal(why: Refusal, locale: Locale, *, label: str = "") -> str:
     if "seconds" in values:
         values["wait"] = wait(int(values["seconds"]), locale)
     key = _key(why)
-    beside = f"beside.{key.partition('.')[2]}" if label else key
-    return text(beside if beside in LANGUAGES[locale] else key, locale, **values)
+    labelled = f"beside.{key.partition('.')[2]}" if label else key
+    return text(labelled if labelled in LANGUAGES[locale] else key, locale, **values)
 
 
-def sentence(said: str, locale: Locale) -> str:
+def sentence(message: str, locale: Locale) -> str:
     """A refusal as a page says it: with the language's full stop, where what programs are told has no end."""
-    return said if said[-1:] in _ENDS else said + LANGUAGES[locale].traits.full_stop
+    return message if message[-1:] in _ENDS else message + LANGUAGES[locale].traits.full_stop
 
 
 def _key(why: Refusal) -> str:

@@ -6,7 +6,7 @@ from lingpai.core.chance import SECOND
 from lingpai.core.errors import BadGrant
 from lingpai.core.model import Account, RequestContext
 from lingpai.flows import Services
-from lingpai.guard.one_time.grants import Keep
+from lingpai.guard.one_time.grants import DeletionGrant
 from lingpai.steps.account_change import changing
 from lingpai.steps.authentication import Authenticated, Fresh
 from lingpai.steps.spending import kill_open
@@ -36,13 +36,13 @@ async def close(services: Services, ctx: RequestContext, login: Fresh, keep_url:
     """
     now, account = services.clock.now(), login.account
     deletes_at = now + LIFE * SECOND
-    token = await services.grants.give("keep", Keep(account.id, deletes_at), LIFE)
+    token = await services.grants.give("keep", DeletionGrant(account.id, deletes_at), LIFE)
     keys = await accounts.keys(services.store, account_id=account.id)
-    told = await services.messages.reached(account)
+    recipient = await services.messages.reached(account)
     async with changing(services, ctx, account, "close", login=login, refusal=BadGrant, ends="all") as change:
         if not await accounts.close(change.tx, account_id=account.id, at=now, deletes_at=deletes_at):
             raise BadGrant
-        await services.letters.closing(change.tx, ctx, told, f"{keep_url}{token}", DAYS, deletes_at)
+        await services.letters.deletion(change.tx, ctx, recipient, f"{keep_url}{token}", DAYS, deletes_at)
     await kill_open(services, account.realm, keys)
     return deletes_at
 
@@ -50,7 +50,7 @@ async def close(services: Services, ctx: RequestContext, login: Fresh, keep_url:
 async def peek(services: Services, ctx: RequestContext, token: str) -> Account:
     """Whose deletion it is; spends nothing. Raises BadGrant, and Limited for too many wrong ones."""
     await services.limits.check("check_client", ctx.client)
-    kept = await services.grants.peek("keep", token, Keep)
+    kept = await services.grants.peek("keep", token, DeletionGrant)
     account = await accounts.by_id(services.store, kept.account_id) if kept else None
     if kept is None or account is None or account.deletes_at != kept.deletes_at or kept.deletes_at <= services.clock.now():
         await services.limits.spend("check_client", ctx.client)
@@ -67,5 +67,5 @@ async def cancel_deletion(services: Services, ctx: RequestContext, token: str) -
             raise BadGrant
         await services.audit.note(tx, ctx.within(account.realm), "keep", account_id=account.id)
     # Only now: were the store lost before, this would be the owner's last way back.
-    await services.grants.take("keep", token, Keep)
+    await services.grants.take("keep", token, DeletionGrant)
     return account

@@ -123,5 +123,5 @@ async def again(services: Services, ctx: RequestContext, email: Address) -> None
             account = await accounts.find(tx, ctx.realm, email.kind, email.key)
             waits = message.lands and account is not None and account.email_proved_at is None and account.locked_at is None
             await services.letters.activate(tx, ctx, account if waits else None, token)
-            told = "ok" if waits else "nothing-sent"
-            await services.audit.note(tx, ctx, "activate.again", told, account_id=account.id if account else None)
+            result = "ok" if waits else "nothing-sent"
+            await services.audit.note(tx, ctx, "activate.again", result, account_id=account.id if account else None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from lingpai.core.errors import BadInput, Unavailable
 from lingpai.core.model import RequestContext
 from lingpai.flows import Services
-from lingpai.guard.captcha import Challenge, Kind
+from lingpai.guard.captcha import Challenge, ChallengeKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class PictureSize:
     height: int
 
 
-async def draw(services: Services, ctx: RequestContext, scope: str, kind: Kind, frame: PictureSize) -> Challenge:
+async def draw(services: Services, ctx: RequestContext, scope: str, kind: ChallengeKind, frame: PictureSize) -> Challenge:
     """A challenge of this kind. Raises Limited (60 a minute), Overloaded when too many are being drawn, BadInput for a kind that is off.
 
     What is refused as overloaded or off is not counted.
@@ -30,7 +30,7 @@ async def draw(services: Services, ctx: RequestContext, scope: str, kind: Kind, 
 
 
 @asynccontextmanager
-async def _counted(services: Services, ctx: RequestContext, kind: Kind) -> AsyncIterator[None]:
+async def _counted(services: Services, ctx: RequestContext, kind: ChallengeKind) -> AsyncIterator[None]:
     names = ("captcha_client", "spoken_client") if kind == "spoken" else ("captcha_client",)
     for name in names:
         await services.limits.spend(name, ctx.client)
@@ -42,7 +42,7 @@ async def _counted(services: Services, ctx: RequestContext, kind: Kind) -> Async
         raise
 
 
-async def _drawn(services: Services, ctx: RequestContext, scope: str, kind: Kind, frame: PictureSize) -> Challenge:
+async def _drawn(services: Services, ctx: RequestContext, scope: str, kind: ChallengeKind, frame: PictureSize) -> Challenge:
     if kind == "spoken":
         return await services.captchas.spoken.new(scope, locale=ctx.locale)
     if kind == "work" and services.captchas.work:

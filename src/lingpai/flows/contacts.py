@@ -23,11 +23,11 @@ async def ask(services: Services, ctx: RequestContext, login: Authenticated, add
     has not proved the owner in the last ten minutes (contract, S42, S43), but for the account's own address. `own_proof`: as for `fresh`.
     """
     account = login.account
-    if not _own(account, address):
+    if not _is_current(account, address):
         await require_fresh(services, ctx, login, own_proof=own_proof)
-    async with sending(services, ctx, "bind", address, known=_own(account, address)) as message:
+    async with sending(services, ctx, "bind", address, known=_is_current(account, address)) as message:
         who = guesser(ctx, "bind", account, address)
-        code = await new_code(services, ctx, who, message.place(address), _holder(login), ctx.code_length)
+        code = await new_code(services, ctx, who, message.code_key(address), _holder(login), ctx.code_length)
         async with services.store.begin() as tx:
             await services.letters.bind_code(tx, ctx, address if message.lands else Address(address.kind, "", ""), code.text, code.page)
             await services.audit.note(tx, ctx, "bind.ask", account_id=account.id)
@@ -69,7 +69,7 @@ def _holder(login: Authenticated) -> str:
     return f"{bound_to(login.account)} {login.session.login_id}"
 
 
-def _own(account: Account, address: Address) -> bool:
+def _is_current(account: Account, address: Address) -> bool:
     """Whether the account has proved this very address before; the spelling may be another."""
     held = account.proved_mail.key if account.proved_mail else None
     return address.key == (held if address.kind == "email" else account.phone if account.phone_proved_at else None)
@@ -83,7 +83,7 @@ async def _older(services: Services, account: Account, address: Address) -> list
 async def _settle(change: Change, account: Account, address: Address, now: int) -> None:
     replaced = await _put(change.tx, account, address, now)
     change.detail, change.added = address.kind, (address.kind, now)
-    if _own(account, address):
+    if _is_current(account, address):
         # It was theirs before: nothing has changed that anybody could be told of.
         change.notice = None
         return

@@ -6,7 +6,7 @@ from lingpai.core.chance import SECOND
 from lingpai.core.errors import NoInvitesLeft
 from lingpai.core.model import Account, RequestContext
 from lingpai.flows import Services
-from lingpai.steps.authentication import Authenticated, still
+from lingpai.steps.authentication import Authenticated, require_alive
 from lingpai.store import invites
 
 ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
@@ -29,7 +29,7 @@ async def new(services: Services, ctx: RequestContext, login: Authenticated) -> 
     code, account = services.chance.code(LENGTH, ALPHABET), login.account
     now = services.clock.now()
     async with services.store.begin() as tx:
-        await still(services, tx, login)
+        await require_alive(services, tx, login)
         if not await invites.give(tx, account_id=account.id):
             raise NoInvitesLeft
         await invites.add(tx, realm=account.realm, code=code, owner_id=account.id, uses=1, created_at=now, expires_at=None)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from lingpai.core.errors import BadCaptcha, NotActivated, Refusal, UnknownAccount, WrongPassword
 from lingpai.core.model import Account, Address, RequestContext
-from lingpai.core.steps import Need, Step
+from lingpai.core.steps import Step, StepNeed
 from lingpai.flows import Services
 from lingpai.guard.captcha import CaptchaAnswer, Demand
 from lingpai.guard.passwords.hashing import Verdict
@@ -27,7 +27,7 @@ class Try:
     password: str
     captcha: Demand = "never"
     answer: CaptchaAnswer | None = None
-    steps: frozenset[Need] = frozenset()
+    steps: frozenset[StepNeed] = frozenset()
     """The further steps that the client can take (`core/steps.py`); for any other the login is refused, as a wrong password is."""
     unproved: bool = False
     """Let in who has not proved the address yet: the session may only look at itself (contract, hiyouth)."""
@@ -88,12 +88,12 @@ async def _find(services: Services, ctx: RequestContext, attempt: Try) -> Found 
         typed = typed_address(ctx.realm, attempt.address, device)
         await services.limits.spend("login_address", typed)
         await _captcha(services, attempt, typed)
-        closing = "cancel_deletion" in attempt.steps and account is not None and (account.deletes_at or 0) > services.clock.now()
-        verdict = await verify_password(services, slot, bucket, account, attempt.password, closing=closing)
+        deleting = "cancel_deletion" in attempt.steps and account is not None and (account.deletes_at or 0) > services.clock.now()
+        verdict = await verify_password(services, slot, bucket, account, attempt.password, deleting=deleting)
     if attempt.captcha == "after_failures":
         await services.lockout.tried(typed, right=verdict.right)
-    if closing and account and verdict.right:
-        return await _closing(services, ctx, account)
+    if deleting and account and verdict.right:
+        return await _cancel_deletion_step(services, ctx, account)
     if why := _against(account, verdict, attempt):
         why.details["captcha"] = int(await _demanded(services, attempt, typed))
         if not verdict.right and await services.lockout.failures_as_typed(typed) >= WAY_OUT:
@@ -103,7 +103,7 @@ async def _find(services: Services, ctx: RequestContext, attempt: Try) -> Found 
     return Found(account, verdict.upgraded)
 
 
-async def _closing(services: Services, ctx: RequestContext, account: Account) -> Step:
+async def _cancel_deletion_step(services: Services, ctx: RequestContext, account: Account) -> Step:
     await services.audit.note(services.store, ctx, "login", "closing", account_id=account.id)
     return await services.grants.cancel_deletion_step(account)
 

@@ -2,7 +2,7 @@
 
 from lingpai.core.model import Locale, RequestContext
 from lingpai.flows import Services
-from lingpai.steps.authentication import Authenticated, still
+from lingpai.steps.authentication import Authenticated, require_alive
 from lingpai.store import accounts
 
 
@@ -15,7 +15,7 @@ async def rename(services: Services, ctx: RequestContext, login: Authenticated, 
     if nickname == account.nickname:
         return
     async with services.store.begin() as tx:
-        await still(services, tx, login)
+        await require_alive(services, tx, login)
         await accounts.rename(tx, account_id=account.id, nickname=nickname)
         await services.audit.note(tx, ctx, "profile.rename", account_id=account.id)
 
@@ -23,6 +23,6 @@ async def rename(services: Services, ctx: RequestContext, login: Authenticated, 
 async def speak(services: Services, ctx: RequestContext, login: Authenticated, locale: Locale) -> None:
     """Another language for pages, mails and JWTs. Raises NotLoggedIn as `rename` does."""
     async with services.store.begin() as tx:
-        await still(services, tx, login)
+        await require_alive(services, tx, login)
         await accounts.speak(tx, account_id=login.account.id, locale=locale)
         await services.audit.note(tx, ctx, "profile.speak", account_id=login.account.id)

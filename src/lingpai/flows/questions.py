@@ -13,7 +13,7 @@ from lingpai.core.chance import SECOND
 from lingpai.core.errors import BadCode, BadGrant, Limited, NotOffered, StaleLogin, WrongAnswers
 from lingpai.core.model import Account, Address, Kind, RequestContext
 from lingpai.flows import Services
-from lingpai.guard.one_time.decoy_questions import Three
+from lingpai.guard.one_time.decoy_questions import ThreeTexts
 from lingpai.steps.account_change import NothingChanged, changing
 from lingpai.steps.authentication import Authenticated, Fresh, confirm_by_password, device_of, fresh
 from lingpai.steps.guesses import guesser, peek_code
@@ -37,7 +37,7 @@ class AskedQuestions(msgspec.Struct, frozen=True):
 
 
 async def put(
-    services: Services, ctx: RequestContext, login: Authenticated, texts: Three, answers: Three, *, mode: Mode, password: str = ""
+    services: Services, ctx: RequestContext, login: Authenticated, texts: ThreeTexts, answers: ThreeTexts, *, mode: Mode, password: str = ""
 ) -> None:
     """Sets the questions and their clean answers (`rules.answer`); older ones are gone, and the owner is told.
 
@@ -64,7 +64,7 @@ async def _may_be_first(services: Services, login: Authenticated) -> bool:
     return by_password and not await has_questions(services, login.account)
 
 
-async def _put(services: Services, ctx: RequestContext, login: Authenticated, texts: Three, hashed: str, *, late: bool) -> None:
+async def _put(services: Services, ctx: RequestContext, login: Authenticated, texts: ThreeTexts, hashed: str, *, late: bool) -> None:
     """`late`: by an old login, while there are none; judged again under the lock."""
     account, now = login.account, services.clock.now()
     phone = await services.messages.reached(_by_phone(account)) if late and account.email_proved_at and account.phone_proved_at else None
@@ -97,7 +97,7 @@ async def has_questions(services: Services, account: Account) -> bool:
     return await questions.of(services.store, account_id=account.id) is not None
 
 
-async def ask(services: Services, ctx: RequestContext, who: Address, *, mode: Mode, remember: bool) -> tuple[Three, str]:
+async def ask(services: Services, ctx: RequestContext, who: Address, *, mode: Mode, remember: bool) -> tuple[ThreeTexts, str]:
     """The questions of an account, or decoys that are always the same for the same `who`; the same statements for both.
 
     `remember`: this browser may answer them for `LIFE` seconds. Returns its token too, empty where nothing is remembered. Raises Limited.
@@ -113,7 +113,7 @@ async def ask(services: Services, ctx: RequestContext, who: Address, *, mode: Mo
     return texts, token
 
 
-async def answer(services: Services, ctx: RequestContext, answers: Three, *, mode: Mode, code: str = "") -> str:
+async def answer(services: Services, ctx: RequestContext, answers: ThreeTexts, *, mode: Mode, code: str = "") -> str:
     """All three right answers earn a grant to set a new password. Returns the browser's new token.
 
     Raises BadGrant where this browser was asked nothing, Limited past the client's tries, BadCode (`with_code`), WrongAnswers past the
@@ -130,16 +130,16 @@ async def answer(services: Services, ctx: RequestContext, answers: Three, *, mod
         proved = mode != "with_code" or await _proved(services, ctx, asked, account, code)
         verdict = await slot.verify(kept.answers if kept else None, joined(answers))
     works = kept is not None and kept.works(services.clock.now())
-    told = account if works and mode != "off" else None
+    watched = account if works and mode != "off" else None
     if account and kept and works and verdict.right and within and proved and mode != "off" and account.locked_at is None:
         return await _earn(services, ctx, asked, account, kept.set_at, code if mode == "with_code" else "")
-    await _tell(services, ctx, asked, told, result="wrong")
+    await _tell(services, ctx, asked, watched, result="wrong")
     if not proved:
         raise BadCode
     raise NotOffered("questions") if mode == "off" else WrongAnswers
 
 
-def joined(answers: Three) -> str:
+def joined(answers: ThreeTexts) -> str:
     """One text of all three, each after its length, so that no other three read the same."""
     return "".join(f"{len(answer)}:{answer}" for answer in answers)
 
@@ -173,9 +173,9 @@ def _mailed(asked: AskedQuestions, account: Account | None) -> str:
 
 async def _tell(services: Services, ctx: RequestContext, asked: AskedQuestions, account: Account | None, *, result: str) -> None:
     """To the owner where there are questions to try, past the tries that count too; by SMS only while there is a budget for it."""
-    told = await services.messages.reached(account) if account else None
+    recipient = await services.messages.reached(account) if account else None
     async with services.store.begin() as tx:
-        await services.letters.notice(tx, ctx, "questions_tried", told)
+        await services.letters.notice(tx, ctx, "questions_tried", recipient)
         await services.audit.note(tx, ctx, "questions.answer", result, account_id=asked.account_id or None)
     services.bell.ring()
 

@@ -72,7 +72,7 @@ async def ask_recovery_code(
     async with _asking(services, ctx, email, email, account, interval) as message:
         mailed = message.lands and _may_reset(account, email)
         holder = bound_to(account if mailed else None)
-        code = await services.one_time.new_recovery_code("reset", ctx.realm, message.place(email), holder)
+        code = await services.one_time.new_recovery_code("reset", ctx.realm, message.code_key(email), holder)
         async with services.store.begin() as tx:
             await services.letters.reset_code(tx, ctx, account if mailed else None, code)
             await _note_asked(services, tx, ctx, account, mailed=mailed)
@@ -107,7 +107,7 @@ def _asking(
 async def _send_code(services: Services, ctx: RequestContext, to: Address, account: Account | None, message: AskedMessage) -> None:
     message.sent = mailed = message.lands and _may_reset(account, to) and to.kind != "name"
     holder, who = bound_to(account if mailed else None), guesser(ctx, "reset", account, to)
-    code = await new_code(services, ctx, who, message.place(to), holder, ctx.code_length)
+    code = await new_code(services, ctx, who, message.code_key(to), holder, ctx.code_length)
     async with services.store.begin() as tx:
         await services.letters.reset_code(tx, ctx, account if mailed else None, code.text, to.kind, code.page)
         await _note_asked(services, tx, ctx, account, mailed=mailed)
@@ -217,12 +217,12 @@ async def _granted_to(services: Services, ctx: RequestContext) -> Account | None
 
 
 async def _fits(services: Services, ctx: RequestContext, grant: ResetGrant, account: Account) -> bool:
-    same = grant.realm == ctx.realm and grant.account_id == account.id and grant.security_stamp == account.security_stamp
+    unchanged = grant.realm == ctx.realm and grant.account_id == account.id and grant.security_stamp == account.security_stamp
     if grant.questions_at:
         # New questions end what the old answers have earned.
         kept = await questions.of(services.store, account_id=account.id)
-        same = same and kept is not None and kept.set_at == grant.questions_at
-    return same and account.locked_at is None
+        unchanged = unchanged and kept is not None and kept.set_at == grant.questions_at
+    return unchanged and account.locked_at is None
 
 
 def _where(account: Account | None, who: Address) -> Address:

@@ -173,7 +173,7 @@ async def ask_code(
     account = await accounts.find(services.store, ctx.realm, address.kind, address.key)
     async with sending(services, ctx, "register", address, known=is_known(ctx, account)) as message:
         who = guesser(ctx, "register", account, address)
-        code = await new_code(services, ctx, who, message.place(address), "", ctx.code_length)
+        code = await new_code(services, ctx, who, message.code_key(address), "", ctx.code_length)
         message.sent = await _send_code(services, ctx, address if message.lands else Address(address.kind, "", ""), address, code)
 
 
@@ -188,13 +188,13 @@ async def _send_code(services: Services, ctx: RequestContext, to: Address, addre
     async with services.store.begin() as tx:
         account = await accounts.find(tx, ctx.realm, address.kind, address.key)
         owned = account is not None and is_proved(account, address)
-        told = account if owned and account and notify and account.locked_at is None else None
+        recipient = account if owned and account and notify and account.locked_at is None else None
         if owned:
-            await services.letters.taken(tx, ctx, told, address.kind)
+            await services.letters.taken(tx, ctx, recipient, address.kind)
         else:
             await services.letters.register_code(tx, ctx, to, code.text, code.page)
         await services.audit.note(tx, ctx, "register.ask", "taken" if taken else "ok", account_id=account.id if account else None)
-    return told is not None or (not owned and to.key != "")
+    return recipient is not None or (not owned and to.key != "")
 
 
 async def by_code(

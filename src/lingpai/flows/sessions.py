@@ -6,7 +6,7 @@ from contextlib import suppress
 from lingpai.core.errors import NotLoggedIn
 from lingpai.core.model import RequestContext, Session
 from lingpai.flows import Services
-from lingpai.steps.authentication import Authenticated, activated, authenticated, still
+from lingpai.steps.authentication import Authenticated, activated, authenticated, require_alive
 from lingpai.store import sessions
 
 current = authenticated
@@ -49,7 +49,7 @@ async def listing(services: Services, login: Authenticated) -> list[Session]:
 async def end_one(services: Services, ctx: RequestContext, login: Authenticated, session_id: int) -> bool:
     """Ends one of the account's own logins. False: it is over already, or somebody else's. Raises NotLoggedIn as `end_others` does."""
     async with services.store.begin() as tx:
-        await still(services, tx, login)
+        await require_alive(services, tx, login)
         ended = await sessions.end_one(tx, account_id=login.account.id, session_id=session_id)
         if ended:
             await services.audit.note(tx, ctx, "session.end", account_id=login.account.id)
@@ -62,7 +62,7 @@ async def end_others(services: Services, ctx: RequestContext, login: Authenticat
     Raises NotLoggedIn where the one that asks has ended meanwhile: whoever was put out ends nobody else's login.
     """
     async with services.store.begin() as tx:
-        await still(services, tx, login)
+        await require_alive(services, tx, login)
         count = await sessions.end_all(tx, account_id=login.account.id, keep_digest=login.digest)
         await services.audit.note(tx, ctx, "session.end-others", account_id=login.account.id)
     return count

@@ -2,14 +2,14 @@
 
 from lingpai.flows import OPERATOR, Services
 from lingpai.guard.crypto import digest
-from lingpai.guard.sessions.signing_keys import KeyDraft, State
+from lingpai.guard.sessions.signing_keys import KeyDraft, KeyState
 from lingpai.store import clients, keys
 from lingpai.store.clients import Client
 from lingpai.store.database import Transaction
 from lingpai.store.keys import SigningKey
 
 
-async def listing(services: Services) -> list[tuple[SigningKey, State]]:
+async def listing(services: Services) -> list[tuple[SigningKey, KeyState]]:
     """All signing keys, oldest first, and what each is now."""
     return await services.tokens.keys.listing()
 

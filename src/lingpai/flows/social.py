@@ -51,7 +51,7 @@ class Credential:
     """What a client got from the provider (contract, hiyouth: `account`)."""
 
     account: str
-    way: Literal["", "code", "token"] = ""
+    kind: Literal["", "code", "token"] = ""
     """An authorisation code or an access token; empty: whichever of the two the provider knows."""
     openid: str = ""
     """Whom the client says it is: needed for WeChat's tokens, held against the answer elsewhere."""
@@ -149,7 +149,7 @@ async def finish(services: Services, ctx: RequestContext, journey: Journey, code
     asked = _provider(services, name).by_code(code, callback(services, name), surface=journey.surface)
     person = await _vouched(services, ctx, name, asked)
     if not journey.link:
-        return await _closing(services, ctx, person) or await _enter(services, ctx, person)
+        return await _cancel_deletion_step(services, ctx, person) or await _enter(services, ctx, person)
     await _link(services, ctx, await _owner(services, ctx, journey), person)
     return None
 
@@ -209,12 +209,12 @@ def _provider(services: Services, name: ProviderName) -> Provider:
 
 
 async def _ask(provider: Provider, credential: Credential, redirect_uri: str) -> SocialPerson:
-    if credential.way == "token":
+    if credential.kind == "token":
         return await provider.by_token(credential.account, credential.openid)
     try:
         return await provider.by_code(credential.account, redirect_uri, surface=credential.surface)
     except NotVouched as no:
-        if credential.way == "code" or (provider.name == "wechat" and not credential.openid):
+        if credential.kind == "code" or (provider.name == "wechat" and not credential.openid):
             raise
         try:
             return await provider.by_token(credential.account, credential.openid)
@@ -231,7 +231,7 @@ async def _vouched(services: Services, ctx: RequestContext, name: ProviderName, 
         raise why from None
 
 
-async def _closing(services: Services, ctx: RequestContext, person: SocialPerson) -> Step | None:
+async def _cancel_deletion_step(services: Services, ctx: RequestContext, person: SocialPerson) -> Step | None:
     """The step for the owner of an account that waits for its deletion; None where there is none."""
     leaving = await social_identities.leaving(services.store, ctx.realm, person, services.clock.now())
     if leaving is None:
@@ -327,8 +327,8 @@ async def _owner(services: Services, ctx: RequestContext, journey: Journey) -> A
     except NotLoggedIn:
         raise BadGrant from None
     account = login.account
-    same = hmac.compare_digest(journey.session, login.digest.hex()) and account.id == journey.link
-    if not same or account.password_changed_at != journey.password_changed_at:
+    ours = hmac.compare_digest(journey.session, login.digest.hex()) and account.id == journey.link
+    if not ours or account.password_changed_at != journey.password_changed_at:
         raise BadGrant
     return activated(login)
 

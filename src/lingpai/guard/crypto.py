@@ -86,8 +86,8 @@ class SecretBox:
 
     def is_digest(self, proof: bytes, text: str, context: str) -> bool:
         """Whether the proof is the text's digest, under the other secret too while one rolls; compared in constant time."""
-        own = hmac.compare_digest(proof, self.digest(text, context))
-        return own or (self.beside is not None and self.beside.is_digest(proof, text, context))
+        matches = hmac.compare_digest(proof, self.digest(text, context))
+        return matches or (self.beside is not None and self.beside.is_digest(proof, text, context))
 
 
 def _derive(secret: bytes, purpose: bytes) -> bytes:

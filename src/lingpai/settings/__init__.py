@@ -226,7 +226,7 @@ class Pages(msgspec.Struct, frozen=True):
 
     register: Annotated[
         tuple[Literal["link", "code", "phone"], ...],
-        Meta(description="how one may register: a mailed link, a mailed code, a texted code", extra={"form": forms.way}),
+        Meta(description="how one may register: a mailed link, a mailed code, a texted code", extra={"form": forms.registration}),
     ] = ("link",)
     logo: Annotated[str, Meta(max_length=1_024, description="a picture's file, SVG or PNG, 64 KiB at most, shown beside the name")] = ""
     accent: Annotated[

@@ -20,11 +20,11 @@ def problems(settings: Settings, sources: Mapping[str, str], *, host: str, need:
         found += _listening(settings, host)
         found += () if "public_url" in refused else _own_machine(settings, sources)
         found += (
-            f'{told}; expected {safe}, or insecure = ["{key}"]'
-            for key, told, safe in _unsafe(settings, sources)
+            f'{problem}; expected {safe}, or insecure = ["{key}"]'
+            for key, problem, safe in _unsafe(settings, sources)
             if not _meant(settings, key)
         )
-        found += _look(settings, sources)
+        found += _theme(settings, sources)
         found += (_missing(path, why) for path, why in _needed(settings) if path not in refused)
     if need != "look" and settings.database_url.startswith("postgresql:") and settings.secret is None and "secret" not in refused:
         found.append(_missing("secret", "required on PostgreSQL, where all nodes must share it; expected 32 bytes or more"))
@@ -41,10 +41,10 @@ def warnings(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
                 f"{sources['allowed_origins']}: allowed_origins: {origin} is another site than {settings.public_url}, "
                 'so browsers will send it no cookie; cookie_same_site = "none" is needed'
             )
-    yield from (told for key, told, _ in _unsafe(settings, sources) if _meant(settings, key))
+    yield from (problem for key, problem, _ in _unsafe(settings, sources) if _meant(settings, key))
     yield from _unserved(settings, sources)
-    for name, own in realms.dialects(settings).items():
-        for key, why in own.doubts(dev=settings.dev):
+    for name, dialect in realms.dialects(settings).items():
+        for key, why in dialect.doubts(dev=settings.dev):
             yield f"{sources.get(f'{name}.{key}', 'default')}: {name}.{key} = {why}"
 
 
@@ -82,7 +82,7 @@ def _site(origin: str) -> tuple[str, str]:
     return parts.scheme, ".".join(labels[-3 if generic else -2 :])
 
 
-def _look(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
+def _theme(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
     """A picture that cannot be shown, and colours that cannot be read."""
     pages = settings.pages
     try:
@@ -152,14 +152,14 @@ def _meant(settings: Settings, key: Insecure) -> bool:
 def _unsafe(settings: Settings, sources: Mapping[str, str]) -> Iterator[tuple[Insecure, str, str]]:
     """Keys whose value is unsafe: each with what is wrong, and what would be safe (contract, R3)."""
     if _in_clear(settings.public_url):
-        told = f"{sources['public_url']}: public_url = {settings.public_url!r}: passwords and cookies cross the network in clear"
-        yield "public_url", told, "an https URL"
+        problem = f"{sources['public_url']}: public_url = {settings.public_url!r}: passwords and cookies cross the network in clear"
+        yield "public_url", problem, "an https URL"
     if any(one.prefixlen == 0 for one in _joined(settings.trusted_proxies)):
-        told = f"{sources['trusted_proxies']}: trusted_proxies: with every address in it, each client says for itself which one it is"
-        yield "trusted_proxies", told, "the proxies' own networks"
+        problem = f"{sources['trusted_proxies']}: trusted_proxies: with every address in it, each client says for itself which one it is"
+        yield "trusted_proxies", problem, "the proxies' own networks"
     for origin in filter(_in_clear, settings.pages.next):
-        told = f"{sources['pages.next']}: pages.next: {origin} can be read and changed by whoever is on the way"
-        yield "pages.next", told, "https origins"
+        problem = f"{sources['pages.next']}: pages.next: {origin} can be read and changed by whoever is on the way"
+        yield "pages.next", problem, "https origins"
 
 
 def _in_clear(url: str) -> bool:

@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from lingpai.core import hostnames
 
-Form = Callable[[str], object]
+SettingForm = Callable[[str], object]
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 _PORTS = {"http": 80, "https": 443}
@@ -19,7 +19,7 @@ _ORIGIN = "an origin as browsers send it, such as https://app.example.com"
 _TAG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}")
 
 
-def wanted(form: Form) -> str:
+def wanted(form: SettingForm) -> str:
     """What would fit a form, in the words of its own refusal: no form takes a NUL."""
     try:
         form("\0")
@@ -57,7 +57,7 @@ def base(text: str) -> str:
     return text.removesuffix("/")
 
 
-def place(text: str) -> str:
+def target(text: str) -> str:
     """Where a browser is led: a path of this host, or an http or https URL. Empty stays empty."""
     wanted = "a path such as /index.html, or a URL such as https://www.example.com/index.html"
     if not text or re.fullmatch(r"/(?!/)[!-\[\]-~]*", text):
@@ -75,7 +75,7 @@ def region(text: str) -> str:
     return text
 
 
-def way(text: str) -> str:
+def registration(text: str) -> str:
     """A way to register."""
     if text not in ("link", "code", "phone"):
         raise ValueError("link, code or phone")
@@ -235,12 +235,12 @@ def _with_password(text: str, wanted: str) -> SplitResult:
 
     One that is not percent-encoded is refused: what stands before its `@`, `/`, `?` or `#` would be taken for a host.
     """
-    told = _encoding(text, wanted)
-    parts = _split(text, told, host_needed=False)
+    expected = _encoding(text, wanted)
+    parts = _split(text, expected, host_needed=False)
     behind = parts.path + parts.fragment + ("" if "@" in parts.netloc else parts.query)
     local = parts.scheme in ("sqlite", "unix")
     if parts.netloc.count("@") > 1 or re.search("%(?![0-9A-Fa-f]{2})", parts.netloc) or (not local and (parts.fragment or "@" in behind)):
-        raise ValueError(told)
+        raise ValueError(expected)
     return parts
 
 

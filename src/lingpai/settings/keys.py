@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta, inspect
 
 from lingpai.settings import Rate, Realm, Settings
-from lingpai.settings.forms import Form, wanted
+from lingpai.settings.forms import SettingForm, wanted
 
 PREFIX = "LINGPAI_"
 COMMAND_LINE = ("dev", "data")
@@ -45,7 +45,7 @@ class Key:
         return self.meta.description or ""
 
     @property
-    def form(self) -> Form | None:
+    def form(self) -> SettingForm | None:
         """What each of its texts must pass."""
         return (self.meta.extra or {}).get("form")
 
@@ -69,10 +69,10 @@ class Key:
         """What it takes, in words, down to those that a list takes (contract, R7)."""
         if self.bare is Rate:
             return "a rate such as 10/minute"
-        own = (self.meta.extra or {}).get("fits") or " or ".join(_choices(self.type)) or (wanted(self.form) if self.form else "")
+        expected = (self.meta.extra or {}).get("fits") or " or ".join(_choices(self.type)) or (wanted(self.form) if self.form else "")
         if self.listed:
-            return f"a list of texts, each {own}" if own else "a list of texts"
-        return own or _words(_info(self.type))
+            return f"a list of texts, each {expected}" if expected else "a list of texts"
+        return expected or _words(_info(self.type))
 
     def shown(self, value: Any) -> str:
         """A value for people's eyes: as TOML writes it, secrets masked. An unset one is empty."""

@@ -11,7 +11,7 @@ HOME = "maillink"
 
 def dialects(settings: Settings) -> Mapping[str, DialectSettings]:
     """The settings of every dialect that is served, by its name."""
-    return {name: own for name, own in settings.dialects.items() if own.enabled}
+    return {name: dialect for name, dialect in settings.dialects.items() if dialect.enabled}
 
 
 def home(settings: Settings) -> str:
@@ -21,18 +21,18 @@ def home(settings: Settings) -> str:
 
 def with_jwts(settings: Settings) -> tuple[str, ...]:
     """The realms whose logins may be JWTs, and whose accounts have one-time login links; each once."""
-    return tuple(dict.fromkeys(own.realm for own in dialects(settings).values() if own.gives_jwts))
+    return tuple(dict.fromkeys(dialect.realm for dialect in dialects(settings).values() if dialect.gives_jwts))
 
 
 def recovery_questions(settings: Settings, realm: str) -> RecoveryQuestions:
     """What security questions are good for in a realm: the most that a dialect which serves it allows."""
-    allowed = {own.recovery_questions for own in dialects(settings).values() if realm in own.realms}
+    allowed = {dialect.recovery_questions for dialect in dialects(settings).values() if realm in dialect.realms}
     return next((mode for mode in STRICTER if mode in allowed), "off")
 
 
 def served(settings: Settings) -> tuple[str, ...]:
     """Every realm that somebody may be logged in to, the pages' own first, each once."""
-    found = [realm for own in dialects(settings).values() for realm in own.realms]
+    found = [realm for dialect in dialects(settings).values() for realm in dialect.realms]
     return tuple(dict.fromkeys([home(settings), *found]))
 
 
@@ -57,13 +57,13 @@ def called(settings: Settings, realm: str, locale: str) -> str:
 
 def invites_in(settings: Settings, realm: str) -> Invites:
     """What holds for invites in a realm: its own words, else everybody's."""
-    own = settings.realms.get(realm, Realm()).invites
+    invites = settings.realms.get(realm, Realm()).invites
     common = settings.invites
-    return Invites(own.policy or common.policy, common.initial if own.initial < 0 else own.initial)
+    return Invites(invites.policy or common.policy, common.initial if invites.initial < 0 else invites.initial)
 
 
 def _words(settings: Settings) -> dict[str, str]:
     """The dialects' words, but for those that are another realm's name: a name means its realm."""
     taken = served(settings)
-    found = [pair for own in dialects(settings).values() for pair in own.realm_words.items()]
+    found = [pair for dialect in dialects(settings).values() for pair in dialect.realm_words.items()]
     return {word: realm for word, realm in found if word == realm or word not in taken}

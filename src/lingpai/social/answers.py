@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 from lingpai.social import NotVouched, ProviderName, Unreachable
 from lingpai.social.http import ProviderReply
 
-Answer = dict[str, object]
+ProviderAnswer = dict[str, object]
 
 _SENT = re.compile(r"[!-~]{1,1024}")
 _ID = re.compile(r"[!-~]{1,128}")
@@ -29,7 +29,7 @@ class ProviderRefused(NotVouched):
         self.code = code
 
 
-def read_json(reply: ProviderReply) -> Answer:
+def read_json(reply: ProviderReply) -> ProviderAnswer:
     """A JSON object. Raises Unreachable for anything else.
 
     UTF-8 whatever charset the answer claims; bytes that are none, and the bare control characters that WeChat lets into nicknames,
@@ -38,7 +38,7 @@ def read_json(reply: ProviderReply) -> Answer:
     return parse_json(reply.body.decode("utf-8-sig", "replace"))
 
 
-def parse_json(text: str) -> Answer:
+def parse_json(text: str) -> ProviderAnswer:
     """As `read_json`."""
     try:
         answer = json.loads(text, strict=False)
@@ -49,7 +49,7 @@ def parse_json(text: str) -> Answer:
     raise Unreachable("an answer that is not a JSON object")
 
 
-def error_of(answer: Answer, *keys: str) -> str:
+def error_of(answer: ProviderAnswer, *keys: str) -> str:
     """The first error that stands under one of the keys, as a number's text; empty where there is none or it is 0."""
     for key in keys:
         if answer.get(key) is not None:
@@ -69,7 +69,7 @@ def check(call: str, reply: ProviderReply, error: str, busy: Container[str] = ()
         raise Unreachable(f"{call}: HTTP {reply.status}")
 
 
-def text(answer: Answer, key: str) -> str:
+def text(answer: ProviderAnswer, key: str) -> str:
     """A string, or a number as one (Weibo's ids are either); empty for anything else. Never holds a lone surrogate."""
     value = answer.get(key)
     if isinstance(value, str):
@@ -77,13 +77,13 @@ def text(answer: Answer, key: str) -> str:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**18 else ""
 
 
-def number(answer: Answer, key: str) -> int | None:
+def number(answer: ProviderAnswer, key: str) -> int | None:
     """A whole number, which may come as a string; None for anything else."""
     value = text(answer, key)
     return int(value) if _NUMBER.fullmatch(value) else None
 
 
-def identifier(answer: Answer, key: str) -> str:
+def identifier(answer: ProviderAnswer, key: str) -> str:
     """Whose it is: 1 to 128 printable ASCII characters. Raises Unreachable, for a login without it makes no sense."""
     value = text(answer, key)
     if not _ID.fullmatch(value):
@@ -91,7 +91,7 @@ def identifier(answer: Answer, key: str) -> str:
     return value
 
 
-def token(answer: Answer) -> str:
+def token(answer: ProviderAnswer) -> str:
     """`access_token`, in a shape that can be sent on. Raises Unreachable."""
     value = text(answer, "access_token")
     if not _SENT.fullmatch(value):
@@ -106,13 +106,13 @@ def sendable(what: str, value: str, longest: int = 1024) -> str:
     return value
 
 
-def same(provider: ProviderName, claimed: str, found: str) -> None:
+def must_match(provider: ProviderName, claimed: str, found: str) -> None:
     """Holds an identifier against another where there is one. Raises NotVouched."""
     if claimed and claimed != found:
         raise NotVouched(f"{provider}: somebody else")
 
 
-def avatar(answer: Answer, *keys: str) -> str:
+def avatar(answer: ProviderAnswer, *keys: str) -> str:
     """The first https URL of at most 1,024 characters; http is made https on the providers' own hosts. Empty where there is none."""
     return next(filter(None, (_picture(text(answer, key)) for key in keys)), "")
 

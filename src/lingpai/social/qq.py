@@ -5,7 +5,19 @@ from urllib.parse import parse_qsl, quote, urlencode
 from lingpai.core.model import DEFAULT_LOCALE, Locale
 from lingpai.settings.outside import Keys
 from lingpai.social import NotVouched, ProviderError, ProviderName, SocialPerson, Surface, Unreachable
-from lingpai.social.answers import Answer, ProviderRefused, avatar, check, error_of, identifier, parse_json, same, sendable, text, token
+from lingpai.social.answers import (
+    ProviderAnswer,
+    ProviderRefused,
+    avatar,
+    check,
+    error_of,
+    identifier,
+    must_match,
+    parse_json,
+    sendable,
+    text,
+    token,
+)
 from lingpai.social.http import Http, ProviderReply
 
 USUAL = "https://graph.qq.com"
@@ -53,7 +65,7 @@ class QQ:
         if text(me, "client_id") != self._keys.app_id:
             raise NotVouched("qq: a token of another app")
         found = identifier(me, "openid")
-        same("qq", openid, found)
+        must_match("qq", openid, found)
         known = await self._profile(token, found)
         return SocialPerson(
             provider="qq",
@@ -67,7 +79,7 @@ class QQ:
     async def close(self) -> None:
         await self._http.close()
 
-    async def _me(self, token: str) -> Answer:
+    async def _me(self, token: str) -> ProviderAnswer:
         query = {"access_token": token, "fmt": "json"}
         try:
             return await self._ask("/oauth2.0/me", query | {"unionid": "1"})
@@ -76,7 +88,7 @@ class QQ:
                 raise
         return await self._ask("/oauth2.0/me", query)
 
-    async def _profile(self, token: str, openid: str) -> Answer:
+    async def _profile(self, token: str, openid: str) -> ProviderAnswer:
         """Name and picture. Who it is is known already: only a dead token stops the login here."""
         query = {"access_token": token, "oauth_consumer_key": self._keys.app_id, "openid": openid}
         try:
@@ -88,32 +100,32 @@ class QQ:
             pass
         return {}
 
-    async def _ask(self, path: str, query: dict[str, str], *, repeat: bool = True) -> Answer:
+    async def _ask(self, path: str, query: dict[str, str], *, repeat: bool = True) -> ProviderAnswer:
         reply = await self._http.get(self._base + path, query, repeat=repeat)
         answer = read(reply)
         check(f"qq {path}", reply, error_of(answer, "error", "ret", "code"))
         return answer
 
 
-def read(reply: ProviderReply) -> Answer:
+def read(reply: ProviderReply) -> ProviderAnswer:
     """`callback( {…} );` with any space around it, a JSON object, or a form. Raises Unreachable for anything else."""
-    said = reply.body.decode("utf-8-sig", "replace").strip()
-    if said.startswith("{"):
-        return parse_json(said)
-    if said.startswith("callback"):
-        return parse_json(_unwrapped(said.removeprefix("callback").lstrip()))
-    return _form(said)
+    content = reply.body.decode("utf-8-sig", "replace").strip()
+    if content.startswith("{"):
+        return parse_json(content)
+    if content.startswith("callback"):
+        return parse_json(_unwrapped(content.removeprefix("callback").lstrip()))
+    return _form(content)
 
 
-def _unwrapped(said: str) -> str:
+def _unwrapped(content: str) -> str:
     """What is between the brackets, which are looked for at the two ends only: the inner text may hold anything."""
-    inner = said.removesuffix(";").rstrip()
+    inner = content.removesuffix(";").rstrip()
     return inner[1:-1] if inner.startswith("(") and inner.endswith(")") else ""
 
 
-def _form(said: str) -> Answer:
+def _form(content: str) -> ProviderAnswer:
     try:
-        return dict(parse_qsl(said, strict_parsing=True, max_num_fields=20))
+        return dict(parse_qsl(content, strict_parsing=True, max_num_fields=20))
     except ValueError:
         pass
     raise Unreachable("qq: an answer in none of its three forms")

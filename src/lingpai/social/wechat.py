@@ -7,15 +7,15 @@ from lingpai.core.model import DEFAULT_LOCALE, Locale
 from lingpai.settings.outside import WechatKeys
 from lingpai.social import NotVouched, ProviderName, SocialPerson, Surface, Unreachable
 from lingpai.social.answers import (
-    Answer,
+    ProviderAnswer,
     ProviderRefused,
     avatar,
     check,
     error_of,
     identifier,
+    must_match,
     number,
     read_json,
-    same,
     sendable,
     text,
     token,
@@ -86,8 +86,8 @@ class Wechat:
         It need not: openids differ between apps, and unionids between owners, so what another's app was given is nobody here.
         """
         pair = {"access_token": sendable("token", token), "openid": sendable("openid", openid, 128)}
-        told = await self._ask("/sns/auth", pair)
-        if number(told, "errcode") != 0:
+        pairing = await self._ask("/sns/auth", pair)
+        if number(pairing, "errcode") != 0:
             raise Unreachable("wechat /sns/auth: neither yes nor no")
         app = next((app for app in self._apps.values() if app.app_id), self._apps["web"])
         return await self._profile(app, token, {"openid": openid})
@@ -101,16 +101,16 @@ class Wechat:
             raise NotVouched(f"wechat: no app for {surface}")
         return app
 
-    async def _profile(self, app: _App, token: str, granted: Answer) -> SocialPerson:
+    async def _profile(self, app: _App, token: str, granted: ProviderAnswer) -> SocialPerson:
         """Name, picture and unionid. A refusal leaves them empty, unless it is the token that is refused.
 
         Where the unionid is not known yet, WeChat must answer: without it the same person might get a second account.
         """
         query = {"access_token": token, "openid": identifier(granted, "openid"), "lang": "zh_CN"}
-        known: Answer = {}
+        known: ProviderAnswer = {}
         try:
             known = await self._ask("/sns/userinfo", query)
-            same("wechat", identifier(known, "openid"), query["openid"])
+            must_match("wechat", identifier(known, "openid"), query["openid"])
             _real(known)
         except ProviderRefused as refused:
             if refused.code in DEAD_TOKEN:
@@ -121,23 +121,23 @@ class Wechat:
             known = {}
         return _person(app, granted, known)
 
-    async def _ask(self, path: str, query: dict[str, str], *, repeat: bool = True) -> Answer:
+    async def _ask(self, path: str, query: dict[str, str], *, repeat: bool = True) -> ProviderAnswer:
         reply = await self._http.get(self._base + path, query, repeat=repeat)
         answer = read_json(reply)
         check(f"wechat {path}", reply, error_of(answer, "errcode"), BUSY)
         return answer
 
 
-def _real(answer: Answer) -> None:
+def _real(answer: ProviderAnswer) -> None:
     """A snapshot page shows WeChat's stand-in for whoever has not consented yet; nobody logs in as that."""
     if number(answer, "is_snapshotuser") == 1:
         raise NotVouched("wechat: a stand-in of a snapshot page")
 
 
-def _person(app: _App, granted: Answer, known: Answer) -> SocialPerson:
+def _person(app: _App, granted: ProviderAnswer, known: ProviderAnswer) -> SocialPerson:
     """Raises NotVouched where two answers name two unionids."""
     unions = [identifier(answer, "unionid") for answer in (granted, known) if answer.get("unionid")]
-    same("wechat", unions[0] if unions else "", unions[-1] if unions else "")
+    must_match("wechat", unions[0] if unions else "", unions[-1] if unions else "")
     return SocialPerson(
         provider="wechat",
         app_id=app.app_id,

@@ -6,15 +6,15 @@ from lingpai.core.model import DEFAULT_LOCALE, Locale
 from lingpai.settings.outside import Keys
 from lingpai.social import NotVouched, ProviderError, ProviderName, SocialPerson, Surface
 from lingpai.social.answers import (
-    Answer,
+    ProviderAnswer,
     ProviderRefused,
     avatar,
     check,
     error_of,
     identifier,
+    must_match,
     number,
     read_json,
-    same,
     sendable,
     text,
     token,
@@ -57,13 +57,13 @@ class Weibo:
         return await self.by_token(token(granted), text(granted, "uid"))
 
     async def by_token(self, token: str, openid: str = "") -> SocialPerson:
-        told = await self._post("/oauth2/get_token_info", {"access_token": sendable("token", token)}, repeat=True)
-        if text(told, "appkey") != self._keys.app_id:
+        info = await self._post("/oauth2/get_token_info", {"access_token": sendable("token", token)}, repeat=True)
+        if text(info, "appkey") != self._keys.app_id:
             raise NotVouched("weibo: a token of another app")
-        if (number(told, "expire_in") or 0) <= 0:
+        if (number(info, "expire_in") or 0) <= 0:
             raise NotVouched("weibo: an expired token")
-        uid = identifier(told, "uid")
-        same("weibo", openid, uid)
+        uid = identifier(info, "uid")
+        must_match("weibo", openid, uid)
         known = await self._profile(token, uid)
         return SocialPerson(
             provider="weibo",
@@ -76,7 +76,7 @@ class Weibo:
     async def close(self) -> None:
         await self._http.close()
 
-    async def _profile(self, token: str, uid: str) -> Answer:
+    async def _profile(self, token: str, uid: str) -> ProviderAnswer:
         """Name and picture. Who it is is known already: only a dead token, or somebody else's page, stops the login here."""
         try:
             reply = await self._http.get(f"{self._base}/2/users/show.json", {"access_token": token, "uid": uid}, repeat=True)
@@ -87,14 +87,14 @@ class Weibo:
             return {}
         except ProviderError:
             return {}
-        same("weibo", text(known, "idstr") or text(known, "id"), uid)
+        must_match("weibo", text(known, "idstr") or text(known, "id"), uid)
         return known
 
-    async def _post(self, path: str, form: dict[str, str], *, repeat: bool) -> Answer:
+    async def _post(self, path: str, form: dict[str, str], *, repeat: bool) -> ProviderAnswer:
         return _checked(path, await self._http.post(self._base + path, form, repeat=repeat))
 
 
-def _checked(path: str, reply: ProviderReply) -> Answer:
+def _checked(path: str, reply: ProviderReply) -> ProviderAnswer:
     answer = read_json(reply)
     check(f"weibo {path}", reply, error_of(answer, "error_code", "error"), BUSY)
     return answer

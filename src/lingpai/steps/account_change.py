@@ -28,7 +28,7 @@ class Change:
     tx: Transaction
     notice: Notice | None
     """What the owner is told when it is done; None: nothing."""
-    told: Account | None
+    recipient: Account | None
     """Who is told, as the account was when it was judged; None: nobody can be told now."""
     ends: Ends
     """Which of the account's logins end with it."""
@@ -58,17 +58,17 @@ async def changing(
     there is one. So a reset, or "log out everywhere", is the owner's last word. `ends`: which of its logins end with the change. `event` is
     the entry in the trail; `notice` is mailed to the owner.
     """
-    told = await services.messages.reached(account, kept=notice == "password_changed") if notice else None
+    recipient = await services.messages.reached(account, kept=notice == "password_changed") if notice else None
     try:
         async with services.store.begin() as tx:
             if not await _is_current(services, tx, account, login):
                 raise refusal()
-            change = Change(tx, notice, told, ends)
+            change = Change(tx, notice, recipient, ends)
             yield change
             if change.ends != "none":
                 await sessions.end_all(tx, account_id=account.id, keep_digest=login.digest if login and change.ends == "others" else None)
             if change.notice:
-                await services.letters.notice(tx, ctx, change.notice, change.told, change.added, change.ways)
+                await services.letters.notice(tx, ctx, change.notice, change.recipient, change.added, change.ways)
             await services.audit.note(tx, ctx, event, account_id=account.id, detail=change.detail)
     except NothingChanged:
         return

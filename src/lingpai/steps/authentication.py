@@ -57,7 +57,7 @@ async def seen(services: Services, session: Session, account: Account, key: byte
     return Authenticated(session, account, key)
 
 
-async def still(services: Services, tx: Transaction, login: Authenticated) -> None:
+async def require_alive(services: Services, tx: Transaction, login: Authenticated) -> None:
     """Asked in the transaction of what the login writes: raises NotLoggedIn where it has ended since it was looked at (contract, 11.13)."""
     if not await sessions.lock_if_alive(tx, login.account, digest=login.digest, now=services.clock.now()):
         raise NotLoggedIn
@@ -123,7 +123,7 @@ def is_known(ctx: RequestContext, account: Account | None) -> bool:
 
 
 async def verify_password(
-    services: Services, slot: HashingSlot, bucket: str, account: Account | None, password: str, *, closing: bool = False
+    services: Services, slot: HashingSlot, bucket: str, account: Account | None, password: str, *, deleting: bool = False
 ) -> Verdict:
     """Whether the password is right and may be; the same work for a stranger, a locked account, and a row of failures that has locked it.
 
@@ -131,7 +131,7 @@ async def verify_password(
     """
     async with services.lockout.judging(bucket) as turn:
         verdict = await slot.verify(account.password if account else None, password)
-        right = verdict.right and account is not None and (account.locked_at is None or (closing and account.deletes_at is not None))
+        right = verdict.right and account is not None and (account.locked_at is None or (deleting and account.deletes_at is not None))
         turn.right = right
     return verdict if right and turn.admitted else Verdict(right=False, upgraded=None)
 

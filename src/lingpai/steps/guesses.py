@@ -46,7 +46,7 @@ async def new_code(services: Services, ctx: RequestContext, who: Guesser, key: s
     try:
         await services.limits.check("code_guesses", who.counted_on)
     except Limited:
-        return NewCode(await services.one_time.new_word(who.purpose, who.realm, key, holder), _page(services, ctx, who.purpose))
+        return NewCode(await services.one_time.new_long_code(who.purpose, who.realm, key, holder), _page(services, ctx, who.purpose))
     return NewCode(await services.one_time.new_code(who.purpose, who.realm, key, holder, length=length))
 
 

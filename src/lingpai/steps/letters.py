@@ -13,7 +13,7 @@ from lingpai.steps.ways import WayIn
 from lingpai.store import outbox
 from lingpai.store.database import Transaction
 
-Values = dict[str, str | int]
+LetterFacts = dict[str, str | int]
 Notice = Literal["password_changed", "questions_tried", "questions_changed", "email_changed", "phone_changed", "linked", "unlinked"]
 """What an owner is told of. `email_changed` goes to the old address: its writer gives the account as it was."""
 
@@ -43,7 +43,7 @@ class Letters:
 
     async def activate(self, tx: Transaction, ctx: RequestContext, account: Account | None, token: str) -> None:
         """The link that proves the address, with when and from where the registration was made (contract, maillink)."""
-        values: Values = {
+        values: LetterFacts = {
             "url": ctx.links.activation(_email(account), token),
             "reset_url": ctx.links.help(_email(account)),
             "registered_at": account.created_at if account else self._clock.now(),
@@ -54,7 +54,7 @@ class Letters:
 
     async def reset(self, tx: Transaction, ctx: RequestContext, account: Account | None, token: str) -> None:
         """The link that leads to the form for a new password."""
-        values: Values = {"url": ctx.links.recovery(_email(account), token), "hours": RESET_LIFE // HOUR}
+        values: LetterFacts = {"url": ctx.links.recovery(_email(account), token), "hours": RESET_LIFE // HOUR}
         await self._write(tx, "reset", account, ctx.locale, values, RESET_LIFE)
 
     async def register_code(self, tx: Transaction, ctx: RequestContext, to: Address, code: str, page: str = "") -> None:
@@ -91,7 +91,7 @@ class Letters:
         values = self._notice(ctx, template, _reached(account), account, added) | self._listed(ways)
         await self._write(tx, template, account, _spoken(account, ctx), values, NOTICE_LIFE)
 
-    async def closing(self, tx: Transaction, ctx: RequestContext, account: Account | None, url: str, days: int, deletes_at: int) -> None:
+    async def deletion(self, tx: Transaction, ctx: RequestContext, account: Account | None, url: str, days: int, deletes_at: int) -> None:
         """Tells the owner that the account will be deleted, and how to keep it; None as for a notice."""
         values = self._notice(ctx, "closing", _reached(account), account, ("closing", deletes_at)) | {"url": url, "days": days}
         await self._write(tx, "closing", account, _spoken(account, ctx), values, days * DAY)
@@ -102,26 +102,26 @@ class Letters:
         values = self._notice(ctx, "taken", to, account, NOTHING)
         await self._add(tx, "taken", to, account, _spoken(account, ctx), values, NOTICE_LIFE)
 
-    def values(self, sealed: bytes) -> Values:
+    def values(self, sealed: bytes) -> LetterFacts:
         """What was sealed; raises as `SecretBox.open` does."""
-        return msgspec.json.decode(self._secret_box.open(sealed, LETTERS), type=Values)
+        return msgspec.json.decode(self._secret_box.open(sealed, LETTERS), type=LetterFacts)
 
-    def _listed(self, ways: tuple[WayIn, ...]) -> Values:
+    def _listed(self, ways: tuple[WayIn, ...]) -> LetterFacts:
         """A line for each: the key of its name, and its value."""
         if not ways:
             return {}
         lines = {asleep: "\n".join(f"{way.called} {way.value}" for way in ways if way.asleep is asleep) for asleep in (True, False)}
         return {"asleep": lines[True], "stays": lines[False], "security_url": self._security_url}
 
-    def _notice(self, ctx: RequestContext, template: str, to: Address, account: Account | None, added: Added) -> Values:
+    def _notice(self, ctx: RequestContext, template: str, to: Address, account: Account | None, added: Added) -> LetterFacts:
         """What every notice says; by mail it carries a "not me", for nobody too, so that it is the same work (contract, 10.14)."""
         now = self._clock.now()
-        values: Values = {"reset_url": ctx.links.help(to.value if to.kind == "email" else ""), "at": now, "ip": ctx.ip}
+        values: LetterFacts = {"reset_url": ctx.links.help(to.value if to.kind == "email" else ""), "at": now, "ip": ctx.ip}
         if to.kind == "email" and self._not_me:
             values["not_me"] = self._not_me.url(_disavowal(template, account, now, added))
         return values
 
-    async def _write(self, tx: Transaction, template: str, account: Account | None, locale: Locale, values: Values, life: int) -> None:
+    async def _write(self, tx: Transaction, template: str, account: Account | None, locale: Locale, values: LetterFacts, life: int) -> None:
         """To the account's own stored address, never to a request's spelling: by mail, by SMS where there is only a phone.
 
         Without an account it is a letter to nobody: written, claimed and rendered as any other, so that nothing but the last step
@@ -130,7 +130,7 @@ class Letters:
         await self._add(tx, template, _reached(account), account, locale, values, life)
 
     async def _add(
-        self, tx: Transaction, template: str, to: Address, account: Account | None, locale: Locale, values: Values, life: int
+        self, tx: Transaction, template: str, to: Address, account: Account | None, locale: Locale, values: LetterFacts, life: int
     ) -> None:
         """Not sent once `life` seconds are over."""
         now = self._clock.now()
@@ -166,7 +166,7 @@ def _email(account: Account | None) -> str:
     return account.email or "" if account else ""
 
 
-def _code(code: str, page: str) -> Values:
+def _code(code: str, page: str) -> LetterFacts:
     return {"code": code, "minutes": CODE_LIFE // 60, **({"page": page} if page else {})}
 
 

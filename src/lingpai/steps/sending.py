@@ -19,7 +19,7 @@ class AskedMessage:
     sent: bool
     """Whether it goes out; the block sets it to False where it goes to nobody."""
 
-    def place(self, address: Address) -> str:
+    def code_key(self, address: Address) -> str:
         """Where its code waits: one that goes nowhere does not take the place of the one that did."""
         return address.key if self.lands else f"spare {address.key}"
 

@@ -83,8 +83,8 @@ async def settle(tx: Transaction, realm: str, person: SocialPerson, at: int) -> 
         return await _unite(tx, realm, person, traces)
     account = traces.accounts[0]
     # The same person: known by more, and no younger a way in than before.
-    there = {(each.kind, each.key): each.added_at for each in await accounts.identifiers_of(tx, account_id=account.id)}
-    added_at = next((there.get((address.kind, address.key)) for address, holder in traces.held if holder), None)
+    added = {(each.kind, each.key): each.added_at for each in await accounts.identifiers_of(tx, account_id=account.id)}
+    added_at = next((added.get((address.kind, address.key)) for address, holder in traces.held if holder), None)
     await add(tx, account_id=account.id, realm=realm, addresses=traces.missing, at=at, added_at=added_at)
     return Settled(account.id)
 

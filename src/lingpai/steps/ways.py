@@ -43,7 +43,7 @@ async def listed(tx: Transaction, account_id: int) -> tuple[WayIn, ...]:
 async def put_younger_to_sleep(tx: Transaction, account_id: int, by: Address, now: int) -> None:
     """What was added in the last 30 days and later than the address that the reset was made by; what the account was born with stays."""
     found = await accounts.identifiers_of(tx, account_id=account_id)
-    own = next((each.added_at or 0 for each in found if (each.kind, each.key) == (by.kind, by.key)), 0)
-    later_than = max(own, now - RECENT)
+    added_at = next((each.added_at or 0 for each in found if (each.kind, each.key) == (by.kind, by.key)), 0)
+    later_than = max(added_at, now - RECENT)
     await sleeping.put_to_sleep(tx, account_id=account_id, later_than=later_than, at=now)
     await questions.put_to_sleep(tx, account_id=account_id, later_than=later_than, at=now)

@@ -30,9 +30,9 @@ COLUMNS = (
     joined_identifier.c.asleep_at.label("beside_asleep_at"),
 )
 """What an account is read from (`account_reader`): its own columns, and those of one identifier that lies beside it."""
-_OWN = tuple(name for name in Account.__struct_fields__ if name in accounts.c)
-assert Account.__struct_fields__[: len(_OWN)] == _OWN, "an account's own columns are its first fields, in any order of the columns"
-_BESIDE = ("beside_kind", "beside_value", "beside_proved_at", "beside_key", "beside_asleep_at")
+_ACCOUNT = tuple(name for name in Account.__struct_fields__ if name in accounts.c)
+assert Account.__struct_fields__[: len(_ACCOUNT)] == _ACCOUNT, "an account's own columns are its first fields, in any order of the columns"
+_IDENTIFIER = ("beside_kind", "beside_value", "beside_proved_at", "beside_key", "beside_asleep_at")
 
 _THIRD_PARTIES = frozenset(THIRD_PARTIES)
 _NONE: tuple[Any, Any, Any] = (None, None, None)
@@ -43,20 +43,20 @@ def account_reader(query: Query) -> Callable[[Sequence[Row]], Account]:
 
     Of two of a kind the proved one stands, and of two proved the one that was proved first.
     """
-    own, beside = picker(query, _OWN), picker(query, _BESIDE)
+    columns, identifier = picker(query, _ACCOUNT), picker(query, _IDENTIFIER)
 
     def read(rows: Sequence[Row]) -> Account:
         best: dict[str, Any] = {}
         asleep: tuple[tuple[Any, Any], ...] = ()
-        for kind, value, proved_at, key, asleep_at in map(beside, rows):
+        for kind, value, proved_at, key, asleep_at in map(identifier, rows):
             if asleep_at is not None:
                 asleep = (*asleep, (kind, key))
-            there = best.get(kind)
-            if there is None or (proved_at is not None and (there[1] is None or proved_at < there[1])):
+            known = best.get(kind)
+            if known is None or (proved_at is not None and (known[1] is None or proved_at < known[1])):
                 best[kind] = (value, proved_at, key)
         linked = () if _THIRD_PARTIES.isdisjoint(best) else tuple(sorted(_THIRD_PARTIES.intersection(best)))
         email, phone, name = best.get("email", _NONE), best.get("phone", _NONE), best.get("name", _NONE)
         others: Row = (email[0], email[1], phone[0], phone[1], name[0], linked, email[2], asleep)
-        return Account(*own(rows[0]), *others)
+        return Account(*columns(rows[0]), *others)
 
     return read

@@ -93,7 +93,7 @@ _OUTDATE = Query(update(accounts).where(_BY_ACCOUNT).values(security_stamp=_NEXT
 _UPGRADE = Query(update(accounts).where(_BY_ACCOUNT, accounts.c.password == bindparam("old")).values(password=bindparam("new")))
 _RENAME = Query(update(accounts).where(_BY_ACCOUNT).values(nickname=bindparam("new")))
 _SPEAK = Query(update(accounts).where(_BY_ACCOUNT).values(locale=bindparam("new")))
-_SAME = Query(
+_UNCHANGED = Query(
     select(accounts.c.id)
     .where(
         _BY_ACCOUNT,
@@ -182,9 +182,9 @@ _RELEASE = Query(
     )
     .returning(identifiers.c.account_id)
 )
-_HOLD = Query(select(accounts.c.id).where(_BY_ACCOUNT).with_for_update())
+_LOCK_ROW = Query(select(accounts.c.id).where(_BY_ACCOUNT).with_for_update())
 _DELETE = Query(removal(accounts).where(_BY_ACCOUNT))
-_BURY = Query(removal(accounts).where(_BY_ACCOUNT, accounts.c.deletes_at <= bindparam("now")))
+_DELETE_IF_DUE = Query(removal(accounts).where(_BY_ACCOUNT, accounts.c.deletes_at <= bindparam("now")))
 
 
 async def find(tx: Transaction, realm: str, kind: Kind, key: str) -> Account | None:
@@ -247,9 +247,9 @@ async def prove(tx: Transaction, *, account_id: int, kind: Kind, key: str, at: i
     return await add_identifier(tx, account_id=account_id, realm=realm, address=address, proved_at=at, added_at=added_at)
 
 
-async def drop_identifiers(tx: Transaction, *, account_id: int, keep: tuple[Kind, str]) -> None:
+async def drop_identifiers(tx: Transaction, *, account_id: int, kept: tuple[Kind, str]) -> None:
     """Drops all but the one with this kind and key: what a stranger set before the owner's proof dies with it."""
-    await tx.execute(_DROP, account_id=account_id, kind=keep[0], key=keep[1])
+    await tx.execute(_DROP, account_id=account_id, kind=kept[0], key=kept[1])
 
 
 async def set_password(tx: Transaction, *, account_id: int, password: str | None, at: int) -> None:
@@ -317,7 +317,7 @@ async def lock_row(tx: Transaction, *, account_id: int) -> bool:
 
     Who holds two holds the smaller number first, so that nobody waits for ever.
     """
-    return await tx.row(_HOLD, account_id=account_id) is not None
+    return await tx.row(_LOCK_ROW, account_id=account_id) is not None
 
 
 async def lock_if_unchanged(tx: Transaction, account: Account) -> bool:
@@ -325,7 +325,7 @@ async def lock_if_unchanged(tx: Transaction, account: Account) -> bool:
 
     What it was judged by holds no more then.
     """
-    unchanged = await tx.row(_SAME, account_id=account.id, changed=account.password_changed_at, stamp=account.security_stamp)
+    unchanged = await tx.row(_UNCHANGED, account_id=account.id, changed=account.password_changed_at, stamp=account.security_stamp)
     return unchanged is not None
 
 
@@ -368,10 +368,10 @@ async def release(tx: Transaction, *, account_id: int, realm: str, address: Addr
 
 async def delete_if_due(tx: Transaction, *, account_id: int, now: int) -> bool:
     """As `erase`, while its time is over; False: its owner has taken it back meanwhile. In a transaction."""
-    own = await identifiers_of(tx, account_id=account_id)
-    if await tx.execute(_BURY, account_id=account_id, now=now) != 1:
+    found = await identifiers_of(tx, account_id=account_id)
+    if await tx.execute(_DELETE_IF_DUE, account_id=account_id, now=now) != 1:
         return False
-    await outbox.forget(tx, own, account_id=account_id)
+    await outbox.forget(tx, found, account_id=account_id)
     return True
 
 

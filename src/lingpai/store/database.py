@@ -20,7 +20,7 @@ from sqlalchemy.sql.elements import BindParameter, ClauseElement
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
-Values = Mapping[str, Any]
+Parameters = Mapping[str, Any]
 
 Inserter = Callable[[TableClause], Insert]
 """Makes the INSERT that may have an ON CONFLICT. PostgreSQL's is another class, but has the same methods, word for word."""
@@ -54,7 +54,7 @@ class Plan:
     """A statement as one raw driver takes it."""
 
     sql: str
-    bind: Callable[[Values], Row]
+    bind: Callable[[Parameters], Row]
     """Puts named values into the order in which the SQL asks for them. KeyError: one is missing."""
 
 
@@ -91,7 +91,7 @@ class Query:
         return Plan(str(compiled), _layer(tuple(getattr(compiled, "positiontup", None) or ())))
 
 
-def _layer(names: tuple[str, ...]) -> Callable[[Values], Row]:
+def _layer(names: tuple[str, ...]) -> Callable[[Parameters], Row]:
     if not names:
         return lambda values: ()
     if len(names) == 1:

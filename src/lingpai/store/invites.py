@@ -45,7 +45,7 @@ _LIVE = (
 
 _NEW = ("realm", "code", "owner_id", "uses", "created_at", "expires_at")
 _ADD = Query(insert(invites).values({name: bindparam(name) for name in _NEW} | {"used": 0}))
-_LOOK = Query(select(invites.c.id).where(*_LIVE))
+_PEEK = Query(select(invites.c.id).where(*_LIVE))
 _SPEND = Query(update(invites).where(*_LIVE).values(used=invites.c.used + 1).returning(*_COLUMNS))
 _spent = reader(Invite, _SPEND)
 _OF = Query(select(*_COLUMNS).where(invites.c.owner_id == bindparam("owner_id")).order_by(invites.c.id))
@@ -75,7 +75,7 @@ async def add(tx: Transaction, *, realm: str, code: str, owner_id: int | None, u
 
 async def live(tx: Transaction, *, realm: str, code: str, now: int) -> bool:
     """Whether it would let somebody in; spends nothing."""
-    return await tx.row(_LOOK, realm=realm, code=code, now=now) is not None
+    return await tx.row(_PEEK, realm=realm, code=code, now=now) is not None
 
 
 async def spend(tx: Transaction, *, realm: str, code: str, now: int) -> Invite | None:

@@ -159,9 +159,9 @@ _END_ONE = Query(
         ),
     )
 )
-_HOLD = Query(select(accounts.c.id).where(accounts.c.id == bindparam("account_id")).with_for_update(key_share=True))
+_LOCK_ACCOUNT = Query(select(accounts.c.id).where(accounts.c.id == bindparam("account_id")).with_for_update(key_share=True))
 _END_ALL = Query(
-    delete(sessions).where(sessions.c.account_id == bindparam("account_id"), sessions.c.digest.is_distinct_from(bindparam("keep")))
+    delete(sessions).where(sessions.c.account_id == bindparam("account_id"), sessions.c.digest.is_distinct_from(bindparam("kept")))
 )
 _OF = Query(
     select(*_SESSION)
@@ -252,7 +252,7 @@ async def renew(
     None: the session that asks has ended, or the account is locked, or the login's time is over. Of more than 8 that live the oldest end
     (contract, 11.5 to 11.7). In a transaction.
     """
-    await tx.row(_HOLD, account_id=account_id)
+    await tx.row(_LOCK_ACCOUNT, account_id=account_id)
     row = await tx.row(
         _RENEW, account_id=account_id, asking=asking, digest=digest, at=at, expires_at=expires_at, ip=ip, agent=agent[:AGENT]
     )
@@ -278,7 +278,7 @@ async def lock_if_current(tx: Transaction, account: Account, *, digest: bytes, n
 
 async def lock_if_alive(tx: Transaction, account: Account, *, digest: bytes, now: int) -> bool:
     """Whether this login of the account lives: what is written on the strength of it asks so in its own transaction (contract, 11.13)."""
-    await tx.row(_HOLD, account_id=account.id)
+    await tx.row(_LOCK_ACCOUNT, account_id=account.id)
     found = await alive(tx, digest=digest, realm=account.realm, now=now)
     return found is not None and found[1].id == account.id
 
@@ -300,21 +300,21 @@ async def end(tx: Transaction, *, digest: bytes) -> bool:
 
 async def end_login(tx: Transaction, *, account_id: int, digest: bytes) -> bool:
     """Logs out: the session ends with all others of its login (contract, 11.27). False: it was over already. In a transaction."""
-    await tx.row(_HOLD, account_id=account_id)
+    await tx.row(_LOCK_ACCOUNT, account_id=account_id)
     return await tx.execute(_END_LOGIN, account_id=account_id, digest=digest) > 0
 
 
 async def end_one(tx: Transaction, *, account_id: int, session_id: int) -> bool:
     """Ends the login of one of the account's own sessions. False: it has none of that number. In a transaction."""
-    await tx.row(_HOLD, account_id=account_id)
+    await tx.row(_LOCK_ACCOUNT, account_id=account_id)
     return await tx.execute(_END_ONE, account_id=account_id, session_id=session_id) > 0
 
 
 async def end_all(tx: Transaction, *, account_id: int, keep_digest: bytes | None = None) -> int:
     """Logs the account out everywhere, but for the one to keep; returns how many sessions ended. In a transaction."""
     # PostgreSQL: a login under way holds the account's row until its session is there to be seen, and deleted, here.
-    await tx.row(_HOLD, account_id=account_id)
-    return await tx.execute(_END_ALL, account_id=account_id, keep=keep_digest)
+    await tx.row(_LOCK_ACCOUNT, account_id=account_id)
+    return await tx.execute(_END_ALL, account_id=account_id, kept=keep_digest)
 
 
 async def of(tx: Transaction, *, account_id: int, now: int) -> list[Session]:

@@ -22,7 +22,7 @@ from lingpai.store.database import Query, Row, Transaction, with_constants
 T = TypeVar("T")
 
 DIALECT = with_constants(SQLiteDialect(paramstyle="qmark"), insert)
-PATIENCE = 5.0
+TURN_TIMEOUT = 5.0
 """Seconds that a writer waits for its turn before it is told StoreDown."""
 PAUSE = (0.001, 0.008)
 """Seconds between two tries for a lock that another process holds, drawn anew each time."""
@@ -123,7 +123,7 @@ class SqliteDatabase:
             return
         self._waiting += 1
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TURN_TIMEOUT):
                 await self._turn.acquire()
         except TimeoutError as error:
             raise StoreDown from error
@@ -132,7 +132,7 @@ class SqliteDatabase:
 
     async def _patiently(self, work: Callable[[], T]) -> T:
         """Tries until no other process is in the way; the loop runs on between the tries."""
-        end = self._clock.monotonic() + PATIENCE
+        end = self._clock.monotonic() + TURN_TIMEOUT
         while True:
             try:
                 return work()

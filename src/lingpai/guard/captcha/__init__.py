@@ -14,7 +14,7 @@ from lingpai.core.errors import BadCaptcha
 from lingpai.ephemeral import Entry, Ephemeral
 from lingpai.guard.crypto import SecretBox
 
-Kind = Literal["picture", "spoken", "work"]
+ChallengeKind = Literal["picture", "spoken", "work"]
 
 Demand = Literal["always", "after_failures", "never"]
 """When something takes a captcha."""
@@ -33,7 +33,7 @@ class Challenge:
     """What a client gets. Neither `id` nor `content` tells the answer to a program that cannot see, hear or work."""
 
     id: str
-    kind: Kind
+    kind: ChallengeKind
     content: bytes
     media_type: str
 
@@ -73,13 +73,13 @@ class AnswerStore:
     async def remember(self, scope: str, answer: str) -> str:
         """The id under which the answer is expected. Raises StoreDown."""
         key = self._chance.token(16)
-        await self._ephemeral.put(_place(key), Entry(self._note(answer), self._secret_box.digest(*_said(scope, key, answer)), LIFE))
+        await self._ephemeral.put(_entry_key(key), Entry(self._note(answer), self._secret_box.digest(*_proven(scope, key, answer)), LIFE))
         return key
 
     async def spend(self, scope: str, key: str, answer: str) -> None:
         """As `Captcha.spend`; case, full-width forms, and what people paste beside it, make no difference (contract, 2.8)."""
-        entry = await self._ephemeral.take(_place(key)) if _KEY.fullmatch(key) else None
-        if entry is None or not self._secret_box.is_digest(entry.proof, *_said(scope, key, answer)):
+        entry = await self._ephemeral.take(_entry_key(key)) if _KEY.fullmatch(key) else None
+        if entry is None or not self._secret_box.is_digest(entry.proof, *_proven(scope, key, answer)):
             raise BadCaptcha
 
     def _note(self, answer: str) -> bytes:
@@ -92,18 +92,18 @@ class OpenAnswers(AnswerStore):
 
     async def peek(self, key: str) -> str | None:
         """The answer, unspent; None where there is no such challenge. Raises StoreDown."""
-        entry = await self._ephemeral.get(_place(key)) if _KEY.fullmatch(key) else None
+        entry = await self._ephemeral.get(_entry_key(key)) if _KEY.fullmatch(key) else None
         return entry.value.decode() if entry else None
 
     def _note(self, answer: str) -> bytes:
         return answer.encode()
 
 
-def _place(key: str) -> str:
+def _entry_key(key: str) -> str:
     return f"captcha:{key}"
 
 
-def _said(scope: str, key: str, answer: str) -> tuple[str, str]:
+def _proven(scope: str, key: str, answer: str) -> tuple[str, str]:
     """What is digested, and in which context."""
     # Every key is as long, so that no other pair of key and answer reads the same.
     return key + pasted.plain(unicodedata.normalize("NFKC", answer)).casefold(), f"captcha:{scope}"

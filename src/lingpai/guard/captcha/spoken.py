@@ -10,20 +10,20 @@ from lingpai.guard.captcha import AnswerStore, Challenge
 LENGTH = 6
 """A million answers, one try each; about 15 seconds to listen to."""
 
-Say = Callable[[str, str], Awaitable[bytes]]
+Speak = Callable[[str, str], Awaitable[bytes]]
 
 
 class Spoken:
     """A Captcha whose content is a WAV: 8,000 samples a second, 8 bits."""
 
-    def __init__(self, answers: AnswerStore, say: Say, chance: Chance) -> None:
-        """`say`: digits and a voice into a sound (`TtsClient.say`)."""
+    def __init__(self, answers: AnswerStore, speak: Speak, chance: Chance) -> None:
+        """`speak`: digits and a voice into a sound (`TtsClient.say`)."""
         self._answers = answers
-        self._say = say
+        self._speak = speak
         self._chance = chance
         self.spend = answers.spend
 
     async def new(self, scope: str, *, locale: Locale = DEFAULT_LOCALE) -> Challenge:
         digits = self._chance.code(LENGTH)
-        content = await self._say(digits, LANGUAGES[locale].traits.voice)
+        content = await self._speak(digits, LANGUAGES[locale].traits.voice)
         return Challenge(await self._answers.remember(scope, digits), "spoken", content, "audio/wav")

@@ -19,7 +19,7 @@ from lingpai.guard.admission import AdmissionQueue
 PROGRAM = Path(__file__).with_name("tts_process.py")
 IDLE = 120.0
 """Seconds without a sound after which the process is ended."""
-PATIENCE = 10.0
+TIMEOUT = 10.0
 """Seconds that a sound may take, the start of the process included; then the process hangs, and is killed."""
 LARGEST = 1_000_000
 """Bytes of a sound; more is none."""
@@ -30,11 +30,11 @@ log = structlog.get_logger("lingpai.guard.speaker")
 class TtsClient:
     """Draws sound in a process of its own."""
 
-    def __init__(self, queue: int, clock: Clock, chance: Chance, *, patience: float = PATIENCE) -> None:
+    def __init__(self, queue: int, clock: Clock, chance: Chance, *, timeout: float = TIMEOUT) -> None:
         self.queue = AdmissionQueue(1 + queue, clock, chance)
         self.process: Process | None = None
         """The one that runs, if one does."""
-        self.patience = patience
+        self.timeout = timeout
         self._clock = clock
         self._turn = asyncio.Lock()
         self._jobs: set[asyncio.Task[bytes]] = set()
@@ -68,7 +68,7 @@ class TtsClient:
         async with self.queue.slot(), self._turn:
             self._wake()
             try:
-                async with asyncio.timeout(self.patience):
+                async with asyncio.timeout(self.timeout):
                     return await self._ask(question)
             except (OSError, EOFError, ValueError) as error:  # a TimeoutError is an OSError
                 log.warning("speaker-lost", reason=str(error) or type(error).__name__)

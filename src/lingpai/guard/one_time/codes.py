@@ -19,7 +19,7 @@ from lingpai.ephemeral import UNLIMITED, Entry, Ephemeral
 from lingpai.guard.crypto import BadSeal, SecretBox, digest
 from lingpai.guard.one_time import link_tokens
 
-Form = Literal["link", "code"]
+SecretForm = Literal["link", "code"]
 
 ACTIVATION_LIFE = 24 * 3_600
 """Seconds for which an activation link is good (contract, maillink)."""
@@ -66,8 +66,8 @@ class OneTimeSecrets:
         A `spare` one will be mailed to nobody: the same work, but it opens nothing and the older link stays.
         """
         token = link_tokens.new(self._chance)
-        place = self._place("link", purpose, realm, key)
-        await self._ephemeral.put(f"spare-{place}" if spare else place, Entry(str(holder).encode(), digest(token), life))
+        entry_key = self._entry_key("link", purpose, realm, key)
+        await self._ephemeral.put(f"spare-{entry_key}" if spare else entry_key, Entry(str(holder).encode(), digest(token), life))
         whose = self._secret_box.seal(msgspec.json.encode((realm, key)), _LETTER)
         await self._ephemeral.put(_letter_place(purpose, token), Entry(whose, life=life))
         return token
@@ -85,11 +85,11 @@ class OneTimeSecrets:
 
     async def peek_link(self, purpose: Purpose, realm: str, key: str, token: str) -> Entry | None:
         """The link, unspent; None where it is wrong, spent, replaced or expired."""
-        return await self._ephemeral.get(self._place("link", purpose, realm, key), digest(link_tokens.read(token)))
+        return await self._ephemeral.get(self._entry_key("link", purpose, realm, key), digest(link_tokens.read(token)))
 
     async def take_link(self, purpose: Purpose, realm: str, key: str, token: str) -> Entry | None:
         """Spends the link: of racing callers exactly one gets it."""
-        return await self._ephemeral.take(self._place("link", purpose, realm, key), digest(link_tokens.read(token)))
+        return await self._ephemeral.take(self._entry_key("link", purpose, realm, key), digest(link_tokens.read(token)))
 
     async def new_code(
         self, purpose: Purpose, realm: str, key: str, holder: str, *, life: float = CODE_LIFE, length: int = CODE_LENGTH, tries: int = 5
@@ -108,7 +108,7 @@ class OneTimeSecrets:
         await self._ephemeral.put(self._word_place(purpose, realm, word), Entry(key.encode(), life=life))
         return word
 
-    async def new_word(self, purpose: Purpose, realm: str, key: str, holder: str, *, life: float = CODE_LIFE) -> str:
+    async def new_long_code(self, purpose: Purpose, realm: str, key: str, holder: str, *, life: float = CODE_LIFE) -> str:
         """As `new_code`, of 8 unambiguous small letters and digits, too many to be guessed in 100 tries."""
         word = self._chance.code(WORD_LENGTH, WORD_ALPHABET)
         await self._keep_code(purpose, realm, key, holder, word, life, WORD_TRIES)
@@ -116,12 +116,12 @@ class OneTimeSecrets:
 
     async def is_of_digits(self, purpose: Purpose, realm: str, key: str) -> bool:
         """Whether a code lives there, and is one of digits; spends nothing."""
-        entry = await self._ephemeral.get(self._place("code", purpose, realm, key))
+        entry = await self._ephemeral.get(self._entry_key("code", purpose, realm, key))
         return entry is not None and not entry.proof.endswith(_WORD)
 
     async def waits_for(self, purpose: Purpose, realm: str, key: str) -> str:
         """The holder of the code that lives there; empty where none does. Costs it no try."""
-        entry = await self._ephemeral.get(self._place("code", purpose, realm, key))
+        entry = await self._ephemeral.get(self._entry_key("code", purpose, realm, key))
         return entry.value.decode() if entry else ""
 
     async def find_recovery_code(self, purpose: Purpose, realm: str, word: str) -> bool:
@@ -130,41 +130,41 @@ class OneTimeSecrets:
         if known is None:
             return False
         key = known.value.decode()
-        entry = await self._ephemeral.get(self._place("code", purpose, realm, key))
+        entry = await self._ephemeral.get(self._entry_key("code", purpose, realm, key))
         # A newer code may have taken this one's place.
         return entry is not None and hmac.compare_digest(entry.proof, self._code_digest(purpose, realm, key, word))
 
     async def peek_code(self, purpose: Purpose, realm: str, key: str, code: str) -> Entry | None:
         """The code, unspent; None as for a link. A wrong one costs one of its tries."""
-        return await self._ephemeral.get(self._place("code", purpose, realm, key), self._code_digest(purpose, realm, key, code))
+        return await self._ephemeral.get(self._entry_key("code", purpose, realm, key), self._code_digest(purpose, realm, key, code))
 
     async def take_code(self, purpose: Purpose, realm: str, key: str, code: str) -> Entry | None:
         """Spends the code: of racing callers exactly one gets it. A wrong one costs one of its tries."""
         # `take` judges for nothing; only what `get` has found right, at a price, may come that far.
         if await self.peek_code(purpose, realm, key, code) is None:
             return None
-        return await self._ephemeral.take(self._place("code", purpose, realm, key), self._code_digest(purpose, realm, key, code))
+        return await self._ephemeral.take(self._entry_key("code", purpose, realm, key), self._code_digest(purpose, realm, key, code))
 
     async def put_back(self, purpose: Purpose, realm: str, key: str, entry: Entry) -> None:
         """Gives back what was taken by a request that then was refused, with the life and the tries it had left; a newer one stays.
 
         Where the store is down it is lost: the refusal that led here is what the caller has to hear.
         """
-        form: Form = "link" if entry.tries == UNLIMITED else "code"
+        form: SecretForm = "link" if entry.tries == UNLIMITED else "code"
         with suppress(StoreDown):
-            await self._ephemeral.put(self._place(form, purpose, realm, key), entry, only_new=True)
+            await self._ephemeral.put(self._entry_key(form, purpose, realm, key), entry, only_new=True)
 
-    async def end(self, form: Form, purpose: Purpose, realm: str, key: str, *, spare: bool = False) -> None:
+    async def end(self, form: SecretForm, purpose: Purpose, realm: str, key: str, *, spare: bool = False) -> None:
         """The link or code of this purpose is dead, if there is one; a `spare` one is the same work and ends nothing."""
-        place = self._place(form, purpose, realm, key)
-        await self._ephemeral.take(f"spare-{place}" if spare else place)
+        entry_key = self._entry_key(form, purpose, realm, key)
+        await self._ephemeral.take(f"spare-{entry_key}" if spare else entry_key)
 
     async def kill(self, realm: str, keys: Iterable[str]) -> None:
         """Ends every link and code of these addresses, whatever their purpose (contract, rule 10)."""
         for key in keys:
             for purpose in get_args(Purpose):
-                for form in get_args(Form):
-                    await self._ephemeral.take(self._place(form, purpose, realm, key))
+                for form in get_args(SecretForm):
+                    await self._ephemeral.take(self._entry_key(form, purpose, realm, key))
 
     @staticmethod
     def holder(entry: Entry) -> int:
@@ -177,14 +177,14 @@ class OneTimeSecrets:
         number, _, stamp = entry.value.decode().partition(" ")
         return account is not None and (int(number), int(stamp or 0)) == (account.id, account.security_stamp)
 
-    def _place(self, form: Form, purpose: Purpose, realm: str, key: str) -> str:
+    def _entry_key(self, form: SecretForm, purpose: Purpose, realm: str, key: str) -> str:
         # Keyed, so that the table does not tell whose addresses these are.
         name = base64.urlsafe_b64encode(self._secret_box.digest(key, "address")).rstrip(b"=").decode()
         return f"{form}:{purpose}:{realm}:{name}"
 
     async def _keep_code(self, purpose: Purpose, realm: str, key: str, holder: str, code: str, life: float, tries: int) -> None:
         entry = Entry(holder.encode(), self._code_digest(purpose, realm, key, code), life, tries)
-        await self._ephemeral.put(self._place("code", purpose, realm, key), entry)
+        await self._ephemeral.put(self._entry_key("code", purpose, realm, key), entry)
 
     def _word_place(self, purpose: Purpose, realm: str, word: str) -> str:
         digest = self._secret_box.digest(word, f"word:{purpose}:{realm}")

@@ -4,7 +4,7 @@ from lingpai.core import data
 from lingpai.core.model import Address
 from lingpai.guard.crypto import SecretBox
 
-Three = tuple[str, str, str]
+ThreeTexts = tuple[str, str, str]
 
 
 class DecoyQuestions:
@@ -19,12 +19,12 @@ class DecoyQuestions:
         # An entry's place decides who gets it: the list may grow no line and change no order, or every stranger's questions change.
         self._common = data.lines("common-questions.txt")
 
-    def of(self, realm: str, who: Address) -> Three:
+    def of(self, realm: str, who: Address) -> ThreeTexts:
         """Three different ones for whoever this is; spellings of one address get the same."""
         number = int.from_bytes(self._secret_box.digest(f"{who.kind}:{who.key}", f"decoy questions:{realm}"))
         left = list(self._common)
         drawn = []
         for _ in range(3):
-            number, place = divmod(number, len(left))
-            drawn.append(left.pop(place))
+            number, index = divmod(number, len(left))
+            drawn.append(left.pop(index))
         return drawn[0], drawn[1], drawn[2]

@@ -13,14 +13,14 @@ from lingpai.ephemeral import Entry, Ephemeral
 from lingpai.guard.crypto import digest
 from lingpai.guard.one_time import link_tokens
 
-Kind = Literal["authorization", "asked", "questions", "draft", "reset", "confirmed", "connect", "implicit", "keep"]
+GrantKind = Literal["authorization", "asked", "questions", "draft", "reset", "confirmed", "connect", "implicit", "keep"]
 """A one-time login link; whom a recovery is about; whose security questions were asked; a registration's first step; the right to set a new
 password; a login that has just been confirmed; a login under way at a third party, by a code and by a token; the right to take a deletion
 back."""
 T = TypeVar("T")
 
 
-class Keep(msgspec.Struct, frozen=True):
+class DeletionGrant(msgspec.Struct, frozen=True):
     """The right to take back one deletion: none that comes later."""
 
     account_id: int
@@ -38,33 +38,33 @@ class Grants:
         self._ephemeral = ephemeral
         self._chance = chance
 
-    async def give(self, kind: Kind, value: msgspec.Struct, life: float) -> str:
+    async def give(self, kind: GrantKind, value: msgspec.Struct, life: float) -> str:
         """A token of 260 random bits that a link may carry, good for `life` seconds and one use."""
         token = link_tokens.new(self._chance)
-        await self._ephemeral.put(_place(kind, token), Entry(msgspec.json.encode(value), life=life))
+        await self._ephemeral.put(_entry_key(kind, token), Entry(msgspec.json.encode(value), life=life))
         return token
 
     async def cancel_deletion_step(self, account: Account) -> Step:
         """For the owner of an account that waits for its deletion: the step that takes the deletion back."""
         at = account.deletes_at or 0
-        return Step("cancel_deletion", await self.give("keep", Keep(account.id, at), KEEP_LIFE), at)
+        return Step("cancel_deletion", await self.give("keep", DeletionGrant(account.id, at), KEEP_LIFE), at)
 
-    async def store_under(self, kind: Kind, token: str, value: msgspec.Struct, life: float) -> None:
+    async def store_under(self, kind: GrantKind, token: str, value: msgspec.Struct, life: float) -> None:
         """As `give`, under a token of 256 bits that the browser has already; an older one of this kind is gone."""
-        await self._ephemeral.put(_place(kind, token), Entry(msgspec.json.encode(value), life=life))
+        await self._ephemeral.put(_entry_key(kind, token), Entry(msgspec.json.encode(value), life=life))
 
-    async def put_back(self, kind: Kind, token: str, value: msgspec.Struct, life: float) -> None:
+    async def put_back(self, kind: GrantKind, token: str, value: msgspec.Struct, life: float) -> None:
         """Gives back what was taken by a request that then was refused; a newer one stays. Raises nothing."""
         with suppress(StoreDown):
-            await self._ephemeral.put(_place(kind, token), Entry(msgspec.json.encode(value), life=life), only_new=True)
+            await self._ephemeral.put(_entry_key(kind, token), Entry(msgspec.json.encode(value), life=life), only_new=True)
 
-    async def peek(self, kind: Kind, token: str, shape: type[T]) -> T | None:
+    async def peek(self, kind: GrantKind, token: str, shape: type[T]) -> T | None:
         """What was granted; spends nothing. None: wrong, spent or expired."""
-        return _read(await self._ephemeral.get(_place(kind, token)), shape)
+        return _read(await self._ephemeral.get(_entry_key(kind, token)), shape)
 
-    async def take(self, kind: Kind, token: str, shape: type[T]) -> T | None:
+    async def take(self, kind: GrantKind, token: str, shape: type[T]) -> T | None:
         """Spends the grant: of racing callers exactly one gets it."""
-        return _read(await self._ephemeral.take(_place(kind, token)), shape)
+        return _read(await self._ephemeral.take(_entry_key(kind, token)), shape)
 
 
 def _read(entry: Entry | None, shape: type[T]) -> T | None:
@@ -75,6 +75,6 @@ def _read(entry: Entry | None, shape: type[T]) -> T | None:
         return None
 
 
-def _place(kind: Kind, token: str) -> str:
+def _entry_key(kind: GrantKind, token: str) -> str:
     # Some of these stand in links; what others are called by has the older form, and is read as it is.
     return f"grant:{kind}:{digest(link_tokens.read(token)).hex()}"

@@ -69,7 +69,7 @@ class NotMeLinks:
         sealed, disavowal = self._open(word)
         if disavowal is None or self._left(disavowal) <= 0:
             return None
-        return None if await self._ephemeral.get(_place(sealed)) else disavowal
+        return None if await self._ephemeral.get(_entry_key(sealed)) else disavowal
 
     async def spend(self, word: str) -> Disavowal | None:
         """Of racing callers exactly one gets it. None as for `peek`."""
@@ -77,11 +77,11 @@ class NotMeLinks:
         if disavowal is None or (left := self._left(disavowal)) <= 0:
             return None
         # A minute more than it is good for: another machine's clock may be behind.
-        return disavowal if await self._ephemeral.put(_place(sealed), Entry(b"", life=left + 60), only_new=True) else None
+        return disavowal if await self._ephemeral.put(_entry_key(sealed), Entry(b"", life=left + 60), only_new=True) else None
 
     async def put_back(self, word: str) -> None:
         """Gives back what was spent by a request that then failed."""
-        await self._ephemeral.take(_place(self._open(word)[0]))
+        await self._ephemeral.take(_entry_key(self._open(word)[0]))
 
     def _left(self, disavowal: Disavowal) -> float:
         return LIFE - (self._clock.now() - disavowal.at) / SECOND
@@ -96,6 +96,6 @@ class NotMeLinks:
         return b"", None
 
 
-def _place(sealed: bytes) -> str:
+def _entry_key(sealed: bytes) -> str:
     # Of what was sealed, not of how it is spelled: several words of base32 may stand for the same bytes.
     return f"not-me:{hashlib.sha256(sealed).hexdigest()}"

@@ -11,7 +11,7 @@ from lingpai.core.chance import Chance
 from lingpai.core.model import Purpose
 from lingpai.ephemeral import Entry, Ephemeral
 from lingpai.guard.crypto import SecretBox
-from lingpai.guard.one_time.codes import Form, OneTimeSecrets
+from lingpai.guard.one_time.codes import OneTimeSecrets, SecretForm
 
 
 class RollingSecrets(OneTimeSecrets):
@@ -46,9 +46,9 @@ class RollingSecrets(OneTimeSecrets):
         return found or await self._beside.peek_code(purpose, realm, key, code)
 
     async def take_code(self, purpose: Purpose, realm: str, key: str, code: str) -> Entry | None:
-        own = await super().take_code(purpose, realm, key, code)
-        if own:
-            return own
+        entry = await super().take_code(purpose, realm, key, code)
+        if entry:
+            return entry
         other = await self._beside.take_code(purpose, realm, key, code)
         # Put back, it will lie under the secret in use.
         return msgspec.structs.replace(other, proof=self._code_digest(purpose, realm, key, code)) if other else None
@@ -57,7 +57,7 @@ class RollingSecrets(OneTimeSecrets):
         await super().kill(*args, **more)
         await self._beside.kill(*args, **more)
 
-    async def end(self, form: Form, purpose: Purpose, realm: str, key: str, *, spare: bool = False) -> None:
+    async def end(self, form: SecretForm, purpose: Purpose, realm: str, key: str, *, spare: bool = False) -> None:
         await super().end(form, purpose, realm, key, spare=spare)
         await self._beside.end(form, purpose, realm, key, spare=spare)
 

@@ -42,7 +42,7 @@ class Argon2:
     """Makes and verifies hashes. Slow on purpose: only for the hashing threads."""
 
     def __init__(self, hashing: Hashing, chance: Chance) -> None:
-        self._own = hashing
+        self._cost = hashing
         self._chance = chance
         # Nothing was hashed to it: a random tag costs a caller the same work, and no password is right.
         head = f"$argon2id$v=19$m={hashing.memory_kib},t={hashing.time},p={hashing.parallelism}"
@@ -50,9 +50,9 @@ class Argon2:
 
     def make(self, password: str) -> str:
         """A PHC string under a fresh salt and the current parameters. Raises Unavailable where there is no memory for it."""
-        own = self._own
+        cost = self._cost
         try:
-            made = hash_secret(_bytes(password), self._random(SALT), own.time, own.memory_kib, own.parallelism, TAG, Type.ID)
+            made = hash_secret(_bytes(password), self._random(SALT), cost.time, cost.memory_kib, cost.parallelism, TAG, Type.ID)
         except HashingError as error:
             raise Unavailable from error
         return made.decode()
@@ -72,14 +72,14 @@ class Argon2:
         if not found:
             return None
         memory, time, lanes = int(found[1]), int(found[2]), int(found[3])
-        if memory * time > max(CEILING, self._own.memory_kib * self._own.time) or lanes > LANES or memory < 8 * lanes:
+        if memory * time > max(CEILING, self._cost.memory_kib * self._cost.time) or lanes > LANES or memory < 8 * lanes:
             return None
         return Known(memory, time, len(found[4]) * 3 // 4, len(found[5]) * 3 // 4)
 
     def weaker(self, known: Known) -> bool:
         """Whether the hash is weaker than one made now: less memory, less work, or a shorter salt or tag."""
-        own = self._own
-        less = known.memory_kib < own.memory_kib or known.memory_kib * known.time < own.memory_kib * own.time
+        cost = self._cost
+        less = known.memory_kib < cost.memory_kib or known.memory_kib * known.time < cost.memory_kib * cost.time
         return less or known.salt < SALT or known.tag < TAG
 
     def _random(self, size: int) -> bytes:

@@ -23,7 +23,7 @@ from lingpai.store.database import Database, Transaction
 from lingpai.store.keys import SigningKey
 
 Alg = Literal["ES256", "EdDSA", "RS256"]
-State = Literal["announced", "current", "retired", "over", "revoked"]
+KeyState = Literal["announced", "current", "retired", "over", "revoked"]
 
 LIFE = 30 * 24 * 3_600
 """Seconds that a JWT lives at most (contract, mailcode)."""
@@ -83,7 +83,7 @@ def current(rows: Sequence[SigningKey], now: int) -> SigningKey | None:
     return ready[-1] if ready else next(iter(living), None)
 
 
-def state(rows: Sequence[SigningKey], row: SigningKey, now: int) -> State:
+def state(rows: Sequence[SigningKey], row: SigningKey, now: int) -> KeyState:
     """What the key is at an instant. `rows` are all keys, oldest first."""
     if row.revoked_at is not None:
         return "revoked"
@@ -134,7 +134,7 @@ class SigningKeyRing:
         ring = await self._read(FRESH)
         return [json.loads(row.public) for row in ring.rows if row.kid in ring.verifiers]
 
-    async def listing(self) -> list[tuple[SigningKey, State]]:
+    async def listing(self) -> list[tuple[SigningKey, KeyState]]:
         """All keys, oldest first, and what each is now."""
         now = self._clock.now()
         rows = await keys.listing(self._store)

@@ -22,7 +22,7 @@ UNDER_WAY = 60
 """Seconds after which a login counts as under way no more, though nobody said how it ended: its process died."""
 PAUSE = 0.05
 """Seconds between two looks whether a login under way has ended, where there are as many as may still fail."""
-PATIENCE = 2.0
+TURN_TIMEOUT = 2.0
 """Seconds until such a wait ends with Limited."""
 
 
@@ -49,7 +49,7 @@ class Lockout:
         many are under way that one more might be too many, and they do not end for a while.
         """
         turn = await self._turn(bucket)
-        end = self._clock.monotonic() + PATIENCE
+        end = self._clock.monotonic() + TURN_TIMEOUT
         while not await self._admitted(turn):
             if await self._is_locked(turn):
                 return None

@@ -19,7 +19,7 @@ from lingpai.guard.throttling.sms_budgets import SmsBudgets
 
 INTERVAL: Final = 60
 """Seconds between two messages to one address for one purpose, unless a dialect asks for more."""
-OWN: Final = ("message_purpose", "message_purpose_hourly")
+PER_PURPOSE: Final = ("message_purpose", "message_purpose_hourly")
 """The limits of one address's messages for one purpose (contract, 7.2 and 7.3)."""
 STRANGER: Final = ("message_stranger_daily", "message_stranger")
 """What of them one client may cause that is no known browser of the address."""
@@ -50,7 +50,7 @@ class MessageThrottle:
         if sms_budgets := self._offered(address):
             await sms_budgets.check(address, ordinary=purpose != "reset")
         self._wait(await self._ephemeral.get(_last(ctx.realm, purpose, address)), interval)
-        for name, who in _told(ctx, purpose, address, known=known):
+        for name, who in _counted(ctx, purpose, address, known=known):
             with _words(name):
                 await self._limits.check(name, who)
 
@@ -69,7 +69,7 @@ class MessageThrottle:
         await self._begin(_last(ctx.realm, purpose, address), interval)
         spent: list[tuple[str, str]] = []
         try:
-            for name, who in _told(ctx, purpose, address, known=known):
+            for name, who in _counted(ctx, purpose, address, known=known):
                 spent.append((name, who))
                 with _words(name):
                     await self._limits.spend(name, who)
@@ -82,7 +82,7 @@ class MessageThrottle:
     async def give_back(self, ctx: RequestContext, purpose: Purpose, address: Address, *, known: bool = False) -> None:
         """Undoes a start whose message could not be written down. Where the store is down it does what it can, and raises nothing."""
         await self.settle(address, sent=False)
-        await self._undo(_last(ctx.realm, purpose, address), _told(ctx, purpose, address, known=known))
+        await self._undo(_last(ctx.realm, purpose, address), _counted(ctx, purpose, address, known=known))
 
     async def may_notice(self, ctx: RequestContext, address: Address, *, taken: bool) -> bool:
         """Whether "somebody tried to register your address" may go out: once an hour. Asking counts, where the address is taken.
@@ -121,9 +121,9 @@ class MessageThrottle:
             for name in MAILBOX:
                 await self._limits.clear(name, _who(address))
             for purpose in get_args(Purpose):
-                for place in (_place(realm, purpose, _who(address)), _place(realm, purpose, f"owner {owner}")):
-                    for name in (*OWN, *STRANGERS):
-                        await self._limits.clear(name, place)
+                for counter in (_counter(realm, purpose, _who(address)), _counter(realm, purpose, f"owner {owner}")):
+                    for name in (*PER_PURPOSE, *STRANGERS):
+                        await self._limits.clear(name, counter)
 
     async def reached(self, account: Account, *, kept: bool = False) -> Account | None:
         """The account, where its owner may be told of something now; None where that takes a text message and the budgets have none left.
@@ -145,7 +145,7 @@ class MessageThrottle:
         """What a text message costs, now that it is known whether one goes out, which the asker is not told: one that does not, nothing."""
         if address.kind == "phone" and self._sms_budgets:
             with suppress(StoreDown):
-                await (self._sms_budgets.keep if sent else self._sms_budgets.give_back)(address)
+                await (self._sms_budgets.commit if sent else self._sms_budgets.give_back)(address)
 
     def _offered(self, address: Address) -> SmsBudgets | None:
         """The budgets that hold for this address; None for mail."""
@@ -206,26 +206,26 @@ def _instants(entry: Entry) -> tuple[int, int]:
     return int(instant), int(before)
 
 
-def _told(ctx: RequestContext, purpose: Purpose, address: Address, *, known: bool) -> list[tuple[str, str]]:
+def _counted(ctx: RequestContext, purpose: Purpose, address: Address, *, known: bool) -> list[tuple[str, str]]:
     """The limits that a message counts on and that are told, and who it counts for: the address as it was typed, and the client.
 
     Of days before those of hours: past both, tomorrow is what helps.
     """
-    return [*_shares(ctx, _place(ctx.realm, purpose, _who(address)), known=known), ("message_client", ctx.client)]
+    return [*_shares(ctx, _counter(ctx.realm, purpose, _who(address)), known=known), ("message_client", ctx.client)]
 
 
 def _silent(ctx: RequestContext, purpose: Purpose, to: Address, *, known: bool, owner: str) -> list[tuple[str, str]]:
     """The limits that nobody is told of: those of the mailbox, and of the account that is asked for in several ways."""
     mailbox = [(name, _who(to)) for name in (MAILBOX[:2] if known else MAILBOX)]
-    return [*mailbox, *(_shares(ctx, _place(ctx.realm, purpose, f"owner {owner}"), known=known) if owner else ())]
+    return [*mailbox, *(_shares(ctx, _counter(ctx.realm, purpose, f"owner {owner}"), known=known) if owner else ())]
 
 
-def _shares(ctx: RequestContext, place: str, *, known: bool) -> list[tuple[str, str]]:
+def _shares(ctx: RequestContext, counter: str, *, known: bool) -> list[tuple[str, str]]:
     """All that one purpose gets, and of it what strangers may cause: each client, and all of them together (contract, 7.5)."""
-    all_of_it = [(name, place) for name in OWN]
+    all_of_it = [(name, counter) for name in PER_PURPOSE]
     if known:
         return all_of_it
-    return [*((name, f"{place} for {ctx.client}") for name in STRANGER), *((name, place) for name in STRANGERS), *all_of_it]
+    return [*((name, f"{counter} for {ctx.client}") for name in STRANGER), *((name, counter) for name in STRANGERS), *all_of_it]
 
 
 @contextmanager
@@ -243,7 +243,7 @@ def _who(address: Address) -> str:
     return f"{address.kind}:{address.key}"
 
 
-def _place(realm: str, purpose: Purpose, who: str) -> str:
+def _counter(realm: str, purpose: Purpose, who: str) -> str:
     return f"{realm}:{purpose}:{who}"
 
 

@@ -114,7 +114,7 @@ class SmsBudgets:
         for budget in self._sms_budgets(phone):
             await self._take_back(budget)
 
-    async def keep(self, phone: Address) -> None:
+    async def commit(self, phone: Address) -> None:
         """Changes nothing, with the work of `give_back`: so that no time tells whether a message went out (contract, 8.2)."""
         for budget in self._sms_budgets(phone):
             await self._ephemeral.hit(f"no-{budget.key}", budget.life, -1)

@@ -19,7 +19,7 @@ from lingpai.settings import Pages
 from lingpai.settings.theme import Theme, reach
 from lingpai.settings.theme import theme as themed
 
-Values = Mapping[str, str | int]
+LetterValues = Mapping[str, str | int]
 
 PLAIN = themed(Pages())
 """The colours of a product that has chosen none."""
@@ -108,7 +108,7 @@ _HTML = _TEXT.overlay(autoescape=True)
 _HTML.globals["reach"] = reach
 
 
-def render(letter: Letter, values: Values, brand: str, theme: Theme = PLAIN, support: str = "") -> Message:
+def render(letter: Letter, values: LetterValues, brand: str, theme: Theme = PLAIN, support: str = "") -> Message:
     """The letter in its own language and the product's colours; `support` as the settings have it.
 
     Raises KeyError for a letter or a value that is not there.
@@ -120,7 +120,7 @@ def render(letter: Letter, values: Values, brand: str, theme: Theme = PLAIN, sup
     return Message(sheet.subject, text, _HTML.get_template("letter.html").render(sheet=sheet, theme=theme))
 
 
-def _sheet(letter: Letter, values: Values, product: str, support: str) -> Sheet:
+def _sheet(letter: Letter, values: LetterValues, product: str, support: str) -> Sheet:
     form = FORMS[letter.template]
     known: dict[str, str | int] = {"product": product, "recipient": _line(letter.recipient)}
     known |= {name: values[name] for name in ("hours", "minutes", "days") if name in values}
@@ -128,37 +128,37 @@ def _sheet(letter: Letter, values: Values, product: str, support: str) -> Sheet:
     if form.when:
         known |= {"at": words.date_time(int(values[form.when]), letter.locale), "ip": _line(str(values["ip"]))}
 
-    def say(key: str) -> str:
+    def line(key: str) -> str:
         return words.text(f"letter.{key}", letter.locale, **known)
 
-    button = say(f"{letter.template}.button") if form.link else None
+    button = line(f"{letter.template}.button") if form.link else None
     return Sheet(
         locale=letter.locale,
         line_height=LANGUAGES[letter.locale].traits.line_height,
         product=product,
-        subject=say(f"{letter.template}.subject"),
-        why=say(f"{letter.template}.why"),
-        facts=_facts(say, form, "page" in values),
+        subject=line(f"{letter.template}.subject"),
+        why=line(f"{letter.template}.why"),
+        facts=_facts(line, form, "page" in values),
         code=_line(str(values["code"])) if form.code and not form.link else None,
         button=button,
         named_link=words.text("letter.link", letter.locale, button=button) if button else None,
         link=_link(values[form.link]) if form.link else None,
-        bare=say("bare"),
-        holds=say(f"{letter.template}.holds") if "hours" in values or "minutes" in values else None,
-        otherwise=say(f"{letter.template}.contact" if form.help and support else f"{letter.template}.otherwise"),
+        bare=line("bare"),
+        holds=line(f"{letter.template}.holds") if "hours" in values or "minutes" in values else None,
+        otherwise=line(f"{letter.template}.contact" if form.help and support else f"{letter.template}.otherwise"),
         way_out=_link(values[form.way_out]) if form.way_out else None,
         support=support if form.help else "",
         ways=_ways(letter.locale, values),
-        security=(say("security"), _link(values["security_url"])) if "security_url" in values else None,
-        not_me=(say("not_me"), _link(values["not_me"])) if "not_me" in values else None,
-        footer=say("footer"),
+        security=(line("security"), _link(values["security_url"])) if "security_url" in values else None,
+        not_me=(line("not_me"), _link(values["not_me"])) if "not_me" in values else None,
+        footer=line("footer"),
     )
 
 
-def _ways(locale: Locale, values: Values) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def _ways(locale: Locale, values: LetterValues) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """What sleeps, then what stays; nothing of a kind that there is none of."""
-    said = {"asleep": words.text("letter.asleep", locale), "stays": words.text("letter.stays", locale)}
-    return tuple((introduced, _named(locale, str(values[name]))) for name, introduced in said.items() if values.get(name))
+    labels = {"asleep": words.text("letter.asleep", locale), "stays": words.text("letter.stays", locale)}
+    return tuple((introduced, _named(locale, str(values[name]))) for name, introduced in labels.items() if values.get(name))
 
 
 def _named(locale: Locale, listed: str) -> tuple[str, ...]:
@@ -166,14 +166,14 @@ def _named(locale: Locale, listed: str) -> tuple[str, ...]:
     return tuple(_line(f"- {words.text(key, locale)} {value}".rstrip()) for key, _, value in pairs)
 
 
-def _facts(say: Callable[[str], str], form: LetterForm, page: bool) -> tuple[str, ...]:
+def _facts(line: Callable[[str], str], form: LetterForm, page: bool) -> tuple[str, ...]:
     """When and from where that was; or which page takes a code that a client's own field may not take."""
     if form.when:
-        return say("when"), say("from")
-    return (say("page"),) if page else ()
+        return line("when"), line("from")
+    return (line("page"),) if page else ()
 
 
-def _text_message(letter: Letter, values: Values, product: str) -> Message:
+def _text_message(letter: Letter, values: LetterValues, product: str) -> Message:
     """One line without HTML. Beside it the values alone, for gateways that have a template of their own."""
     form = FORMS[letter.template]
     known: dict[str, str | int] = {name: int(values[name]) for name in ("minutes", "days") if name in values}
@@ -183,12 +183,12 @@ def _text_message(letter: Letter, values: Values, product: str) -> Message:
         known["url"] = _link(values["url"])
     key = "letter.sms" if letter.template in UNSAID else f"letter.{letter.template}.sms"
     filled: dict[str, str] = {name: str(known[name]) for name in ("code", "minutes") if name in known}
-    said = words.text(key, letter.locale, product=product, **known)
+    content = words.text(key, letter.locale, product=product, **known)
     if "page" in values:
-        said = f"{said} {words.text('letter.page', letter.locale, page=_link(values['page']))}"
+        content = f"{content} {words.text('letter.page', letter.locale, page=_link(values['page']))}"
     if form.when and values.get("reset_url"):
-        said = f"{said} {words.text('letter.forgot', letter.locale, forgot=_link(values['reset_url']))}"
-    return Message("", said, values=filled)
+        content = f"{content} {words.text('letter.forgot', letter.locale, forgot=_link(values['reset_url']))}"
+    return Message("", content, values=filled)
 
 
 def _link(value: str | int) -> str:

@@ -145,14 +145,14 @@ def template_of(letter: Letter, templates: Templates) -> str:
     return name
 
 
-def told(code: object) -> str:
+def readable(code: object) -> str:
     """A gateway's code as an error's text: a code alone, never its message, which may quote a number or a key."""
     return code if isinstance(code, str) and _CODE.fullmatch(code) else "a code that cannot be read"
 
 
 def refused(code: object, kinds: Mapping[str, type[SendError]]) -> SendError:
     """What a gateway's code means: the entry for the longest beginning of it that is listed, else Permanent."""
-    text = told(code)
+    text = readable(code)
     fitting = [start for start in kinds if text.startswith(start)]
     kind = kinds[max(fitting, key=len)] if fitting else Permanent
     return kind(f"the gateway says {text}" + ("; it may have been sent" if kind is Unsure else ""))

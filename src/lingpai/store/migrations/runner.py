@@ -15,7 +15,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, NullPool, create_engine, func, inspect, select, table, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-Command = Callable[[Config, str], None]
+MigrationStep = Callable[[Config, str], None]
 
 SQLITE = "sqlite:///"
 _LOCK = 0x6C696E67

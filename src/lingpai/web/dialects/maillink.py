@@ -56,8 +56,8 @@ class MaillinkSettings(DialectSettings, frozen=True):
             )
 
 
-Email = Annotated[Address, Text(4, 60, rules.email)]
-Password = Annotated[str, Text(1, 160, partial(rules.password, low=8, high=40))]
+MaillinkEmail = Annotated[Address, Text(4, 60, rules.email)]
+MaillinkPassword = Annotated[str, Text(1, 160, partial(rules.password, low=8, high=40))]
 OldPassword = Annotated[str, Text(1, 160, partial(rules.password, low=1, high=40))]
 """One that is judged and not refused for being short: an imported one may be (contract, L11)."""
 """8 to 40 code points, measured after NFC; a spelling before it may be longer."""
@@ -66,31 +66,31 @@ OldPassword = Annotated[str, Text(1, 160, partial(rules.password, low=1, high=40
 class MaillinkRegistration(msgspec.Struct, frozen=True, kw_only=True):
     """POST /register."""
 
-    email: Email
+    email: MaillinkEmail
     phone: Annotated[Address | None, Text(11, 11, rules.mainland_phone, optional=True, pasted=pasted.mainland_number)] = None
-    password: Password
+    password: MaillinkPassword
     invite: Annotated[str, Text(1, 64, optional=True, pasted=pasted.plain)] = ""
 
 
 class MaillinkCredentials(msgspec.Struct, frozen=True, kw_only=True):
     """POST /login."""
 
-    email: Email
+    email: MaillinkEmail
     password: OldPassword
 
 
 class MaillinkWhose(msgspec.Struct, frozen=True, kw_only=True):
     """Calls that take an address alone."""
 
-    email: Email
+    email: MaillinkEmail
 
 
 class Reset(msgspec.Struct, frozen=True, kw_only=True):
     """POST /reset_password/reset."""
 
-    email: Email
+    email: MaillinkEmail
     vcode: Annotated[str, Text(1, 128)]
-    password: Password
+    password: MaillinkPassword
     rp_password: Annotated[str, Text(1, 128, rules.normal)]
 
 
@@ -100,7 +100,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     nickname: Annotated[str | None, Text(1, 32, rules.nickname, optional=True)] = None
 
 
-class Said(msgspec.Struct, frozen=True):
+class MaillinkMessage(msgspec.Struct, frozen=True):
     """`data` of a call that only says that it is done."""
 
     msg: str
@@ -111,7 +111,7 @@ class MaillinkDone(msgspec.Struct, frozen=True):
 
     code: int
     msg: str
-    data: Said
+    data: MaillinkMessage
 
 
 class MaillinkUser(msgspec.Struct, frozen=True):
@@ -159,15 +159,15 @@ def missing(locale: Locale) -> dict[str, Any]:
 
 
 def _done(key: str, request: Request, session: str | None = None, device: str | None = None) -> Reply:
-    said = MaillinkDone(200, "success", Said(words.text(f"maillink.{key}", request.locale)))
-    return Reply(msgspec.json.encode(said), session=session, device=device)
+    body = MaillinkDone(200, "success", MaillinkMessage(words.text(f"maillink.{key}", request.locale)))
+    return Reply(msgspec.json.encode(body), session=session, device=device)
 
 
 def links(services: Services, settings: DialectSettings) -> Links:
     """Where this dialect's mails lead."""
     base = services.settings.public_url
-    own = reached(base, settings)
-    return Links(activate=f"{own}/activate_account", reset=f"{own}/reset_password/verify", forgot=f"{base}/forgot")
+    address = reached(base, settings)
+    return Links(activate=f"{address}/activate_account", reset=f"{address}/reset_password/verify", forgot=f"{base}/forgot")
 
 
 async def sign_up(services: Services, mount: Mount, request: Request, form: MaillinkRegistration) -> Reply:

@@ -65,8 +65,8 @@ async def introspect(services: "Services", mount: Mount, request: Request, quest
     claims = await introspection.ask(services, request.ctx, _caller(request.headers), with_jwts(services.settings), question.token)
     if claims is None:
         return Reply(msgspec.json.encode(Introspection(active=False)))
-    told = Introspection(True, claims.iss, claims.sub, claims.aud, claims.iat, claims.exp, claims.jti, claims.locale)
-    return Reply(msgspec.json.encode(told))
+    answer = Introspection(True, claims.iss, claims.sub, claims.aud, claims.iat, claims.exp, claims.jti, claims.locale)
+    return Reply(msgspec.json.encode(answer))
 
 
 def _caller(headers: Headers) -> ClientCredentials | None:

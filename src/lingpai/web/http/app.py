@@ -39,11 +39,11 @@ class App:
     """
 
     def __init__(
-        self, services: "Services", mounts: Sequence[Mount], home: Mount, pages: Sequence[Call], own: Sequence[Call], brand: Brand
+        self, services: "Services", mounts: Sequence[Mount], home: Mount, pages: Sequence[Call], endpoints: Sequence[Call], brand: Brand
     ) -> None:
-        """`home` is the mount that pages and the service's `own` calls are given. The mounts must not clash (`routes.clash`)."""
+        """`home` is the mount that pages and the service's own `endpoints` are given. The mounts must not clash (`routes.clash`)."""
         self._services = services
-        self._routes = Routes(mounts, pages, home, own)
+        self._routes = Routes(mounts, pages, home, endpoints)
         self._reception = RequestFactory(services.settings, services.chance, services.device_cookies, brand)
         self._sites = OriginPolicy(services.settings, (host for mount in mounts for host in mount.settings.hosts))
         self._response_headers = ResponseHeaders(services.settings)
@@ -56,28 +56,28 @@ class App:
         headers = exchanges.headers(scope)
         path: bytes = scope["raw_path"]
         host = exchanges.host(headers)
-        place = self._routes.find(host, path)
-        route = place.routes.get(scope["method"])
-        request = self._reception.make(scope, headers, host, path, place.errors.language, route.about if route else NOTHING_KNOWN)
+        entry = self._routes.find(host, path)
+        route = entry.routes.get(scope["method"])
+        request = self._reception.make(scope, headers, host, path, entry.errors.language, route.about if route else NOTHING_KNOWN)
         try:
-            reply, noted = await self._settle(place, route, request, scope, receive)
+            reply, noted = await self._settle(entry, route, request, scope, receive)
         except Gone:
             return
         except asyncio.CancelledError:
             # The time to drain is over. Whoever still waits is told to come again, and the connection ends.
-            errors = route.errors if route else place.errors
+            errors = route.errors if route else entry.errors
             await self._send(errors.refuse(Unavailable(), request), request, send)
             return
         await self._send(reply, request, send)
         if noted:
             self._note(request, reply, started)
 
-    async def _settle(self, place: PathEntry, route: Route | None, request: Request, scope: Scope, receive: Receive) -> tuple[Reply, bool]:
+    async def _settle(self, entry: PathEntry, route: Route | None, request: Request, scope: Scope, receive: Receive) -> tuple[Reply, bool]:
         """The reply, and whether the log is to have a line of it."""
-        errors = route.errors if route else place.errors
+        errors = route.errors if route else entry.errors
         try:
             try:
-                reply = await self._answer(place, route, request, scope, receive)
+                reply = await self._answer(entry, route, request, scope, receive)
             except Refusal as refusal:
                 if route and route.call.completes:
                     await route.call.completes(self._services, route.mount, request, refusal)
@@ -89,10 +89,10 @@ class App:
             return errors.fail(request), True
         return reply, route is None or not route.call.quiet
 
-    async def _answer(self, place: PathEntry, route: Route | None, request: Request, scope: Scope, receive: Receive) -> Reply:
+    async def _answer(self, entry: PathEntry, route: Route | None, request: Request, scope: Scope, receive: Receive) -> Reply:
         whole = await self._body(request, receive)
         if route is None:
-            return self._elsewhere(place, request)
+            return self._elsewhere(entry, request)
         call = route.call
         if call.changes and (request.spends or call.exempt):
             await self._services.limits.spend("client", request.ctx.client)
@@ -133,11 +133,11 @@ class App:
         elif whole:
             request.fields = body.fields(whole)
 
-    def _elsewhere(self, place: PathEntry, request: Request) -> Reply:
+    def _elsewhere(self, entry: PathEntry, request: Request) -> Reply:
         """404, 405, or the answer to a preflight."""
-        lines = self._sites.preflight(request.headers, place.allow) if request.method == "OPTIONS" and place.allow else None
+        lines = self._sites.preflight(request.headers, entry.allow) if request.method == "OPTIONS" and entry.allow else None
         if lines is None:
-            return place.errors.missing(request, place.allow)
+            return entry.errors.missing(request, entry.allow)
         return Reply(b"", 204, headers=tuple((name.decode(), value.decode()) for name, value in lines))
 
     async def _send(self, reply: Reply, request: Request, send: Send) -> None:

@@ -1,12 +1,11 @@
 """Which site a browser's request comes from, and which sites may call (contract, rule 11)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from lingpai.settings import Settings
-
-Headers = Mapping[bytes, bytes]
-Lines = list[tuple[bytes, bytes]]
+from lingpai.web.http.response_headers import Lines
+from lingpai.web.request.request import Headers
 
 _AT_HOME = frozenset((b"same-origin", b"none"))
 _PREFLIGHT: Lines = [

@@ -95,21 +95,21 @@ class PlainRenderer:
 
     def refuse(self, refusal: Refusal, request: Request) -> Reply:
         why = words.refusal(refusal, request.locale)
-        said = self._say(request, refusal.code, words.sentence(why, request.locale) if request.wants_html else why)
-        return replace(said, status=choose(OWN_STATUSES, refusal), headers=(*_retry(refusal), *_challenge(refusal)))
+        reply = self._reply(request, refusal.code, words.sentence(why, request.locale) if request.wants_html else why)
+        return replace(reply, status=choose(OWN_STATUSES, refusal), headers=(*_retry(refusal), *_challenge(refusal)))
 
     def fail(self, request: Request) -> Reply:
-        return replace(self._say(request, "internal-error", words.text(_key("failed", request), request.locale)), status=500)
+        return replace(self._reply(request, "internal-error", words.text(_key("failed", request), request.locale)), status=500)
 
     def missing(self, request: Request, allow: str = "") -> Reply:
         code = "method-not-allowed" if allow else "not-found"
-        return _missing(self._say(request, code, words.text(_key("missing", request), request.locale), title="missing_title"), allow)
+        return _missing(self._reply(request, code, words.text(_key("missing", request), request.locale), title="missing_title"), allow)
 
-    def _say(self, request: Request, code: str, text: str, *, title: str = "title") -> Reply:
+    def _reply(self, request: Request, code: str, text: str, *, title: str = "title") -> Reply:
         if request.wants_html:
             return page("problem.html", request, title=title, text=text)
-        said: dict[str, Any] = {"error": code, "message": text}
-        return Reply(msgspec.json.encode(said))
+        body: dict[str, Any] = {"error": code, "message": text}
+        return Reply(msgspec.json.encode(body))
 
 
 class NegotiatedRenderer:

@@ -78,16 +78,16 @@ def _claimed(mount: Mount) -> Iterator[str]:
 class Routes:
     """Finds the place of a request."""
 
-    def __init__(self, mounts: Sequence[Mount], pages: Iterable[Call], home: Mount, own: Iterable[Call]) -> None:
-        """`pages` are hosted pages, on every host, and give way to a dialect that claims the method; so do the house's `own` calls.
+    def __init__(self, mounts: Sequence[Mount], pages: Iterable[Call], home: Mount, endpoints: Iterable[Call]) -> None:
+        """`pages` are hosted pages, on every host, and give way to a dialect that claims the method; so do the service's own `endpoints`.
 
         `home` is the mount that the pages' handlers are given: the dialect whose accounts they are for.
         """
         self._realm = home.settings.realm
         self._plain = PlainRenderer(home.dialect.language)
-        self._voices = {mount.dialect.name: EnvelopeRenderer(mount.dialect, self._plain) for mount in mounts}
+        self._envelopes = {mount.dialect.name: EnvelopeRenderer(mount.dialect, self._plain) for mount in mounts}
         theirs = [Route(call, mount, self._plain, self._realm) for mount in mounts for call in mount.dialect.pages]
-        extra = [*theirs, *(Route(call, home, self._plain, self._realm) for call in (*pages, *own))]
+        extra = [*theirs, *(Route(call, home, self._plain, self._realm) for call in (*pages, *endpoints))]
         self._tables = {host: self._table(_open_on(host, mounts), extra) for host in _hosts(mounts)}
         self._forgiven = {host: _as_mailed(table) for host, table in self._tables.items()}
         self._nowhere = {host: self._strangers(_open_on(host, mounts)) for host in _hosts(mounts)}
@@ -106,48 +106,48 @@ class Routes:
         table: dict[bytes, PathEntry] = {}
         for mount in mounts:
             for call in mount.dialect.calls:
-                _stand(table, path(mount, call), Route(call, mount, self._voice(mount, call), self._realm))
+                _stand(table, path(mount, call), Route(call, mount, self._renderer(mount, call), self._realm))
         for route in extra:
             _stand(table, route.call.path, route)
-        for place in table.values():
-            place.allow = ", ".join(sorted(place.routes))
+        for entry in table.values():
+            entry.allow = ", ".join(sorted(entry.routes))
         return table
 
-    def _voice(self, mount: Mount, call: Call) -> ErrorRenderer:
-        envelope = self._voices[mount.dialect.name]
+    def _renderer(self, mount: Mount, call: Call) -> ErrorRenderer:
+        envelope = self._envelopes[mount.dialect.name]
         language = self._plain.language if call.rooted else envelope.language
         return NegotiatedRenderer(envelope, self._plain, language) if call.rooted or call.mailed else envelope
 
     def _strangers(self, mounts: Sequence[Mount]) -> list[tuple[bytes, PathEntry]]:
         """The prefixes, the longest first, and who says below them that there is nothing."""
         found = [
-            (f"{mount.base_path}{root}".encode(), PathEntry(self._voices[mount.dialect.name]))
+            (f"{mount.base_path}{root}".encode(), PathEntry(self._envelopes[mount.dialect.name]))
             for mount in mounts
             for root in (*mount.dialect.roots, *(("/",) if mount.base_path else ()))
         ]
         return sorted([*found, (b"", PathEntry(self._plain))], key=lambda pair: -len(pair[0]))
 
     def _stranger(self, host: str, raw_path: bytes) -> PathEntry:
-        return next(place for prefix, place in self._nowhere[host] if raw_path.startswith(prefix))
+        return next(entry for prefix, entry in self._nowhere[host] if raw_path.startswith(prefix))
 
 
 def _stand(table: dict[bytes, PathEntry], where: str, route: Route) -> None:
     """Puts a route at its path. The first that claims a method keeps it; GET answers HEAD too (contract, rule 1)."""
-    place = table.setdefault(where.encode(), PathEntry(route.errors))
+    entry = table.setdefault(where.encode(), PathEntry(route.errors))
     for method in route.call.methods:
-        place.routes.setdefault(method, route)
+        entry.routes.setdefault(method, route)
         if method == "GET":
-            place.routes.setdefault("HEAD", route)
+            entry.routes.setdefault("HEAD", route)
 
 
 def _as_mailed(table: dict[bytes, PathEntry]) -> dict[bytes, PathEntry]:
     """Where links lead after a mail program lower-cased them or put a slash behind their paths: there GET alone (contract, 6.9)."""
     found: dict[bytes, PathEntry] = {}
-    for where, place in table.items():
-        routes = {method: route for method, route in place.routes.items() if method in ("GET", "HEAD") and route.call.mailed}
+    for where, entry in table.items():
+        routes = {method: route for method, route in entry.routes.items() if method in ("GET", "HEAD") and route.call.mailed}
         for spelled in (where.lower(), where + b"/", where.lower() + b"/") if routes else ():
             if spelled not in table:
-                found.setdefault(spelled, PathEntry(place.errors, routes))
+                found.setdefault(spelled, PathEntry(entry.errors, routes))
     return found
 
 

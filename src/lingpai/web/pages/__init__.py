@@ -27,7 +27,7 @@ def page(template: str, request: Request, *, here: str = "", **values: Any) -> R
     A template knows `t(key, **values)` for words in the request's language, `when(instant)`, `spaced(phone)`, `static(name)` for the
     address of a file in `/static/`, `locale`, `brand`, `product`, `request_id`, and the values given; a name that it does not know
     raises.
-    `here` is where the switch of languages leads back to, where that is not the request's own address (see `place`).
+    `here` is where the switch of languages leads back to, where that is not the request's own address (see `readable_at`).
     """
     html = _TEMPLATES.get_template(template).render(
         t=partial(_word, request),
@@ -35,14 +35,14 @@ def page(template: str, request: Request, *, here: str = "", **values: Any) -> R
         locale=request.locale,
         brand=request.brand,
         product=request.brand.product,
-        here=here or place(request),
+        here=here or readable_at(request),
         request_id=request.ctx.request_id,
         **values,
     )
     return Reply(html.encode(), media_type=HTML)
 
 
-def place(request: Request) -> str:
+def readable_at(request: Request) -> str:
     """Where a page can be had again by GET: its own address; of what was posted to `/page/forgot`, the address `/forgot`."""
     if request.method == "POST":
         return request.path.removeprefix("/page")
@@ -52,20 +52,20 @@ def place(request: Request) -> str:
 def when(instant: int, locale: Locale = DEFAULT_LOCALE, *, date: bool = False) -> Markup:
     """An instant for people, to the minute or as a date alone: in UTC, until `form.js` says it in the reader's own zone."""
     at = moment(instant)
-    said = words.date(instant, locale) if date else words.date_time(instant, locale)
+    shown = words.date(instant, locale) if date else words.date_time(instant, locale)
     kind = Markup(" data-date") if date else ""
-    return Markup('<time datetime="{}"{}>{}</time>').format(at.strftime("%Y-%m-%dT%H:%M:%SZ"), kind, said)
+    return Markup('<time datetime="{}"{}>{}</time>').format(at.strftime("%Y-%m-%dT%H:%M:%SZ"), kind, shown)
 
 
 def _word(request: Request, key: str, **values: str | int | Markup) -> str:
     """The text: a phone number in it is in groups of digits, and what is marked up stays so between what is escaped."""
-    told = {name: spaced(value) if isinstance(value, str) and not isinstance(value, Markup) else value for name, value in values.items()}
-    marked = {value.striptags(): value for value in told.values() if isinstance(value, Markup)}
-    plain = {name: value.striptags() if isinstance(value, Markup) else value for name, value in told.items()}
-    said = words.text(key, request.locale, **plain)
+    grouped = {name: spaced(value) if isinstance(value, str) and not isinstance(value, Markup) else value for name, value in values.items()}
+    marked = {value.striptags(): value for value in grouped.values() if isinstance(value, Markup)}
+    plain = {name: value.striptags() if isinstance(value, Markup) else value for name, value in grouped.items()}
+    shown = words.text(key, request.locale, **plain)
     if not marked:
-        return said
-    html = escape(said)
+        return shown
+    html = escape(shown)
     for text, markup in marked.items():
         html = html.replace(escape(text), markup)
     return html

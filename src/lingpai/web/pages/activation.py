@@ -188,9 +188,9 @@ def bad_link(
     A link without its secret was most likely opened well, and the page then reloaded: the script had taken the secret away.
     """
     context, path = return_context(services, request), PATH if purpose == "activate" else "/page/reset"
-    said, typed = purpose if opened.vcode else "gone", {"email": believed(request, opened.email)}
+    reason, typed = purpose if opened.vcode else "gone", {"email": believed(request, opened.email)}
     here = context.to(path, **typed, vcode=opened.vcode)
-    return form_page("bad_link.html", request, why, typed=typed, here=here, purpose=purpose, said=said, context=context)
+    return form_page("bad_link.html", request, why, typed=typed, here=here, purpose=purpose, reason=reason, context=context)
 
 
 CALLS = (

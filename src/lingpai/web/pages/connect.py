@@ -1,6 +1,6 @@
 """Logging in by QQ, Weibo or WeChat in a browser: to the provider, back from it, and what the security page may do with them."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Annotated, Any, get_args
 from urllib.parse import urlencode, urlsplit
@@ -32,10 +32,10 @@ from lingpai.flows.social import Journey
 from lingpai.social import ProviderName, Surface
 from lingpai.steps.authentication import Authenticated, activated
 from lingpai.web.pages import page
-from lingpai.web.pages.shared.closing import closing_page
+from lingpai.web.pages.shared.cancel_deletion import cancel_deletion_page
 from lingpai.web.pages.shared.links import for_realm, kind_of, links
 from lingpai.web.pages.shared.return_context import HOME, ReturnContext, inside, onward, present, return_context
-from lingpai.web.request.calls import Call, Mount, Nothing, Reply
+from lingpai.web.request.calls import Call, Handler, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text
 from lingpai.web.request.request import Request
 
@@ -127,7 +127,7 @@ async def _arrive(services: Services, request: Request, journey: Journey, code: 
     if entered is None:
         return onward(journey.next)
     if isinstance(entered, Step):
-        return closing_page(request, ReturnContext(journey.realm, kind_of(services.settings, journey.realm)), entered)
+        return cancel_deletion_page(request, ReturnContext(journey.realm, kind_of(services.settings, journey.realm)), entered)
     # What was begun before the login ends with it: somebody may have planted its token.
     return onward(journey.next, session=entered.opened.token, device=entered.opened.device, prelogin_token="")
 
@@ -159,8 +159,8 @@ async def unlink(services: Services, mount: Mount, request: Request, which: Conn
     except StaleLogin:
         return _to_confirm()
     except LastWayIn as why:
-        said = words.refusal(why, request.locale)
-        return _problem(request, "unlink", said, 409, here=SECURITY, actions=((SECURITY, "back"),))
+        text = words.refusal(why, request.locale)
+        return _problem(request, "unlink", text, 409, here=SECURITY, actions=((SECURITY, "back"),))
     return onward(SECURITY)
 
 
@@ -190,16 +190,16 @@ def _again(services: Services, journey: Journey) -> str:
 
 
 def _missing(request: Request, name: ProviderName | None = None, *, here: str = "/login") -> Reply:
-    said = words.text("pages.connect.unknown", request.locale)
+    text = words.text("pages.connect.unknown", request.locale)
     if name:
-        said = words.text("pages.connect.missing", request.locale, provider=_called(request, name))
-    return _problem(request, "missing", said, 404, here=here, actions=((here, _way_out(here)),))
+        text = words.text("pages.connect.missing", request.locale, provider=_called(request, name))
+    return _problem(request, "missing", text, 404, here=here, actions=((here, _way_out(here)),))
 
 
 def _cancelled(services: Services, request: Request, name: ProviderName, journey: Journey | None = None) -> Reply:
-    said = words.text("pages.connect.cancelled", request.locale, provider=_called(request, name))
+    text = words.text("pages.connect.cancelled", request.locale, provider=_called(request, name))
     here = _back(services, journey)
-    return _problem(request, "cancelled", said, 200, here=here, actions=((here, _way_out(here)),))
+    return _problem(request, "cancelled", text, 200, here=here, actions=((here, _way_out(here)),))
 
 
 def _failed(services: Services, request: Request, name: ProviderName, why: Refusal, journey: Journey | None = None) -> Reply:
@@ -243,9 +243,6 @@ def _problem(request: Request, what: str, text: str, status: int, *, here: str, 
 def _stands_alone(fields: Mapping[str, Any]) -> bool:
     """Comes from another site by its nature: from a page that offers the login, or from the provider."""
     return True
-
-
-Handler = Callable[[Services, Mount, Request, Any], Awaitable[Reply]]
 
 
 def _calls(name: ProviderName) -> tuple[Call, Call]:

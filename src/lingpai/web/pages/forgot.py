@@ -18,7 +18,7 @@ from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
 
-By = Literal["code", "link", "questions"]
+ForgotBy = Literal["code", "link", "questions"]
 INTERVAL = 60
 """Seconds between two codes (contract, rule 7)."""
 
@@ -109,10 +109,10 @@ async def _code(services: Services, request: Request, context: ReturnContext, wh
     return onward(context.to("/forgot", account=who.value, by="code", early=early, again=again(services, seconds)))
 
 
-def _by(request: Request) -> By:
+def _by(request: Request) -> ForgotBy:
     """A form that has only a mail address (of a page about a link) means another link."""
     mailed = "account" not in request.fields and "email" in request.fields
-    offered: tuple[By, ...] = ("link", "questions")
+    offered: tuple[ForgotBy, ...] = ("link", "questions")
     return next((by for by in offered if by == ("link" if mailed else request.fields.get("by"))), "code")
 
 

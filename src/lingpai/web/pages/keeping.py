@@ -36,7 +36,7 @@ async def ask(services: Services, mount: Mount, request: Request, offered: Offer
     )
 
 
-async def keep(services: Services, mount: Mount, request: Request, offered: Offered) -> Reply:
+async def cancel(services: Services, mount: Mount, request: Request, offered: Offered) -> Reply:
     """POST /page/keep: the click. Logs nobody in."""
     try:
         account = await account_deletion.cancel_deletion(services, request.ctx, offered.token)
@@ -48,5 +48,5 @@ async def keep(services: Services, mount: Mount, request: Request, offered: Offe
 
 CALLS: tuple[Call, ...] = (
     Call(("GET",), "/page/keep", ask, Offered, changes=False, mailed=True),
-    Call(("POST",), "/page/keep", keep, Offered),
+    Call(("POST",), "/page/keep", cancel, Offered),
 )

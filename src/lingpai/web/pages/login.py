@@ -12,7 +12,7 @@ from lingpai.core.steps import Step
 from lingpai.flows import Services, login
 from lingpai.settings.realms import with_jwts
 from lingpai.web.pages import authorization, page, puzzles
-from lingpai.web.pages.shared.closing import closing_page
+from lingpai.web.pages.shared.cancel_deletion import cancel_deletion_page
 from lingpai.web.pages.shared.forms import TYPED_LENGTH, form_page
 from lingpai.web.pages.shared.return_context import ReturnContext, anybody, called, inside, onward, return_context
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
@@ -64,7 +64,7 @@ async def enter(services: Services, mount: Mount, request: Request, _: Nothing) 
     except (BadInput, BadCredentials, BadCaptcha, Limited) as why:
         return await _again(services, request, context, why)
     if isinstance(opened, Step):
-        return closing_page(request, context, opened)
+        return cancel_deletion_page(request, context, opened)
     # What was begun before the login ends with it: somebody may have planted its token.
     prelogin_token = "" if request.ctx.prelogin_token else None
     cookies = {"session": opened.token, "device": opened.device, "prelogin_token": prelogin_token}
@@ -86,16 +86,16 @@ async def _again(
     services: Services, request: Request, context: ReturnContext, why: BadInput | BadCredentials | BadCaptcha | Limited | None
 ) -> Reply:
     """The form once more, with a captcha from where the flow asks for one."""
-    said: Refusal | None = why
+    shown: Refusal | None = why
     demanded = "show" in request.fields or "captcha_id" in request.fields
     if isinstance(why, BadCredentials):
         # The flow knows; the address may be another one than the page's captcha was asked for.
-        demanded, said = bool(why.details.get("captcha")), BadCredentials()
+        demanded, shown = bool(why.details.get("captcha")), BadCredentials()
     if isinstance(why, BadCaptcha):
-        demanded, said = True, puzzles.mended(why, request)
+        demanded, shown = True, puzzles.mended(why, request)
     puzzle = await puzzles.puzzle_after(services, request, why) if demanded else None
     way_out = isinstance(why, BadCredentials) and bool(why.details.get("way_out"))
-    return _form(services, request, context, said, typed=request.fields, puzzle=puzzle, way_out=way_out)
+    return _form(services, request, context, shown, typed=request.fields, puzzle=puzzle, way_out=way_out)
 
 
 def _form(
@@ -108,7 +108,7 @@ def _form(
     puzzle: puzzles.CaptchaPuzzle | None = None,
     way_out: bool = False,
 ) -> Reply:
-    said = form_page(
+    reply = form_page(
         "login.html",
         request,
         why,
@@ -122,7 +122,7 @@ def _form(
         providers=tuple(services.providers),
         others=context.others(services.settings, request.locale, account=str(typed.get("account") or "")[:TYPED_LENGTH]),
     )
-    return replace(said, prelogin_token=puzzle.prelogin_token) if puzzle else said
+    return replace(reply, prelogin_token=puzzle.prelogin_token) if puzzle else reply
 
 
 CALLS: tuple[Call, ...] = (

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 
@@ -11,19 +11,17 @@ from lingpai.core import rules
 from lingpai.core.errors import BadCaptcha, BadInput, Limited, Refusal
 from lingpai.core.model import RequestContext
 from lingpai.flows import Services, captcha
-from lingpai.guard.captcha import CaptchaAnswer
+from lingpai.guard.captcha import CaptchaAnswer, ChallengeKind
 from lingpai.guard.captcha.picture import HEIGHT, WIDTH
 from lingpai.web.request.calls import Call, Mount, Reply
 from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
 
-Kind = Literal["picture", "spoken", "work"]
-
 
 class CaptchaAsked(msgspec.Struct, frozen=True, kw_only=True):
     """GET /page/captcha."""
 
-    kind: Annotated[Kind, Text(1, 16, rules.captcha_kind, optional=True)] = "picture"
+    kind: Annotated[ChallengeKind, Text(1, 16, rules.captcha_kind, optional=True)] = "picture"
 
 
 class CaptchaSolved(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +36,7 @@ class CaptchaDrawn(msgspec.Struct, frozen=True):
     """A picture or a sound, as an address that holds all of it."""
 
     id: str
-    kind: Kind
+    kind: ChallengeKind
     source: str
 
 
@@ -65,7 +63,7 @@ async def puzzle(services: Services, request: Request) -> CaptchaPuzzle:
     """A new one for a page; a sound where the person had one, or has just asked for one. Raises Limited and Overloaded."""
     prelogin_token = services.prelogin_token(request.ctx)
     wished = request.fields.get("show") or request.fields.get("captcha_kind")
-    kind: Kind = "spoken" if wished == "spoken" else "picture"
+    kind: ChallengeKind = "spoken" if wished == "spoken" else "picture"
     return CaptchaPuzzle(await _draw(services, prelogin_token, kind, request.ctx), prelogin_token, services.captchas.work is not None)
 
 
@@ -94,7 +92,7 @@ def mended(why: BadCaptcha, request: Request) -> BadCaptcha | BadInput:
     return why if answer(request) else BadInput("captcha", "captcha-missing")
 
 
-async def _draw(services: Services, prelogin_token: str, kind: Kind, ctx: RequestContext) -> CaptchaDrawn:
+async def _draw(services: Services, prelogin_token: str, kind: ChallengeKind, ctx: RequestContext) -> CaptchaDrawn:
     made = await captcha.draw(services, ctx, _captcha_scope(prelogin_token), kind, captcha.PictureSize(WIDTH, HEIGHT))
     return CaptchaDrawn(made.id, kind, f"data:{made.media_type};base64,{base64.b64encode(made.content).decode()}")
 

@@ -17,7 +17,7 @@ from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
 
-_Answer = Annotated[str, Text(1, 64, rules.answer)]
+_AnswerText = Annotated[str, Text(1, 64, rules.answer)]
 _Mendable = BadInput | WrongAnswers | BadGrant
 
 
@@ -30,9 +30,9 @@ class RecoveryWhose(msgspec.Struct, frozen=True, kw_only=True):
 class RecoveryAnswers(msgspec.Struct, frozen=True, kw_only=True):
     """What is answered."""
 
-    answer_one: _Answer
-    answer_two: _Answer
-    answer_three: _Answer
+    answer_one: _AnswerText
+    answer_two: _AnswerText
+    answer_three: _AnswerText
 
 
 class RecoveryFresh(msgspec.Struct, frozen=True, kw_only=True):

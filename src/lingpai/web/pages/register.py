@@ -29,11 +29,11 @@ from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
 
-By = Literal["link", "code", "phone"]
+RegisterBy = Literal["link", "code", "phone"]
 INTERVAL = 60
 """Seconds between two messages for one purpose (contract, rule 7)."""
 _FIELD_OF = {BadCode: "code", BadCaptcha: "captcha", NotInvited: "invite"}
-_Mendable = Limited | MessagesSpent | BadInput | BadCode | BadCaptcha | NotInvited | NotOffered | WeakPassword | TooSoon
+_Correctable = Limited | MessagesSpent | BadInput | BadCode | BadCaptcha | NotInvited | NotOffered | WeakPassword | TooSoon
 
 
 class RegisterOpened(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,18 +131,18 @@ async def by_code(services: Services, mount: Mount, request: Request, _: Nothing
     return onward(context.end, session=opened.token, device=opened.device, prelogin_token="" if request.ctx.prelogin_token else None)
 
 
-def _by(services: Services, request: Request) -> By:
+def _by(services: Services, request: Request) -> RegisterBy:
     """The way that was chosen, where it is offered; else the first."""
     offered = services.settings.pages.register
     return next((by for by in offered if by == request.fields.get("way")), offered[0])
 
 
-def _offered(services: Services, by: By) -> None:
+def _offered(services: Services, by: RegisterBy) -> None:
     if by not in services.settings.pages.register:
         raise NotOffered("registration")
 
 
-def _address(services: Services, request: Request, by: By) -> Address:
+def _address(services: Services, request: Request, by: RegisterBy) -> Address:
     if by == "link":
         # It was not offered, or the form was not ours: a link proves nothing here.
         raise NotOffered("registration")
@@ -166,7 +166,7 @@ def _application(services: Services, request: Request, address: Address) -> regi
     return register.Application(address, chosen.password, invite=chosen.invite.strip(), consents=consents)
 
 
-def _form(services: Services, request: Request, context: ReturnContext, by: By, why: _Mendable | None = None) -> Reply:
+def _form(services: Services, request: Request, context: ReturnContext, by: RegisterBy, why: _Correctable | None = None) -> Reply:
     """Address and password; or code and password, for an address that a code was sent to."""
     seconds, next_at = left(services, request.fields), str(request.fields.get("again") or "")
     asked = _asked(request, by) if next_at else {}
@@ -192,8 +192,8 @@ def _form(services: Services, request: Request, context: ReturnContext, by: By, 
 def _papers(services: Services, request: Request) -> str:
     """What has to be agreed to, as people call it; only what there is."""
     context = (("pages.terms", services.settings.pages.terms), ("pages.privacy", services.settings.pages.privacy))
-    said = [words.text(key, request.locale) for key, legal in context if legal.url]
-    return words.text("pages.form.and", request.locale).join(said)
+    titles = [words.text(key, request.locale) for key, legal in context if legal.url]
+    return words.text("pages.form.and", request.locale).join(titles)
 
 
 def _invite(request: Request) -> str:
@@ -201,25 +201,27 @@ def _invite(request: Request) -> str:
     return str(request.fields.get("invite") or "")[:TYPED_LENGTH]
 
 
-def _asked(request: Request, by: By) -> dict[str, str]:
+def _asked(request: Request, by: RegisterBy) -> dict[str, str]:
     """What the page of a code needs to know: where it went, and with which invite one registers."""
     names = ("phone" if by == "phone" else "email", "invite")
     return {name: value for name in names if isinstance(value := request.fields.get(name), str)}
 
 
-def _to_sent(services: Services, request: Request, context: ReturnContext, by: By, early: str, seconds: int) -> Reply:
+def _to_sent(services: Services, request: Request, context: ReturnContext, by: RegisterBy, early: str, seconds: int) -> Reply:
     """On to the page that says it: a reload of that sends nothing."""
     return onward(context.to("/register", way=by, **_asked(request, by), early=early, again=again(services, seconds)))
 
 
-async def _address_form(services: Services, request: Request, context: ReturnContext, by: By, why: _Mendable | None = None) -> Reply:
+async def _address_form(
+    services: Services, request: Request, context: ReturnContext, by: RegisterBy, why: _Correctable | None = None
+) -> Reply:
     """The first of two steps: where the code is to go."""
-    said = puzzles.mended(why, request) if isinstance(why, BadCaptcha) else why
+    shown = puzzles.mended(why, request) if isinstance(why, BadCaptcha) else why
     puzzle = await puzzles.puzzle_after(services, request, why) if by == "phone" else None
     reply = form_page(
         "register_address.html",
         request,
-        said,
+        shown,
         typed=request.fields,
         field_of=_FIELD_OF,
         here=context.to("/register", way=by, invite=_invite(request)),

@@ -30,9 +30,9 @@ async def judge(services: Services, mount: Mount, request: Request, _: Nothing) 
     """POST /page/strength: judged on the hashing threads, never hashed, kept or logged."""
     try:
         draft = read(request.fields, StrengthDraft)
-        async with services.passwords.slot() as place:
+        async with services.passwords.slot() as slot:
             await services.limits.spend("strength_client", request.ctx.client)
-            await place.judge(draft.password, (draft.account,))
+            await slot.judge(draft.password, (draft.account,))
     except (BadInput, WeakPassword) as why:
         label = words.label("password", request.locale)
         return Reply(

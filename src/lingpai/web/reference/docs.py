@@ -12,7 +12,7 @@ from lingpai.web.http import routes
 from lingpai.web.http.error_replies import EnvelopeRenderer, PlainRenderer
 from lingpai.web.pages import page
 from lingpai.web.reference import openapi
-from lingpai.web.reference.house import HOUSE
+from lingpai.web.reference.service import SERVICE
 from lingpai.web.reference.sheet import Chapter, ReferenceEntry, common, entries, title
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.examples import Tried, assigned
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def calls(settings: Settings, mounts: Sequence[Mount], pages: Sequence[Call] = ()) -> tuple[Call, ...]:
     """`/docs` and `/docs/{name}`, and in dev mode `/`. `pages` are described as far as programs call them."""
-    chapters = [*(_chapter(settings, mount) for mount in mounts), _house(settings, mounts, pages)]
+    chapters = [*(_chapter(settings, mount) for mount in mounts), _service(settings, mounts, pages)]
     index = Call(("GET",), "/docs", partial(_index, chapters), changes=False, quiet=True)
     each = [Call(("GET",), f"/docs/{chapter.name}", partial(_show, chapter), changes=False, quiet=True) for chapter in chapters]
     start = Call(("GET",), "/", partial(_start, chapters), changes=False, quiet=True)
@@ -37,7 +37,7 @@ def _chapter(settings: Settings, mount: Mount) -> Chapter:
     return Chapter(
         name=mount.dialect.name,
         here=here,
-        voice=EnvelopeRenderer(mount.dialect, PlainRenderer(mount.dialect.language)),
+        renderer=EnvelopeRenderer(mount.dialect, PlainRenderer(mount.dialect.language)),
         calls=mount.dialect.calls,
         address=lambda call: site + routes.path(mount, call),
         walk=mount.dialect.walk,
@@ -45,11 +45,11 @@ def _chapter(settings: Settings, mount: Mount) -> Chapter:
     )
 
 
-def _house(settings: Settings, mounts: Sequence[Mount], pages: Sequence[Call]) -> Chapter:
+def _service(settings: Settings, mounts: Sequence[Mount], pages: Sequence[Call]) -> Chapter:
     home = settings.public_url
-    own = (call for call in pages if call.gives and not call.path.startswith(("/page/", "/me/")))
-    found = (*health.CALLS, *openapi.calls(mounts), *own)
-    return Chapter("house", home, PlainRenderer(DEFAULT_LOCALE), found, lambda call: home + call.path, HOUSE)
+    described = (call for call in pages if call.gives and not call.path.startswith(("/page/", "/me/")))
+    found = (*health.CALLS, *openapi.calls(mounts), *described)
+    return Chapter("house", home, PlainRenderer(DEFAULT_LOCALE), found, lambda call: home + call.path, SERVICE)
 
 
 async def _index(chapters: Sequence[Chapter], services: "Services", mount: Mount, request: Request, _: Nothing) -> Reply:
@@ -68,7 +68,7 @@ async def _show(chapter: Chapter, services: "Services", mount: Mount, request: R
         chapter=chapter,
         title=title(chapter.name, request.locale),
         entries=entries(chapter, request, home),
-        common=common(chapter.voice, request),
+        common=common(chapter.renderer, request),
         assignments=partial(_assignments, chapter, services.settings),
         dev=services.settings.dev,
     )
@@ -93,9 +93,9 @@ def _first(found: Sequence[ReferenceEntry]) -> tuple[str, str]:
 
 def _parts(settings: Settings) -> dict[str, str]:
     """Where things are, without what is secret in an address."""
-    return {"database": _place(settings.database_url) or str(settings.data / "lingpai.db"), "valkey": _place(settings.valkey_url or "")}
+    return {"database": _bare(settings.database_url) or str(settings.data / "lingpai.db"), "valkey": _bare(settings.valkey_url or "")}
 
 
-def _place(url: str) -> str:
+def _bare(url: str) -> str:
     found = urlsplit(url)
     return f"{found.scheme}://{found.hostname or ''}{found.path}" if url else ""

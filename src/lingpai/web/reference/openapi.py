@@ -71,7 +71,7 @@ def document(mounts: Sequence[Mount], pages: Sequence[Call] = ()) -> Json:
             paths.setdefault(routes.path(mount, call), {}).update(_methods(mount.dialect, call, refs))
     for call in (*pages, *health.CALLS):
         for method in call.methods:
-            paths.setdefault(call.path, {}).setdefault(method.lower(), _own(call, method, refs))
+            paths.setdefault(call.path, {}).setdefault(method.lower(), _path_operation(call, method, refs))
     return {
         "openapi": "3.1.0",
         "info": {"title": "Lingpai", "version": "1", "description": "The account service behind login APIs that cannot change any more."},
@@ -168,7 +168,7 @@ def _answer(status: str, text: str, content: Json) -> Json:
     return {"description": text, "headers": headers, "content": content}
 
 
-def _own(call: Call, method: str, refs: Refs) -> Json:
+def _path_operation(call: Call, method: str, refs: Refs) -> Json:
     """A page, or a call of the service's own: these speak HTTP."""
     shown: Json = {_JSON: {"schema": refs[call.gives]}} if call.gives else _HTML
     answers = {"200": _answer("200", "Success.", shown)}

@@ -49,13 +49,13 @@ _CASES: Cases = {
 """Those that say more than their name; every other one is made of nothing."""
 
 
-def cases(kind: type[Refusal], takes: type[msgspec.Struct], own: Cases) -> Iterator[Refusal]:
+def cases(kind: type[Refusal], takes: type[msgspec.Struct], special: Cases) -> Iterator[Refusal]:
     """Each refusal that a declared one stands for: itself and all of its kinds, as a call that takes this may answer them."""
-    known = {**_CASES, Taken: (Taken(field=_first(takes)),), **own}
+    known = {**_CASES, Taken: (Taken(field=_first(takes)),), **special}
     yield from known[kind] if kind in known else (kind(),)
     for child in kind.__subclasses__():
-        if kind not in own:
-            yield from cases(child, takes, own)
+        if kind not in special:
+            yield from cases(child, takes, special)
 
 
 def bad_input(takes: type[msgspec.Struct]) -> BadInput | None:
@@ -76,16 +76,16 @@ def _name(slot: Slot) -> str:
     return f"{slot.name}.{_first(slot.shape.struct)}" if isinstance(slot.shape, Group) else slot.name
 
 
-def success(gives: type[msgspec.Struct], walk: Walk, told: Mapping[str, Any], locale: Locale) -> dict[str, Any]:
-    """An answer of that shape. `told` are fields that it has here beside those that it always has."""
-    return dict(_struct(gives, "", {**walk.gives, **told}, told, locale))
+def success(gives: type[msgspec.Struct], walk: Walk, shown: Mapping[str, Any], locale: Locale) -> dict[str, Any]:
+    """An answer of that shape. `shown` are fields that it has here beside those that it always has."""
+    return dict(_struct(gives, "", {**walk.gives, **shown}, shown, locale))
 
 
-def _struct(kind: type[msgspec.Struct], prefix: str, known: Mapping[str, Any], told: Mapping[str, Any], locale: Locale) -> Iterator[Any]:
+def _struct(kind: type[msgspec.Struct], prefix: str, known: Mapping[str, Any], shown: Mapping[str, Any], locale: Locale) -> Iterator[Any]:
     hints = _hints(kind)
     for field in msgspec.structs.fields(kind):
         name = prefix + field.encode_name
-        if _left_out(kind, field, name, told):
+        if _left_out(kind, field, name, shown):
             continue
         if name in known:
             value = known[name]
@@ -93,23 +93,23 @@ def _struct(kind: type[msgspec.Struct], prefix: str, known: Mapping[str, Any], t
         elif isinstance(field.default, bool | int | str):
             yield field.encode_name, field.default
         else:
-            yield field.encode_name, _example(hints[field.name], name, known, told, locale)
+            yield field.encode_name, _example(hints[field.name], name, known, shown, locale)
 
 
-def _left_out(kind: type[msgspec.Struct], field: Any, name: str, told: Mapping[str, Any]) -> bool:
+def _left_out(kind: type[msgspec.Struct], field: Any, name: str, shown: Mapping[str, Any]) -> bool:
     """A field that answers have only sometimes, and not here."""
     sometimes = field.default is msgspec.UNSET or (kind.__struct_config__.omit_defaults and not field.required)
-    return sometimes and not any(one == name or one.startswith(f"{name}.") for one in told)
+    return sometimes and not any(one == name or one.startswith(f"{name}.") for one in shown)
 
 
-def _example(hint: Any, name: str, known: Mapping[str, Any], told: Mapping[str, Any], locale: Locale) -> Any:
+def _example(hint: Any, name: str, known: Mapping[str, Any], shown: Mapping[str, Any], locale: Locale) -> Any:
     inner = get_args(hint)
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
-        return dict(_struct(hint, f"{name}.", known, told, locale))
+        return dict(_struct(hint, f"{name}.", known, shown, locale))
     if get_origin(hint) is list:
-        return [_example(inner[0], name, known, told, locale)]
+        return [_example(inner[0], name, known, shown, locale)]
     if get_origin(hint) in (Annotated, Union, types.UnionType):
-        return _example(next(one for one in inner if one is not type(None)), name, known, told, locale)
+        return _example(next(one for one in inner if one is not type(None)), name, known, shown, locale)
     if get_origin(hint) is Literal:
         return inner[0]
     if isinstance(made := get_origin(hint), type):

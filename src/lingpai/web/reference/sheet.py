@@ -39,7 +39,7 @@ class Chapter:
     name: str
     here: str
     """Where its calls are reached, without a closing slash."""
-    voice: ErrorRenderer
+    renderer: ErrorRenderer
     calls: Sequence[Call]
     """A path that ends with a slash stands for what comes after it, and is left out."""
     address: Callable[[Call], str]
@@ -50,7 +50,7 @@ class Chapter:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FieldRow:
     """One field."""
 
     name: str
@@ -65,7 +65,7 @@ class Case:
     """One refusal: what comes, and why."""
 
     status: int
-    said: str
+    body: str
     why: str
 
 
@@ -77,7 +77,7 @@ class ReferenceEntry:
     methods: str
     path: str
     summary: str
-    rows: Sequence[Row]
+    rows: Sequence[FieldRow]
     answer: str
     """A success; empty for a page."""
     cases: Sequence[Case]
@@ -124,32 +124,32 @@ def _entry(chapter: Chapter, call: Call, steps: Sequence[ExampleStep], request: 
     )
 
 
-def _rows(struct: type[msgspec.Struct], prefix: str = "") -> Iterator[Row]:
+def _rows(struct: type[msgspec.Struct], prefix: str = "") -> Iterator[FieldRow]:
     for slot in slots(struct):
         if isinstance(slot.shape, Group):
-            yield Row(prefix + slot.name, "object", not slot.shape.optional)
+            yield FieldRow(prefix + slot.name, "object", not slot.shape.optional)
             yield from _rows(slot.shape.struct, f"{prefix}{slot.name}.")
         else:
             yield _row(prefix + slot.name, slot.shape)
 
 
-def _needed(row: Row, names: Collection[str]) -> Row:
+def _needed(row: FieldRow, names: Collection[str]) -> FieldRow:
     return dataclasses.replace(row, needed=row.needed or row.name in names)
 
 
-def _row(name: str, shape: Shape) -> Row:
+def _row(name: str, shape: Shape) -> FieldRow:
     needed = not shape.optional
     match shape:
         case Text(clean=partial(func=rules.one_of, keywords={"values": values})):
-            return Row(name, "text", needed, "values", {"values": ", ".join(values)})
+            return FieldRow(name, "text", needed, "values", {"values": ", ".join(values)})
         case Text(clean=clean):
             low, high = _lengths(shape)
             limits = "length" if low == high else "lengths" if low > 1 else "longest"
-            return Row(name, _kind(clean), needed, limits, {"low": low, "high": high})
+            return FieldRow(name, _kind(clean), needed, limits, {"low": low, "high": high})
         case NumberField(low=low, high=high):
-            return Row(name, "number", needed, "range", {"low": low, "high": high})
+            return FieldRow(name, "number", needed, "range", {"low": low, "high": high})
         case CodeField(length=length):
-            return Row(name, "code", needed, "digits", {"count": length})
+            return FieldRow(name, "code", needed, "digits", {"count": length})
     raise TypeError(shape)
 
 
@@ -165,27 +165,27 @@ def _kind(clean: object) -> str:
     return _KINDS.get(getattr(clean, "func", clean), "text")
 
 
-def _cases(chapter: Chapter, call: Call, own: samples.Cases, request: Request) -> Iterator[Case]:
+def _cases(chapter: Chapter, call: Call, special: samples.Cases, request: Request) -> Iterator[Case]:
     """Bad input, and what the call declares; what a reader cannot tell apart stands once."""
     bad = samples.bad_input(call.takes)
-    declared = (case for kind in call.refusals for case in samples.cases(kind, call.takes, own))
+    declared = (case for kind in call.refusals for case in samples.cases(kind, call.takes, special))
     found: dict[tuple[int, str], Case] = {}
     for refusal in [*([call.named(bad)] if bad else []), *declared]:
-        case = _case(chapter.voice.refuse(refusal, request), words.refusal(refusal, request.locale))
-        found.setdefault((case.status, case.said), case)
+        case = _case(chapter.renderer.refuse(refusal, request), words.refusal(refusal, request.locale))
+        found.setdefault((case.status, case.body), case)
     yield from found.values()
 
 
-def common(voice: ErrorRenderer, request: Request) -> list[Case]:
+def common(renderer: ErrorRenderer, request: Request) -> list[Case]:
     """What every call may answer beside its own."""
-    told = _program(request)
-    missing = words.text("pages.docs.no_path", told.locale), words.text("pages.docs.no_method", told.locale)
+    program = _program(request)
+    missing = words.text("pages.docs.no_path", program.locale), words.text("pages.docs.no_method", program.locale)
     refusals: tuple[Refusal, ...] = (TooLarge(), Limited("client", 42), Unavailable(), CrossSite())
     return [
-        _case(voice.missing(told), missing[0]),
-        _case(voice.missing(told, "GET"), missing[1]),
-        *(_case(voice.refuse(refusal, told), words.refusal(refusal, told.locale)) for refusal in refusals),
-        _case(voice.fail(told), words.text("pages.docs.bug", told.locale)),
+        _case(renderer.missing(program), missing[0]),
+        _case(renderer.missing(program, "GET"), missing[1]),
+        *(_case(renderer.refuse(refusal, program), words.refusal(refusal, program.locale)) for refusal in refusals),
+        _case(renderer.fail(program), words.text("pages.docs.bug", program.locale)),
     ]
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from lingpai.core.errors import BadCredentials, BadInput, Refusal
 from lingpai.core.model import DEFAULT_LOCALE, Links, Locale
-from lingpai.core.steps import Need, Step
+from lingpai.core.steps import Step, StepNeed
 from lingpai.settings import DialectSettings
 from lingpai.web.request.walks import Walk
 
@@ -124,7 +124,7 @@ class Dialect:
     """Whether its clients learn if it was the account or the password that is wrong, as only hiyouth's seed has it (contract, 8.1)."""
     failed_as: type[msgspec.Struct] = Nothing
     """The shape of a refusal's envelope, for the OpenAPI document."""
-    steps: Mapping[Need, Callable[[Step], Refusal]] = field(default_factory=dict)
+    steps: Mapping[StepNeed, Callable[[Step], Refusal]] = field(default_factory=dict)
     """How its clients go on: for each further step of a login that they can take, the refusal in which `refuse` tells them its state.
 
     A login that takes any other step is refused as a wrong password is (`Try.steps`).
@@ -149,7 +149,7 @@ class Mount:
     """Where the links in this dialect's mails lead."""
 
     @property
-    def steps(self) -> frozenset[Need]:
+    def steps(self) -> frozenset[StepNeed]:
         """The further steps of a login that this dialect's clients can take."""
         return frozenset(self.dialect.steps)
 

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
-Address = IPv4Address | IPv6Address
+IpAddress = IPv4Address | IPv6Address
 
 _BY_THE_LAST_32_BITS = tuple(map(IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
 LONGEST = 1_024
@@ -40,11 +40,11 @@ class ClientIps:
             here = before
         return counted(here), str(here)
 
-    def _trusts(self, address: Address) -> bool:
+    def _trusts(self, address: IpAddress) -> bool:
         return any(address in network for network in self._trusted)
 
 
-def parse(entry: str) -> Address | None:
+def parse(entry: str) -> IpAddress | None:
     """The address of an entry, its port removed and an IPv4-mapped one as IPv4; None where it is no address."""
     text = entry.strip()
     if text.startswith("["):
@@ -58,7 +58,7 @@ def parse(entry: str) -> Address | None:
     return (isinstance(found, IPv6Address) and found.ipv4_mapped) or found
 
 
-def counted(address: Address) -> str:
+def counted(address: IpAddress) -> str:
     """What limits count: one IPv4 address, or the /64 that one IPv6 customer has to himself.
 
     An address that embeds an IPv4 one counts as that: behind one translator all of IPv4 would else be one customer (contract, 14.9).

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from lingpai.core.errors import NotLoggedIn
 from lingpai.web.request.calls import Call
 from lingpai.web.request.fields import CodeField, Group, NumberField, Slot, Text, slots
-from lingpai.web.request.walks import ExampleStep, Seen, Value, Walk
+from lingpai.web.request.walks import ExampleStep, ExampleValue, Seen, Walk
 
 SHOWN = 100
 """Characters that are shown of an answer which holds a picture."""
@@ -43,7 +43,7 @@ def assigned(seen: Seen, here: str, home: str) -> str:
     return f"{seen.name}=$({seen.command.replace('{here}', here).replace('{home}', home)})"
 
 
-def values_of(call: Call, walk: Walk, step: ExampleStep) -> Iterator[tuple[str, Value]]:
+def values_of(call: Call, walk: Walk, step: ExampleStep) -> Iterator[tuple[str, ExampleValue]]:
     """What the step sends: its own values, and the walk's for what is needed besides. A field inside another is named `Captcha.Id`."""
     for name, slot in _flat(call):
         needed = not slot.shape.optional and name not in step.values
@@ -86,7 +86,7 @@ def _who(call: Call, walk: Walk, step: ExampleStep, bearer: Seen | None) -> Iter
         yield f"-c {JAR}"
 
 
-def _target(address: str, method: str, values: Mapping[str, Value]) -> Iterator[str]:
+def _target(address: str, method: str, values: Mapping[str, ExampleValue]) -> Iterator[str]:
     pairs = [f"{name}={_coded(value)}" for name, value in values.items()]
     if method == "GET":
         yield _quoted(f"{address}?{'&'.join(pairs)}" if pairs else address)
@@ -97,7 +97,7 @@ def _target(address: str, method: str, values: Mapping[str, Value]) -> Iterator[
     yield from (f"-d {_quoted(pair)}" for pair in pairs)
 
 
-def _coded(value: Value) -> str:
+def _coded(value: ExampleValue) -> str:
     return f"${value.name}" if isinstance(value, Seen) else quote(value, safe="@:/")
 
 

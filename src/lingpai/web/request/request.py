@@ -150,7 +150,7 @@ class RequestFactory:
         peer = scope.get("client")
         forwarded = headers.get(b"x-forwarded-for")
         client, ip = self._clients.find(peer[0] if peer else "", forwarded.decode("latin-1") if forwarded else "")
-        asked, visit = headers.get(b"accept-language"), brought.get(self._prelogin_token)
+        asked, token = headers.get(b"accept-language"), brought.get(self._prelogin_token)
         known = brought.get(cookies.DEVICE) if about.changes else None
         device, accounts = self._devices.read(known) if known else ("", frozenset[str]())
         return RequestContext(
@@ -162,7 +162,7 @@ class RequestFactory:
             known_to=accounts,
             device=device,
             session=brought.get(self._session, ""),
-            prelogin_token=_prelogin_token(visit) if visit else "",
+            prelogin_token=_prelogin_token(token) if token else "",
             realm=about.realm,
             links=about.links,
         )
@@ -194,5 +194,5 @@ def _only_looks(headers: Headers) -> bool:
     """Whether a browser or a mail program fetches this ahead of its reader."""
     if _PURPOSES.isdisjoint(headers):
         return False
-    said = b" ".join(headers[name].lower() for name in _PURPOSES if name in headers)
-    return any(word in said for word in (b"prefetch", b"preview", b"prerender"))
+    purposes = b" ".join(headers[name].lower() for name in _PURPOSES if name in headers)
+    return any(word in purposes for word in (b"prefetch", b"preview", b"prerender"))

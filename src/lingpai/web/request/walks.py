@@ -127,8 +127,8 @@ class ExampleWord:
     key: str
 
 
-Value = str | Seen
-Values = Mapping[str, Value]
+ExampleValue = str | Seen
+ExampleValues = Mapping[str, ExampleValue]
 
 
 def _nothing(_: Any) -> tuple[str, ...]:
@@ -141,7 +141,7 @@ class ExampleStep:
 
     path: str
     """As the call is declared."""
-    values: Values = field(default_factory=dict)
+    values: ExampleValues = field(default_factory=dict)
     """Fields beside the walk's own, or otherwise than those. A field inside another is named `Captcha.Id`."""
     gives: Mapping[str, Any] = field(default_factory=dict)
     """What the answer says here beside what the walk says."""
@@ -169,7 +169,7 @@ class Walk:
     """All steps, in an order in which they work."""
 
     steps: tuple[ExampleStep, ...]
-    values: Values = field(default_factory=dict)
+    values: ExampleValues = field(default_factory=dict)
     """What a field that is needed gets, by its name."""
     gives: Mapping[str, Any] = field(default_factory=dict)
     """Examples for the fields of answers; a field inside another is named `data.id`."""

@@ -65,8 +65,8 @@ def downgrade() -> None:
     op.drop_column("accounts", "public_id")
 
 
-def _copy(into: TableClause, taken: TableClause, *same: str, **others: ColumnElement[Any]) -> None:
-    columns = {**{name: taken.c[name] for name in same}, **others}
+def _copy(into: TableClause, taken: TableClause, *names: str, **others: ColumnElement[Any]) -> None:
+    columns = {**{name: taken.c[name] for name in names}, **others}
     op.execute(into.insert().from_select(list(columns), select(*columns.values())))
 
 

@@ -75,8 +75,8 @@ async def _second_step(services: Services, mount: Mount, request: Request, form:
     application = register.Application(phone, form.pwd, invite=form.invite)
     with telling(BadCode, "not_registered"):
         issued = await register.finish_by_phone(services, ctx, application, form.verid, begun, reveal=reveal)
-    said = shapes.Registered(1, info(request, "registered"), shapes.HiyouthNumber(issued.account.id))
-    return reply(said, session=issued.token, device=issued.device)
+    body = shapes.Registered(1, info(request, "registered"), shapes.HiyouthNumber(issued.account.id))
+    return reply(body, session=issued.token, device=issued.device)
 
 
 async def log_in(services: Services, mount: Mount, request: Request, form: shapes.HiyouthCredentials) -> Reply:
@@ -102,9 +102,9 @@ async def log_in(services: Services, mount: Mount, request: Request, form: shape
     return _entered(request, issued, "logged_in")
 
 
-def _entered(request: Request, issued: IssuedSession, own: str) -> Reply:
+def _entered(request: Request, issued: IssuedSession, key: str) -> Reply:
     entry = shapes.HiyouthEntry(issued.account.id, info(request, "unverified") if issued.account.restricted else msgspec.UNSET)
-    return reply(shapes.HiyouthEntered(1, info(request, own), entry), session=issued.token, device=issued.device)
+    return reply(shapes.HiyouthEntered(1, info(request, key), entry), session=issued.token, device=issued.device)
 
 
 async def verify(services: Services, mount: Mount, request: Request, form: shapes.HiyouthVerification) -> Reply:
@@ -116,15 +116,15 @@ async def verify(services: Services, mount: Mount, request: Request, form: shape
     with telling(BadLink, "no_mail"):
         role, found = await verification.opened(services, mount, request, form.emailname, form.type)
     if not found.active:
-        raise NotActivated(words="click_first", said=-1) if request.spends else BadInput("purpose", "prefetch")
+        raise NotActivated(words="click_first", number=-1) if request.spends else BadInput("purpose", "prefetch")
     proved = shapes.Proved(found.account.id, found.account.email or "")
     return reply(shapes.Verified(1, info(request, f"verified_{role}"), proved))
 
 
 async def _send_again(services: Services, mount: Mount, request: Request, form: shapes.HiyouthVerification) -> Reply:
-    email, own = rules.email(form.emailname, "emailname"), settings_of(mount)
-    asked = (realm_of(own, form.type),) if form.type else own.realms
-    await activate.again_where_waiting(services, verification.contexts(services, request, own, asked), email)
+    email, settings = rules.email(form.emailname, "emailname"), settings_of(mount)
+    asked = (realm_of(settings, form.type),) if form.type else settings.realms
+    await activate.again_where_waiting(services, verification.contexts(services, request, settings, asked), email)
     return reply(shapes.Verified(1, info(request, "mailed_again")))
 
 
@@ -147,7 +147,7 @@ async def log_out(services: Services, mount: Mount, request: Request, _: Nothing
     if request.wants_html:
         to = settings_of(mount).home or for_realm(services, "/login", request.ctx.realm)
         return Reply(b"", 303, headers=(("location", to),), session="")
-    return reply(shapes.Told(1, info(request, "logged_out")), session="")
+    return reply(shapes.HiyouthResult(1, info(request, "logged_out")), session="")
 
 
 async def recover_password(services: Services, mount: Mount, request: Request, form: shapes.Recovery) -> Reply:
@@ -160,7 +160,7 @@ async def _ask_reset(services: Services, mount: Mount, request: Request, form: s
         raise BadInput("type", "missing")
     who, ctx = shapes.address(form.option, form.account), enter(services, mount, request, form.type)
     step = await recover.begin_by_code(services, ctx, who, recover.AskedRecovery(form.type, form.option, who.value))
-    return reply(shapes.Told(1, info(request, "texted")), prelogin_token=step.state)
+    return reply(shapes.HiyouthResult(1, info(request, "texted")), prelogin_token=step.state)
 
 
 async def _reset(services: Services, mount: Mount, request: Request, form: shapes.Recovery) -> Reply:
@@ -173,7 +173,7 @@ async def _reset(services: Services, mount: Mount, request: Request, form: shape
         raise BadInput("newpwd", "missing")
     ctx = enter(services, mount, request, "boss" if role == "boss" else "member")
     done = await recover.finish_by_code(services, ctx, who, form.verid, form.newpwd)
-    return reply(shapes.Told(1, info(request, "changed")), device=done.device)
+    return reply(shapes.HiyouthResult(1, info(request, "changed")), device=done.device)
 
 
 async def change_password(services: Services, mount: Mount, request: Request, form: shapes.HiyouthNewPassword) -> Reply:
@@ -181,7 +181,7 @@ async def change_password(services: Services, mount: Mount, request: Request, fo
     _role, owner = await who(services, mount, request)
     with telling(WrongPassword, "wrong_old"):
         device = await password.change(services, request.ctx, activated(owner), form.oldpwd, form.newpwd)
-    return reply(shapes.Told(1, info(request, "changed")), device=device)
+    return reply(shapes.HiyouthResult(1, info(request, "changed")), device=device)
 
 
 def _mailed(fields: Mapping[str, Any]) -> bool:
@@ -203,7 +203,7 @@ DIALECT = Dialect(
     missing=missing,
     roots=("/api/",),
     tells_credentials_apart=True,
-    failed_as=shapes.Told,
+    failed_as=shapes.HiyouthResult,
     calls=(
         Call(
             BOTH,
@@ -250,7 +250,7 @@ DIALECT = Dialect(
             BOTH,
             "/api/cancelLogin",
             log_out,
-            gives=shapes.Told,
+            gives=shapes.HiyouthResult,
             by_script=False,
             refusals=(NotLoggedIn,),
             summary="summary.hiyouth.log_out",
@@ -260,7 +260,7 @@ DIALECT = Dialect(
             "/api/findpwd",
             recover_password,
             shapes.Recovery,
-            shapes.Told,
+            shapes.HiyouthResult,
             refusals=(BadCode, WeakPassword, NotOffered),
             summary="summary.hiyouth.recover_password",
         ),
@@ -269,7 +269,7 @@ DIALECT = Dialect(
             "/api/updpwd",
             change_password,
             shapes.HiyouthNewPassword,
-            shapes.Told,
+            shapes.HiyouthResult,
             refusals=(NotLoggedIn, NotActivated, WrongPassword, WeakPassword),
             summary="summary.hiyouth.change_password",
         ),
@@ -288,7 +288,7 @@ DIALECT = Dialect(
             "/api/setPhone",
             person.set_phone,
             shapes.NewPhone,
-            shapes.Told,
+            shapes.HiyouthResult,
             refusals=BINDING,
             summary="summary.hiyouth.set_phone",
         ),
@@ -297,7 +297,7 @@ DIALECT = Dialect(
             "/api/setEmail",
             person.set_email,
             shapes.NewEmail,
-            shapes.Told,
+            shapes.HiyouthResult,
             refusals=BINDING,
             summary="summary.hiyouth.set_email",
         ),
@@ -306,7 +306,7 @@ DIALECT = Dialect(
             "/api/qqLink",
             qq.link,
             shapes.QqLink,
-            shapes.Told,
+            shapes.HiyouthResult,
             sets_session=True,
             exempt=qq.brings_token,
             refusals=(NotOffered, BadGrant, ProviderSaysNo, NotInvited),

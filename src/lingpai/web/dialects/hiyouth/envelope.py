@@ -19,9 +19,9 @@ WORDS: dict[type[Refusal], str] = {Refusal: "", WrongPassword: "wrong_password",
 
 def refuse(refusal: Refusal, locale: Locale) -> dict[str, Any]:
     """The envelope of a refusal. Both leaves of BadCredentials are told, as the seed has it."""
-    own = str(refusal.details.get("words", choose(WORDS, refusal)))
-    info = words.text(f"hiyouth.{own}", locale) if own else words.refusal(refusal, locale)
-    return {"code": refusal.details.get("said", choose(CODES, refusal)), "info": info}
+    key = str(refusal.details.get("words", choose(WORDS, refusal)))
+    info = words.text(f"hiyouth.{key}", locale) if key else words.refusal(refusal, locale)
+    return {"code": refusal.details.get("number", choose(CODES, refusal)), "info": info}
 
 
 def fail(locale: Locale) -> dict[str, Any]:
@@ -35,20 +35,20 @@ def missing(locale: Locale) -> dict[str, Any]:
 
 
 @contextmanager
-def telling(kind: type[Refusal], own: str, said: int = -1) -> Iterator[None]:
+def telling(kind: type[Refusal], key: str, number: int = -1) -> Iterator[None]:
     """A refusal of this kind is told in the seed's words for this call, with this code."""
     try:
         yield
     except kind as why:
-        why.details |= {"words": own, "said": said}
+        why.details |= {"words": key, "number": number}
         raise
 
 
-def reply(said: msgspec.Struct, **cookies: Any) -> Reply:
+def reply(body: msgspec.Struct, **cookies: Any) -> Reply:
     """Success, with the cookies that `Reply` knows."""
-    return Reply(msgspec.json.encode(said), **cookies)
+    return Reply(msgspec.json.encode(body), **cookies)
 
 
-def info(request: Request, own: str) -> str:
+def info(request: Request, key: str) -> str:
     """One of the seed's sentences."""
-    return words.text(f"hiyouth.{own}", request.locale)
+    return words.text(f"hiyouth.{key}", request.locale)

@@ -68,8 +68,8 @@ async def _set(services: Services, mount: Mount, request: Request, address: Addr
         login = activated(owner)
         if "verid" not in request.fields:
             await contacts.ask(services, request.ctx, await reauthenticate.require(services, request.ctx, login), address)
-            return reply(shapes.Told(1, info(request, "texted")))
+            return reply(shapes.HiyouthResult(1, info(request, "texted")))
         if not verid:
             raise BadInput("verid", "missing")
         await contacts.bind(services, request.ctx, login, address, verid.zfill(request.ctx.code_length))
-    return reply(shapes.Told(1, info(request, "bound")))
+    return reply(shapes.HiyouthResult(1, info(request, "bound")))

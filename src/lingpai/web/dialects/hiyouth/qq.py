@@ -25,7 +25,7 @@ async def link(services: Services, mount: Mount, request: Request, form: shapes.
         raise BadInput("type", "missing")
     ctx = enter(services, mount, request, form.type)
     token = await social.expect_token(services, ctx, "qq")
-    return reply(shapes.Told(1, info(request, "done")), prelogin_token=token)
+    return reply(shapes.HiyouthResult(1, info(request, "done")), prelogin_token=token)
 
 
 def brings_token(fields: Mapping[str, Any]) -> bool:

@@ -41,7 +41,7 @@ class HiyouthSettings(DialectSettings, frozen=True):
         str,
         Meta(
             description="where a browser is led after a mail is verified, a QQ login and a logout; empty: to the hosted pages",
-            extra={"form": forms.place},
+            extra={"form": forms.target},
         ),
     ] = ""
 

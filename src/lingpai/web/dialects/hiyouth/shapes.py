@@ -19,9 +19,9 @@ _is_role = partial(rules.one_of, values=ROLES)
 Type = Annotated[Role, Text(1, 16, _is_role)]
 MaybeType = Annotated[Role | None, Text(1, 16, _is_role, optional=True)]
 _is_option = partial(rules.one_of, values=("email", "mobile"))
-Account = Annotated[str, Text(1, 254, optional=True)]
+HiyouthAccount = Annotated[str, Text(1, 254, optional=True)]
 """An address or a phone number, as `option` says."""
-New = Text(1, 512, rules.password)
+NewPassword = Text(1, 512, rules.password)
 """A new password: 8 to 128 code points after NFC."""
 Verid = Annotated[str, CodeField(1, optional=True)]
 """A texted code. How many zeros it gets back depends on where it went."""
@@ -32,7 +32,7 @@ class HiyouthRegistration(msgspec.Struct, frozen=True, kw_only=True):
 
     type: Type
     option: Annotated[Option, Text(1, 16, _is_option)]
-    account: Account = ""
+    account: HiyouthAccount = ""
     pwd: Annotated[str, Text(1, 512, rules.password, optional=True)] = ""
     verid: Verid = ""
     invite: Annotated[str, Text(1, 64, optional=True, pasted=pasted.plain)] = ""
@@ -67,7 +67,7 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True):
 
     type: MaybeType = None
     option: Annotated[Option, Text(1, 16, _is_option)]
-    account: Account = ""
+    account: HiyouthAccount = ""
     verid: Verid = ""
     newpwd: Annotated[str, Text(1, 512, rules.password, optional=True)] = ""
 
@@ -76,7 +76,7 @@ class HiyouthNewPassword(msgspec.Struct, frozen=True, kw_only=True):
     """/api/updpwd."""
 
     oldpwd: Annotated[str, Text(1, 512, rules.normal)]
-    newpwd: Annotated[str, New]
+    newpwd: Annotated[str, NewPassword]
 
 
 class NewPhone(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,7 +186,7 @@ class HiyouthOwnData(msgspec.Struct, frozen=True):
     data: PersonForSet
 
 
-class Told(msgspec.Struct, frozen=True):
+class HiyouthResult(msgspec.Struct, frozen=True):
     """Success in words, and every refusal: `code` -1, 0 (taken, or unknown) or -2 (the mail address has to be verified first)."""
 
     code: int

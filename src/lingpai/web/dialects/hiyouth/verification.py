@@ -55,11 +55,11 @@ async def opened(services: Services, mount: Mount, request: Request, word: str, 
 
 def unsealed(services: Services, mount: Mount, request: Request, word: str, wanted: Role | None = None) -> tuple[Role, Address, str]:
     """Whose the link is, its address and its token; the request is about that realm from now on. Raises BadLink as `opened` does."""
-    sealed, own = services.sealed_links.open(word), settings_of(mount)
-    role = role_of(own, sealed.realm) if sealed else None
-    if sealed is None or role is None or (wanted and realm_of(own, wanted) != sealed.realm):
+    sealed, settings = services.sealed_links.open(word), settings_of(mount)
+    role = role_of(settings, sealed.realm) if sealed else None
+    if sealed is None or role is None or (wanted and realm_of(settings, wanted) != sealed.realm):
         raise BadLink
-    request.enter(sealed.realm, links_of(services, own, role))
+    request.enter(sealed.realm, links_of(services, settings, role))
     return role, rules.email(sealed.email), sealed.token
 
 
@@ -111,15 +111,15 @@ async def send_again(services: Services, mount: Mount, request: Request, typed: 
         email = read(request.fields, VerificationWhose).email
     except BadInput as bad:
         return form_page("verify_bad.html", request, bad, typed={"email": typed.email}, here=here, gone=False)
-    own = settings_of(mount)
-    early = await activate.again_where_waiting(services, contexts(services, request, own, own.realms), email)
+    settings = settings_of(mount)
+    early = await activate.again_where_waiting(services, contexts(services, request, settings, settings.realms), email)
     seconds = early or INTERVAL
     return form_page("verify_sent.html", request, typed={"email": email.value}, here=here, early=bool(early), seconds=seconds)
 
 
-def contexts(services: Services, request: Request, own: HiyouthSettings, among: Iterable[str]) -> list[RequestContext]:
+def contexts(services: Services, request: Request, settings: HiyouthSettings, among: Iterable[str]) -> list[RequestContext]:
     """The request in each of these realms."""
-    return [request.ctx.within(realm, links_of(services, own, role_of(own, realm) or "member")) for realm in among]
+    return [request.ctx.within(realm, links_of(services, settings, role_of(settings, realm) or "member")) for realm in among]
 
 
 def settings_of(mount: Mount) -> HiyouthSettings:
@@ -134,15 +134,15 @@ def links(services: Services, settings: DialectSettings) -> Links:
     return links_of(services, settings, "member")
 
 
-def links_of(services: Services, own: HiyouthSettings, role: Role) -> Links:
+def links_of(services: Services, settings: HiyouthSettings, role: Role) -> Links:
     """Where hiyouth's mails lead for one kind of users."""
     base = services.settings.public_url
     return Links(
-        activate=f"{reached(base, own)}/api/EmailVer?option=ver&emailname=",
+        activate=f"{reached(base, settings)}/api/EmailVer?option=ver&emailname=",
         reset=f"{base}/page/reset",
-        forgot=hosted(services.settings, realm_of(own, role)).forgot,
-        realm=realm_of(own, role),
-        wrap=services.sealed_links.seal,
+        forgot=hosted(services.settings, realm_of(settings, role)).forgot,
+        realm=realm_of(settings, role),
+        seal=services.sealed_links.seal,
     )
 
 
@@ -159,7 +159,7 @@ def _done(services: Services, mount: Mount, request: Request, role: Role, found:
         fresh=found.fresh,
         help=_help(services, found),
         onward=home or for_realm(services, "/login", found.account.realm, account=found.account.email or ""),
-        way="home" if home else "login",
+        target="home" if home else "login",
     )
 
 

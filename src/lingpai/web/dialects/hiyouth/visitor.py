@@ -11,15 +11,15 @@ from lingpai.web.request.request import Request
 
 def enter(services: Services, mount: Mount, request: Request, role: Role) -> RequestContext:
     """The request is about this kind of users from here on."""
-    own = settings_of(mount)
-    request.enter(realm_of(own, role), links_of(services, own, role), own.code_length)
+    settings = settings_of(mount)
+    request.enter(realm_of(settings, role), links_of(services, settings, role), settings.code_length)
     return request.ctx
 
 
 async def who(services: Services, mount: Mount, request: Request) -> tuple[Role, Authenticated]:
     """Whose session came along, in whichever of the realms; the request is about that realm from here on. Raises NotLoggedIn."""
-    own = settings_of(mount)
-    owner = await sessions.current_in(services, request.ctx, own.realms)
-    role = role_of(own, owner.account.realm) or "member"
+    settings = settings_of(mount)
+    owner = await sessions.current_in(services, request.ctx, settings.realms)
+    role = role_of(settings, owner.account.realm) or "member"
     enter(services, mount, request, role)
     return role, owner

@@ -12,7 +12,7 @@ _DIGITS = "[0-9]{4,6}"
 _TEXTED = CodeInText("CODE", f"+86{_PHONE}", _DIGITS)
 _OTHER_PHONE = "13800138001"
 _TEXTED_OTHER = CodeInText("CODE", f"+86{_OTHER_PHONE}", _DIGITS)
-_UNKNOWN = UnknownAccount(words="unknown_member", said=0)
+_UNKNOWN = UnknownAccount(words="unknown_member", number=0)
 
 WALK = Walk(
     email=_ADA,
@@ -53,7 +53,7 @@ WALK = Walk(
             {"info": ExampleWord("hiyouth.logged_in")},
             {
                 BadCredentials: (_UNKNOWN, WrongPassword()),
-                NotActivated: (NotActivated(words="unverified", said=-2),),
+                NotActivated: (NotActivated(words="unverified", number=-2),),
                 NotOffered: (NotOffered("social"),),
             },
             method="POST",

@@ -82,8 +82,8 @@ def missing(locale: Locale) -> dict[str, Any]:
     return {"Result": 2, "Message": words.text("web.missing", locale)}
 
 
-def _reply(said: msgspec.Struct, device: str | None = None) -> Reply:
-    return Reply(msgspec.json.encode(said), device=device)
+def _reply(body: msgspec.Struct, device: str | None = None) -> Reply:
+    return Reply(msgspec.json.encode(body), device=device)
 
 
 def _answer(solved: MailcodeSolved) -> CaptchaAnswer:
@@ -131,14 +131,14 @@ async def new_password(services: Services, mount: Mount, request: Request, form:
 
 async def log_in(services: Services, mount: Mount, request: Request, form: MailcodeCredentials) -> Reply:
     """POST /account/login."""
-    own = _settings(mount)
-    lifetime = form.expiry or own.default_expiry
+    settings = _settings(mount)
+    lifetime = form.expiry or settings.default_expiry
     if not lifetime:
         raise BadInput("Expiry", "missing")
     attempt = login.Try(
         form.email,
         form.password,
-        own.login_captcha,
+        settings.login_captcha,
         _answer(form.captcha) if form.captcha else None,
         steps=mount.steps,
     )
@@ -233,8 +233,8 @@ async def log_out(services: Services, mount: Mount, request: Request, _: Nothing
 
 async def _who(services: Services, mount: Mount, request: Request, *, renew: bool = True) -> tuple[bearer.BearerLogin, str]:
     """Whose JWT came along, and a fresh one where it is in the last tenth of its life. Raises NotLoggedIn."""
-    said = request.headers.get(b"authorization", b"").decode("latin-1")
-    kind, _, token = said.partition(" ")
+    header = request.headers.get(b"authorization", b"").decode("latin-1")
+    kind, _, token = header.partition(" ")
     jwt = token.strip() if kind.lower() == "bearer" else request.cookies.get("Jwt", "")
     who = await bearer.current(services, request.ctx, jwt)
     fresh = await bearer.renewed(services, request.ctx, who) if renew and request.spends else None

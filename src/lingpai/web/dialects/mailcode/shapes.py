@@ -6,11 +6,11 @@ import msgspec
 
 from lingpai.core import pasted, rules
 from lingpai.core.model import Address
-from lingpai.guard.captcha import Kind
+from lingpai.guard.captcha import ChallengeKind
 from lingpai.web.request.fields import CodeField, Group, NumberField, Text
 
-Email = Annotated[Address, Text(3, 254, rules.email, alias="Account")]
-Language = Annotated[str, Text(1, 35, optional=True)]
+MailcodeEmail = Annotated[Address, Text(3, 254, rules.email, alias="Account")]
+LanguageTag = Annotated[str, Text(1, 35, optional=True)]
 Lifetime = Annotated[int, NumberField(5, 2_592_000)]
 """Seconds that a JWT lives: 5 to 30 days (seed)."""
 
@@ -30,7 +30,7 @@ class MailcodeFrame(msgspec.Struct, frozen=True, kw_only=True):
 
     width: Annotated[int, NumberField(80, 280, optional=True)] = 220
     height: Annotated[int, NumberField(30, 280, optional=True)] = 80
-    kind: Annotated[Kind, Text(1, 16, rules.captcha_kind, optional=True)] = "picture"
+    kind: Annotated[ChallengeKind, Text(1, 16, rules.captcha_kind, optional=True)] = "picture"
     """For new clients: a sound for those who cannot see, or work for the browser where the setting offers it."""
 
 
@@ -53,8 +53,8 @@ class MailcodePuzzle(msgspec.Struct, frozen=True, rename="pascal"):
 class Ask(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     """POST /account/mail-register and /account/mail-password."""
 
-    email: Email
-    language: Language = ""
+    email: MailcodeEmail
+    language: LanguageTag = ""
     captcha: Captcha
 
 
@@ -67,8 +67,8 @@ class MailcodeVerification(msgspec.Struct, frozen=True, kw_only=True):
 class MailcodeNewPassword(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     """POST /account/password-new."""
 
-    email: Email
-    language: Language = ""
+    email: MailcodeEmail
+    language: LanguageTag = ""
     password: Annotated[str, Text(1, 512, rules.password)]
     verification: Annotated[str, Text(1, 64, rules.word)]
 
@@ -76,8 +76,8 @@ class MailcodeNewPassword(msgspec.Struct, frozen=True, kw_only=True, rename="pas
 class MailcodeCredentials(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     """POST /account/login. Whether Expiry and Captcha may be missing is a setting."""
 
-    email: Email
-    language: Language = ""
+    email: MailcodeEmail
+    language: LanguageTag = ""
     password: Annotated[str, Text(1, 512, rules.normal)]
     expiry: Annotated[int, NumberField(5, 2_592_000, optional=True)] = 0
     captcha: Annotated[MailcodeSolved | None, Group(MailcodeSolved, optional=True)] = None
@@ -86,13 +86,13 @@ class MailcodeCredentials(msgspec.Struct, frozen=True, kw_only=True, rename="pas
 class MailcodeWhose(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     """Whose login it was that failed."""
 
-    email: Email
+    email: MailcodeEmail
 
 
 class MailcodeRegistration(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     """POST /account/register."""
 
-    email: Email
+    email: MailcodeEmail
     password: Annotated[str, Text(1, 512, rules.password)]
     verification: Annotated[str, CodeField(6)]
     invite: Annotated[str, Text(1, 64, optional=True, pasted=pasted.plain)] = ""

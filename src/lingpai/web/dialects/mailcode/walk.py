@@ -13,9 +13,9 @@ _WORD = CodeInMail("CODE", _ADA, "[2-9a-z]{8}")
 _JWT = "eyJhbGciOi…"
 
 
-def _needed_to_log_in(own: Any) -> tuple[str, ...]:
+def _needed_to_log_in(settings: Any) -> tuple[str, ...]:
     """What is needed by setting."""
-    return (*(() if own.default_expiry else ("Expiry",)), *(("Captcha",) if own.login_captcha == "always" else ()))
+    return (*(() if settings.default_expiry else ("Expiry",)), *(("Captcha",) if settings.login_captcha == "always" else ()))
 
 
 WALK = Walk(

@@ -43,8 +43,8 @@ STRENGTH = 2
 """The lowest zxcvbn score of a new password: this seed asks for strength (contract, rule 9)."""
 
 
-def _reply(said: msgspec.Struct, **more: Any) -> Reply:
-    return Reply(msgspec.json.encode(said), **more)
+def _reply(body: msgspec.Struct, **more: Any) -> Reply:
+    return Reply(msgspec.json.encode(body), **more)
 
 
 def _captcha_scope(prelogin_token: str) -> str:
@@ -147,8 +147,8 @@ async def earn_by_answers(services: Services, mount: Mount, request: Request, fo
     mode = _settings(mount).questions
     if mode == "with_code" and not form.code:
         raise BadInput("code", "missing")
-    said = (form.answer_one, form.answer_two, form.answer_three)
-    prelogin_token = await questions.answer(services, request.ctx, said, mode=mode, code=form.code)
+    answers = (form.answer_one, form.answer_two, form.answer_three)
+    prelogin_token = await questions.answer(services, request.ctx, answers, mode=mode, code=form.code)
     return _reply(SessionDone(), prelogin_token=prelogin_token)
 
 

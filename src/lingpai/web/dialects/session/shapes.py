@@ -35,15 +35,15 @@ def _code(text: str, field: str) -> str:
     return text.zfill(6) if text.isascii() and text.isdecimal() else text
 
 
-Password = Annotated[str, Text(1, 16, _password)]
+SessionPassword = Annotated[str, Text(1, 16, _password)]
 """Under 8 it is well-formed, but as a new one too weak: the seed has another code for that."""
 Mail = Annotated[Address, Text(1, MAIL_LENGTH, rules.email)]
 Forgetful = Annotated[Address, Text(1, MAIL_LENGTH, partial(_who, high=MAIL_LENGTH))]
 """The seed's `EmailAccount`: up to 32, also for a name, though no account has one that long."""
 MailedCode = Annotated[str, Text(1, 8, _code, numbers=True, pasted=pasted.plain)]
 """Whatever is no code of ours is a wrong one: the seed has a code for that."""
-Question = Annotated[str, Text(1, rules.QUESTION_LENGTH, rules.question)]
-Answer = Annotated[str, Text(1, rules.QUESTION_LENGTH, rules.answer)]
+SessionQuestion = Annotated[str, Text(1, rules.QUESTION_LENGTH, rules.question)]
+SessionAnswer = Annotated[str, Text(1, rules.QUESTION_LENGTH, rules.answer)]
 
 
 class SessionCredentials(msgspec.Struct, frozen=True, kw_only=True, rename={"password": "pass"}):
@@ -51,7 +51,7 @@ class SessionCredentials(msgspec.Struct, frozen=True, kw_only=True, rename={"pas
 
     token: Annotated[str, Text(1, 64)]
     account: Annotated[Address, Text(1, MAIL_LENGTH, _who)]
-    password: Password
+    password: SessionPassword
     code: Annotated[str, Text(1, 64, numbers=True)]
 
 
@@ -59,7 +59,7 @@ class SessionRegistration(msgspec.Struct, frozen=True, kw_only=True, rename={"pa
     """POST sign_up."""
 
     account: Annotated[Address, Text(1, NAME_LENGTH, rules.account_name)]
-    password: Password
+    password: SessionPassword
     invite: Annotated[str, Text(1, 64, optional=True, pasted=pasted.plain)] = ""
 
 
@@ -79,12 +79,12 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True):
 class Setting(msgspec.Struct, frozen=True, kw_only=True, rename={"password": "pass"}):
     """POST SignUp_question. The password is asked for where the login is older than 10 minutes."""
 
-    question_one: Question
-    answer_one: Answer
-    question_two: Question
-    answer_two: Answer
-    question_three: Question
-    answer_three: Answer
+    question_one: SessionQuestion
+    answer_one: SessionAnswer
+    question_two: SessionQuestion
+    answer_two: SessionAnswer
+    question_three: SessionQuestion
+    answer_three: SessionAnswer
     password: Annotated[str, Text(1, 16, _password, optional=True)] = ""
 
 
@@ -104,16 +104,16 @@ class SessionProof(msgspec.Struct, frozen=True, kw_only=True, rename={"who": "Em
 class SessionAnswers(msgspec.Struct, frozen=True, kw_only=True):
     """POST Forget_pass_answer. The code is needed where `session.questions` is `with_code`."""
 
-    answer_one: Answer
-    answer_two: Answer
-    answer_three: Answer
+    answer_one: SessionAnswer
+    answer_two: SessionAnswer
+    answer_three: SessionAnswer
     code: Annotated[str, Text(1, 8, _code, optional=True, numbers=True, pasted=pasted.plain)] = ""
 
 
 class SessionNewPassword(msgspec.Struct, frozen=True, kw_only=True, rename={"password": "pass"}):
     """POST Forget_pass_reset."""
 
-    password: Password
+    password: SessionPassword
 
 
 class Empty(msgspec.Struct, frozen=True):

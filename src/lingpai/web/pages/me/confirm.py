@@ -9,7 +9,7 @@ from lingpai.core import rules
 from lingpai.core.errors import BadCode, BadInput, Limited, MessagesSpent, Refusal, StaleLogin, TooSoon, WrongPassword
 from lingpai.flows import Services, reauthenticate
 from lingpai.web.pages.me.contact import RESEND
-from lingpai.web.pages.me.owner import Me, at, own, show
+from lingpai.web.pages.me.owner import Me, at, owner_only, show
 from lingpai.web.pages.shared.forms import again, digits, left
 from lingpai.web.pages.shared.links import for_realm
 from lingpai.web.pages.shared.return_context import HOME, called, onward
@@ -100,6 +100,6 @@ def _form(services: Services, request: Request, me: Me, asked: ConfirmAsked, why
 
 
 CALLS = (
-    Call(("GET",), "/me/confirm", own(ask), ConfirmAsked, changes=False),
-    Call(("POST",), "/page/me/confirm", own(prove), ConfirmAsked),
+    Call(("GET",), "/me/confirm", owner_only(ask), ConfirmAsked, changes=False),
+    Call(("POST",), "/page/me/confirm", owner_only(prove), ConfirmAsked),
 )

@@ -10,7 +10,7 @@ from lingpai.core import rules
 from lingpai.core.errors import BadCode, BadInput, Limited, MessagesSpent, NotOffered, Refusal, Taken, TooSoon
 from lingpai.core.model import Account, Address
 from lingpai.flows import Services, contacts
-from lingpai.web.pages.me.owner import Me, at, own, show, told
+from lingpai.web.pages.me.owner import Me, at, done_at, owner_only, show
 from lingpai.web.pages.shared.forms import again, digits, left
 from lingpai.web.pages.shared.return_context import onward, typed_email
 from lingpai.web.request.calls import Call, Nothing, Reply
@@ -88,7 +88,7 @@ class Contact:
             return self._page(services, request, me, why, sent=address, seconds=left(services, request.fields))
         except Taken as why:
             return self._page(services, request, me, why)
-        return told("/me/security", self.kind)
+        return done_at("/me/security", self.kind)
 
     def _read(self, request: Request, me: Me) -> Address:
         text = request.fields.get(self.kind)
@@ -109,8 +109,8 @@ class Contact:
     def calls(self) -> tuple[Call, Call]:
         """Its page and its form, both only right after a login or a proof."""
         return (
-            Call(("GET",), self.path, own(self.form, sensitive=True), changes=False),
-            Call(("POST",), f"/page{self.path}", own(self.act, sensitive=True)),
+            Call(("GET",), self.path, owner_only(self.form, sensitive=True), changes=False),
+            Call(("POST",), f"/page{self.path}", owner_only(self.act, sensitive=True)),
         )
 
 

@@ -11,7 +11,7 @@ from lingpai.core.errors import BadGrant, BadInput, NotLoggedIn
 from lingpai.core.model import Account
 from lingpai.flows import Services, account_deletion
 from lingpai.store import personal
-from lingpai.web.pages.me.owner import Me, own, show
+from lingpai.web.pages.me.owner import Me, owner_only, show
 from lingpai.web.pages.shared.return_context import called
 from lingpai.web.request.calls import Call, Nothing, Reply
 from lingpai.web.request.fields import Text, read
@@ -28,7 +28,7 @@ class Sure(msgspec.Struct, frozen=True, kw_only=True):
     sure: Annotated[str, Text(1, 8, optional=True)] = ""
 
 
-async def look(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
+async def overview(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """GET /me/data."""
     return show("data", request, me)
 
@@ -36,10 +36,10 @@ async def look(services: Services, request: Request, me: Me, _: Nothing) -> Repl
 async def download(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """GET /me/data.json: by table, instants as RFC 3339 in UTC."""
     rows = await account_deletion.export(services, request.ctx, me.login)
-    told = {table: [readable(row) for row in found] for table, found in rows.items()}
+    tables = {table: [readable(row) for row in found] for table, found in rows.items()}
     name = f"{moment(services.clock.now()).strftime('%Y-%m-%d')}-{me.account.id}.json"
     lines = (("content-disposition", f'attachment; filename="account-{name}"'),)
-    written = await asyncio.to_thread(json.dumps, told, ensure_ascii=False, indent=2)
+    written = await asyncio.to_thread(json.dumps, tables, ensure_ascii=False, indent=2)
     return Reply(written.encode(), headers=lines)
 
 
@@ -69,8 +69,8 @@ async def delete(services: Services, request: Request, me: Me, _: Nothing) -> Re
         at = await account_deletion.close(services, request.ctx, me.fresh, f"{services.settings.public_url}/page/keep?token=")
     except BadGrant:
         raise NotLoggedIn from None
-    said = show("closed", request, me, here="/login", at=at, called=called(me.account), back=_way_back(services, me.account))
-    return msgspec.structs.replace(said, session="")
+    reply = show("closed", request, me, here="/login", at=at, called=called(me.account), back=_way_back(services, me.account))
+    return msgspec.structs.replace(reply, session="")
 
 
 def _ask(services: Services, request: Request, me: Me, why: BadInput | None = None) -> Reply:
@@ -87,8 +87,8 @@ def _way_back(services: Services, account: Account) -> str:
 
 
 CALLS = (
-    Call(("GET",), PATH, own(look), changes=False),
-    Call(("GET",), "/me/data.json", own(download, sensitive=True, here=PATH), gives=Export, changes=False),
-    Call(("GET",), "/me/delete", own(ask, sensitive=True), changes=False),
-    Call(("POST",), "/page/me/delete", own(delete, sensitive=True)),
+    Call(("GET",), PATH, owner_only(overview), changes=False),
+    Call(("GET",), "/me/data.json", owner_only(download, sensitive=True, here=PATH), gives=Export, changes=False),
+    Call(("GET",), "/me/delete", owner_only(ask, sensitive=True), changes=False),
+    Call(("POST",), "/page/me/delete", owner_only(delete, sensitive=True)),
 )

@@ -8,7 +8,7 @@ import msgspec
 from lingpai.core.errors import BadInput
 from lingpai.core.model import Locale, Session
 from lingpai.flows import Services, sessions
-from lingpai.web.pages.me.owner import Me, own, show, told
+from lingpai.web.pages.me.owner import Me, done_at, owner_only, show
 from lingpai.web.pages.shared.relative_time import ago, device
 from lingpai.web.request.calls import Call, Nothing, Reply
 from lingpai.web.request.fields import Text
@@ -46,19 +46,19 @@ async def listing(services: Services, request: Request, me: Me, _: Nothing) -> R
     """GET /me/devices: this one first, then those that were used last."""
     found = await sessions.listing(services, me.login)
     found.sort(key=lambda one: (one.id != me.session.id, -one.seen_at))
-    return show("devices", request, me, logins=[_said(one, me, services.clock.now(), request.locale) for one in found])
+    return show("devices", request, me, logins=[_login(one, me, services.clock.now(), request.locale) for one in found])
 
 
 async def end(services: Services, request: Request, me: Me, which: DeviceWhich) -> Reply:
     """POST /page/me/devices: only of one's own; another's number is like one that is over."""
     if not which.login:
         await sessions.end_others(services, request.ctx, me.login)
-        return told(PATH, "ended-others")
+        return done_at(PATH, "ended-others")
     ended = await sessions.end_one(services, request.ctx, me.login, which.login)
-    return told(PATH, "ended" if ended else "over")
+    return done_at(PATH, "ended" if ended else "over")
 
 
-def _said(one: Session, me: Me, now: int, locale: Locale) -> Login:
+def _login(one: Session, me: Me, now: int, locale: Locale) -> Login:
     return Login(
         one.id,
         device(one.agent, locale),
@@ -71,6 +71,6 @@ def _said(one: Session, me: Me, now: int, locale: Locale) -> Login:
 
 
 CALLS = (
-    Call(("GET",), PATH, own(listing), changes=False),
-    Call(("POST",), f"/page{PATH}", own(end), DeviceWhich),
+    Call(("GET",), PATH, owner_only(listing), changes=False),
+    Call(("POST",), f"/page{PATH}", owner_only(end), DeviceWhich),
 )

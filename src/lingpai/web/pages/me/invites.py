@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from lingpai.core.errors import NoInvitesLeft
 from lingpai.flows import Services, invites
 from lingpai.store.invites import Invite
-from lingpai.web.pages.me.owner import Me, own, show, told
+from lingpai.web.pages.me.owner import Me, done_at, owner_only, show
 from lingpai.web.pages.shared.links import for_realm
 from lingpai.web.pages.shared.relative_time import ago
 from lingpai.web.request.calls import Call, Nothing, Reply
@@ -29,7 +29,7 @@ class InvitesGiven:
 async def listing(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """GET /me/invites: the newest first."""
     given = await invites.given(services, me.account)
-    return show("invites", request, me, left=given.left, given=[_said(services, request, one) for one in reversed(given.items)])
+    return show("invites", request, me, left=given.left, given=[_given(services, request, one) for one in reversed(given.items)])
 
 
 async def make(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
@@ -37,11 +37,11 @@ async def make(services: Services, request: Request, me: Me, _: Nothing) -> Repl
     try:
         await invites.new(services, request.ctx, me.login)
     except NoInvitesLeft:
-        return told(PATH, "")
-    return told(PATH, "invited")
+        return done_at(PATH, "")
+    return done_at(PATH, "invited")
 
 
-def _said(services: Services, request: Request, one: Invite) -> InvitesGiven:
+def _given(services: Services, request: Request, one: Invite) -> InvitesGiven:
     now = services.clock.now()
     link = for_realm(services, f"{services.settings.public_url}/register", one.realm, invite=one.code)
     return InvitesGiven(one.code, _state(one, now), ago(now, one.created_at, request.locale), link)
@@ -56,6 +56,6 @@ def _state(one: Invite, now: int) -> str:
 
 
 CALLS = (
-    Call(("GET",), PATH, own(listing), changes=False),
-    Call(("POST",), f"/page{PATH}", own(make)),
+    Call(("GET",), PATH, owner_only(listing), changes=False),
+    Call(("POST",), f"/page{PATH}", owner_only(make)),
 )

@@ -11,7 +11,7 @@ from lingpai.core.chance import SECOND
 from lingpai.core.errors import BadInput
 from lingpai.flows import Services, authorize
 from lingpai.web.pages.me.overview import linkable
-from lingpai.web.pages.me.owner import Me, own, show
+from lingpai.web.pages.me.owner import Me, owner_only, show
 from lingpai.web.pages.shared.return_context import HOME, onward
 from lingpai.web.request.calls import Call, Nothing, Reply
 from lingpai.web.request.fields import Text, read
@@ -57,6 +57,6 @@ def drawn(text: str) -> Markup:
 
 
 CALLS = (
-    Call(("GET",), PATH, own(form, sensitive=True), changes=False),
-    Call(("POST",), "/page/me/login-link", own(make, sensitive=True, here=PATH)),
+    Call(("GET",), PATH, owner_only(form, sensitive=True), changes=False),
+    Call(("POST",), "/page/me/login-link", owner_only(make, sensitive=True, here=PATH)),
 )

@@ -5,7 +5,7 @@ from typing import Any
 from lingpai.core.errors import MessagesSpent, TooSoon
 from lingpai.flows import Services, activate, invites, sessions
 from lingpai.settings.realms import with_jwts
-from lingpai.web.pages.me.owner import Me, own, show, told
+from lingpai.web.pages.me.owner import Me, done_at, owner_only, show
 from lingpai.web.pages.shared.return_context import HOME, called, onward
 from lingpai.web.request.calls import Call, Nothing, Reply
 from lingpai.web.request.request import Request
@@ -31,7 +31,7 @@ async def again(services: Services, request: Request, me: Me, _: Nothing) -> Rep
         return show("unproved", request, me, why, seconds=why.seconds)
     except MessagesSpent as why:
         return show("unproved", request, me, why, seconds=0)
-    return told(HOME, "proof-sent")
+    return done_at(HOME, "proof-sent")
 
 
 def linkable(services: Services, me: Me) -> bool:
@@ -46,6 +46,6 @@ def named(me: Me) -> dict[str, Any]:
 
 
 CALLS = (
-    Call(("GET",), "/me", own(home, unproved=True), changes=False),
-    Call(("POST",), "/page/me", own(again, unproved=True)),
+    Call(("GET",), "/me", owner_only(home, unproved=True), changes=False),
+    Call(("POST",), "/page/me", owner_only(again, unproved=True)),
 )

@@ -16,7 +16,7 @@ from lingpai.core.model import Account, Session
 from lingpai.flows import Services, reauthenticate
 from lingpai.settings.realms import query_name, realm_named
 from lingpai.steps.authentication import Authenticated, Fresh
-from lingpai.web.pages import place
+from lingpai.web.pages import readable_at
 from lingpai.web.pages.shared.forms import form_page
 from lingpai.web.pages.shared.return_context import HOME, onward, present
 from lingpai.web.request import cookies
@@ -41,15 +41,15 @@ class Me(msgspec.Struct, frozen=True):
 
     @property
     def fresh(self) -> Fresh:
-        """The login, for a page that is declared sensitive: `own` has proved it."""
+        """The login, for a page that is declared sensitive: `owner_only` has proved it."""
         assert isinstance(self.login, Fresh), "this page is not declared sensitive"
         return self.login
 
 
-Own = Callable[[Services, Request, Me, Any], Awaitable[Reply]]
+OwnerHandler = Callable[[Services, Request, Me, Any], Awaitable[Reply]]
 
 
-def own(handler: Own, *, sensitive: bool = False, unproved: bool = False, here: str = "") -> Handler:
+def owner_only(handler: OwnerHandler, *, sensitive: bool = False, unproved: bool = False, here: str = "") -> Handler:
     """A handler for the owner of a session alone.
 
     `sensitive`: only within ten minutes of a login or a proof. `unproved`: for a restricted account too. `here`: where one comes back
@@ -69,11 +69,11 @@ def own(handler: Own, *, sensitive: bool = False, unproved: bool = False, here: 
                 raise
             remembered = request.cookies.get(cookies.KIND, "")
             kind = remembered if realm_named(services.settings, remembered) else ""
-            return onward(at("/login", type=kind, next=here or place(request)))
+            return onward(at("/login", type=kind, next=here or readable_at(request)))
         except NotActivated:
             return onward(HOME)
         except StaleLogin:
-            return onward(at("/me/confirm", next=here or place(request)))
+            return onward(at("/me/confirm", next=here or readable_at(request)))
 
     return answer
 
@@ -88,17 +88,17 @@ def _remembered(services: Services, request: Request, me: Me, reply: Reply) -> R
 
 def at(path: str, **query: str) -> str:
     """The path, with what of the query is not empty."""
-    told = {name: value for name, value in query.items() if value}
-    return f"{path}?{urlencode(told, safe='/')}" if told else path
+    kept = {name: value for name, value in query.items() if value}
+    return f"{path}?{urlencode(kept, safe='/')}" if kept else path
 
 
 def show(template: str, request: Request, me: Me, why: Refusal | None = None, **values: Any) -> Reply:
     """A page of one's own space, as `form_page` makes it; it knows `account`, and says what has just been done (`?done=`)."""
-    said = f"pages.me.done.{request.query.get('done', '')}"
-    done = words.text(said, request.locale) if request.method != "POST" and said in words.TEXTS[request.locale] else ""
+    key = f"pages.me.done.{request.query.get('done', '')}"
+    done = words.text(key, request.locale) if request.method != "POST" and key in words.TEXTS[request.locale] else ""
     return form_page(f"me/{template}.html", request, why, account=me.account, done=done, **values)
 
 
-def told(path: str, done: str, **cookies: Any) -> Reply:
+def done_at(path: str, done: str, **cookies: Any) -> Reply:
     """Leads on to a page that says what has been done: a key of `pages.me.done`, never a text that a link could bring."""
     return onward(at(path, done=done), **cookies)

@@ -7,7 +7,7 @@ import msgspec
 from lingpai.core import rules
 from lingpai.core.errors import BadInput, Refusal, WeakPassword, WrongPassword
 from lingpai.flows import Services, password, reauthenticate
-from lingpai.web.pages.me.owner import Me, own, show, told
+from lingpai.web.pages.me.owner import Me, done_at, owner_only, show
 from lingpai.web.pages.shared.links import for_realm
 from lingpai.web.pages.shared.return_context import called
 from lingpai.web.request.calls import Call, Nothing, Reply
@@ -40,7 +40,7 @@ async def change(services: Services, request: Request, me: Me, _: Nothing) -> Re
         device = await _changed(services, request, me)
     except (BadInput, WeakPassword, WrongPassword) as why:
         return _form(services, request, me, why)
-    return told("/me/security", "password", device=device)
+    return done_at("/me/security", "password", device=device)
 
 
 async def _changed(services: Services, request: Request, me: Me) -> str:
@@ -57,6 +57,6 @@ def _form(services: Services, request: Request, me: Me, why: Refusal | None = No
 
 
 CALLS = (
-    Call(("GET",), "/me/password", own(form), changes=False),
-    Call(("POST",), "/page/me/password", own(change)),
+    Call(("GET",), "/me/password", owner_only(form), changes=False),
+    Call(("POST",), "/page/me/password", owner_only(change)),
 )

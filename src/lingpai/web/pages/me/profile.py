@@ -10,7 +10,7 @@ from lingpai.core.errors import BadInput
 from lingpai.core.model import Locale
 from lingpai.flows import Services, profile
 from lingpai.web.pages.me.overview import named
-from lingpai.web.pages.me.owner import Me, own, show, told
+from lingpai.web.pages.me.owner import Me, done_at, owner_only, show
 from lingpai.web.request.calls import Call, Nothing, Reply
 from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
@@ -36,9 +36,9 @@ async def save(services: Services, request: Request, me: Me, _: Nothing) -> Repl
         return _form(request, me, why)
     await profile.rename(services, request.ctx, me.login, form.nickname)
     if form.language == me.account.locale:
-        return told("/me/profile", "saved")
+        return done_at("/me/profile", "saved")
     await profile.speak(services, request.ctx, me.login, form.language)
-    return told("/me/profile", "saved", language=form.language)
+    return done_at("/me/profile", "saved", language=form.language)
 
 
 def _form(request: Request, me: Me, why: BadInput | None = None) -> Reply:
@@ -47,6 +47,6 @@ def _form(request: Request, me: Me, why: BadInput | None = None) -> Reply:
 
 
 CALLS = (
-    Call(("GET",), "/me/profile", own(form), changes=False),
-    Call(("POST",), "/page/me/profile", own(save)),
+    Call(("GET",), "/me/profile", owner_only(form), changes=False),
+    Call(("POST",), "/page/me/profile", owner_only(save)),
 )

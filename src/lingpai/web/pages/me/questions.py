@@ -10,14 +10,14 @@ from lingpai.core.errors import BadInput, Refusal
 from lingpai.flows import Services, questions
 from lingpai.settings import Settings
 from lingpai.settings.realms import recovery_questions
-from lingpai.web.pages.me.owner import Me, own, show, told
+from lingpai.web.pages.me.owner import Me, done_at, owner_only, show
 from lingpai.web.pages.shared.return_context import onward
 from lingpai.web.request.calls import Call, Nothing, Reply
 from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
 
-Question = Annotated[str, Text(1, 320, rules.question)]
-Answer = Annotated[str, Text(1, 320, rules.answer)]
+QuestionText = Annotated[str, Text(1, 320, rules.question)]
+AnswerText = Annotated[str, Text(1, 320, rules.answer)]
 SECURITY = "/me/security"
 FIELDS = ("question_one", "question_two", "question_three")
 
@@ -25,12 +25,12 @@ FIELDS = ("question_one", "question_two", "question_three")
 class QuestionsForm(msgspec.Struct, frozen=True, kw_only=True):
     """POST /page/me/questions, each question before its answer, as they stand on the page."""
 
-    question_one: Question
-    answer_one: Answer
-    question_two: Question
-    answer_two: Answer
-    question_three: Question
-    answer_three: Answer
+    question_one: QuestionText
+    answer_one: AnswerText
+    question_two: QuestionText
+    answer_two: AnswerText
+    question_three: QuestionText
+    answer_three: AnswerText
 
     @property
     def texts(self) -> tuple[str, str, str]:
@@ -61,7 +61,7 @@ async def save(services: Services, request: Request, me: Me, _: Nothing) -> Repl
     """POST /page/me/questions: sets them, or with `remove` takes them away."""
     if "remove" in request.fields:
         await questions.remove(services, request.ctx, me.fresh)
-        return told(SECURITY, "questions-removed")
+        return done_at(SECURITY, "questions-removed")
     if not offered(services.settings, me.account.realm):
         return onward(SECURITY)
     try:
@@ -71,7 +71,7 @@ async def save(services: Services, request: Request, me: Me, _: Nothing) -> Repl
         await questions.put(services, request.ctx, me.login, form.texts, form.answers, mode=mode)
     except BadInput as why:
         return await _form(services, request, me, why)
-    return told(SECURITY, "questions")
+    return done_at(SECURITY, "questions")
 
 
 def _differ(texts: tuple[str, str, str]) -> None:
@@ -102,6 +102,6 @@ def _labels(request: Request) -> dict[str, str]:
 
 
 CALLS = (
-    Call(("GET",), "/me/questions", own(form, sensitive=True), changes=False),
-    Call(("POST",), "/page/me/questions", own(save, sensitive=True)),
+    Call(("GET",), "/me/questions", owner_only(form, sensitive=True), changes=False),
+    Call(("POST",), "/page/me/questions", owner_only(save, sensitive=True)),
 )

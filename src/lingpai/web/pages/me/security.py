@@ -11,7 +11,7 @@ from lingpai.flows import Services, questions, social, ways_in
 from lingpai.social import ProviderName
 from lingpai.web.pages.connect import ConnectWhich
 from lingpai.web.pages.me.contact import texts
-from lingpai.web.pages.me.owner import Me, own, show, told
+from lingpai.web.pages.me.owner import Me, done_at, owner_only, show
 from lingpai.web.pages.me.questions import offered
 from lingpai.web.pages.shared.forms import digits
 from lingpai.web.pages.shared.relative_time import ago
@@ -40,7 +40,7 @@ class SleepingChosen(msgspec.Struct, frozen=True, kw_only=True):
     act: Annotated[str, Text(1, 8, optional=True)] = ""
 
 
-async def look(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
+async def overview(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """GET /me/security."""
     account, asks = me.account, offered(services.settings, me.account.realm)
     return show(
@@ -60,7 +60,7 @@ async def settle(services: Services, request: Request, me: Me, chosen: SleepingC
     """POST /page/me/way: its owner confirms what sleeps since a reset, or removes it."""
     act = ways_in.remove if chosen.act == "remove" else ways_in.wake
     await act(services, request.ctx, me.fresh, int(chosen.way))
-    return told("/me/security", "way-removed" if chosen.act == "remove" else "way-confirmed")
+    return done_at("/me/security", "way-removed" if chosen.act == "remove" else "way-confirmed")
 
 
 def _called(way: ways_in.SleepingWay, request: Request) -> str:
@@ -89,7 +89,7 @@ def _last(services: Services, account: Account, name: ProviderName) -> str:
 
 
 CALLS = (
-    Call(("GET",), "/me/security", own(look), changes=False),
-    Call(("POST",), "/page/me/way", own(settle, sensitive=True, here="/me/security"), SleepingChosen),
-    Call(("GET",), "/me/unlink", own(ask_unlink, sensitive=True, here="/me/security"), ConnectWhich, changes=False),
+    Call(("GET",), "/me/security", owner_only(overview), changes=False),
+    Call(("POST",), "/page/me/way", owner_only(settle, sensitive=True, here="/me/security"), SleepingChosen),
+    Call(("GET",), "/me/unlink", owner_only(ask_unlink, sensitive=True, here="/me/security"), ConnectWhich, changes=False),
 )

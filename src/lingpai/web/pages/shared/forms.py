@@ -78,7 +78,7 @@ def form_page(
     stands (BadInput, Taken and WeakPassword know their own); `label_of` calls a field otherwise than the locale's `field.…`.
     """
     where = _field(why, field_of or {})
-    form = _form(why, where, _said(why, _label(where, label_of or {}, request.locale), request.locale), typed or {})
+    form = _form(why, where, _sentence(why, _label(where, label_of or {}, request.locale), request.locale), typed or {})
     reply = page(template, request, form=form, **values)
     if isinstance(why, Limited):
         return replace(reply, status=429, headers=(("retry-after", str(why.seconds)),))
@@ -92,20 +92,20 @@ def again(services: Services, seconds: int) -> str:
 
 def left(services: Services, fields: Mapping[str, Any]) -> int:
     """Whole seconds until what the page carries as `again`, at most a day; 0 where that is past, or is none."""
-    told = fields.get("again")
-    if not isinstance(told, str) or not (told.isascii() and told.isdecimal()) or len(told) > _INSTANT:
+    instant = fields.get("again")
+    if not isinstance(instant, str) or not (instant.isascii() and instant.isdecimal()) or len(instant) > _INSTANT:
         return 0
-    return min(max(0, -(-(int(told) - services.clock.now()) // SECOND)), DAY)
+    return min(max(0, -(-(int(instant) - services.clock.now()) // SECOND)), DAY)
 
 
-def _form(why: Refusal | None, where: str, said: str, typed: Mapping[str, Any]) -> Form:
+def _form(why: Refusal | None, where: str, sentence: str, typed: Mapping[str, Any]) -> Form:
     shown = _shown(typed, code=why is not None and where != _CODE)
     if where:
-        return Form(shown, {where: said})
-    return Form(shown, notice=said) if isinstance(why, TooSoon) else Form(shown, problem=said)
+        return Form(shown, {where: sentence})
+    return Form(shown, notice=sentence) if isinstance(why, TooSoon) else Form(shown, problem=sentence)
 
 
-def _said(why: Refusal | None, label: str, locale: Locale) -> str:
+def _sentence(why: Refusal | None, label: str, locale: Locale) -> str:
     return words.sentence(words.refusal(why, locale, label=label), locale) if why else ""
 
 

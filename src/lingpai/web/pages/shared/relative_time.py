@@ -26,8 +26,8 @@ def ago(now: int, instant: int, locale: Locale) -> str:
     return words.text(f"pages.ago.{unit}", locale, count=seconds // size)
 
 
-def device(told: str, locale: Locale) -> str:
+def device(user_agent: str, locale: Locale) -> str:
     """A program and its system: `Chrome，Windows`."""
-    found = agent(told)
+    found = agent(user_agent)
     program = words.TEXTS[locale].get(f"program.{found.program}", found.program) or words.text("program.unknown", locale)
     return words.text("pages.me.devices.what", locale, program=program, system=found.system) if found.system else program

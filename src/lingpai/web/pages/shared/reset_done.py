@@ -18,11 +18,11 @@ SECURITY = "/me/security"
 def reset_done(request: Request, reset: ResetOutcome, login: str, **cookies: Any) -> Reply:
     """Leads on to `login`; `cookies` are those of `Reply` beside the device's."""
     asleep = [(way, SECURITY) for way in reset.ways if way.asleep]
-    stays = [(way, place(way)) for way in reset.ways if not way.asleep]
+    stays = [(way, manage_at(way)) for way in reset.ways if not way.asleep]
     reply = page("reset_done.html", request, here=login, login=login, asleep=asleep, stays=stays)
     return replace(reply, device=reset.device, **cookies)
 
 
-def place(way: WayIn) -> str:
+def manage_at(way: WayIn) -> str:
     """Where its owner removes or replaces it, after a login."""
     return f"/me/unlink?provider={way.kind}" if way.kind in THIRD_PARTIES else f"/me/{way.kind}"

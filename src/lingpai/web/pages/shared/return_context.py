@@ -64,10 +64,10 @@ class ReturnContext:
 
 def return_context(services: Services, request: Request) -> ReturnContext:
     """What the request carries, clean."""
-    told = read(request.fields, Carried)
+    query = read(request.fields, Carried)
     settings = services.settings
-    realm = realm_named(settings, told.type) or request.page_realm
-    onward = safe_next(told.next, services.settings) if told.next else ""
+    realm = realm_named(settings, query.type) or request.page_realm
+    onward = safe_next(query.next, services.settings) if query.next else ""
     carried = {"type": query_name(settings, realm), "next": onward if onward != HOME else ""}
     kept = {name: value for name, value in carried.items() if value}
     request.enter(realm, links(services.settings, realm, kept.get("next", "")))

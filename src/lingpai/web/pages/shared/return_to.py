@@ -31,18 +31,18 @@ def _strays(path: str) -> bool:
 def _acts(origin: str, path: str, settings: Settings) -> bool:
     """Whether it leads to a call that does something for a GET: that would log its reader in as somebody else, or out."""
     return any(
-        _plain(path).startswith(own.prefix.rstrip("/") + root)
-        for own in settings.dialects.values()
-        if origin in _origins(own, settings)
-        for root in own.acting_roots
+        _plain(path).startswith(dialect.prefix.rstrip("/") + root)
+        for dialect in settings.dialects.values()
+        if origin in _origins(dialect, settings)
+        for root in dialect.acting_roots
     )
 
 
-def _origins(own: DialectSettings, settings: Settings) -> tuple[str, ...]:
+def _origins(dialect: DialectSettings, settings: Settings) -> tuple[str, ...]:
     """Where a dialect may be reached, as an address says it; a bare path is resolved on whichever host one is."""
     here = urlsplit(settings.public_url)
     port = f":{here.port}" if here.port else ""
-    return ("", settings.public_url, *(f"{here.scheme}://{host}{port}" for host in own.hosts))
+    return ("", settings.public_url, *(f"{here.scheme}://{host}{port}" for host in dialect.hosts))
 
 
 def safe_next(text: str, settings: Settings) -> str:

@@ -7,6 +7,6 @@ from lingpai.web.request.calls import Reply
 from lingpai.web.request.request import Request
 
 
-def closing_page(request: Request, context: ReturnContext, step: Step) -> Reply:
+def cancel_deletion_page(request: Request, context: ReturnContext, step: Step) -> Reply:
     """Says when the account will be gone, and offers to keep it."""
     return page("closing.html", request, here=context.to("/login"), token=step.state, at=step.at, context=context)

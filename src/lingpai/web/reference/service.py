@@ -2,7 +2,7 @@
 
 from lingpai.web.request.walks import ExampleStep, Walk
 
-HOUSE = Walk(
+SERVICE = Walk(
     login="",
     values={"token": "a-jwt"},
     gives={"status": "ok", "active": False, "keys": [dict.fromkeys(("crv", "x", "y", "kty", "alg", "use", "kid"), "…")]},

@@ -152,8 +152,18 @@ async def test_each_login_leads_to_the_realms_that_have_a_name_for_people(town: 
     reader = Reader(town)
     page = await reader.open("/login?next=/me/data")
     assert {"type": "boss", "next": "/me/data"} in queries(page, "/login")
+    assert "老板账号" in (await reader.browser.get("/login", headers={"Accept-Language": "zh-CN"})).text
+    assert "Employers" in (await reader.browser.get("/login", headers={"Accept-Language": "en"})).text
     page = await reader.open("/login?type=boss&next=/me/data")
     assert queries(page, "/login") == [{"next": "/me/data"}]
+
+
+@pytest.mark.parametrize("changes", [{"hiyouth": HiyouthSettings()}])
+async def test_a_realm_that_the_operator_has_not_named_for_people_is_led_to_by_no_login(town: Town) -> None:
+    page = await Reader(town).open("/login")
+    assert queries(page, "/login") == []
+    assert "老板" not in page.text
+    assert (await Reader(town).browser.get("/login?type=boss")).status_code == 200, "it is served all the same"
 
 
 @pytest.mark.parametrize("changes", [{"hiyouth": HiyouthSettings(enabled=False)}, {"hiyouth": HiyouthSettings(boss_realm="main")}])

@@ -43,7 +43,7 @@ class PlainAnswer(msgspec.Struct, frozen=True):
     """Every yes."""
 
     ok: bool
-    said: str
+    text: str
 
 
 class PlainRefused(msgspec.Struct, frozen=True):
@@ -51,7 +51,7 @@ class PlainRefused(msgspec.Struct, frozen=True):
 
     ok: bool
     why: str
-    said: str
+    text: str
 
 
 WHY: dict[type[Refusal], str] = {Refusal: "no", NotLoggedIn: "not-in", BadCredentials: "wrong"}
@@ -59,11 +59,11 @@ WHY: dict[type[Refusal], str] = {Refusal: "no", NotLoggedIn: "not-in", BadCreden
 
 def refuse(refusal: Refusal, locale: Locale) -> dict[str, Any]:
     """A refusal's envelope."""
-    return {"ok": False, "why": choose(WHY, refusal), "said": words.refusal(refusal, locale)}
+    return {"ok": False, "why": choose(WHY, refusal), "text": words.refusal(refusal, locale)}
 
 
 def _failed(key: str, locale: Locale) -> dict[str, Any]:
-    return {"ok": False, "why": key, "said": words.text(f"web.{key}", locale)}
+    return {"ok": False, "why": key, "text": words.text(f"web.{key}", locale)}
 
 
 def links(services: Services, settings: DialectSettings) -> Links:
@@ -72,8 +72,8 @@ def links(services: Services, settings: DialectSettings) -> Links:
     return replace(led, activate=f"{reached(services.settings.public_url, settings)}/plain/open")
 
 
-def _reply(said: str, **more: Any) -> Reply:
-    return Reply(msgspec.json.encode(PlainAnswer(True, said)), **more)
+def _reply(text: str, **more: Any) -> Reply:
+    return Reply(msgspec.json.encode(PlainAnswer(True, text)), **more)
 
 
 async def join(services: Services, mount: Mount, request: Request, form: PlainPerson) -> Reply:
@@ -143,7 +143,7 @@ DIALECT = Dialect(
         new_password=BETTER,
         yes={"ok": True},
         values={"email": _ADA, "password": GOOD},
-        gives={"ok": True, "said": "…"},
+        gives={"ok": True, "text": "…"},
         steps=(
             ExampleStep("/plain/join"),
             ExampleStep(

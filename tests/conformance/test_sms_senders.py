@@ -335,7 +335,7 @@ async def test_a_code_that_is_no_code_is_not_repeated(line: Line) -> None:
 
 async def test_a_timeout_leaves_it_unsure_and_is_asked_once(line: Line) -> None:
     line.gateway.faults.slow = 5.0
-    error = await line.outcome(sender=line.make(timeout=0.2))
+    error = await line.outcome(sender=line.make(timeout=1.0))
     assert type(error) is Unsure
     assert "may have been sent" in str(error)
     assert len(line.messages) == len(line.gateway.calls) == 1

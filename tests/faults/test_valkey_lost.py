@@ -16,8 +16,9 @@ from lingpai import settings
 from lingpai.core.chance import SystemChance, SystemClock
 from lingpai.core.errors import Limited, StoreDown
 from lingpai.core.model import Address, RequestContext
+from lingpai.core.outages import StoreBreaker
 from lingpai.ephemeral import Entry
-from lingpai.ephemeral.valkey import PROBE, ValkeyBreaker, ValkeyEphemeral
+from lingpai.ephemeral.valkey import PROBE, ValkeyEphemeral
 from lingpai.guard.crypto import SecretBox
 from lingpai.guard.one_time.codes import OneTimeSecrets
 from lingpai.guard.throttling.lockout import Lockout
@@ -233,10 +234,10 @@ async def test_who_is_locked_stays_locked_while_it_is_lost(server: ValkeyServer,
 
 async def test_a_breaker_lets_one_caller_through_at_least_each_second(clock: FakeClock, chance: FakeChance) -> None:
     assert PROBE[1] < 1
-    breaker = ValkeyBreaker(clock, chance)
+    breaker = StoreBreaker(clock, chance, PROBE)
     breaker.admit()
-    assert breaker.lost(OSError("gone"))
-    assert not breaker.lost(OSError("gone"))
+    breaker.block("down")
+    breaker.block("down")
     for _ in range(3):
         admitted = []
         for _ in range(100):
@@ -247,7 +248,7 @@ async def test_a_breaker_lets_one_caller_through_at_least_each_second(clock: Fak
             except StoreDown:
                 pass
         assert 1 <= len(admitted) <= 2
-    breaker.back()
+    breaker.unblock()
     for _ in range(10):
         breaker.admit()
 

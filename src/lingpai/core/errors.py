@@ -40,15 +40,21 @@
     ├─ Limited                   a rate limit; seconds to wait
     └─ Unavailable               nothing was counted or spent; seconds to wait
        ├─ Overloaded
-       └─ StoreDown
+       └─ StoreDown             with the cause
+          └─ StoreConflict      the same again may work: another transaction was in the way
 
 A dialect lists as much of the tree as its seed tells: `choose()` walks up from the leaf to what is listed.
 """
 
 from collections.abc import Mapping
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 T = TypeVar("T")
+
+Cause = Literal["down", "refusing", "read-only", "full", "slow", "failing"]
+"""Why a store cannot serve: nobody answers; it answers and will have none of us (a login, a database or a right is missing, too many
+connections); it takes no writes (a primary that was demoted); no room is left (disk or memory); it does not answer in time; what it stands
+on is broken (an I/O error, a damaged file). Operators do something else about each."""
 
 
 class Refusal(Exception):
@@ -333,9 +339,20 @@ class Overloaded(Unavailable):
 
 
 class StoreDown(Unavailable):
-    """A store does not answer."""
+    """A store cannot serve. `cause` is for the log and for `/readyz`; whoever asks is told only that it is so."""
 
     code = "store-down"
+
+    def __init__(self, cause: Cause = "down", seconds: int = 2) -> None:
+        super().__init__(seconds)
+        self.cause = cause
+
+
+class StoreConflict(StoreDown):
+    """The store has undone a transaction because of another one, a deadlock for instance: nothing of it is left."""
+
+    def __init__(self) -> None:
+        super().__init__("slow")
 
 
 def choose(table: Mapping[type[Refusal], T], refusal: Refusal) -> T:

@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable
 from math import ceil
 from typing import Any
 
-import structlog
 import valkey.exceptions
 from valkey.asyncio import BlockingConnectionPool, Valkey
 
 from lingpai.core.chance import SECOND, Chance, Clock
-from lingpai.core.errors import StoreDown
+from lingpai.core.errors import Cause, StoreDown
+from lingpai.core.outages import Outage, StoreBreaker
 from lingpai.ephemeral import Count, Entry
 
 PATIENCE = 0.8
@@ -77,8 +77,6 @@ return {{total, math.max(redis.call('PTTL', KEYS[1]), 0)}}
 
 _LOST = (valkey.exceptions.ConnectionError, valkey.exceptions.TimeoutError, TimeoutError, OSError)
 
-log = structlog.get_logger("lingpai.valkey")
-
 
 class _Pool(BlockingConnectionPool):
     """Connections that can be let go of at once, without a moment in which somebody may be given one that is being closed."""
@@ -97,7 +95,8 @@ class ValkeyEphemeral:
         client = Valkey(connection_pool=self._pool)
         self._client = client
         self._put, self._get, self._take, self._hit = (client.register_script(script) for script in (PUT, GET, TAKE, HIT))
-        self._breaker = ValkeyBreaker(clock, chance)
+        self._outage = Outage("ephemeral", clock)
+        self._breaker = StoreBreaker(clock, chance, PROBE)
 
     async def put(self, key: str, entry: Entry, *, only_new: bool = False) -> bool:
         life = max(ceil(entry.life * SECOND), 1)
@@ -129,50 +128,28 @@ class ValkeyEphemeral:
             async with asyncio.timeout(PATIENCE):
                 answer = await call()
         except _LOST as error:
-            if self._breaker.lost(error):
+            cause: Cause = "slow" if isinstance(error, TimeoutError | valkey.exceptions.TimeoutError) else "down"
+            self._breaker.block(cause)
+            if self._outage.begins(cause, error):
                 # Behind a link that died quietly each idle connection would cost a time-out of its own.
                 await self._pool.drop_idle()
-            raise StoreDown from error
+            raise StoreDown(cause) from error
         except valkey.exceptions.ValkeyError as error:
             # It answers, but cannot serve: out of memory, read-only, no permission.
-            log.error("valkey-refuses", reason=str(error))
-            raise StoreDown from error
-        self._breaker.back()
+            self._breaker.unblock()
+            cause = _refusal(error)
+            self._outage.begins(cause, error)
+            raise StoreDown(cause) from error
+        self._breaker.unblock()
+        self._outage.ends()
         return answer
 
 
-class ValkeyBreaker:
-    """Remembers that a server is lost, so that not every caller waits for it."""
-
-    def __init__(self, clock: Clock, chance: Chance) -> None:
-        self._clock = clock
-        self._chance = chance
-        self._next_probe: float | None = None
-
-    def admit(self) -> None:
-        """Returns where the server may be asked; StoreDown while it is lost, but for one caller in each `PROBE`."""
-        if self._next_probe is None:
-            return
-        if self._clock.monotonic() < self._next_probe:
-            raise StoreDown
-        self._wait()
-
-    def lost(self, error: BaseException) -> bool:
-        """The server did not answer. True: this is the first to know."""
-        first = self._next_probe is None
-        if first:
-            log.error("valkey-lost", reason=str(error) or type(error).__name__)
-        self._wait()
-        return first
-
-    def back(self) -> None:
-        """The server has answered."""
-        if self._next_probe is not None:
-            log.warning("valkey-back")
-        self._next_probe = None
-
-    def _wait(self) -> None:
-        self._next_probe = self._clock.monotonic() + self._chance.spread(*PROBE)
+def _refusal(error: valkey.exceptions.ValkeyError) -> Cause:
+    """Why a server that answers cannot serve."""
+    if isinstance(error, valkey.exceptions.ReadOnlyError):
+        return "read-only"
+    return "full" if isinstance(error, valkey.exceptions.OutOfMemoryError) else "refusing"
 
 
 def _pool(url: str) -> _Pool:

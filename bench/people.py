@@ -81,7 +81,7 @@ async def _settle(tx: Transaction, number: int, phc: str) -> None:
 async def _open(url: str) -> Database:
     if url.startswith("sqlite:///"):
         return await open_sqlite(Path(url.removeprefix("sqlite:///")), SystemClock(), SystemChance())
-    return await open_postgres(url)
+    return await open_postgres(url, SystemClock(), SystemChance())
 
 
 def _post(path: str, number: int, **fields: str) -> bytes:

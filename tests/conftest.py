@@ -214,7 +214,7 @@ async def open_database(url: str, clock: FakeClock, chance: FakeChance) -> Datab
         return await open_sqlite(Path(url.removeprefix("sqlite:///")), clock, chance)
     from lingpai.store.postgres import open_postgres
 
-    return await open_postgres(url)
+    return await open_postgres(url, clock, chance)
 
 
 @pytest.fixture

@@ -3,31 +3,31 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 from sqlalchemy import text
 
-import lingpai.store.postgres
 from conftest import Postgres
-from lingpai.core.errors import StoreDown
+from lingpai.core.chance import SystemChance, SystemClock
+from lingpai.core.errors import StoreConflict, StoreDown
 from lingpai.store import accounts
 from lingpai.store.database import Database, Query
-from lingpai.store.postgres import open_postgres
+from lingpai.store.postgres import PostgresDatabase, open_postgres
 from rows import account, new_account, until_blocked
 
 
 @pytest.fixture
 async def store(postgres_url: str) -> AsyncIterator[Database]:
-    opened = await open_postgres(postgres_url)
-    yield opened
-    await opened.close()
+    store = await opened(postgres_url)
+    yield store
+    await store.close()
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lingpai.store.postgres, "PATIENCE", 0.2)
+async def opened(url: str, **more: Any) -> PostgresDatabase:
+    return await open_postgres(url, SystemClock(), SystemChance(), **more)
 
 
 def name(url: str) -> str:
@@ -74,7 +74,7 @@ async def test_connections_lost_while_idle_are_made_anew(store: Database, postgr
 
 
 async def test_a_server_that_is_not_there_is_a_store_that_is_down(tmp_path: Path) -> None:
-    store = await open_postgres(f"postgresql://postgres@/lingpai?host={tmp_path}")
+    store = await opened(f"postgresql://postgres@/lingpai?host={tmp_path}")
     for ask in (store.ping, store.version):
         with pytest.raises(StoreDown):
             await ask()
@@ -83,9 +83,8 @@ async def test_a_server_that_is_not_there_is_a_store_that_is_down(tmp_path: Path
     await store.close()
 
 
-@pytest.mark.usefixtures("impatient")
 async def test_a_pool_without_a_free_connection_is_a_store_that_is_down(postgres_url: str) -> None:
-    store = await open_postgres(postgres_url, size=1)
+    store = await opened(postgres_url, size=1, patience=0.2)
     async with store.begin() as tx:
         with pytest.raises(StoreDown):
             await store.ping()
@@ -94,9 +93,8 @@ async def test_a_pool_without_a_free_connection_is_a_store_that_is_down(postgres
     await store.close()
 
 
-@pytest.mark.usefixtures("impatient")
 async def test_a_statement_that_takes_too_long_is_a_store_that_is_down(postgres_url: str) -> None:
-    store = await open_postgres(postgres_url)
+    store = await opened(postgres_url, patience=0.2)
     made = await new_account(store)
     async with store.begin() as tx:
         await accounts.rename(tx, account_id=made, nickname="held")
@@ -112,10 +110,9 @@ async def test_a_database_that_only_reads_is_a_store_that_is_down_for_writers(
     postgres.ask(f"ALTER DATABASE {name(postgres_url)} SET default_transaction_read_only = on")
     with pytest.raises(StoreDown):
         await new_account(store)
-    await store.ping()
 
 
-async def test_a_deadlock_is_told_to_one_of_the_two_as_a_store_that_is_down(store: Database) -> None:
+async def test_a_deadlock_is_told_to_one_of_the_two_as_a_conflict(store: Database) -> None:
     one, two = await new_account(store), await new_account(store)
 
     async def lock(first: int, then: int, ready: asyncio.Event, go: asyncio.Event) -> None:
@@ -127,11 +124,11 @@ async def test_a_deadlock_is_told_to_one_of_the_two_as_a_store_that_is_down(stor
 
     here, there = asyncio.Event(), asyncio.Event()
     answers = await asyncio.gather(lock(one, two, here, there), lock(two, one, there, here), return_exceptions=True)
-    assert [type(answer) for answer in answers if answer] == [StoreDown]
+    assert [type(answer) for answer in answers if answer] == [StoreConflict]
 
 
 async def test_a_task_cancelled_while_it_waits_for_a_row_lets_go_of_its_connection(postgres_url: str) -> None:
-    store = await open_postgres(postgres_url, size=3)
+    store = await opened(postgres_url, size=3)
     made = await new_account(store)
     async with store.begin() as tx:
         await accounts.rename(tx, account_id=made, nickname="held")
@@ -154,6 +151,6 @@ async def test_a_statement_with_a_mistake_is_no_outage(store: Database) -> None:
 
 
 async def test_an_empty_database_has_no_revision(empty_postgres_url: str) -> None:
-    store = await open_postgres(empty_postgres_url)
+    store = await opened(empty_postgres_url)
     assert await store.version() is None
     await store.close()

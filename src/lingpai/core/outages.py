@@ -1,11 +1,18 @@
 """What is known of a store that cannot serve: said once in the log, and meanwhile not every caller waits for it."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
+
 import structlog
 
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.errors import Cause, StoreDown
 
 log = structlog.get_logger("lingpai.store")
+
+MUTE: frozenset[Cause] = frozenset(("down", "slow"))
+"""Causes by which nobody is answered any more. With the others what only reads may go on, and so may connections from before; but for a
+store that takes no writes: what it says may be old, and a session that has ended lives there still."""
 
 
 class Outage:
@@ -66,6 +73,96 @@ class StoreBreaker:
 
     def _wait(self) -> None:
         self._next_probe = self._clock.monotonic() + self._chance.spread(*self._probe)
+
+
+class StoreWatch:
+    """Looks after a store that may be lost, for as long as it is, so that no caller has to: they are told at once.
+
+    A look does what serving needs. Only a look ends a loss, and only a look keeps callers away, so that what one of them met, a row that
+    another one holds or a connection that an operator has ended, costs nobody else anything.
+    """
+
+    def __init__(
+        self,
+        outage: Outage,
+        clock: Clock,
+        chance: Chance,
+        look: Callable[[], Awaitable[None]],
+        *,
+        pause: tuple[float, float],
+        drop: Callable[[], None],
+    ) -> None:
+        """`look` raises StoreDown. `pause`: seconds between two looks. `drop` lets go of all connections: the store is not to be asked."""
+        self.outage = outage
+        self._clock = clock
+        self._chance = chance
+        self._look = look
+        self._pause = pause
+        self._drop = drop
+        self._shut = False
+        self._answered = 0.0
+        self._looked = asyncio.Event()
+        """Set at the end of each look."""
+        self._looking: asyncio.Task[None] | None = None
+
+    def admit(self) -> None:
+        """Returns where the store may be asked. Raises StoreDown with the cause."""
+        if self._shut:
+            raise StoreDown(self.outage.cause or "down")
+
+    async def admit_connection(self) -> None:
+        """The same for a new connection, which while the store is lost only a look makes; one that goes on is waited for."""
+        if self._looking and self.outage.cause:
+            await self._looked.wait()
+        if self.outage.cause:
+            raise StoreDown(self.outage.cause)
+
+    def answered(self) -> None:
+        """A caller was answered: what a look meets meanwhile is not the loss of everything."""
+        self._answered = self._clock.monotonic()
+
+    def lost(self, cause: Cause, error: BaseException) -> None:
+        """A caller has met what may be the store's loss."""
+        self.outage.begins(cause, error)
+        self.suspect()
+
+    def suspect(self) -> None:
+        """A caller waits for longer than usual."""
+        if self._looking is None:
+            self._looking = asyncio.create_task(self._until_it_serves())
+
+    async def close(self) -> None:
+        """Looks no more."""
+        if self._looking:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
+
+    async def _until_it_serves(self) -> None:
+        try:
+            while not await self._serves():
+                await self._clock.sleep(self._chance.spread(*self._pause))
+        finally:
+            self._looking = None
+
+    async def _serves(self) -> bool:
+        self._looked.clear()
+        began = self._clock.monotonic()
+        try:
+            await self._look()
+        except StoreDown as down:
+            self._begins(down, began)
+        else:
+            self._shut = False
+            self.outage.ends()
+        finally:
+            self._looked.set()
+        return self.outage.cause is None
+
+    def _begins(self, down: StoreDown, began: float) -> None:
+        self.outage.begins(down.cause, down.__cause__ or down)
+        self._shut = down.cause == "read-only" or (down.cause in MUTE and self._answered <= began)
+        if self._shut:
+            self._drop()
 
 
 def reason(error: BaseException | str) -> str:

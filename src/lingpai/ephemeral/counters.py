@@ -19,10 +19,10 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.sql.elements import BindParameter, ClauseElement
 
 from lingpai.core.chance import SECOND, Clock
-from lingpai.core.errors import StoreDown
 from lingpai.ephemeral import Count
 from lingpai.store.database import Database, Inserter, Query, Row, picker, with_constants
 from lingpai.store.schema import counters
+from lingpai.store.sqlite import store_down
 
 DIALECT = with_constants(SQLiteDialect(paramstyle="qmark"), insert)
 PATIENCE = 1.0
@@ -139,7 +139,7 @@ class FileCounters(_SqlCounters):
             with _alone(path):
                 self._file = _sound(path)
         except (apsw.Error, OSError) as error:
-            raise StoreDown from error
+            raise store_down(error) from error
 
     async def purge(self, limit: int) -> int:
         await self._row(PURGE, now=self._clock.now(), most=limit)
@@ -156,9 +156,9 @@ class FileCounters(_SqlCounters):
                 rows = self._file.execute(plan.sql, plan.bind(values)).fetchall()
             except apsw.BusyError as error:
                 if self._clock.monotonic() >= end:
-                    raise StoreDown from error
+                    raise store_down(error) from error
             except apsw.Error as error:
-                raise StoreDown from error
+                raise store_down(error) from error
             else:
                 return rows[0] if rows else None
             await self._clock.sleep(PAUSE)

@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from lingpai.settings import forms
 from lingpai.settings.outside import Sms, Social
+from lingpai.settings.postgresql import DatabaseSettings
 from lingpai.settings.written import Audit, Log, Registrations
 
 
@@ -302,7 +303,8 @@ class Settings(msgspec.Struct, frozen=True):
     database_url: Annotated[
         str,
         Meta(
-            description="sqlite:///file (a relative one lies in the data folder) or postgresql://…; default lingpai.db in the data folder",
+            description="sqlite:///file (a relative one lies in the data folder) or postgresql://…, of several hosts too: the one that "
+            "takes writes is found; default lingpai.db in the data folder",
             extra={"form": forms.database},
         ),
     ] = ""
@@ -351,7 +353,9 @@ class Settings(msgspec.Struct, frozen=True):
     keep_alive_seconds: Annotated[
         int, Meta(ge=1, le=3_600, description="seconds that an idle connection stays open: more than the proxy in front keeps one")
     ] = 75
+    node: Annotated[str, Meta(max_length=64, description="what this machine is called in the log; default its host name")] = ""
     product: Annotated[str, Meta(min_length=1, max_length=40, description="the name that mails and pages show")] = "Lingpai"
+    database: DatabaseSettings = DatabaseSettings()
     mail: MailSettings = MailSettings()
     hashing: Hashing = Hashing()
     passwords: Passwords = Passwords()

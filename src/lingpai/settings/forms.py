@@ -6,6 +6,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from lingpai.core import hostnames
+from lingpai.settings.postgresql import SCHEME, TARGETS, each_host, target
 
 SettingForm = Callable[[str], object]
 
@@ -187,10 +188,26 @@ def host(text: str) -> str:
 def database(text: str) -> str:
     """Where the accounts are."""
     wanted = "sqlite:///file, or postgresql://user:password@host/name (for a socket: postgresql:///name?host=/folder)"
+    if text.startswith(SCHEME):
+        return _postgresql(text, wanted)
     parts = _with_password(text, wanted)
-    sqlite = parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1 and text == f"sqlite://{parts.path}"
-    if not sqlite and (parts.scheme != "postgresql" or not text.startswith("postgresql://")):
+    if parts.scheme != "sqlite" or parts.netloc or len(parts.path) < 2 or text != f"sqlite://{parts.path}":
         raise ValueError(_encoding(text, wanted))
+    return text
+
+
+def _postgresql(text: str, wanted: str) -> str:
+    """One of several hosts is judged host by host."""
+    try:
+        hosts = each_host(text)
+    except ValueError:
+        raise ValueError(_encoding(text, wanted)) from None
+    for one in hosts:
+        _with_password(one, wanted)
+    if len(hosts) > 1 and not all(urlsplit(one).hostname or "host=/" in one for one in hosts):
+        raise ValueError(f"{wanted}; of several hosts none is empty: postgresql://one,other:5433/name")
+    if target(text) not in TARGETS:
+        raise ValueError(f"target_session_attrs={' or '.join(TARGETS)}: the service writes")
     return text
 
 

@@ -134,7 +134,10 @@ class Transaction(Protocol):
 
 
 class Database(Transaction, Protocol):
-    """The store. Everything raises `StoreDown` when the database does not answer in time."""
+    """The store. Everything raises `StoreDown` when the database cannot serve, and says why.
+
+    `StoreConflict` where it has undone a transaction because of another one. A statement by itself is then tried again here.
+    """
 
     name: str
     """`sqlite` or `postgres`."""
@@ -152,7 +155,7 @@ class Database(Transaction, Protocol):
         ...
 
     async def ping(self) -> None:
-        """Returns when the database answers; `StoreDown` otherwise."""
+        """Returns when the database serves: something small is written, and committed. `StoreDown` otherwise, with the cause."""
         ...
 
     async def close(self) -> None:

@@ -16,8 +16,10 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
 from lingpai.core.chance import Chance, Clock
-from lingpai.core.errors import StoreDown
+from lingpai.core.errors import Cause, StoreDown
+from lingpai.core.outages import Outage
 from lingpai.store.database import Query, Row, Transaction, with_constants
+from lingpai.store.probe import PROBE
 
 T = TypeVar("T")
 
@@ -28,34 +30,42 @@ PAUSE = (0.001, 0.008)
 """Seconds between two tries for a lock that another process holds, drawn anew each time."""
 
 _BUSY = (apsw.BusyError, apsw.LockedError)
-_DOWN = (
-    *_BUSY,
-    apsw.IOError,
-    apsw.FullError,
-    apsw.CorruptError,
-    apsw.CantOpenError,
-    apsw.NotADBError,
-    apsw.ReadOnlyError,
-    apsw.ProtocolError,
-    apsw.ConnectionClosedError,
-)
+_CAUSES: dict[type[apsw.Error], Cause] = {
+    apsw.BusyError: "slow",
+    apsw.LockedError: "slow",
+    apsw.ProtocolError: "slow",
+    apsw.FullError: "full",
+    apsw.ReadOnlyError: "read-only",
+    apsw.IOError: "failing",
+    apsw.CorruptError: "failing",
+    apsw.NotADBError: "failing",
+    apsw.CantOpenError: "failing",
+    apsw.ConnectionClosedError: "down",
+}
 """The file, the disk or another process is in the way; anything else is a mistake in a statement and goes up as it is."""
+_DOWN = tuple(_CAUSES)
 
 _REVISION_TABLE = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'"
+
+
+def store_down(error: Exception) -> StoreDown:
+    """What an error of `_DOWN`, or of the system, means."""
+    return StoreDown(next((cause for kind, cause in _CAUSES.items() if isinstance(error, kind)), "failing"))
 
 
 class _SqliteTransaction:
     """The connection that writes, while a transaction is open on it."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: apsw.Connection, lost: Callable[[Exception], StoreDown]) -> None:
         self._connection = connection
+        self._lost = lost
 
     async def rows(self, query: Query, **values: Any) -> list[Row]:
         plan = query.plan(DIALECT)
         try:
             return self._connection.execute(plan.sql, plan.bind(values)).fetchall()
         except _DOWN as error:
-            raise StoreDown from error
+            raise self._lost(error) from error
 
     async def row(self, query: Query, **values: Any) -> Row | None:
         rows = await self.rows(query, **values)
@@ -79,7 +89,8 @@ class SqliteDatabase:
         self._turn = asyncio.Lock()
         self._waiting = 0
         """How many wait for their turn."""
-        self._transaction = _SqliteTransaction(writer)
+        self._outage = Outage("database", clock)
+        self._transaction = _SqliteTransaction(writer, self._lost)
         self._closed = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lingpai-commit")
 
@@ -91,7 +102,7 @@ class SqliteDatabase:
             # Rare in WAL: another process is recovering the file, or closing it as its last user.
             return await self._patiently(lambda: self._reader.execute(plan.sql, plan.bind(values)).fetchall())
         except _DOWN as error:
-            raise StoreDown from error
+            raise self._lost(error) from error
 
     async def row(self, query: Query, **values: Any) -> Row | None:
         rows = await self.rows(query, **values)
@@ -126,7 +137,7 @@ class SqliteDatabase:
             async with asyncio.timeout(TURN_TIMEOUT):
                 await self._turn.acquire()
         except TimeoutError as error:
-            raise StoreDown from error
+            raise StoreDown("slow") from error
         finally:
             self._waiting -= 1
 
@@ -138,9 +149,9 @@ class SqliteDatabase:
                 return work()
             except _BUSY as error:
                 if self._clock.monotonic() >= end:
-                    raise StoreDown from error
+                    raise self._lost(error) from error
             except _DOWN as error:
-                raise StoreDown from error
+                raise self._lost(error) from error
             await self._clock.sleep(self._chance.spread(*PAUSE))
 
     def _start(self) -> None:
@@ -153,7 +164,8 @@ class SqliteDatabase:
         try:
             await _to_the_end(commit)
         except _DOWN as error:
-            raise StoreDown from error
+            raise self._lost(error) from error
+        self._outage.ends()
 
     def _roll_back(self) -> None:
         """Ends what is still open: nothing after a commit, nor where an error has rolled back by itself."""
@@ -161,7 +173,14 @@ class SqliteDatabase:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
         except _DOWN as error:
-            raise StoreDown from error
+            raise self._lost(error) from error
+
+    def _lost(self, error: Exception) -> StoreDown:
+        """What is raised; the log has it once. A file that is only held by another process for long is not lost."""
+        down = store_down(error)
+        if down.cause != "slow":
+            self._outage.begins(down.cause, error)
+        return down
 
     async def version(self) -> str | None:
         def ask() -> str | None:
@@ -173,7 +192,7 @@ class SqliteDatabase:
         return await self._patiently(ask)
 
     async def ping(self) -> None:
-        await self._patiently(lambda: self._reader.execute("SELECT count(*) FROM sqlite_master").fetchall())
+        await self.execute(PROBE, at=self._clock.now())
 
     async def close(self) -> None:
         """Waits for the transaction that runs. The last process to close the file empties the log into it."""
@@ -207,7 +226,7 @@ async def open_sqlite(
         writer = apsw.Connection(str(path), vfs=vfs)
         reader = apsw.Connection(str(path), vfs=vfs)
     except _DOWN as error:
-        raise StoreDown from error
+        raise store_down(error) from error
     database = SqliteDatabase(reader, writer, clock, chance)
     # A file that `migrate` has made is in WAL already, and this changes nothing.
     await database._patiently(lambda: writer.execute("PRAGMA journal_mode = WAL"))

@@ -1,0 +1,159 @@
+"""A pool of connections that are opened when they are needed, under the eyes of a `StoreWatch`."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any, TypeAlias, cast
+from weakref import WeakSet
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+
+from lingpai.core.chance import Chance, Clock
+from lingpai.core.errors import StoreConflict, StoreDown
+from lingpai.core.outages import Outage, StoreWatch
+from lingpai.store.database import Inserter, with_constants
+from lingpai.store.postgres.faults import store_down
+from lingpai.store.postgres.hosts import Connected, Hosts
+from lingpai.store.probe import PROBE
+
+Leased: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
+
+DIALECT = with_constants(PGDialect_asyncpg(), cast("Inserter", insert))  # type: ignore[no-untyped-call]  # SQLAlchemy's dialects are
+
+PATIENCE = 5.0
+"""Seconds for a free connection, and for one statement, while the server lives; then StoreDown."""
+SUSPICION = 0.25
+"""Seconds after which somebody who still holds a connection makes us look whether the server lives."""
+LOOK = 0.6
+"""Seconds that a look may take; together with SUSPICION under the 1 within which everybody is answered."""
+PAUSE = (0.1, 0.25)
+"""Seconds between two looks whether a lost server is back."""
+
+
+class Pool:
+    """Lends connections; what the driver says of them is told in our words."""
+
+    def __init__(self, hosts: Hosts, clock: Clock, chance: Chance, *, patience: float) -> None:
+        """`open` makes it ready. `patience`: seconds for a free connection."""
+        self.answers = _Answers(self)
+        """Around each call of the driver. Raises StoreDown with its cause, and StoreConflict."""
+        self.watch = StoreWatch(Outage("database", clock), clock, chance, self._look, pause=PAUSE, drop=self.drop)
+        self._hosts = hosts
+        self._clock = clock
+        self._patience = patience
+        self._made: WeakSet[Connected] = WeakSet()
+        self._pool: asyncpg.Pool[asyncpg.Record]
+
+    async def open(self, size: int) -> None:
+        """Makes room for so many connections; connects nowhere yet."""
+        self._pool = await asyncpg.create_pool(min_size=0, max_size=size, connect=self._connect, reset=_as_it_is)
+
+    @asynccontextmanager
+    async def lease(self) -> AsyncIterator[Leased]:
+        """A connection for the block. Raises StoreDown, at once while the server is lost."""
+        self.watch.admit()
+        with self.answers:
+            async with asyncio.timeout(self._patience):
+                connection = await self._pool.acquire()
+        held = _Held(self.watch)
+        try:
+            yield connection
+        finally:
+            held.end()
+            with self.answers:
+                await self._pool.release(connection, timeout=self._patience)
+
+    def drop(self) -> None:
+        """Lets go of all connections, those that are in use too: who waits on one is told at once."""
+        for connection in list(self._made):
+            connection.terminate()
+
+    async def close(self) -> None:
+        """Waits a while for statements that run, then closes all connections."""
+        await self.watch.close()
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
+
+    async def _connect(self, *_: Any, **given: Any) -> Connected:
+        await self.watch.admit_connection()
+        with self.answers:
+            connection = await self._hosts.connect(**given)
+        self._made.add(connection)
+        return connection
+
+    async def _look(self) -> None:
+        """Whether the server serves: it takes a connection, and writes something small."""
+        try:
+            async with asyncio.timeout(LOOK):
+                await _write(await self._hosts.connect(), self._clock.now())
+        except Exception as error:
+            down = store_down(error)
+            if down is None:
+                raise
+            raise down from error
+
+
+class _Answers:
+    """Around a call of the driver."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def __enter__(self) -> None:
+        """Nothing to do: it is the way out that matters."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if error is None:
+            self._pool.watch.answered()
+            return
+        down = None if isinstance(error, StoreDown) else store_down(error)
+        if down is None:
+            return
+        if isinstance(down, StoreConflict):
+            raise down from error
+        if down.cause == "read-only":
+            # Those that were made before lead to a server that is a primary no more.
+            self._pool.drop()
+        if down.cause == "slow":
+            self._pool.watch.suspect()
+        else:
+            self._pool.watch.lost(down.cause, error)
+        raise down from error
+
+
+class _Held:
+    """A connection in use. While it stays so for long, somebody looks whether the server lives."""
+
+    def __init__(self, watch: StoreWatch) -> None:
+        self._watch = watch
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(SUSPICION, self._long)
+
+    def end(self) -> None:
+        self._timer.cancel()
+
+    def _long(self) -> None:
+        self._watch.suspect()
+        self._timer = self._loop.call_later(SUSPICION, self._long)
+
+
+async def _as_it_is(connection: Connected) -> None:
+    """Nothing is ever set on a connection, so that giving it back needs no round trip; an open transaction is ended anyway."""
+
+
+async def _write(connection: Connected, at: int) -> None:
+    plan = PROBE.plan(DIALECT)
+    try:
+        await connection.execute(plan.sql, *plan.bind({"at": at}))
+        await connection.close()
+    except asyncpg.UndefinedTableError:
+        """Not migrated yet: it answers, and that is all there is to know."""
+    finally:
+        connection.terminate()

@@ -15,8 +15,9 @@ import msgspec
 from fakes import FakeChance, FakeClock
 from lingpai.assembly.configuration import defaults
 from lingpai.assembly.front import application
-from lingpai.core.errors import Limited, NotLoggedIn, Overloaded, Refusal, StoreDown, choose
+from lingpai.core.errors import Cause, Limited, NotLoggedIn, Overloaded, Refusal, StoreDown, choose
 from lingpai.core.model import Account, Links, Locale
+from lingpai.ephemeral.readiness import Readiness
 from lingpai.flows import Services
 from lingpai.guard.crypto import SecretBox
 from lingpai.guard.sessions.device_cookie import DeviceCookies
@@ -163,24 +164,31 @@ class Cap:
 class Pinged:
     """A store of which only the answer to a ping is asked."""
 
-    up: bool = True
+    lost: Cause | None = None
+    stalls: bool = False
+    pinged: int = 0
 
     async def ping(self) -> None:
-        if not self.up:
-            raise StoreDown
+        self.pinged += 1
+        if self.stalls:
+            await asyncio.Event().wait()
+        if self.lost:
+            raise StoreDown(self.lost)
 
 
 def services(cap: Cap | None = None, **settings: Any) -> Any:
     """What the door itself uses of a kit, and tests may change; `gate` holds back GET /wait."""
-    chance = FakeChance()
+    chance, clock = FakeChance(), FakeClock()
+    store, ephemeral = Pinged(), Pinged()
     return SimpleNamespace(
         settings=defaults(**{"public_url": URL, **settings}),
-        clock=FakeClock(),
+        clock=clock,
         chance=chance,
         limits=cap or Cap(),
         device_cookies=DeviceCookies(SecretBox(b"0123456789abcdef0123456789abcdef", chance), chance),
-        store=Pinged(),
-        ephemeral=Pinged(),
+        store=store,
+        ephemeral=ephemeral,
+        readiness=Readiness(cast(Any, store), cast(Any, ephemeral), clock),
         gate=asyncio.Event(),
     )
 

@@ -1,5 +1,6 @@
 """What the door answers: paths and methods, headers, statuses, the log, and which dialect stands where (contract, rules 1 and 3)."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -199,14 +200,47 @@ async def test_a_page_gives_way_to_a_dialect_that_claims_get_and_shares_the_path
     assert (await ask(app(mounts=(mount(taken),)), "GET", "/login")).json()["code"] == -1
 
 
-async def test_health_says_which_store_is_down() -> None:
+async def test_readiness_says_which_store_is_lost_and_why() -> None:
     made = services()
     served = application(made, (mount(),), mount())
     assert (await ask(served, "GET", "/readyz")).json() == {"status": "ok", "down": []}
-    made.ephemeral.up = False
+    made.ephemeral.lost = "read-only"
+    made.clock.advance(seconds=2)
     answer = await ask(served, "GET", "/readyz")
-    assert (answer.status, answer.json(), answer["retry-after"]) == (503, {"status": "down", "down": ["ephemeral"]}, "2")
+    told = {"status": "down", "down": [{"store": "ephemeral", "reason": "read-only"}]}
+    assert (answer.status, answer.json(), answer["retry-after"]) == (503, told, "2")
     assert (await ask(served, "GET", "/healthz")).status == 200
+
+
+async def test_however_many_ask_whether_it_is_ready_a_process_looks_once_in_two_seconds() -> None:
+    made = services()
+    served = application(made, (mount(),), mount())
+    for _ in range(2):
+        await asyncio.gather(*(ask(served, "GET", "/readyz") for _ in range(50)))
+        made.clock.advance(seconds=1.9)
+        await ask(served, "GET", "/readyz")
+        made.clock.advance(seconds=0.1)
+    assert (made.store.pinged, made.ephemeral.pinged) == (2, 2)
+
+
+async def test_readiness_is_told_within_a_second_where_a_store_says_nothing_and_who_leaves_spoils_it_for_nobody() -> None:
+    made = services()
+    served = application(made, (mount(),), mount())
+    made.store.stalls = True
+    started = asyncio.get_running_loop().time()
+    gone, stays = (asyncio.create_task(ask(served, "GET", "/readyz")) for _ in range(2))
+    await asyncio.wait([gone], timeout=0.1)
+    gone.cancel()
+    assert (await stays).json()["down"] == [{"store": "database", "reason": "slow"}]
+    assert asyncio.get_running_loop().time() - started < 1
+
+
+async def test_what_was_not_answered_is_a_warning_in_the_log() -> None:
+    with structlog.testing.capture_logs() as lines:
+        for path in ("/busy", "/bug", "/limited"):
+            await ask(app(), "POST", path)
+    found = [(line["path"], line["status"], line["log_level"]) for line in lines if line["event"] == "request"]
+    assert found == [("/busy", 503, "warning"), ("/bug", 500, "warning"), ("/limited", 429, "info")]
 
 
 @pytest.mark.parametrize(

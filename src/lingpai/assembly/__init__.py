@@ -18,6 +18,7 @@ from lingpai.settings.secret import secret_of
 
 if TYPE_CHECKING:
     from lingpai.ephemeral import Ephemeral
+    from lingpai.ephemeral.readiness import Readiness
     from lingpai.flows import Services
     from lingpai.guard.captcha.captchas import Captchas
     from lingpai.guard.captcha.picture import Draw
@@ -234,7 +235,7 @@ def _joined(base: Base, passwords: "PasswordHasher", captchas: "Captchas", provi
     not_me = _not_me(base)
     tokens = _tokens(settings, base.store, box, clock, chance) if with_jwts(settings) else None
     return Services(
-        *(settings, clock, chance, base.store, ephemeral),
+        *(settings, clock, chance, base.store, ephemeral, _readiness(base)),
         passwords=passwords,
         one_time=RollingSecrets(ephemeral, box, box.beside, chance) if box.beside else OneTimeSecrets(ephemeral, box, chance),
         limits=rates,
@@ -254,6 +255,12 @@ def _joined(base: Base, passwords: "PasswordHasher", captchas: "Captchas", provi
         audit=AuditTrail(clock),
         bell=Bell(),
     )
+
+
+def _readiness(base: Base) -> "Readiness":
+    from lingpai.ephemeral.readiness import Readiness
+
+    return Readiness(base.store, base.ephemeral, base.clock)
 
 
 def _not_me(base: Base) -> "NotMeLinks":

@@ -2,22 +2,27 @@
 
 import logging
 import sys
+from importlib.metadata import version
 from typing import Any
 
 import msgspec
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from lingpai.settings.written import Log
+from lingpai.settings.written import Log, node_name
 
 _JSON = msgspec.json.Encoder(enc_hook=repr)
 
 
-def configure(log: Log) -> None:
-    """Sets up structlog for this process, and sends what libraries log (warnings and worse) the same way."""
+def configure(log: Log, node: str = "") -> None:
+    """Sets up structlog for this process, and sends what libraries log (warnings and worse) the same way.
+
+    `node`: the setting. Every line names it, and the version that wrote it.
+    """
     level = logging.getLevelNamesMapping()[log.level.upper()]
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        _named(node_name(node), version("lingpai")),
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -29,6 +34,16 @@ def configure(log: Log) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_Bridge()], level=max(level, logging.WARNING), force=True)
+
+
+def _named(node: str, release: str) -> Processor:
+    """What tells the lines of many machines, and of two versions while one rolls, apart."""
+
+    def add(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        event["node"], event["version"] = node, release
+        return event
+
+    return add
 
 
 def _line(_logger: WrappedLogger, _method: str, event: EventDict) -> bytes:

@@ -37,7 +37,7 @@ def serve(dev: bool, host: str, port: int, workers: int, data: Path, config: Pat
     os.umask(0o077)
     _raise_open_files()
     loaded = load(config, data=data, dev=dev, host=host)
-    configure(_log(loaded))
+    configure(_log(loaded), loaded.settings.node)
     _prepare(loaded.settings, config)
     listening = _listen(host, port)
     settings = _reached(loaded.settings, _url(listening))

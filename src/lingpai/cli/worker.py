@@ -17,7 +17,7 @@ def worker(data: Path, config: Path | None) -> None:
     from lingpai.cli.logs import configure
 
     loaded = read(data, config, need="serve")
-    configure(loaded.settings.log)
+    configure(loaded.settings.log, loaded.settings.node)
     asyncio.run(_work(loaded.settings))
 
 

@@ -69,7 +69,7 @@ class Ephemeral(Protocol):
         ...
 
     async def ping(self) -> None:
-        """Returns when the place answers; `StoreDown` otherwise."""
+        """Returns when the place serves: something small was written. `StoreDown` otherwise, with the cause."""
         ...
 
     async def close(self) -> None:

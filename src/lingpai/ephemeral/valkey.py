@@ -117,7 +117,7 @@ class ValkeyEphemeral:
         return 0
 
     async def ping(self) -> None:
-        await self._ask(self._client.ping)
+        await self._ask(lambda: self._client.set(f"{PREFIX}probe", b"", px=SECOND))
 
     async def close(self) -> None:
         await self._pool.disconnect()

@@ -1,5 +1,6 @@
 """The settings of what is written down: the trail, the list of letters, and the log."""
 
+import platform
 from typing import Annotated, Literal
 
 import msgspec
@@ -35,3 +36,8 @@ class Registrations(msgspec.Struct, frozen=True):
     """What waits for the proof of its address."""
 
     unproved_days: Annotated[int, Meta(ge=1, le=3_650, description="days after which a registration that nobody has proved is gone")] = 30
+
+
+def node_name(node: str) -> str:
+    """What the log calls this machine: the setting `node`, or where it is not set the host name."""
+    return node or platform.node()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.model import RequestContext
 from lingpai.ephemeral import Ephemeral
+from lingpai.ephemeral.readiness import Readiness
 from lingpai.guard.one_time.codes import OneTimeSecrets
 from lingpai.guard.one_time.decoy_questions import DecoyQuestions
 from lingpai.guard.one_time.grants import Grants
@@ -44,6 +45,7 @@ class Services:
     chance: Chance
     store: Database
     ephemeral: Ephemeral
+    readiness: Readiness
     passwords: PasswordHasher
     one_time: OneTimeSecrets
     limits: RateLimiter

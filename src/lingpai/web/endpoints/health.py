@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from lingpai.core.errors import StoreDown
+from lingpai.core.errors import Cause
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.request import Request
 
@@ -12,11 +12,18 @@ if TYPE_CHECKING:
     from lingpai.flows import Services
 
 
+class LostStore(msgspec.Struct, frozen=True):
+    """A store that cannot serve (`database`, or `ephemeral`: what lasts minutes), and why."""
+
+    store: str
+    reason: Cause
+
+
 class Health(msgspec.Struct, frozen=True):
-    """`status` is `ok` or `down`; `down` names the stores that do not answer."""
+    """`status` is `ok` or `down`; `down` says which stores cannot serve, and why."""
 
     status: str
-    down: tuple[str, ...] = ()
+    down: tuple[LostStore, ...] = ()
 
 
 async def alive(services: "Services", mount: Mount, request: Request, _: Nothing) -> Reply:
@@ -25,15 +32,11 @@ async def alive(services: "Services", mount: Mount, request: Request, _: Nothing
 
 
 async def ready(services: "Services", mount: Mount, request: Request, _: Nothing) -> Reply:
-    """GET /readyz: 200 while every store answers, else 503 with their names (`database`, `ephemeral`)."""
-    down = []
-    for name, store in (("database", services.store), ("ephemeral", services.ephemeral)):
-        try:
-            await store.ping()
-        except StoreDown:
-            down.append(name)
-    if down:
-        return Reply(msgspec.json.encode(Health("down", tuple(down))), 503, headers=(("retry-after", "2"),))
+    """GET /readyz: 200 while every store takes a small write, else 503 with those that do not."""
+    lost = await services.readiness.lost()
+    if lost:
+        down = tuple(LostStore(store, cause) for store, cause in lost.items())
+        return Reply(msgspec.json.encode(Health("down", down)), 503, headers=(("retry-after", "2"),))
     return Reply(msgspec.json.encode(Health("ok")))
 
 

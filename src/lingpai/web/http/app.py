@@ -148,7 +148,7 @@ class App:
 
     def _note(self, request: Request, reply: Reply, started: float) -> None:
         """One line a request: no query, no header, no body, as these hold secrets."""
-        log.info(
+        (log.warning if reply.status >= 500 else log.info)(
             "request",
             method=request.method,
             path=_short(request.path),

@@ -1,0 +1,51 @@
+"""Whether the stores serve: seen by a small write in each of them."""
+
+import asyncio
+from collections.abc import Mapping
+
+from lingpai.core.chance import Clock
+from lingpai.core.errors import Cause, StoreDown
+from lingpai.ephemeral import Ephemeral
+from lingpai.store.database import Database
+
+EVERY = 2.0
+"""Seconds for which what was seen holds: however many ask, a process looks no oftener."""
+PATIENCE = 0.9
+"""Seconds that a look takes at most."""
+
+Lost = Mapping[str, Cause]
+"""The stores that cannot serve, `database` and `ephemeral` (what lasts minutes), and why."""
+
+
+class Readiness:
+    """What was seen of the stores when somebody looked last."""
+
+    def __init__(self, store: Database, ephemeral: Ephemeral, clock: Clock) -> None:
+        self._stores: dict[str, Database | Ephemeral] = {"database": store, "ephemeral": ephemeral}
+        self._clock = clock
+        self._looked_at = 0.0
+        self._look: asyncio.Task[Lost] | None = None
+
+    async def lost(self) -> Lost:
+        """Those that cannot serve, within a second, as they were at most `EVERY` seconds ago."""
+        now = self._clock.monotonic()
+        if self._look is None or (self._look.done() and now >= self._looked_at + EVERY):
+            self._looked_at = now
+            self._look = asyncio.create_task(self._lost())
+        # It is everybody's: one who does not wait for it any more takes it from nobody else.
+        return await asyncio.shield(self._look)
+
+    async def _lost(self) -> Lost:
+        causes = await asyncio.gather(*(_cause(store) for store in self._stores.values()))
+        return {name: cause for name, cause in zip(self._stores, causes, strict=True) if cause}
+
+
+async def _cause(store: Database | Ephemeral) -> Cause | None:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await store.ping()
+    except StoreDown as down:
+        return down.cause
+    except TimeoutError:
+        return "slow"
+    return None

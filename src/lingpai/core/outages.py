@@ -151,6 +151,10 @@ class StoreWatch:
             await self._look()
         except StoreDown as down:
             self._begins(down, began)
+        except Exception as error:
+            # A slip of ours must not be the last look.
+            log.exception("store-look-failed")
+            self.outage.begins("failing", error)
         else:
             self._shut = False
             self.outage.ends()

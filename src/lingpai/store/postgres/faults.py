@@ -61,5 +61,8 @@ def cause_of(error: BaseException) -> Cause | None:
         return "read-only"
     if isinstance(error, TimeoutError):
         return "slow"
+    if isinstance(error, asyncpg.InternalClientError):
+        # The server has just said that it ends the connection: the driver has read that, and not yet that it is closed.
+        return "down"
     # "connection is closed", "pool is closing"; the subclasses of InterfaceError are mistakes of ours.
     return "down" if isinstance(error, OSError) or type(error) is asyncpg.InterfaceError else None

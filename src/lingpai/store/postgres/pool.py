@@ -30,7 +30,7 @@ SUSPICION = 0.25
 """Seconds after which somebody who still holds a connection makes us look whether the server lives."""
 LOOK = 0.6
 """Seconds that a look may take; together with SUSPICION under the 1 within which everybody is answered."""
-PAUSE = (0.1, 0.25)
+PAUSE = (0.05, 0.15)
 """Seconds between two looks whether a lost server is back."""
 
 

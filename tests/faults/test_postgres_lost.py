@@ -1,0 +1,248 @@
+"""A PostgreSQL that is stopped, frozen, demoted or replaced: nothing is lost, nobody waits, and the way back is by itself.
+
+The long forms say their figures at the end of the run.
+"""
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from conftest import Postgres, migrate
+from faults import clusters
+from faults.clusters import Cluster
+from faults.service import caller, install
+from faults.storms import CLOCK, Storm, back, come, figures, judge, raging
+from mailserver import mail_server
+from running import Running
+
+Say = Callable[[str, object], None]
+NOTHING_WRONG = {"lost": 0, "half made": 0, "mails lost": 0, "mails twice": 0, "wrong answers": 0}
+
+
+@pytest.fixture(scope="session")
+def seed(postgres: Postgres) -> Iterator[Cluster]:
+    """A migrated server, stopped, to copy from. `postgres`: by then the wheel has made its system user."""
+    with clusters.folder() as folder:
+        made = Cluster.new(folder / "seed")
+        made.start()
+        made.ask(f"CREATE DATABASE {clusters.NAME}")
+        migrate(made.url)
+        made.stop()
+        yield made
+
+
+@contextmanager
+def started(server: Cluster) -> Iterator[Cluster]:
+    server.start()
+    try:
+        yield server
+    finally:
+        server.tell(signal.SIGCONT)
+        server.stop("immediate")
+
+
+@pytest.fixture
+def server(seed: Cluster) -> Iterator[Cluster]:
+    """One that runs, for this test alone."""
+    with clusters.folder() as folder, started(seed.copied(folder / "a")) as made:
+        yield made
+
+
+@pytest.fixture
+def pair(server: Cluster) -> Iterator[tuple[Cluster, Cluster]]:
+    """The server, and one that follows it so closely that a commit waits for both."""
+    with clusters.folder() as folder:
+        other = server.standby(folder / "b")
+        with started(other):
+            server.set(synchronous_standby_names="other")
+            server.reload()
+            yield server, other
+
+
+def losses(running: Running) -> list[tuple[Any, ...]]:
+    """What the log says of stores, in order: the causes, and that it was back."""
+    told = [line for line in running.events if line["event"] in ("store-lost", "store-back") and line["store"] == "database"]
+    return [(line["event"], line["cause"]) if "cause" in line else (line["event"],) for line in told]
+
+
+@pytest.mark.parametrize("times", [3, pytest.param(50, marks=pytest.mark.long)])
+async def test_a_server_that_is_stopped_at_once_loses_nothing_and_serves_again_as_soon_as_it_takes_connections(
+    server: Cluster, tmp_path: Path, times: int, say: Say
+) -> None:
+    seconds = []
+    async with mail_server() as mail:
+        installation = install(tmp_path, server.url, mail)
+        async with installation.serve() as running:
+            async with raging(running) as storm:
+                for _ in range(times):
+                    await storm.answered(10)
+                    await asyncio.to_thread(server.stop, "immediate")
+                    await storm.refused(10)
+                    starting = asyncio.create_task(asyncio.to_thread(server.start))
+                    seconds.append(await back(storm, server))
+                    await starting
+            await running.end()
+            assert losses(running) == [("store-lost", "down"), ("store-back",)] * times
+        found = await judge(storm, installation)
+    say("back", figures(seconds))
+    say("503 within", figures(storm.waited))
+    say("found", found)
+    assert found.items() >= NOTHING_WRONG.items(), storm.wrong[:3]
+    assert sorted(seconds)[times // 2] < 0.5
+    assert max(seconds) < 3
+
+
+@dataclass
+class Freezes:
+    """What callers, a probe and the machine saw of a server that was frozen, each time."""
+
+    first: list[float] = field(default_factory=list)
+    """Seconds until the first 503."""
+    probed: list[float] = field(default_factory=list)
+    """Seconds that `/readyz` took to say so."""
+    files: list[int] = field(default_factory=list)
+    """Files and sockets that the service had open, with hundreds refused."""
+
+    async def once(self, server: Cluster, running: Running, storm: Storm) -> None:
+        await storm.answered(10)
+        server.tell(signal.SIGSTOP)
+        frozen = CLOCK.monotonic()
+        await storm.refused(1)
+        self.first.append(CLOCK.monotonic() - frozen)
+        await storm.refused(300)
+        self.files.append(psutil.Process(running.process.pid).num_fds())
+        async with caller(running) as client:
+            asked = CLOCK.monotonic()
+            reply = await client.get("/readyz")
+        self.probed.append(CLOCK.monotonic() - asked)
+        assert {"store": "database", "reason": "slow"} in reply.json()["down"]
+        server.tell(signal.SIGCONT)
+        await storm.answered(1)
+
+
+@pytest.mark.parametrize("times", [1, pytest.param(10, marks=pytest.mark.long)])
+async def test_a_server_that_is_frozen_keeps_nobody_waiting_and_makes_no_pile_of_connections(
+    server: Cluster, tmp_path: Path, times: int, say: Say
+) -> None:
+    freezes = Freezes()
+    async with mail_server() as mail:
+        installation = install(tmp_path, server.url, mail)
+        async with installation.serve() as running:
+            async with raging(running, callers=20) as storm:
+                for _ in range(times):
+                    await freezes.once(server, running, storm)
+            await running.end()
+            assert losses(running) == [("store-lost", "slow"), ("store-back",)] * times
+            later = after_the_first(running)
+        found = await judge(storm, installation)
+    say("first 503 after", figures(freezes.first))
+    say("503 after the first within", figures(later))
+    say("readyz within", figures(freezes.probed))
+    say("open files, of 20 callers", max(freezes.files))
+    say("found", found)
+    assert found.items() >= NOTHING_WRONG.items(), storm.wrong[:3]
+    assert max(freezes.first) < 2, "a second, and what a machine that does much else adds"
+    assert max(freezes.probed) < 1.5, "the same"
+    assert max(later) < 1
+    assert max(freezes.files) < 80
+
+
+def after_the_first(running: Running) -> list[float]:
+    """Seconds, by the service's own measure, of the answers to those who came when it was known already that the store was lost."""
+    found, known = [], ""
+    for line in running.events:
+        known = {"store-lost": line["timestamp"], "store-back": ""}.get(line["event"], known)
+        spent = timedelta(milliseconds=line.get("ms", 0))
+        if known and line.get("status") == 503 and datetime.fromisoformat(line["timestamp"]) - spent > datetime.fromisoformat(known):
+            found.append(spent.total_seconds())
+    return found
+
+
+@pytest.mark.parametrize("times", [1, pytest.param(10, marks=pytest.mark.long)])
+async def test_a_standby_that_is_promoted_has_all_that_was_acknowledged(
+    pair: tuple[Cluster, Cluster], tmp_path: Path, times: int, say: Say
+) -> None:
+    primary, other = pair
+    seconds = []
+    async with mail_server() as mail:
+        installation = install(tmp_path, clusters.url(*pair), mail)
+        async with installation.serve() as running:
+            async with raging(running) as storm:
+                for _ in range(times):
+                    await storm.answered(20)
+                    await asyncio.to_thread(primary.stop, "immediate")
+                    promoting = asyncio.create_task(asyncio.to_thread(other.promote))
+                    seconds.append(await back(storm, other))
+                    await promoting
+                    await asyncio.to_thread(swap, primary, other)
+                    primary, other = other, primary
+            await running.end()
+        found = await judge(storm, installation)
+    say("back", figures(seconds))
+    say("503 within", figures(storm.waited))
+    say("found", found)
+    assert found.items() >= NOTHING_WRONG.items(), storm.wrong[:3]
+    assert sorted(seconds)[times // 2] < 0.5
+    assert max(seconds) < 3
+
+
+def swap(fallen: Cluster, new: Cluster) -> None:
+    """The one that fell is made anew as the standby, and commits wait for both again."""
+    fallen.erase()
+    new.standby(fallen.path).start()
+    new.set(synchronous_standby_names="other")
+    new.reload()
+
+
+async def test_a_primary_that_was_demoted_is_left_for_the_new_one(pair: tuple[Cluster, Cluster], tmp_path: Path) -> None:
+    old, new = pair
+    async with mail_server() as mail:
+        installation = install(tmp_path, clusters.url(*pair), mail)
+        async with installation.serve() as running:
+            async with raging(running) as storm:
+                await storm.answered(10)
+                await asyncio.to_thread(old.stop)
+                old.follow(new)
+                await asyncio.to_thread(new.promote)
+                await asyncio.to_thread(old.start)
+                await storm.answered(50)
+            assert old.ask("SELECT pg_is_in_recovery()") == "t"
+            await running.end()
+        found = await judge(storm, installation)
+    assert found.items() >= NOTHING_WRONG.items(), storm.wrong[:3]
+
+
+async def test_a_server_that_takes_no_more_writes_is_said_to_be_read_only_and_used_again_when_it_does(
+    server: Cluster, tmp_path: Path
+) -> None:
+    setting, reload = "ALTER SYSTEM SET default_transaction_read_only", "SELECT pg_reload_conf();"
+    async with mail_server() as mail:
+        installation = install(tmp_path, server.url, mail)
+        async with installation.serve() as running:
+            async with caller(running) as client, raging(running) as storm:
+
+                async def lost(*stores: str) -> bool:
+                    down = [{"store": store, "reason": "read-only"} for store in stores]
+                    reply = await client.get("/readyz")
+                    return (reply.status_code, reply.json()["down"]) == (503 if down else 200, down)
+
+                await storm.answered(10)
+                server.ask(f"{setting} = on; {reload}")
+                await storm.refused(20)
+                await come(partial(lost, "database", "ephemeral"))
+                server.ask(f"SET default_transaction_read_only = off; {setting} = off; {reload}")
+                await storm.answered(10)
+                await come(lost)
+            await running.end()
+            assert losses(running) == [("store-lost", "read-only"), ("store-back",)]
+        found = await judge(storm, installation)
+    assert found.items() >= NOTHING_WRONG.items(), storm.wrong[:3]

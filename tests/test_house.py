@@ -131,7 +131,6 @@ STILL_SAID = {
     ("ephemeral/", "place"): _ANEW,
     ("post/encoded_words.py", "wrap"): "`textwrap.wrap` of the standard library",
     ("store/migrations/runner.py", "closing"): "`contextlib.closing` of the standard library",
-    ("store/postgres.py", "patience"): _ANEW,
     ("web/server/serve.py", "Runner"): "`asyncio.Runner` of the standard library",
 }
 """Where one of them may stand all the same, by the beginning of the file's path, each with the reason."""

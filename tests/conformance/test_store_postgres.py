@@ -84,7 +84,7 @@ async def test_a_server_that_is_not_there_is_a_store_that_is_down(tmp_path: Path
 
 
 async def test_a_pool_without_a_free_connection_is_a_store_that_is_down(postgres_url: str) -> None:
-    store = await opened(postgres_url, size=1, patience=0.2)
+    store = await opened(postgres_url, size=1, seconds=0.2)
     async with store.begin() as tx:
         with pytest.raises(StoreDown):
             await store.ping()
@@ -94,7 +94,7 @@ async def test_a_pool_without_a_free_connection_is_a_store_that_is_down(postgres
 
 
 async def test_a_statement_that_takes_too_long_is_a_store_that_is_down(postgres_url: str) -> None:
-    store = await opened(postgres_url, patience=0.2)
+    store = await opened(postgres_url, seconds=0.2)
     made = await new_account(store)
     async with store.begin() as tx:
         await accounts.rename(tx, account_id=made, nickname="held")

@@ -171,8 +171,8 @@ async def _connect(settings: Settings, clock: Clock, chance: Chance) -> "Databas
         return await open_sqlite(file, clock, chance)
     from lingpai.store.postgres import open_postgres
 
-    own = settings.database
-    return await open_postgres(settings.database_url, clock, chance, size=own.pool_size, pgbouncer=own.pgbouncer)
+    connections = settings.database
+    return await open_postgres(settings.database_url, clock, chance, size=connections.pool_size, pgbouncer=connections.pgbouncer)
 
 
 def _ephemeral(settings: Settings, store: "Database", clock: Clock, chance: Chance) -> "Ephemeral":

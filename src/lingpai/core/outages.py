@@ -78,7 +78,7 @@ class StoreBreaker:
 class StoreWatch:
     """Looks after a store that may be lost, for as long as it is, so that no caller has to: they are told at once.
 
-    A look does what serving needs. Only a look ends a loss, and only a look keeps callers away, so that what one of them met, a row that
+    A probe does what serving needs. Only a probe ends a loss, and only a probe keeps callers away, so that what one of them met, a row that
     another one holds or a connection that an operator has ended, costs nobody else anything.
     """
 
@@ -87,23 +87,23 @@ class StoreWatch:
         outage: Outage,
         clock: Clock,
         chance: Chance,
-        look: Callable[[], Awaitable[None]],
+        probe: Callable[[], Awaitable[None]],
         *,
         pause: tuple[float, float],
         drop: Callable[[], None],
     ) -> None:
-        """`look` raises StoreDown. `pause`: seconds between two looks. `drop` lets go of all connections: the store is not to be asked."""
+        """`probe` raises StoreDown. `pause`: seconds between two probes. `drop` lets go of all connections: nobody is to ask."""
         self.outage = outage
         self._clock = clock
         self._chance = chance
-        self._look = look
+        self._probe = probe
         self._pause = pause
         self._drop = drop
         self._shut = False
         self._answered = 0.0
-        self._looked = asyncio.Event()
-        """Set at the end of each look."""
-        self._looking: asyncio.Task[None] | None = None
+        self._probed = asyncio.Event()
+        """Set at the end of each probe."""
+        self._probing: asyncio.Task[None] | None = None
 
     def admit(self) -> None:
         """Returns where the store may be asked. Raises StoreDown with the cause."""
@@ -111,14 +111,14 @@ class StoreWatch:
             raise StoreDown(self.outage.cause or "down")
 
     async def admit_connection(self) -> None:
-        """The same for a new connection, which while the store is lost only a look makes; one that goes on is waited for."""
-        if self._looking and self.outage.cause:
-            await self._looked.wait()
+        """The same for a new connection, which while the store is lost only a probe makes; one that goes on is waited for."""
+        if self._probing and self.outage.cause:
+            await self._probed.wait()
         if self.outage.cause:
             raise StoreDown(self.outage.cause)
 
     def answered(self) -> None:
-        """A caller was answered: what a look meets meanwhile is not the loss of everything."""
+        """A caller was answered: what a probe meets meanwhile is not the loss of everything."""
         self._answered = self._clock.monotonic()
 
     def lost(self, cause: Cause, error: BaseException) -> None:
@@ -128,38 +128,38 @@ class StoreWatch:
 
     def suspect(self) -> None:
         """A caller waits for longer than usual."""
-        if self._looking is None:
-            self._looking = asyncio.create_task(self._until_it_serves())
+        if self._probing is None:
+            self._probing = asyncio.create_task(self._until_it_serves())
 
     async def close(self) -> None:
-        """Looks no more."""
-        if self._looking:
-            self._looking.cancel()
-            await asyncio.gather(self._looking, return_exceptions=True)
+        """Probes no more."""
+        if self._probing:
+            self._probing.cancel()
+            await asyncio.gather(self._probing, return_exceptions=True)
 
     async def _until_it_serves(self) -> None:
         try:
             while not await self._serves():
                 await self._clock.sleep(self._chance.spread(*self._pause))
         finally:
-            self._looking = None
+            self._probing = None
 
     async def _serves(self) -> bool:
-        self._looked.clear()
+        self._probed.clear()
         began = self._clock.monotonic()
         try:
-            await self._look()
+            await self._probe()
         except StoreDown as down:
             self._begins(down, began)
         except Exception as error:
-            # A slip of ours must not be the last look.
-            log.exception("store-look-failed")
+            # A slip of ours must not be the last probe.
+            log.exception("store-probe-failed")
             self.outage.begins("failing", error)
         else:
             self._shut = False
             self.outage.ends()
         finally:
-            self._looked.set()
+            self._probed.set()
         return self.outage.cause is None
 
     def _begins(self, down: StoreDown, began: float) -> None:

@@ -6,7 +6,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from lingpai.core import hostnames
-from lingpai.settings.postgresql import SCHEME, TARGETS, each_host, target
+from lingpai.settings.postgresql import SCHEME, TARGETS, each_host, target_of
 
 SettingForm = Callable[[str], object]
 
@@ -206,7 +206,7 @@ def _postgresql(text: str, wanted: str) -> str:
         _with_password(one, wanted)
     if len(hosts) > 1 and not all(urlsplit(one).hostname or "host=/" in one for one in hosts):
         raise ValueError(f"{wanted}; of several hosts none is empty: postgresql://one,other:5433/name")
-    if target(text) not in TARGETS:
+    if target_of(text) not in TARGETS:
         raise ValueError(f"target_session_attrs={' or '.join(TARGETS)}: the service writes")
     return text
 

@@ -40,7 +40,7 @@ def each_host(url: str) -> tuple[str, ...]:
     return tuple(f"{SCHEME}{parts.netloc}{parts.path}?{urlencode(one, quote_via=quote, safe='/')}" for one in _apart(options))
 
 
-def target(url: str) -> str:
+def target_of(url: str) -> str:
     """What the URL asks of a host; `read-write` where it asks for nothing."""
     return dict(parse_qsl(urlsplit(url).query)).get("target_session_attrs", TARGETS[0])
 
@@ -51,5 +51,5 @@ def _apart(options: dict[str, str]) -> Iterator[dict[str, str]]:
     if len(ports) not in (1, len(hosts)):
         raise ValueError("as many ports as hosts")
     for number, host in enumerate(hosts):
-        own = {"host": host, "port": ports[number % len(ports)]}
-        yield {name: own.get(name, value) for name, value in options.items()}
+        one_host = {"host": host, "port": ports[number % len(ports)]}
+        yield {name: one_host.get(name, value) for name, value in options.items()}

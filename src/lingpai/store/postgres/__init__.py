@@ -10,7 +10,7 @@ from lingpai.core.chance import Chance, Clock
 from lingpai.core.errors import StoreConflict, StoreDown
 from lingpai.store.database import Query, Row, Transaction
 from lingpai.store.postgres.hosts import Hosts
-from lingpai.store.postgres.pool import DIALECT, PATIENCE, Leased, Pool
+from lingpai.store.postgres.pool import DIALECT, TIMEOUT, Leased, Pool
 from lingpai.store.probe import PROBE
 
 T = TypeVar("T")
@@ -109,15 +109,15 @@ class PostgresDatabase:
 
 
 async def open_postgres(
-    url: str, clock: Clock, chance: Chance, *, size: int = 10, pgbouncer: bool = False, patience: float = PATIENCE
+    url: str, clock: Clock, chance: Chance, *, size: int = 10, pgbouncer: bool = False, seconds: float = TIMEOUT
 ) -> PostgresDatabase:
     """Makes the pool, of up to `size` connections in this process; connects when the first statement needs it.
 
     `url` is a `postgresql://` URL as libpq reads it (`?host=` may name a socket's folder, and there may be several hosts). `pgbouncer`:
-    nothing may be kept on a connection between two transactions. `patience`: seconds for a free connection and for one statement.
+    nothing may be kept on a connection between two transactions. `seconds`: for a free connection, and for one statement.
     """
-    given = {"command_timeout": patience, "server_settings": {"application_name": "lingpai"}}
+    given = {"command_timeout": seconds, "server_settings": {"application_name": "lingpai"}}
     kept = {"statement_cache_size": 0} if pgbouncer else {}
-    pool = Pool(Hosts(url, **given, **kept), clock, chance, patience=patience)
+    pool = Pool(Hosts(url, **given, **kept), clock, chance, timeout=seconds)
     await pool.open(size)
     return PostgresDatabase(pool, clock)

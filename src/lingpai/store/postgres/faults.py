@@ -34,9 +34,9 @@ _STATES: dict[str, Cause] = {
 class NoUsableHost(Exception):
     """None of several hosts can be used; what each of them said."""
 
-    def __init__(self, said: dict[str, Exception]) -> None:
-        super().__init__("; ".join(f"{host}: {reason(error)}" for host, error in said.items()))
-        self.said = said
+    def __init__(self, answers: dict[str, Exception]) -> None:
+        super().__init__("; ".join(f"{host}: {reason(error)}" for host, error in answers.items()))
+        self.answers = answers
 
 
 def store_down(error: BaseException) -> StoreDown | None:
@@ -53,7 +53,7 @@ def cause_of(error: BaseException) -> Cause | None:
     """Why the store cannot serve; None: it can, and the statement is wrong."""
     if isinstance(error, NoUsableHost):
         # One that answers says more than one that does not.
-        causes = [cause for said in error.said.values() if (cause := cause_of(said))]
+        causes = [cause for answer in error.answers.values() if (cause := cause_of(answer))]
         return next((cause for cause in causes if cause not in ("down", "slow")), causes[0] if causes else None)
     if isinstance(error, asyncpg.PostgresError):
         return next((cause for state, cause in _STATES.items() if (error.sqlstate or "").startswith(state)), None)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from lingpai.settings.postgresql import each_host, target
+from lingpai.settings.postgresql import each_host, target_of
 from lingpai.store.postgres.faults import NoUsableHost
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Hosts:
     def __init__(self, url: str, **given: Any) -> None:
         """`given`: what each connection is made with, as asyncpg.connect takes it."""
         self._given = given
-        self._target = cast("SessionAttribute", target(url))
+        self._target = cast("SessionAttribute", target_of(url))
         self._urls = list(each_host(url))
 
     async def connect(self, **more: Any) -> Connected:

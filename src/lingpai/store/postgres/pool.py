@@ -24,27 +24,27 @@ Leased: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 
 DIALECT = with_constants(PGDialect_asyncpg(), cast("Inserter", insert))  # type: ignore[no-untyped-call]  # SQLAlchemy's dialects are
 
-PATIENCE = 5.0
+TIMEOUT = 5.0
 """Seconds for a free connection, and for one statement, while the server lives; then StoreDown."""
 SUSPICION = 0.25
 """Seconds after which somebody who still holds a connection makes us look whether the server lives."""
-LOOK = 0.6
-"""Seconds that a look may take; together with SUSPICION under the 1 within which everybody is answered."""
+PROBE_TIMEOUT = 0.6
+"""Seconds that a probe may take; together with SUSPICION under the 1 within which everybody is answered."""
 PAUSE = (0.05, 0.15)
-"""Seconds between two looks whether a lost server is back."""
+"""Seconds between two probes whether a lost server is back."""
 
 
 class Pool:
     """Lends connections; what the driver says of them is told in our words."""
 
-    def __init__(self, hosts: Hosts, clock: Clock, chance: Chance, *, patience: float) -> None:
-        """`open` makes it ready. `patience`: seconds for a free connection."""
+    def __init__(self, hosts: Hosts, clock: Clock, chance: Chance, *, timeout: float) -> None:
+        """`open` makes it ready. `timeout`: seconds for a free connection."""
         self.answers = _Answers(self)
         """Around each call of the driver. Raises StoreDown with its cause, and StoreConflict."""
-        self.watch = StoreWatch(Outage("database", clock), clock, chance, self._look, pause=PAUSE, drop=self.drop)
+        self.watch = StoreWatch(Outage("database", clock), clock, chance, self._probe, pause=PAUSE, drop=self.drop)
         self._hosts = hosts
         self._clock = clock
-        self._patience = patience
+        self._timeout = timeout
         self._made: WeakSet[Connected] = WeakSet()
         self._pool: asyncpg.Pool[asyncpg.Record]
 
@@ -57,7 +57,7 @@ class Pool:
         """A connection for the block. Raises StoreDown, at once while the server is lost."""
         self.watch.admit()
         with self.answers:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._timeout):
                 connection = await self._pool.acquire()
         held = _Held(self.watch)
         try:
@@ -65,7 +65,7 @@ class Pool:
         finally:
             held.end()
             with self.answers:
-                await self._pool.release(connection, timeout=self._patience)
+                await self._pool.release(connection, timeout=self._timeout)
 
     def drop(self) -> None:
         """Lets go of all connections, those that are in use too: who waits on one is told at once."""
@@ -76,7 +76,7 @@ class Pool:
         """Waits a while for statements that run, then closes all connections."""
         await self.watch.close()
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._timeout):
                 await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
@@ -88,10 +88,10 @@ class Pool:
         self._made.add(connection)
         return connection
 
-    async def _look(self) -> None:
+    async def _probe(self) -> None:
         """Whether the server serves: it takes a connection, and writes something small."""
         try:
-            async with asyncio.timeout(LOOK):
+            async with asyncio.timeout(PROBE_TIMEOUT):
                 await _write(await self._hosts.connect(), self._clock.now())
         except Exception as error:
             down = store_down(error)

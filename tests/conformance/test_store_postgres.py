@@ -1,7 +1,7 @@
 """What PostgreSQL needs beyond the common promises: it may go away, and come back."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +14,7 @@ from conftest import Postgres
 from lingpai.core.chance import SystemChance, SystemClock
 from lingpai.core.errors import StoreConflict, StoreDown
 from lingpai.store import accounts
-from lingpai.store.database import Database, Query
+from lingpai.store.database import Database, Query, Transaction
 from lingpai.store.postgres import PostgresDatabase, open_postgres
 from rows import account, new_account, until_blocked
 
@@ -112,19 +112,56 @@ async def test_a_database_that_only_reads_is_a_store_that_is_down_for_writers(
         await new_account(store)
 
 
-async def test_a_deadlock_is_told_to_one_of_the_two_as_a_conflict(store: Database) -> None:
+Done = Callable[[Transaction, int, int], Awaitable[None]]
+
+
+async def cross(store: Database, postgres: Postgres, url: str, before: Done) -> list[BaseException | None]:
+    """Two transactions that lock two accounts crosswise, after whatever else they do; what each of them raised."""
+    postgres.ask(f"ALTER DATABASE {name(url)} SET deadlock_timeout = '20ms'")
+    barrier = asyncio.Barrier(2)
     one, two = await new_account(store), await new_account(store)
 
-    async def lock(first: int, then: int, ready: asyncio.Event, go: asyncio.Event) -> None:
+    async def lock(first: int, then: int) -> None:
         async with store.begin() as tx:
-            await accounts.rename(tx, account_id=first, nickname="held")
-            ready.set()
-            await go.wait()
-            await accounts.rename(tx, account_id=then, nickname="held")
+            await before(tx, first, then)
+            await accounts.rename(tx, account_id=first, nickname=f"{first} first")
+            await barrier.wait()
+            await accounts.rename(tx, account_id=then, nickname=f"{first} then")
 
-    here, there = asyncio.Event(), asyncio.Event()
-    answers = await asyncio.gather(lock(one, two, here, there), lock(two, one, there, here), return_exceptions=True)
+    answers = await asyncio.gather(lock(one, two), lock(two, one), return_exceptions=True)
+    names = {found.nickname for number in (one, two) if (found := await accounts.by_id(store, number))}
+    assert names in ({f"{one} first", f"{one} then"}, {f"{two} first", f"{two} then"}), "all of one of them, written last"
+    return answers
+
+
+async def test_a_transaction_that_a_deadlock_has_undone_is_done_again(store: Database, postgres: Postgres, postgres_url: str) -> None:
+    async def before(tx: Transaction, first: int, then: int) -> None:
+        assert await accounts.lock_row(tx, account_id=first)
+
+    assert await cross(store, postgres, postgres_url, before) == [None, None]
+
+
+async def test_one_whose_statements_answer_otherwise_by_then_is_a_conflict(store: Database, postgres: Postgres, postgres_url: str) -> None:
+    async def before(tx: Transaction, first: int, then: int) -> None:
+        assert await accounts.by_id(tx, then)
+
+    answers = await cross(store, postgres, postgres_url, before)
     assert [type(answer) for answer in answers if answer] == [StoreConflict]
+
+
+async def test_a_statement_that_could_not_be_serialized_is_done_again(postgres: Postgres, postgres_url: str) -> None:
+    postgres.ask(f"ALTER DATABASE {name(postgres_url)} SET default_transaction_isolation = 'serializable'")
+    store = await opened(postgres_url)
+    made = await new_account(store)
+    async with store.begin() as tx:
+        await accounts.rename(tx, account_id=made, nickname="held")
+        waiting = asyncio.create_task(accounts.lock(store, account_id=made, at=1))
+        await until_blocked(store)
+    assert await waiting
+    found = await accounts.by_id(store, made)
+    assert found
+    assert (found.nickname, found.locked_at) == ("held", 1)
+    await store.close()
 
 
 async def test_a_task_cancelled_while_it_waits_for_a_row_lets_go_of_its_connection(postgres_url: str) -> None:

@@ -5,41 +5,19 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from typing import Any, TypeVar
 
 import asyncpg
+from sqlalchemy import text
 
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.errors import StoreConflict, StoreDown
 from lingpai.store.database import Query, Row, Transaction
 from lingpai.store.postgres.hosts import Hosts
-from lingpai.store.postgres.pool import DIALECT, TIMEOUT, Leased, Pool
+from lingpai.store.postgres.pool import TIMEOUT, Pool
+from lingpai.store.postgres.transactions import AGAIN, RepeatedTransaction, Statements
 from lingpai.store.probe import PROBE
 
 T = TypeVar("T")
 
-AGAIN = 2
-"""How often a statement by itself is tried again after another transaction was in its way."""
-
-
-class _PostgresTransaction:
-    """Runs statements on one connection."""
-
-    def __init__(self, pool: Pool, connection: Leased) -> None:
-        self._answers = pool.answers
-        self._connection = connection
-
-    async def rows(self, query: Query, **values: Any) -> list[Row]:
-        plan = query.plan(DIALECT)
-        with self._answers:
-            return [tuple(record) for record in await self._connection.fetch(plan.sql, *plan.bind(values))]
-
-    async def row(self, query: Query, **values: Any) -> Row | None:
-        rows = await self.rows(query, **values)
-        return rows[0] if rows else None
-
-    async def execute(self, query: Query, **values: Any) -> int:
-        plan = query.plan(DIALECT)
-        with self._answers:
-            status: str = await self._connection.execute(plan.sql, *plan.bind(values))
-        return int(status.rpartition(" ")[2])
+_VERSION = Query(text("SELECT version_num FROM alembic_version"))
 
 
 class PostgresDatabase:
@@ -47,9 +25,10 @@ class PostgresDatabase:
 
     name = "postgres"
 
-    def __init__(self, pool: Pool, clock: Clock) -> None:
+    def __init__(self, pool: Pool, clock: Clock, *, pgbouncer: bool) -> None:
         self._pool = pool
         self._clock = clock
+        self._pgbouncer = pgbouncer
 
     async def rows(self, query: Query, **values: Any) -> list[Row]:
         return await self._alone(lambda tx: tx.rows(query, **values))
@@ -68,37 +47,36 @@ class PostgresDatabase:
         return await self._once(run)
 
     async def _once(self, run: Callable[[Transaction], Awaitable[T]]) -> T:
+        if self._pgbouncer:
+            # The driver prepares a statement and then runs it. Only in a transaction do both come to the same server process.
+            async with self.begin() as tx:
+                return await run(tx)
         async with self._pool.lease() as connection:
-            return await run(_PostgresTransaction(self._pool, connection))
+            return await run(Statements(connection, self._pool.answers))
 
     def begin(self) -> AbstractAsyncContextManager[Transaction]:
         return self._begin()
 
     @asynccontextmanager
     async def _begin(self) -> AsyncIterator[Transaction]:
-        answers = self._pool.answers
         async with self._pool.lease() as connection:
-            transaction = connection.transaction(isolation="read_committed")
-            with answers:
-                await transaction.start()
+            transaction = RepeatedTransaction(connection, self._pool.answers)
+            await transaction.start()
             try:
-                yield _PostgresTransaction(self._pool, connection)
+                yield transaction
             except BaseException:
                 # A connection that is lost rolls back by itself.
-                with suppress(StoreDown), answers:
+                with suppress(StoreDown):
                     await transaction.rollback()
                 raise
-            with answers:
-                await transaction.commit()
+            await transaction.commit()
 
     async def version(self) -> str | None:
-        async with self._pool.lease() as connection:
-            try:
-                with self._pool.answers:
-                    revision: str | None = await connection.fetchval("SELECT version_num FROM alembic_version")
-            except asyncpg.UndefinedTableError:
-                return None
-            return revision
+        try:
+            row = await self.row(_VERSION)
+        except asyncpg.UndefinedTableError:
+            return None
+        return row[0] if row else None
 
     async def ping(self) -> None:
         await self.execute(PROBE, at=self._clock.now())
@@ -116,8 +94,10 @@ async def open_postgres(
     `url` is a `postgresql://` URL as libpq reads it (`?host=` may name a socket's folder, and there may be several hosts). `pgbouncer`:
     nothing may be kept on a connection between two transactions. `seconds`: for a free connection, and for one statement.
     """
-    given = {"command_timeout": seconds, "server_settings": {"application_name": "lingpai"}}
-    kept = {"statement_cache_size": 0} if pgbouncer else {}
-    pool = Pool(Hosts(url, **given, **kept), clock, chance, timeout=seconds)
+    given: dict[str, Any] = {"command_timeout": seconds, "server_settings": {"application_name": "lingpai"}}
+    if pgbouncer:
+        # Nothing is prepared for later, and nothing asked of the host before the first transaction: each may meet another process.
+        given |= {"statement_cache_size": 0, "target_session_attrs": "any"}
+    pool = Pool(Hosts(url, **given), clock, chance, timeout=seconds)
     await pool.open(size)
-    return PostgresDatabase(pool, clock)
+    return PostgresDatabase(pool, clock, pgbouncer=pgbouncer)

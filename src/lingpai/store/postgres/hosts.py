@@ -14,7 +14,7 @@ from lingpai.settings.postgresql import each_host, target_of
 from lingpai.store.postgres.faults import NoUsableHost
 
 if TYPE_CHECKING:
-    from asyncpg.connect_utils import SessionAttribute
+    pass
 
 Connected: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -29,8 +29,7 @@ class Hosts:
 
     def __init__(self, url: str, **given: Any) -> None:
         """`given`: what each connection is made with, as asyncpg.connect takes it."""
-        self._given = given
-        self._target = cast("SessionAttribute", target_of(url))
+        self._given = {"target_session_attrs": target_of(url), **given}
         self._urls = list(each_host(url))
 
     async def connect(self, **more: Any) -> Connected:
@@ -56,7 +55,7 @@ class Hosts:
 
     async def _one(self, url: str, seconds: float, more: dict[str, Any]) -> Connected:
         async with asyncio.timeout(seconds):
-            return await asyncpg.connect(url, target_session_attrs=self._target, **self._given, **more)
+            return await asyncpg.connect(url, **self._given, **more)
 
 
 async def _good(tries: "Iterable[asyncio.Task[Connected]]", seconds: float | None = None) -> "asyncio.Task[Connected] | None":

@@ -39,7 +39,7 @@ class Pool:
 
     def __init__(self, hosts: Hosts, clock: Clock, chance: Chance, *, timeout: float) -> None:
         """`open` makes it ready. `timeout`: seconds for a free connection."""
-        self.answers = _Answers(self)
+        self.answers = Answers(self)
         """Around each call of the driver. Raises StoreDown with its cause, and StoreConflict."""
         self.watch = StoreWatch(Outage("database", clock), clock, chance, self._probe, pause=PAUSE, drop=self.drop)
         self._hosts = hosts
@@ -100,7 +100,7 @@ class Pool:
             raise down from error
 
 
-class _Answers:
+class Answers:
     """Around a call of the driver."""
 
     def __init__(self, pool: Pool) -> None:
@@ -151,7 +151,8 @@ async def _as_it_is(connection: Connected) -> None:
 async def _write(connection: Connected, at: int) -> None:
     plan = PROBE.plan(DIALECT)
     try:
-        await connection.execute(plan.sql, *plan.bind({"at": at}))
+        async with connection.transaction():
+            await connection.execute(plan.sql, *plan.bind({"at": at}))
         await connection.close()
     except asyncpg.UndefinedTableError:
         """Not migrated yet: it answers, and that is all there is to know."""

@@ -1,0 +1,96 @@
+"""Statements on one connection: each by itself, or several in a transaction that is done again where another one was in its way."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, TypeVar
+
+from lingpai.core.errors import StoreConflict
+from lingpai.store.database import Query, Row
+from lingpai.store.postgres.pool import DIALECT, Answers, Leased
+
+T = TypeVar("T")
+Statement = Callable[[Leased], Awaitable[T]]
+
+AGAIN = 2
+"""How often what was undone because of another transaction is tried again."""
+
+
+class Statements:
+    """Runs each statement by itself."""
+
+    def __init__(self, connection: Leased, answers: Answers) -> None:
+        self._connection = connection
+        self._answers = answers
+
+    async def rows(self, query: Query, **values: Any) -> list[Row]:
+        plan = query.plan(DIALECT)
+        return await self._run(partial(_fetch, plan.sql, plan.bind(values)))
+
+    async def row(self, query: Query, **values: Any) -> Row | None:
+        rows = await self.rows(query, **values)
+        return rows[0] if rows else None
+
+    async def execute(self, query: Query, **values: Any) -> int:
+        plan = query.plan(DIALECT)
+        return await self._run(partial(_execute, plan.sql, plan.bind(values)))
+
+    async def _run(self, statement: Statement[T]) -> T:
+        with self._answers:
+            return await statement(self._connection)
+
+
+class RepeatedTransaction(Statements):
+    """A transaction that is begun anew where the server has undone it because of another one.
+
+    Its statements are run again, and must answer as they did: then whoever has read the answers cannot tell. Where one answers otherwise,
+    StoreConflict: what was decided by the first answer may be wrong.
+    """
+
+    def __init__(self, connection: Leased, answers: Answers) -> None:
+        super().__init__(connection, answers)
+        self._done: list[tuple[Statement[Any], Any]] = []
+        self._transaction = connection.transaction(isolation="read_committed")
+
+    async def start(self) -> None:
+        with self._answers:
+            await self._transaction.start()
+
+    async def commit(self) -> None:
+        with self._answers:
+            await self._transaction.commit()
+
+    async def rollback(self) -> None:
+        with self._answers:
+            await self._transaction.rollback()
+
+    async def _run(self, statement: Statement[T]) -> T:
+        for attempt in range(AGAIN + 1):
+            try:
+                if attempt:
+                    await self._repeat()
+                answer = await super()._run(statement)
+            except StoreConflict:
+                if attempt == AGAIN:
+                    raise
+            else:
+                self._done.append((statement, answer))
+                return answer
+        raise AssertionError
+
+    async def _repeat(self) -> None:
+        """All that was done so far."""
+        await self.rollback()
+        self._transaction = self._connection.transaction(isolation="read_committed")
+        await self.start()
+        for statement, before in self._done:
+            if await super()._run(statement) != before:
+                raise StoreConflict
+
+
+async def _fetch(sql: str, values: Row, connection: Leased) -> list[Row]:
+    return [tuple(record) for record in await connection.fetch(sql, *values)]
+
+
+async def _execute(sql: str, values: Row, connection: Leased) -> int:
+    status: str = await connection.execute(sql, *values)
+    return int(status.rpartition(" ")[2])

@@ -41,6 +41,9 @@ SEND_SECONDS = 30.0
 LEASE_SECONDS = 45
 """Over SEND_SECONDS by what writing the outcome may take; under the 60 in which a dead worker's letters are free (contract)."""
 
+INSISTENCE = (0.1, 0.3)
+"""Seconds between two tries to write an outcome down: a store that comes and goes may be there for a moment only."""
+
 GRACE_SECONDS = 10.0
 """What running attempts are given when the worker is told to stop (contract: SIGTERM)."""
 
@@ -231,6 +234,7 @@ class Worker:
 
     async def _deliver(self, letter: Letter) -> None:
         """One attempt, written down and logged; raises nothing."""
+        until = self._clock.monotonic() + LEASE_SECONDS
         outcome = await self._attempt(letter)
         fields = {"id": letter.id, "template": letter.template, "to": masked(letter.recipient), "attempt": letter.attempts}
         if outcome.error:
@@ -238,7 +242,7 @@ class Worker:
         if letter.recipient:
             (log.info if outcome.name == "delivered" else log.warning)("letter." + outcome.name, **fields)
         try:
-            await self._write(letter, outcome)
+            await self._write(letter, outcome, until)
         except Exception as error:  # noqa: BLE001 - its lease ends, and it is sent again
             log.error("letter.unwritten", id=letter.id, error=type(error).__name__)
 
@@ -298,13 +302,13 @@ class Worker:
             return Outcome("expired", error)
         return Outcome("retry", error, due_at=due_at)
 
-    async def _write(self, letter: Letter, outcome: Outcome) -> None:
-        """Insists while the store is down: a letter that went out and is not written down would go out twice."""
-        for _ in range(5):
+    async def _write(self, letter: Letter, outcome: Outcome, until: float) -> None:
+        """Insists while the store is down and the lease lasts: a letter that went out and is not written down would go out twice."""
+        while self._clock.monotonic() < until:
             with suppress(StoreDown):
                 await self._record(letter, outcome)
                 return
-            await self._clock.sleep(self._chance.spread(1, 3))
+            await self._clock.sleep(self._chance.spread(*INSISTENCE))
         await self._record(letter, outcome)
 
     async def _record(self, letter: Letter, outcome: Outcome) -> None:

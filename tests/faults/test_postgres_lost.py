@@ -6,7 +6,6 @@ The long forms say their figures at the end of the run.
 import asyncio
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,45 +15,14 @@ from typing import Any
 import psutil
 import pytest
 
-from conftest import Postgres, migrate
 from faults import clusters
-from faults.clusters import Cluster
+from faults.clusters import Cluster, started
 from faults.service import caller, install
-from faults.storms import CLOCK, Storm, back, come, figures, judge, raging
+from faults.storms import CLOCK, NOTHING_WRONG, Storm, back, come, figures, judge, raging
 from mailserver import mail_server
 from running import Running
 
 Say = Callable[[str, object], None]
-NOTHING_WRONG = {"lost": 0, "half made": 0, "mails lost": 0, "mails twice": 0, "wrong answers": 0}
-
-
-@pytest.fixture(scope="session")
-def seed(postgres: Postgres) -> Iterator[Cluster]:
-    """A migrated server, stopped, to copy from. `postgres`: by then the wheel has made its system user."""
-    with clusters.folder() as folder:
-        made = Cluster.new(folder / "seed")
-        made.start()
-        made.ask(f"CREATE DATABASE {clusters.NAME}")
-        migrate(made.url)
-        made.stop()
-        yield made
-
-
-@contextmanager
-def started(server: Cluster) -> Iterator[Cluster]:
-    server.start()
-    try:
-        yield server
-    finally:
-        server.tell(signal.SIGCONT)
-        server.stop("immediate")
-
-
-@pytest.fixture
-def server(seed: Cluster) -> Iterator[Cluster]:
-    """One that runs, for this test alone."""
-    with clusters.folder() as folder, started(seed.copied(folder / "a")) as made:
-        yield made
 
 
 @pytest.fixture

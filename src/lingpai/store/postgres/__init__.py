@@ -25,10 +25,9 @@ class PostgresDatabase:
 
     name = "postgres"
 
-    def __init__(self, pool: Pool, clock: Clock, *, pgbouncer: bool) -> None:
+    def __init__(self, pool: Pool, clock: Clock) -> None:
         self._pool = pool
         self._clock = clock
-        self._pgbouncer = pgbouncer
 
     async def rows(self, query: Query, **values: Any) -> list[Row]:
         return await self._alone(lambda tx: tx.rows(query, **values))
@@ -47,10 +46,6 @@ class PostgresDatabase:
         return await self._once(run)
 
     async def _once(self, run: Callable[[Transaction], Awaitable[T]]) -> T:
-        if self._pgbouncer:
-            # The driver prepares a statement and then runs it. Only in a transaction do both come to the same server process.
-            async with self.begin() as tx:
-                return await run(tx)
         async with self._pool.lease() as connection:
             return await run(Statements(connection, self._pool.answers))
 
@@ -96,8 +91,8 @@ async def open_postgres(
     """
     given: dict[str, Any] = {"command_timeout": seconds, "server_settings": {"application_name": "lingpai"}}
     if pgbouncer:
-        # Nothing is prepared for later, and nothing asked of the host before the first transaction: each may meet another process.
-        given |= {"statement_cache_size": 0, "target_session_attrs": "any"}
+        # Nothing is prepared for later: that would lie with one of the server's processes, and the next transaction may meet another.
+        given["statement_cache_size"] = 0
     pool = Pool(Hosts(url, **given), clock, chance, timeout=seconds)
     await pool.open(size)
-    return PostgresDatabase(pool, clock, pgbouncer=pgbouncer)
+    return PostgresDatabase(pool, clock)

@@ -1,0 +1,81 @@
+"""Behind a PgBouncer in transaction mode, as Debian has it: each transaction may meet another connection of the server's."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from faults import clusters
+from faults.clusters import Cluster, PgBouncer
+from faults.service import install
+from faults.storms import NOTHING_WRONG, come, judge, raging
+from lingpai.core.chance import SystemChance, SystemClock
+from lingpai.core.errors import StoreDown
+from lingpai.store.postgres import open_postgres
+from mailserver import mail_server
+
+
+@pytest.fixture(scope="session")
+def program() -> str:
+    """Where it is; skips where there is none, unless LINGPAI_REQUIRE_PGBOUNCER says that there must be one."""
+    found = shutil.which("pgbouncer", path=f"{os.defpath}:/usr/sbin")
+    if found is None and os.environ.get("LINGPAI_REQUIRE_PGBOUNCER"):  # noqa: TID251 - asked of the test run, not of the service
+        pytest.fail("LINGPAI_REQUIRE_PGBOUNCER is set, but there is no pgbouncer")
+    return found or pytest.skip("no pgbouncer")
+
+
+@pytest.fixture
+def bouncer(program: str, server: Cluster) -> Iterator[PgBouncer]:
+    with clusters.folder() as folder:
+        made = PgBouncer(folder / "b", server)
+        with made.runs(program):
+            yield made
+
+
+async def serves(bouncer: PgBouncer) -> None:
+    """Until it takes connections."""
+    store = await open_postgres(bouncer.url, SystemClock(), SystemChance(), pgbouncer=True)
+
+    async def answers() -> bool:
+        try:
+            await store.ping()
+        except StoreDown:
+            return False
+        return True
+
+    await come(answers)
+    await store.close()
+
+
+async def test_what_is_prepared_for_later_is_not_found_again_there(bouncer: PgBouncer) -> None:
+    """The control: without the setting the same fails."""
+    for pgbouncer in (True, False):
+        await serves(bouncer)
+        store = await open_postgres(bouncer.url, SystemClock(), SystemChance(), pgbouncer=pgbouncer)
+        answers = [await asyncio.gather(*(store.version() for _ in range(8)), return_exceptions=True) for _ in range(5)]
+        wrong = [answer for each in answers for answer in each if isinstance(answer, BaseException)]
+        assert bool(wrong) != pgbouncer, wrong
+        await store.close()
+
+
+@pytest.mark.parametrize(("callers", "many"), [(12, 100), pytest.param(60, 3_000, marks=pytest.mark.long)])
+async def test_the_service_works_behind_a_pooler_that_lends_a_connection_for_one_transaction(
+    bouncer: PgBouncer, server: Cluster, tmp_path: Path, callers: int, many: int
+) -> None:
+    async with mail_server() as mail:
+        installation = install(tmp_path, bouncer.url, mail, "[database]", "pgbouncer = true")
+        await serves(bouncer)
+        async with installation.serve() as running:
+            async with raging(running, callers=callers) as storm:
+                await storm.answered(many)
+                assert int(server.ask(f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{clusters.NAME}'")) <= PgBouncer.SERVERS
+                await asyncio.to_thread(server.stop, "immediate")
+                await storm.refused(5)
+                await asyncio.to_thread(server.start)
+                await storm.answered(20)
+            await running.end()
+        found = await judge(storm, installation)
+    assert found.items() >= NOTHING_WRONG.items(), storm.wrong[:3]

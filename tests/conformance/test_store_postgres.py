@@ -11,11 +11,16 @@ import pytest
 from sqlalchemy import text
 
 from conftest import Postgres
+from lingpai.assembly.configuration import defaults
+from lingpai.assembly.connections import connection_doubt
 from lingpai.core.chance import SystemChance, SystemClock
 from lingpai.core.errors import StoreConflict, StoreDown
+from lingpai.settings.load import SettingsError
+from lingpai.settings.postgresql import DatabaseSettings
 from lingpai.store import accounts
 from lingpai.store.database import Database, Query, Transaction
 from lingpai.store.postgres import PostgresDatabase, open_postgres
+from lingpai.store.postgres.room import connection_room
 from rows import account, new_account, until_blocked
 
 
@@ -191,3 +196,23 @@ async def test_an_empty_database_has_no_revision(empty_postgres_url: str) -> Non
     store = await opened(empty_postgres_url)
     assert await store.version() is None
     await store.close()
+
+
+async def test_more_connections_than_the_server_lets_in_are_refused_at_start_and_others_are_counted(
+    store: Database, postgres_url: str
+) -> None:
+    await store.ping()
+    room = await connection_room(store)
+    assert room.most == 97, "100, of which 3 are the superuser's"
+
+    async def doubt(pool_size: int, processes: int = 1, **more: Any) -> str | None:
+        database = DatabaseSettings(pool_size=pool_size, **more)
+        return await connection_doubt(defaults(database_url=postgres_url, database=database), processes)
+
+    assert await doubt(10) is None
+    assert "97, of which others have " in str(await doubt(96))
+    with pytest.raises(SettingsError, match=r"pool_size = 97: a process opens up to 98 connections.* lets in 97; expected at most 96"):
+        await doubt(97)
+    with pytest.raises(SettingsError, match=r"2 processes open up to 98 connections.* expected at most 47"):
+        await doubt(48, 2)
+    assert await doubt(500, pgbouncer=True) is None

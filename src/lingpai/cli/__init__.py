@@ -15,7 +15,7 @@ from lingpai.cli.outbox import outbox
 from lingpai.cli.serve import serve
 from lingpai.cli.settings import settings
 from lingpai.cli.worker import worker
-from lingpai.core.errors import StoreDown
+from lingpai.core.errors import Cause, StoreDown
 from lingpai.settings.load import SettingsError
 
 
@@ -38,7 +38,17 @@ def main() -> None:
     except WrongSchema as error:
         _end(1, f"lingpai: {_schema(error)}")
     except StoreDown as error:
-        _end(1, f"lingpai: the database does not answer ({error.__cause__ or 'no reply in time'})")
+        _end(1, f"lingpai: the database {_UNUSABLE[error.cause]} ({error.__cause__ or 'no reply in time'})")
+
+
+_UNUSABLE: dict[Cause, str] = {
+    "down": "does not answer",
+    "refusing": "refuses us",
+    "read-only": "takes no writes",
+    "full": "is full",
+    "slow": "does not answer in time",
+    "failing": "is broken",
+}
 
 
 def _schema(wrong: WrongSchema) -> str:

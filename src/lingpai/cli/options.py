@@ -68,6 +68,16 @@ def read(data: Path, config: Path | None, need: Need = "operate") -> Loaded:
     return load(config, data=data, need=need)
 
 
+def warn_of_connections(settings: "Settings", processes: int = 1) -> None:
+    """Logs that the database may have no room for so many processes. Raises SettingsError where it never has, and StoreDown."""
+    import structlog
+
+    from lingpai.assembly.connections import connection_doubt
+
+    if doubt := asyncio.run(connection_doubt(settings, processes)):
+        structlog.get_logger().warning("settings.doubtful", what=doubt)
+
+
 def opened(data: Path, config: Path | None, deed: "Callable[[Services], Awaitable[T]]") -> T:
     """Opens the service as far as a flow needs it, and does the deed. Raises SettingsError, WrongSchema and StoreDown."""
     from lingpai.assembly import open_services

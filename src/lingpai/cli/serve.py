@@ -12,7 +12,7 @@ import click
 import msgspec
 import structlog
 
-from lingpai.cli.options import Failure, places
+from lingpai.cli.options import Failure, places, warn_of_connections
 from lingpai.settings import Settings, reached
 from lingpai.settings.load import Loaded
 from lingpai.settings.realms import dialects
@@ -39,6 +39,7 @@ def serve(dev: bool, host: str, port: int, workers: int, data: Path, config: Pat
     loaded = load(config, data=data, dev=dev, host=host)
     configure(_log(loaded), loaded.settings.node)
     _prepare(loaded.settings, config)
+    warn_of_connections(loaded.settings, workers)
     listening = _listen(host, port)
     settings = _reached(loaded.settings, _url(listening))
     for doubt in loaded.warnings:

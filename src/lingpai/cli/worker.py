@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lingpai.cli.options import places, read
+from lingpai.cli.options import places, read, warn_of_connections
 from lingpai.settings import Settings
 
 
@@ -18,6 +18,7 @@ def worker(data: Path, config: Path | None) -> None:
 
     loaded = read(data, config, need="serve")
     configure(loaded.settings.log, loaded.settings.node)
+    warn_of_connections(loaded.settings)
     asyncio.run(_work(loaded.settings))
 
 

@@ -5,13 +5,14 @@ The long forms say their figures at the end of the run.
 
 import asyncio
 import signal
+import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 
+import httpx
 import psutil
 import pytest
 
@@ -22,6 +23,7 @@ from faults.storms import CLOCK, NOTHING_WRONG, Storm, back, come, figures, judg
 from mailserver import mail_server
 from running import Running
 
+ENDED = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{clusters.NAME}';"
 Say = Callable[[str, object], None]
 
 
@@ -36,15 +38,21 @@ def pair(server: Cluster) -> Iterator[tuple[Cluster, Cluster]]:
             yield server, other
 
 
-def losses(running: Running) -> list[tuple[Any, ...]]:
-    """What the log says of stores, in order: the causes, and that it was back."""
+def all_told(running: Running) -> list[str]:
+    """The causes of the losses of the database, each of which the log tells in one line when it begins, and in one when it is over."""
     told = [line for line in running.events if line["event"] in ("store-lost", "store-back") and line["store"] == "database"]
-    return [(line["event"], line["cause"]) if "cause" in line else (line["event"],) for line in told]
+    assert [line["event"] for line in told] == ["store-lost", "store-back"] * (len(told) // 2)
+    assert all(line["node"] and line["version"] for line in running.events)
+    return [line["cause"] for line in told if line["event"] == "store-lost"]
 
 
-@pytest.mark.parametrize("times", [3, pytest.param(50, marks=pytest.mark.long)])
+SHORT, ONCE = pytest.param(2, 5.0, 10.0, id="short"), pytest.param(1, 5.0, 10.0, id="short")
+"""Times, and seconds for the median and the longest way back, on a machine that does much else."""
+
+
+@pytest.mark.parametrize(("times", "median", "longest"), [SHORT, pytest.param(50, 0.5, 3.0, id="long", marks=pytest.mark.long)])
 async def test_a_server_that_is_stopped_at_once_loses_nothing_and_serves_again_as_soon_as_it_takes_connections(
-    server: Cluster, tmp_path: Path, times: int, say: Say
+    server: Cluster, tmp_path: Path, times: int, median: float, longest: float, say: Say
 ) -> None:
     seconds = []
     async with mail_server() as mail:
@@ -59,14 +67,14 @@ async def test_a_server_that_is_stopped_at_once_loses_nothing_and_serves_again_a
                     seconds.append(await back(storm, server))
                     await starting
             await running.end()
-            assert losses(running) == [("store-lost", "down"), ("store-back",)] * times
+            assert all_told(running).count("down") >= times
         found = await judge(storm, installation)
     say("back", figures(seconds))
     say("503 within", figures(storm.waited))
     say("found", found)
     assert found.items() >= NOTHING_WRONG.items(), storm.wrong[:3]
-    assert sorted(seconds)[times // 2] < 0.5
-    assert max(seconds) < 3
+    assert statistics.median(seconds) < median
+    assert max(seconds) < longest
 
 
 @dataclass
@@ -97,9 +105,9 @@ class Freezes:
         await storm.answered(1)
 
 
-@pytest.mark.parametrize("times", [1, pytest.param(10, marks=pytest.mark.long)])
+@pytest.mark.parametrize(("times", "longest"), [pytest.param(1, 5.0, id="short"), pytest.param(10, 1.2, id="long", marks=pytest.mark.long)])
 async def test_a_server_that_is_frozen_keeps_nobody_waiting_and_makes_no_pile_of_connections(
-    server: Cluster, tmp_path: Path, times: int, say: Say
+    server: Cluster, tmp_path: Path, times: int, longest: float, say: Say
 ) -> None:
     freezes = Freezes()
     async with mail_server() as mail:
@@ -109,7 +117,7 @@ async def test_a_server_that_is_frozen_keeps_nobody_waiting_and_makes_no_pile_of
                 for _ in range(times):
                     await freezes.once(server, running, storm)
             await running.end()
-            assert losses(running) == [("store-lost", "slow"), ("store-back",)] * times
+            assert all_told(running).count("slow") >= times
             later = after_the_first(running)
         found = await judge(storm, installation)
     say("first 503 after", figures(freezes.first))
@@ -118,8 +126,8 @@ async def test_a_server_that_is_frozen_keeps_nobody_waiting_and_makes_no_pile_of
     say("open files, of 20 callers", max(freezes.files))
     say("found", found)
     assert found.items() >= NOTHING_WRONG.items(), storm.wrong[:3]
-    assert max(freezes.first) < 2, "a second, and what a machine that does much else adds"
-    assert max(freezes.probed) < 1.5, "the same"
+    assert max(freezes.first) < longest
+    assert max(freezes.probed) < longest
     assert max(later) < 1
     assert max(freezes.files) < 80
 
@@ -135,9 +143,9 @@ def after_the_first(running: Running) -> list[float]:
     return found
 
 
-@pytest.mark.parametrize("times", [1, pytest.param(10, marks=pytest.mark.long)])
+@pytest.mark.parametrize(("times", "median", "longest"), [ONCE, pytest.param(10, 0.5, 3.0, id="long", marks=pytest.mark.long)])
 async def test_a_standby_that_is_promoted_has_all_that_was_acknowledged(
-    pair: tuple[Cluster, Cluster], tmp_path: Path, times: int, say: Say
+    pair: tuple[Cluster, Cluster], tmp_path: Path, times: int, median: float, longest: float, say: Say
 ) -> None:
     primary, other = pair
     seconds = []
@@ -159,8 +167,8 @@ async def test_a_standby_that_is_promoted_has_all_that_was_acknowledged(
     say("503 within", figures(storm.waited))
     say("found", found)
     assert found.items() >= NOTHING_WRONG.items(), storm.wrong[:3]
-    assert sorted(seconds)[times // 2] < 0.5
-    assert max(seconds) < 3
+    assert statistics.median(seconds) < median
+    assert max(seconds) < longest
 
 
 def swap(fallen: Cluster, new: Cluster) -> None:
@@ -189,6 +197,13 @@ async def test_a_primary_that_was_demoted_is_left_for_the_new_one(pair: tuple[Cl
     assert found.items() >= NOTHING_WRONG.items(), storm.wrong[:3]
 
 
+async def seen(client: httpx.AsyncClient, cause: str | None) -> bool:
+    """Whether `/readyz` says that the database is lost by this cause, and what lasts minutes with it; None: that nothing is."""
+    down = [{"store": store, "reason": cause} for store in ("database", "ephemeral") if cause]
+    reply = await client.get("/readyz")
+    return (reply.status_code, reply.json()["down"]) == (503 if down else 200, down)
+
+
 async def test_a_server_that_takes_no_more_writes_is_said_to_be_read_only_and_used_again_when_it_does(
     server: Cluster, tmp_path: Path
 ) -> None:
@@ -197,20 +212,49 @@ async def test_a_server_that_takes_no_more_writes_is_said_to_be_read_only_and_us
         installation = install(tmp_path, server.url, mail)
         async with installation.serve() as running:
             async with caller(running) as client, raging(running) as storm:
-
-                async def lost(*stores: str) -> bool:
-                    down = [{"store": store, "reason": "read-only"} for store in stores]
-                    reply = await client.get("/readyz")
-                    return (reply.status_code, reply.json()["down"]) == (503 if down else 200, down)
-
                 await storm.answered(10)
                 server.ask(f"{setting} = on; {reload}")
                 await storm.refused(20)
-                await come(partial(lost, "database", "ephemeral"))
+                await come(partial(seen, client, "read-only"))
                 server.ask(f"SET default_transaction_read_only = off; {setting} = off; {reload}")
                 await storm.answered(10)
-                await come(lost)
+                await come(partial(seen, client, None))
             await running.end()
-            assert losses(running) == [("store-lost", "read-only"), ("store-back",)]
+            assert "read-only" in all_told(running)
+        found = await judge(storm, installation)
+    assert found.items() >= NOTHING_WRONG.items(), storm.wrong[:3]
+
+
+OURS = f"ALTER DATABASE {clusters.NAME}"
+SHUT = f"{OURS} ALLOW_CONNECTIONS false; {ENDED}"
+REFUSALS = {
+    "28000": (f"ALTER ROLE ours NOLOGIN; {ENDED}", "ALTER ROLE ours LOGIN"),
+    "55000": (SHUT, f"{OURS} ALLOW_CONNECTIONS true"),
+    "3D000": (
+        f"{SHUT} {OURS} RENAME TO gone; ALTER DATABASE gone ALLOW_CONNECTIONS true",
+        f"ALTER DATABASE gone RENAME TO {clusters.NAME}",
+    ),
+}
+"""How a server comes to refuse us, by SQLSTATE, and how it lets us in again."""
+
+
+async def test_a_server_that_refuses_the_login_or_the_database_is_a_store_that_is_lost_and_no_mistake_of_ours(
+    server: Cluster, tmp_path: Path
+) -> None:
+    server.ask("CREATE ROLE ours SUPERUSER LOGIN")
+    async with mail_server() as mail:
+        installation = install(tmp_path, server.url.replace("postgres@", "ours@"), mail)
+        async with installation.serve() as running:
+            async with caller(running) as client, raging(running) as storm:
+                for refuses, accepts in REFUSALS.values():
+                    await storm.answered(5)
+                    server.ask(refuses)
+                    await storm.refused(20)
+                    await come(partial(seen, client, "refusing"))
+                    server.ask(accepts)
+                    await storm.answered(5)
+            await running.end()
+            assert all_told(running).count("refusing") + all_told(running).count("down") >= len(REFUSALS)
+            assert [line for line in running.events if line["level"] == "info" and line.get("status") == 503] == []
         found = await judge(storm, installation)
     assert found.items() >= NOTHING_WRONG.items(), storm.wrong[:3]

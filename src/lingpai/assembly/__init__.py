@@ -65,11 +65,11 @@ class Service:
 
 
 async def build(settings: Settings, clock: Clock | None = None, chance: Chance | None = None, *, processes: int = 1) -> Service:
-    """The whole service. `processes`: how many share this machine's cores for hashing.
+    """The whole service. `processes`: how many share this machine's cores for hashing. Without a clock it keeps the database's time.
 
     Raises SettingsError for what only the parts can judge, WrongSchema, and StoreDown.
     """
-    clock, chance = clock or SystemClock(), chance or SystemChance()
+    chance = chance or SystemChance()
     async with AsyncExitStack() as stack:
         services, secret_box = await _services(stack, settings, clock, chance, threads=hashing_threads(settings, processes))
         worker = await _worker(stack, services, secret_box)
@@ -81,7 +81,7 @@ async def build(settings: Settings, clock: Clock | None = None, chance: Chance |
 async def open_services(settings: Settings) -> AsyncIterator["Services"]:
     """As much of the service as an operator's command needs. Raises as `build` does."""
     async with AsyncExitStack() as stack:
-        services, _ = await _services(stack, settings, SystemClock(), SystemChance(), threads=1)
+        services, _ = await _services(stack, settings, None, SystemChance(), threads=1)
         yield services
 
 
@@ -89,7 +89,7 @@ async def open_services(settings: Settings) -> AsyncIterator["Services"]:
 async def open_worker(settings: Settings) -> AsyncIterator["Worker"]:
     """The worker alone. Raises as `build` does."""
     async with AsyncExitStack() as stack:
-        services, secret_box = await _services(stack, settings, SystemClock(), SystemChance(), threads=1)
+        services, secret_box = await _services(stack, settings, None, SystemChance(), threads=1)
         yield await _worker(stack, services, secret_box)
 
 
@@ -113,12 +113,14 @@ async def open_store(settings: Settings, clock: Clock | None = None, chance: Cha
 @asynccontextmanager
 async def open_sms_budgets(settings: Settings, store: "Database") -> AsyncIterator["SmsBudgets | None"]:
     """The budgets of text messages, on an open store; None where nobody carries any. What is asked of them may raise StoreDown."""
-    clock = SystemClock()
-    ephemeral = _ephemeral(settings, store, clock, SystemChance())
-    try:
-        yield _sms_budgets(settings, ephemeral, clock)
-    finally:
-        await ephemeral.close()
+    from lingpai.store.timekeeping import database_clock
+
+    async with database_clock(store, chance := SystemChance()) as clock:
+        ephemeral = _ephemeral(settings, store, clock, chance)
+        try:
+            yield _sms_budgets(settings, ephemeral, clock)
+        finally:
+            await ephemeral.close()
 
 
 async def schema(settings: Settings) -> str | None:
@@ -187,12 +189,15 @@ def _ephemeral(settings: Settings, store: "Database", clock: Clock, chance: Chan
 
 
 async def _services(
-    stack: AsyncExitStack, settings: Settings, clock: Clock, chance: Chance, *, threads: int
+    stack: AsyncExitStack, settings: Settings, clock: Clock | None, chance: Chance, *, threads: int
 ) -> "tuple[Services, SecretBox]":
     from lingpai.guard.crypto import SecretBox
     from lingpai.guard.passwords.hashing import PasswordHasher
+    from lingpai.store.timekeeping import database_clock
 
     store = await stack.enter_async_context(open_store(settings, clock, chance))
+    if clock is None:
+        clock = await stack.enter_async_context(database_clock(store, chance))
     secret_box = SecretBox(_secret(settings, chance), chance, beside=(settings.secret_previous or "").encode() or None)
     ephemeral = _ephemeral(settings, store, clock, chance)
     stack.push_async_callback(ephemeral.close)

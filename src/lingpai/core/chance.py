@@ -14,12 +14,21 @@ from typing import Protocol
 SECOND = 1_000
 """Milliseconds in a second: `clock.now() + 60 * SECOND` is a minute from now."""
 
+NANOSECONDS = 1_000_000
+"""Nanoseconds in a millisecond."""
+STEP = 1_000 * NANOSECONDS
+"""From here on a change of the offset is a clock that was set, and none that was measured a little wrong."""
+
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Goes on while the machine is suspended, where the system has such a clock. `time.monotonic` stands still meanwhile, and the offset would
+be wrong by as much from waking up until it is measured again."""
+
 
 class Clock(Protocol):
     """Where time comes from."""
 
     def now(self) -> int:
-        """The instant, in milliseconds since 1970-01-01 UTC. It may jump when an operator sets the clock."""
+        """The instant, in milliseconds since 1970-01-01 UTC: the database's, the same on every node. It may jump when its clock is set."""
         ...
 
     def monotonic(self) -> float:
@@ -48,7 +57,7 @@ class Chance(Protocol):
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The machine's own clock. What shares an SQLite file shares it, and agrees on each instant whoever sets it."""
 
     def now(self) -> int:
         return time.time_ns() // 1_000_000
@@ -58,6 +67,41 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+
+class DatabaseClock(SystemClock):
+    """The database's time, so that nodes whose own clocks differ agree: a clock of this machine that nobody sets, plus an offset.
+
+    `store/timekeeping.py` measures the offset. Until then it is the machine's own time.
+    """
+
+    def __init__(self) -> None:
+        self.offset = self.wall() - self.steady()
+        """Nanoseconds from `steady` to the database's time; `follow` sets it."""
+        self._latest = 0
+
+    def now(self) -> int:
+        self._latest = max(self._latest, self.steady() + self.offset)
+        return self._latest // NANOSECONDS
+
+    def wall(self) -> int:
+        """What the machine itself takes for the time, in nanoseconds since 1970-01-01 UTC."""
+        return time.time_ns()
+
+    def steady(self) -> int:
+        """Nanoseconds from an arbitrary start; never goes back, and nobody sets it."""
+        return time.clock_gettime_ns(_STEADY)
+
+    def follow(self, offset: int) -> None:
+        """Takes another offset.
+
+        Where it is smaller by less than STEP, time stands still until the new one has caught up: what comes later keeps the later instant.
+        A larger change is a clock that was set, and holds at once: nodes that went there slowly, each from a moment of its own, would
+        disagree all the while, and on leases too.
+        """
+        if abs(offset - self.offset) >= STEP:
+            self._latest = 0
+        self.offset = offset
 
 
 class SystemChance:

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 import altcha
 import msgspec
 import pytest
-from valkey import Valkey
 
 from fakes import FakeChance, FakeClock
 from lingpai.core.errors import BadCaptcha
 from lingpai.core.model import Locale
 from lingpai.ephemeral import Ephemeral
-from lingpai.ephemeral.valkey import ValkeyEphemeral
 from lingpai.guard.captcha import LIFE, CaptchaAnswer, CaptchaKind, Challenge, OpenAnswers
 from lingpai.guard.captcha.captchas import Captchas
 from lingpai.guard.captcha.picture import Pictures
@@ -82,19 +80,9 @@ def stand(request: pytest.FixtureRequest, ephemeral: Ephemeral, render_queue: Re
 
 
 @pytest.fixture
-def lapse(ephemeral: Ephemeral, clock: FakeClock, request: pytest.FixtureRequest) -> Callable[[float], None]:
-    """Lets so many seconds pass, for a Valkey too, which has its own time."""
-    if not isinstance(ephemeral, ValkeyEphemeral):
-        return lambda seconds: clock.advance(seconds=seconds)
-    url = request.getfixturevalue("valkey_url")
-
-    def cut(seconds: float) -> None:
-        clock.advance(seconds=seconds)
-        with Valkey.from_url(url) as server:
-            for key in server.scan_iter():
-                server.pexpire(key, server.pttl(key) - round(seconds * 1_000))
-
-    return cut
+def lapse(clock: FakeClock) -> Callable[[float], None]:
+    """Lets so many seconds pass, wherever answers are kept."""
+    return lambda seconds: clock.advance(seconds=seconds)
 
 
 async def test_the_right_answer_passes_once(stand: Stand) -> None:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from valkey import Valkey
 
 from fakes import FakeClock
 from lingpai.ephemeral import UNLIMITED, Count, Entry, Ephemeral
@@ -15,19 +14,9 @@ Lapse = Callable[[float], None]
 
 
 @pytest.fixture
-def lapse(ephemeral: Ephemeral, clock: FakeClock, request: pytest.FixtureRequest) -> Lapse:
-    """Lets so many seconds pass for what is kept. A Valkey has its own time: there each life is cut by as much instead."""
-    if not isinstance(ephemeral, ValkeyEphemeral):
-        return lambda seconds: clock.advance(seconds=seconds)
-    url = request.getfixturevalue("valkey_url")
-
-    def cut(seconds: float) -> None:
-        with Valkey.from_url(url) as server:
-            for key in server.scan_iter():
-                # A life of nothing or less deletes the key, as its end would.
-                server.pexpire(key, server.pttl(key) - round(seconds * 1_000))
-
-    return cut
+def lapse(clock: FakeClock) -> Lapse:
+    """Lets so many seconds pass for what is kept, wherever it is kept: a Valkey's own time does not decide."""
+    return lambda seconds: clock.advance(seconds=seconds)
 
 
 async def racing(times: int, call: Callable[[int], Awaitable[object]]) -> list[object]:

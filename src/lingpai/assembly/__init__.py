@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from lingpai.assembly import ephemeral as minutes
 from lingpai.assembly import front, senders
 from lingpai.core.chance import Chance, Clock, SystemChance, SystemClock
 from lingpai.settings import Settings, sqlite_file
@@ -116,7 +117,7 @@ async def open_sms_budgets(settings: Settings, store: "Database") -> AsyncIterat
     from lingpai.store.timekeeping import database_clock
 
     async with database_clock(store, chance := SystemChance()) as clock:
-        ephemeral = _ephemeral(settings, store, clock, chance)
+        ephemeral = minutes.ephemeral(settings, store, clock, chance)
         try:
             yield _sms_budgets(settings, ephemeral, clock)
         finally:
@@ -177,17 +178,6 @@ async def _connect(settings: Settings, clock: Clock, chance: Chance) -> "Databas
     return await open_postgres(settings.database_url, clock, chance, size=connections.pool_size, pgbouncer=connections.pgbouncer)
 
 
-def _ephemeral(settings: Settings, store: "Database", clock: Clock, chance: Chance) -> "Ephemeral":
-    if settings.valkey_url:
-        from lingpai.ephemeral.valkey import ValkeyEphemeral
-
-        return ValkeyEphemeral(settings.valkey_url, clock, chance)
-    from lingpai.ephemeral.sql import SqlEphemeral
-
-    file = sqlite_file(settings)
-    return SqlEphemeral(store, clock, file.with_name("counters.db") if file else None)
-
-
 async def _services(
     stack: AsyncExitStack, settings: Settings, clock: Clock | None, chance: Chance, *, threads: int
 ) -> "tuple[Services, SecretBox]":
@@ -199,12 +189,13 @@ async def _services(
     if clock is None:
         clock = await stack.enter_async_context(database_clock(store, chance))
     secret_box = SecretBox(_secret(settings, chance), chance, beside=(settings.secret_previous or "").encode() or None)
-    ephemeral = _ephemeral(settings, store, clock, chance)
+    ephemeral = minutes.ephemeral(settings, store, clock, chance)
     stack.push_async_callback(ephemeral.close)
     passwords = PasswordHasher(settings.hashing, settings.passwords.min_score, threads, clock, chance, familiar=(settings.product,))
     stack.callback(passwords.close)
     captchas = _captchas(stack, settings, ephemeral, secret_box, clock, chance)
-    base = Base(settings, clock, chance, store, ephemeral, secret_box)
+    unforgetting = minutes.unforgetting(stack, settings, store, clock, ephemeral)
+    base = Base(settings, clock, chance, store, ephemeral, unforgetting, secret_box)
     return _joined(base, passwords, captchas, _providers(stack, settings)), secret_box
 
 
@@ -217,6 +208,7 @@ class Base:
     chance: Chance
     store: "Database"
     ephemeral: "Ephemeral"
+    unforgetting: "Ephemeral"
     secret_box: "SecretBox"
 
 
@@ -271,7 +263,7 @@ def _readiness(base: Base) -> "Readiness":
 def _not_me(base: Base) -> "NotMeLinks":
     from lingpai.guard.one_time.not_me import NotMeLinks
 
-    return NotMeLinks(base.secret_box, base.ephemeral, base.clock, base.settings.public_url)
+    return NotMeLinks(base.secret_box, base.unforgetting, base.clock, base.settings.public_url)
 
 
 def _throttling(base: Base) -> "tuple[RateLimiter, MessageThrottle, Lockout]":
@@ -357,17 +349,17 @@ def _secret(settings: Settings, chance: Chance) -> bytes:
 async def _worker(stack: AsyncExitStack, services: "Services", secret_box: "SecretBox") -> "Worker":
     from lingpai.worker import SEND_JITTER, Worker
 
-    made = senders.senders(services)
+    made, settings = senders.senders(services), services.settings
     for sender in made.values():
         stack.push_async_callback(sender.close)
     return Worker(
         services.store,
-        services.ephemeral,
+        minutes.unforgetting(stack, settings, services.store, services.clock, services.ephemeral),
         secret_box,
         made,
         services.clock,
         services.chance,
         bell=services.bell,
-        settings=services.settings,
+        settings=settings,
         send_jitter=SEND_JITTER,
     )

@@ -1,51 +1,45 @@
 """What lasts minutes, on Valkey: for many machines. Each verb is one script, which the server runs alone.
 
-While the server is lost every verb is StoreDown at once; one caller in a while is let through to see whether it is back.
+The instant comes from us, and what is over is judged by it, for a server's clock may be wrong or be set; the server's own ends only keep
+its memory clean. An entry lives in the history in which it was put: a server that has started again, perhaps with an old file, or has
+become the primary, may know entries that were spent, and a code that is asked for anew costs less than one that is good twice.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from math import ceil
 from typing import Any
 
-import valkey.exceptions
-from valkey.asyncio import BlockingConnectionPool, Valkey
-
 from lingpai.core.chance import SECOND, Chance, Clock
-from lingpai.core.errors import Cause, StoreDown
-from lingpai.core.outages import Outage, StoreBreaker
 from lingpai.ephemeral import Count, Entry
-
-PATIENCE = 0.8
-"""Seconds that a verb may take, connecting included."""
-SOCKET_PATIENCE = 0.5
-"""Seconds for one answer of the server, or for one connection."""
-PROBE = (0.5, 0.9)
-"""Seconds between two looks whether a lost server is back; drawn anew each time, so that machines do not knock in step."""
-CONNECTIONS = 64
-"""Connections that one process opens at most."""
+from lingpai.ephemeral.valkey_client import ValkeyClient
 
 PREFIX = "lingpai:"
+ENTRY_SLACK = 3_600
+"""Seconds for which the server keeps an entry past its end: so much may its clock be set forward without anybody's noticing."""
+COUNT_SLACK = 60
+"""The same for counters. They are many, and one that is lost is forgiven."""
 
-# With this line a server that cannot write (out of memory, or a replica) refuses the whole script, before its first step. Without it
-# a right proof, which writes nothing, would be answered, and a wrong one be refused without costing a try.
-_ALL_OR_NOTHING = "#!lua\n"
+# The server's replication id is drawn anew when it starts and when it becomes a primary. Asked for inside the script, which costs two
+# microseconds, it is never one that is over.
+_READ = """
+local history = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
+local now = tonumber(ARGV[1])
+local entry = redis.call('HMGET', KEYS[1], 'value', 'proof', 'tries', 'ends', 'history')
+local lives = entry[1] and tonumber(entry[4] or '0') > now and entry[5] == history
+"""
 
-PUT = f"""{_ALL_OR_NOTHING}
-if ARGV[5] == '1' and redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-redis.call('HSET', KEYS[1], 'value', ARGV[1], 'proof', ARGV[2], 'tries', ARGV[3])
-redis.call('PEXPIRE', KEYS[1], ARGV[4])
+PUT = f"""{_READ}
+if lives and ARGV[7] == '1' then return 0 end
+redis.call('HSET', KEYS[1], 'value', ARGV[2], 'proof', ARGV[3], 'tries', ARGV[4], 'ends', ARGV[5], 'history', history)
+redis.call('PEXPIRE', KEYS[1], ARGV[6])
 return 1
 """
 
-_READ = f"""{_ALL_OR_NOTHING}
-local entry = redis.call('HMGET', KEYS[1], 'value', 'proof', 'tries')
-if not entry[1] then return false end
-entry[4] = redis.call('PTTL', KEYS[1])
-local wrong = ARGV[1] and entry[2] ~= ARGV[1]
+_PROVE = f"""{_READ}
+if not lives then return false end
+local wrong = ARGV[2] and entry[2] ~= ARGV[2]
 """
 
-GET = f"""{_READ}
+GET = f"""{_PROVE}
 local tries = tonumber(entry[3])
 if wrong and tries == 1 then redis.call('DEL', KEYS[1]) end
 if wrong and tries > 1 then redis.call('HINCRBY', KEYS[1], 'tries', -1) end
@@ -53,130 +47,74 @@ if wrong then return false end
 return entry
 """
 
-TAKE = f"""{_READ}
+TAKE = f"""{_PROVE}
 if wrong then return false end
 redis.call('DEL', KEYS[1])
 return entry
 """
 
-HIT = f"""{_ALL_OR_NOTHING}
-local amount = tonumber(ARGV[1])
-local total = tonumber(redis.call('GET', KEYS[1]) or '0')
-if amount > 0 then
-  redis.call('INCRBY', KEYS[1], amount)
-  if redis.call('PTTL', KEYS[1]) < 0 then
-    redis.call('PEXPIRE', KEYS[1], ARGV[2])
-  end
-  total = total + amount
-elseif amount < 0 and total > 0 then
-  total = math.max(total + amount, 0)
-  redis.call('SET', KEYS[1], total, 'KEEPTTL')
+HIT = """
+local now, amount = tonumber(ARGV[1]), tonumber(ARGV[2])
+local count = redis.call('HMGET', KEYS[1], 'total', 'ends')
+local total, ends = tonumber(count[1] or '0'), tonumber(count[2] or '0')
+if ends <= now then total, ends = 0, 0 end
+if amount > 0 and ends == 0 then
+  ends = tonumber(ARGV[3])
+  redis.call('HSET', KEYS[1], 'total', amount, 'ends', ARGV[3])
+  redis.call('PEXPIRE', KEYS[1], ARGV[4])
+elseif amount ~= 0 and ends > 0 then
+  redis.call('HSET', KEYS[1], 'total', math.max(total + amount, 0))
 end
-return {{total, math.max(redis.call('PTTL', KEYS[1]), 0)}}
+return {math.max(total + amount, 0), ends}
 """
-
-_LOST = (valkey.exceptions.ConnectionError, valkey.exceptions.TimeoutError, TimeoutError, OSError)
-
-
-class _Pool(BlockingConnectionPool):
-    """Connections that can be let go of at once, without a moment in which somebody may be given one that is being closed."""
-
-    async def drop_idle(self) -> None:
-        idle, self._available_connections = self._available_connections, []
-        await asyncio.gather(*(connection.disconnect(nowait=True) for connection in idle), return_exceptions=True)
 
 
 class ValkeyEphemeral:
-    """`Ephemeral` on a Valkey server (7.2 or newer). Time is the server's own."""
+    """`Ephemeral` on a Valkey server (7.2 or newer)."""
 
     def __init__(self, url: str, clock: Clock, chance: Chance) -> None:
-        """Connects when the first verb needs it. ValueError: the URL is none (`valkey://`, `valkeys://`, `unix://`)."""
-        self._pool: _Pool = _pool(url)
-        client = Valkey(connection_pool=self._pool)
-        self._client = client
-        self._put, self._get, self._take, self._hit = (client.register_script(script) for script in (PUT, GET, TAKE, HIT))
-        self._outage = Outage("ephemeral", clock)
-        self._breaker = StoreBreaker(clock, chance, PROBE)
+        """As `ValkeyClient`."""
+        self._clock = clock
+        self._client = ValkeyClient(url, clock, chance)
+        self._put, self._get, self._take, self._hit = map(self._client.script, (PUT, GET, TAKE, HIT))
 
     async def put(self, key: str, entry: Entry, *, only_new: bool = False) -> bool:
-        life = max(ceil(entry.life * SECOND), 1)
-        return bool(await self._ask(lambda: self._put([_entry_key(key)], (entry.value, entry.proof, entry.tries, life, int(only_new)))))
+        now, life = self._clock.now(), ceil(entry.life * SECOND)
+        values = (now, entry.value, entry.proof, entry.tries, now + life, life + ENTRY_SLACK * SECOND, int(only_new))
+        return bool(await self._client.ask(lambda: self._put([_entry_key(key)], values)))
 
     async def get(self, key: str, proof: bytes | None = None) -> Entry | None:
-        return _entry(await self._ask(lambda: self._get([_entry_key(key)], [] if proof is None else [proof])))
+        return await self._prove(self._get, key, proof)
 
     async def take(self, key: str, proof: bytes | None = None) -> Entry | None:
-        return _entry(await self._ask(lambda: self._take([_entry_key(key)], [] if proof is None else [proof])))
+        return await self._prove(self._take, key, proof)
 
     async def hit(self, key: str, life: float, amount: int = 1) -> Count:
-        total, left = await self._ask(lambda: self._hit([f"{PREFIX}count:{key}"], [amount, max(ceil(life * SECOND), 1)]))
-        return Count(int(total), left / SECOND)
+        now, whole = self._clock.now(), ceil(life * SECOND)
+        values = (now, amount, now + whole, whole + COUNT_SLACK * SECOND)
+        total, ends = await self._client.ask(lambda: self._hit([f"{PREFIX}window:{key}"], values))
+        return Count(total, max(ends - now, 0) / SECOND)
 
     async def purge(self, limit: int) -> int:
         """Nothing to do: the server deletes by itself what is past its time."""
         return 0
 
     async def ping(self) -> None:
-        await self._ask(lambda: self._client.set(f"{PREFIX}probe", b"", px=SECOND))
+        await self._client.ping()
 
     async def close(self) -> None:
-        await self._pool.disconnect()
+        await self._client.close()
 
-    async def _ask(self, call: Callable[[], Awaitable[Any]]) -> Any:
-        self._breaker.admit()
-        try:
-            async with asyncio.timeout(PATIENCE):
-                answer = await call()
-        except _LOST as error:
-            cause: Cause = "slow" if isinstance(error, TimeoutError | valkey.exceptions.TimeoutError) else "down"
-            self._breaker.block(cause)
-            if self._outage.begins(cause, error):
-                # Behind a link that died quietly each idle connection would cost a time-out of its own.
-                await self._pool.drop_idle()
-            raise StoreDown(cause) from error
-        except valkey.exceptions.ValkeyError as error:
-            # It answers, but cannot serve: out of memory, read-only, no permission.
-            self._breaker.unblock()
-            cause = _refusal(error)
-            self._outage.begins(cause, error)
-            raise StoreDown(cause) from error
-        self._breaker.unblock()
-        self._outage.ends()
-        return answer
-
-
-def _refusal(error: valkey.exceptions.ValkeyError) -> Cause:
-    """Why a server that answers cannot serve."""
-    if isinstance(error, valkey.exceptions.ReadOnlyError):
-        return "read-only"
-    return "full" if isinstance(error, valkey.exceptions.OutOfMemoryError) else "refusing"
-
-
-def _pool(url: str) -> _Pool:
-    more: dict[str, Any] = {}
-    if url.startswith(("valkeys:", "rediss:")):
-        more["ssl_check_hostname"] = True
-    if not url.startswith("unix:"):
-        more["socket_keepalive"] = True
-    return _Pool.from_url(
-        url,
-        max_connections=CONNECTIONS,
-        timeout=SOCKET_PATIENCE,
-        socket_timeout=SOCKET_PATIENCE,
-        socket_connect_timeout=SOCKET_PATIENCE,
-        # Not told to the server: it would cost two round trips with each connection.
-        lib_name=None,
-        lib_version=None,
-        **more,
-    )
+    async def _prove(self, script: Any, key: str, proof: bytes | None) -> Entry | None:
+        now = self._clock.now()
+        answer = await self._client.ask(lambda: script([_entry_key(key)], [now] if proof is None else [now, proof]))
+        return _entry(answer, now) if answer else None
 
 
 def _entry_key(key: str) -> str:
     return f"{PREFIX}entry:{key}"
 
 
-def _entry(answer: list[Any] | None) -> Entry | None:
-    if not answer:
-        return None
-    value, proof, tries, left = answer
-    return Entry(value, proof, max(left, 1) / SECOND, int(tries))
+def _entry(answer: list[bytes], now: int) -> Entry:
+    value, proof, tries, ends = answer[:4]
+    return Entry(value, proof, (int(ends) - now) / SECOND, int(tries))

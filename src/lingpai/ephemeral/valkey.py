@@ -15,8 +15,9 @@ from lingpai.ephemeral.valkey_client import ValkeyClient
 PREFIX = "lingpai:"
 ENTRY_SLACK = 3_600
 """Seconds for which the server keeps an entry past its end: so much may its clock be set forward without anybody's noticing."""
-COUNT_SLACK = 60
-"""The same for counters. They are many, and one that is lost is forgiven."""
+COUNT_SLACK = 2
+"""Lives for which it keeps a counter. They are many, and one that is lost is forgiven: a day's count bears a jump by a day, a minute's by a
+minute."""
 
 # The server's replication id is drawn anew when it starts and when it becomes a primary. Asked for inside the script, which costs two
 # microseconds, it is never one that is over.
@@ -91,7 +92,7 @@ class ValkeyEphemeral:
 
     async def hit(self, key: str, life: float, amount: int = 1) -> Count:
         now, whole = self._clock.now(), ceil(life * SECOND)
-        values = (now, amount, now + whole, whole + COUNT_SLACK * SECOND)
+        values = (now, amount, now + whole, whole * COUNT_SLACK)
         total, ends = await self._client.ask(lambda: self._hit([f"{PREFIX}window:{key}"], values))
         return Count(total, max(ends - now, 0) / SECOND)
 

@@ -42,7 +42,7 @@ LEASE_SECONDS = 45
 """Over SEND_SECONDS by what writing the outcome may take; under the 60 in which a dead worker's letters are free (contract)."""
 
 INSISTENCE = (0.1, 0.3)
-"""Seconds between two tries to write an outcome down: a store that comes and goes may be there for a moment only."""
+"""Seconds between two tries to write an outcome down: sooner after the store's return than another worker looks for letters."""
 
 GRACE_SECONDS = 10.0
 """What running attempts are given when the worker is told to stop (contract: SIGTERM)."""
@@ -114,6 +114,8 @@ class Worker:
         self._send_seconds = send_seconds
         self._send_jitter = send_jitter
         self._owner = chance.token(12)
+        self._unwritten: set[int] = set()
+        """Letters whose outcome is still to be written down."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set; then running attempts get GRACE_SECONDS, and the leases of the rest are given back."""
@@ -211,7 +213,9 @@ class Worker:
         if not await outbox.due(self._store, now=now):
             return []
         async with self._store.begin() as tx:
-            return await outbox.claim(tx, now=now, owner=self._owner, lease_until=now + LEASE_SECONDS * SECOND, limit=limit)
+            letters = await outbox.claim(tx, now=now, owner=self._owner, lease_until=now + LEASE_SECONDS * SECOND, limit=limit)
+        # After a long loss of the store the lease of such a one was over. It has gone out, and is leased anew until that is written down.
+        return [letter for letter in letters if letter.id not in self._unwritten]
 
     async def _pause(self, stop: asyncio.Event, busy: set[asyncio.Task[None]]) -> None:
         """Until something may be due and a slot is free, or it is time to stop."""
@@ -234,7 +238,6 @@ class Worker:
 
     async def _deliver(self, letter: Letter) -> None:
         """One attempt, written down and logged; raises nothing."""
-        until = self._clock.monotonic() + LEASE_SECONDS
         outcome = await self._attempt(letter)
         fields = {"id": letter.id, "template": letter.template, "to": masked(letter.recipient), "attempt": letter.attempts}
         if outcome.error:
@@ -242,7 +245,7 @@ class Worker:
         if letter.recipient:
             (log.info if outcome.name == "delivered" else log.warning)("letter." + outcome.name, **fields)
         try:
-            await self._write(letter, outcome, until)
+            await self._write(letter, outcome)
         except Exception as error:  # noqa: BLE001 - its lease ends, and it is sent again
             log.error("letter.unwritten", id=letter.id, error=type(error).__name__)
 
@@ -302,14 +305,20 @@ class Worker:
             return Outcome("expired", error)
         return Outcome("retry", error, due_at=due_at)
 
-    async def _write(self, letter: Letter, outcome: Outcome, until: float) -> None:
-        """Insists while the store is down and the lease lasts: a letter that went out and is not written down would go out twice."""
-        while self._clock.monotonic() < until:
-            with suppress(StoreDown):
-                await self._record(letter, outcome)
-                return
-            await self._clock.sleep(self._chance.spread(*INSISTENCE))
-        await self._record(letter, outcome)
+    async def _write(self, letter: Letter, outcome: Outcome) -> None:
+        """Insists for as long as the store is down: a letter that went out and is not written down would go out twice."""
+        self._unwritten.add(letter.id)
+        try:
+            while not await self._written(letter, outcome):
+                await self._clock.sleep(self._chance.spread(*INSISTENCE))
+        finally:
+            self._unwritten.discard(letter.id)
+
+    async def _written(self, letter: Letter, outcome: Outcome) -> bool:
+        with suppress(StoreDown):
+            await self._record(letter, outcome)
+            return True
+        return False
 
     async def _record(self, letter: Letter, outcome: Outcome) -> None:
         store, owner, now = self._store, self._owner, self._clock.now()

@@ -27,7 +27,7 @@ from lingpai.steps.letters import LETTERS
 from lingpai.store import accounts, audit, outbox, sessions
 from lingpai.store.database import Database, Query, Row, Transaction
 from lingpai.store.outbox import Bell
-from lingpai.worker import BATCH, GRACE_SECONDS, LEASE_SECONDS, SEND_SECONDS, SENDING, SLOTS, Worker, masked, next_try
+from lingpai.worker import BATCH, GRACE_SECONDS, INSISTENCE, LEASE_SECONDS, SEND_SECONDS, SENDING, SLOTS, Worker, masked, next_try
 from mailserver import STALL, mail_server
 
 SECRET = b"s" * 32
@@ -472,13 +472,46 @@ async def test_a_letter_that_went_out_while_the_store_was_down_does_not_go_out_t
     sender = Breaker()
     await yard.post()
     attempt = asyncio.create_task(yard.worker(sender, shaky).once())
-    await until(lambda: sleepers(yard.clock))
+    for _ in range(20):
+        await until(lambda: sleepers(yard.clock))
+        yard.clock.advance(seconds=1)
     shaky.down = False
-    yard.clock.advance(seconds=5)
+    yard.clock.advance(seconds=1)
     await attempt
     assert len(await yard.listed("sent")) == 1
     yard.clock.advance(hours=1)
     assert await yard.worker(sender).once() == 0
+
+
+async def test_nor_where_the_store_stays_down_for_longer_than_the_lease_holds(yard: Yard) -> None:
+    shaky = Shaky(yard.store)
+
+    class Breaker(Scripted):
+        async def send(self, letter: Letter, message: Message) -> None:
+            await super().send(letter, message)
+            shaky.down = len(self.taken) == 1
+
+    sender = Breaker()
+    await yard.post()
+    async with running([yard.worker(sender, shaky)], yard.clock):
+        await until(lambda: insisted(yard.clock, 1))
+        yard.clock.advance(seconds=LEASE_SECONDS + 1)
+        await until(lambda: insisted(yard.clock, 2))
+        shaky.down = False
+        for _ in range(2):  # it has looked for letters by the time it hears the bell again
+            yard.bell.ring()
+            await until(lambda: heard(yard.bell))
+        yard.clock.advance(seconds=1)
+        await until(lambda: count_sent(yard, 1))
+    assert len(sender.taken) == 1
+
+
+async def insisted(clock: FakeClock, times: int) -> bool:
+    return sum(seconds <= INSISTENCE[1] for seconds in clock.slept) == times
+
+
+async def heard(bell: Bell) -> bool:
+    return not bell._event.is_set()
 
 
 async def sleepers(clock: FakeClock) -> bool:

@@ -146,8 +146,8 @@ async def test_a_valkey_that_no_packet_reaches_costs_one_caller_half_a_second_an
         await asyncio.gather(*(ephemeral.hit("key", 60) for _ in range(20)))
         partition.cut()
         assert await seconds(lambda: ephemeral.hit("key", 60)) < 1
-        for _ in range(50):
-            assert await seconds(lambda: ephemeral.put("key", Entry(b"", life=60))) < 0.1
+        # Each on its own would wait for half a second.
+        assert sum([await seconds(lambda: ephemeral.put("key", Entry(b"", life=60))) for _ in range(50)]) < 2
         partition.heal()
         assert await until_served(served) < 1
     await ephemeral.close()
@@ -178,7 +178,7 @@ class Node:
             assert not await self.registers()
         start = CLOCK.monotonic()
         assert not any(await asyncio.gather(*(self.registers() for _ in range(20))))
-        assert CLOCK.monotonic() - start < 1
+        assert CLOCK.monotonic() - start < 2  # on a machine that does much else
 
     async def serves_again(self) -> None:
         self.waits.append(await until_served(self.registers))
@@ -205,6 +205,8 @@ async def test_nodes_that_are_cut_off_from_stores_lose_nothing_and_serve_again_a
                 await storm.answered(10)
                 await cut_once(partition, cut_off, whole)
         assert await asyncio.gather(*(one.end() for one in running)) == [0] * 4
+        assert losses(running[0], "ephemeral") == losses(running[1], "database") == ["store-lost", "store-back"] * times
+        assert losses(running[3], "ephemeral") == losses(running[3], "database") == []
         found = await judge(storm, installed[-1])
     say("503 within", figures(storm.waited))
     say("found", found)
@@ -214,8 +216,6 @@ async def test_nodes_that_are_cut_off_from_stores_lose_nothing_and_serve_again_a
     for node in cut_off:
         assert max(node.waits) < 3
         assert median(node.waits) < 0.5 or times < FEW
-    assert losses(running[0], "ephemeral") == losses(running[1], "database") == ["store-lost", "store-back"] * times
-    assert losses(running[3], "ephemeral") == losses(running[3], "database") == []
 
 
 def install_on(folder: Path, database_url: str, valkey_url: str, mail: MailServer) -> Installation:

@@ -24,9 +24,9 @@ def unforgetting(stack: AsyncExitStack, settings: Settings, store: "Database", c
     """For what stays spent for days: `kept`, or where that is a Valkey, which may come back empty, the database beside it."""
     if not settings.valkey_url:
         return kept
-    beside = _in_database(settings, store, clock)
-    stack.push_async_callback(beside.close)
-    return beside
+    database = _in_database(settings, store, clock)
+    stack.push_async_callback(database.close)
+    return database
 
 
 def _in_database(settings: Settings, store: "Database", clock: Clock) -> "Ephemeral":

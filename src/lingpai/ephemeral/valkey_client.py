@@ -23,11 +23,11 @@ PATIENCE = 0.8
 SOCKET_PATIENCE = 0.5
 """Seconds for one answer of the server, or for one connection."""
 SUSPICION = 0.1
-"""Seconds after which somebody who still waits for an answer makes us look whether the server serves."""
-LOOK = 0.3
-"""Seconds that a look may take; with SUSPICION less than SOCKET_PATIENCE, so that what is the matter is known when the first gives up."""
+"""Seconds after which somebody who still waits for an answer makes us probe whether the server serves."""
+PROBE_TIMEOUT = 0.3
+"""Seconds that a probe may take; with SUSPICION less than SOCKET_PATIENCE, so that what is the matter is known when the first gives up."""
 PAUSE = (0.1, 0.3)
-"""Seconds between two looks at a lost server; drawn anew each time, so that machines do not knock in step."""
+"""Seconds between two probes of a lost server; drawn anew each time, so that machines do not knock in step."""
 CONNECTIONS = 64
 """Connections that one process opens at most."""
 
@@ -67,7 +67,7 @@ class ValkeyClient:
         self.pool = _pool(url)
         self._client = Valkey(connection_pool=self.pool)
         self._serve = self.script(SERVE)
-        self._watch = StoreWatch(Outage("ephemeral", clock), clock, chance, self._look, pause=PAUSE, drop=self.pool.drop)
+        self._watch = StoreWatch(Outage("ephemeral", clock), clock, chance, self._probe, pause=PAUSE, drop=self.pool.drop)
 
     def script(self, text: str) -> AsyncScript:
         """Ready to be called inside `ask`; the server keeps it."""
@@ -110,9 +110,9 @@ class ValkeyClient:
         else:
             self._watch.lost(cause, error)
 
-    async def _look(self) -> None:
+    async def _probe(self) -> None:
         try:
-            async with asyncio.timeout(LOOK):
+            async with asyncio.timeout(PROBE_TIMEOUT):
                 await self._serve()
         except _ERRORS as error:
             raise StoreDown(_cause(error) or "refusing") from error

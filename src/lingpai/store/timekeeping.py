@@ -18,8 +18,8 @@ from lingpai.store.database import Database, Query
 
 EVERY = (28.0, 32.0)
 """Seconds between two measurements, drawn anew each time, so that nodes do not ask in step."""
-LOOK = 1.0
-"""Seconds between two looks at this machine's own clocks."""
+CHECK = 1.0
+"""Seconds between two checks of this machine's own clocks."""
 SAMPLES = 4
 """Questions in one measurement: the first may have to wait for a connection."""
 SKEW = 2_000 * NANOSECONDS
@@ -65,7 +65,7 @@ class Timekeeper:
         while True:
             await self._until_due()
             while not await self._measured():
-                await self._clock.sleep(LOOK)
+                await self._clock.sleep(CHECK)
 
     async def _measured(self) -> bool:
         try:
@@ -80,7 +80,7 @@ class Timekeeper:
         """Until it is time again, or at once where the machine's clocks have moved apart: it was set, or the whole machine was stopped."""
         end = self._clock.monotonic() + self._chance.spread(*EVERY)
         while self._clock.monotonic() < end and abs(self._gap() - (self._apart or 0)) < STEP:
-            await self._clock.sleep(LOOK)
+            await self._clock.sleep(CHECK)
 
     async def _sample(self) -> _Sample:
         before = self._clock.steady()

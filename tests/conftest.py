@@ -197,6 +197,21 @@ def chromium() -> str:
     return found or pytest.skip("no Chromium")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def patient_with_stores() -> Iterator[None]:
+    """A busy machine holds a test's own process up for longer than a store that serves holds up a product's.
+
+    Tests of lost stores meet processes of the product, which are as impatient as it is.
+    """
+    from lingpai.ephemeral import valkey_client
+    from lingpai.store.postgres import pool
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pool, "PROBE_TIMEOUT", 10.0)
+        patch.setattr(valkey_client, "PROBE_TIMEOUT", 10.0)
+        yield
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)

@@ -107,6 +107,20 @@ async def test_64_racing_registrations_of_one_address_make_one_account(twins: Tw
     assert logins == {0}, "they disagreed, so that none of their passwords is kept (contract, 8.9)"
 
 
+async def test_two_that_register_an_address_in_the_same_instant_at_two_processes_leave_no_password_but_one_they_share(twins: Twins) -> None:
+    for number in range(PAIRS):
+        for name, passwords in (("ada", (PASSWORD, f"{PASSWORD} 2")), ("bob", (PASSWORD, PASSWORD))):
+            wishes = [{"email": f"{name}{number}@example.com", "password": password} for password in passwords]
+            replies = await race(twins.ports, [post("/register", form, client(place)) for place, form in enumerate(wishes)])
+            assert [reply.json()["code"] for reply in replies] == [200, 200]
+    kept = "SELECT count(*) FROM accounts JOIN identifiers ON account_id = accounts.id WHERE password IS NOT NULL AND key LIKE '{}%'"
+    assert [await twins.count(kept.format(name)) for name in ("ada", "bob")] == [0, PAIRS], "neither of two (contract, 8.9)"
+
+
+PAIRS = 16
+"""Instants: the moment that matters is short."""
+
+
 @dataclass(frozen=True)
 class Thief:
     """Has a JWT of somebody else's, and two processes to be quick on."""

@@ -1,5 +1,7 @@
 """Registering by a link or a name, without HTTP: whose an address is before its proof, who is told what, who is let in, and once."""
 
+import asyncio
+from contextlib import suppress
 from dataclasses import replace as with_parts
 
 import pytest
@@ -249,6 +251,22 @@ async def test_of_sixty_four_that_register_one_address_at_once_one_is_mailed_its
     registered = await race(lambda ctx: register.by_link(services, ctx, Application(ADA, f"{OLD} of {ctx.client}")))
     assert registered == {"won": 1, "too-soon": 63}
     assert await told(services) == [("activate", ADA.value)]
+
+
+@pytest.mark.parametrize("second", [OLD, ANOTHER])
+async def test_two_first_registrations_in_the_same_instant_agree_on_their_password_or_keep_neither(services: Services, second: str) -> None:
+    """Both are answered as a success; the later one meets no account when it looks (contract, 8.9)."""
+
+    async def one(email: Address, client: str, password: str) -> None:
+        with suppress(TooSoon):
+            await register.by_link(services, replace(HERE, client=client), Application(email, password), succeeds=(TooSoon,))
+
+    emails = [rules.email(f"ada{number}@example.com") for number in range(8)]
+    for email in emails:
+        await asyncio.gather(one(email, f"first of {email.key}", OLD), one(email, f"second of {email.key}", second))
+    accounts_ = [await found(services, email) for email in emails]
+    assert [account is not None and account.password is not None for account in accounts_] == [second == OLD] * len(emails)
+    assert await told(services) == [("activate", email.value) for email in emails]
 
 
 async def test_of_sixty_four_that_take_one_name_at_once_one_has_it(services: Services) -> None:

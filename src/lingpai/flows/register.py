@@ -1,6 +1,7 @@
 """Registering: an account waits for the proof that its address is the registrant's own."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
@@ -16,7 +17,7 @@ from lingpai.steps import invitations
 from lingpai.steps.authentication import is_known
 from lingpai.steps.first_proof import forget_strangers
 from lingpai.steps.guesses import NewCode, guesser, new_code, peek_code
-from lingpai.steps.open_registration import Judged, counted, disagree, disagreeing, is_proved, judged, looking
+from lingpai.steps.open_registration import Judged, compared, counted, disagree, is_proved, judged, looking
 from lingpai.steps.sending import AskedMessage, sending
 from lingpai.steps.spending import spending_code
 from lingpai.store import accounts, consents, sessions
@@ -65,12 +66,15 @@ async def by_link(
             early = await _early(services, ctx, application.address, known=known, succeeds=succeeds)
         async with counted(services, ctx):
             password = await judged(services, slot, ctx, application.address, application.password, _personal(application))
-    async with disagreeing(services, ctx, application.address, password, succeeds):
+    try:
         if early:
             raise early
         async with sending(services, ctx, "activate", application.address, known=known) as message:
             taken = await _taken(services, ctx, application.address)
             account = await _open_and_tell(services, ctx, application, password, message, taken=taken)
+    except succeeds:
+        await compared(services, application.password, password, partial(_open_untold, services, ctx, application))
+        raise
     return account.id
 
 
@@ -92,12 +96,28 @@ async def _open_and_tell(
         "activate", ctx.realm, application.address.key, 0, ACTIVATION_LIFE, spare=taken or not message.lands
     )
     notify = message.lands and await services.messages.may_notice(ctx, application.address, taken=taken)
+    write = partial(_open_told, services, ctx, application, token=token, lands=message.lands, notify=notify)
+    return await compared(services, application.password, password, write)
+
+
+async def _open_told(
+    services: Services, ctx: RequestContext, application: Application, password: Judged, *, token: str, lands: bool, notify: bool
+) -> Account:
     async with services.store.begin() as tx:
         account = await _open(services, tx, ctx, application, password)
-        await disagree(services, tx, account.id, password)
-        await _tell(services, tx, ctx, account, token, lands=message.lands, notify=notify)
+        await _tell(services, tx, ctx, account, token, lands=lands, notify=notify)
         await services.audit.note(tx, ctx, "register", "taken" if account.email_proved_at else "ok", account_id=account.id)
     return account
+
+
+async def _open_untold(services: Services, ctx: RequestContext, application: Application, password: Judged) -> None:
+    """For one that no letter follows, and that is answered as a success all the same (contract, 8.9): its password counts as any other's.
+
+    It is opened as any other is, too: one that was begun in the same instant may be on its way, and has to meet it.
+    """
+    async with services.store.begin() as tx:
+        account = await _open(services, tx, ctx, application, password)
+        await services.audit.note(tx, ctx, "register", "nothing-sent", account_id=account.id)
 
 
 async def _counted_hash(services: Services, ctx: RequestContext, slot: HashingSlot, application: Application) -> str:
@@ -134,7 +154,7 @@ async def _add(services: Services, tx: Transaction, ctx: RequestContext, passwor
 
 
 async def _open(services: Services, tx: Transaction, ctx: RequestContext, application: Application, password: Judged) -> Account:
-    """The account at the address: the new one, or the one that was there before."""
+    """The account at the address: the new one, or the one that was there before, which has to agree on the password."""
     new = await _add(services, tx, ctx, password.hashed)
     if await accounts.add_identifier(tx, account_id=new, realm=ctx.realm, address=application.address, proved_at=None):
         await invitations.spend(tx, services.settings, ctx.realm, application.invite, new, services.clock.now())
@@ -145,6 +165,7 @@ async def _open(services: Services, tx: Transaction, ctx: RequestContext, applic
         await accounts.withdraw(tx, account_id=new)
     account = await accounts.find(tx, ctx.realm, application.address.kind, application.address.key)
     assert account is not None, "the address is held by the new account or by the one that was in its way"
+    await disagree(services, tx, account.id, password)
     return account
 
 

@@ -1,15 +1,18 @@
 """A registration that waits for its proof: what is counted before its work, its password's one hash, and a second one that disagrees."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
-from lingpai.core.errors import BadInvite, Refusal, Taken, WeakPassword
+from lingpai.core.errors import BadInvite, Overloaded, Taken, WeakPassword
 from lingpai.core.model import Account, Address, RequestContext
 from lingpai.guard.passwords.hashing import HashingSlot
 from lingpai.steps.services import Services
 from lingpai.store import accounts
 from lingpai.store.database import Transaction
+
+T = TypeVar("T")
 
 
 @asynccontextmanager
@@ -67,24 +70,46 @@ async def judged(
     return Judged(agrees_with=found.password if verdict.right else None)
 
 
+class Unjudged(Exception):
+    """Another registration came to the address after this one's password was judged: nothing is written before both are compared."""
+
+    def __init__(self, waiting: str) -> None:
+        super().__init__()
+        self.waiting = waiting
+        """That one's password, as a PHC string."""
+
+
 async def disagree(services: Services, tx: Transaction, account_id: int, judged: Judged) -> None:
-    """Where the registration that waits has another password, neither is kept (contract, 8.9): the link's page asks for a new one."""
+    """Where the registration that waits has another password, neither is kept (contract, 8.9): the link's page asks for a new one.
+
+    Raises Unjudged where nobody can say yet whether it is another.
+    """
     await accounts.lock_row(tx, account_id=account_id)
     waiting = await accounts.by_id(tx, account_id)
     open_ = waiting is not None and waiting.email_proved_at is None and waiting.locked_at is None
-    if waiting and open_ and waiting.password not in (None, judged.hashed, judged.agrees_with):
-        await accounts.set_password(tx, account_id=account_id, password=None, at=services.clock.now())
+    if not (waiting and open_) or waiting.password in (None, judged.hashed, judged.agrees_with):
+        return
+    if waiting.password and judged.hashed:
+        raise Unjudged(waiting.password)
+    await accounts.set_password(tx, account_id=account_id, password=None, at=services.clock.now())
 
 
-@asynccontextmanager
-async def disagreeing(
-    services: Services, ctx: RequestContext, address: Address, judged: Judged, succeeds: tuple[type[Refusal], ...]
-) -> AsyncIterator[None]:
-    """Around a registration: one that is refused so, and answered as a success all the same, disagrees as any other does (8.9)."""
+async def compared(services: Services, password: str, judged: Judged, write: Callable[[Judged], Awaitable[T]]) -> T:
+    """Runs the transaction that opens the registration; a second time, by a second hash, where another came in between.
+
+    So two in the same instant are judged as one after the other would be, and the same form sent twice is no disagreement.
+    """
     try:
-        yield
-    except succeeds:
-        async with services.store.begin() as tx:
-            account = await accounts.find(tx, ctx.realm, address.kind, address.key)
-            await disagree(services, tx, account.id if account else 0, judged)
-        raise
+        return await write(judged)
+    except Unjudged as first:
+        return await write(await _judged_by(services, first.waiting, password))
+
+
+async def _judged_by(services: Services, waiting: str, password: str) -> Judged:
+    try:
+        async with services.passwords.slot() as slot:
+            right = (await slot.verify(waiting, password)).right
+    except Overloaded:
+        # Nobody can say that they agree.
+        right = False
+    return Judged(agrees_with=waiting if right else None)

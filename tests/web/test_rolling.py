@@ -1,5 +1,6 @@
 """From one secret to another without a stop: all nodes know both, then the new one seals, then the old one goes (contract, R3)."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 
 from fakes import FakeChance, FakeClock
 from lingpai.assembly import build
+from lingpai.core import rules
 from lingpai.guard.captcha import CaptchaAnswer
+from lingpai.settings.load import SettingsError
 from web.people import ADA, GOOD, member
 from web.speakers import Hiyouth, Mailcode, Maillink
 from web.town import Browser, Town, settings_for
@@ -131,3 +134,27 @@ async def test_a_letter_that_waits_is_sent_by_the_new_secret(node: Node) -> None
     here = await node(BOTH)
     await Maillink(here).register(ADA, GOOD)
     assert len(await (await node(TURNED)).mails(ADA)) == 1
+
+
+async def test_a_strangers_questions_stay_while_one_rolls_as_a_friends_do(node: Node) -> None:
+    """Else a roll would tell who is there, to whoever asked before it."""
+    strangers = [rules.account_name(f"nobody.{number}") for number in range(5)]
+    drawn = []
+    for phase in (FIRST, BOTH, TURNED, LAST):
+        town = await node(phase)
+        drawn.append([town.house.services.decoy_questions.of("main", who) for who in strangers])
+    assert all(each == drawn[0] for each in drawn)
+    assert len(set(drawn[0])) > 1
+
+
+async def test_many_that_start_at_once_ask_the_same_questions(node: Node, clock: FakeClock) -> None:
+    clock.auto = True
+    towns = await asyncio.gather(*(node(FIRST) for _ in range(6)))
+    who = rules.account_name("nobody.x")
+    assert len({town.house.services.decoy_questions.of("main", who) for town in towns}) == 1
+
+
+async def test_a_node_that_cannot_open_what_is_there_says_so(node: Node) -> None:
+    await node(FIRST)
+    with pytest.raises(SettingsError, match="secret: it opens nothing"):
+        await node(LAST)

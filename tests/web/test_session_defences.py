@@ -1,17 +1,20 @@
 """What the session door does against those who want somebody else's account. Each test fails with its defence switched off."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from fakes import FakeChance, FakeClock
+from lingpai.assembly import build
 from lingpai.core import data, rules
 from lingpai.core.errors import BadGrant
 from lingpai.core.model import RequestContext
 from lingpai.flows import account_admin
 from lingpai.flows.questions import joined
-from lingpai.guard.crypto import SecretBox, digest
+from lingpai.guard.crypto import digest
 from lingpai.guard.one_time.decoy_questions import DecoyQuestions
 from lingpai.guard.sessions.issuing import RedeemedLink
 from lingpai.store import accounts, questions
@@ -20,7 +23,7 @@ from lingpai.web.dialects.session.settings import SessionDialectSettings
 from lingpai.web.dialects.session.shapes import SessionDone
 from web.seed003 import ADA, ADA_MAIL, ANSWERS, BOB, BOB_MAIL, GOOD, OTHER, QUESTIONS, WRONG, code, member
 from web.speakers import Answer, Mailcode, Maillink, Session
-from web.town import Town
+from web.town import Town, settings_for
 
 HOME = "127.0.0.1"
 TEXTS = {name: QUESTIONS[name] for name in ("question_one", "question_two", "question_three")}
@@ -348,15 +351,20 @@ async def test_decoys_are_the_same_for_every_spelling_of_one_name_and_differ_fro
     assert (len(set(without.values()) & common), await asked(person, BOB.upper())) == (3, without)
 
 
-async def test_decoys_stay_over_restarts_and_machines(town: Town) -> None:
-    """Made of the secret alone. Were they to change, whoever asked before would know a stranger by it: hence these very ones."""
+async def test_decoys_stay_over_restarts_and_machines(town: Town, tmp_path: Path, database_url: str, clock: FakeClock) -> None:
+    """Were they to change, whoever asked before would know a stranger by it."""
     who = rules.account_name("nobody.x")
-    services = town.house.services
-    again = DecoyQuestions(SecretBox(b"s" * 32, services.chance))
-    assert again.of("main", who) == services.decoy_questions.of("main", who)
-    assert again.of("boss", who) != again.of("main", who)
-    assert DecoyQuestions(SecretBox(b"t" * 32, services.chance)).of("main", who) != again.of("main", who)
-    assert again.of("main", who) == PINNED
+    again = await build(settings_for(tmp_path, database_url), clock, FakeChance("another machine"))
+    drawn = town.house.services.decoy_questions.of("main", who)
+    assert again.services.decoy_questions.of("main", who) == drawn
+    assert again.services.decoy_questions.of("boss", who) != drawn
+    await again.close()
+
+
+def test_a_key_draws_the_same_decoys_for_ever(chance: FakeChance) -> None:
+    who = rules.account_name("nobody.x")
+    assert DecoyQuestions(b"s" * 32, chance).of("main", who) == PINNED
+    assert DecoyQuestions(b"t" * 32, chance).of("main", who) != PINNED
 
 
 PINNED = ("第一辆车的牌子", "最想去的地方", "大学的学号")

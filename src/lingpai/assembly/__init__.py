@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lingpai.guard.captcha.captchas import Captchas
     from lingpai.guard.captcha.picture import Draw
     from lingpai.guard.crypto import SecretBox
+    from lingpai.guard.one_time.decoy_questions import DecoyQuestions
     from lingpai.guard.one_time.not_me import NotMeLinks
     from lingpai.guard.passwords.hashing import PasswordHasher
     from lingpai.guard.sessions.jwt import JwtTokens
@@ -195,7 +196,8 @@ async def _services(
     stack.callback(passwords.close)
     captchas = _captchas(stack, settings, ephemeral, secret_box, clock, chance)
     unforgetting = minutes.unforgetting(stack, settings, store, clock, ephemeral)
-    base = Base(settings, clock, chance, store, ephemeral, unforgetting, secret_box)
+    decoys = await _decoy_questions(store, secret_box, chance)
+    base = Base(settings, clock, chance, store, ephemeral, unforgetting, secret_box, decoys)
     return _joined(base, passwords, captchas, _providers(stack, settings)), secret_box
 
 
@@ -210,13 +212,23 @@ class Base:
     ephemeral: "Ephemeral"
     unforgetting: "Ephemeral"
     secret_box: "SecretBox"
+    decoy_questions: "DecoyQuestions"
+
+
+async def _decoy_questions(store: "Database", secret_box: "SecretBox", chance: Chance) -> "DecoyQuestions":
+    from lingpai.guard.crypto import BadSeal
+    from lingpai.guard.one_time.decoy_questions import DecoyQuestions, decoy_key
+
+    try:
+        return DecoyQuestions(await decoy_key(store, secret_box, chance), chance)
+    except BadSeal:
+        raise SettingsError(["secret: it opens nothing of this database; expected the one that it was begun with"]) from None
 
 
 def _joined(base: Base, passwords: "PasswordHasher", captchas: "Captchas", providers: "Mapping[ProviderName, Provider]") -> "Services":
     """The services, each made of what it needs."""
     from lingpai.flows import Services
     from lingpai.guard.one_time.codes import OneTimeSecrets
-    from lingpai.guard.one_time.decoy_questions import DecoyQuestions
     from lingpai.guard.one_time.grants import Grants
     from lingpai.guard.one_time.reset_grants import ResetGrants
     from lingpai.guard.one_time.rolling import RollingSecrets
@@ -248,7 +260,7 @@ def _joined(base: Base, passwords: "PasswordHasher", captchas: "Captchas", provi
         tokens=cast("JwtTokens", tokens),
         captchas=captchas,
         providers=providers,
-        decoy_questions=DecoyQuestions(box),
+        decoy_questions=base.decoy_questions,
         audit=AuditTrail(clock),
         bell=Bell(),
     )

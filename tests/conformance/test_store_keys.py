@@ -29,7 +29,7 @@ async def added(database: Database, kid: str, follows: str = "", signs_at: int =
 async def rotated(database: Database, ring: SigningKeyRing, *, at_once: bool = False) -> str:
     draft = await ring.draft()
     async with database.begin() as tx:
-        assert await ring.add(tx, draft, at_once=at_once)
+        assert await ring.add(tx, draft, await keys.listing(tx), at_once=at_once)
     return draft.kid
 
 

@@ -41,16 +41,23 @@ class Twins:
         return dict((await self.ada.post(path, json=fields)).json())
 
     async def count(self, sql: str) -> int:
-        """What a process of nobody's sees in the database."""
-        database = await open_database(self.database_url, FakeClock(), FakeChance())
-        try:
-            ((number,),) = await database.rows(Query(text(sql)))
-        finally:
-            await database.close()
-        return int(number)
+        return await count(self.database_url, sql)
 
     async def events(self, event: str) -> int:
-        return await self.count(f"SELECT count(*) FROM audit WHERE event = '{event}' AND result = 'ok'")
+        return await count(self.database_url, EVENTS.format(event))
+
+
+EVENTS = "SELECT count(*) FROM audit WHERE event = '{}' AND result = 'ok'"
+
+
+async def count(database_url: str, sql: str) -> int:
+    """What a process of nobody's sees in the database."""
+    database = await open_database(database_url, FakeClock(), FakeChance())
+    try:
+        ((number,),) = await database.rows(Query(text(sql)))
+    finally:
+        await database.close()
+    return int(number)
 
 
 @pytest.fixture
@@ -119,6 +126,17 @@ async def test_two_that_register_an_address_in_the_same_instant_at_two_processes
 
 PAIRS = 16
 """Instants: the moment that matters is short."""
+
+
+async def test_of_three_commands_that_rotate_the_key_at_once_one_makes_it(tmp_path: Path, database_url: str) -> None:
+    async with mail_server() as mail:
+        install(tmp_path, database_url, mail)
+    rotate = ("key", "rotate", "--data", tmp_path, "--config", tmp_path / "lingpai.toml")
+    assert (await lingpai(*rotate, "--now")).code == 0
+    ends = await asyncio.gather(*(lingpai(*rotate) for _ in range(3)))
+    assert sorted(end.code for end in ends) == [0, 1, 1], [end.err for end in ends]
+    asked = ("SELECT count(*) FROM signing_keys", EVENTS.format("operator.key-rotate"))
+    assert [await count(database_url, sql) for sql in asked] == [2, 2]
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def rotate(now: bool, data: Path, config: Path | None) -> None:
 
     made = _ringed(data, config, lambda services: signing_keys.rotate(services, at_once=now))
     if made is None:
-        raise Failure("another key was made at the same moment; see `lingpai key list`")
+        raise Failure("the next key is announced already; see `lingpai key list`")
     click.echo(f"Made {made.kid} ({made.alg}). It signs {'from now on' if now else f'in {ANNOUNCED // 60} minutes'}.")
 
 

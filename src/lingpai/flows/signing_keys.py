@@ -15,16 +15,18 @@ async def listing(services: Services) -> list[tuple[SigningKey, KeyState]]:
 
 
 async def rotate(services: Services, *, at_once: bool) -> KeyDraft | None:
-    """Makes the next key. It is published now and signs ten minutes later, when nobody keeps a set without it; or at once.
+    """Makes the next key: published now, it signs ten minutes later, when nobody keeps a set without it; or at once.
 
-    None: another was made at the same moment.
+    None: one is announced already (at once: one came meanwhile). However many rotate in one moment, one makes a key.
     """
-    made = await services.tokens.keys.draft()
+    ring, known = services.tokens.keys, await listing(services)
+    if not at_once and any(state == "announced" for _, state in known):
+        return None
+    made = await ring.draft()
     async with services.store.begin() as tx:
-        added = await services.tokens.keys.add(tx, made, at_once=at_once)
-        if added:
+        if added := await ring.add(tx, made, [row for row, _ in known], at_once=at_once):
             await _note(services, tx, "key-rotate", made.kid)
-    services.tokens.keys.forget()
+    ring.forget()
     return made if added else None
 
 

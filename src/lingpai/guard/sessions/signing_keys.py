@@ -148,15 +148,11 @@ class SigningKeyRing:
         private = json.dumps(key.as_dict(private=True)).encode()
         return KeyDraft(kid, self._alg, json.dumps(key.as_dict(private=False) | named), self._secret_box.seal(private, _context(kid)))
 
-    async def add(self, tx: Transaction, draft: KeyDraft, *, at_once: bool) -> bool:
+    async def add(self, tx: Transaction, draft: KeyDraft, rows: Sequence[SigningKey], *, at_once: bool) -> bool:
         """Publishes the new key; it signs once everybody may know it, or at once. In a transaction. Keys that are over are forgotten.
 
-        False: another was made at the same moment, and this one is not needed.
+        `rows` are all keys, as they were read before the draft was made. False: another has come since, and this one is not needed.
         """
-        return await self._follow(tx, draft, await keys.listing(tx), at_once=at_once)
-
-    async def _follow(self, tx: Transaction, draft: KeyDraft, rows: Sequence[SigningKey], *, at_once: bool) -> bool:
-        """Adds the key behind those that were read: where another has come since, nothing is added."""
         now = self._clock.now()
         added = await keys.add(
             tx,
@@ -186,7 +182,7 @@ class SigningKeyRing:
                 async with self._store.begin() as tx:
                     rows = await keys.listing(tx)
                     if current(rows, self._clock.now()) is None:
-                        await self._follow(tx, draft, rows, at_once=True)
+                        await self.add(tx, draft, rows, at_once=True)
                 row = current((await self._read(0)).rows, self._clock.now())
         if row is None:
             raise StoreDown

@@ -18,16 +18,18 @@ from lingpai.flows import (
     account_deletion,
     contacts,
     invites,
+    not_me,
     profile,
     questions,
     reauthenticate,
     register,
     sessions,
+    ways_in,
 )
 from lingpai.flows.register import Application
 from lingpai.settings import Invites
 from lingpai.settings.written import Audit
-from lingpai.store import accounts, personal
+from lingpai.store import accounts, personal, sleeping
 from lingpai.store.database import Query
 from lingpai.store.schema import metadata, volatile
 from web.town import PUBLIC_URL, Town, settings_for
@@ -170,6 +172,34 @@ async def test_nothing_tells_of_who_has_left(town: Town, how: str) -> None:
     still = {name for name, column in owned.items() if any(row[column] == mine.account.id for row in after[name])}
     assert still == OUTLIVE
     assert await accounts.by_id(services.store, bob.account.id)
+
+
+@pytest.mark.parametrize("how", ["asleep", "not me"])
+async def test_a_code_that_was_sent_to_an_address_that_is_taken_away_goes_with_the_account(town: Town, how: str) -> None:
+    services = town.house.services
+    mine = await bound(town, await came(town), PHONE)
+    if how == "asleep":
+        await sleeping.put_to_sleep(services.store, account_id=mine.account.id, later_than=0, at=services.clock.now())
+        (way,) = await ways_in.asleep(services, mine.account)
+        await ways_in.remove(services, mine.ctx, await reauthenticate.require(services, mine.ctx, mine.login), way.number)
+    else:
+        assert (await not_me.disavow(services, here(), (await town.link(ADA.value, "/not-me"))["token"])).removed
+    assert [each.kind for each in await accounts.identifiers_of(services.store, account_id=mine.account.id)] == ["email"]
+    rows = await personal.everything(services.store, account_id=mine.account.id)
+    assert PHONE.value in repr(rows["letters"]), "until then it is in the file"
+    await account_admin.delete(services, mine.account)
+    assert PHONE.value not in repr(await everything(services))
+
+
+async def test_a_stranger_s_phone_is_in_no_row_once_the_owner_has_proved_the_mail(town: Town) -> None:
+    """Least of all in the file that the owner gets."""
+    services = town.house.services
+    stranger = await bound(town, await logged_in(services, await born(services, TYPED, proved=False)), PHONE)
+    assert PHONE.value in repr(await everything(services)), "the control"
+    await register.ask_code(services, here(9), TYPED)
+    code_ = await code(town, TYPED)
+    assert await register.by_code(services, here(9), Application(TYPED, PASSWORD), code_) == stranger.account.id
+    assert PHONE.value not in repr(await everything(services))
 
 
 def own(table: Table) -> str:

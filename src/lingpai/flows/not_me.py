@@ -8,7 +8,7 @@ from lingpai.core.model import Account, RequestContext
 from lingpai.flows import Services
 from lingpai.guard.one_time.not_me import Disavowal
 from lingpai.steps.spending import kill_open
-from lingpai.store import accounts, outbox, questions, sessions
+from lingpai.store import accounts, questions, sessions
 from lingpai.store.database import Transaction
 
 
@@ -81,10 +81,7 @@ async def _remove(tx: Transaction, disavowal: Disavowal, now: int) -> bool:
         return bool(kept and kept.set_at == disavowal.added_at) and await questions.drop(tx, account_id=account_id)
     found = await accounts.identifiers_of(tx, account_id=account_id)
     added = [each for each in found if (each.kind, each.added_at) == (disavowal.kind, disavowal.added_at)]
-    await outbox.give(tx, added, account_id=account_id)
-    for each in added:
-        await accounts.remove_identifier(tx, account_id=account_id, kind=each.kind, key=each.key)
-    return bool(added)
+    return await accounts.detach(tx, added, account_id=account_id) > 0
 
 
 async def _leave_to_reset(services: Services, disavowal: Disavowal, account: Account) -> str:

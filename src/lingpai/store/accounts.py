@@ -1,6 +1,8 @@
 """Accounts, and the identifiers they are found by. A lookup returns None; what changes something says whether it did."""
 
-from sqlalchemy import BigInteger, Text, bindparam, cast, insert, not_, or_, select, update
+from collections.abc import Iterable
+
+from sqlalchemy import BigInteger, Text, bindparam, cast, insert, or_, select, update
 from sqlalchemy import delete as removal
 
 from lingpai.core.model import Account, Address, Identifier, Kind
@@ -73,12 +75,6 @@ _TAKE_UNPROVED = Query(
     .returning(identifiers.c.realm, identifiers.c.value, identifiers.c.added_at)
 )
 _taken = picker(_TAKE_UNPROVED, ("realm", "value", "added_at"))
-_DROP = Query(
-    removal(identifiers).where(
-        identifiers.c.account_id == bindparam("account_id"),
-        not_((identifiers.c.kind == bindparam("kind")) & (identifiers.c.key == bindparam("key"))),
-    )
-)
 _BY_ACCOUNT = accounts.c.id == bindparam("account_id")
 _NEXT = accounts.c.security_stamp + 1
 _SET_PASSWORD = Query(
@@ -143,22 +139,8 @@ _IDENTIFIERS = Query(
     .order_by(identifiers.c.id)
 )
 _identifier = reader(Identifier, _IDENTIFIERS)
-_REMOVE = Query(
-    removal(identifiers).where(
-        identifiers.c.account_id == bindparam("account_id"),
-        identifiers.c.kind == bindparam("kind"),
-        identifiers.c.key == bindparam("key"),
-    )
-)
-_REMOVE_OTHERS = Query(
-    removal(identifiers).where(
-        identifiers.c.account_id == bindparam("account_id"),
-        identifiers.c.kind == bindparam("kind"),
-        identifiers.c.key != bindparam("key"),
-    )
-)
-_REMOVE_KIND = Query(
-    removal(identifiers).where(identifiers.c.account_id == bindparam("account_id"), identifiers.c.kind == bindparam("kind"))
+_DETACH = Query(
+    removal(identifiers).where(identifiers.c.account_id == bindparam("account_id"), identifiers.c.id == bindparam("identifier_id"))
 )
 _MOVE = Query(
     update(identifiers)
@@ -169,9 +151,8 @@ _MOVE = Query(
     )
     .values(account_id=bindparam("to"))
 )
-_RELEASE = Query(
-    removal(identifiers)
-    .where(
+_HOLDER = Query(
+    select(identifiers.c.account_id).where(
         identifiers.c.realm == bindparam("realm"),
         identifiers.c.kind == bindparam("kind"),
         identifiers.c.key == bindparam("key"),
@@ -180,7 +161,6 @@ _RELEASE = Query(
         # For the index: an unproved phone is in nobody's way, and stays where it is.
         or_(identifiers.c.kind != "phone", identifiers.c.proved_at.is_not(None)),
     )
-    .returning(identifiers.c.account_id)
 )
 _LOCK_ROW = Query(select(accounts.c.id).where(_BY_ACCOUNT).with_for_update())
 _DELETE = Query(removal(accounts).where(_BY_ACCOUNT))
@@ -238,6 +218,8 @@ async def prove(tx: Transaction, *, account_id: int, kind: Kind, key: str, at: i
 
     False: it is not there, or was proved before, or (a phone) another account proved it first; it is dropped then.
     """
+    # The account first, as whoever deletes it does: else each would wait for the other.
+    await lock_row(tx, account_id=account_id)
     # Taken out and put back as proved: so the unique index decides between two accounts that prove one phone, and nothing is read first.
     row = await tx.row(_TAKE_UNPROVED, account_id=account_id, kind=kind, key=key)
     if row is None:
@@ -248,8 +230,10 @@ async def prove(tx: Transaction, *, account_id: int, kind: Kind, key: str, at: i
 
 
 async def drop_identifiers(tx: Transaction, *, account_id: int, kept: tuple[Kind, str]) -> None:
-    """Drops all but the one with this kind and key: what a stranger set before the owner's proof dies with it."""
-    await tx.execute(_DROP, account_id=account_id, kind=kept[0], key=kept[1])
+    """Drops all but the one with this kind and key, and every letter to them: what strangers set before the owner's proof dies with it."""
+    strangers = [each for each in await identifiers_of(tx, account_id=account_id) if (each.kind, each.key) != kept]
+    await detach(tx, strangers, account_id=account_id)
+    await outbox.burn(tx, strangers, account_id=account_id)
 
 
 async def set_password(tx: Transaction, *, account_id: int, password: str | None, at: int) -> None:
@@ -315,7 +299,8 @@ async def picture(tx: Transaction, *, account_id: int, avatar: str) -> None:
 async def lock_row(tx: Transaction, *, account_id: int) -> bool:
     """Until the transaction ends nobody else changes it, adds an identifier or a session to it, or deletes it. False: it is not there.
 
-    Who holds two holds the smaller number first, so that nobody waits for ever.
+    Whoever changes more than one row of an account holds it before; who holds two accounts holds the smaller number first. So nobody
+    waits for somebody who waits for them.
     """
     return await tx.row(_LOCK_ROW, account_id=account_id) is not None
 
@@ -334,21 +319,29 @@ async def identifiers_of(tx: Transaction, *, account_id: int) -> list[Identifier
     return [_identifier(row) for row in await tx.rows(_IDENTIFIERS, account_id=account_id)]
 
 
+async def detach(tx: Transaction, leaving: Iterable[Identifier], *, account_id: int) -> int:
+    """These leave the account; returns how many did. What was written to them for no account goes when it does. In a transaction."""
+    addresses = list(leaving)
+    await outbox.give(tx, addresses, account_id=account_id)
+    return sum([await tx.execute(_DETACH, account_id=account_id, identifier_id=each.id) for each in addresses])
+
+
 async def remove_identifier(tx: Transaction, *, account_id: int, kind: Kind, key: str) -> bool:
     """False: it had none such."""
-    return await tx.execute(_REMOVE, account_id=account_id, kind=kind, key=key) == 1
+    found = await identifiers_of(tx, account_id=account_id)
+    return await detach(tx, [each for each in found if (each.kind, each.key) == (kind, key)], account_id=account_id) == 1
 
 
 async def remove_others(tx: Transaction, *, account_id: int, kind: Kind, key: str) -> int:
     """Drops its identifiers of one kind but for this one; returns how many there were."""
-    others = [each for each in await identifiers_of(tx, account_id=account_id) if each.kind == kind and each.key != key]
-    await outbox.give(tx, others, account_id=account_id)
-    return await tx.execute(_REMOVE_OTHERS, account_id=account_id, kind=kind, key=key)
+    found = await identifiers_of(tx, account_id=account_id)
+    return await detach(tx, [each for each in found if each.kind == kind and each.key != key], account_id=account_id)
 
 
 async def remove_kind(tx: Transaction, *, account_id: int, kind: Kind) -> int:
     """Drops all its identifiers of one kind; returns how many there were."""
-    return await tx.execute(_REMOVE_KIND, account_id=account_id, kind=kind)
+    found = await identifiers_of(tx, account_id=account_id)
+    return await detach(tx, [each for each in found if each.kind == kind], account_id=account_id)
 
 
 async def move_identifier(tx: Transaction, *, account_id: int, kind: Kind, key: str, to: int) -> bool:
@@ -359,15 +352,21 @@ async def move_identifier(tx: Transaction, *, account_id: int, kind: Kind, key: 
 async def release(tx: Transaction, *, account_id: int, realm: str, address: Address) -> None:
     """Others who hold this address unproved lose it to `account_id`, who has proved it; who has nothing else proved is deleted.
 
-    In a transaction, before `add_identifier` (contract, rule 8).
+    In a transaction, before `add_identifier` (contract, rule 8). Holds whom it takes the address from: see `lock_row`.
     """
-    for (loser,) in await tx.rows(_RELEASE, realm=realm, kind=address.kind, key=address.key, account_id=account_id):
-        if not any(each.proved_at for each in await identifiers_of(tx, account_id=loser)):
-            await delete(tx, account_id=loser)
+    row = await tx.row(_HOLDER, realm=realm, kind=address.kind, key=address.key, account_id=account_id)
+    if row is None:
+        return
+    (loser,) = row
+    await lock_row(tx, account_id=loser)
+    lost = await tx.execute(_TAKE_UNPROVED, account_id=loser, kind=address.kind, key=address.key)
+    if lost and not any(each.proved_at for each in await identifiers_of(tx, account_id=loser)):
+        await delete(tx, account_id=loser)
 
 
 async def delete_if_due(tx: Transaction, *, account_id: int, now: int) -> bool:
     """As `erase`, while its time is over; False: its owner has taken it back meanwhile. In a transaction."""
+    await lock_row(tx, account_id=account_id)
     found = await identifiers_of(tx, account_id=account_id)
     if await tx.execute(_DELETE_IF_DUE, account_id=account_id, now=now) != 1:
         return False
@@ -377,6 +376,7 @@ async def delete_if_due(tx: Transaction, *, account_id: int, now: int) -> bool:
 
 async def erase(tx: Transaction, *, account_id: int) -> None:
     """As `delete`, for one whose owner leaves: letters to its own addresses that were written for no account go as well."""
+    await lock_row(tx, account_id=account_id)
     await outbox.forget(tx, await identifiers_of(tx, account_id=account_id), account_id=account_id)
     await tx.execute(_DELETE, account_id=account_id)
 

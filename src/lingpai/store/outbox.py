@@ -143,15 +143,25 @@ _past = (
     .cte("past")
 )
 _NOBODYS = Query(
-    select(letters.c.id, letters.c.recipient).where(
+    select(letters.c.id, letters.c.recipient)
+    .where(
         letters.c.account_id.is_(None),
         letters.c.channel == bindparam("channel"),
         # Wider than an address is read: what comes is looked at again.
         func.lower(letters.c.recipient) == func.lower(bindparam("to", type_=letters.c.recipient.type)),
     )
+    # Whoever takes several takes them in one order.
+    .order_by(letters.c.id)
 )
 _GIVE = Query(update(letters).where(letters.c.id == bindparam("letter"), letters.c.account_id.is_(None)).values(account_id=bindparam("to")))
 _FORGET = Query(delete(letters).where(letters.c.id == bindparam("letter"), letters.c.account_id.is_(None), letters.c.state != "waiting"))
+_BURN = Query(
+    delete(letters).where(
+        letters.c.account_id == bindparam("account_id"),
+        letters.c.channel == bindparam("channel"),
+        func.lower(letters.c.recipient) == func.lower(bindparam("to", type_=letters.c.recipient.type)),
+    )
+)
 _FORGET_ALL = Query(delete(letters).where(letters.c.account_id == bindparam("account_id")))
 _PURGE = Query(delete(letters).where(letters.c.id.in_(select(_past.c.id))))
 
@@ -272,6 +282,13 @@ async def forget(tx: Transaction, addresses: Iterable[Identifier] = (), *, accou
     for letter in await nobodys(tx, addresses):
         await tx.execute(_FORGET, letter=letter)
     await tx.execute(_FORGET_ALL, account_id=account_id)
+
+
+async def burn(tx: Transaction, addresses: Iterable[Identifier], *, account_id: int) -> None:
+    """Every letter of the account to these addresses is gone: they were never its owner's, and are in no file that its owner gets."""
+    for each in addresses:
+        if each.kind in CHANNELS:
+            await tx.execute(_BURN, account_id=account_id, channel=CHANNELS[each.kind], to=each.value)
 
 
 async def purge(tx: Transaction, before: int, limit: int) -> int:

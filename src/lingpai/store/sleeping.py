@@ -1,7 +1,8 @@
 """Identifiers that sleep since a reset: they log nobody in by themselves, and earn no reset, until they are woken (contract, 10.5)."""
 
-from sqlalchemy import bindparam, delete, update
+from sqlalchemy import bindparam, update
 
+from lingpai.store import accounts
 from lingpai.store.database import Query, Transaction
 from lingpai.store.schema import identifiers
 
@@ -17,7 +18,6 @@ _SLEEP = Query(
     .values(asleep_at=bindparam("at"))
 )
 _WAKE = Query(update(identifiers).where(_ONE_OF, identifiers.c.asleep_at.is_not(None)).values(asleep_at=None))
-_REMOVE_ASLEEP = Query(delete(identifiers).where(_ONE_OF, identifiers.c.asleep_at.is_not(None)))
 
 
 async def put_to_sleep(tx: Transaction, *, account_id: int, later_than: int, at: int) -> int:
@@ -32,4 +32,6 @@ async def wake(tx: Transaction, *, account_id: int, identifier_id: int) -> bool:
 
 async def remove_asleep(tx: Transaction, *, account_id: int, identifier_id: int) -> bool:
     """Drops one that sleeps. False as for `wake`."""
-    return await tx.execute(_REMOVE_ASLEEP, account_id=account_id, identifier_id=identifier_id) == 1
+    found = await accounts.identifiers_of(tx, account_id=account_id)
+    asleep = [each for each in found if each.id == identifier_id and each.asleep_at is not None]
+    return await accounts.detach(tx, asleep, account_id=account_id) == 1

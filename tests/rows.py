@@ -13,7 +13,7 @@ from lingpai.store.database import Database, Query, Transaction
 DAY = 86_400_000
 FAMILY = 90 * DAY
 """How long a login of theirs can be renewed."""
-_WAITING = Query(text("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+_WAITING = Query(text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"))
 
 
 @dataclass(frozen=True)
@@ -86,10 +86,10 @@ async def new_letters(database: Database, count: int, *, at: int = START) -> lis
         return [await letter(tx, at=at) for _ in range(count)]
 
 
-async def until_blocked(database: Database) -> None:
-    """Returns when another transaction waits for a lock: PostgreSQL says so; on SQLite it waits for its turn after a few of the loop's."""
+async def until_blocked(database: Database, waiting: int = 1) -> None:
+    """Returns when so many transactions wait for a lock: PostgreSQL says so; on SQLite it waits for its turn after a few of the loop's."""
     await settle()
     for _ in range(10_000):
-        if database.name == "sqlite" or (await database.row(_WAITING)) != (0,):
+        if database.name == "sqlite" or (await database.row(_WAITING)) == (waiting,):
             return
     raise AssertionError("nobody waits for a lock")

@@ -59,9 +59,14 @@ async def open_link(services: Services, ctx: RequestContext, email: Address, tok
 
 
 async def _prove(services: Services, tx: Transaction, ctx: RequestContext, found: Account, email: Address) -> Activation:
-    """The account as it is then. A session that was opened with a password that is not kept is nobody's any more."""
+    """The account as it is then. A session that was opened with a password that is not kept is nobody's any more.
+
+    Raises BadLink where the account is gone by then.
+    """
     fresh = await accounts.prove(tx, account_id=found.id, kind=email.kind, key=email.key, at=services.clock.now())
-    account = await accounts.by_id(tx, found.id) or found
+    account = await accounts.by_id(tx, found.id)
+    if account is None:
+        raise BadLink
     if fresh:
         kept = digest(ctx.session) if ctx.session and account.password else None
         await sessions.end_all(tx, account_id=account.id, keep_digest=kept)

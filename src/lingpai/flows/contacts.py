@@ -44,24 +44,28 @@ async def bind(services: Services, ctx: RequestContext, login: Authenticated, ad
     mine = await services.one_time.waits_for("bind", login.account.realm, address.key) == _holder(login)
     if not mine or await peek_code(services, guesser(ctx, "bind", login.account, address), address.key, code) is None:
         raise BadCode
-    await _refuse_taken(services, login.account, address)
+    loser = await _loser(services, login.account, address)
     older = await _older(services, login.account, address)
     async with spending_code(services, ctx, "bind", address.key, code):
-        await _bind(services, ctx, login, address)
+        await _bind(services, ctx, login, address, loser)
     await kill_open(services, login.account.realm, [address.key, *older])
 
 
-async def _bind(services: Services, ctx: RequestContext, login: Authenticated, address: Address) -> None:
+async def _bind(services: Services, ctx: RequestContext, login: Authenticated, address: Address, loser: int) -> None:
     """The owner's reset, a logout, or another address may be first: BadCode then."""
     account, notice = login.account, NOTICES[address.kind]
-    async with changing(services, ctx, account, "bind", login=login, refusal=BadCode, notice=notice) as change:
+    async with changing(services, ctx, account, "bind", login=login, refusal=BadCode, notice=notice, other=loser) as change:
         await _settle(change, account, address, services.clock.now())
 
 
-async def _refuse_taken(services: Services, account: Account, address: Address) -> None:
+async def _loser(services: Services, account: Account, address: Address) -> int:
+    """Who holds the address unproved, and loses it to this account; 0 where nobody does. Raises Taken."""
     other = await accounts.find(services.store, account.realm, address.kind, address.key)
-    if other and other.id != account.id and not (address.kind == "email" and other.email_proved_at is None):
+    if other is None or other.id == account.id:
+        return 0
+    if address.kind != "email" or other.email_proved_at is not None:
         raise Taken(field=address.kind)
+    return other.id
 
 
 def _holder(login: Authenticated) -> str:

@@ -5,7 +5,7 @@ from functools import partial
 
 import msgspec
 
-from lingpai.core.errors import BadCode, BadInput, Refusal, Taken
+from lingpai.core.errors import BadCode, BadInput, Refusal, StoreDown, Taken
 from lingpai.core.model import Account, Address, RequestContext
 from lingpai.core.steps import Step
 from lingpai.flows import Services
@@ -163,9 +163,16 @@ async def _open(services: Services, tx: Transaction, ctx: RequestContext, applic
         await _agree(services, tx, ctx, application, new)
     else:
         await accounts.withdraw(tx, account_id=new)
-    account = await accounts.find(tx, ctx.realm, application.address.kind, application.address.key)
-    assert account is not None, "the address is held by the new account or by the one that was in its way"
+    account = await _holder(tx, ctx, application.address)
     await disagree(services, tx, account.id, password)
+    return account
+
+
+async def _holder(tx: Transaction, ctx: RequestContext, address: Address) -> Account:
+    """Who has the address by now. Raises StoreDown where who was in the way is gone since: another try meets nobody."""
+    account = await accounts.find(tx, ctx.realm, address.kind, address.key)
+    if account is None:
+        raise StoreDown
     return account
 
 

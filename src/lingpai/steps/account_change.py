@@ -51,16 +51,19 @@ async def changing(
     login: Authenticated | None = None,
     notice: Notice | None = None,
     ends: Ends = "none",
+    other: int = 0,
 ) -> AsyncIterator[Change]:
     """One transaction that changes the account, if it still is what was judged; else raises `refusal()`, and nothing is changed.
 
     What was judged: password and proved addresses are those that were read, nobody has locked the account, and the `login` lives, where
     there is one. So a reset, or "log out everywhere", is the owner's last word. `ends`: which of its logins end with the change. `event` is
-    the entry in the trail; `notice` is mailed to the owner.
+    the entry in the trail; `notice` is mailed to the owner. `other` is one more account that the change will hold.
     """
     recipient = await services.messages.reached(account, kept=notice == "password_changed") if notice else None
     try:
         async with services.store.begin() as tx:
+            if 0 < other < account.id:
+                await accounts.lock_row(tx, account_id=other)
             if not await _is_current(services, tx, account, login):
                 raise refusal()
             change = Change(tx, notice, recipient, ends)

@@ -174,16 +174,16 @@ async def test_a_key_of_another_process_is_known_at_once(database: Database, oth
         assert all(await asyncio.gather(*(ours.find(made) for _ in range(RACERS))))
 
 
-async def test_a_key_that_another_process_revokes_is_dead_within_30_seconds(
+async def test_a_key_that_another_process_revokes_is_dead_within_2_seconds(
     database: Database, others: list[Database], clock: FakeClock
 ) -> None:
     ours, theirs = ring_on(database, clock), ring_on(others[0], clock, "theirs")
     kid = (await theirs.signer()).kid
     assert await ours.find(kid)
     await keys.revoke(others[0], kid=kid, at=clock.now())
-    clock.advance(seconds=FRESH - 1)
+    clock.advance(seconds=FRESH - 0.1)
     assert await ours.find(kid), "a set that is read at every look would be read too often"
-    clock.advance(seconds=1)
+    clock.advance(seconds=0.1)
     assert await ours.find(kid) is None
     assert (await ours.signer()).kid != kid
 
@@ -207,4 +207,4 @@ async def test_a_new_algorithm_holds_for_keys_made_from_then_on(database: Databa
 
 def test_the_spans_fit_one_another() -> None:
     assert ANNOUNCED * SECOND > 300 * SECOND + FRESH * SECOND, "longer than anybody keeps a set, here or elsewhere"
-    assert FRESH <= 60
+    assert FRESH <= 2

@@ -55,14 +55,14 @@ def listing(data: Path, config: Path | None) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @places
 def revoke(kid: str, yes: bool, data: Path, config: Path | None) -> None:
-    """Revoke a key that others may know: every JWT it signed is dead here within a minute, and its people log in again."""
+    """Revoke a key that others may know: every JWT it signed is dead here within two seconds, and its people log in again."""
     from lingpai.flows import signing_keys
 
     if not yes:
         click.confirm(f"Revoke {kid}, and end every JWT that it signed?", abort=True)
     if not _ringed(data, config, lambda services: signing_keys.revoke(services, kid)):
         raise Failure(f"there is no key {kid}, or it was revoked before")
-    click.echo("Revoked. Other services keep the published keys for up to five minutes; those that introspect know within one.")
+    click.echo("Revoked. Other services keep the published keys for up to five minutes; those that introspect know within two seconds.")
 
 
 def _ringed(data: Path, config: Path | None, deed: "Callable[[Services], Awaitable[T]]") -> T:

@@ -31,7 +31,7 @@ async def rotate(services: Services, *, at_once: bool) -> KeyDraft | None:
 
 
 async def revoke(services: Services, kid: str) -> bool:
-    """Ends a key and every JWT it has signed: here at once, on every process within 30 seconds. False: there is no such living key."""
+    """Ends a key and every JWT it has signed: here at once, on every process within two seconds. False: there is no such living key."""
     async with services.store.begin() as tx:
         revoked = await keys.revoke(tx, kid=kid, at=services.clock.now())
         if revoked:

@@ -33,8 +33,12 @@ ANNOUNCED = 2 * CACHED
 """Seconds for which a new key is published before it signs: until nobody keeps a set without it."""
 PUBLISHED = LIFE + 3_600
 """Seconds for which a key stays published once another signs: its last JWT, and clocks that differ."""
-FRESH = 30.0
-"""Seconds for which a process trusts the set that it has read: a revoked key is dead everywhere after these (promised: 60)."""
+FRESH = 1.0
+"""Seconds for which a process trusts the set that it has read: after these a revoked key signs nothing and proves nothing (promised: 2).
+
+One statement in a second is nothing beside the sessions that are looked up for each JWT. Where the database does not answer, the session
+cannot be looked up either: nothing is lost by refusing to sign or to believe with a set that may be older.
+"""
 HASTE = 0.2
 """Seconds between two readings of the set that unknown keys ask for, whoever sends them."""
 

@@ -119,7 +119,7 @@ STILL_SAID = {
     ("guard/captcha/", "voice"): "the same",
     ("guard/captcha/tts_client.py", "say"): "the assembly names it, which is being written anew",
     ("guard/", "beside"): "the secret that is known beside the one in use while they roll (docs/glossary.md, rolling)",
-    ("assembly/__init__.py", "beside"): "the same",
+    ("assembly/", "beside"): "the same",
     ("assembly/__init__.py", "say"): _ANEW,
     ("assembly/front.py", "own"): _ANEW,
     ("cli/serve.py", "house"): _ANEW,

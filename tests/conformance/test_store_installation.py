@@ -23,3 +23,11 @@ async def test_a_word_is_replaced_only_by_who_knows_what_stands_there(database: 
     assert not await installation.replace(database, "colour", old="green", new="blue")
     assert await installation.replace(database, "colour", old="red", new="blue")
     assert await installation.find(database, "colour") == "blue"
+
+
+async def test_a_word_is_taken_away_only_by_who_knows_what_stands_there(database: Database) -> None:
+    await installation.settle(database, "colour", "red")
+    assert not await installation.remove(database, "colour", old="green")
+    assert await installation.remove(database, "colour", old="red")
+    assert not await installation.remove(database, "colour", old="red")
+    assert await installation.settle(database, "colour", "blue") == "blue"

@@ -13,7 +13,10 @@ import pytest
 from fakes import FakeChance, FakeClock
 from lingpai.assembly import build
 from lingpai.core import rules
+from lingpai.flows import secret
+from lingpai.flows.secret import Keeper
 from lingpai.guard.captcha import CaptchaAnswer
+from lingpai.guard.crypto import SecretBox
 from lingpai.settings.load import SettingsError
 from web.people import ADA, GOOD, member
 from web.speakers import Hiyouth, Mailcode, Maillink
@@ -46,6 +49,12 @@ def moved(browser: Browser, town: Town) -> Browser:
     found = town.browser()
     found.cookies = httpx.Cookies(browser.cookies)
     return found
+
+
+async def rotate(town: Town) -> None:
+    """What `lingpai secret rotate` does with the settings of the third step."""
+    box = SecretBox(NEW.encode(), FakeChance("rotating"), beside=OLD.encode())
+    await secret.rotate(Keeper(town.house.services.store, town.clock, box), lambda _: None)
 
 
 PAIRS = [(BOTH, TURNED), (TURNED, BOTH)]
@@ -117,17 +126,31 @@ async def test_captchas_sealed_links_and_known_browsers_are_taken_by_another_nod
 
 
 async def test_jwts_are_signed_and_read_in_every_phase_and_no_key_is_left_under_the_old_secret(node: Node) -> None:
-    towns = [await node(FIRST)]
-    ada = Mailcode(towns[0])
+    town = await node(FIRST)
+    ada = Mailcode(town)
     await ada.register(ADA, GOOD)
     await ada.log_in(ADA, GOOD)
     first = ada.jwt
     for phase in (BOTH, TURNED, LAST):
+        if phase is LAST:
+            await rotate(town)
         town = await node(phase)
         another = Mailcode(town)
         assert (await another.log_in(ADA, GOOD)).yes, phase
         another.jwt = first
         assert await another.who(), phase
+
+
+async def test_what_lies_in_mailboxes_is_good_for_a_week_after_everything_was_sealed_anew(node: Node, clock: FakeClock) -> None:
+    here = await node(FIRST)
+    await (await member(here)).forget(ADA)
+    await Maillink(here).reset(ADA, BETTER)
+    notice = await here.link(ADA, "/page/not-me")
+    there = await node(TURNED)
+    await rotate(there)
+    clock.advance(days=6)
+    page = await there.browser().get("/page/not-me", params=notice)
+    assert page.status_code == 200
 
 
 async def test_a_letter_that_waits_is_sent_by_the_new_secret(node: Node) -> None:
@@ -141,6 +164,8 @@ async def test_a_strangers_questions_stay_while_one_rolls_as_a_friends_do(node: 
     strangers = [rules.account_name(f"nobody.{number}") for number in range(5)]
     drawn = []
     for phase in (FIRST, BOTH, TURNED, LAST):
+        if phase is LAST:
+            await rotate(await node(TURNED))
         town = await node(phase)
         drawn.append([town.house.services.decoy_questions.of("main", who) for who in strangers])
     assert all(each == drawn[0] for each in drawn)
@@ -154,7 +179,7 @@ async def test_many_that_start_at_once_ask_the_same_questions(node: Node, clock:
     assert len({town.house.services.decoy_questions.of("main", who) for town in towns}) == 1
 
 
-async def test_a_node_that_cannot_open_what_is_there_says_so(node: Node) -> None:
+async def test_a_node_with_another_secret_alone_does_not_start(node: Node) -> None:
     await node(FIRST)
-    with pytest.raises(SettingsError, match="secret: it opens nothing"):
+    with pytest.raises(SettingsError, match="this database is used with"):
         await node(LAST)

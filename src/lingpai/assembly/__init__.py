@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from lingpai.assembly import ephemeral as minutes
-from lingpai.assembly import front, senders
+from lingpai.assembly import front, secrets, senders
 from lingpai.core.chance import Chance, Clock, SystemChance, SystemClock
 from lingpai.settings import Settings, sqlite_file
 from lingpai.settings.load import SettingsError
 from lingpai.settings.realms import with_jwts
-from lingpai.settings.secret import secret_of
 
 if TYPE_CHECKING:
     from lingpai.ephemeral import Ephemeral
     from lingpai.ephemeral.readiness import Readiness
     from lingpai.flows import Services
+    from lingpai.flows.secret import Keeper
     from lingpai.guard.captcha.captchas import Captchas
     from lingpai.guard.captcha.picture import Draw
     from lingpai.guard.crypto import SecretBox
@@ -112,6 +112,33 @@ async def open_store(settings: Settings, clock: Clock | None = None, chance: Cha
         await store.close()
 
 
+async def admit(settings: Settings) -> None:
+    """Whether the database lets this node's secret in. Raises SettingsError, WrongSchema and StoreDown."""
+    from lingpai.store.timekeeping import database_clock
+
+    chance = SystemChance()
+    async with open_store(settings) as store, database_clock(store, chance) as clock:
+        await secrets.admitted(settings, store, clock, chance)
+
+
+@asynccontextmanager
+async def open_keeper(settings: Settings, *, lost: bool = False) -> AsyncIterator["Keeper"]:
+    """What the commands about the secret need, whoever the database lets in. `lost`: where none is there, one is made.
+
+    Raises SettingsError, WrongSchema and StoreDown.
+    """
+    from lingpai.flows.secret import Keeper
+    from lingpai.store.timekeeping import database_clock
+
+    chance = SystemChance()
+    async with open_store(settings) as store, database_clock(store, chance) as clock:
+        if not lost:
+            await secrets.require_file(settings, store)
+        secret_box = secrets.box(settings, chance)
+        with secrets.in_words(settings, secret_box):
+            yield Keeper(store, clock, secret_box)
+
+
 @asynccontextmanager
 async def open_sms_budgets(settings: Settings, store: "Database") -> AsyncIterator["SmsBudgets | None"]:
     """The budgets of text messages, on an open store; None where nobody carries any. What is asked of them may raise StoreDown."""
@@ -182,21 +209,21 @@ async def _connect(settings: Settings, clock: Clock, chance: Chance) -> "Databas
 async def _services(
     stack: AsyncExitStack, settings: Settings, clock: Clock | None, chance: Chance, *, threads: int
 ) -> "tuple[Services, SecretBox]":
-    from lingpai.guard.crypto import SecretBox
+    from lingpai.guard.one_time.decoy_questions import DecoyQuestions, decoy_key
     from lingpai.guard.passwords.hashing import PasswordHasher
     from lingpai.store.timekeeping import database_clock
 
     store = await stack.enter_async_context(open_store(settings, clock, chance))
     if clock is None:
         clock = await stack.enter_async_context(database_clock(store, chance))
-    secret_box = SecretBox(_secret(settings, chance), chance, beside=(settings.secret_previous or "").encode() or None)
+    secret_box = await secrets.admitted(settings, store, clock, chance)
     ephemeral = minutes.ephemeral(settings, store, clock, chance)
     stack.push_async_callback(ephemeral.close)
     passwords = PasswordHasher(settings.hashing, settings.passwords.min_score, threads, clock, chance, familiar=(settings.product,))
     stack.callback(passwords.close)
     captchas = _captchas(stack, settings, ephemeral, secret_box, clock, chance)
     unforgetting = minutes.unforgetting(stack, settings, store, clock, ephemeral)
-    decoys = await _decoy_questions(store, secret_box, chance)
+    decoys = DecoyQuestions(await decoy_key(store, secret_box, chance), chance)
     base = Base(settings, clock, chance, store, ephemeral, unforgetting, secret_box, decoys)
     return _joined(base, passwords, captchas, _providers(stack, settings)), secret_box
 
@@ -213,16 +240,6 @@ class Base:
     unforgetting: "Ephemeral"
     secret_box: "SecretBox"
     decoy_questions: "DecoyQuestions"
-
-
-async def _decoy_questions(store: "Database", secret_box: "SecretBox", chance: Chance) -> "DecoyQuestions":
-    from lingpai.guard.crypto import BadSeal
-    from lingpai.guard.one_time.decoy_questions import DecoyQuestions, decoy_key
-
-    try:
-        return DecoyQuestions(await decoy_key(store, secret_box, chance), chance)
-    except BadSeal:
-        raise SettingsError(["secret: it opens nothing of this database; expected the one that it was begun with"]) from None
 
 
 def _joined(base: Base, passwords: "PasswordHasher", captchas: "Captchas", providers: "Mapping[ProviderName, Provider]") -> "Services":
@@ -348,14 +365,6 @@ def _renderer() -> "Draw":
     from lingpai.guard.captcha.renderer import renderer
 
     return renderer()
-
-
-def _secret(settings: Settings, chance: Chance) -> bytes:
-    try:
-        with _in_folder(settings):
-            return secret_of(settings, chance)
-    except ValueError as error:
-        raise SettingsError([str(error)]) from None
 
 
 async def _worker(stack: AsyncExitStack, services: "Services", secret_box: "SecretBox") -> "Worker":

@@ -12,6 +12,7 @@ from lingpai.cli.invite import invite
 from lingpai.cli.key import key
 from lingpai.cli.migrate import migrate
 from lingpai.cli.outbox import outbox
+from lingpai.cli.secret import secret
 from lingpai.cli.serve import serve
 from lingpai.cli.settings import settings
 from lingpai.cli.worker import worker
@@ -25,7 +26,7 @@ def lingpai() -> None:
     """The account service behind login APIs that cannot change any more."""
 
 
-for command in (serve, migrate, worker, account, invite, client, key, outbox, settings):
+for command in (serve, migrate, worker, account, invite, client, key, secret, outbox, settings):
     lingpai.add_command(command)
 
 

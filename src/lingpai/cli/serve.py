@@ -40,6 +40,7 @@ def serve(dev: bool, host: str, port: int, workers: int, data: Path, config: Pat
     configure(_log(loaded), loaded.settings.node)
     _prepare(loaded.settings, config)
     warn_of_connections(loaded.settings, workers)
+    _admit(loaded.settings)
     listening = _listen(host, port)
     settings = _reached(loaded.settings, _url(listening))
     for doubt in loaded.warnings:
@@ -77,6 +78,13 @@ def _prepare(settings: Settings, config: Path | None) -> None:
     call = [sys.executable, "-m", "lingpai", "migrate", "--data", str(settings.data), *(["--config", str(config)] if config else [])]
     if subprocess.run(call, stdout=subprocess.DEVNULL, check=False).returncode:  # noqa: S603 - our own command, no shell
         raise Failure("the database could not be migrated")
+
+
+def _admit(settings: Settings) -> None:
+    """Here, and not only in each process that serves: a secret that does not fit is said once, before anybody listens."""
+    from lingpai.assembly import admit
+
+    asyncio.run(admit(settings))
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -15,6 +15,8 @@ LEAST = 32
 """Bytes that a secret has at least."""
 NONCE = 12
 """Bytes of a nonce. Drawn at random, so one key is good for 2^32 letters (NIST SP 800-38D, 8.3)."""
+FINGERPRINT = 16
+"""Bytes of a fingerprint."""
 FORM = b"\x01"
 """First byte of everything sealed: which cipher and which key. Another way to seal would be another number."""
 
@@ -27,6 +29,11 @@ def digest(token: str) -> bytes:
 def sid_digest(sid: str) -> bytes:
     """The digest of a JWT's session row. No cookie has the same one: 0xFF stands in no UTF-8, and cookies are digested as that."""
     return hashlib.sha256(b"\xffjwt:" + sid.encode("utf-8", "surrogatepass")).digest()
+
+
+def signing_key(kid: str) -> str:
+    """The context under which the private part of the signing key of that name is sealed."""
+    return f"signing key {kid}"
 
 
 class BadSeal(Exception):
@@ -42,6 +49,10 @@ class SecretBox:
             raise ValueError(f"the secret has {len(secret)} bytes; it needs at least {LEAST}")
         self._cipher = AESGCM(_derive(secret, b"lingpai seal 1"))
         self._digest_key = _derive(secret, b"lingpai digest 1")
+        # One derivation, not many on purpose: who reads the database could search a weak secret as quickly by what lies sealed there, and
+        # one of 256 random bits cannot be searched at all.
+        self.fingerprint = _derive(secret, b"lingpai fingerprint 1")[:FINGERPRINT].hex()
+        """A name for the secret that may be shown: by it nodes see whether they have the same one."""
         self._chance = chance
         self.beside = SecretBox(beside, chance) if beside else None
         """The box of the other secret, while one rolls."""
@@ -62,11 +73,20 @@ class SecretBox:
 
     def resealed(self, sealed: bytes, context: str) -> bytes:
         """The same, sealed with the secret in use; as it is where it was so already. Raises BadSeal."""
+        return sealed if self.sealer(sealed, context) == self.fingerprint else self.seal(self.open(sealed, context), context)
+
+    def sealer(self, sealed: bytes, context: str) -> str | None:
+        """The fingerprint of the secret that it was sealed with; None where it is neither the one in use nor the one beside it."""
         try:
             self._open(sealed, context)
         except BadSeal:
-            return self.seal(self.open(sealed, context), context)
-        return sealed
+            return self.beside.sealer(sealed, context) if self.beside else None
+        return self.fingerprint
+
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """Of the secret in use, and of the other one where there is one."""
+        return (self.fingerprint, *(self.beside.fingerprints if self.beside else ()))
 
     def _open(self, sealed: bytes, context: str) -> bytes:
         if sealed[:1] != FORM or len(sealed) <= 1 + NONCE:

@@ -1,12 +1,14 @@
 """The secret that the keys for stored secrets are derived from."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from lingpai.core.chance import Chance
 from lingpai.settings import Settings, forms
 
 _FILE = "secret"
+_VARIABLES = ("LINGPAI_SECRET", "LINGPAI_SECRET_FILE")
 
 
 def secret_of(settings: Settings, chance: Chance) -> bytes:
@@ -23,6 +25,17 @@ def secret_of(settings: Settings, chance: Chance) -> bytes:
         return forms.secret(path.read_text().strip()).encode()
     except ValueError as wanted:
         raise ValueError(f"{path}: the secret does not fit; expected {wanted}") from None
+
+
+def file_of(settings: Settings) -> Path | None:
+    """The file in the data folder, there or not; None where the secret is configured."""
+    return settings.data / _FILE if settings.secret is None else None
+
+
+def source_of(settings: Settings, environ: Mapping[str, str] = os.environ) -> str:
+    """Where the secret comes from, for people: the variable, the file in the data folder, or the settings."""
+    given = next((name for name in _VARIABLES if environ.get(name)), "secret in the settings")
+    return str(file_of(settings) or given)
 
 
 def _make(path: Path, chance: Chance) -> None:

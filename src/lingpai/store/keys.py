@@ -19,7 +19,7 @@ class SigningKey:
     public: str
     """The public JWK, as JSON."""
     private: bytes | None
-    """The private JWK, sealed; None once it is revoked."""
+    """The private JWK, sealed; None once it is revoked, or once the secret is lost that it was sealed with."""
     created_at: int
     signs_at: int
     """From when it may sign; it is published before that."""
@@ -64,8 +64,8 @@ async def revoke(tx: Transaction, *, kid: str, at: int) -> bool:
     return await tx.execute(_REVOKE, sought=kid, at=at) == 1
 
 
-async def reseal(tx: Transaction, *, kid: str, old: bytes, new: bytes) -> bool:
-    """Its private part, sealed anew. False: it is another by now, or erased."""
+async def reseal(tx: Transaction, *, kid: str, old: bytes, new: bytes | None) -> bool:
+    """Its private part, sealed anew, or erased: then it signs no more, and is believed as before. False: it is another by now."""
     return await tx.execute(_RESEAL, sought=kid, old=old, new=new) == 1
 
 

@@ -107,6 +107,22 @@ _GIVE_UP = Query(
     .where(*_OURS)
     .values(state=bindparam("end"), ended_at=bindparam("at"), error=bindparam("error"), sealed=None, lease_owner=None, lease_until=None)
 )
+_NEWEST = Query(select(func.max(letters.c.id)))
+_SEALED = Query(
+    select(letters.c.id, letters.c.sealed)
+    .where(letters.c.state == "waiting", letters.c.sealed.is_not(None))
+    .where(letters.c.id > bindparam("after"), letters.c.id <= bindparam("newest"))
+    .order_by(letters.c.id)
+    .limit(_LIMIT)
+)
+_sealed = picker(_SEALED, ("id", "sealed"))
+_AS_IT_WAS = (letters.c.id == bindparam("letter"), letters.c.sealed == bindparam("old"), letters.c.state == "waiting")
+_RESEAL = Query(update(letters).where(*_AS_IT_WAS).values(sealed=bindparam("new")))
+_ABANDON = Query(
+    update(letters)
+    .where(*_AS_IT_WAS)
+    .values(state="failed", ended_at=bindparam("at"), error=bindparam("error"), sealed=None, lease_owner=None, lease_until=None)
+)
 _DISCARD = Query(delete(letters).where(*_OURS))
 _RELEASE = Query(
     update(letters)
@@ -227,6 +243,28 @@ async def note(tx: Transaction, *, id: int, owner: str, error: str) -> bool:  # 
 async def give_up(tx: Transaction, *, id: int, owner: str, state: LetterState, error: str, at: int) -> bool:  # noqa: A002 - the row's number
     """Never sent (`failed` or `expired`): its contents are erased, the error stays to be seen. False: the lease is another's."""
     return await tx.execute(_GIVE_UP, letter=id, owner=owner, end=state, error=error, at=at) == 1
+
+
+async def newest(tx: Transaction) -> int:
+    """The number of the letter that was written last; 0 before the first."""
+    row = await tx.row(_NEWEST)
+    return (row and row[0]) or 0
+
+
+async def sealed(tx: Transaction, *, after: int, newest: int, limit: int) -> list[tuple[int, bytes]]:
+    """The numbers and contents of letters that wait, past the number `after` and up to `newest`."""
+    rows = await tx.rows(_SEALED, after=after, newest=newest, limit=limit)
+    return [(id, contents) for id, contents in map(_sealed, rows)]  # noqa: A001 - the row's number
+
+
+async def reseal(tx: Transaction, *, id: int, old: bytes, new: bytes) -> bool:  # noqa: A002 - the row's number
+    """Its contents, sealed anew. False: it has ended, or they are others by now."""
+    return await tx.execute(_RESEAL, letter=id, old=old, new=new) == 1
+
+
+async def abandon(tx: Transaction, *, id: int, old: bytes, error: str, at: int) -> bool:  # noqa: A002 - the row's number
+    """Given up, whoever has it leased: nobody can open it any more. False: it has ended, or its contents are others by now."""
+    return await tx.execute(_ABANDON, letter=id, old=old, error=error, at=at) == 1
 
 
 async def discard(tx: Transaction, *, id: int, owner: str) -> bool:  # noqa: A002 - the row's number

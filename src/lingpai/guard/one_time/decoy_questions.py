@@ -39,14 +39,8 @@ class DecoyQuestions:
 
 
 async def decoy_key(store: Database, secret_box: SecretBox, chance: Chance) -> bytes:
-    """The installation's one, which the first start makes; all that start at once agree. Raises BadSeal: it was sealed with another secret.
-
-    While one rolls from one secret to another it is sealed anew with the one in use.
-    """
-    sealed = await sealed_key(store) or await _settled(store, secret_box, chance)
-    if (anew := secret_box.resealed(sealed, DECOY_KEY)) != sealed:
-        await reseal_key(store, old=sealed, new=anew)
-    return secret_box.open(anew, DECOY_KEY)
+    """The installation's one, which the first start makes; all that start at once agree. Raises BadSeal: another secret sealed it."""
+    return secret_box.open(await sealed_key(store) or await _settled(store, secret_box, chance), DECOY_KEY)
 
 
 async def sealed_key(tx: Transaction) -> bytes | None:
@@ -55,8 +49,10 @@ async def sealed_key(tx: Transaction) -> bytes | None:
     return base64.urlsafe_b64decode(text) if text else None
 
 
-async def reseal_key(tx: Transaction, *, old: bytes, new: bytes) -> bool:
-    """The same key, sealed anew. False: somebody else was first."""
+async def reseal_key(tx: Transaction, *, old: bytes, new: bytes | None) -> bool:
+    """The same key, sealed anew, or forgotten: the next start makes another. False: somebody else was first."""
+    if new is None:
+        return await installation.remove(tx, DECOY_KEY, old=_text(old))
     return await installation.replace(tx, DECOY_KEY, old=_text(old), new=_text(new))
 
 

@@ -16,7 +16,7 @@ from joserfc.jwk import ECKey, Key, OKPKey, RSAKey, import_key
 
 from lingpai.core.chance import SECOND, Chance, Clock
 from lingpai.core.errors import StoreDown
-from lingpai.guard.crypto import SecretBox
+from lingpai.guard.crypto import SecretBox, signing_key
 from lingpai.guard.sessions.jws import Verifier
 from lingpai.store import keys
 from lingpai.store.database import Database, Transaction
@@ -81,8 +81,8 @@ class _Ring:
 
 
 def current(rows: Sequence[SigningKey], now: int) -> SigningKey | None:
-    """The key that signs: the newest that may, and is not revoked. Where none may yet, the one that was to be next does at once."""
-    living = [row for row in rows if row.revoked_at is None]
+    """The key that signs: the newest that may and has its private part. Where none may yet, the one that was to be next does at once."""
+    living = [row for row in rows if row.revoked_at is None and row.private is not None]
     ready = [row for row in living if row.signs_at <= now]
     return ready[-1] if ready else next(iter(living), None)
 
@@ -95,7 +95,7 @@ def state(rows: Sequence[SigningKey], row: SigningKey, now: int) -> KeyState:
         return "current"
     followers = [other.signs_at for other in rows if other.id > row.id and other.revoked_at is None and other.signs_at <= now]
     if not followers:
-        return "announced"
+        return "announced" if row.private is not None else "retired"
     return "retired" if now < min(followers) + PUBLISHED * SECOND else "over"
 
 
@@ -118,7 +118,7 @@ class SigningKeyRing:
         self._signer: Signer | None = None
 
     async def signer(self) -> Signer:
-        """The key that signs now; the first one is made here. BadSeal: it was sealed under another secret (`key rotate --now` helps)."""
+        """The key that signs now; the first one is made here. BadSeal: it was sealed under another secret."""
         ring = await self._read(FRESH)
         row = current(ring.rows, self._clock.now()) or await self._first()
         if self._signer is None or self._signer.kid != row.kid:
@@ -150,7 +150,7 @@ class SigningKeyRing:
         key = await asyncio.to_thread(_generate, self._alg)
         named = {"alg": self._alg, "use": "sig", "kid": kid}
         private = json.dumps(key.as_dict(private=True)).encode()
-        return KeyDraft(kid, self._alg, json.dumps(key.as_dict(private=False) | named), self._secret_box.seal(private, _context(kid)))
+        return KeyDraft(kid, self._alg, json.dumps(key.as_dict(private=False) | named), self._secret_box.seal(private, signing_key(kid)))
 
     async def add(self, tx: Transaction, draft: KeyDraft, rows: Sequence[SigningKey], *, at_once: bool) -> bool:
         """Publishes the new key; it signs once everybody may know it, or at once. In a transaction. Keys that are over are forgotten.
@@ -202,18 +202,9 @@ class SigningKeyRing:
             if ring is None or (ring.number <= begun and self._clock.monotonic() - ring.read_at >= age):
                 self._begun += 1
                 number, read_at = self._begun, self._clock.monotonic()
-                rows = await self._resealed(await keys.listing(self._store))
+                rows = await keys.listing(self._store)
                 ring = self._ring = _Ring(number, read_at, rows, frozenset(row.kid for row in rows), self._verifiers(rows))
             return ring
-
-    async def _resealed(self, rows: list[SigningKey]) -> list[SigningKey]:
-        """While one rolls from one secret to another, the keys that are still sealed with the other one are sealed anew."""
-        if self._secret_box.beside is None:
-            return rows
-        for row in rows:
-            if row.private is not None and (anew := self._secret_box.resealed(row.private, _context(row.kid))) != row.private:
-                await keys.reseal(self._store, kid=row.kid, old=row.private, new=anew)
-        return await keys.listing(self._store)
 
     async def _hurry(self) -> _Ring:
         """The set, read since this call. Those who ask together are answered by one reading, and wait until one may be (`HASTE`)."""
@@ -232,12 +223,8 @@ class SigningKeyRing:
         return {row.kid: known.get(row.kid) or Verifier.of(json.loads(row.public)) for row in living}
 
     def _opened(self, row: SigningKey) -> Key:
-        assert row.private is not None, "only a revoked key has none"
-        return import_key(json.loads(self._secret_box.open(row.private, _context(row.kid))))
-
-
-def _context(kid: str) -> str:
-    return f"signing key {kid}"
+        assert row.private is not None, "what has none is never current"
+        return import_key(json.loads(self._secret_box.open(row.private, signing_key(row.kid))))
 
 
 def _generate(alg: Alg) -> Key:

@@ -122,17 +122,22 @@ async def production(tmp_path: Path, postgres_url: str, valkey_url: str) -> Asyn
 
 
 async def test_the_way_to_production_works_as_it_is_told(production: Path) -> None:
-    secret = {"LINGPAI_SECRET": "a secret for this test alone, shared by all"}
+    old, new = "a secret for this test alone, shared by all", "another secret for this test alone"
+    secret = {"LINGPAI_SECRET": old}
     *_, migrate, serve, settings = commands("README.md")
-    worker, upgrade, outbox, *accounts = commands("docs", "production.md")
+    status, rotate, worker, upgrade, outbox, *accounts = commands("docs", "production.md")
     await shell(migrate, production, **secret)
     async with lasting(f"{serve} --port 0", production, "Lingpai serves at", **secret) as line:
         url = line.rpartition(" ")[2].strip()
         assert '"ok"' in await asyncio.to_thread(body, f"{url}/readyz")
         await shell(f"curl -sSf {url}/register -d email=ada@example.com -d password=correct-horse-battery", production)
         assert "cache.example.com" not in await shell(settings, production, **secret)
+    secret = {"LINGPAI_SECRET": new, "LINGPAI_SECRET_PREVIOUS": old}
     async with lasting(worker, production, "work", **secret):
         pass
+    assert "secret rotate" in await shell(status, production, **secret)
+    assert "Everything is sealed with" in await shell(rotate, production, **secret)
+    secret = {"LINGPAI_SECRET": new}
     await shell(upgrade, production, **secret)
     assert "sent" in await shell(outbox, production, **secret)
     assert len(accounts) == 12

@@ -70,9 +70,9 @@ async def rotate(keeper: Keeper, progress: Progress) -> Rotated:
     total = await _sealed_anew(keeper, progress)
     if len(known.in_use) > 1:
         known = await _moved(keeper, known, "secret-rotate")
-    if late := await _pass(keeper, total, progress):
+    if await _pass(keeper, total, progress):
         raise CannotRotate("sealing")
-    return Rotated(total + late, known.rotated_at + KEPT * SECOND)
+    return Rotated(total, known.rotated_at + KEPT * SECOND)
 
 
 async def give_up(keeper: Keeper, progress: Progress) -> tuple[int, Rotated]:

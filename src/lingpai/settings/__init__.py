@@ -327,7 +327,7 @@ class Settings(msgspec.Struct, frozen=True):
         str | None,
         Meta(
             description="a second secret that is known while one rolls: what it has sealed is opened, and it seals nothing "
-            "(docs/production.md says in which order)",
+            "(docs/production.md says in which order, and when `lingpai secret rotate` is run)",
             extra={"form": forms.secret, "secret": True},
         ),
     ] = None

@@ -20,6 +20,7 @@ from faults import clusters
 from faults.clusters import Cluster, started
 from faults.service import caller, install
 from faults.storms import CLOCK, NOTHING_WRONG, Storm, back, come, figures, judge, raging
+from lingpai.store.migrate import downgrade, upgrade
 from mailserver import mail_server
 from running import Running
 
@@ -193,6 +194,8 @@ async def test_a_primary_that_was_demoted_is_left_for_the_new_one(pair: tuple[Cl
                 await storm.answered(50)
             assert old.ask("SELECT pg_is_in_recovery()") == "t"
             await running.end()
+        for migrated in (partial(downgrade, revision="0006"), upgrade):
+            await asyncio.to_thread(migrated, clusters.url(*pair))
         found = await judge(storm, installation)
     assert found.items() >= NOTHING_WRONG.items(), storm.wrong[:3]
 

@@ -8,12 +8,18 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import asyncpg
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, NullPool, create_engine, func, inspect, select, table, text
 from sqlalchemy.ext.asyncio import create_async_engine
+
+from lingpai.settings.postgresql import target_of
+
+if TYPE_CHECKING:
+    from asyncpg.connect_utils import SessionAttribute
 
 MigrationStep = Callable[[Config, str], None]
 
@@ -94,7 +100,7 @@ def switch_to_wal(path: Path) -> None:
 
 async def _on_postgres(url: str, work: Callable[[Config], None]) -> None:
     async def connect() -> "asyncpg.Connection[asyncpg.Record]":
-        return await asyncpg.connect(url)
+        return await asyncpg.connect(url, target_session_attrs=cast("SessionAttribute", target_of(url)))
 
     engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
     async with engine.begin() as connection:

@@ -6,7 +6,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
+from sqlalchemy import text
 
 from faults import clusters
 from faults.clusters import Cluster, PgBouncer
@@ -14,6 +16,8 @@ from faults.service import install
 from faults.storms import NOTHING_WRONG, come, judge, raging
 from lingpai.core.chance import SystemChance, SystemClock
 from lingpai.core.errors import StoreDown
+from lingpai.store.database import Query
+from lingpai.store.migrate import latest
 from lingpai.store.postgres import open_postgres
 from mailserver import mail_server
 
@@ -50,15 +54,19 @@ async def serves(bouncer: PgBouncer) -> None:
     await store.close()
 
 
-async def test_what_is_prepared_for_later_is_not_found_again_there(bouncer: PgBouncer) -> None:
-    """The control: without the setting the same fails."""
+async def test_a_statement_that_was_prepared_on_one_connection_is_not_looked_for_on_another(bouncer: PgBouncer) -> None:
+    await serves(bouncer)
+    answers = []
     for pgbouncer in (True, False):
-        await serves(bouncer)
-        store = await open_postgres(bouncer.url, SystemClock(), SystemChance(), pgbouncer=pgbouncer)
-        answers = [await asyncio.gather(*(store.version() for _ in range(8)), return_exceptions=True) for _ in range(5)]
-        wrong = [answer for each in answers for answer in each if isinstance(answer, BaseException)]
-        assert bool(wrong) != pgbouncer, wrong
+        store, other = [await open_postgres(bouncer.url, SystemClock(), SystemChance(), pgbouncer=one) for one in (pgbouncer, True)]
+        await store.version()
+        async with other.begin() as tx:
+            await tx.row(Query(text("SELECT 1")))  # by now it has the connection that the last one had
+            answers += await asyncio.gather(store.version(), return_exceptions=True)
+        await other.close()
         await store.close()
+    assert answers[0] == latest()
+    assert isinstance(answers[1], asyncpg.InvalidSQLStatementNameError), "the control: without the setting"
 
 
 @pytest.mark.parametrize(("callers", "many"), [(12, 100), pytest.param(60, 3_000, marks=pytest.mark.long)])

@@ -5,11 +5,14 @@ from sqlalchemy import Insert, bindparam
 from lingpai.store.database import Inserter, Query
 from lingpai.store.schema import entries
 
+_YEARS = 10 * 365 * 86_400_000
+"""Milliseconds; so long after the last probe a purge may take it for an entry that is over."""
+
 
 def _write(insert: Inserter) -> Insert:
-    one = insert(entries).values(key="probe", value=b"", proof=b"", tries=0, expires_at=bindparam("at"))
+    one = insert(entries).values(key="probe", value=b"", proof=b"", tries=0, expires_at=bindparam("at") + _YEARS)
     return one.on_conflict_do_update(index_elements=[entries.c.key], set_={"expires_at": one.excluded.expires_at})
 
 
 PROBE = Query(_write)
-"""One row for all nodes, which is over as soon as it is written. Not among the counters: those wait for no disk."""
+"""One row for all nodes, which no purge finds. Not among the counters: those wait for no disk."""

@@ -2,25 +2,28 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 BIN := .venv/bin
+# Two marks in one .venv: what serves is there; and so is what works on it.
+SERVING := .venv/.serving
 READY := .venv/.ready
 
 # Another environment that happens to be active has no say here.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint types unit faults soak format bench lock
+.PHONY: help serve test lint types unit faults soak format bench lock release
 
 help:
 	@echo "make serve   sets up, migrates and serves in dev mode on SQLite"
 	@echo "make test    sets up, then runs lint, types, import contracts and all tests"
 	@echo "make faults  runs the long forms of tests: more kills, more fuzz, every picture"
 	@echo "make soak    keeps a served process busy for SOAK_MINUTES ($(SOAK_MINUTES)), and looks for leaks and losses"
+	@echo "make release builds the wheels, sources, and the list of what is in them, in dist/"
 	@echo "also: lint, types, unit (the tests alone), format, bench, lock"
 
 # Elsewhere: make serve PORT=9000 DATA=/path/to/folder
 PORT ?= 8000
 DATA ?= lingpai-data
-serve: $(READY)
+serve: $(SERVING)
 	$(BIN)/lingpai serve --dev --port $(PORT) --data $(DATA)
 
 test: $(READY)
@@ -54,20 +57,40 @@ bench: $(READY)
 	$(BIN)/python bench/tokens.py
 	$(BIN)/python bench/questions.py
 
+# CONTRIBUTING.md, "A release".
+release: $(READY)
+	@$(BIN)/python tools/release.py
+
+# Three locks, one of another: what runs, what builds our wheel, and what works on it, which agrees with both.
 # Versions stay where they are unless pyproject.toml asks otherwise; `make lock UPGRADE=--upgrade` moves them all.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 $(UPGRADE)
 lock: $(READY)
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 --extra dev $(UPGRADE) --output-file requirements.lock pyproject.toml
+	$(COMPILE) --output-file requirements.lock pyproject.toml
+	$(COMPILE) --output-file requirements-build.lock --constraint requirements.lock --group pyproject.toml:build
+	$(COMPILE) --output-file requirements-dev.lock --constraint requirements.lock --constraint requirements-build.lock --group dev pyproject.toml
+
+# Compiling all modules takes a third of the time; a first start compiles the few that it needs.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
+LOCKED := $(INSTALL) --only-binary :all: --require-hashes
+
+# The build back end is locked too, so that building our own package fetches nothing that has no hash.
+$(SERVING): requirements.lock requirements-build.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit(1)' 2>/dev/null || { echo "Lingpai needs Python 3.11 or newer; $(PYTHON) is not. Say which one: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Setting up .venv (once, and when the locked versions change)"
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	@$(LOCKED) --requirement requirements.lock --requirement requirements-build.lock
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
 
 # Everything comes as a wheel but these parts of Aliyun's SDK (a test checks our signatures against it), which have none.
 SOURCES := alibabacloud-credentials-api,alibabacloud-gateway-spi,alibabacloud-tea
 
-# The lock holds the build back ends too, so that building our own package fetches nothing that has no hash.
-$(READY): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit(1)' 2>/dev/null || { echo "Lingpai needs Python 3.11 or newer; $(PYTHON) is not. Say which one: make PYTHON=/path/to/python3.11"; exit 1; }
-	@echo "Setting up .venv (once, and when the locked versions change)"
-	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
-	@sed -n '/^setuptools==/,/[^\\]$$/p' requirements.lock > .venv/build.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes --requirement .venv/build.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --no-binary $(SOURCES) --no-build-isolation --require-hashes --requirement requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+$(READY): $(SERVING) requirements-dev.lock testing/pyproject.toml
+	@echo "Adding to .venv what tests it"
+	@sed -n '/^setuptools==/,/[^\\]$$/p' requirements-dev.lock > .venv/setuptools.lock
+	@$(LOCKED) --requirement .venv/setuptools.lock
+	@$(LOCKED) --no-binary $(SOURCES) --no-build-isolation --requirement requirements-dev.lock
+	@$(INSTALL) --no-deps --no-build-isolation --editable testing
+# By all cores at once; a few modules that are meant for another Python do not compile.
+	@$(BIN)/python -m compileall -qq -j 0 .venv/lib >/dev/null || :
 	@touch $@

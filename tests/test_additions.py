@@ -1,5 +1,6 @@
 """A fifth dialect and one more gateway are added to a copy of the tree, as CONTRIBUTING says: every suite takes them in by itself."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -18,13 +19,16 @@ ADDED = {
     "plain.py": "src/lingpai/web/dialects/plain.py",
     "plain.md": "docs/contract/plain.md",
     "pigeon.py": "src/lingpai/post/sms/pigeon.py",
-    "pigeon_emulator.py": "src/lingpai_testing/pigeon.py",
+    "pigeon_emulator.py": "testing/lingpai_testing/pigeon.py",
 }
 """What the recipes say to write, and where."""
 LOCALES = ("en", "zh-Hans")
 COPIED = (
     "requirements.lock",
+    "requirements-build.lock",
+    "requirements-dev.lock",
     "src",
+    "testing",
     "tests",
     "docs",
     "pyproject.toml",
@@ -44,7 +48,7 @@ class Tree:
 
     def run(self, *words: str) -> str:
         """What Python says there; it must end well."""
-        environ = {**INHERITED, "PYTHONPATH": str(self.root / "src")}
+        environ = {**INHERITED, "PYTHONPATH": f"{self.root / 'src'}{os.pathsep}{self.root / 'testing'}"}
         ended = subprocess.run([sys.executable, *words], cwd=self.root, env=environ, capture_output=True, text=True, check=False)
         assert ended.returncode == 0, ended.stdout + ended.stderr
         return ended.stdout

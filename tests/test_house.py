@@ -215,13 +215,6 @@ def test_every_exception_to_a_lint_rule_has_its_reason_on_the_line() -> None:
     assert untold == []
 
 
-def test_the_lock_has_hashes_and_no_addresses() -> None:
-    lock = (ROOT / "requirements.lock").read_text("utf-8")
-    pins = re.findall(r"^[a-z0-9._-]+==(?:[^\\\n]+\\\n)(?: +--hash=sha256:[0-9a-f]{64}(?: \\)?\n)+", lock, re.MULTILINE)
-    assert "".join(pins) == lock
-    assert "//" not in lock
-
-
 def shows_commands(page: Path) -> bool:
     return "\n```sh\n" in page.read_text("utf-8")
 

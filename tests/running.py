@@ -31,9 +31,9 @@ class Ended:
     err: str
 
 
-async def lingpai(*words: str | Path, stdin: str = "", **variables: str) -> Ended:
+async def lingpai(*words: str | Path, stdin: str = "", python: str | Path = sys.executable, **variables: str) -> Ended:
     """Runs the command to its end; `variables` are its LINGPAI_ settings."""
-    process = await start(words, variables, asyncio.subprocess.PIPE)
+    process = await start(words, variables, asyncio.subprocess.PIPE, python)
     async with asyncio.timeout(SECONDS):
         out, err = await process.communicate(stdin.encode())
     assert process.returncode is not None
@@ -105,10 +105,10 @@ class Running:
 
 
 @asynccontextmanager
-async def serving(*words: str | Path, **variables: str) -> AsyncIterator[Running]:
+async def serving(*words: str | Path, python: str | Path = sys.executable, **variables: str) -> AsyncIterator[Running]:
     """`lingpai serve` on a free port. Killed where the test leaves it running."""
     with tempfile.TemporaryFile() as log:
-        running = Running(await start(("serve", "--port", "0", *words), variables, log), log)
+        running = Running(await start(("serve", "--port", "0", *words), variables, log, python), log)
         try:
             await running.listen()
             yield running
@@ -118,8 +118,10 @@ async def serving(*words: str | Path, **variables: str) -> AsyncIterator[Running
             await running.ended()
 
 
-async def start(words: tuple[str | Path, ...], variables: dict[str, str], err: int | IO[bytes]) -> asyncio.subprocess.Process:
+async def start(
+    words: tuple[str | Path, ...], variables: dict[str, str], err: int | IO[bytes], python: str | Path = sys.executable
+) -> asyncio.subprocess.Process:
     """Starts the command; standard input and output are pipes."""
     pipe = asyncio.subprocess.PIPE
-    call = [sys.executable, "-m", "lingpai", *map(str, words)]
+    call = [str(python), "-m", "lingpai", *map(str, words)]
     return await asyncio.create_subprocess_exec(*call, env=INHERITED | variables, stdin=pipe, stdout=pipe, stderr=err)

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,15 +88,21 @@ class Shell:
         return (await self.say(f'{line.replace("sleep 1", "sleep 0.1")}; echo "${line.partition("=")[0]}"')).strip()
 
 
-@pytest.fixture
-async def shell(tmp_path: Path) -> AsyncIterator[Shell]:
+@asynccontextmanager
+async def open_shell(folder: Path) -> AsyncIterator[Shell]:
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
-        "sh", cwd=tmp_path, env=INHERITED, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL
+        "sh", cwd=folder, env=INHERITED, stdin=pipe, stdout=pipe, stderr=asyncio.subprocess.DEVNULL
     )
     yield Shell(process)
     process.kill()
     await process.wait()
+
+
+@pytest.fixture
+async def shell(tmp_path: Path) -> AsyncIterator[Shell]:
+    async with open_shell(tmp_path) as opened:
+        yield opened
 
 
 def shape(value: Any) -> Any:
@@ -122,6 +129,11 @@ def is_yes(name: str, said: str, example: str) -> bool:
 
 @pytest.mark.parametrize("name", [*dialects(), "house"])
 async def test_every_line_of_the_reference_works_in_the_order_of_the_page(running: Running, shell: Shell, name: str) -> None:
+    await go_through(running, shell, name)
+
+
+async def go_through(running: Running, shell: Shell, name: str) -> None:
+    """Says every line of one page of the reference."""
     page = await asyncio.to_thread(body, running, f"/docs/{name}")
     examples = {anchor: html.unescape(text) for anchor, text in EXAMPLE.findall(page)}
     shown = blocks(page)

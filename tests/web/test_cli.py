@@ -115,15 +115,46 @@ def test_two_dialects_on_one_path_are_both_named() -> None:
     refuse_clash([mounts[0], Mount(other, MaillinkSettings(prefix="/x"), "/x", links)])
 
 
-@pytest.mark.parametrize("dev", [(), ("--dev",)])
-async def test_a_newer_schema_is_refused_even_in_dev_mode(sqlite_path: Path, dev: tuple[str, ...]) -> None:
-    with closing(sqlite3.connect(sqlite_path)) as file:
+def made_newer(path: Path, oldest: str | None) -> None:
+    """As a later version's `migrate` leaves a database."""
+    with closing(sqlite3.connect(path)) as file:
         file.execute("UPDATE alembic_version SET version_num = '9999'")
+        file.execute("DELETE FROM installation WHERE name = 'oldest_schema'")
+        if oldest:
+            file.execute("INSERT INTO installation (name, value) VALUES ('oldest_schema', ?)", (oldest,))
         file.commit()
-    newer = f"lingpai: the database is at revision 9999, newer than this version knows ({latest()}): run the version that made it\n"
+
+
+@pytest.mark.parametrize("dev", [(), ("--dev",)])
+@pytest.mark.parametrize(
+    ("oldest", "told"), [(None, "newer than this version knows"), ("9998", "which serves no version before 9998")], ids=["untold", "told"]
+)
+async def test_a_newer_schema_that_serves_no_older_version_is_refused_even_in_dev_mode(
+    sqlite_path: Path, dev: tuple[str, ...], oldest: str | None, told: str
+) -> None:
+    made_newer(sqlite_path, oldest)
+    newer = (
+        f"lingpai: the database is at revision 9999, {told}, and this version knows {latest()}: run the version that made it, "
+        f"or go back with that one's `lingpai migrate --to {latest()}`\n"
+    )
     for command in (("serve", *dev), ("migrate",), ("account", "show", "1"), ("outbox",)):
         ended = await lingpai(*command, "--data", sqlite_path.parent, **({} if dev else REAL))
         assert (ended.code, ended.err) == (1, newer), command
+
+
+async def test_a_newer_schema_that_serves_this_version_too_is_served_and_told_of(sqlite_path: Path) -> None:
+    made_newer(sqlite_path, latest())
+    migrated = await lingpai("migrate", "--data", sqlite_path.parent)
+    assert (migrated.code, migrated.out) == (
+        0,
+        f"The database is at revision 9999, which a newer version made; this one ({latest()}) works with it too.\n",
+    )
+    back = await lingpai("migrate", "--to", latest(), "--data", sqlite_path.parent)
+    assert back.code == 1, "the way back is known only to the version that went it"
+    async with serving("--data", sqlite_path.parent, **REAL) as running:
+        (told,) = [event for event in running.events if event["event"] == "schema.newer"]
+        assert (told["level"], told["found"], told["known"]) == ("warning", "9999", latest())
+        assert await running.end() == 0
 
 
 async def test_an_empty_database_is_refused_until_it_is_migrated(tmp_path: Path) -> None:

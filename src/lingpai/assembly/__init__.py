@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from lingpai.assembly import ephemeral as minutes
 from lingpai.assembly import front, secrets, senders
+from lingpai.assembly.schema import FoundSchema, WrongSchema, found_in
 from lingpai.core.chance import Chance, Clock, SystemChance, SystemClock
 from lingpai.settings import Settings, sqlite_file
 from lingpai.settings.load import SettingsError
@@ -36,20 +37,6 @@ if TYPE_CHECKING:
     from lingpai.store.database import Database
     from lingpai.web.http.app import App
     from lingpai.worker import Worker
-
-
-class WrongSchema(Exception):
-    """The database's schema is another than this version works with. `found` is None for an empty database."""
-
-    def __init__(self, found: str | None, known: str) -> None:
-        super().__init__(found, known)
-        self.found = found
-        self.known = known
-
-    @property
-    def newer(self) -> bool:
-        """Whether a later version made it. Revisions are numbered, all with as many digits."""
-        return self.found is not None and self.found > self.known
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +85,13 @@ async def open_worker(settings: Settings) -> AsyncIterator["Worker"]:
 @asynccontextmanager
 async def open_store(settings: Settings, clock: Clock | None = None, chance: Chance | None = None) -> AsyncIterator["Database"]:
     """The database, its schema known to fit. Raises WrongSchema and StoreDown."""
-    from lingpai.store.migrate import latest
-
     if _absent(settings):
-        raise WrongSchema(None, latest())
+        raise WrongSchema(FoundSchema(None))
     store = await _connect(settings, clock or SystemClock(), chance or SystemChance())
     try:
-        found = await store.version()
-        if found != latest():
-            raise WrongSchema(found, latest())
+        found = await found_in(store)
+        if not found.fits:
+            raise WrongSchema(found)
         yield store
     finally:
         await store.close()
@@ -152,13 +137,13 @@ async def open_sms_budgets(settings: Settings, store: "Database") -> AsyncIterat
             await ephemeral.close()
 
 
-async def schema(settings: Settings) -> str | None:
-    """The revision of the database; None where there is no database or nothing in it. Raises StoreDown."""
+async def find_schema(settings: Settings) -> FoundSchema:
+    """What the database says of its schema, as of an empty one where there is no database. Raises StoreDown."""
     if _absent(settings):
-        return None
+        return FoundSchema(None)
     store = await _connect(settings, SystemClock(), SystemChance())
     try:
-        return await store.version()
+        return await found_in(store)
     finally:
         await store.close()
 

@@ -5,7 +5,7 @@ By click, which uvicorn brings along anyway: typer would bring pydantic into the
 
 import click
 
-from lingpai.assembly import WrongSchema
+from lingpai.assembly.schema import FoundSchema, WrongSchema
 from lingpai.cli.account import account
 from lingpai.cli.client import client
 from lingpai.cli.invite import invite
@@ -18,6 +18,7 @@ from lingpai.cli.settings import settings
 from lingpai.cli.worker import worker
 from lingpai.core.errors import Cause, StoreDown
 from lingpai.settings.load import SettingsError
+from lingpai.store.migrate import latest
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -37,7 +38,7 @@ def main() -> None:
     except SettingsError as error:
         _end(2, "lingpai cannot start; these settings do not fit:", *(f"  {problem}" for problem in error.problems))
     except WrongSchema as error:
-        _end(1, f"lingpai: {_schema(error)}")
+        _end(1, f"lingpai: {_misfit(error.found)}")
     except StoreDown as error:
         _end(1, f"lingpai: the database {_UNUSABLE[error.cause]} ({error.__cause__ or 'no reply in time'})")
 
@@ -52,11 +53,16 @@ _UNUSABLE: dict[Cause, str] = {
 }
 
 
-def _schema(wrong: WrongSchema) -> str:
-    if wrong.newer:
-        return f"the database is at revision {wrong.found}, newer than this version knows ({wrong.known}): run the version that made it"
-    state = f"is at revision {wrong.found}" if wrong.found else "has no tables yet"
-    return f"the database {state}, and this version needs {wrong.known}: run `lingpai migrate` with the same --data and --config"
+def _misfit(found: FoundSchema) -> str:
+    known = latest()
+    if found.newer:
+        serves = f"which serves no version before {found.oldest}" if found.oldest else "newer than this version knows"
+        return (
+            f"the database is at revision {found.revision}, {serves}, and this version knows {known}: run the version that made it, "
+            f"or go back with that one's `lingpai migrate --to {known}`"
+        )
+    state = f"is at revision {found.revision}" if found.revision else "has no tables yet"
+    return f"the database {state}, and this version needs {known}: run `lingpai migrate` with the same --data and --config"
 
 
 def _end(code: int, *lines: str) -> None:

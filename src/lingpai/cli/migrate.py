@@ -14,7 +14,8 @@ from lingpai.cli.options import Failure, places, read
 @places
 def migrate(to: str, yes: bool, data: Path, config: Path | None) -> None:
     """Bring the database to the newest schema, or to another revision, up or down."""
-    from lingpai.assembly import WrongSchema, database_url, schema
+    from lingpai.assembly import database_url, find_schema
+    from lingpai.assembly.schema import WrongSchema
     from lingpai.store import migrate as steps
 
     newest = steps.latest()
@@ -22,16 +23,21 @@ def migrate(to: str, yes: bool, data: Path, config: Path | None) -> None:
     if to not in ("head", "base") and not (len(to) == len(newest) and to.isdigit() and 0 < int(to) <= int(newest)):
         raise Failure(f"there is no revision {to}; expected head, base, or 0001 to {newest}")
     settings = read(data, config, need="look").settings
-    found = asyncio.run(schema(settings))
-    if found and found > newest:
-        raise WrongSchema(found, newest)
+    schema = asyncio.run(find_schema(settings))
+    found = schema.revision
+    if schema.newer:
+        # While a newer version is rolled out, a node of this one that starts again may migrate first, as it always does.
+        if to != "head" or not schema.fits:
+            raise WrongSchema(schema)
+        click.echo(f"The database is at revision {found}, which a newer version made; this one ({newest}) works with it too.")
+        return
     if found and (to == "base" or to < found):
         if not yes:
             _ask(steps.contents(database_url(settings)), found, to)
         steps.downgrade(database_url(settings), to)
     else:
         steps.upgrade(database_url(settings), to)
-    click.echo(f"The database was at revision {found or 'base'} and is at {asyncio.run(schema(settings)) or 'base'}.")
+    click.echo(f"The database was at revision {found or 'base'} and is at {asyncio.run(find_schema(settings)).revision or 'base'}.")
 
 
 def _ask(rows: dict[str, int], found: str, to: str) -> None:

@@ -64,16 +64,18 @@ def _log(loaded: Loaded) -> Log:
 
 
 def _prepare(settings: Settings, config: Path | None) -> None:
-    """The schema is the newest one when this returns; only dev mode makes it so. Raises WrongSchema."""
-    from lingpai.assembly import WrongSchema, schema
+    """This version works with the schema when this returns; only dev mode makes it so. Raises WrongSchema."""
+    from lingpai.assembly import find_schema
+    from lingpai.assembly.schema import WrongSchema
     from lingpai.store.migrate import latest
 
-    found = asyncio.run(schema(settings))
-    if found == latest():
+    found = asyncio.run(find_schema(settings))
+    if found.fits:
+        if found.newer:
+            log.warning("schema.newer", found=found.revision, known=latest())
         return
-    wrong = WrongSchema(found, latest())
-    if wrong.newer or not settings.dev:
-        raise wrong
+    if found.newer or not settings.dev:
+        raise WrongSchema(found)
     # Another process, for what Alembic needs would stay in this one's memory.
     call = [sys.executable, "-m", "lingpai", "migrate", "--data", str(settings.data), *(["--config", str(config)] if config else [])]
     if subprocess.run(call, stdout=subprocess.DEVNULL, check=False).returncode:  # noqa: S603 - our own command, no shell

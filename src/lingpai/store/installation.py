@@ -5,6 +5,9 @@ from sqlalchemy import bindparam, delete, select, update
 from lingpai.store.database import Query, Transaction
 from lingpai.store.schema import installation
 
+OLDEST_SCHEMA = "oldest_schema"
+"""The name under which `migrate` puts the oldest revision whose version may still work with the schema as it is."""
+
 _FIND = Query(select(installation.c.value).where(installation.c.name == bindparam("sought")))
 _ADD = Query(lambda insert: insert(installation).values(name=bindparam("name"), value=bindparam("value")).on_conflict_do_nothing())
 _AS_READ = (installation.c.name == bindparam("sought"), installation.c.value == bindparam("old"))

@@ -1,6 +1,7 @@
 """Runs Alembic. All steps of a run are one transaction, which holds a lock from its start.
 
-Of two runs at once one waits, and then has nothing to do.
+Of two runs at once one waits, and then has nothing to do. Nodes may serve meanwhile: the transaction waits for none of their
+tables longer than they can wait for it, but begins again.
 """
 
 import asyncio
@@ -13,15 +14,20 @@ from typing import TYPE_CHECKING, cast
 import asyncpg
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, NullPool, create_engine, func, inspect, select, table, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, NullPool, create_engine, delete, func, insert, inspect, select, table, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from lingpai.core.errors import StoreDown
 from lingpai.settings.postgresql import target_of
+from lingpai.store.installation import OLDEST_SCHEMA
+from lingpai.store.schema import installation
 
 if TYPE_CHECKING:
     from asyncpg.connect_utils import SessionAttribute
 
-MigrationStep = Callable[[Config, str], None]
 
 SQLITE = "sqlite:///"
 _LOCK = 0x6C696E67
@@ -29,16 +35,38 @@ _LOCK = 0x6C696E67
 _WAIT = 60.0
 """Seconds that a run on SQLite waits for another process's transaction."""
 _TRIES = 100
+_PATIENCE = 1_000
+"""Milliseconds that a step on PostgreSQL waits for a table: less than a statement of those who serve waits for it."""
+_PAUSE = 0.5
+"""Seconds in which they go on before it tries again."""
+_IN_THE_WAY = ("55P03", "40P01")
+"""Lock not available, deadlock detected (PostgreSQL manual, appendix A)."""
 
 
 def upgrade(url: str, revision: str) -> None:
     """Steps up to the revision."""
-    _run(url, lambda config: command.upgrade(config, revision))
+    _run(url, lambda config: _move(config, command.upgrade, revision))
 
 
 def downgrade(url: str, revision: str) -> None:
     """Steps down to the revision."""
-    _run(url, lambda config: command.downgrade(config, revision))
+    _run(url, lambda config: _move(config, command.downgrade, revision))
+
+
+def _move(config: Config, go: Callable[[Config, str], None], revision: str) -> None:
+    """Takes the steps, and writes down which versions may work with what they lead to."""
+    go(config, revision)
+    connection: Connection = config.attributes["connection"]
+    reached = MigrationContext.configure(connection).get_current_revision()
+    if reached and inspect(connection).has_table(installation.name):
+        connection.execute(delete(installation).where(installation.c.name == OLDEST_SCHEMA))
+        connection.execute(insert(installation).values(name=OLDEST_SCHEMA, value=_oldest(config, reached)))
+
+
+def _oldest(config: Config, reached: str) -> str:
+    """The newest step up to there that did more than expand: a version that knows it works with all that came after."""
+    steps = ScriptDirectory.from_config(config).iterate_revisions(reached, "base")
+    return next(step.revision for step in steps if not step.module.expands)
 
 
 def contents(url: str) -> dict[str, int]:
@@ -103,7 +131,23 @@ async def _on_postgres(url: str, work: Callable[[Config], None]) -> None:
         return await asyncpg.connect(url, target_session_attrs=cast("SessionAttribute", target_of(url)))
 
     engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
-    async with engine.begin() as connection:
-        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        await connection.run_sync(lambda sync: work(_config(sync)))
+    for attempt in range(_TRIES):
+        try:
+            await _in_one_transaction(engine, work, pause=_PAUSE if attempt else 0)
+            break
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) not in _IN_THE_WAY:
+                raise
+            if attempt == _TRIES - 1:
+                raise StoreDown from error.orig
     await engine.dispose()
+
+
+async def _in_one_transaction(engine: AsyncEngine, work: Callable[[Config], None], *, pause: float) -> None:
+    async with engine.begin() as connection:
+        if pause:
+            await connection.execute(text("SELECT pg_sleep(:seconds)"), {"seconds": pause})
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        # Whoever wants the table that this waits for waits behind it, readers too.
+        await connection.execute(text(f"SET LOCAL lock_timeout = {_PATIENCE}"))
+        await connection.run_sync(lambda sync: work(_config(sync)))

@@ -5,6 +5,7 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Integer, LargeBinary, Tex
 
 revision = "0001"
 down_revision = None
+expands = False
 
 NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 

@@ -5,6 +5,7 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Integer, LargeBinary, Tex
 
 revision = "0002"
 down_revision = "0001"
+expands = False
 
 NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 

@@ -5,6 +5,7 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Text, tex
 
 revision = "0003"
 down_revision = "0002"
+expands = False
 
 NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 

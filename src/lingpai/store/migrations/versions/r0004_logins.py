@@ -26,6 +26,7 @@ from sqlalchemy import (
 
 revision = "0004"
 down_revision = "0003"
+expands = False
 
 NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 

@@ -8,6 +8,7 @@ from sqlalchemy import BigInteger, Column, Integer, text
 
 revision = "0005"
 down_revision = "0004"
+expands = False
 
 NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 _FAMILY = 90 * 24 * 3_600_000

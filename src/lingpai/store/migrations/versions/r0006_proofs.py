@@ -8,6 +8,7 @@ from sqlalchemy import BigInteger, Column, Integer, text
 
 revision = "0006"
 down_revision = "0005"
+expands = False
 
 NUMBER = BigInteger().with_variant(Integer(), "sqlite")
 

@@ -5,6 +5,7 @@ from sqlalchemy import Column, Text
 
 revision = "0007"
 down_revision = "0006"
+expands = False
 
 
 def upgrade() -> None:

@@ -270,3 +270,9 @@ async def ephemeral(ephemeral_url: str, clock: FakeClock, chance: FakeChance, tm
     yield opened
     await opened.close()
     await database.close()
+
+
+@pytest.fixture
+def empty_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database with nothing in it, of each kind."""
+    return f"sqlite:///{tmp_path / 'new.db'}" if database_kind == "sqlite" else str(request.getfixturevalue("empty_postgres_url"))

@@ -44,12 +44,6 @@ for place in sys.argv[2:]:
 """A process that does its work in one place after the other, in each when it is told to."""
 
 
-@pytest.fixture
-def empty_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A database with nothing in it."""
-    return f"sqlite:///{tmp_path / 'new.db'}" if database_kind == "sqlite" else str(request.getfixturevalue("empty_postgres_url"))
-
-
 def ask(url: str, question: Callable[[Connection], Any]) -> Any:
     if url.startswith("sqlite"):
         with create_engine(url, poolclass=NullPool).connect() as connection:

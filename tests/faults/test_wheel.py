@@ -99,12 +99,6 @@ def test_every_module_can_be_imported_and_nothing_else_is_there(python: Path, tm
 
 
 @pytest.fixture
-def empty_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A database with nothing in it."""
-    return f"sqlite:///{tmp_path / 'new.db'}" if database_kind == "sqlite" else str(request.getfixturevalue("empty_postgres_url"))
-
-
-@pytest.fixture
 async def installation(tmp_path: Path, empty_url: str) -> AsyncIterator[Installation]:
     async with mail_server() as mail:
         yield install(tmp_path, empty_url, mail)

@@ -35,8 +35,9 @@ _LOCK = 0x6C696E67
 _WAIT = 60.0
 """Seconds that a run on SQLite waits for another process's transaction."""
 _TRIES = 100
-_PATIENCE = 1_000
-"""Milliseconds that a step on PostgreSQL waits for a table: less than a statement of those who serve waits for it."""
+_PATIENCE = 500
+"""Milliseconds that a step on PostgreSQL waits for a table: less than a statement of those who serve waits for it, and less than the
+second after which PostgreSQL ends one of two transactions that wait for each other."""
 _PAUSE = 0.5
 """Seconds in which they go on before it tries again."""
 _IN_THE_WAY = ("55P03", "40P01")

@@ -35,7 +35,7 @@ _LOCK = 0x6C696E67
 _WAIT = 60.0
 """Seconds that a run on SQLite waits for another process's transaction."""
 _TRIES = 100
-_PATIENCE = 500
+_LOCK_TIMEOUT_MS = 500
 """Milliseconds that a step on PostgreSQL waits for a table: less than a statement of those who serve waits for it, and less than the
 second after which PostgreSQL ends one of two transactions that wait for each other."""
 _PAUSE = 0.5
@@ -150,5 +150,5 @@ async def _in_one_transaction(engine: AsyncEngine, work: Callable[[Config], None
             await connection.execute(text("SELECT pg_sleep(:seconds)"), {"seconds": pause})
         await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         # Whoever wants the table that this waits for waits behind it, readers too.
-        await connection.execute(text(f"SET LOCAL lock_timeout = {_PATIENCE}"))
+        await connection.execute(text(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT_MS}"))
         await connection.run_sync(lambda sync: work(_config(sync)))

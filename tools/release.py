@@ -1,0 +1,116 @@
+"""`make release`: builds what is given out, in dist/, from what is committed and nothing else.
+
+The wheels and the sources of both distributions, the lock to install them by, a list of what is in them (CycloneDX), and SHA256SUMS.
+The same commit makes the same bytes, wherever and whenever it is built. Refuses, in words, what is not fit to be given out.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from sbom import sbom
+
+HERE = Path.cwd()
+DIST = HERE / "dist"
+LOCK = "requirements.lock"
+DISTRIBUTIONS = (".", "testing")
+
+
+class Unfit(Exception):
+    """Why this is no release."""
+
+
+def main() -> None:
+    """Checks, builds, and says what is there."""
+    try:
+        version = fit()
+    except Unfit as unfit:
+        sys.exit(f"make release: {unfit}")
+    made_at = int(git("log", "-1", "--format=%ct"))
+    with tempfile.TemporaryDirectory() as folder:
+        built = Path(folder, "built")
+        build(Path(folder, "tree"), built, version, made_at)
+        shutil.rmtree(DIST, ignore_errors=True)
+        shutil.copytree(built, DIST)
+    print(f"Lingpai {version} is in dist/:", *sorted(path.name for path in DIST.iterdir()), sep="\n  ")
+
+
+def fit() -> str:
+    """The version. Raises Unfit."""
+    if changed := git("status", "--porcelain"):
+        raise Unfit(f"these files are not committed:\n{changed}")
+    first, *others = {project(folder)["version"] for folder in DISTRIBUTIONS}
+    if others:
+        raise Unfit("pyproject.toml and testing/pyproject.toml name two versions")
+    version = str(first)
+    _told(version)
+    if not (HERE / "tests" / "data" / "releases" / version).is_dir():
+        raise Unfit(f"there is no tests/data/releases/{version} with a database to upgrade from: see CONTRIBUTING.md")
+    tagged = git("tag", "--list", f"v{version}") and git("rev-list", "-1", f"v{version}")
+    if tagged and tagged != git("rev-parse", "HEAD"):
+        raise Unfit(f"v{version} is given out already, from {tagged[:12]}: a change needs a new version")
+    return version
+
+
+def _told(version: str) -> None:
+    """CHANGELOG.md begins with this version, and a day that there is. Raises Unfit."""
+    newest = re.search(r"^## (.+)$", (HERE / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    dated = newest and re.fullmatch(rf"{re.escape(version)} \((\d{{4}}-\d\d-\d\d)\)", newest[1])
+    if not dated:
+        raise Unfit(f"CHANGELOG.md must begin with `## {version} (YYYY-MM-DD)`, and begins with `## {newest[1] if newest else ''}`")
+    try:
+        datetime.strptime(dated[1], "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise Unfit(f"CHANGELOG.md dates {version} by {dated[1]}, and there is no such day") from None
+
+
+def build(tree: Path, into: Path, version: str, made_at: int) -> None:
+    """Everything that is given out."""
+    with tarfile.open(fileobj=BytesIO(run("git", "archive", "HEAD"))) as archive:
+        archive.extractall(tree, filter="data")
+    for folder in DISTRIBUTIONS:
+        call = (sys.executable, "-m", "hatchling", "build", "--directory", str(into))
+        run(*call, folder=tree / folder, SOURCE_DATE_EPOCH=str(made_at))
+    shutil.copy(tree / LOCK, into)
+    needs = project(".")["dependencies"]
+    listed = sbom(version, (tree / LOCK).read_text("utf-8"), needs, datetime.fromtimestamp(made_at, UTC))
+    (into / f"lingpai-{version}.cdx.json").write_text(listed, "utf-8")
+    (into / "SHA256SUMS").write_text("".join(sums(into)), "utf-8")
+
+
+def sums(folder: Path) -> Iterator[str]:
+    """A line for each file, as `sha256sum --check` reads them."""
+    for path in sorted(folder.iterdir()):
+        yield f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
+
+
+def project(folder: str) -> dict[str, Any]:
+    """What a distribution says of itself."""
+    return dict(tomllib.loads((HERE / folder / "pyproject.toml").read_text("utf-8"))["project"])
+
+
+def git(*words: str) -> str:
+    """What git says, without the last line's end."""
+    return run("git", *words).decode().strip("\n")
+
+
+def run(*words: str, folder: Path = HERE, **variables: str) -> bytes:
+    """What a program says; where it fails, its own words are shown and this ends."""
+    environ = {**os.environ, **variables}  # noqa: TID251 - for the child
+    ended = subprocess.run(words, cwd=folder, env=environ, stdout=subprocess.PIPE, check=False)  # noqa: S603 - git and our own Python
+    return ended.stdout if not ended.returncode else sys.exit(f"make release: {' '.join(words)} has failed")
+
+
+if __name__ == "__main__":
+    main()

@@ -35,6 +35,7 @@ BLANK = "blank"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", type=float, default=0.1, metavar="MINUTES", help="how long the soak lasts, see `make soak`")
+    parser.addoption("--write-release", action="store_true", help="write down this version's database, see CONTRIBUTING.md")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -55,8 +55,7 @@ def fit() -> str:
         raise Unfit("pyproject.toml and testing/pyproject.toml name two versions")
     version = str(first)
     _told(version)
-    if not (HERE / "tests" / "data" / "releases" / version).is_dir():
-        raise Unfit(f"there is no tests/data/releases/{version} with a database to upgrade from: see CONTRIBUTING.md")
+    _left(version)
     tagged = git("tag", "--list", f"v{version}") and git("rev-list", "-1", f"v{version}")
     if tagged and tagged != git("rev-parse", "HEAD"):
         raise Unfit(f"v{version} is given out already, from {tagged[:12]}: a change needs a new version")
@@ -73,6 +72,16 @@ def _told(version: str) -> None:
         datetime.strptime(dated[1], "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
         raise Unfit(f"CHANGELOG.md dates {version} by {dated[1]}, and there is no such day") from None
+
+
+def _left(version: str) -> None:
+    """A database of this version and its schema is there, for later ones to upgrade. Raises Unfit."""
+    latest = re.search(r'^LATEST = "(\d+)"$', (HERE / "src" / "lingpai" / "store" / "migrate.py").read_text("utf-8"), re.MULTILINE)
+    for kind in ("sqlite", "postgres"):
+        path = HERE / "tests" / "data" / "releases" / version / f"{kind}.sql"
+        found = path.is_file() and re.search(r"alembic_version\W+VALUES ?\('(\d+)'\)", path.read_text("utf-8"))
+        if not (found and latest and found[1] == latest[1]):
+            raise Unfit(f"{path.relative_to(HERE)} is no database of this version: CONTRIBUTING.md says how to write one")
 
 
 def build(tree: Path, into: Path, version: str, made_at: int) -> None:

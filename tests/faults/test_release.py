@@ -15,11 +15,13 @@ from zipfile import ZipFile
 
 import pytest
 
+from lingpai.store.migrate import latest
 from running import INHERITED
 
 ROOT = Path(__file__).parents[2]
 LEFT = shutil.ignore_patterns(".git", ".venv", "dist", "__pycache__", ".*_cache", ".hypothesis", "lingpai-data", "screenshots")
 VERSION = "0.1.0"
+NO_DATABASE = "is no database of this version: CONTRIBUTING.md says how to write one"
 HISTORY = {
     **{f"GIT_{who}_{what}": "ada" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
     **{f"GIT_{who}_DATE": "2026-09-21T14:13:20Z" for who in ("AUTHOR", "COMMITTER")},
@@ -61,8 +63,10 @@ def planted(root: Path) -> Tree:
         project = root / folder / "pyproject.toml"
         project.write_text(re.sub(r'(?m)^version = ".*"$', f'version = "{VERSION}"', project.read_text("utf-8"), count=1), "utf-8")
     (root / "CHANGELOG.md").write_text(f"# Changes\n\n## {VERSION} (2026-09-21)\n\n- All of it.\n", "utf-8")
-    (root / "tests" / "data" / "releases" / VERSION).mkdir(parents=True, exist_ok=True)
-    (root / "tests" / "data" / "releases" / VERSION / "story.toml").touch()
+    for kind in ("sqlite", "postgres"):
+        database = root / "tests" / "data" / "releases" / VERSION / f"{kind}.sql"
+        database.parent.mkdir(parents=True, exist_ok=True)
+        database.write_text(f"INSERT INTO alembic_version VALUES ('{latest()}');\n")
     tree.git("init", "--quiet")
     tree.commit()
     return tree
@@ -157,6 +161,10 @@ def without_data(tree: Tree) -> None:
     shutil.rmtree(tree.root / "tests" / "data" / "releases" / VERSION)
 
 
+def with_old_data(tree: Tree) -> None:
+    tree.replace(f"tests/data/releases/{VERSION}/sqlite.sql", latest(), "0006")
+
+
 def given_out(tree: Tree) -> None:
     tree.git("tag", f"v{VERSION}")
     tree.replace("README.md", "Lingpai", "Lingpai, again")
@@ -169,7 +177,8 @@ def given_out(tree: Tree) -> None:
         (undated, f"CHANGELOG.md dates {VERSION} by 2026-09-31, and there is no such day"),
         (unequal, "pyproject.toml and testing/pyproject.toml name two versions"),
         (untold, f"CHANGELOG.md must begin with `## 0.2.0 (YYYY-MM-DD)`, and begins with `## {VERSION} (2026-09-21)`"),
-        (without_data, f"there is no tests/data/releases/{VERSION} with a database to upgrade from: see CONTRIBUTING.md"),
+        (without_data, f"tests/data/releases/{VERSION}/sqlite.sql {NO_DATABASE}"),
+        (with_old_data, f"tests/data/releases/{VERSION}/sqlite.sql {NO_DATABASE}"),
         (given_out, f"v{VERSION} is given out already, from [0-9a-f]{{12}}: a change needs a new version"),
     ],
 )

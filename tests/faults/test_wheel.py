@@ -39,12 +39,16 @@ def run(*words: str | Path, folder: Path = ROOT, **variables: str) -> str:
     return ended.stdout
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder)
+def build(project: Path, folder: Path) -> Path:
+    """The wheel of a distribution."""
+    run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder, folder=project)
     (made,) = folder.iterdir()
     return made
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(ROOT, tmp_path_factory.mktemp("wheel"))
 
 
 def named() -> Iterator[Distribution]:
@@ -130,3 +134,10 @@ async def test_every_line_of_the_reference_works_in_dev_mode(python: Path, tmp_p
     """Captchas that are drawn and spoken among them."""
     async with serving("--dev", "--data", tmp_path / "data", python=python) as running, open_shell(tmp_path) as shell:
         await go_through(running, shell, name)
+
+
+def test_the_emulators_alone_do_what_their_readme_shows(tmp_path: Path) -> None:
+    """Their wheel, and nothing else that is installed here."""
+    wheel = build(ROOT / "testing", tmp_path / "dist")
+    (shown,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "testing" / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    run(sys.executable, "-S", "-c", f"{shown}\nassert code", folder=tmp_path, PYTHONPATH=str(wheel))

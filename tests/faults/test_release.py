@@ -140,6 +140,16 @@ def test_a_release_is_the_same_bytes_wherever_its_commit_is_built_and_nothing_bu
     }, "required by nobody"
 
 
+@pytest.mark.long
+def test_a_release_is_installed_as_the_page_says(tree: Tree, tmp_path: Path) -> None:
+    assert tree.release().returncode == 0
+    folder = shutil.copytree(tree.root / "dist", tmp_path / "dist")
+    lines = re.findall(r"^```sh\n(.*?)^```", (ROOT / "docs" / "production.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)[0]
+    for line in [*lines.splitlines(), f".venv/bin/lingpai --version | grep -F {VERSION}"]:
+        subprocess.run(line.replace("python3 ", f"{sys.executable} "), shell=True, cwd=folder, env=INHERITED, check=True)  # noqa: S602 - as shown
+    shutil.rmtree(folder)
+
+
 def unreleased(tree: Tree) -> None:
     tree.replace("CHANGELOG.md", "## ", "## Unreleased\n\n- More of it.\n\n## ")
 

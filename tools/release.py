@@ -54,33 +54,40 @@ def fit() -> str:
     if others:
         raise Unfit("pyproject.toml and testing/pyproject.toml name two versions")
     version = str(first)
-    _told(version)
-    _left(version)
+    revision = _revision()
+    _told(version, revision)
+    _left(version, revision)
     tagged = git("tag", "--list", f"v{version}") and git("rev-list", "-1", f"v{version}")
     if tagged and tagged != git("rev-parse", "HEAD"):
         raise Unfit(f"v{version} is given out already, from {tagged[:12]}: a change needs a new version")
     return version
 
 
-def _told(version: str) -> None:
-    """CHANGELOG.md begins with this version, and a day that there is. Raises Unfit."""
-    newest = re.search(r"^## (.+)$", (HERE / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
-    dated = newest and re.fullmatch(rf"{re.escape(version)} \((\d{{4}}-\d\d-\d\d)\)", newest[1])
+def _revision() -> str:
+    """The newest one of the schema."""
+    return re.findall(r'^LATEST = "(\d+)"$', (HERE / "src" / "lingpai" / "store" / "migrate.py").read_text("utf-8"), re.MULTILINE)[0]
+
+
+def _told(version: str, revision: str) -> None:
+    """CHANGELOG.md begins with this version, a day that there is, and its schema. Raises Unfit."""
+    title, entry = re.findall(r"^## (.+)\n((?:(?!## ).*\n)*)", (HERE / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)[0]
+    dated = re.fullmatch(rf"{re.escape(version)} \((\d{{4}}-\d\d-\d\d)\)", title)
     if not dated:
-        raise Unfit(f"CHANGELOG.md must begin with `## {version} (YYYY-MM-DD)`, and begins with `## {newest[1] if newest else ''}`")
+        raise Unfit(f"CHANGELOG.md must begin with `## {version} (YYYY-MM-DD)`, and begins with `## {title}`")
     try:
         datetime.strptime(dated[1], "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
         raise Unfit(f"CHANGELOG.md dates {version} by {dated[1]}, and there is no such day") from None
+    if f"revision {revision}" not in entry:
+        raise Unfit(f"CHANGELOG.md does not say that the schema of {version} is revision {revision}")
 
 
-def _left(version: str) -> None:
+def _left(version: str, revision: str) -> None:
     """A database of this version and its schema is there, for later ones to upgrade. Raises Unfit."""
-    latest = re.search(r'^LATEST = "(\d+)"$', (HERE / "src" / "lingpai" / "store" / "migrate.py").read_text("utf-8"), re.MULTILINE)
     for kind in ("sqlite", "postgres"):
         path = HERE / "tests" / "data" / "releases" / version / f"{kind}.sql"
         found = path.is_file() and re.search(r"alembic_version\W+VALUES ?\('(\d+)'\)", path.read_text("utf-8"))
-        if not (found and latest and found[1] == latest[1]):
+        if not (found and found[1] == revision):
             raise Unfit(f"{path.relative_to(HERE)} is no database of this version: CONTRIBUTING.md says how to write one")
 
 

@@ -62,7 +62,7 @@ def planted(root: Path) -> Tree:
     for folder in (".", "testing"):
         project = root / folder / "pyproject.toml"
         project.write_text(re.sub(r'(?m)^version = ".*"$', f'version = "{VERSION}"', project.read_text("utf-8"), count=1), "utf-8")
-    (root / "CHANGELOG.md").write_text(f"# Changes\n\n## {VERSION} (2026-09-21)\n\n- All of it.\n", "utf-8")
+    (root / "CHANGELOG.md").write_text(f"# Changes\n\n## {VERSION} (2026-09-21)\n\nThe schema is revision {latest()}.\n", "utf-8")
     for kind in ("sqlite", "postgres"):
         database = root / "tests" / "data" / "releases" / VERSION / f"{kind}.sql"
         database.parent.mkdir(parents=True, exist_ok=True)
@@ -158,6 +158,10 @@ def undated(tree: Tree) -> None:
     tree.replace("CHANGELOG.md", "2026-09-21", "2026-09-31")
 
 
+def without_schema(tree: Tree) -> None:
+    tree.replace("CHANGELOG.md", latest(), "another")
+
+
 def unequal(tree: Tree) -> None:
     tree.replace("testing/pyproject.toml", f'version = "{VERSION}"', 'version = "0.2.0"')
 
@@ -185,6 +189,7 @@ def given_out(tree: Tree) -> None:
     [
         (unreleased, f"CHANGELOG.md must begin with `## {VERSION} (YYYY-MM-DD)`, and begins with `## Unreleased`"),
         (undated, f"CHANGELOG.md dates {VERSION} by 2026-09-31, and there is no such day"),
+        (without_schema, f"CHANGELOG.md does not say that the schema of {VERSION} is revision {latest()}"),
         (unequal, "pyproject.toml and testing/pyproject.toml name two versions"),
         (untold, f"CHANGELOG.md must begin with `## 0.2.0 (YYYY-MM-DD)`, and begins with `## {VERSION} (2026-09-21)`"),
         (without_data, f"tests/data/releases/{VERSION}/sqlite.sql {NO_DATABASE}"),

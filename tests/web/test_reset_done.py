@@ -42,7 +42,7 @@ async def test_it_lists_what_sleeps_and_what_stays_and_leads_to_where_each_is_re
     assert page.heading == said["title"]
     asleep, stays = page.text.index(said["asleep"]), page.text.index(said["stays"])
     assert asleep < page.text.index(SHOWN) < stays < page.text.index("a***@example.com")
-    assert [link for link in page.links if link.startswith("/me")] == ["/me/security", "/me/email"]
+    assert [link for link in page.links if link.startswith("/me")] == ["/me", "/me/security", "/me/email"]
     assert PHONE not in page.text, "whoever reads along learns no number"
 
 

@@ -35,6 +35,8 @@ class ResetOutcome:
     """The device cookie of the browser that made it: the account knows this browser from now on (contract, 10.9)."""
     ways: tuple[ways.WayIn, ...]
     """What leads into the account now, and what sleeps (contract, 10.6)."""
+    account: Account
+    """As it was read, with the password that it has now."""
 
 
 class AskedRecovery(msgspec.Struct, frozen=True):
@@ -268,8 +270,8 @@ async def _reset(
         change.ways = await ways.listed(change.tx, account.id)
     await kill_open(services, ctx.realm, keys)
     await services.lockout.cleared(ctx.realm, account.id)
-    device = services.device_cookies.write(ctx.device, ctx.known_to, replace(account, password_changed_at=now))
-    return ResetOutcome(device, change.ways)
+    account = replace(account, password=hashed, password_changed_at=now)
+    return ResetOutcome(services.device_cookies.write(ctx.device, ctx.known_to, account), change.ways, account)
 
 
 async def _prove(tx: Transaction, account_id: int, address: Address, now: int) -> None:

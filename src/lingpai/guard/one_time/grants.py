@@ -13,10 +13,10 @@ from lingpai.ephemeral import Entry, Ephemeral
 from lingpai.guard.crypto import digest
 from lingpai.guard.one_time import link_tokens
 
-GrantKind = Literal["authorization", "asked", "questions", "draft", "reset", "confirmed", "connect", "implicit", "keep"]
-"""A one-time login link; whom a recovery is about; whose security questions were asked; a registration's first step; the right to set a new
-password; a login that has just been confirmed; a login under way at a third party, by a code and by a token; the right to take a deletion
-back."""
+GrantKind = Literal["authorization", "asked", "reset_asked", "questions", "draft", "reset", "confirmed", "connect", "implicit", "keep"]
+"""A one-time login link; whom a recovery is about; whose reset a browser has asked for; whose security questions were asked; a
+registration's first step; the right to set a new password; a login that has just been confirmed; a login under way at a third party, by a
+code and by a token; the right to take a deletion back."""
 T = TypeVar("T")
 
 

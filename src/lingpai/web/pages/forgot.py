@@ -7,7 +7,7 @@ import msgspec
 from lingpai.core import rules, words
 from lingpai.core.errors import BadCode, BadInput, Limited, MessagesSpent, NotOffered, TooSoon, WeakPassword
 from lingpai.core.model import Address
-from lingpai.flows import Services, recover
+from lingpai.flows import Services, recover, reset_login
 from lingpai.web.pages import questions
 from lingpai.web.pages.activation import sent_page
 from lingpai.web.pages.recovery import RESET_INTERVAL
@@ -85,8 +85,8 @@ async def by_code(services: Services, mount: Mount, request: Request, _: Nothing
         done = await recover.by_code(services, request.ctx, who, form.code.lower(), form.password)
     except (BadInput, BadCode, WeakPassword, Limited) as why:
         return _code_form(services, request, context, who, why)
-    login = context.to("/login", account=who.value)
-    return reset_done(request, done, login)
+    opened = await reset_login.by_code(services, request.ctx, who, done.account, form.code)
+    return reset_done(request, done, context, who.value, opened)
 
 
 async def _link(services: Services, request: Request, context: ReturnContext, who: Address) -> Reply:
@@ -97,7 +97,8 @@ async def _link(services: Services, request: Request, context: ReturnContext, wh
         await recover.ask_link(services, request.ctx, who, interval=RESET_INTERVAL)
     except TooSoon as wait:
         early, seconds = "yes", wait.seconds
-    return onward(context.to("/forgot", account=who.value, by="link", early=early, again=again(services, seconds)))
+    onto = context.to("/forgot", account=who.value, by="link", early=early, again=again(services, seconds))
+    return await _asked(services, request, who, onto)
 
 
 async def _code(services: Services, request: Request, context: ReturnContext, who: Address) -> Reply:
@@ -106,7 +107,13 @@ async def _code(services: Services, request: Request, context: ReturnContext, wh
         await recover.ask_code(services, request.ctx, who)
     except TooSoon as wait:
         early, seconds = "yes", wait.seconds
-    return onward(context.to("/forgot", account=who.value, by="code", early=early, again=again(services, seconds)))
+    onto = context.to("/forgot", account=who.value, by="code", early=early, again=again(services, seconds))
+    return await _asked(services, request, who, onto)
+
+
+async def _asked(services: Services, request: Request, who: Address, onto: str) -> Reply:
+    """Leads on; this browser has asked, even if what it waits for was asked for a moment before by another."""
+    return onward(onto, prelogin_token=await reset_login.remember(services, request.ctx, who))
 
 
 def _by(request: Request) -> ForgotBy:
@@ -164,5 +171,5 @@ def _code_form(
 CALLS: tuple[Call, ...] = (
     Call(("GET",), "/forgot", show, ForgotOpened, changes=False, mailed=True),
     Call(("POST",), "/page/forgot", send),
-    Call(("POST",), "/page/forgot/code", by_code),
+    Call(("POST",), "/page/forgot/code", by_code, sets_session=True),
 )

@@ -102,8 +102,7 @@ async def reset(services: Services, mount: Mount, request: Request, _: Nothing) 
         )
     except (BadInput, WeakPassword, Limited) as why:
         return _password_form(request, context, who, why)
-    login = context.to("/login", account=who)
-    return reset_done(request, done, login, prelogin_token="")
+    return replace(reset_done(request, done, context, who), prelogin_token="")
 
 
 def _password_form(request: Request, context: ReturnContext, who: str, why: BadInput | WeakPassword | Limited | None = None) -> Reply:

@@ -6,7 +6,7 @@ import msgspec
 
 from lingpai.core import rules
 from lingpai.core.errors import BadInput, BadLink, Limited, WeakPassword
-from lingpai.flows import Services, recover
+from lingpai.flows import Services, recover, reset_login
 from lingpai.web.pages.activation import ActivationOpened, MailedLink, bad_link, by_token
 from lingpai.web.pages.shared.forms import form_page
 from lingpai.web.pages.shared.reset_done import reset_done
@@ -45,8 +45,8 @@ async def reset(services: Services, mount: Mount, request: Request, link: Mailed
         return bad_link(services, request, ActivationOpened(email=link.email.value, vcode=link.vcode), purpose="reset")
     except (BadInput, WeakPassword, Limited) as why:
         return _form(request, context, link, why)
-    login = context.to("/login", account=link.email.value)
-    return reset_done(request, done, login)
+    opened = await reset_login.by_link(services, request.ctx, link.email, done.account)
+    return reset_done(request, done, context, link.email.value, opened)
 
 
 def _form(request: Request, context: ReturnContext, link: MailedLink, why: BadInput | WeakPassword | Limited | None = None) -> Reply:
@@ -56,5 +56,5 @@ def _form(request: Request, context: ReturnContext, link: MailedLink, why: BadIn
 
 CALLS = (
     Call(("GET",), "/page/reset", show_form, ActivationOpened, changes=False, mailed=True),
-    Call(("POST",), "/page/reset", reset, MailedLink),
+    Call(("POST",), "/page/reset", reset, MailedLink, sets_session=True),
 )

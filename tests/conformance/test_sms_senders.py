@@ -122,6 +122,20 @@ async def test_the_gateways_own_template_is_filled(line: Line) -> None:
 
 
 @vendors
+@pytest.mark.parametrize("approved", [True, False])
+async def test_a_code_of_letters_has_a_template_that_names_the_page_that_takes_it(line: Line, approved: bool) -> None:
+    """Where the operator has one; a page's address does not fit into a parameter."""
+    plain, long = ("SMS_1", "SMS_4") if "SMS_1" in line.gateway.templates else ("1001", "1004")
+    line.gateway.templates[long] = line.gateway.templates[plain]
+    message = replace(MESSAGE, values={"code": "k7m2p9qx", "minutes": "10"}, page="https://id.example.com/forgot")
+    templates = outside.Templates(code=plain, code_long=long if approved else "")
+    assert await line.outcome(message=message, sender=line.make(templates=templates)) is None
+    assert await line.outcome(replace(LETTER, recipient="+8613900139000"), sender=line.make(templates=templates)) is None
+    assert [sent.template for sent in line.messages] == [long if approved else plain, plain]
+    assert [list(sent.values.values()) for sent in line.messages] == [["k7m2p9qx", "10"], ["048213", "10"]]
+
+
+@vendors
 @pytest.mark.parametrize(("template", "kinds"), [("password_changed", ("SMS_2", "1002")), ("taken", ("SMS_3", "1003"))])
 async def test_each_notice_has_a_template_without_values(line: Line, template: str, kinds: tuple[str, str]) -> None:
     assert await line.outcome(replace(LETTER, template=template), NOTICE) is None

@@ -16,6 +16,8 @@ class Message:
     html: str | None = None
     values: Mapping[str, str] = field(default_factory=dict)
     """What a gateway's own template of a text message is filled with: `code` and `minutes`, or nothing."""
+    page: str = ""
+    """The address of the hosted page that takes the code, for one that a client's own field may not take."""
 
 
 class SendError(Exception):

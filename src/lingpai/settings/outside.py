@@ -12,6 +12,14 @@ class Templates(msgspec.Struct, frozen=True):
     """The gateway's names for our texts; one that is empty is not sent."""
 
     code: Annotated[str, Meta(max_length=64, description="template of a code: takes code and minutes")] = ""
+    code_long: Annotated[
+        str,
+        Meta(
+            max_length=64,
+            description="template of a code of 8 characters, which not every client's field takes: takes code and minutes, and names the "
+            "addresses of /forgot and /register; empty: the one of a code",
+        ),
+    ] = ""
     notice: Annotated[
         str, Meta(max_length=64, description="template that tells that the security of the account was changed: takes nothing")
     ] = ""

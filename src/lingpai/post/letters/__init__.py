@@ -188,7 +188,7 @@ def _text_message(letter: Letter, values: LetterValues, product: str) -> Message
         content = f"{content} {words.text('letter.page', letter.locale, page=_link(values['page']))}"
     if form.when and values.get("reset_url"):
         content = f"{content} {words.text('letter.forgot', letter.locale, forgot=_link(values['reset_url']))}"
-    return Message("", content, values=filled)
+    return Message("", content, values=filled, page=str(values.get("page", "")))
 
 
 def _link(value: str | int) -> str:

@@ -18,7 +18,7 @@ import msgspec
 
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.model import Letter
-from lingpai.post import Permanent, Sender, SendError, Temporary, Unsure
+from lingpai.post import Message, Permanent, Sender, SendError, Temporary, Unsure
 from lingpai.settings.brought import refuse_name
 from lingpai.settings.outside import GatewaySettings, Sms, Templates
 
@@ -134,12 +134,14 @@ class Line:
         )
 
 
-def template_of(letter: Letter, templates: Templates) -> str:
+def template_of(letter: Letter, message: Message, templates: Templates) -> str:
     """The gateway's name for the letter's text. Raises Permanent where it has none."""
-    kind = TEXTS.get(letter.template)
+    kind: str | None = TEXTS.get(letter.template)
     if kind is None:
         raise Permanent(f"there is no text message for {letter.template}")
-    name: str = getattr(templates, kind)
+    # A page's address is too long for a template's parameter, so a template of its own names it (contract, 6.7).
+    long_name = templates.code_long if kind == "code" and message.page else ""
+    name: str = long_name or getattr(templates, kind)
     if not name:
         raise Permanent(f"templates.{kind} of the gateway is not set, so {letter.template} is not sent")
     return name

@@ -80,7 +80,7 @@ class AliyunSms:
         given = {
             "PhoneNumbers": letter.recipient.removeprefix("+86").removeprefix("+"),
             "SignName": self._settings.sign_name,
-            "TemplateCode": template_of(letter, self._settings.templates),
+            "TemplateCode": template_of(letter, message, self._settings.templates),
             "OutId": str(letter.id),
         }
         if message.values:

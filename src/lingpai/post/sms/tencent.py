@@ -95,7 +95,7 @@ class TencentSms:
             "PhoneNumberSet": [letter.recipient],
             "SmsSdkAppId": self._settings.app_id,
             "SignName": self._settings.sign_name,
-            "TemplateId": template_of(letter, self._settings.templates),
+            "TemplateId": template_of(letter, message, self._settings.templates),
             "TemplateParamSet": [message.values[name] for name in ("code", "minutes") if name in message.values],
             "SessionContext": str(letter.id),
         }

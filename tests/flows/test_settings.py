@@ -393,7 +393,7 @@ def test_a_secret_file_that_holds_too_little_is_refused(tmp_path: Path) -> None:
 def test_the_reference_names_every_key_with_its_variable_and_says_what_it_is() -> None:
     page = markdown(defaults())
     for key in keys(defaults()):
-        assert f"| `{key.path}` | `{key.variable}` |" in page
+        assert f"| `{key.path}` | `{key.variable}`{f', `{key.file_variable}`' if key.file_variable else ''} |" in page
         assert key.description
 
 

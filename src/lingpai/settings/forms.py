@@ -233,6 +233,10 @@ def smtp(text: str) -> str:
     return text
 
 
+WITH_PASSWORD = (database, valkey, smtp)
+"""URLs that may hold a password."""
+
+
 def mailbox(text: str) -> str:
     """An address that mail comes from: `no-reply@example.com`, or with a name before it in angle brackets."""
     if not re.fullmatch(r"([^<>@\r\n]+ <[^<>@\s]+@[^<>@\s]+>)|([^<>@\s]+@[^<>@\s]+)", text):

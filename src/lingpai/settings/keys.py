@@ -9,7 +9,8 @@ import msgspec
 from msgspec import Meta, inspect
 
 from lingpai.settings import Rate, Realm, Settings
-from lingpai.settings.forms import SettingForm, wanted
+from lingpai.settings.forms import WITH_PASSWORD, SettingForm, wanted
+from lingpai.settings.variables import FILE
 
 PREFIX = "LINGPAI_"
 COMMAND_LINE = ("dev", "data")
@@ -35,6 +36,11 @@ class Key:
     def variable(self) -> str:
         """`LINGPAI_MAIL__SMTP_URL`."""
         return PREFIX + self.path.replace(".", "__").upper()
+
+    @property
+    def file_variable(self) -> str:
+        """`LINGPAI_SECRET_FILE`, which names a file that holds the value. Only what is secret has one, or may have a password in it."""
+        return self.variable + FILE if self.secret or self.form in WITH_PASSWORD else ""
 
     @property
     def meta(self) -> Meta:

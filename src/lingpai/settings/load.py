@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from lingpai.settings import Rate, Realm, Settings, forms
+from lingpai.settings import Rate, Realm, Settings, forms, variables
 from lingpai.settings.check import Need, problems, warnings
 from lingpai.settings.keys import MASK, PREFIX, REALMS, Key, for_realms, inner, keys, masked, with_inner
 
@@ -40,6 +40,8 @@ class Loaded:
     settings: Settings
     sources: Mapping[str, str]
     warnings: tuple[str, ...]
+    aside: tuple[str, ...] = ()
+    """Variables that look like ours and are Kubernetes' own: they set nothing."""
 
 
 class KnownKeys:
@@ -48,6 +50,7 @@ class KnownKeys:
     def __init__(self, defaults: Settings) -> None:
         self.by_path = {key.path: key for key in keys(defaults)}
         self.by_variable = {key.variable: key for key in self.by_path.values()}
+        self.by_file = {key.file_variable: key for key in self.by_path.values() if key.file_variable}
         split = [path.split(".") for path in self.by_path]
         self.tables = {".".join(names[:depth]) for names in split for depth in range(1, len(names))}
 
@@ -68,14 +71,18 @@ class _Reading:
     problems: list[str] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
     """Keys that were given and did not fit: they are not missing as well."""
+    aside: list[str] = field(default_factory=list)
 
     def set(self, key: Key, value: Any, source: str, *, strict: bool) -> None:
         try:
             self.values[key.path] = _fitted(key, value, strict=strict)
             self.sources[key.path] = source
         except ValueError as wanted:
-            self.refused.add(key.path)
-            self.problems.append(f"{source}: {_named(key, source)}{_seen(key, value)} does not fit; expected {wanted}")
+            self.refuse(key, f"{source}: {_named(key, source)}{_seen(key, value)} does not fit; expected {wanted}")
+
+    def refuse(self, key: Key, problem: str) -> None:
+        self.refused.add(key.path)
+        self.problems.append(problem)
 
 
 def load(
@@ -100,7 +107,7 @@ def load(
     found = reading.problems + problems(settings, reading.sources, host=host, need=need, refused=reading.refused)
     if found:
         raise SettingsError(found)
-    return Loaded(settings, reading.sources, tuple(warnings(settings, reading.sources)))
+    return Loaded(settings, reading.sources, tuple(warnings(settings, reading.sources)), tuple(reading.aside))
 
 
 def _read_file(reading: _Reading, path: Path) -> None:
@@ -133,8 +140,27 @@ def _read_environment(reading: _Reading, environ: Mapping[str, str]) -> None:
         key = reading.known.by_variable.get(name) or _realm_key(reading.known, name)
         if key:
             reading.set(key, _spread(key, text), name, strict=False)
+        elif name in reading.known.by_file:
+            _read_named(reading, reading.known.by_file[name], name, text, environ)
+        elif variables.tells_of_service(name, text):
+            reading.aside.append(name)
         elif name.startswith(PREFIX):
             reading.problems.append(f"{name}: unknown variable; {_nearest_variable(reading.known, name)}")
+
+
+def _read_named(reading: _Reading, key: Key, name: str, path: str, environ: Mapping[str, str]) -> None:
+    """Sets a key to what the named file holds; an empty name is one that is not set."""
+    if not path:
+        return
+    if environ.get(key.variable):
+        reading.refuse(key, f"{name}: {key.variable} is set too; expected one of the two")
+        return
+    try:
+        text = variables.held(path)
+    except ValueError as wrong:
+        reading.refuse(key, f"{name}: {wrong}; expected a file with {key.fits}")
+    else:
+        reading.set(key, text, f"{name} ({path})", strict=False)
 
 
 def _realm_table(known: KnownKeys, path: str) -> bool:
@@ -171,7 +197,7 @@ def _fitted(key: Key, value: Any, *, strict: bool) -> Any:
 
 def _named(key: Key, source: str) -> str:
     """A variable's own name says which key; in a file it must be told."""
-    return "" if source == key.variable else f"{key.path} = "
+    return "" if source.partition(" ")[0] in (key.variable, key.file_variable) else f"{key.path} = "
 
 
 def _seen(key: Key, value: Any) -> str:
@@ -200,8 +226,11 @@ def _nearest_variable(known: KnownKeys, name: str) -> str:
         return f"it is given on the command line only, --{option}"
     if path.startswith(_REALMS) and path.count(".") > 1:
         return re.sub(r"realms\.[a-z0-9_.-]+", lambda found: PREFIX + found[0].replace(".", "__").upper(), _nearest(known, path))
+    bare = name.removesuffix(variables.FILE)
+    if bare != name and bare in known.by_variable:
+        return f"only what is secret is read from a file of its own, expected {bare}"
     same_name = [each for each in known.by_variable if each.endswith(f"_{option.upper()}")]
-    close = get_close_matches(name, known.by_variable, n=1, cutoff=0.75) or same_name[:1]
+    close = get_close_matches(name, [*known.by_variable, *known.by_file], n=1, cutoff=0.75) or same_name[:1]
     return f"did you mean {close[0]}?" if close else "`lingpai settings` lists the ones there are"
 
 

@@ -9,8 +9,9 @@ from lingpai.settings.load import Loaded
 _HEAD = """# Settings
 
 Read from one TOML file (`--config FILE`) and from the environment; the environment wins. A key with a dot lies in a table of the file:
-`mail.smtp_url` is `smtp_url` under `[mail]`. In a variable a list is written with commas. A key or variable that does not exist, or a
-value that does not fit, is refused at the start. Written by `lingpai settings --markdown`.
+`mail.smtp_url` is `smtp_url` under `[mail]`. In a variable a list is written with commas. A variable whose name ends with `_FILE` names a
+file that holds the value, one newline at its end aside. A key or variable that does not exist, or a value that does not fit, is refused at
+the start. Written by `lingpai settings --markdown`.
 
 | key | variable | takes | default | what it is |
 | --- | --- | --- | --- | --- |
@@ -24,7 +25,7 @@ def markdown(defaults: Settings) -> str:
 
 def _cells(key: Key) -> Iterator[str]:
     yield f"`{key.path}`"
-    yield f"`{key.variable}`"
+    yield ", ".join(f"`{name}`" for name in _variables(key))
     yield key.fits
     yield f"`{key.shown(key.default)}`" if key.shown(key.default) else ""
     yield key.description
@@ -32,10 +33,18 @@ def _cells(key: Key) -> Iterator[str]:
 
 def text(defaults: Settings) -> str:
     """The same for a terminal."""
-    return "".join(
-        f"{key.path} ({key.variable})\n    {key.description}\n    takes {key.fits}; default {key.shown(key.default) or 'not set'}\n\n"
-        for key in keys(defaults)
-    )
+    return "".join(map(_paragraph, keys(defaults)))
+
+
+def _paragraph(key: Key) -> str:
+    taken = f"takes {key.fits}; default {key.shown(key.default) or 'not set'}"
+    return f"{key.path} ({', '.join(_variables(key))})\n    {key.description}\n    {taken}\n\n"
+
+
+def _variables(key: Key) -> Iterator[str]:
+    yield key.variable
+    if key.file_variable:
+        yield key.file_variable
 
 
 def in_force(loaded: Loaded) -> Iterator[tuple[str, str, str]]:

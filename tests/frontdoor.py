@@ -27,8 +27,9 @@ from lingpai.web.pages import page
 from lingpai.web.request.calls import Call, Dialect, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text
 from lingpai.web.request.request import Request
+from lingpai.web.server.listening import listen
 from lingpai.web.server.protocol import Bounds
-from lingpai.web.server.serve import Server, listen, run
+from lingpai.web.server.serve import Server, run
 
 P = ParamSpec("P")
 URL = "https://id.example.com"
@@ -189,6 +190,7 @@ def services(cap: Cap | None = None, **settings: Any) -> Any:
         store=store,
         ephemeral=ephemeral,
         readiness=Readiness(cast(Any, store), cast(Any, ephemeral), clock),
+        draining=asyncio.Event(),
         gate=asyncio.Event(),
     )
 
@@ -268,7 +270,7 @@ async def serving(
 ) -> AsyncIterator[tuple[Server, int]]:
     """The server on a port of the system's choice, or on the socket given."""
     listening = listening or listen("127.0.0.1", 0)
-    server = Server(served or app(), [listening], FakeClock(), FakeChance(), bounds or Bounds())
+    server = Server(served or app(), [listening], FakeClock(auto=True), FakeChance(), bounds or Bounds())
     await server.start()
     try:
         yield server, listening.getsockname()[1]

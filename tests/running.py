@@ -21,6 +21,8 @@ SECONDS = 40
 """How long anything may take here, on a machine that does much else."""
 INHERITED = {name: value for name, value in os.environ.items() if not name.startswith("LINGPAI_")}  # noqa: TID251 - for the child
 
+AT_ONCE = {"LINGPAI_DRAIN__DELAY_SECONDS": "0"}
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -106,9 +108,9 @@ class Running:
 
 @asynccontextmanager
 async def serving(*words: str | Path, python: str | Path = sys.executable, **variables: str) -> AsyncIterator[Running]:
-    """`lingpai serve` on a free port. Killed where the test leaves it running."""
+    """`lingpai serve` on a free port, without a delay at its end. Killed where the test leaves it running."""
     with tempfile.TemporaryFile() as log:
-        running = Running(await start(("serve", "--port", "0", *words), variables, log, python), log)
+        running = Running(await start(("serve", "--port", "0", *words), AT_ONCE | variables, log, python), log)
         try:
             await running.listen()
             yield running

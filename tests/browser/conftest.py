@@ -19,7 +19,7 @@ from fakes import FakeChance, FakeClock
 from frontdoor import serving
 from lingpai.assembly import build
 from lingpai.core.model import Locale
-from lingpai.web.server.serve import listen
+from lingpai.web.server.listening import listen
 from web.town import Town, settings_for
 
 HERE = Path(__file__).parent

@@ -291,9 +291,9 @@ def test_start_up_says_that_scanners_open_links_but_in_dev_mode() -> None:
 def test_dev_mode_needs_nothing_and_stays_on_this_machine() -> None:
     assert load(None, {}, dev=True).settings.dev
     for host in ("127.0.0.9", "::1", "localhost"):
-        load(None, {}, dev=True, host=host)
+        load(None, {}, dev=True, hosts=(host,))
     for host in ("::", "192.168.1.5", "id.example.com"):
-        assert refused({}, dev=True, host=host) == [
+        assert refused({}, dev=True, hosts=(host,)) == [
             f"--host {host}: dev mode listens on this machine only, for it shows every mail; expected 127.0.0.1, ::1 or localhost"
         ]
 

@@ -12,25 +12,34 @@ structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 sys.path.insert(0, TESTS)
 from frontdoor import app
 from lingpai.core.chance import SystemChance, SystemClock
-from lingpai.web.server.serve import listen, run, serve
-from lingpai.web.server.workers import supervise
+from lingpai.web.server.listening import listen
+from lingpai.web.server.notify import ServiceManager
+from lingpai.web.server.serve import Life, Terms, run, serve
+from lingpai.web.server.workers import Company, supervise
 
 listening = listen("127.0.0.1", 0)
+clock = SystemClock()
 
 def say(line):
     os.write(1, f"{line}\\n".encode())  # whole lines, from several processes
 
 say(listening.getsockname()[1])
 
-def work(lifeline):
-    async def close():
+class Said(Life):
+    def __init__(self, ties):
+        self.ties = ties
+    def ready(self):
+        say(f"worker {os.getpid()}")
+        if self.ties:
+            self.ties.beat()
+    async def close(self):
         say("closed")
-    async def main():
-        await serve(app(), [listening], SystemClock(), SystemChance(), close, ready=lambda: say(f"worker {os.getpid()}"), lifeline=lifeline)
-    run(main())
+
+def work(ties):
+    run(serve(app(), [listening], clock, SystemChance(), Said(ties), Terms(lifeline=ties.lifeline if ties else None)))
 
 workers = int(sys.argv[1])
-sys.exit(supervise(workers, work, SystemClock()) if workers else work(None))
+sys.exit(supervise(Company(workers, work, let_go=listening.close), clock, ServiceManager('', 0, clock)) if workers else work(None))
 """
 
 

@@ -1,6 +1,6 @@
 """The settings as the whole service has them: with a table for each dialect and each gateway that there is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,9 @@ def load(
     *,
     data: Path = Path("lingpai-data"),
     dev: bool = False,
-    host: str = "127.0.0.1",
+    hosts: Sequence[str] = ("127.0.0.1",),
     need: Need = "serve",
 ) -> loading.Loaded:
     """As `settings/load.py` does, upon these defaults."""
     given = {} if environ is None else {"environ": environ}
-    return loading.load(defaults(), config, **given, data=data, dev=dev, host=host, need=need)
+    return loading.load(defaults(), config, **given, data=data, dev=dev, hosts=hosts, need=need)

@@ -6,6 +6,7 @@ import resource
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -13,42 +14,78 @@ import msgspec
 import structlog
 
 from lingpai.cli.options import Failure, places, warn_of_connections
-from lingpai.settings import Settings, reached
+from lingpai.settings import Drain, Settings
+from lingpai.settings.check import SOCKET
+from lingpai.settings.handed import Handed, handed
 from lingpai.settings.load import Loaded
-from lingpai.settings.realms import dialects
 from lingpai.settings.written import Log
-
-_URL_OF_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only printed
 
 log = structlog.get_logger("lingpai.serve")
 
 
 @click.command()
 @click.option("--dev", is_flag=True, help="For trying: mails are caught and shown, nothing has to be set.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option(
+    "--host",
+    "hosts",
+    multiple=True,
+    default=("127.0.0.1",),
+    show_default="127.0.0.1",
+    help="Where to listen: an address, localhost for both of this machine's, unix:/path for a socket's file. Several by commas, or again.",
+)
 @click.option("--port", type=click.IntRange(0, 65_535), default=8_000, show_default=True, help="0: a free one.")
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, metavar="N", help="Processes that serve.")
+@click.option("--no-worker", is_flag=True, help="Serve alone: `lingpai worker` sends the letters.")
+@click.option("--trial", is_flag=True, hidden=True)
 @places
-def serve(dev: bool, host: str, port: int, workers: int, data: Path, config: Path | None) -> None:
-    """Serve until SIGTERM; outside dev mode after `lingpai migrate`."""
+def serve(
+    *, dev: bool, hosts: Sequence[str], port: int, workers: int, no_worker: bool, trial: bool, data: Path, config: Path | None
+) -> None:
+    """Serve until SIGTERM; outside dev mode after `lingpai migrate`.
+
+    Sockets that a service manager hands over (LISTEN_FDS) take the place of --host and --port. SIGHUP reads the settings again, and the
+    program: requests are answered all the while. What this command line and the environment say stays until a restart.
+    """
     from lingpai.assembly.configuration import load
     from lingpai.cli.logs import configure
+    from lingpai.cli.processes import Serving, run
+    from lingpai.web.server.listening import address, url
 
     os.umask(0o077)
     _raise_open_files()
-    loaded = load(config, data=data, dev=dev, host=host)
+    given, sockets = _handed()
+    addresses = [address(one) for one in sockets] or _each(hosts)
+    loaded = load(config, data=data, dev=dev, hosts=addresses)
+    settings = _draining(loaded)
+    if trial:
+        asyncio.run(_try_out(settings, workers))
+        return
     configure(_log(loaded), loaded.settings.node)
-    _prepare(loaded.settings, config)
-    warn_of_connections(loaded.settings, workers)
-    _admit(loaded.settings)
-    listening = _listen(host, port)
-    settings = _reached(loaded.settings, _url(listening))
-    for doubt in loaded.warnings:
-        log.warning("settings.doubtful", what=doubt)
-    if workers == 1:
-        _work(settings, listening)
-    else:
-        _supervise(settings, listening, workers)
+    if not given.succeeds:  # a successor was tried a moment ago
+        _prepare(settings, config)
+        _admit(settings)
+    warn_of_connections(settings, workers)
+    sockets = sockets or _listen(addresses, port, settings)
+    _say_what_is_doubtful(loaded)
+    urls = [url(one) for one in sockets]
+    run(Serving(_reached(settings, urls[0]), sockets, urls, given, workers, sends=not no_worker))
+
+
+def _handed() -> tuple[Handed, list[socket.socket]]:
+    from lingpai.web.server.listening import handed_over
+
+    try:
+        given = handed()
+        return given, handed_over(given.sockets)
+    except ValueError as wrong:
+        raise Failure(f"cannot take over what was handed: {wrong}") from None
+
+
+def _each(hosts: Sequence[str]) -> list[str]:
+    found = [host for text in hosts for host in map(str.strip, text.split(",")) if host]
+    if not found:
+        raise click.BadParameter("expected an address, localhost or unix:/path", param_hint="--host")
+    return found
 
 
 def _raise_open_files() -> None:
@@ -61,6 +98,12 @@ def _log(loaded: Loaded) -> Log:
     """Dev mode writes for people, unless the settings say otherwise."""
     log = loaded.settings.log
     return msgspec.structs.replace(log, format="console") if loaded.settings.dev and "log.format" not in loaded.sources else log
+
+
+def _draining(loaded: Loaded) -> Settings:
+    """In dev mode nobody has to notice that it ends, unless the settings say otherwise."""
+    settings = loaded.settings
+    return msgspec.structs.replace(settings, drain=Drain(0)) if settings.dev and "drain.delay_seconds" not in loaded.sources else settings
 
 
 def _prepare(settings: Settings, config: Path | None) -> None:
@@ -89,79 +132,31 @@ def _admit(settings: Settings) -> None:
     asyncio.run(admit(settings))
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    from lingpai.web.server.serve import listen
+async def _try_out(settings: Settings, workers: int) -> None:
+    """Everything is assembled, and let go of again. Raises what keeps it from serving."""
+    from lingpai.assembly import build
+
+    house = await build(_reached(settings, "http://localhost"), processes=workers)
+    await house.close()
+
+
+def _listen(hosts: Sequence[str], port: int, settings: Settings) -> list[socket.socket]:
+    from lingpai.web.server.listening import listen_on
 
     try:
-        return listen(host, port)
+        return listen_on(hosts, port, int(settings.socket_mode, 8))
     except OSError as error:
-        raise Failure(f"cannot listen on {host} port {port}: {os.strerror(error.errno) if error.errno else error}") from None
+        where = error.filename if error.filename.startswith(SOCKET) else f"{error.filename} port {port}"
+        raise Failure(f"cannot listen on {where}: {os.strerror(error.errno) if error.errno else error}") from None
 
 
-def _url(listening: socket.socket) -> str:
-    host, port = listening.getsockname()[:2]
-    host = _URL_OF_ANY.get(host, host)
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+def _say_what_is_doubtful(loaded: Loaded) -> None:
+    for doubt in loaded.warnings:
+        log.warning("settings.doubtful", what=doubt)
+    if loaded.aside:
+        log.info("settings.aside", variables=loaded.aside, why="Kubernetes sets them for its services")
 
 
 def _reached(settings: Settings, url: str) -> Settings:
     """In dev mode links lead to where it listens, unless the settings say otherwise."""
     return settings if settings.public_url else msgspec.structs.replace(settings, public_url=url)
-
-
-def _supervise(settings: Settings, listening: socket.socket, workers: int) -> None:
-    from lingpai.core.chance import SystemClock
-    from lingpai.web.server.workers import supervise
-
-    _say_where(settings, _url(listening))
-    code = supervise(
-        workers, lambda lifeline: _work(settings, listening, processes=workers, lifeline=lifeline), SystemClock(), let_go=listening.close
-    )
-    raise SystemExit(code)
-
-
-def _work(settings: Settings, listening: socket.socket, *, processes: int = 1, lifeline: int | None = None) -> None:
-    from lingpai.web.server.serve import run
-
-    run(_live(settings, listening, processes, lifeline))
-
-
-async def _live(settings: Settings, listening: socket.socket, processes: int, lifeline: int | None) -> None:
-    """One process's life: the service is assembled, serves and works, and is closed."""
-    from lingpai.assembly import build
-    from lingpai.web.server.protocol import Bounds
-    from lingpai.web.server.serve import serve as serve_on
-
-    house = await build(settings, processes=processes)
-    stop = asyncio.Event()
-    working = asyncio.create_task(house.worker.run(stop))
-
-    async def close() -> None:
-        await working
-        await house.close()
-
-    def ready() -> None:
-        log.info("serving", url=_url(listening), dev=settings.dev)
-        if lifeline is None:
-            _say_where(settings, _url(listening))
-
-    bounds, told = Bounds(idle_seconds=settings.keep_alive_seconds), house.services
-    await serve_on(house.app, [listening], told.clock, told.chance, close, ready=ready, stopping=stop.set, lifeline=lifeline, bounds=bounds)
-    log.info("stopped")
-
-
-def _try(settings: Settings, url: str) -> str:
-    """A line to paste, of a dialect that is served; without maillink, whose first call needs nothing from before, where all lines stand."""
-    own = dialects(settings).get("maillink")
-    if own is None:
-        return f"{url}/docs"
-    return f"curl {reached(url, own)}/register -d email=ada@example.com -d password=correct-horse-battery"
-
-
-def _say_where(settings: Settings, url: str) -> None:
-    """For people, on standard output: where to click."""
-    click.echo(f"Lingpai serves at {url}")
-    if settings.dev:
-        click.echo(f"  caught mail   {url}/dev/inbox\n  all calls     {url}/openapi.json")
-        click.echo(f"  try           {_try(settings, url)}")
-    sys.stdout.flush()

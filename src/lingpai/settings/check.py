@@ -1,23 +1,27 @@
 """What settings must be together, beyond each by itself."""
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address, ip_network
 from operator import attrgetter
 from typing import Literal
 from urllib.parse import urlsplit
 
-from lingpai.settings import Insecure, Settings, realms, theme
+from lingpai.settings import Insecure, Settings, forms, realms, theme
 
 Need = Literal["serve", "operate", "look"]
 """How much must be there: all that `serve` and `worker` need; what an operator's command needs, who opens what is sealed; or nothing."""
 
 
-def problems(settings: Settings, sources: Mapping[str, str], *, host: str, need: Need, refused: Set[str]) -> list[str]:
+SOCKET = "unix:"
+"""Begins a host that is a socket's file."""
+
+
+def problems(settings: Settings, sources: Mapping[str, str], *, hosts: Sequence[str], need: Need, refused: Set[str]) -> list[str]:
     """What keeps the command from starting, a sentence each."""
     found: list[str] = list(_folder(settings))
     if need == "serve":
         found += [] if "public_url" in refused else _cookie(settings, sources)
-        found += _listening(settings, host)
+        found += _listening(settings, hosts)
         found += () if "public_url" in refused else _own_machine(settings, sources)
         found += (
             f'{problem}; expected {safe}, or insecure = ["{key}"]'
@@ -33,8 +37,9 @@ def problems(settings: Settings, sources: Mapping[str, str], *, host: str, need:
     return found
 
 
-def warnings(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
+def warnings(settings: Settings, sources: Mapping[str, str], hosts: Sequence[str]) -> Iterator[str]:
     """What is allowed but will not work as the operator may think."""
+    yield from _nameless(settings, hosts)
     for origin in settings.allowed_origins:
         if settings.cookie_same_site == "lax" and settings.public_url and not same_site(origin, settings.public_url):
             yield (
@@ -122,9 +127,19 @@ def _missing(path: str, why: str) -> str:
     return f"{path}: not set, neither in a file (--config) nor as {variable}; {why}"
 
 
-def _listening(settings: Settings, host: str) -> Iterator[str]:
-    if settings.dev and not is_loopback(host):
-        yield f"--host {host}: dev mode listens on this machine only, for it shows every mail; expected 127.0.0.1, ::1 or localhost"
+def _listening(settings: Settings, hosts: Sequence[str]) -> Iterator[str]:
+    for host in hosts:
+        if settings.dev and not (is_loopback(host) or host.startswith(SOCKET)):
+            yield f"--host {host}: dev mode listens on this machine only, for it shows every mail; expected 127.0.0.1, ::1 or localhost"
+        if host.startswith(SOCKET) and not host.startswith(f"{SOCKET}/"):
+            yield f"--host {host}: does not fit; expected a socket's file by its whole path, such as unix:/run/lingpai/http.sock"
+
+
+def _nameless(settings: Settings, hosts: Sequence[str]) -> Iterator[str]:
+    """Whoever comes by a socket's file has no address, so all of them would count as one."""
+    for host in hosts:
+        if host.startswith(SOCKET) and forms.UNIX not in settings.trusted_proxies:
+            yield f"--host {host}: all clients count as one; with unix in trusted_proxies, the proxy's word of them is believed"
 
 
 def _folder(settings: Settings) -> Iterator[str]:
@@ -168,7 +183,7 @@ def _in_clear(url: str) -> bool:
 
 def _joined(networks: Iterable[str]) -> Iterator[IPv4Network | IPv6Network]:
     """The networks, those that lie side by side as one: two halves are the whole."""
-    parsed = [ip_network(text) for text in networks]
+    parsed = [ip_network(text) for text in networks if text != forms.UNIX]
     yield from collapse_addresses(one for one in parsed if isinstance(one, IPv4Network))
     yield from collapse_addresses(one for one in parsed if isinstance(one, IPv6Network))
 

@@ -165,6 +165,18 @@ def network(text: str) -> str:
         raise ValueError(f"a network, such as 10.0.0.0/8 or 2001:db8::/32{_masked(text)}") from None
 
 
+UNIX = "unix"
+"""Whoever connects to a socket's file: it has no address."""
+
+
+def proxy(text: str) -> str:
+    """A network, or `unix`."""
+    try:
+        return text if text == UNIX else network(text)
+    except ValueError as wanted:
+        raise ValueError(f"{wanted}, or unix") from None
+
+
 def _masked(text: str) -> str:
     try:
         found: IPv4Network | IPv6Network = ip_network(text, strict=False)

@@ -6,7 +6,7 @@ What does not fit is refused with what, where from and what would fit; all of it
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -92,22 +92,22 @@ def load(
     *,
     data: Path = Path("lingpai-data"),
     dev: bool = False,
-    host: str = "127.0.0.1",
+    hosts: Sequence[str] = ("127.0.0.1",),
     need: Need = "serve",
 ) -> Loaded:
     """Reads and checks everything; raises SettingsError with all that is wrong.
 
-    `defaults`: what each key is where nothing sets it, with all tables that there are. `host` is where `serve` will listen.
+    `defaults`: what each key is where nothing sets it, with all tables that there are. `hosts` is where `serve` will listen.
     """
     reading = _Reading(KnownKeys(defaults))
     if config is not None:
         _read_file(reading, config)
     _read_environment(reading, environ)
     settings = _assembled(defaults, reading.values, dev=dev, data=data)
-    found = reading.problems + problems(settings, reading.sources, host=host, need=need, refused=reading.refused)
+    found = reading.problems + problems(settings, reading.sources, hosts=hosts, need=need, refused=reading.refused)
     if found:
         raise SettingsError(found)
-    return Loaded(settings, reading.sources, tuple(warnings(settings, reading.sources)), tuple(reading.aside))
+    return Loaded(settings, reading.sources, tuple(warnings(settings, reading.sources, hosts)), tuple(reading.aside))
 
 
 def _read_file(reading: _Reading, path: Path) -> None:

@@ -1,5 +1,6 @@
 """All that flows and steps may use, in one value."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -66,6 +67,8 @@ class Services:
     providers: Mapping[ProviderName, Provider]
     """The third parties that the operator has keys for."""
     decoy_questions: DecoyQuestions
+    draining: asyncio.Event
+    """Set when this process is told to stop: it is not ready any more, and still answers."""
 
     def prelogin_token(self, origin: RequestContext) -> str:
         """The token of the browser that asks; a new one where it has none, for the reply to set."""

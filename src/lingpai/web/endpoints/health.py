@@ -20,7 +20,7 @@ class LostStore(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """`status` is `ok` or `down`; `down` says which stores cannot serve, and why."""
+    """`status` is `ok`, `down` or `draining`; `down` says which stores cannot serve, and why."""
 
     status: str
     down: tuple[LostStore, ...] = ()
@@ -32,7 +32,9 @@ async def alive(services: "Services", mount: Mount, request: Request, _: Nothing
 
 
 async def ready(services: "Services", mount: Mount, request: Request, _: Nothing) -> Reply:
-    """GET /readyz: 200 while every store takes a small write, else 503 with those that do not."""
+    """GET /readyz: 200 while every store takes a small write, else 503 with those that do not; 503 too once it is to stop."""
+    if services.draining.is_set():
+        return Reply(msgspec.json.encode(Health("draining")), 503)
     lost = await services.readiness.lost()
     if lost:
         down = tuple(LostStore(store, cause) for store, cause in lost.items())

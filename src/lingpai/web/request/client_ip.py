@@ -10,26 +10,31 @@ LONGEST = 1_024
 """Characters of X-Forwarded-For that are read, from its right-hand end: proxies write there."""
 
 
+UNIX = "unix"
+"""The peer that connects to a socket's file: it has no address, and is trusted by this word."""
+
+
 class ClientIps:
     """Finds the client behind the proxies that are trusted."""
 
     def __init__(self, trusted_proxies: tuple[str, ...]) -> None:
-        self._trusted = tuple(ip_network(network) for network in trusted_proxies)
+        self._trusts_unix = UNIX in trusted_proxies
+        self._trusted = tuple(ip_network(network) for network in trusted_proxies if network != UNIX)
         self._found = lru_cache(maxsize=4_096)(self._find)
 
     def find(self, peer: str, forwarded: str = "") -> tuple[str, str]:
         """What limits count (IPv6 by /64), and the whole address.
 
-        `peer` is the other end of the connection, `forwarded` all X-Forwarded-For lines joined in their order; they count
+        `peer` is the other end of the connection, or UNIX; `forwarded` all X-Forwarded-For lines joined in their order; they count
         only behind a trusted proxy, and then the right-most entry that is none. An entry that is no address stands for
         the proxy that wrote it.
         """
         # Where nobody is believed, what is claimed shall not fill the cache either.
-        return self._found(peer, forwarded[-LONGEST:] if self._trusted else "")
+        return self._found(peer, forwarded[-LONGEST:] if self._trusted or self._trusts_unix else "")
 
     def _find(self, peer: str, forwarded: str) -> tuple[str, str]:
         here = parse(peer)
-        if here is None:
+        if here is None and peer != UNIX:
             return peer, peer
         for entry in reversed(forwarded.split(",") if forwarded else ()):
             if not self._trusts(here):
@@ -38,10 +43,10 @@ class ClientIps:
             if before is None:
                 break
             here = before
-        return counted(here), str(here)
+        return (counted(here), str(here)) if here else (UNIX, UNIX)
 
-    def _trusts(self, address: IpAddress) -> bool:
-        return any(address in network for network in self._trusted)
+    def _trusts(self, address: IpAddress | None) -> bool:
+        return self._trusts_unix if address is None else any(address in network for network in self._trusted)
 
 
 def parse(entry: str) -> IpAddress | None:

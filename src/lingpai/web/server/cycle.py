@@ -1,5 +1,6 @@
 """One request and its reply on a connection: uvicorn's cycle, but for how the reply is written."""
 
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
@@ -15,6 +16,8 @@ class FrontCycle(RequestResponseCycle):
     sends none for HEAD, 204 and 304; whether the connection stays open is said here.
     """
 
+    ends: Callable[[], bool]
+    """Whether the connection is to end with this reply, though its client would keep it: asked when the reply is written."""
     _head = b""
 
     async def send(self, message: Any) -> None:
@@ -46,6 +49,8 @@ class FrontCycle(RequestResponseCycle):
         return head
 
     def _finish(self, body: bytes) -> None:
+        if not self.more_body and self.keep_alive and self.ends():
+            self.keep_alive = False
         # Answered before its body is in (a 413, say), the connection ends too: a client that keeps connections must know (RFC 9112, 9.6).
         stays = self.keep_alive and not self.more_body
         self.transport.write(b"".join((self._head, b"\r\n" if stays else b"connection: close\r\n\r\n", body)))

@@ -5,6 +5,7 @@ bytes are; an application never sees them.
 """
 
 import asyncio
+import socket
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -16,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from lingpai.core.chance import Chance
+from lingpai.web.request.client_ip import UNIX
 from lingpai.web.server.cycle import FrontCycle
 
 BETWEEN, HEAD, BODY = range(3)
@@ -42,14 +44,20 @@ class Bounds:
     """A proxy must close first, or it sends a request into a connection that is just being closed: nginx does after 60 s."""
     linger_seconds: float = 2
     """How long a connection that was refused is still read and thrown away: closed at once, the refusal itself could be lost on its way."""
+    first_seconds: float = 2
+    """How long a connection that has just been made may take, while its process ends, to begin its first request."""
 
 
 class Connections(ServerState):
-    """All connections of one server; `none` is set while there is none."""
+    """All connections of one server."""
 
     def __init__(self) -> None:
         super().__init__()
         self.none = asyncio.Event()
+        """Set while there is none."""
+        self.none.set()
+        self.leaving = False
+        """Whether each connection is to end with its next reply: a proxy that keeps connections then goes elsewhere by itself."""
 
 
 class FrontProtocol(HttpToolsProtocol):
@@ -77,6 +85,9 @@ class FrontProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
+        # By its socket, not by the lack of an address: a TCP client that is gone already has none either, and must not pass for one.
+        if transport.get_extra_info("socket").family == socket.AF_UNIX:
+            self.client = (UNIX, 0)
         self._all.none.clear()
         self._by(self._bounds.head_seconds)
 
@@ -189,6 +200,8 @@ class FrontProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         cycle.__class__ = FrontCycle  # uvicorn makes them, and asks nobody which
+        assert isinstance(cycle, FrontCycle)
+        cycle.ends = self._ends
         self._running = cycle
         super()._start_asgi_task(cycle, app)
 
@@ -200,6 +213,21 @@ class FrontProtocol(HttpToolsProtocol):
         if self._over or self._stage == BODY:
             self._over = True
             self._part()
+
+    def _ends(self) -> bool:
+        return self._all.leaving and not self.pipeline
+
+    def shutdown(self) -> None:
+        """The process ends: what was asked is answered, one that has just connected may still ask, and the idle are closed."""
+        if self._busy() or self._over or self._seen_of_head():
+            return
+        if self._stage == BETWEEN:
+            self.transport.close()
+        else:
+            self._by(self._bounds.first_seconds)
+
+    def _seen_of_head(self) -> bool:
+        return self._stage == HEAD and (self._seen > 0 or self._begun_within)
 
     def _busy(self) -> bool:
         """Whether a request is being answered."""
@@ -272,7 +300,7 @@ class FrontProtocol(HttpToolsProtocol):
             self._late()
 
     def _late(self) -> None:
-        if self._over or (self._stage == HEAD and not self._seen and not self._begun_within):
+        if self._over or (self._stage == HEAD and not self._seen_of_head()):
             self.transport.abort()
         elif self._stage == HEAD and self._busy():
             self._by(self._bounds.head_seconds)

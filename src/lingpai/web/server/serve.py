@@ -1,11 +1,12 @@
-"""One serving process: sockets, signals, and an orderly end."""
+"""One serving process: signals, connections, and an orderly end."""
 
 import asyncio
 import gc
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Any, TypeVar
 
@@ -14,21 +15,58 @@ from uvicorn.config import Config
 
 from lingpai.core.chance import SECOND, Chance, Clock
 from lingpai.web.http.app import App
+from lingpai.web.server.listening import Listener
 from lingpai.web.server.protocol import Bounds, Connections, FrontProtocol
 
 T = TypeVar("T")
 
 DRAIN_SECONDS = 10.0
 """How long running requests may take to finish after SIGTERM (contract, "Running it")."""
+QUIET_SECONDS = 0.25
+"""From the moment at which no new connection begins to the one at which the socket closes: what had begun ends meanwhile, and is taken."""
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _BACKLOG = 2_048
 _FLUSH_SECONDS = 1.0
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0: one that the system picks. Made before workers are forked, which share it. Raises OSError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How one process serves, and how it ends."""
+
+    bounds: Bounds = field(default_factory=Bounds)
+    delay_seconds: float = 0
+    """How long it goes on when it is told to end: whoever sends it requests has time to see that it is not ready any more."""
+    lent: bool = False
+    """Whether its sockets live longer than it: whoever lent them goes on listening."""
+    lifeline: int | None = None
+    """A descriptor that is at its end when the supervisor is gone; then this process ends too."""
+    beat_seconds: float = 0
+    """How often `Life.beat` is called; 0: never."""
+    on_terminal: bool = False
+    """Whether it is a terminal's: then SIGHUP says that the terminal is gone, and ends it."""
+
+
+class Life:
+    """What goes along with one serving process. Each does nothing but where it is said otherwise."""
+
+    def ready(self) -> None:
+        """Connections are taken."""
+
+    def beat(self) -> None:
+        """The process goes on, and its loop is not stuck."""
+
+    async def renewable(self) -> bool:
+        """Asked at SIGHUP: whether somebody else is to take over. Where not, it goes on as it was."""
+        return False
+
+    def draining(self) -> None:
+        """It was told to stop: whoever looks after it is to send it nothing more, but it still answers."""
+
+    def stopping(self) -> None:
+        """From now on it winds up: what ends meanwhile ends sooner."""
+
+    async def close(self) -> None:
+        """All requests are answered, or given up."""
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
@@ -37,55 +75,114 @@ def run(main: Coroutine[Any, Any, T]) -> T:
         return runner.run(main)
 
 
-async def serve(
-    app: App,
-    sockets: Sequence[socket.socket],
-    clock: Clock,
-    chance: Chance,
-    close: Callable[[], Awaitable[None]],
-    *,
-    ready: Callable[[], None] = lambda: None,
-    stopping: Callable[[], None] = lambda: None,
-    lifeline: int | None = None,
-    bounds: Bounds | None = None,
-) -> None:
-    """Serves until SIGTERM or SIGINT, or until `lifeline` (a file descriptor) is at its end because the supervisor is gone.
+async def serve(app: App, sockets: Sequence[socket.socket], clock: Clock, chance: Chance, life: Life, terms: Terms | None = None) -> bool:
+    """Serves until it is told to end; returns True where somebody else takes its sockets over.
 
-    Then: no new connections, running requests finish (10 s), `close` is awaited, and it returns; the process's exit code is the caller's.
-    `ready` is called once connections are taken, `stopping` as soon as it is told to stop: what winds up meanwhile ends sooner.
+    SIGTERM, SIGINT, or the end of its lifeline: it is not ready any more, and goes on for a while; a second one cuts that short. Then no
+    new connections, and running requests finish (10 s). SIGHUP, where `life` is renewable: the same, but that it stays ready and its
+    sockets stay open for its successor.
     """
-    server = Server(app, sockets, clock, chance, bounds or Bounds())
-    with _stopped(lifeline) as stop:
+    terms = terms or Terms()
+    server = Server(app, sockets, clock, chance, terms.bounds)
+    with _orders(terms) as orders, _beating(life.beat, terms.beat_seconds):
         await server.start()
         gc.freeze()  # what start made lives as long as the process: no collection need look at it again
-        ready()
-        await stop.wait()
-        stopping()
-        await server.drain(DRAIN_SECONDS)
-        await close()
+        life.ready()
+        await _told_to_end(orders, life)
+        server.leave()
+        if orders.stop.is_set():
+            life.draining()
+        await _first(clock.sleep(terms.delay_seconds), orders.hurry.wait())
+        life.stopping()
+        await server.drain(DRAIN_SECONDS, last=orders.stop.is_set() and not terms.lent)
+        await life.close()
+        return not orders.stop.is_set()
+
+
+class _Orders:
+    """What the process has been told so far."""
+
+    def __init__(self) -> None:
+        self.stop = asyncio.Event()
+        self.hurry = asyncio.Event()
+        """It was told to stop again."""
+        self.renew = asyncio.Event()
+        self.leaves = False
+        """Somebody else takes over."""
+
+    def told_to_stop(self) -> None:
+        (self.hurry if self.stop.is_set() else self.stop).set()
+
+    def orphaned(self) -> None:
+        if not self.leaves:
+            self.told_to_stop()
 
 
 @contextmanager
-def _stopped(lifeline: int | None) -> Iterator[asyncio.Event]:
-    """An event that is set by the first signal; later ones change nothing."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, stop.set)
+def _orders(terms: Terms) -> Iterator[_Orders]:
+    """Signals and the end of the lifeline, as events. Those that were held back since before this program ran come now."""
+    orders, loop, lifeline = _Orders(), asyncio.get_running_loop(), terms.lifeline
+    for number in SIGNALS:
+        renews = number == signal.SIGHUP and not terms.on_terminal
+        loop.add_signal_handler(number, orders.renew.set if renews else orders.told_to_stop)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     if lifeline is not None:
-        loop.add_reader(lifeline, _orphaned, lifeline, stop)
+        loop.add_reader(lifeline, _orphaned, lifeline, orders)
     try:
-        yield stop
+        yield orders
     finally:
-        for number in _SIGNALS:
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        for number in SIGNALS:
             loop.remove_signal_handler(number)
         if lifeline is not None:
             loop.remove_reader(lifeline)
 
 
-def _orphaned(lifeline: int, stop: asyncio.Event) -> None:
+def _orphaned(lifeline: int, orders: _Orders) -> None:
     asyncio.get_running_loop().remove_reader(lifeline)  # an end stays readable, and would keep the loop awake
-    stop.set()
+    orders.orphaned()
+
+
+@contextmanager
+def _beating(beat: Callable[[], None], seconds: float) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    timer: asyncio.TimerHandle | None = None
+
+    def again() -> None:
+        nonlocal timer
+        beat()
+        timer = loop.call_later(seconds, again)
+
+    if seconds:
+        again()
+    try:
+        yield
+    finally:
+        if timer:
+            timer.cancel()
+
+
+async def _told_to_end(orders: _Orders, life: Life) -> None:
+    """Until it is to stop, or somebody is to take over."""
+    while not orders.stop.is_set():
+        await _first(orders.stop.wait(), orders.renew.wait())
+        if orders.renew.is_set():
+            orders.renew.clear()
+            orders.leaves = await _first(life.renewable(), orders.stop.wait())
+            if orders.leaves:
+                return
+
+
+async def _first(*waits: Coroutine[Any, Any, Any]) -> Any:
+    """What the first of them to end returns; the others are cancelled."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return next(task.result() for task in tasks if task.done())
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Server:
@@ -95,6 +192,7 @@ class Server:
         self._clock = clock
         self._chance = chance
         self._bounds = bounds
+        self._listeners = [Listener(each) for each in sockets]
         self._sockets = sockets
         self._config = Config(
             app,
@@ -118,24 +216,48 @@ class Server:
         loop = asyncio.get_running_loop()
         self._tick()
         for listening in self._sockets:
-            self._servers.append(await loop.create_server(self._protocol, sock=listening, backlog=_BACKLOG))
+            # A copy, for the loop closes what it is given, and whoever comes after may need the socket.
+            self._servers.append(await loop.create_server(self._protocol, sock=listening.dup(), backlog=_BACKLOG))
 
-    async def drain(self, seconds: float) -> None:
-        """No new connections; idle ones are closed, running requests finish, and are cancelled after `seconds`."""
+    def leave(self) -> None:
+        """Each connection ends with its next answer; new ones are still taken."""
+        self._connections.leaving = True
+
+    async def drain(self, seconds: float, *, last: bool = True) -> None:
+        """No new connections; idle ones are closed, what was accepted is answered, and given up after `seconds`.
+
+        `last`: nobody takes the sockets over, so they close, and nobody who has begun to connect is turned away.
+        """
+        self.leave()
+        closing, self._listeners = self._listeners if last else [], []
+        for listener in closing:
+            listener.quieten()
+        if closing:
+            await self._clock.sleep(QUIET_SECONDS)
         for server in self._servers:
             server.close()
+        await self._clock.sleep(0)  # what the loop has accepted is a connection only in its next turn
+        for listener in closing:
+            await self._take_the_rest(listener)
         for connection in list(self._connections.connections):
             connection.shutdown()
-        try:
-            async with asyncio.timeout(seconds):
-                while self._connections.tasks:
-                    await asyncio.wait(self._connections.tasks)
-        except TimeoutError:
-            for task in self._connections.tasks:
-                task.cancel()
+        await self._answered(seconds)
         await self._flush()
         if self._ticking:
             self._ticking.cancel()
+
+    async def _take_the_rest(self, listener: Listener) -> None:
+        for accepted in listener.rest():
+            await asyncio.get_running_loop().connect_accepted_socket(self._protocol, accepted)
+        listener.close()
+
+    async def _answered(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._connections.none.wait()
+        except TimeoutError:
+            for task in self._connections.tasks:
+                task.cancel()
 
     async def _flush(self) -> None:
         """The last replies are on their way; a moment for them to leave."""

@@ -1,0 +1,202 @@
+"""The processes of `lingpai serve`: one that serves alone, or a supervisor and its workers."""
+
+import asyncio
+import socket
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+import structlog
+
+from lingpai.cli.renewal import SelfRenewal
+from lingpai.core.chance import SystemClock
+from lingpai.settings import Settings, reached
+from lingpai.settings.handed import Handed
+from lingpai.settings.realms import dialects
+from lingpai.web.server.notify import ServiceManager
+from lingpai.web.server.protocol import Bounds
+from lingpai.web.server.serve import Life, Terms
+from lingpai.web.server.serve import run as run_loop
+from lingpai.web.server.serve import serve as serve_on
+from lingpai.web.server.workers import Company, Predecessor, Ties, supervise
+
+if TYPE_CHECKING:
+    from lingpai.assembly import Service
+
+log = structlog.get_logger("lingpai.serve")
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What is served, where, and by how many."""
+
+    settings: Settings
+    sockets: Sequence[socket.socket]
+    urls: Sequence[str]
+    given: Handed
+    workers: int
+    sends: bool
+    """Whether letters are sent too."""
+
+    @property
+    def status(self) -> str:
+        """For the service manager and its people."""
+        return f"serving at {' and '.join(self.urls)}"
+
+    def terms(self, *, beat_seconds: float, ties: Ties | None = None) -> Terms:
+        """How one process of it serves."""
+        return Terms(
+            Bounds(idle_seconds=self.settings.keep_alive_seconds),
+            delay_seconds=self.settings.drain.delay_seconds,
+            lent=self.given.sockets > 0 and not self.given.succeeds,
+            lifeline=ties.lifeline if ties else None,
+            beat_seconds=beat_seconds,
+            on_terminal=ties is None and sys.stdin.isatty(),
+        )
+
+
+def run(serving: Serving) -> None:
+    """Serves until it is told to stop; at SIGHUP this process becomes a newer one of itself, if that one can start."""
+    manager = ServiceManager(serving.given.notify, serving.given.watchdog_seconds, SystemClock())
+    if serving.workers > 1:
+        raise SystemExit(_supervise(serving, manager))
+    renewal = SelfRenewal(serving.sockets)
+    if run_loop(_live(serving, Alone(serving, manager, renewal), serving.terms(beat_seconds=manager.beat_seconds))):
+        renewal.become(None, ())
+
+
+def _supervise(serving: Serving, manager: ServiceManager) -> int:
+    given = serving.given
+
+    def work(ties: Ties) -> None:
+        run_loop(_live(serving, OneOfSeveral(ties), serving.terms(beat_seconds=manager.beat_seconds, ties=ties)))
+
+    def let_go() -> None:
+        for one in serving.sockets:
+            one.close()
+
+    company = Company(
+        serving.workers,
+        work,
+        delay_seconds=serving.settings.drain.delay_seconds,
+        on_terminal=sys.stdin.isatty(),
+        let_go=let_go,
+        ready=lambda: _say_ready(serving, manager),
+    )
+    before = Predecessor(given.lifeline, given.workers) if given.lifeline is not None else None
+    return supervise(company, SystemClock(), manager, SelfRenewal(serving.sockets), before)
+
+
+class HouseLife(Life):
+    """A process with a house in it: its own worker ends when it winds up, and it closes with it."""
+
+    def __init__(self) -> None:
+        self._house: Service | None = None
+        self._stop = asyncio.Event()
+        self._working: asyncio.Task[None] | None = None
+
+    def move_in(self, house: "Service", *, sends: bool) -> None:
+        """The house is assembled; `sends`: its worker begins to."""
+        self._house = house
+        if sends:
+            self._working = asyncio.create_task(house.worker.run(self._stop))
+
+    def draining(self) -> None:
+        if self._house:
+            self._house.services.draining.set()
+
+    def stopping(self) -> None:
+        self._stop.set()
+
+    async def close(self) -> None:
+        if self._working:
+            await self._working
+        if self._house:
+            await self._house.close()
+
+
+class Alone(HouseLife):
+    """The only process: it reports to the service manager itself."""
+
+    def __init__(self, serving: Serving, manager: ServiceManager, renewal: SelfRenewal) -> None:
+        super().__init__()
+        self._serving = serving
+        self._manager = manager
+        self._renewal = renewal
+
+    def ready(self) -> None:
+        _say_ready(self._serving, self._manager)
+
+    def beat(self) -> None:
+        self._manager.alive()
+
+    async def renewable(self) -> bool:
+        self._manager.reloading()
+        fits = await self._renewal.fits()
+        if not fits:
+            self._manager.ready(self._serving.status)
+        return fits
+
+    def draining(self) -> None:
+        self._manager.stopping()
+        super().draining()
+
+
+class OneOfSeveral(HouseLife):
+    """A worker: it reports to its supervisor, and leaves when that tells it to."""
+
+    def __init__(self, ties: Ties) -> None:
+        super().__init__()
+        self._ties = ties
+
+    def ready(self) -> None:
+        self._ties.beat()
+
+    def beat(self) -> None:
+        self._ties.beat()
+
+    async def renewable(self) -> bool:
+        return True
+
+
+async def _live(serving: Serving, life: HouseLife, terms: Terms) -> bool:
+    """One process's life: the service is assembled, serves and works, and is closed. True where a successor takes over."""
+    from lingpai.assembly import build
+
+    house = await build(serving.settings, processes=serving.workers)
+    life.move_in(house, sends=serving.sends)
+    clock, chance = house.services.clock, house.services.chance
+    renews = await serve_on(house.app, serving.sockets, clock, chance, life, terms)
+    log.info("stopped")
+    return renews
+
+
+def _say_ready(serving: Serving, manager: ServiceManager) -> None:
+    """In the log, to the service manager, and for people, who were told before where it is a successor."""
+    log.info("serving", url=serving.urls[0], urls=serving.urls, dev=serving.settings.dev, workers=serving.workers)
+    manager.ready(serving.status)
+    if serving.given.succeeds:
+        log.info("renewed", stays="what the command line and the environment say: where it listens, how many processes")
+        return
+    _say_where(serving.settings, serving.urls)
+
+
+def _say_where(settings: Settings, urls: Sequence[str]) -> None:
+    """On standard output: where to click."""
+    click.echo(f"Lingpai serves at {urls[0]}")
+    for url in urls[1:]:
+        click.echo(f"  and at        {url}")
+    if settings.dev:
+        click.echo(f"  caught mail   {urls[0]}/dev/inbox\n  all calls     {urls[0]}/openapi.json")
+        click.echo(f"  try           {_try(settings, urls[0])}")
+    sys.stdout.flush()
+
+
+def _try(settings: Settings, url: str) -> str:
+    """A line to paste, of a dialect that is served; without maillink, whose first call needs nothing from before, where all lines stand."""
+    own = dialects(settings).get("maillink")
+    if own is None:
+        return f"{url}/docs"
+    return f"curl {reached(url, own)}/register -d email=ada@example.com -d password=correct-horse-battery"

@@ -1,0 +1,68 @@
+"""What whoever started this process hands over beside the settings: sockets and an address to report to (sd_listen_fds(3), sd_notify(3)).
+
+A process that becomes a newer one of itself hands over in the same way, and says so in a variable of its own.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+FIRST = 3
+"""The descriptor of the first socket."""
+_OWN = "_LINGPAI_SUCCEEDS"
+"""`descriptor:pid,pid` of a supervisor (the lifeline that its workers hang on, and who they are), `:` of a process without workers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """What this process was given."""
+
+    sockets: int = 0
+    """Listening ones, from descriptor FIRST on."""
+    notify: str = ""
+    """Where the service manager listens: a path, or one in the abstract namespace that begins with `@`."""
+    watchdog_seconds: float = 0
+    """How often it wants to hear from us; 0: it does not."""
+    succeeds: bool = False
+    """Whether it was this very process, in an earlier life, that handed the sockets over: they are ours."""
+    lifeline: int | None = None
+    workers: tuple[int, ...] = ()
+    """Those of that earlier life, which serve until others do."""
+
+
+def handed(environ: Mapping[str, str] = os.environ, pid: int | None = None) -> Handed:
+    """Read once, at the start. What is meant for another process counts for nothing. Raises ValueError for what cannot be read."""
+    pid = pid or os.getpid()
+    ours, watched = (_is_for(environ, name, pid) for name in ("LISTEN_PID", "WATCHDOG_PID"))
+    own = environ.get(_OWN, "") if ours else ""
+    lifeline, _, workers = own.partition(":")
+    return Handed(
+        sockets=_number(environ, "LISTEN_FDS") if ours and "LISTEN_PID" in environ else 0,
+        notify=environ.get("NOTIFY_SOCKET", ""),
+        watchdog_seconds=_number(environ, "WATCHDOG_USEC") / 1_000_000 if watched else 0,
+        succeeds=bool(own),
+        lifeline=int(lifeline) if lifeline else None,
+        workers=tuple(map(int, filter(None, workers.split(",")))),
+    )
+
+
+def to_successor(sockets: int, lifeline: int | None, workers: Sequence[int]) -> dict[str, str]:
+    """The environment in which this process becomes its successor."""
+    own = f"{'' if lifeline is None else lifeline}:{','.join(map(str, workers))}"
+    return {**os.environ, "LISTEN_FDS": str(sockets), "LISTEN_PID": str(os.getpid()), _OWN: own}
+
+
+def to_others() -> dict[str, str]:
+    """The environment of a process that is handed nothing."""
+    return {name: value for name, value in os.environ.items() if name not in ("LISTEN_FDS", "LISTEN_PID", "NOTIFY_SOCKET", _OWN)}
+
+
+def _is_for(environ: Mapping[str, str], name: str, pid: int) -> bool:
+    return name not in environ or environ[name] == str(pid)
+
+
+def _number(environ: Mapping[str, str], name: str) -> int:
+    text = environ.get(name, "0")
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError(f"{name}: {text!r} does not fit; expected a whole number")
+    return int(text)

@@ -266,7 +266,9 @@ class Wire:
 def cycle(wire: Wire, *, keep_alive: bool) -> FrontCycle:
     flow, log = SimpleNamespace(write_paused=False), logging.getLogger("test")
     scope: Any = {"type": "http", "method": "GET"}
-    return FrontCycle(scope, wire, flow, log, log, False, [(b"date", b"now")], asyncio.Event(), False, keep_alive, lambda: None)  # type: ignore[arg-type]  # as much of each as it uses
+    made = FrontCycle(scope, wire, flow, log, log, False, [(b"date", b"now")], asyncio.Event(), False, keep_alive, lambda: None)  # type: ignore[arg-type]  # as much of each as it uses
+    made.ends = lambda: False
+    return made
 
 
 @pytest.mark.parametrize(

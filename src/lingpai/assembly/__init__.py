@@ -3,7 +3,6 @@
 Imports what the settings ask for inside its functions: everything at once would be 134 MiB and 0.8 s.
 """
 
-import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -266,7 +265,6 @@ def _joined(base: Base, passwords: "PasswordHasher", captchas: "Captchas", provi
         decoy_questions=base.decoy_questions,
         audit=AuditTrail(clock),
         bell=Bell(),
-        draining=asyncio.Event(),
     )
 
 

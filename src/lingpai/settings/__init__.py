@@ -14,6 +14,7 @@ from msgspec import Meta
 from lingpai.settings import forms
 from lingpai.settings.outside import Sms, Social
 from lingpai.settings.postgresql import DatabaseSettings
+from lingpai.settings.serving import Drain, SocketMode
 from lingpai.settings.written import Audit, Log, Registrations
 
 
@@ -288,20 +289,6 @@ class Realm(msgspec.Struct, frozen=True):
     invites: RealmInvites = RealmInvites()
 
 
-class Drain(msgspec.Struct, frozen=True):
-    """The end of a process that is told to stop."""
-
-    delay_seconds: Annotated[
-        int,
-        Meta(
-            ge=0,
-            le=300,
-            description="seconds in which it says that it is not ready, and still takes requests: as long as a balancer needs to notice "
-            "(default 0 in dev mode)",
-        ),
-    ] = 5
-
-
 class Settings(msgspec.Struct, frozen=True):
     """All of it. `dev` and `data` come from the command line only."""
 
@@ -371,14 +358,7 @@ class Settings(msgspec.Struct, frozen=True):
         int, Meta(ge=1, le=3_600, description="seconds that an idle connection stays open: more than the proxy in front keeps one")
     ] = 75
     node: Annotated[str, Meta(max_length=64, description="what this machine is called in the log; default its host name")] = ""
-    socket_mode: Annotated[
-        str,
-        Meta(
-            pattern="^0?[0-7]{3}$",
-            description="who may connect to a socket's file (--host unix:/path): its mode, in octal",
-            extra={"fits": "three octal digits, such as 660"},
-        ),
-    ] = "660"
+    socket_mode: SocketMode = "660"
     drain: Drain = Drain()
     product: Annotated[str, Meta(min_length=1, max_length=40, description="the name that mails and pages show")] = "Lingpai"
     database: DatabaseSettings = DatabaseSettings()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lingpai.core.chance import Chance, Clock
@@ -67,7 +67,7 @@ class Services:
     providers: Mapping[ProviderName, Provider]
     """The third parties that the operator has keys for."""
     decoy_questions: DecoyQuestions
-    draining: asyncio.Event
+    draining: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when this process is told to stop: it is not ready any more, and still answers."""
 
     def prelogin_token(self, origin: RequestContext) -> str:

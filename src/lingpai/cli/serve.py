@@ -14,10 +14,11 @@ import msgspec
 import structlog
 
 from lingpai.cli.options import Failure, places, warn_of_connections
-from lingpai.settings import Drain, Settings
+from lingpai.settings import Settings
 from lingpai.settings.check import SOCKET
 from lingpai.settings.handed import Handed, handed
 from lingpai.settings.load import Loaded
+from lingpai.settings.serving import Drain
 from lingpai.settings.written import Log
 
 log = structlog.get_logger("lingpai.serve")

@@ -70,8 +70,9 @@ class Running:
 
     @property
     def log(self) -> str:
-        self._log.seek(0)
-        return self._log.read().decode()
+        # Without moving: the file's place is the process's own too, which would write over its first lines.
+        log = self._log.fileno()
+        return os.pread(log, os.fstat(log).st_size, 0).decode()
 
     @property
     def events(self) -> list[dict[str, Any]]:

@@ -25,6 +25,9 @@ from lingpai.web.server.workers import Company, Predecessor, Ties, supervise
 if TYPE_CHECKING:
     from lingpai.assembly import Service
 
+NEEDS_RESTART = "what the command line and the environment say (where it listens, how many processes), and socket_mode"
+"""What SIGHUP changes nothing of: a process cannot be given other words, and a socket's file is there already."""
+
 log = structlog.get_logger("lingpai.serve")
 
 
@@ -50,7 +53,7 @@ class Serving:
         return Terms(
             Bounds(idle_seconds=self.settings.keep_alive_seconds),
             delay_seconds=self.settings.drain.delay_seconds,
-            lent=self.given.sockets > 0 and not self.given.succeeds,
+            lent=self.given.lent,
             lifeline=ties.lifeline if ties else None,
             beat_seconds=beat_seconds,
             on_terminal=ties is None and sys.stdin.isatty(),
@@ -62,7 +65,7 @@ def run(serving: Serving) -> None:
     manager = ServiceManager(serving.given.notify, serving.given.watchdog_seconds, SystemClock())
     if serving.workers > 1:
         raise SystemExit(_supervise(serving, manager))
-    renewal = SelfRenewal(serving.sockets)
+    renewal = SelfRenewal(serving.sockets, lent=serving.given.lent)
     if run_loop(_live(serving, Alone(serving, manager, renewal), serving.terms(beat_seconds=manager.beat_seconds))):
         renewal.become(None, ())
 
@@ -84,9 +87,10 @@ def _supervise(serving: Serving, manager: ServiceManager) -> int:
         on_terminal=sys.stdin.isatty(),
         let_go=let_go,
         ready=lambda: _say_ready(serving, manager),
+        status=serving.status,
     )
     before = Predecessor(given.lifeline, given.workers) if given.lifeline is not None else None
-    return supervise(company, SystemClock(), manager, SelfRenewal(serving.sockets), before)
+    return supervise(company, SystemClock(), manager, SelfRenewal(serving.sockets, lent=given.lent), before)
 
 
 class HouseLife(Life):
@@ -178,7 +182,7 @@ def _say_ready(serving: Serving, manager: ServiceManager) -> None:
     log.info("serving", url=serving.urls[0], urls=serving.urls, dev=serving.settings.dev, workers=serving.workers)
     manager.ready(serving.status)
     if serving.given.succeeds:
-        log.info("renewed", stays="what the command line and the environment say: where it listens, how many processes")
+        log.info("renewed", needs_restart=NEEDS_RESTART)
         return
     _say_where(serving.settings, serving.urls)
 

@@ -29,8 +29,10 @@ log = structlog.get_logger("lingpai.serve")
 class SelfRenewal:
     """This process's own."""
 
-    def __init__(self, sockets: Sequence[socket.socket] = ()) -> None:
+    def __init__(self, sockets: Sequence[socket.socket], *, lent: bool) -> None:
+        """`lent`: whether the sockets are somebody else's, as they then are to each successor."""
         self._sockets = sockets
+        self._lent = lent
         self._told: BinaryIO | None = None
 
     def attempt(self) -> int:
@@ -72,7 +74,7 @@ class SelfRenewal:
         # First out of the way, then to their places: one may stand where another is to go.
         for place, copy in enumerate([fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, highest) for each in self._sockets], handed.FIRST):
             os.dup2(copy, place)
-        environ = handed.to_successor(len(self._sockets), kept, workers)
+        environ = handed.to_successor(len(self._sockets), lent=self._lent, lifeline=kept, workers=workers)
         os.execve(sys.executable, _call(), environ)  # noqa: S606 - our own command, no shell
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 FIRST = 3
 """The descriptor of the first socket."""
 _OWN = "_LINGPAI_SUCCEEDS"
-"""`descriptor:pid,pid` of a supervisor (the lifeline that its workers hang on, and who they are), `:` of a process without workers."""
+"""`lent:descriptor:pid,pid`: whose the sockets are (`lent` or `own`); of a supervisor the lifeline of its workers, and who they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,10 @@ class Handed:
     """Where the service manager listens: a path, or one in the abstract namespace that begins with `@`."""
     watchdog_seconds: float = 0
     """How often it wants to hear from us; 0: it does not."""
+    lent: bool = False
+    """Whether the sockets are somebody else's, who goes on listening when we end."""
     succeeds: bool = False
-    """Whether it was this very process, in an earlier life, that handed the sockets over: they are ours."""
+    """Whether it was this very process, in an earlier life, that handed the sockets over."""
     lifeline: int | None = None
     workers: tuple[int, ...] = ()
     """Those of that earlier life, which serve until others do."""
@@ -35,20 +37,22 @@ def handed(environ: Mapping[str, str] = os.environ, pid: int | None = None) -> H
     pid = pid or os.getpid()
     ours, watched = (_is_for(environ, name, pid) for name in ("LISTEN_PID", "WATCHDOG_PID"))
     own = environ.get(_OWN, "") if ours else ""
-    lifeline, _, workers = own.partition(":")
+    whose, lifeline, workers = own.split(":") if own else ("lent", "", "")
+    sockets = _number(environ, "LISTEN_FDS") if ours and "LISTEN_PID" in environ else 0
     return Handed(
-        sockets=_number(environ, "LISTEN_FDS") if ours and "LISTEN_PID" in environ else 0,
+        sockets=sockets,
         notify=environ.get("NOTIFY_SOCKET", ""),
         watchdog_seconds=_number(environ, "WATCHDOG_USEC") / 1_000_000 if watched else 0,
+        lent=sockets > 0 and whose == "lent",
         succeeds=bool(own),
         lifeline=int(lifeline) if lifeline else None,
         workers=tuple(map(int, filter(None, workers.split(",")))),
     )
 
 
-def to_successor(sockets: int, lifeline: int | None, workers: Sequence[int]) -> dict[str, str]:
+def to_successor(sockets: int, *, lent: bool, lifeline: int | None, workers: Sequence[int]) -> dict[str, str]:
     """The environment in which this process becomes its successor."""
-    own = f"{'' if lifeline is None else lifeline}:{','.join(map(str, workers))}"
+    own = f"{'lent' if lent else 'own'}:{'' if lifeline is None else lifeline}:{','.join(map(str, workers))}"
     return {**os.environ, "LISTEN_FDS": str(sockets), "LISTEN_PID": str(os.getpid()), _OWN: own}
 
 

@@ -94,6 +94,8 @@ class Company:
     """Called when they are told to stop: closes the listening sockets, which would go on taking connections in the parent."""
     ready: Callable[[], None] = lambda: None
     """Called once, when all serve."""
+    status: str = ""
+    """What the service manager is told when they go on as they were."""
 
 
 def supervise(
@@ -328,6 +330,7 @@ class Supervisor:
             self._try()
         elif status:
             self._renewal.refused()
+            self._manager.ready(self._company.status)
         else:
             self._renewal.become(self._held, list(self._processes))
 

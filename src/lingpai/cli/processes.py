@@ -93,23 +93,23 @@ def _supervise(serving: Serving, manager: ServiceManager) -> int:
     return supervise(company, SystemClock(), manager, SelfRenewal(serving.sockets, lent=given.lent), before)
 
 
-class HouseLife(Life):
-    """A process with a house in it: its own worker ends when it winds up, and it closes with it."""
+class ServiceLife(Life):
+    """A process with the whole service in it: its own worker ends when it winds up, and it closes with it."""
 
     def __init__(self) -> None:
-        self._house: Service | None = None
+        self._service: Service | None = None
         self._stop = asyncio.Event()
         self._working: asyncio.Task[None] | None = None
 
-    def move_in(self, house: "Service", *, sends: bool) -> None:
-        """The house is assembled; `sends`: its worker begins to."""
-        self._house = house
+    def move_in(self, service: "Service", *, sends: bool) -> None:
+        """It is assembled; `sends`: its worker begins to."""
+        self._service = service
         if sends:
-            self._working = asyncio.create_task(house.worker.run(self._stop))
+            self._working = asyncio.create_task(service.worker.run(self._stop))
 
     def draining(self) -> None:
-        if self._house:
-            self._house.services.draining.set()
+        if self._service:
+            self._service.services.draining.set()
 
     def stopping(self) -> None:
         self._stop.set()
@@ -117,11 +117,11 @@ class HouseLife(Life):
     async def close(self) -> None:
         if self._working:
             await self._working
-        if self._house:
-            await self._house.close()
+        if self._service:
+            await self._service.close()
 
 
-class Alone(HouseLife):
+class Alone(ServiceLife):
     """The only process: it reports to the service manager itself."""
 
     def __init__(self, serving: Serving, manager: ServiceManager, renewal: SelfRenewal) -> None:
@@ -148,7 +148,7 @@ class Alone(HouseLife):
         super().draining()
 
 
-class OneOfSeveral(HouseLife):
+class OneOfSeveral(ServiceLife):
     """A worker: it reports to its supervisor, and leaves when that tells it to."""
 
     def __init__(self, ties: Ties) -> None:
@@ -165,14 +165,14 @@ class OneOfSeveral(HouseLife):
         return True
 
 
-async def _live(serving: Serving, life: HouseLife, terms: Terms) -> bool:
+async def _live(serving: Serving, life: ServiceLife, terms: Terms) -> bool:
     """One process's life: the service is assembled, serves and works, and is closed. True where a successor takes over."""
     from lingpai.assembly import build
 
-    house = await build(serving.settings, processes=serving.workers)
-    life.move_in(house, sends=serving.sends)
-    clock, chance = house.services.clock, house.services.chance
-    renews = await serve_on(house.app, serving.sockets, clock, chance, life, terms)
+    service = await build(serving.settings, processes=serving.workers)
+    life.move_in(service, sends=serving.sends)
+    clock, chance = service.services.clock, service.services.chance
+    renews = await serve_on(service.app, serving.sockets, clock, chance, life, terms)
     log.info("stopped")
     return renews
 
@@ -200,7 +200,7 @@ def _say_where(settings: Settings, urls: Sequence[str]) -> None:
 
 def _try(settings: Settings, url: str) -> str:
     """A line to paste, of a dialect that is served; without maillink, whose first call needs nothing from before, where all lines stand."""
-    own = dialects(settings).get("maillink")
-    if own is None:
+    maillink = dialects(settings).get("maillink")
+    if maillink is None:
         return f"{url}/docs"
-    return f"curl {reached(url, own)}/register -d email=ada@example.com -d password=correct-horse-battery"
+    return f"curl {reached(url, maillink)}/register -d email=ada@example.com -d password=correct-horse-battery"

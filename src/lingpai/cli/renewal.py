@@ -19,7 +19,7 @@ from lingpai.settings import handed
 
 TRIAL = "--trial"
 """The hidden option of the commands that can be tried: assemble everything, and end."""
-_TOLD = 2_000
+_SHOWN = 2_000
 """Characters of what a trial has written, from its end, that the log is given."""
 _HELD_BACK = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
@@ -33,13 +33,13 @@ class SelfRenewal:
         """`lent`: whether the sockets are somebody else's, as they then are to each successor."""
         self._sockets = sockets
         self._lent = lent
-        self._told: BinaryIO | None = None
+        self._output: BinaryIO | None = None
 
     def attempt(self) -> int:
         """Starts the trial; its id. What it says is kept for `refused`."""
-        self._told = os.fdopen(os.memfd_create("trial"), "rb")
+        self._output = os.fdopen(os.memfd_create("trial"), "rb")
         nothing = os.open(os.devnull, os.O_RDWR)
-        actions = [(os.POSIX_SPAWN_DUP2, nothing, 0), (os.POSIX_SPAWN_DUP2, nothing, 1), (os.POSIX_SPAWN_DUP2, self._told.fileno(), 2)]
+        actions = [(os.POSIX_SPAWN_DUP2, nothing, 0), (os.POSIX_SPAWN_DUP2, nothing, 1), (os.POSIX_SPAWN_DUP2, self._output.fileno(), 2)]
         try:
             return os.posix_spawn(sys.executable, [*_call(), TRIAL], handed.to_others(), file_actions=actions, setsigmask=[])
         finally:
@@ -47,11 +47,11 @@ class SelfRenewal:
 
     def refused(self) -> None:
         """Everything stays as it is, and the log says why."""
-        assert self._told
-        with self._told as file:
+        assert self._output
+        with self._output as file:
             file.seek(0)
-            told = file.read().decode("utf-8", "replace").strip()
-        log.error("renewal.refused", why=told[-_TOLD:], kept="the settings and the program as they were")
+            output = file.read().decode("utf-8", "replace").strip()
+        log.error("renewal.refused", why=output[-_SHOWN:], kept="the settings and the program as they were")
 
     async def fits(self) -> bool:
         """The same in one step, for a process that has a loop: whether the trial went well; else the log says why not."""
@@ -72,8 +72,8 @@ class SelfRenewal:
         highest = handed.FIRST + len(self._sockets)
         kept = None if lifeline is None else fcntl.fcntl(lifeline, fcntl.F_DUPFD, highest)
         # First out of the way, then to their places: one may stand where another is to go.
-        for place, copy in enumerate([fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, highest) for each in self._sockets], handed.FIRST):
-            os.dup2(copy, place)
+        for descriptor, copy in enumerate([fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, highest) for each in self._sockets], handed.FIRST):
+            os.dup2(copy, descriptor)
         environ = handed.to_successor(len(self._sockets), lent=self._lent, lifeline=kept, workers=workers)
         os.execve(sys.executable, _call(), environ)  # noqa: S606 - our own command, no shell
 

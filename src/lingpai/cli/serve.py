@@ -137,8 +137,8 @@ async def _try_out(settings: Settings, workers: int) -> None:
     """Everything is assembled, and let go of again. Raises what keeps it from serving."""
     from lingpai.assembly import build
 
-    house = await build(_reached(settings, "http://localhost"), processes=workers)
-    await house.close()
+    service = await build(_reached(settings, "http://localhost"), processes=workers)
+    await service.close()
 
 
 def _listen(hosts: Sequence[str], port: int, settings: Settings) -> list[socket.socket]:

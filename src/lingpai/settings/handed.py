@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 FIRST = 3
 """The descriptor of the first socket."""
-_OWN = "_LINGPAI_SUCCEEDS"
+_SUCCESSION = "_LINGPAI_SUCCEEDS"
 """`lent:descriptor:pid,pid`: whose the sockets are (`lent` or `own`); of a supervisor the lifeline of its workers, and who they are."""
 
 
@@ -36,15 +36,15 @@ def handed(environ: Mapping[str, str] = os.environ, pid: int | None = None) -> H
     """Read once, at the start. What is meant for another process counts for nothing. Raises ValueError for what cannot be read."""
     pid = pid or os.getpid()
     ours, watched = (_is_for(environ, name, pid) for name in ("LISTEN_PID", "WATCHDOG_PID"))
-    own = environ.get(_OWN, "") if ours else ""
-    whose, lifeline, workers = own.split(":") if own else ("lent", "", "")
+    succession = environ.get(_SUCCESSION, "") if ours else ""
+    whose, lifeline, workers = succession.split(":") if succession else ("lent", "", "")
     sockets = _number(environ, "LISTEN_FDS") if ours and "LISTEN_PID" in environ else 0
     return Handed(
         sockets=sockets,
         notify=environ.get("NOTIFY_SOCKET", ""),
         watchdog_seconds=_number(environ, "WATCHDOG_USEC") / 1_000_000 if watched else 0,
         lent=sockets > 0 and whose == "lent",
-        succeeds=bool(own),
+        succeeds=bool(succession),
         lifeline=int(lifeline) if lifeline else None,
         workers=tuple(map(int, filter(None, workers.split(",")))),
     )
@@ -52,13 +52,13 @@ def handed(environ: Mapping[str, str] = os.environ, pid: int | None = None) -> H
 
 def to_successor(sockets: int, *, lent: bool, lifeline: int | None, workers: Sequence[int]) -> dict[str, str]:
     """The environment in which this process becomes its successor."""
-    own = f"{'lent' if lent else 'own'}:{'' if lifeline is None else lifeline}:{','.join(map(str, workers))}"
-    return {**os.environ, "LISTEN_FDS": str(sockets), "LISTEN_PID": str(os.getpid()), _OWN: own}
+    succession = f"{'lent' if lent else 'own'}:{'' if lifeline is None else lifeline}:{','.join(map(str, workers))}"
+    return {**os.environ, "LISTEN_FDS": str(sockets), "LISTEN_PID": str(os.getpid()), _SUCCESSION: succession}
 
 
 def to_others() -> dict[str, str]:
     """The environment of a process that is handed nothing."""
-    return {name: value for name, value in os.environ.items() if name not in ("LISTEN_FDS", "LISTEN_PID", "NOTIFY_SOCKET", _OWN)}
+    return {name: value for name, value in os.environ.items() if name not in ("LISTEN_FDS", "LISTEN_PID", "NOTIFY_SOCKET", _SUCCESSION)}
 
 
 def _is_for(environ: Mapping[str, str], name: str, pid: int) -> bool:

@@ -59,14 +59,14 @@ def _of_host(host: str, port: int, mode: int) -> list[socket.socket]:
             return [listen(host, port, mode)]
         both = [listen("127.0.0.1", port)]
         if socket.has_dualstack_ipv6():
-            both.append(_beside(both[0]))
+            both.append(_on_ipv6(both[0]))
         return both
     except OSError as error:
         error.filename = host
         raise
 
 
-def _beside(first: socket.socket) -> socket.socket:
+def _on_ipv6(first: socket.socket) -> socket.socket:
     try:
         return listen("::1", _port([first]))
     except OSError:

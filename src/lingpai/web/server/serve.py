@@ -229,15 +229,15 @@ class Server:
         `last`: nobody takes the sockets over, so they close, and nobody who has begun to connect is turned away.
         """
         self.leave()
-        closing, self._listeners = self._listeners if last else [], []
-        for listener in closing:
+        listeners, self._listeners = self._listeners if last else [], []
+        for listener in listeners:
             listener.quieten()
-        if closing:
+        if listeners:
             await self._clock.sleep(QUIET_SECONDS)
         for server in self._servers:
             server.close()
         await self._clock.sleep(0)  # what the loop has accepted is a connection only in its next turn
-        for listener in closing:
+        for listener in listeners:
             await self._take_the_rest(listener)
         for connection in list(self._connections.connections):
             connection.shutdown()

@@ -141,7 +141,7 @@ class Supervisor:
         with self._hearing():
             while not self._stopping or self._processes:
                 self._tend()
-                for key, _ in self._selector.select(self._patience()):
+                for key, _ in self._selector.select(self._idle_seconds()):
                     key.data(key.fd)
                 self._obey()
                 self._reap()
@@ -173,7 +173,7 @@ class Supervisor:
         elif signal.SIGHUP in heard and self._renewal and not self._stopping:
             self._try()
 
-    def _patience(self) -> float:
+    def _idle_seconds(self) -> float:
         """Seconds until something is due though nothing happens."""
         now = self._clock.monotonic()
         dues = [each.due for each in self._processes.values() if each.due is not None]
@@ -292,9 +292,9 @@ class Supervisor:
                 if pid == self._attempt:
                     self._tried(status)
                 elif pid in self._processes:
-                    self._bury(self._processes.pop(pid), status)
+                    self._note_end(self._processes.pop(pid), status)
 
-    def _bury(self, each: ServingProcess, status: int) -> None:
+    def _note_end(self, each: ServingProcess, status: int) -> None:
         if each.pulse is not None:
             with suppress(KeyError):
                 self._selector.unregister(each.pulse)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -76,8 +77,8 @@ class Running:
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        """What it logged as JSON."""
-        return [msgspec.json.decode(line) for line in self.log.splitlines()]
+        """What it logged as JSON, in whole lines."""
+        return [msgspec.json.decode(line) for line in self.log.rpartition("\n")[0].splitlines()]
 
     @property
     def children(self) -> list[int]:
@@ -90,6 +91,13 @@ class Running:
             line = await self.process.stdout.readline()
         assert line, f"it ended: {await self.process.wait()} {self.log}"
         self.said.append(line.decode().strip())
+
+    async def logged(self, event: str, times: int = 1) -> dict[str, Any]:
+        """The last of its events of this name, once there are so many."""
+        async with asyncio.timeout(SECONDS):
+            while len(found := [line for line in self.events if line["event"] == event]) < times:  # noqa: ASYNC110 - as below
+                await asyncio.sleep(0.02)  # noqa: TID251 - another program writes, and nothing tells when
+        return found[-1]
 
     def tell(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
@@ -108,10 +116,13 @@ class Running:
 
 
 @asynccontextmanager
-async def serving(*words: str | Path, python: str | Path = sys.executable, **variables: str) -> AsyncIterator[Running]:
-    """`lingpai serve` on a free port, without a delay at its end. Killed where the test leaves it running."""
+async def serving(
+    *words: str | Path, lent: socket.socket | None = None, python: str | Path = sys.executable, **variables: str
+) -> AsyncIterator[Running]:
+    """`lingpai serve` on a free port or the socket lent, without a delay at its end. Killed where the test leaves it running."""
     with tempfile.TemporaryFile() as log:
-        running = Running(await start(("serve", "--port", "0", *words), AT_ONCE | variables, log, python), log)
+        process = await start(("serve", "--port", "0", *words), AT_ONCE | variables, log, python=python, lent=lent)
+        running = Running(process, log)
         try:
             await running.listen()
             yield running
@@ -122,9 +133,17 @@ async def serving(*words: str | Path, python: str | Path = sys.executable, **var
 
 
 async def start(
-    words: tuple[str | Path, ...], variables: dict[str, str], err: int | IO[bytes], python: str | Path = sys.executable
+    words: tuple[str | Path, ...],
+    variables: dict[str, str],
+    err: int | IO[bytes],
+    *,
+    python: str | Path = sys.executable,
+    lent: socket.socket | None = None,
 ) -> asyncio.subprocess.Process:
-    """Starts the command; standard input and output are pipes."""
+    """Starts the command; standard input and output are pipes. A socket is lent as a service manager does it."""
     pipe = asyncio.subprocess.PIPE
     call = [str(python), "-m", "lingpai", *map(str, words)]
-    return await asyncio.create_subprocess_exec(*call, env=INHERITED | variables, stdin=pipe, stdout=pipe, stderr=err)
+    if lent:
+        call = ["bash", "-c", f'export LISTEN_FDS=1 LISTEN_PID=$$; exec "$@" 3<&{lent.fileno()}', "bash", *call]
+    passed = (lent.fileno(),) if lent else ()
+    return await asyncio.create_subprocess_exec(*call, env=INHERITED | variables, stdin=pipe, stdout=pipe, stderr=err, pass_fds=passed)

@@ -36,7 +36,7 @@ class Ended:
 
 async def lingpai(*words: str | Path, stdin: str = "", python: str | Path = sys.executable, **variables: str) -> Ended:
     """Runs the command to its end; `variables` are its LINGPAI_ settings."""
-    process = await start(words, variables, asyncio.subprocess.PIPE, python)
+    process = await start(words, variables, asyncio.subprocess.PIPE, python=python)
     async with asyncio.timeout(SECONDS):
         out, err = await process.communicate(stdin.encode())
     assert process.returncode is not None

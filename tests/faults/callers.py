@@ -1,9 +1,15 @@
 """Callers with a new connection each, who know what became of it."""
 
 import asyncio
+import itertools
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
+from ipaddress import ip_address
 
+import msgspec
+
+from lingpai.core.chance import SystemClock
 from running import SECONDS
 
 Target = int | str
@@ -41,3 +47,30 @@ async def bursts(target: Target, request: bytes, size: int, ended: asyncio.Event
     while "refused" not in found and not ended.is_set():
         found.update(await asyncio.gather(*(call(target, request) for _ in range(size))))
     return found
+
+
+def post(path: str, body: bytes, headers: str = "") -> bytes:
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Type: application/json\r\n{headers}"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def people() -> Iterator[tuple[str, bytes]]:
+    """Requests of clients with an address each, and the address; every fifth registers."""
+    for number in itertools.count(1):
+        client = str(ip_address("10.0.0.0") + number)
+        header = f"X-Forwarded-For: {client}\r\n"
+        account = msgspec.json.encode({"email": f"person{number}@example.com", "password": "correct-horse-battery"})
+        yield client, get("/login", header) if number % 5 else post("/register", account, header)
+
+
+async def people_come(target: Target, per_second: int, ended: asyncio.Event) -> dict[str, str]:
+    """What became of each client of those that come so often, and no sooner after a stop of the machine, until it is `ended`."""
+    clock, loop, calls = SystemClock(), asyncio.get_running_loop(), {}
+    due = loop.time()
+    for client, request in people():
+        if ended.is_set():
+            break
+        calls[client] = asyncio.create_task(call(target, request))
+        due = max(due + 1 / per_second, loop.time())
+        await clock.sleep(due - loop.time())
+    return {client: await each for client, each in calls.items()}

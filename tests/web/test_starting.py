@@ -130,7 +130,7 @@ async def test_a_socket_that_it_is_lent_is_served_on_and_goes_on_listening_when_
 @pytest.mark.parametrize("kind", [socket.SOCK_DGRAM, socket.SOCK_STREAM])
 async def test_what_is_handed_and_is_no_listening_socket_is_refused_in_words(sqlite_path: Path, kind: socket.SocketKind) -> None:
     with socket.socket(socket.AF_INET, kind) as lent:
-        process = await start(("serve", "--data", sqlite_path.parent), REAL, asyncio.subprocess.PIPE, lent)
+        process = await start(("serve", "--data", sqlite_path.parent), REAL, asyncio.subprocess.PIPE, lent=lent)
         _, refusal = await process.communicate()
     assert process.returncode == 1
     assert "cannot take over what was handed: descriptor 3: is no listening stream socket" in refusal.decode()

@@ -59,13 +59,14 @@ def serve(
     loaded = load(config, data=data, dev=dev, hosts=addresses)
     settings = _draining(loaded)
     if trial:
+        warn_of_connections(settings, workers)
         asyncio.run(_try_out(settings, workers))
         return
     configure(_log(loaded), loaded.settings.node)
     if not given.succeeds:  # a successor was tried a moment ago
         _prepare(settings, config)
         _admit(settings)
-    warn_of_connections(settings, workers)
+        warn_of_connections(settings, workers)
     sockets = sockets or _listen(addresses, port, settings)
     _say_what_is_doubtful(loaded)
     urls = [url(one) for one in sockets]

@@ -55,12 +55,17 @@ def post(path: str, body: bytes, headers: str = "") -> bytes:
 
 
 def people() -> Iterator[tuple[str, bytes]]:
-    """Requests of clients with an address each, and the address; every fifth registers."""
+    """Requests of clients with an address each, and the address: every fifth posts, and of those every fifth registers, which is dear."""
     for number in itertools.count(1):
         client = str(ip_address("10.0.0.0") + number)
         header = f"X-Forwarded-For: {client}\r\n"
-        account = msgspec.json.encode({"email": f"person{number}@example.com", "password": "correct-horse-battery"})
-        yield client, get("/login", header) if number % 5 else post("/register", account, header)
+        mail = {"email": f"person{number}@example.com"}
+        if number % 25 == 0:
+            yield client, post("/register", msgspec.json.encode(mail | {"password": "correct-horse-battery"}), header)
+        elif number % 5 == 0:
+            yield client, post("/reset_password/send_mail", msgspec.json.encode(mail), header)
+        else:
+            yield client, get("/login", header)
 
 
 async def people_come(target: Target, per_second: int, ended: asyncio.Event) -> dict[str, str]:

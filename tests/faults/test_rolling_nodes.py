@@ -1,4 +1,4 @@
-"""Restarts behind nginx as Debian ships it, while people come: nobody notices (contract, R10, R15)."""
+"""Restarts behind nginx as Debian ships it, while people come: nobody notices (contract, R10, R18)."""
 
 import asyncio
 import signal

@@ -1,4 +1,4 @@
-"""Secrets that lie in files, and what Kubernetes puts into the environment by itself (contract, R1, R6)."""
+"""Secrets that lie in files, and what Kubernetes puts into the environment by itself (contract, R14, R15)."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Where it listens, what it is handed, and what it says of itself to whoever started it (contract, R9, R14 to R17)."""
+"""Where it listens, what it is handed, and what it says of itself to whoever started it (contract, R9, R16 to R19)."""
 
 import asyncio
 import os

@@ -17,11 +17,13 @@ Target = int | str
 
 
 async def call(target: Target, request: bytes) -> str:
-    """`refused` where it did not connect, `reset` where it did and was turned away, else the status."""
+    """`refused` where it did not connect, `reset` where it did and was turned away, `silence` where nothing came, else the status."""
     try:
         connecting = asyncio.open_connection("127.0.0.1", target) if isinstance(target, int) else asyncio.open_unix_connection(target)
         async with asyncio.timeout(SECONDS):
             reader, writer = await connecting
+    except TimeoutError:
+        return "silence"
     except OSError:
         return "refused"
     try:
@@ -29,6 +31,8 @@ async def call(target: Target, request: bytes) -> str:
         async with asyncio.timeout(SECONDS):
             answer = await reader.read()
         return answer[9:12].decode() or "reset"
+    except TimeoutError:
+        return "silence"
     except OSError:
         return "reset"
     finally:
@@ -55,14 +59,14 @@ def post(path: str, body: bytes, headers: str = "") -> bytes:
 
 
 def people() -> Iterator[tuple[str, bytes]]:
-    """Requests of clients with an address each, and the address: every fifth posts, and of those every fifth registers, which is dear."""
+    """Requests of clients, and the address of each: every tenth asks for a mail, and every fiftieth registers, which is dear."""
     for number in itertools.count(1):
         client = str(ip_address("10.0.0.0") + number)
         header = f"X-Forwarded-For: {client}\r\n"
         mail = {"email": f"person{number}@example.com"}
-        if number % 25 == 0:
+        if number % 50 == 0:
             yield client, post("/register", msgspec.json.encode(mail | {"password": "correct-horse-battery"}), header)
-        elif number % 5 == 0:
+        elif number % 10 == 0:
             yield client, post("/reset_password/send_mail", msgspec.json.encode(mail), header)
         else:
             yield client, get("/login", header)

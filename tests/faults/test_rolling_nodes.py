@@ -105,9 +105,11 @@ async def test_nodes_are_replaced_one_after_another_and_nobody_notices(
     assert answers == dict.fromkeys(found, 1), "each by one node, once"
 
 
-async def hung_up(running: Running) -> None:
+async def hung_up(running: Running, workers: int) -> None:
+    """Until all of its former processes have gone too."""
     running.tell(signal.SIGHUP)
     await running.logged("renewed")
+    await running.logged("stopped", workers)
 
 
 RATES = [SOME, pytest.param(PER_SECOND, marks=pytest.mark.long)]
@@ -118,7 +120,7 @@ RATES = [SOME, pytest.param(PER_SECOND, marks=pytest.mark.long)]
 async def test_a_node_that_becomes_a_newer_one_fails_nobody(tmp_path: Path, sqlite_path: Path, workers: str, per_second: int) -> None:
     words = ("--no-worker", "--workers", workers, "--data", sqlite_path.parent)
     async with serving(*words, **NODE, LINGPAI_DRAIN__DELAY_SECONDS="1") as running, alone(tmp_path, running.port) as port:
-        found = await through(port, lambda: hung_up(running), per_second)
+        found = await through(port, lambda: hung_up(running, int(workers)), per_second)
     assert Counter(found.values()) == {"200": len(found)}
 
 

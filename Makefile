@@ -2,21 +2,23 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 BIN := .venv/bin
-# Two marks in one .venv: what serves is there; and so is what works on it.
+# Three marks in one .venv: what serves is there; and so is what works on it; and so is what checks deploy/.
 SERVING := .venv/.serving
 READY := .venv/.ready
+DEPLOYING := .venv/.deploying
 
 # Another environment that happens to be active has no say here.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint types unit faults soak format bench lock release
+.PHONY: help serve test lint types unit faults soak format bench lock release deploy-checks
 
 help:
 	@echo "make serve   sets up, migrates and serves in dev mode on SQLite"
 	@echo "make test    sets up, then runs lint, types, import contracts and all tests"
 	@echo "make faults  runs the long forms of tests: more kills, more fuzz, every picture"
 	@echo "make soak    keeps a served process busy for SOAK_MINUTES ($(SOAK_MINUTES)), and looks for leaks and losses"
+	@echo "make deploy-checks renders the Helm chart, holds it against Kubernetes' schemas, and lints the Dockerfile"
 	@echo "make release builds the wheels, sources, and the list of what is in them, in dist/"
 	@echo "also: lint, types, unit (the tests alone), format, bench, lock"
 
@@ -43,6 +45,10 @@ unit: $(READY)
 faults: $(READY)
 	$(BIN)/pytest -n 2 --dist worksteal --durations 15 -m long
 
+# What these need is large, and none of it is needed for anything else. The rest of deploy/ is checked by `make test`.
+deploy-checks: $(DEPLOYING)
+	$(BIN)/pytest tests/deploy -m deploy
+
 SOAK_MINUTES ?= 10
 soak: $(READY)
 	$(BIN)/pytest tests/faults/test_soak.py --soak $(SOAK_MINUTES)
@@ -61,13 +67,15 @@ bench: $(READY)
 release: $(READY)
 	@$(BIN)/python tools/release.py
 
-# Three locks, one of another: what runs, what builds our wheel, and what works on it, which agrees with both.
+# Five locks, one of another: what runs, what builds our wheel, here and in the image, what works on it, and what checks deploy/.
 # Versions stay where they are unless pyproject.toml asks otherwise; `make lock UPGRADE=--upgrade` moves them all.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 $(UPGRADE)
 lock: $(READY)
 	$(COMPILE) --output-file requirements.lock pyproject.toml
 	$(COMPILE) --output-file requirements-build.lock --constraint requirements.lock --group pyproject.toml:build
+	$(COMPILE) --output-file deploy/docker/requirements-build.lock --constraint requirements.lock --constraint requirements-build.lock --group pyproject.toml:image
 	$(COMPILE) --output-file requirements-dev.lock --constraint requirements.lock --constraint requirements-build.lock --group dev pyproject.toml
+	$(COMPILE) --output-file requirements-deploy.lock --constraint requirements-dev.lock --group pyproject.toml:deploy
 
 # Compiling all modules takes a third of the time; a first start compiles the few that it needs.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
@@ -93,4 +101,9 @@ $(READY): $(SERVING) requirements-dev.lock testing/pyproject.toml
 	@$(INSTALL) --no-deps --no-build-isolation --editable testing
 # By all cores at once; a few modules that are meant for another Python do not compile.
 	@$(BIN)/python -m compileall -qq -j 0 .venv/lib >/dev/null || :
+	@touch $@
+
+$(DEPLOYING): $(READY) requirements-deploy.lock
+	@echo "Adding to .venv what checks deploy/"
+	@$(LOCKED) --requirement requirements-deploy.lock
 	@touch $@

@@ -223,6 +223,6 @@ def test_the_commands_of_every_page_are_run_by_a_test() -> None:
 
 
 def test_every_target_of_make_is_told_about_and_every_one_told_about_is_there() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)) - {"help"}
-    told = {target for page in PAGES for target in re.findall(r"(?:^|`)make ([a-z]+)\b", page.read_text("utf-8"), re.MULTILINE)}
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)) - {"help"}
+    told = {target for page in PAGES for target in re.findall(r"(?:^|`)make ([a-z-]+)\b", page.read_text("utf-8"), re.MULTILINE)}
     assert told == targets

@@ -1,6 +1,7 @@
 """systemd's own word on the units in `deploy/systemd`, and a service that lives under what they forbid."""
 
 import asyncio
+import socket
 import subprocess
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
@@ -53,6 +54,25 @@ def test_every_option_of_the_command_lines_exists(units: list[Path]) -> None:
         words = line.removeprefix("ExecStart=").split()[1:]
         call = [sys.executable, "-m", "lingpai", *words, "--help"]
         subprocess.run(call, env=INHERITED, capture_output=True, check=True)
+
+
+async def test_a_connection_that_comes_before_the_service_waits_in_systemds_socket_and_is_answered(tmp_path: Path) -> None:
+    """systemd's own program holds the socket, and starts what the first connection asks for."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    call = [needed("systemd-socket-activate"), f"--listen=127.0.0.1:{port}", *(f"--setenv={name}" for name in INHERITED)]
+    serve = [sys.executable, "-m", "lingpai", "serve", "--dev", "--data", tmp_path / "data"]
+    process = await asyncio.create_subprocess_exec(*map(str, [*call, *serve]), env=INHERITED, stdout=DEVNULL, stderr=PIPE)
+    try:
+        assert process.stderr
+        async with asyncio.timeout(SECONDS):
+            await process.stderr.readuntil(b"Listening on")
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=SECONDS) as client:
+                assert (await client.get("/readyz")).status_code == 200
+    finally:
+        process.kill()
+        await process.communicate()
 
 
 @pytest.fixture

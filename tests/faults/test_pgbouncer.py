@@ -1,8 +1,6 @@
 """Behind a PgBouncer in transaction mode, as Debian has it: each transaction may meet another connection of the server's."""
 
 import asyncio
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,15 +18,12 @@ from lingpai.store.database import Query
 from lingpai.store.migrate import latest
 from lingpai.store.postgres import open_postgres
 from mailserver import mail_server
+from needed import needed
 
 
 @pytest.fixture(scope="session")
 def program() -> str:
-    """Where it is; skips where there is none, unless LINGPAI_REQUIRE_PGBOUNCER says that there must be one."""
-    found = shutil.which("pgbouncer", path=f"{os.defpath}:/usr/sbin")
-    if found is None and os.environ.get("LINGPAI_REQUIRE_PGBOUNCER"):  # noqa: TID251 - asked of the test run, not of the service
-        pytest.fail("LINGPAI_REQUIRE_PGBOUNCER is set, but there is no pgbouncer")
-    return found or pytest.skip("no pgbouncer")
+    return needed("pgbouncer")
 
 
 @pytest.fixture

@@ -26,8 +26,8 @@ def settings_for(folder: Path, database_url: str, **changes: Any) -> Settings:
 class Browser(httpx.AsyncClient):
     """A client with cookies of its own, from an address of its own."""
 
-    def __init__(self, house: Service, ip: str = "198.51.100.7") -> None:
-        transport = httpx.ASGITransport(app=house.app, client=("127.0.0.1", 50_000), raise_app_exceptions=False)
+    def __init__(self, house: Service, ip: str = "198.51.100.7", *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        transport = transport or httpx.ASGITransport(app=house.app, client=("127.0.0.1", 50_000), raise_app_exceptions=False)
         super().__init__(transport=transport, base_url=house.services.settings.public_url, headers={"X-Forwarded-For": ip})
 
 

@@ -156,13 +156,13 @@ async def _add(services: Services, tx: Transaction, ctx: RequestContext, passwor
 async def _open(services: Services, tx: Transaction, ctx: RequestContext, application: Application, password: Judged) -> Account:
     """The account at the address: the new one, or the one that was there before, which has to agree on the password."""
     new = await _add(services, tx, ctx, password.hashed)
-    if await accounts.add_identifier(tx, account_id=new, realm=ctx.realm, address=application.address, proved_at=None):
-        await invitations.spend(tx, services.settings, ctx.realm, application.invite, new, services.clock.now())
-        if application.phone:
-            await accounts.add_identifier(tx, account_id=new, realm=ctx.realm, address=application.phone, proved_at=None)
-        await _agree(services, tx, ctx, application, new)
-    else:
-        await accounts.withdraw(tx, account_id=new)
+    added = await accounts.add_identifier(tx, account_id=new, realm=ctx.realm, address=application.address, proved_at=None)
+    # The same statements whoever has the address (8.2): of an account that is gone they write nothing.
+    await accounts.withdraw(tx, account_id=0 if added else new)
+    await invitations.spend(tx, services.settings, ctx.realm, application.invite, new, services.clock.now(), spare=not added)
+    if application.phone:
+        await accounts.add_identifier(tx, account_id=new, realm=ctx.realm, address=application.phone, proved_at=None)
+    await _agree(services, tx, ctx, application, new)
     account = await _holder(tx, ctx, application.address)
     await disagree(services, tx, account.id, password)
     return account

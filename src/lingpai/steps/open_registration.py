@@ -87,11 +87,11 @@ async def disagree(services: Services, tx: Transaction, account_id: int, judged:
     await accounts.lock_row(tx, account_id=account_id)
     waiting = await accounts.by_id(tx, account_id)
     open_ = waiting is not None and waiting.email_proved_at is None and waiting.locked_at is None
-    if not (waiting and open_) or waiting.password in (None, judged.hashed, judged.agrees_with):
-        return
-    if waiting.password and judged.hashed:
+    differs = waiting is not None and open_ and waiting.password not in (None, judged.hashed, judged.agrees_with)
+    if differs and waiting and waiting.password and judged.hashed:
         raise Unjudged(waiting.password)
-    await accounts.set_password(tx, account_id=account_id, password=None, at=services.clock.now())
+    # The statement whether it differs or not, as nobody may learn from its time that somebody registers here (8.2).
+    await accounts.set_password(tx, account_id=account_id if differs else 0, password=None, at=services.clock.now())
 
 
 async def compared(services: Services, password: str, judged: Judged, write: Callable[[Judged], Awaitable[T]]) -> T:

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy import BigInteger, Text, bindparam, delete, insert, select
 
 from lingpai.store.database import Query, Transaction, reader
-from lingpai.store.schema import consents
+from lingpai.store.schema import accounts, consents
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,18 @@ class Consent:
     ip: str
 
 
-_ADD = Query(insert(consents).values({name: bindparam(name) for name in ("account_id", "document", "version", "at", "ip")}))
+_ADD = Query(
+    insert(consents).from_select(
+        ["account_id", "document", "version", "at", "ip"],
+        select(
+            accounts.c.id,
+            bindparam("document", type_=Text()),
+            bindparam("version", type_=Text()),
+            bindparam("at", type_=BigInteger()),
+            bindparam("ip", type_=Text()),
+        ).where(accounts.c.id == bindparam("account_id")),
+    )
+)
 _DROP = Query(delete(consents).where(consents.c.account_id == bindparam("account_id")))
 _OF = Query(
     select(consents.c.document, consents.c.version, consents.c.at, consents.c.ip)
@@ -30,7 +41,7 @@ _consent = reader(Consent, _OF)
 
 
 async def add(tx: Transaction, *, account_id: int, document: str, version: str, at: int, ip: str) -> None:
-    """Notes one more; earlier ones stay."""
+    """Notes one more; earlier ones stay. Of an account that is gone nothing is noted."""
     await tx.execute(_ADD, account_id=account_id, document=document, version=version, at=at, ip=ip)
 
 

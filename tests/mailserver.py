@@ -164,15 +164,20 @@ class Handler:
 
 
 @asynccontextmanager
-async def mail_server(tls: ssl.SSLContext | None = None, *, at_once: bool = False, **options: Any) -> AsyncIterator[MailServer]:
-    """Serves until the block ends. With `tls` it offers STARTTLS, or, `at_once`, speaks TLS from the first byte."""
+async def mail_server(
+    tls: ssl.SSLContext | None = None, *, at_once: bool = False, port: int = 0, **options: Any
+) -> AsyncIterator[MailServer]:
+    """Serves until the block ends, on a free port where none is given.
+
+    With `tls` it offers STARTTLS, or, `at_once`, speaks TLS from the first byte.
+    """
     house = MailServer()
     loop = asyncio.get_running_loop()
     offered = None if at_once else tls
     listening = await loop.create_server(
         lambda: Line(house, loop=loop, tls_context=offered, **{"enable_SMTPUTF8": True, "auth_require_tls": False, **options}),
         "127.0.0.1",
-        0,
+        port,
         ssl=tls if at_once else None,
     )
     house.port = listening.sockets[0].getsockname()[1]

@@ -1,7 +1,8 @@
 """The worker: claims due letters, renders them, sends them; tries again later, or gives up. Purges what is past its time.
 
 Any number of workers share the work. A letter is claimed by a lease that outlives the longest attempt, so nobody else sends it
-meanwhile; the lease of a worker that died ends by itself, and the letter is sent again: at least once.
+meanwhile; the lease of a worker that died ends by itself, and the letter is sent again: at least once. While a channel's server is out
+of reach, one letter looks for it and the others wait.
 
 Text messages cost, and no gateway tells one that came twice from two: they are sent at most once in doubt. That one is about to go out is
 written down first; whoever finds that note without an outcome, after a crash or a stop in the middle, gives the letter up.
@@ -11,7 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import structlog
 
@@ -21,7 +22,9 @@ from lingpai.core.masked import masked
 from lingpai.core.model import Channel, Letter, RequestContext
 from lingpai.ephemeral import Ephemeral
 from lingpai.guard.crypto import SecretBox
-from lingpai.post import Message, Permanent, Sender, SendError, Temporary, Unsure
+from lingpai.guard.throttling.mail_rate import MailRate
+from lingpai.post import Message, Permanent, Sender, SenderDown, SendError, Temporary, Unsure
+from lingpai.post.breaker import SenderBreaker
 from lingpai.post.letters import render
 from lingpai.settings import Settings
 from lingpai.settings.theme import theme as themed
@@ -32,8 +35,10 @@ from lingpai.store.outbox import Bell
 
 log = structlog.get_logger()
 
+CHANNELS: tuple[Channel, ...] = get_args(Channel)
+
 SLOTS = 8
-"""Letters that one worker sends at a time."""
+"""Letters that one worker sends at a time, of each channel: a mail server that stalls holds no text message up."""
 
 SEND_SECONDS = 30.0
 """How long one attempt may take."""
@@ -75,7 +80,7 @@ def next_try(attempt: int) -> int | None:
 class Outcome:
     """What came of one attempt."""
 
-    name: Literal["delivered", "retry", "failed", "expired", "nobody"]
+    name: Literal["delivered", "retry", "unavailable", "failed", "expired", "nobody"]
     error: str = ""
     due_at: int = 0
     kept: Message | None = None
@@ -116,26 +121,28 @@ class Worker:
         self._owner = chance.token(12)
         self._unwritten: set[int] = set()
         """Letters whose outcome is still to be written down."""
+        self._breakers: Mapping[Channel, SenderBreaker] = {channel: SenderBreaker(channel, clock, chance) for channel in CHANNELS}
+        rate = settings.mail.rate
+        self._rates: Mapping[Channel, MailRate] = {"email": MailRate(ephemeral, rate, clock)} if rate else {}
+        self._busy: Mapping[Channel, set[asyncio.Task[None]]] = {channel: set() for channel in CHANNELS}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set; then running attempts get GRACE_SECONDS, and the leases of the rest are given back."""
-        busy: set[asyncio.Task[None]] = set()
         purging = asyncio.create_task(self._purge_for_ever())
         try:
             while not stop.is_set():
-                found = await self._fill(busy)
-                if not found or len(busy) >= SLOTS:
-                    await self._pause(stop, busy)
-                    # So that the next request of whoever caused a letter does not meet the work on it.
-                    if self._send_jitter and not busy:
-                        await self._clock.sleep(self._chance.spread(0, self._send_jitter))
+                if await self._fill() or await self._ended(stop):
+                    continue
+                # So that the next request of whoever caused a letter does not meet the work on it.
+                if self._send_jitter and not self._under_way():
+                    await self._clock.sleep(self._chance.spread(0, self._send_jitter))
         finally:
             await _drop({purging})
-            await self._wind_up(busy)
+            await self._wind_up(self._under_way())
 
     async def once(self) -> int:
-        """Claims what is due, up to SLOTS letters, and sees each attempt through; returns how many there were."""
-        letters = await self._claim(SLOTS)
+        """Claims what is due, up to SLOTS letters of each channel, and sees each attempt through; returns how many there were."""
+        letters = [letter for channel in CHANNELS for letter in await self._claim(channel)]
         await asyncio.gather(*(self._deliver(letter) for letter in letters))
         return len(letters)
 
@@ -194,10 +201,16 @@ class Worker:
             except Exception as error:  # noqa: BLE001 - the next round may fare better; the cause is in the log
                 log.warning("purge.failed", error=type(error).__name__)
 
-    async def _fill(self, busy: set[asyncio.Task[None]]) -> int:
+    def _under_way(self) -> set[asyncio.Task[None]]:
+        return set().union(*self._busy.values())
+
+    async def _fill(self) -> int:
         """Starts an attempt on each free slot for which there is a due letter."""
+        return sum([await self._start(channel, busy) for channel, busy in self._busy.items()])
+
+    async def _start(self, channel: Channel, busy: set[asyncio.Task[None]]) -> int:
         try:
-            letters = await self._claim(SLOTS - len(busy))
+            letters = await self._claim(channel, len(busy))
         except Exception as error:  # noqa: BLE001 - a worker that dies would stop all mail
             log.warning("worker.claim_failed", error=type(error).__name__)
             return 0
@@ -207,25 +220,37 @@ class Worker:
             task.add_done_callback(busy.discard)
         return len(letters)
 
-    async def _claim(self, limit: int) -> list[Letter]:
+    async def _claim(self, channel: Channel, busy: int = 0) -> list[Letter]:
         """No more than are sent at once: a lease must not run while its letter waits for a free slot."""
-        now = self._clock.now()
-        if not await outbox.due(self._store, now=now):
+        now, limit = self._clock.now(), self._breakers[channel].admitted(SLOTS, busy)
+        if not limit or not await outbox.due(self._store, channel=channel, now=now):
             return []
+        limit = await self._rates[channel].take(limit) if channel in self._rates else limit
+        letters = await self._lease(channel, now, limit) if limit else []
+        await self._give_back(channel, limit - len(letters))
+        return letters
+
+    async def _lease(self, channel: Channel, now: int, limit: int) -> list[Letter]:
+        until = now + LEASE_SECONDS * SECOND
         async with self._store.begin() as tx:
-            letters = await outbox.claim(tx, now=now, owner=self._owner, lease_until=now + LEASE_SECONDS * SECOND, limit=limit)
+            letters = await outbox.claim(tx, channel=channel, now=now, owner=self._owner, lease_until=until, limit=limit)
         # After a long loss of the store the lease of such a one was over. It has gone out, and is leased anew until that is written down.
         return [letter for letter in letters if letter.id not in self._unwritten]
 
-    async def _pause(self, stop: asyncio.Event, busy: set[asyncio.Task[None]]) -> None:
-        """Until something may be due and a slot is free, or it is time to stop."""
-        waits: set[asyncio.Task[Any]] = {asyncio.create_task(stop.wait())}
-        if len(busy) < SLOTS:
-            waits.add(asyncio.create_task(self._bell.wait(self._chance.spread(0.8, 1.2))))
+    async def _give_back(self, channel: Channel, unused: int) -> None:
+        if channel in self._rates:
+            await self._rates[channel].give_back(unused)
+
+    async def _ended(self, stop: asyncio.Event) -> bool:
+        """Waits until something may be due or an attempt has ended, or it is time to stop; True: an attempt has."""
+        busy = self._under_way()
+        news = self._bell.wait(self._chance.spread(0.8, 1.2))
+        waits: set[asyncio.Task[Any]] = {asyncio.create_task(stop.wait()), asyncio.create_task(news)}
         try:
-            await asyncio.wait(waits if len(busy) < SLOTS else waits | busy, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(waits | busy, return_when=asyncio.FIRST_COMPLETED)
         finally:
             await _drop(waits)
+        return not done.isdisjoint(busy)
 
     async def _wind_up(self, busy: set[asyncio.Task[None]]) -> None:
         if busy:
@@ -239,6 +264,7 @@ class Worker:
     async def _deliver(self, letter: Letter) -> None:
         """One attempt, written down and logged; raises nothing."""
         outcome = await self._attempt(letter)
+        await self._learn(letter.channel, outcome)
         fields = {"id": letter.id, "template": letter.template, "to": masked(letter.recipient), "attempt": letter.attempts}
         if outcome.error:
             fields["error"] = masked(outcome.error)
@@ -249,6 +275,15 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - its lease ends, and it is sent again
             log.error("letter.unwritten", id=letter.id, error=type(error).__name__)
 
+    async def _learn(self, channel: Channel, outcome: Outcome) -> None:
+        """What an attempt says of its server, and of how many letters may leave."""
+        if outcome.name == "unavailable":
+            self._breakers[channel].lost(masked(outcome.error))
+        if outcome.name == "delivered":
+            self._breakers[channel].back()
+        if outcome.name in ("unavailable", "expired", "nobody"):
+            await self._give_back(channel, 1)
+
     async def _attempt(self, letter: Letter) -> Outcome:
         """Never raises: what goes wrong with one letter must not touch the others."""
         if letter.expires_at <= self._clock.now():
@@ -258,7 +293,7 @@ class Worker:
         except Permanent as error:
             return Outcome("failed", str(error))
         except Temporary as error:
-            return self._later(letter, str(error))
+            return Outcome("unavailable", str(error)) if isinstance(error, SenderDown) else self._later(letter, str(error))
         except TimeoutError:
             return self._later(letter, f"not taken within {self._send_seconds:.0f} s")
         except Exception as error:  # noqa: BLE001 - a slip of ours, or another secret than the letter was sealed with: the next version may do better
@@ -326,6 +361,8 @@ class Worker:
             await outbox.delivered(store, id=letter.id, owner=owner, at=now, kept=outcome.kept)
         elif outcome.name == "nobody":
             await outbox.discard(store, id=letter.id, owner=owner)
+        elif outcome.name == "unavailable":
+            await outbox.put_back(store, id=letter.id, owner=owner, error=outcome.error)
         elif outcome.name == "retry":
             await outbox.retry(store, id=letter.id, owner=owner, due_at=outcome.due_at, error=outcome.error)
         else:

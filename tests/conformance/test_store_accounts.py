@@ -225,7 +225,7 @@ async def test_a_deleted_accounts_letters_are_gone_whether_they_wait_or_not(data
     made, other = await new_account(database, "ada@example.com"), await new_account(database, "bob@example.com")
     async with database.begin() as tx:
         held, _, others = await letter(tx, account_id=made), await letter(tx, account_id=made), await letter(tx, account_id=other)
-        await outbox.claim(tx, now=START, owner="worker", lease_until=START + 30_000, limit=1)
+        await outbox.claim(tx, channel="email", now=START, owner="worker", lease_until=START + 30_000, limit=1)
     async with database.begin() as tx:
         await accounts.delete(tx, account_id=made)
     left = [letter.id for state in get_args(LetterState) for letter in await outbox.listing(database, state=state, limit=10)]

@@ -165,7 +165,11 @@ async def fill(url: str) -> None:
 async def full(url: str) -> bool:
     store = await open_database(url, FakeClock(), FakeChance())
     found = await accounts.find(store, "main", "email", "ada@example.com")
-    there = found is not None and await sessions.of(store, account_id=found.id, now=START) and await outbox.due(store, now=START)
+    there = (
+        found is not None
+        and await sessions.of(store, account_id=found.id, now=START)
+        and await outbox.due(store, channel="email", now=START)
+    )
     await store.close()
     return bool(there)
 

@@ -15,16 +15,16 @@ ORIGIN = RequestContext(client="192.0.2.0/24", ip="192.0.2.7", agent="curl", req
 
 async def claim(database: Database, owner: str, *, now: int = START, limit: int = 100) -> list[Letter]:
     async with database.begin() as tx:
-        return await outbox.claim(tx, now=now, owner=owner, lease_until=now + LEASE, limit=limit)
+        return await outbox.claim(tx, channel="email", now=now, owner=owner, lease_until=now + LEASE, limit=limit)
 
 
 async def test_a_letter_waits_from_the_moment_its_transaction_is_committed(database: Database) -> None:
     made = await new_account(database, "ada@example.com")
-    assert not await outbox.due(database, now=START)
+    assert not await outbox.due(database, channel="email", now=START)
     async with database.begin() as tx:
         number = await letter(tx, "ada@example.com", account_id=made)
-    assert await outbox.due(database, now=START)
-    assert not await outbox.due(database, now=START - 1)
+    assert await outbox.due(database, channel="email", now=START)
+    assert not await outbox.due(database, channel="email", now=START - 1)
     assert await outbox.listing(database, state="waiting", limit=10) == [
         Letter(number, "email", "activate", "ada@example.com", "en", b"sealed", made, START, START, START + DAY, 0, "waiting", "")
     ]
@@ -70,7 +70,7 @@ async def test_several_workers_never_get_the_same_letter(
 async def test_a_worker_does_not_wait_for_letters_that_another_is_claiming(database: Database) -> None:
     await new_letters(database, 2)
     async with database.begin() as tx:
-        first = await outbox.claim(tx, now=START, owner="one", lease_until=START + LEASE, limit=1)
+        first = await outbox.claim(tx, channel="email", now=START, owner="one", lease_until=START + LEASE, limit=1)
         other = asyncio.create_task(claim(database, "two", limit=1))
         if database.name == "postgres":
             assert await other  # while the first claim is still open: SKIP LOCKED
@@ -84,7 +84,7 @@ async def test_a_dead_workers_lease_ends(database: Database) -> None:
     [number] = await new_letters(database, 1)
     await claim(database, "dead")
     assert await claim(database, "other", now=START + LEASE - 1) == []
-    assert not await outbox.due(database, now=START + LEASE - 1)
+    assert not await outbox.due(database, channel="email", now=START + LEASE - 1)
     [again] = await claim(database, "other", now=START + LEASE)
     assert (again.id, again.attempts) == (number, 2)
     assert not await outbox.delivered(database, id=number, owner="dead", at=START, kept=None)

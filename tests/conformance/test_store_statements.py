@@ -61,7 +61,7 @@ async def write(tx):
         yield await outbox.add(
             tx, channel="sms", template="t", recipient=to, locale="en", sealed=b"s", account_id=ada, created_at=2, expires_at=8
         )
-    yield await outbox.claim(tx, now=6, owner="w", lease_until=7, limit=2)
+    yield await outbox.claim(tx, channel="email", now=6, owner="w", lease_until=7, limit=2)
     yield await outbox.delivered(tx, id=1, owner="w", at=7, kept=Words())
     await invites.add(tx, realm="main", code="c", owner_id=ada, uses=2, created_at=3, expires_at=99)
     yield await invites.spend(tx, realm="main", code="c", now=4)

@@ -10,7 +10,7 @@ import pytest
 
 from fakes import START
 from lingpai.core.model import Letter
-from lingpai.post import Message, Permanent, SendError, Temporary
+from lingpai.post import Message, Permanent, SenderDown, SendError, Temporary
 from lingpai.post.smtp import SmtpSender
 from mailserver import DROP, STALL, Authority, MailServer, mail_server
 
@@ -88,7 +88,7 @@ async def test_content_and_envelope_are_ascii_so_that_every_server_on_the_way_ca
 @pytest.mark.parametrize(
     ("verb", "reply", "kind"),
     [
-        ("EHLO", "421 4.3.2 not now", Temporary),
+        ("EHLO", "421 4.3.2 not now", SenderDown),
         ("MAIL", "421 4.3.2 shutting down", Temporary),
         ("MAIL", "451 4.3.0 local error", Temporary),
         ("MAIL", "530 5.7.0 authentication required", Temporary),
@@ -119,19 +119,19 @@ async def test_a_reply_says_whether_trying_again_makes_sense(
 @pytest.mark.parametrize("verb", ["EHLO", "MAIL", "RCPT", "DATA", "END"])
 async def test_a_lost_connection_is_temporary_wherever_it_is_lost(server: MailServer, sender: SmtpSender, verb: str) -> None:
     server.says[verb] = [DROP]
-    assert type(await refused(sender)) is Temporary
+    assert type(await refused(sender)) is (SenderDown if verb == "EHLO" else Temporary)
 
 
 @pytest.mark.parametrize("verb", ["EHLO", "MAIL", "RCPT", "DATA", "END"])
 async def test_a_server_that_stalls_is_left_and_the_letter_waits(server: MailServer, verb: str) -> None:
     server.says[verb] = [STALL]
-    assert type(await refused(sender_for(server.url(), timeout=0.1))) is Temporary
+    assert type(await refused(sender_for(server.url(), timeout=0.1))) is (SenderDown if verb == "EHLO" else Temporary)
 
 
-async def test_nobody_listening_is_temporary() -> None:
+async def test_nobody_listening_says_nothing_of_the_letter() -> None:
     async with mail_server() as gone:
         url = gone.url()
-    assert type(await refused(sender_for(url))) is Temporary
+    assert type(await refused(sender_for(url))) is SenderDown
 
 
 async def test_a_letter_lost_after_its_final_dot_comes_again_with_the_same_message_id(server: MailServer, sender: SmtpSender) -> None:
@@ -172,7 +172,7 @@ async def test_a_bad_certificate_keeps_the_letter_and_the_password_at_home(
     context = authority.context("127.0.0.2" if trouble == "another host" else "127.0.0.1")
     async with mail_server(context, at_once=scheme == "smtps") as server:
         told = await refused(sender_for(server.url("ada:right@", scheme, f"?ca={trusted.file}")))
-    assert type(told) is Temporary
+    assert type(told) is SenderDown
     assert "CERTIFICATE_VERIFY_FAILED" in str(told)
     assert server.arrived == []
     assert {b"MAIL", b"AUTH"}.isdisjoint(server.commands())
@@ -182,7 +182,7 @@ async def test_a_bad_certificate_keeps_the_letter_and_the_password_at_home(
 async def test_without_starttls_nothing_is_said_in_clear(server: MailServer, claimed: list[str]) -> None:
     server.extensions = claimed
     told = await refused(sender_for(server.url("ada:right@", query="?tls=required")))
-    assert type(told) is Temporary
+    assert type(told) is SenderDown
     assert {b"MAIL", b"AUTH"}.isdisjoint(server.commands())
     assert server.commands()[0] == b"EHLO"
 
@@ -230,7 +230,7 @@ def test_a_missing_ca_file_is_told_at_start(tmp_path: Path) -> None:
 
 async def test_a_login_that_fails_keeps_the_letter_waiting(server: MailServer) -> None:
     told = await refused(sender_for(server.url("ada:wrong@")))
-    assert type(told) is Temporary
+    assert type(told) is SenderDown
     assert str(told).startswith("535")
     assert b"MAIL" not in server.commands()
 

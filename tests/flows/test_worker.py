@@ -124,13 +124,12 @@ class Yard:
         self.bell = Bell()
         self._made = 0
 
-    def worker(self, sender: Sender, store: Database | None = None, **changes: Any) -> Worker:
+    def worker(self, sender: Sender, store: Database | None = None, *, texts: Sender | None = None, **changes: Any) -> Worker:
         self._made += 1
         chance = FakeChance(f"worker {self._made}")
-        senders: dict[Any, Sender] = {"email": sender, "sms": sender}
-        return Worker(
-            store or self.store, self.minutes, self.secret_box, senders, self.clock, chance, bell=self.bell, settings=defaults(), **changes
-        )
+        senders: dict[Any, Sender] = {"email": sender, "sms": texts or sender}
+        changes = {"settings": defaults(), **changes}
+        return Worker(store or self.store, self.minutes, self.secret_box, senders, self.clock, chance, bell=self.bell, **changes)
 
     async def post(
         self, recipient: str = "ada@example.com", *, life: int = DAY, secret_box: SecretBox | None = None, **changes: Any
@@ -657,7 +656,7 @@ async def test_a_text_message_that_nobody_had_begun_is_sent_by_the_next_worker(y
     await text(yard)
     now = yard.clock.now()
     async with yard.store.begin() as tx:
-        assert len(await outbox.claim(tx, now=now, owner="dead", lease_until=now + 45 * SECOND, limit=8)) == 1
+        assert len(await outbox.claim(tx, channel="sms", now=now, owner="dead", lease_until=now + 45 * SECOND, limit=8)) == 1
     yard.clock.advance(seconds=60)
     assert await yard.worker(sender := Once()).once() == 1
     assert len(sender.taken) == 1
@@ -687,8 +686,8 @@ async def test_a_worker_whose_lease_went_to_another_sends_nothing(yard: Yard) ->
     first = yard.worker(sender := Once())
     now = yard.clock.now()
     async with yard.store.begin() as tx:
-        [letter] = await outbox.claim(tx, now=now, owner="first", lease_until=now, limit=8)
-        await outbox.claim(tx, now=now + 1, owner="second", lease_until=now + 45 * SECOND, limit=8)
+        [letter] = await outbox.claim(tx, channel="sms", now=now, owner="first", lease_until=now, limit=8)
+        await outbox.claim(tx, channel="sms", now=now + 1, owner="second", lease_until=now + 45 * SECOND, limit=8)
     await first._deliver(letter)
     assert sender.taken == []
     assert len(await yard.listed("waiting")) == 1

@@ -408,7 +408,7 @@ async def test_the_outbox_tells_what_failed_and_why_without_whole_addresses(desk
             for to in ("ada@example.com", "bob@example.com"):
                 await outbox.add(tx, recipient=to, sealed=b"x", account_id=None, created_at=now, expires_at=now + 60_000, **RESET)
         async with services.store.begin() as tx:
-            (first, _) = await outbox.claim(tx, now=now, owner="w", lease_until=now + 1_000, limit=2)
+            (first, _) = await outbox.claim(tx, channel="email", now=now, owner="w", lease_until=now + 1_000, limit=2)
         await outbox.give_up(services.store, id=first.id, owner="w", state="failed", error="550 no such user", at=now)
     ended = await lingpai("outbox", "--data", desk.folder, **desk.variables)
     assert ended.code == 0

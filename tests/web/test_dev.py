@@ -47,7 +47,7 @@ async def catch(store: Database, to: str, message: Message | None, channel: Chan
             expires_at=START + HOUR,
         )
         if message:
-            for letter in await outbox.claim(tx, now=START, owner="w", lease_until=START + HOUR, limit=1):
+            for letter in await outbox.claim(tx, channel=channel, now=START, owner="w", lease_until=START + HOUR, limit=1):
                 await outbox.delivered(tx, id=letter.id, owner="w", at=START, kept=message)
 
 

@@ -28,6 +28,10 @@ class Temporary(SendError):
     """Try again later."""
 
 
+class SenderDown(Temporary):
+    """Where letters go there is nobody to take one, whichever it had been: try again once there is."""
+
+
 class Permanent(SendError):
     """Trying again would not help."""
 
@@ -46,7 +50,7 @@ class Sender(Protocol):
     """True: the row keeps the rendered text after delivery (the dev inbox); False: it is erased."""
 
     async def send(self, letter: Letter, message: Message) -> None:
-        """Returns once somebody else answers for the letter; raises Temporary or Permanent."""
+        """Returns once somebody else answers for the letter; raises Temporary (SenderDown where that is known) or Permanent."""
         ...
 
     async def close(self) -> None:

@@ -1,7 +1,8 @@
 """Mail by SMTP (RFC 5321): a letter becomes a MIME message and goes to the operator's mail server.
 
 Temporary is everything that the same letter may survive: 4yz replies, lost connections, time-outs, a certificate that does not
-check, a login that fails (the operator mends it, the letter waits). Permanent is a 5yz reply to the letter itself.
+check, a login that fails (the operator mends it, the letter waits). What goes wrong before the server has heard of the letter is
+SenderDown: it would go wrong with any. Permanent is a 5yz reply to the letter itself.
 A connection lost after the final dot may have delivered the letter: it is sent again, at least once, with the same Message-ID.
 """
 
@@ -15,7 +16,7 @@ from functools import cached_property
 import aiosmtplib
 
 from lingpai.core.model import Letter
-from lingpai.post import Message, Permanent, SendError, Temporary
+from lingpai.post import Message, Permanent, SenderDown, SendError, Temporary
 from lingpai.post.mime import MimeMail, compose
 from lingpai.post.mime import sender as sender_mailbox
 from lingpai.post.relay import Relay
@@ -55,7 +56,7 @@ class SmtpSender:
             _ = self._context  # a missing file is told at start
 
     async def send(self, letter: Letter, message: Message) -> None:
-        """Returns once the server has taken the letter for its one recipient; raises Temporary or Permanent."""
+        """Returns once the server has taken the letter for its one recipient; raises Temporary, SenderDown or Permanent."""
         try:
             mail = compose(letter, message, self._sender)
         except ValueError as error:
@@ -119,7 +120,10 @@ class SmtpSender:
             local_hostname=self._sender.domain,  # the machine's own name is nobody's business, and finding it may ask the DNS
             timeout=self._timeout,
         )
-        await client.connect()
+        try:
+            await client.connect()
+        except (aiosmtplib.SMTPException, OSError) as error:
+            raise SenderDown(self._reason(error)) from None
         return client
 
     def _retire(self, client: aiosmtplib.SMTP) -> None:
@@ -133,10 +137,13 @@ class SmtpSender:
         if isinstance(error, aiosmtplib.SMTPNotSupported):
             return Permanent("the mail server does not offer SMTPUTF8 (RFC 6531), which this address needs")
         cause = error.recipients[0] if isinstance(error, aiosmtplib.SMTPRecipientsRefused) else error
-        if not isinstance(cause, aiosmtplib.SMTPResponseException):
-            return Temporary(self._clean(str(cause) or type(cause).__name__))
         final = isinstance(cause, _REFUSED) and 500 <= cause.code <= 599 and cause.code not in ABOUT_US
-        return (Permanent if final else Temporary)(self._clean(f"{cause.code} {cause.message}"))
+        return (Permanent if final else Temporary)(self._reason(cause))
+
+    def _reason(self, error: Exception) -> str:
+        if isinstance(error, aiosmtplib.SMTPResponseException):
+            return self._clean(f"{error.code} {error.message}")
+        return self._clean(str(error) or type(error).__name__)
 
     def _clean(self, text: str) -> str:
         """One printable line of at most 200 characters, without what a server may have quoted."""

@@ -44,6 +44,9 @@ class MailSettings(msgspec.Struct, frozen=True):
     sender: Annotated[
         str | None, Meta(description="the From address; default no-reply@ the host of public_url", extra={"form": forms.mailbox})
     ] = None
+    rate: Annotated[
+        Rate | None, Meta(description="most mails that leave, from all nodes together; what is more waits its turn. Not set: no limit")
+    ] = None
 
 
 class Hashing(msgspec.Struct, frozen=True):

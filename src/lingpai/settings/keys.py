@@ -61,6 +61,11 @@ class Key:
         return get_args(self.type)[0] if get_origin(self.type) is Annotated else self.type
 
     @property
+    def rate(self) -> bool:
+        """Whether it is written as a rate."""
+        return self.bare in (Rate, Rate | None)
+
+    @property
     def secret(self) -> bool:
         """Whether its value is shown to nobody."""
         return bool((self.meta.extra or {}).get("secret"))
@@ -73,7 +78,7 @@ class Key:
     @property
     def fits(self) -> str:
         """What it takes, in words, down to those that a list takes (contract, R7)."""
-        if self.bare is Rate:
+        if self.rate:
             return "a rate such as 10/minute"
         expected = (self.meta.extra or {}).get("fits") or " or ".join(_choices(self.type)) or (wanted(self.form) if self.form else "")
         if self.listed:

@@ -184,7 +184,7 @@ def _fitted(key: Key, value: Any, *, strict: bool) -> Any:
     """The clean value; raises ValueError saying what would fit."""
     if value is key.default:
         return value
-    if key.bare is Rate:
+    if key.rate:
         return Rate.parse(value if isinstance(value, str) else "")
     try:
         clean = msgspec.convert(value, key.type, strict=strict)

@@ -76,6 +76,7 @@ _ADD = Query(
 )
 _CLAIMABLE = (
     letters.c.state == "waiting",
+    letters.c.channel == bindparam("channel"),
     letters.c.due_at <= bindparam("now"),
     or_(letters.c.lease_until.is_(None), letters.c.lease_until <= bindparam("now")),
 )
@@ -100,6 +101,9 @@ _DELIVERED = Query(
 )
 _RETRY = Query(
     update(letters).where(*_OURS).values(due_at=bindparam("due_at"), error=bindparam("error"), lease_owner=None, lease_until=None)
+)
+_PUT_BACK = Query(
+    update(letters).where(*_OURS).values(error=bindparam("error"), attempts=letters.c.attempts - 1, lease_owner=None, lease_until=None)
 )
 _NOTE = Query(update(letters).where(*_OURS).values(error=bindparam("error")))
 _GIVE_UP = Query(
@@ -210,17 +214,17 @@ async def add(
     return int(row[0])
 
 
-async def due(tx: Transaction, *, now: int) -> bool:
+async def due(tx: Transaction, *, channel: Channel, now: int) -> bool:
     """Whether `claim` would find something: an idle worker need not take SQLite's one write lock to learn that nothing waits."""
-    return await tx.row(_DUE, now=now) is not None
+    return await tx.row(_DUE, channel=channel, now=now) is not None
 
 
-async def claim(tx: Transaction, *, now: int, owner: str, lease_until: int, limit: int) -> list[Letter]:
-    """Leases up to `limit` letters that are due, the longest due first; nobody else gets them before `lease_until`. In a transaction.
+async def claim(tx: Transaction, *, channel: Channel, now: int, owner: str, lease_until: int, limit: int) -> list[Letter]:
+    """Leases up to `limit` letters of a channel that are due, the longest due first; nobody else gets them before `lease_until`.
 
-    `attempts` counts this one. Expired letters come too: the worker gives them up.
+    In a transaction. `attempts` counts this one. Expired letters come too: the worker gives them up.
     """
-    rows = await tx.rows(_CLAIM, now=now, owner=owner, until=lease_until, limit=limit)
+    rows = await tx.rows(_CLAIM, channel=channel, now=now, owner=owner, until=lease_until, limit=limit)
     return sorted(map(_claimed, rows), key=lambda letter: (letter.due_at, letter.id))
 
 
@@ -233,6 +237,11 @@ async def delivered(tx: Transaction, *, id: int, owner: str, at: int, kept: Word
 async def retry(tx: Transaction, *, id: int, owner: str, due_at: int, error: str) -> bool:  # noqa: A002 - the row's number
     """To be tried again at `due_at`. False: the lease is another's."""
     return await tx.execute(_RETRY, letter=id, owner=owner, due_at=due_at, error=error) == 1
+
+
+async def put_back(tx: Transaction, *, id: int, owner: str, error: str) -> bool:  # noqa: A002 - the row's number
+    """As due as it was, and not tried: nobody was there to take it. False: the lease is another's."""
+    return await tx.execute(_PUT_BACK, letter=id, owner=owner, error=error) == 1
 
 
 async def note(tx: Transaction, *, id: int, owner: str, error: str) -> bool:  # noqa: A002 - the row's number

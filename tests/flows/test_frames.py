@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from lingpai.core import rules
-from lingpai.core.errors import BadCode, BadGrant, StaleLogin, TooSoon, Unavailable, WeakPassword, WrongPassword
+from lingpai.core.errors import BadCode, BadGrant, StaleLogin, StoreDown, StoreUnsure, TooSoon, WeakPassword, WrongPassword
 from lingpai.core.model import Account, Address, RequestContext
 from lingpai.core.steps import Step
 from lingpai.flows import Services, account_deletion, login, reauthenticate, register, sessions
@@ -58,9 +58,12 @@ async def test_of_sixty_four_that_send_at_once_one_does(services: Services) -> N
 # Spending
 
 
-@pytest.mark.parametrize(("why", "stays"), [(WeakPassword("common"), True), (BadGrant(), False), (Unavailable(), False)])
+@pytest.mark.parametrize(
+    ("why", "stays"),
+    [(WeakPassword("common"), True), (StoreDown(), True), (asyncio.CancelledError(), True), (BadGrant(), False), (StoreUnsure(), False)],
+)
 async def test_a_refused_request_puts_its_code_back_but_not_after_a_commit_that_may_have_been(
-    services: Services, why: Exception, stays: bool
+    services: Services, why: BaseException, stays: bool
 ) -> None:
     code = await services.one_time.new_code("bind", "main", MAIL.key, "7")
     with pytest.raises(type(why)):

@@ -1,14 +1,16 @@
 import asyncio
 import sqlite3
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from fakes import FakeChance, FakeClock
-from lingpai.core.errors import StoreDown
+from lingpai.core.errors import StoreDown, WeakPassword
 from lingpai.ephemeral import UNLIMITED, Entry, Ephemeral
 from lingpai.guard.crypto import SecretBox
 from lingpai.guard.one_time.codes import RESET_LIFE, OneTimeSecrets
+from lingpai.guard.one_time.restoring import restoring
 
 MAIN = ("main", "ada@example.com")
 pytestmark = pytest.mark.parametrize("ephemeral_url", ["sqlite"], indirect=True)
@@ -163,6 +165,8 @@ class Down:
 
 async def test_putting_back_hides_no_refusal_where_the_store_is_down(chance: FakeChance, ephemeral_url: str) -> None:
     one_time = OneTimeSecrets(Down(), SecretBox(b"s" * 32, chance), chance)
-    await one_time.put_back("reset", *MAIN, Entry(b"7", b"", 60))
+    with pytest.raises(WeakPassword):
+        async with restoring(partial(one_time.put_back, "reset", *MAIN, Entry(b"7", b"", 60))):
+            raise WeakPassword("common")
     with pytest.raises(StoreDown):
         await one_time.new_link("reset", *MAIN, 7, 60)

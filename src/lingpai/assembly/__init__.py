@@ -253,7 +253,7 @@ def _joined(base: Base, passwords: "PasswordHasher", captchas: "Captchas", provi
         device_cookies=cookies,
         letters=Letters(box, clock, not_me, f"{settings.public_url}/me/security"),
         grants=grants,
-        reset_grants=ResetGrants(grants, clock, chance),
+        reset_grants=ResetGrants(grants, chance),
         sealed_links=SealedLinks(box),
         not_me=not_me,
         session_issuer=SessionIssuer(base.store, cookies, tokens, clock, chance, settings.sessions),

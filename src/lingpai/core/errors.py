@@ -41,7 +41,8 @@
     └─ Unavailable               nothing was counted or spent; seconds to wait
        ├─ Overloaded
        └─ StoreDown             with the cause
-          └─ StoreConflict      the same again may work: another transaction was in the way
+          ├─ StoreConflict      the same again may work: another transaction was in the way
+          └─ StoreUnsure        nobody knows whether it is done
 
 A dialect lists as much of the tree as its seed tells: `choose()` walks up from the leaf to what is listed.
 """
@@ -353,6 +354,10 @@ class StoreConflict(StoreDown):
 
     def __init__(self) -> None:
         super().__init__("slow")
+
+
+class StoreUnsure(StoreDown):
+    """A store was lost while it committed: it may be done. Anything else that a store raises means that it is not."""
 
 
 def choose(table: Mapping[type[Refusal], T], refusal: Refusal) -> T:

@@ -67,5 +67,5 @@ async def cancel_deletion(services: Services, ctx: RequestContext, token: str) -
             raise BadGrant
         await services.audit.note(tx, ctx.within(account.realm), "keep", account_id=account.id)
     # Only now: were the store lost before, this would be the owner's last way back.
-    await services.grants.take("keep", token, DeletionGrant)
+    await services.grants.forget("keep", token)
     return account

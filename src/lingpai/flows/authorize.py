@@ -1,7 +1,7 @@
 """The one-time login link: made by somebody who is logged in, pasted into a client or opened in a browser."""
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 
 import msgspec
 
@@ -62,8 +62,7 @@ async def peek(services: Services, ctx: RequestContext, realms: Collection[str],
 
 async def for_jwt(services: Services, ctx: RequestContext, realms: Collection[str], token: str) -> str:
     """Spends it for a JWT of the lifetime that was chosen when it was made. Raises as `peek` does."""
-    account, link = await _take(services, ctx, realms, token)
-    with _dying():
+    async with _spending(services, ctx, realms, token) as (account, link):
         return await services.session_issuer.jwt_by_link(account, ctx.within(account.realm), link)
 
 
@@ -72,22 +71,12 @@ async def for_cookie(services: Services, ctx: RequestContext, realms: Collection
 
     Raises as `peek` does.
     """
-    account, link = await _take(services, ctx, realms, token)
-    ctx = ctx.within(account.realm)
-    if await _inside(services, ctx, account):
-        await services.audit.note(services.store, ctx, "authorization.stay", account_id=account.id)
-        return None
-    with _dying():
+    async with _spending(services, ctx, realms, token) as (account, link):
+        ctx = ctx.within(account.realm)
+        if await _inside(services, ctx, account):
+            await services.audit.note(services.store, ctx, "authorization.stay", account_id=account.id)
+            return None
         return await services.session_issuer.cookie_by_link(account, ctx, link)
-
-
-@contextmanager
-def _dying() -> Iterator[None]:
-    """The maker may have been ended, the account locked or its password changed after the link was taken: BadGrant, as before it."""
-    try:
-        yield
-    except WrongPassword:
-        raise BadGrant from None
 
 
 async def _inside(services: Services, ctx: RequestContext, account: Account) -> bool:
@@ -97,12 +86,22 @@ async def _inside(services: Services, ctx: RequestContext, account: Account) -> 
         return False
 
 
-async def _take(services: Services, ctx: RequestContext, realms: Collection[str], token: str) -> tuple[Account, RedeemedLink]:
+@asynccontextmanager
+async def _spending(
+    services: Services, ctx: RequestContext, realms: Collection[str], token: str
+) -> AsyncIterator[tuple[Account, RedeemedLink]]:
+    """Takes the link; of racing callers one gets it. Raises as `peek` does.
+
+    The maker may have been ended, the account locked or its password changed after it was taken: BadGrant, as before it.
+    """
     await peek(services, ctx, realms, token)
-    granted = await services.grants.take("authorization", token, Authorization)
-    account = await _holder(services, ctx, realms, granted)
-    assert granted is not None
-    return account, RedeemedLink(bytes.fromhex(granted.maker), granted.lifetime)
+    async with services.grants.spending("authorization", token, Authorization) as granted:
+        account = await _holder(services, ctx, realms, granted)
+        assert granted is not None
+        try:
+            yield account, RedeemedLink(bytes.fromhex(granted.maker), granted.lifetime)
+        except WrongPassword:
+            raise BadGrant from None
 
 
 async def _holder(services: Services, ctx: RequestContext, realms: Collection[str], granted: Authorization | None) -> Account:

@@ -1,5 +1,6 @@
 """It was not the owner: the link of a notice takes back what the notice tells of (contract, 10.14 and 10.15)."""
 
+import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -21,7 +22,8 @@ class Disavowed:
     removed: bool
     """Whether what the notice told of was still there, and is not any more."""
     token: str
-    """The browser's new token, under which it may set a new password; empty where the address is not the account's any more."""
+    """The browser's new token, under which it may set a new password; empty where the address is not the account's any more, or the store
+    was lost in this moment: what is done is done, and a mailed reset helps."""
 
 
 async def peek(services: Services, ctx: RequestContext, word: str) -> tuple[Disavowal, Account]:
@@ -47,20 +49,19 @@ async def disavow(services: Services, ctx: RequestContext, word: str) -> Disavow
     disavowal, account = await peek(services, ctx, word)
     if await services.not_me.spend(word) is None:
         raise BadGrant
-    keys = await accounts.keys(services.store, account_id=account.id)
     try:
-        removed = await _undo(services, ctx, disavowal)
-    except Refusal:
+        keys = await accounts.keys(services.store, account_id=account.id)
+        removed, account = await _undo(services, ctx, disavowal)
+    except (Refusal, asyncio.CancelledError):
         # Where the store was lost after the commit too: what is done twice here is done once.
         with suppress(StoreDown):
             await services.not_me.put_back(word)
         raise
     await kill_open(services, account.realm, keys)
-    account = await accounts.by_id(services.store, account.id) or account
     return Disavowed(account, removed, await _leave_to_reset(services, disavowal, account))
 
 
-async def _undo(services: Services, ctx: RequestContext, disavowal: Disavowal) -> bool:
+async def _undo(services: Services, ctx: RequestContext, disavowal: Disavowal) -> tuple[bool, Account]:
     async with services.store.begin() as tx:
         if not await accounts.lock_row(tx, account_id=disavowal.account_id):
             raise BadGrant
@@ -68,7 +69,9 @@ async def _undo(services: Services, ctx: RequestContext, disavowal: Disavowal) -
         await sessions.end_all(tx, account_id=disavowal.account_id)
         await accounts.outdate_proofs(tx, account_id=disavowal.account_id)
         await services.audit.note(tx, ctx, "not-me", account_id=disavowal.account_id, detail=disavowal.notice)
-    return removed
+        account = await accounts.by_id(tx, disavowal.account_id)
+    assert account is not None, "this transaction holds its row"
+    return removed, account
 
 
 async def _remove(tx: Transaction, disavowal: Disavowal, now: int) -> bool:
@@ -89,4 +92,6 @@ async def _leave_to_reset(services: Services, disavowal: Disavowal, account: Acc
     mail = account.mail
     if mail is None or not disavowal.went_to(mail) or account.sleeps(mail) or account.locked_at is not None:
         return ""
-    return await services.reset_grants.give(account, mail)
+    with suppress(StoreDown):
+        return await services.reset_grants.give(account, mail)
+    return ""

@@ -4,6 +4,7 @@ They are weak by nature (NIST SP 800-63B-4 bars them; ASVS 5.0, 6.4.2), so they 
 of each, and nobody learns whether there are any (contract, session).
 """
 
+from contextlib import nullcontext
 from typing import Literal
 
 import msgspec
@@ -17,6 +18,7 @@ from lingpai.guard.one_time.decoy_questions import ThreeTexts
 from lingpai.steps.account_change import NothingChanged, changing
 from lingpai.steps.authentication import Authenticated, Fresh, confirm_by_password, device_of, fresh
 from lingpai.steps.guesses import guesser, peek_code
+from lingpai.steps.spending import spending_code
 from lingpai.store import accounts, questions
 
 Mode = Literal["on", "with_code", "off"]
@@ -182,13 +184,15 @@ async def _tell(services: Services, ctx: RequestContext, asked: AskedQuestions, 
 
 async def _earn(services: Services, ctx: RequestContext, asked: AskedQuestions, account: Account, questions_at: int, code: str) -> str:
     """Spends what was asked, and the code; of racing callers one gets the grant, and the trail has nobody else's answer as right."""
+    mailed = spending_code(services, ctx, "reset", _mailed(asked, account), code) if code else nullcontext()
     try:
-        if await services.grants.take("questions", ctx.prelogin_token, AskedQuestions) != asked:
-            raise BadGrant
-        if code and await services.one_time.take_code("reset", asked.realm, _mailed(asked, account), code) is None:
-            raise BadCode
+        async with services.grants.spending("questions", ctx.prelogin_token, AskedQuestions) as taken:
+            if taken != asked:
+                raise BadGrant
+            async with mailed:
+                token = await services.reset_grants.give(account, account.reset_mail if code else None, questions_at=questions_at)
+                await _tell(services, ctx, asked, account, result="ok")
     except (BadGrant, BadCode):
         await _tell(services, ctx, asked, account, result="late")
         raise
-    await _tell(services, ctx, asked, account, result="ok")
-    return await services.reset_grants.give(account, account.reset_mail if code else None, questions_at=questions_at)
+    return token

@@ -1,9 +1,12 @@
 """Is it still you? What changes an account for good wants a login, or a proof, of the last ten minutes."""
 
+from functools import partial
+
 from lingpai.core.errors import BadCode, StaleLogin
 from lingpai.core.model import Account, Address, RequestContext
 from lingpai.flows import Services
 from lingpai.guard.one_time.codes import CODE_LENGTH, bound_to
+from lingpai.guard.one_time.restoring import restoring
 from lingpai.steps import authentication
 from lingpai.steps.authentication import Authenticated, Fresh
 from lingpai.steps.guesses import guesser, new_code, peek_code
@@ -36,10 +39,11 @@ async def by_code(services: Services, ctx: RequestContext, login: Authenticated,
     to, account = reached(login.account), login.account
     right = await peek_code(services, guesser(ctx, "login", account, to), to.key, code) if to else None
     entry = await services.one_time.take_code("login", account.realm, to.key, code) if to and right else None
-    if entry is None or not services.one_time.binds(entry, account):
+    if to is None or entry is None or not services.one_time.binds(entry, account):
         await services.audit.note(services.store, ctx, "confirm", "bad-code", account_id=account.id)
         raise BadCode
-    return await authentication.confirm(services, ctx, login)
+    async with restoring(partial(services.one_time.put_back, "login", account.realm, to.key, entry)):
+        return await authentication.confirm(services, ctx, login)
 
 
 def reached(account: Account) -> Address | None:

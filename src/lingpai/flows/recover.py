@@ -22,7 +22,7 @@ from lingpai.steps.authentication import is_known
 from lingpai.steps.first_proof import forget_strangers
 from lingpai.steps.guesses import guesser, new_code, peek_code
 from lingpai.steps.sending import AskedMessage, sending, silently
-from lingpai.steps.spending import kill_open, spending_code, spending_link, spending_reset_grant
+from lingpai.steps.spending import kill_open, spending_code, spending_link
 from lingpai.store import accounts, addresses, questions
 from lingpai.store.database import Transaction
 
@@ -207,7 +207,7 @@ async def by_reset_grant(services: Services, ctx: RequestContext, password: str,
         await services.limits.spend("check_client", ctx.client)
         account = await _granted_to(services, ctx)
         hashed = await slot.new(password, _known(account), min_score)
-    async with spending_reset_grant(services, ctx) as grant:
+    async with services.reset_grants.spending(ctx.prelogin_token) as grant:
         if grant is None or account is None or not await _fits(services, ctx, grant, account):
             raise BadGrant
         return await _reset(services, ctx, account, grant.earned_by, hashed, by_answers=grant.questions_at > 0)
@@ -288,9 +288,10 @@ async def begin_by_code(services: Services, ctx: RequestContext, who: Address, a
     Its old one, where it has one, so that it disturbs no other recovery in this browser: what stands under it names an account, and opens
     nothing without the code. Raises as `ask_code_silently` does.
     """
-    await ask_code_silently(services, ctx, who)
     token = services.prelogin_token(ctx)
+    # Before the message: were the store lost between the two, it would have gone out for nothing, and the next one had to wait.
     await services.grants.store_under("asked", token, asked, CODE_LIFE)
+    await ask_code_silently(services, ctx, who)
     return Step("code", token)
 
 
@@ -304,5 +305,5 @@ async def finish_by_code(services: Services, ctx: RequestContext, who: Address, 
     """As `by_code`, and spends what `begin_by_code` began; the code may have lost its leading zeros."""
     done = await by_code(services, ctx, who, code.zfill(ctx.code_length), password)
     if ctx.prelogin_token:
-        await services.grants.take("asked", ctx.prelogin_token, AskedRecovery)
+        await services.grants.forget("asked", ctx.prelogin_token)
     return done

@@ -1,26 +1,23 @@
-"""The frame around every use of a link, a code or a grant: taken once, and put back where the request is refused all the same."""
+"""The frame around every use of a link or a code: taken once, and put back where the request comes to nothing all the same."""
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
-from lingpai.core.errors import BadCode, BadGrant, BadLink, Limited, Refusal, StoreDown, Unavailable
+from lingpai.core.errors import BadCode, BadLink, Limited, StoreDown
 from lingpai.core.model import Purpose, RequestContext
 from lingpai.ephemeral import Entry
-from lingpai.guard.one_time.reset_grants import ResetGrant
+from lingpai.guard.one_time.restoring import restoring
 from lingpai.steps.services import Services
-
-_FINAL = (Unavailable, BadGrant)
-"""After these nothing is put back. The first may have come after the commit: a second use must not be. After the second somebody else
-was first, and has ended what was open."""
 
 
 @asynccontextmanager
 async def spending_code(services: Services, ctx: RequestContext, purpose: Purpose, key: str, code: str) -> AsyncIterator[Entry]:
-    """Takes the code of an address; of racing callers one gets it. Raises BadCode. A refusal puts it back, but for `_FINAL`."""
+    """Takes the code of an address; of racing callers one gets it. Raises BadCode. Put back as `restoring` says."""
     taken = await services.one_time.take_code(purpose, ctx.realm, key, code)
     if taken is None:
         raise BadCode
-    async with _putting_back(services, ctx, purpose, key, taken):
+    async with restoring(partial(services.one_time.put_back, purpose, ctx.realm, key, taken)):
         yield taken
     await _give_back_counts(services, ctx, purpose)
 
@@ -39,33 +36,8 @@ async def spending_link(services: Services, ctx: RequestContext, purpose: Purpos
     taken = await services.one_time.take_link(purpose, ctx.realm, key, token)
     if taken is None:
         raise BadLink
-    async with _putting_back(services, ctx, purpose, key, taken):
+    async with restoring(partial(services.one_time.put_back, purpose, ctx.realm, key, taken)):
         yield taken
-
-
-@asynccontextmanager
-async def spending_reset_grant(services: Services, ctx: RequestContext) -> AsyncIterator[ResetGrant | None]:
-    """Takes the browser's grant to set a new password; None where it has none. Put back as a code is."""
-    taken = await services.reset_grants.take(ctx.prelogin_token)
-    try:
-        yield taken
-    except _FINAL:
-        raise
-    except Refusal:
-        if taken:
-            await services.reset_grants.put_back(ctx.prelogin_token, taken)
-        raise
-
-
-@asynccontextmanager
-async def _putting_back(services: Services, ctx: RequestContext, purpose: Purpose, key: str, taken: Entry) -> AsyncIterator[None]:
-    try:
-        yield
-    except _FINAL:
-        raise
-    except Refusal:
-        await services.one_time.put_back(purpose, ctx.realm, key, taken)
-        raise
 
 
 async def kill_open(services: Services, realm: str, keys: Iterable[str]) -> None:

@@ -4,8 +4,9 @@ Two implementations: `sqlite` (apsw; reads run inline on the event loop, commits
 A statement is written once in SQLAlchemy Core, compiled once per database, and run on the raw driver.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from inspect import signature
@@ -17,6 +18,9 @@ from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import BindParameter, ClauseElement
+
+from lingpai.core.errors import StoreConflict, StoreDown, StoreUnsure
+from lingpai.core.outages import MUTE
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -145,6 +149,9 @@ class Database(Transaction, Protocol):
     def begin(self) -> AbstractAsyncContextManager[Transaction]:
         """One transaction: committed (and on disk) when the block ends, rolled back when it raises.
 
+        Whatever comes out of it but StoreUnsure means that nothing was done: who is cancelled while it commits hears of that at the next
+        await. So who has taken something for it knows whether to give it back.
+
         No hashing, no network and no waiting inside. `run` on the database itself is a transaction of its own;
         `rows` and `row` on it only look (PostgreSQL lets a single statement there change what it returns; SQLite refuses).
         """
@@ -161,3 +168,34 @@ class Database(Transaction, Protocol):
     async def close(self) -> None:
         """Lets go of connections."""
         ...
+
+
+@contextmanager
+def committing() -> Iterator[None]:
+    """Around a commit that a server is asked for: where its answer does not come nobody knows whether it is done. A no is an answer."""
+    try:
+        yield
+    except StoreDown as error:
+        if isinstance(error, StoreConflict) or error.cause not in MUTE:
+            raise
+        raise StoreUnsure(error.cause) from error
+
+
+async def uninterrupted(work: asyncio.Future[T]) -> T:
+    """What the work comes to, also where the waiter is cancelled meanwhile: it hears of that at its next await."""
+    cancelled = False
+    while not work.done():
+        try:
+            await asyncio.wait([work])
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        cancel_at_next_await()
+    return work.result()
+
+
+def cancel_at_next_await() -> None:
+    """For who has met a cancellation where something had to be brought to its end first."""
+    if task := asyncio.current_task():
+        task.uncancel()
+        task.cancel()

@@ -16,9 +16,9 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
 from lingpai.core.chance import Chance, Clock
-from lingpai.core.errors import Cause, StoreDown
+from lingpai.core.errors import Cause, StoreDown, StoreUnsure
 from lingpai.core.outages import Outage
-from lingpai.store.database import Query, Row, Transaction, with_constants
+from lingpai.store.database import Query, Row, Transaction, uninterrupted, with_constants
 from lingpai.store.probe import PROBE
 
 T = TypeVar("T")
@@ -162,9 +162,11 @@ class SqliteDatabase:
         """Returns, or raises, only once the commit is over: until then nobody else may use the connection."""
         commit = asyncio.get_running_loop().run_in_executor(self._thread, self._writer.execute, "COMMIT")
         try:
-            await _to_the_end(commit)
+            await uninterrupted(commit)
         except _DOWN as error:
-            raise self._lost(error) from error
+            down = self._lost(error)
+            # What is still open will be rolled back. What SQLite has ended by itself it may have ended either way.
+            raise (down if self._writer.in_transaction else StoreUnsure(down.cause)) from error
         self._outage.ends()
 
     def _roll_back(self) -> None:
@@ -200,22 +202,8 @@ class SqliteDatabase:
             if not self._closed:
                 self._closed = True
                 self._reader.close()
-                await _to_the_end(asyncio.get_running_loop().run_in_executor(self._thread, self._writer.close))
+                await uninterrupted(asyncio.get_running_loop().run_in_executor(self._thread, self._writer.close))
                 self._thread.shutdown()
-
-
-async def _to_the_end(work: asyncio.Future[T]) -> T:
-    """Waits until the work is over even where the waiter is cancelled meanwhile; the cancellation goes on afterwards."""
-    cancelled: asyncio.CancelledError | None = None
-    while not work.done():
-        try:
-            await asyncio.wait([work])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled:
-        work.exception()
-        raise cancelled
-    return work.result()
 
 
 async def open_sqlite(

@@ -7,13 +7,11 @@ One link and one code live at a time for each purpose and address: a newer one t
 import base64
 import hmac
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import Literal, get_args
 
 import msgspec
 
 from lingpai.core.chance import Chance
-from lingpai.core.errors import StoreDown
 from lingpai.core.model import Account, Purpose
 from lingpai.ephemeral import UNLIMITED, Entry, Ephemeral
 from lingpai.guard.crypto import BadSeal, SecretBox, digest
@@ -53,7 +51,7 @@ def bound_to(account: Account | None) -> str:
 
 
 class OneTimeSecrets:
-    """Makes, looks at and spends links and codes. `key` is always an `Address.key`. Every method but `put_back` raises StoreDown."""
+    """Makes, looks at and spends links and codes. `key` is always an `Address.key`. Every method raises StoreDown."""
 
     def __init__(self, ephemeral: Ephemeral, secret_box: SecretBox, chance: Chance) -> None:
         self._ephemeral = ephemeral
@@ -146,13 +144,9 @@ class OneTimeSecrets:
         return await self._ephemeral.take(self._entry_key("code", purpose, realm, key), self._code_digest(purpose, realm, key, code))
 
     async def put_back(self, purpose: Purpose, realm: str, key: str, entry: Entry) -> None:
-        """Gives back what was taken by a request that then was refused, with the life and the tries it had left; a newer one stays.
-
-        Where the store is down it is lost: the refusal that led here is what the caller has to hear.
-        """
+        """Gives back what was taken by a request that came to nothing, with the life and the tries it had left; a newer one stays."""
         form: SecretForm = "link" if entry.tries == UNLIMITED else "code"
-        with suppress(StoreDown):
-            await self._ephemeral.put(self._entry_key(form, purpose, realm, key), entry, only_new=True)
+        await self._ephemeral.put(self._entry_key(form, purpose, realm, key), entry, only_new=True)
 
     async def end(self, form: SecretForm, purpose: Purpose, realm: str, key: str, *, spare: bool = False) -> None:
         """The link or code of this purpose is dead, if there is one; a `spare` one is the same work and ends nothing."""

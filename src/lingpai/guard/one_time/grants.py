@@ -1,6 +1,8 @@
 """Rights to do one thing, given a moment ago: a one-time login link, and what later stories give. Single-use; kept as digests."""
 
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Literal, TypeVar
 
 import msgspec
@@ -12,6 +14,7 @@ from lingpai.core.steps import Step
 from lingpai.ephemeral import Entry, Ephemeral
 from lingpai.guard.crypto import digest
 from lingpai.guard.one_time import link_tokens
+from lingpai.guard.one_time.restoring import restoring
 
 GrantKind = Literal["authorization", "asked", "reset_asked", "questions", "draft", "reset", "confirmed", "connect", "implicit", "keep"]
 """A one-time login link; whom a recovery is about; whose reset a browser has asked for; whose security questions were asked; a
@@ -53,11 +56,6 @@ class Grants:
         """As `give`, under a token of 256 bits that the browser has already; an older one of this kind is gone."""
         await self._ephemeral.put(_entry_key(kind, token), Entry(msgspec.json.encode(value), life=life))
 
-    async def put_back(self, kind: GrantKind, token: str, value: msgspec.Struct, life: float) -> None:
-        """Gives back what was taken by a request that then was refused; a newer one stays. Raises nothing."""
-        with suppress(StoreDown):
-            await self._ephemeral.put(_entry_key(kind, token), Entry(msgspec.json.encode(value), life=life), only_new=True)
-
     async def peek(self, kind: GrantKind, token: str, shape: type[T]) -> T | None:
         """What was granted; spends nothing. None: wrong, spent or expired."""
         return _read(await self._ephemeral.get(_entry_key(kind, token)), shape)
@@ -65,6 +63,22 @@ class Grants:
     async def take(self, kind: GrantKind, token: str, shape: type[T]) -> T | None:
         """Spends the grant: of racing callers exactly one gets it."""
         return _read(await self._ephemeral.take(_entry_key(kind, token)), shape)
+
+    @asynccontextmanager
+    async def spending(self, kind: GrantKind, token: str, shape: type[T]) -> AsyncIterator[T | None]:
+        """As `take`, around what the grant is good for; given back, with the life that it had left, as `restoring` says."""
+        key = _entry_key(kind, token)
+        entry = await self._ephemeral.take(key)
+        if entry is None:
+            yield None
+            return
+        async with restoring(partial(self._ephemeral.put, key, entry, only_new=True)):
+            yield _read(entry, shape)
+
+    async def forget(self, kind: GrantKind, token: str) -> None:
+        """It has served its purpose, and is left to its end where the store is down. Raises nothing."""
+        with suppress(StoreDown):
+            await self._ephemeral.take(_entry_key(kind, token))
 
 
 def _read(entry: Entry | None, shape: type[T]) -> T | None:

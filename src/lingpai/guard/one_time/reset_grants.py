@@ -1,8 +1,10 @@
 """The right to set a new password, once: what a recovery's proof earns, held by the browser that gave it."""
 
+from contextlib import AbstractAsyncContextManager, nullcontext
+
 import msgspec
 
-from lingpai.core.chance import SECOND, Chance, Clock
+from lingpai.core.chance import Chance
 from lingpai.core.model import Account, Address
 from lingpai.guard.one_time.grants import Grants
 
@@ -17,7 +19,6 @@ class ResetGrant(msgspec.Struct, frozen=True):
     realm: str
     security_stamp: int
     """A changed password or address, a lock and a closing kill it (contract, 6.14 and rule 10)."""
-    until: int
     questions_at: int = 0
     """When the questions were set whose answers led here; 0 where another proof did."""
     earned_by: Address | None = None
@@ -25,18 +26,16 @@ class ResetGrant(msgspec.Struct, frozen=True):
 
 
 class ResetGrants:
-    """Gives, peeks at and spends grants. Every method but `put_back` raises StoreDown."""
+    """Gives, peeks at and spends grants. Every method raises StoreDown."""
 
-    def __init__(self, grants: Grants, clock: Clock, chance: Chance) -> None:
+    def __init__(self, grants: Grants, chance: Chance) -> None:
         self._grants = grants
-        self._clock = clock
         self._chance = chance
 
     async def give(self, account: Account, earned_by: Address | None = None, *, questions_at: int = 0) -> str:
         """The browser's new token. Never its old one: somebody may have planted that before the proof was given."""
         token = self._chance.token()
-        until = self._clock.now() + LIFE * SECOND
-        grant = ResetGrant(account.id, account.realm, account.security_stamp, until, questions_at, earned_by)
+        grant = ResetGrant(account.id, account.realm, account.security_stamp, questions_at, earned_by)
         await self._grants.store_under("reset", token, grant, LIFE)
         return token
 
@@ -44,12 +43,6 @@ class ResetGrants:
         """The browser's grant; spends nothing."""
         return await self._grants.peek("reset", token, ResetGrant) if token else None
 
-    async def take(self, token: str) -> ResetGrant | None:
-        """Spends it: of racing callers exactly one gets it."""
-        return await self._grants.take("reset", token, ResetGrant) if token else None
-
-    async def put_back(self, token: str, grant: ResetGrant) -> None:
-        """Gives it back with the life that it had left."""
-        left = (grant.until - self._clock.now()) / SECOND
-        if left > 0:
-            await self._grants.put_back("reset", token, grant, left)
+    def spending(self, token: str) -> AbstractAsyncContextManager[ResetGrant | None]:
+        """As `Grants.spending`; None where the browser has no token."""
+        return self._grants.spending("reset", token, ResetGrant) if token else nullcontext()

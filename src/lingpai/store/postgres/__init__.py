@@ -1,7 +1,8 @@
 """PostgreSQL (asyncpg): `Database` on a pool that opens connections when they are needed, and again after they were lost."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from typing import Any, TypeVar
 
 import asyncpg
@@ -9,13 +10,14 @@ from sqlalchemy import text
 
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.errors import StoreConflict, StoreDown
-from lingpai.store.database import Query, Row, Transaction
+from lingpai.store.database import Query, Row, Transaction, committing, uninterrupted
 from lingpai.store.postgres.hosts import Hosts
 from lingpai.store.postgres.pool import TIMEOUT, Pool
 from lingpai.store.postgres.transactions import AGAIN, RepeatedTransaction, Statements
 from lingpai.store.probe import PROBE
 
 T = TypeVar("T")
+Around = Callable[[], AbstractContextManager[None]]
 
 _VERSION = Query(text("SELECT version_num FROM alembic_version"))
 
@@ -36,18 +38,19 @@ class PostgresDatabase:
         return await self._alone(lambda tx: tx.row(query, **values))
 
     async def execute(self, query: Query, **values: Any) -> int:
-        return await self._alone(lambda tx: tx.execute(query, **values))
+        return await self._alone(lambda tx: tx.execute(query, **values), committing)
 
-    async def _alone(self, run: Callable[[Transaction], Awaitable[T]]) -> T:
-        """One statement, which is a transaction by itself: all of it can be done again."""
+    async def _alone(self, run: Callable[[Transaction], Awaitable[T]], around: Around = nullcontext) -> T:
+        """One statement, a transaction by itself: all of it can be done again. `around`: `committing` where it changes something."""
         for _ in range(AGAIN):
             with suppress(StoreConflict):
-                return await self._once(run)
-        return await self._once(run)
+                return await self._once(run, around)
+        return await self._once(run, around)
 
-    async def _once(self, run: Callable[[Transaction], Awaitable[T]]) -> T:
+    async def _once(self, run: Callable[[Transaction], Awaitable[T]], around: Around) -> T:
         async with self._pool.lease() as connection:
-            return await run(Statements(connection, self._pool.answers))
+            with around():
+                return await run(Statements(connection, self._pool.answers))
 
     def begin(self) -> AbstractAsyncContextManager[Transaction]:
         return self._begin()
@@ -64,7 +67,8 @@ class PostgresDatabase:
                 with suppress(StoreDown):
                     await transaction.rollback()
                 raise
-            await transaction.commit()
+            with committing():
+                await uninterrupted(asyncio.ensure_future(transaction.commit()))
 
     async def version(self) -> str | None:
         try:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, TypeAlias, cast
 from weakref import WeakSet
@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.errors import StoreConflict, StoreDown
 from lingpai.core.outages import Outage, StoreWatch
-from lingpai.store.database import Inserter, with_constants
+from lingpai.store.database import Inserter, cancel_at_next_await, with_constants
 from lingpai.store.postgres.faults import store_down
 from lingpai.store.postgres.hosts import Connected, Hosts
 from lingpai.store.probe import PROBE
@@ -64,8 +64,16 @@ class Pool:
             yield connection
         finally:
             held.end()
-            with self.answers:
+            await self._give_back(connection)
+
+    async def _give_back(self, connection: Leased) -> None:
+        """Raises nothing: what was done on the connection stays done, whatever becomes of it."""
+        try:
+            with suppress(StoreDown), self.answers:
                 await self._pool.release(connection, timeout=self._timeout)
+        except asyncio.CancelledError:
+            # The driver gives it back all the same.
+            cancel_at_next_await()
 
     def drop(self) -> None:
         """Lets go of all connections, those that are in use too: who waits on one is told at once."""

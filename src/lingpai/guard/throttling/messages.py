@@ -4,6 +4,7 @@ Purposes are shared by the dialects of a realm. The instant of the last message 
 measure its own interval from it, whichever sent it.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -75,7 +76,7 @@ class MessageThrottle:
                     await self._limits.spend(name, who)
             if sms_budgets:
                 await sms_budgets.start(address, ordinary=purpose != "reset")
-        except (Limited, MessagesSpent, BadInput):
+        except BaseException:
             await self._undo(_last(ctx.realm, purpose, address), spent)
             raise
 
@@ -99,16 +100,19 @@ class MessageThrottle:
         phone, or what stands for nobody's. It has an interval and counts over all of them; were they told, whoever asks by a name would
         learn whose mail it is (contract, 7.4 and 7.7).
         """
-        if owner and not await self._ephemeral.put(_landed(ctx.realm, purpose, to), Entry(b"", life=INTERVAL), only_new=True):
-            return False
         spent: list[tuple[str, str]] = []
         try:
+            if owner and not await self._ephemeral.put(_landed(ctx.realm, purpose, to), Entry(b"", life=INTERVAL), only_new=True):
+                return False
             for name, who in _silent(ctx, purpose, to, known=known, owner=owner):
                 spent.append((name, who))
                 await self._limits.spend(name, who)
         except Limited:
             await self._lift(ctx, purpose, to, spent)
             return False
+        except BaseException:
+            await self._lift(ctx, purpose, to, spent)
+            raise
         return True
 
     async def lost(self, ctx: RequestContext, purpose: Purpose, to: Address, *, known: bool = False, owner: str = "") -> None:
@@ -159,10 +163,22 @@ class MessageThrottle:
         """Puts now in the place of the last instant. Between the two steps nobody can slip in: whoever is first there stays."""
         older = await self._ephemeral.get(last)
         self._wait(older, interval)
-        if older and await self._ephemeral.take(last, older.proof) is None:
-            raise TooSoon(seconds(interval))
-        if not await self._ephemeral.put(last, self._stamp(older), only_new=True):
-            raise TooSoon(seconds(interval))
+        stamp = self._stamp(older)
+        try:
+            if older and await self._ephemeral.take(last, older.proof) is None:
+                raise TooSoon(seconds(interval))
+            if not await self._ephemeral.put(last, stamp, only_new=True):
+                raise TooSoon(seconds(interval))
+        except (StoreDown, asyncio.CancelledError):
+            await self._unbegin(last, stamp, older)
+            raise
+
+    async def _unbegin(self, last: str, stamp: Entry, older: Entry | None) -> None:
+        """Nobody knows how much of it was done: afterwards nothing is, unless the store is down."""
+        with suppress(StoreDown):
+            await self._ephemeral.take(last, stamp.proof)
+            if older:
+                await self._ephemeral.put(last, older, only_new=True)
 
     async def _lift(self, ctx: RequestContext, purpose: Purpose, to: Address, spent: list[tuple[str, str]]) -> None:
         for name, who in spent:

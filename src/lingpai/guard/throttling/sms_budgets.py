@@ -4,6 +4,7 @@ Counters that do not answer let nothing through: what cannot be counted is not s
 window ends even where the counters are lost meanwhile, for that is written down beside them.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -12,7 +13,7 @@ import structlog
 from phonenumbers import PhoneNumberType
 
 from lingpai.core.chance import SECOND, Clock, moment
-from lingpai.core.errors import BadInput, Limited
+from lingpai.core.errors import BadInput, Limited, StoreDown
 from lingpai.core.model import Address
 from lingpai.ephemeral import Count, Entry, Ephemeral
 from lingpai.ephemeral.local import seconds
@@ -95,9 +96,10 @@ class SmsBudgets:
             for budget in self._sms_budgets(phone, ordinary=ordinary):
                 await self._spend(budget)
                 spent.append(budget)
-        except Limited:
-            for budget in spent:
-                await self._take_back(budget)
+        except BaseException:
+            with suppress(StoreDown):
+                for budget in spent:
+                    await self._take_back(budget)
             raise
 
     async def check(self, phone: Address, field: str = "phone", *, ordinary: bool = False) -> None:

@@ -75,7 +75,11 @@ async def _paces(house: Service, seconds: float, alg: Alg) -> Pace:
     services = house.services
     account = await _account(services)
     tokens, signer = services.tokens, await services.tokens.keys.signer()
-    token = await tokens.issue(account_id=account, sid=SID, locale="en", lifetime=LIFE)
+
+    async def issue() -> str:
+        return tokens.issue(await tokens.keys.signer(), account_id=account, sid=SID, locale="en", lifetime=LIFE)
+
+    token = await issue()
     signed = token.rpartition(".")[0].encode()
     library = JWSRegistry.algorithms[alg]
     signature = library.sign(signed, signer.key)
@@ -88,7 +92,7 @@ async def _paces(house: Service, seconds: float, alg: Alg) -> Pace:
 
     return Pace(
         alg,
-        await _rate(seconds, lambda: tokens.issue(account_id=account, sid=SID, locale="en", lifetime=LIFE)),
+        await _rate(seconds, issue),
         await _rate(seconds, sign),
         await _rate(seconds, lambda: tokens.read(token)),
         await _rate(seconds, verify),

@@ -54,7 +54,7 @@ async def token_of(store: Database, tokens: JwtTokens, clock: FakeClock, account
             agent="curl",
         )
     assert added
-    return await tokens.issue(account_id=account, sid=sid, locale="en", lifetime=life)
+    return tokens.issue(await tokens.keys.signer(), account_id=account, sid=sid, locale="en", lifetime=life)
 
 
 def coded(plain: bytes) -> str:

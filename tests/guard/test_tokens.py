@@ -142,14 +142,16 @@ async def test_what_is_issued_says_what_the_contract_lists_and_can_be_read(datab
 
 
 async def test_two_jwts_of_one_session_differ(tokens: JwtTokens) -> None:
-    issued = [await tokens.issue(account_id=1, sid="sid", locale="en", lifetime=60) for _ in range(2)]
+    signer = await tokens.keys.signer()
+    issued = [tokens.issue(signer, account_id=1, sid="sid", locale="en", lifetime=60) for _ in range(2)]
     assert len({told(token, 1)["jti"] for token in issued}) == 2
 
 
 @pytest.mark.parametrize("lifetime", [0, -1, LIFE + 1])
 async def test_nothing_is_issued_for_longer_than_30_days_or_for_no_time(tokens: JwtTokens, lifetime: int) -> None:
+    signer = await tokens.keys.signer()
     with pytest.raises(ValueError, match="cannot live"):
-        await tokens.issue(account_id=1, sid="sid", locale="en", lifetime=lifetime)
+        tokens.issue(signer, account_id=1, sid="sid", locale="en", lifetime=lifetime)
 
 
 async def test_what_the_forger_signs_without_a_change_is_taken(tokens: JwtTokens, forger: Forger) -> None:

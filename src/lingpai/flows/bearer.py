@@ -41,9 +41,10 @@ async def renewed(services: Services, ctx: RequestContext, found: BearerLogin) -
     whole = found.claims.exp - found.claims.iat
     if found.login.session.renewed_at is not None or (found.claims.exp - services.clock.now() / SECOND) * 10 > whole:
         return None
+    signer = await services.session_issuer.signer()
     async with services.store.begin() as tx:
         new = await services.session_issuer.renew_once(tx, found.login.account, ctx, found.login.digest, whole)
-    return await services.session_issuer.signed(found.login.account, new) if new else None
+    return services.session_issuer.signed(signer, found.login.account, new) if new else None
 
 
 async def speak(services: Services, ctx: RequestContext, found: BearerLogin, locale: Locale) -> str:
@@ -52,11 +53,12 @@ async def speak(services: Services, ctx: RequestContext, found: BearerLogin, loc
     Raises NotLoggedIn, and changes nothing, where the login has ended meanwhile (contract, 11.13).
     """
     account, whole = found.login.account, found.claims.exp - found.claims.iat
+    signer = await services.session_issuer.signer()
     async with services.store.begin() as tx:
         await accounts.speak(tx, account_id=account.id, locale=locale)
         await services.audit.note(tx, ctx, "profile.speak", account_id=account.id)
         new = await services.session_issuer.renew(tx, account, ctx, found.login.digest, whole)
-    return await services.session_issuer.signed(msgspec.structs.replace(account, locale=locale), new)
+    return services.session_issuer.signed(signer, msgspec.structs.replace(account, locale=locale), new)
 
 
 async def end(services: Services, ctx: RequestContext, found: BearerLogin) -> None:

@@ -1,7 +1,9 @@
 """Registering: an account waits for the proof that its address is the registrant's own."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
@@ -19,9 +21,13 @@ from lingpai.steps.first_proof import forget_strangers
 from lingpai.steps.guesses import NewCode, guesser, new_code, peek_code
 from lingpai.steps.open_registration import Judged, compared, counted, disagree, is_proved, judged, looking
 from lingpai.steps.sending import AskedMessage, sending
-from lingpai.steps.spending import spending_code
+from lingpai.steps.spending import kill_open, spending_code
 from lingpai.store import accounts, consents, sessions
 from lingpai.store.database import Transaction
+
+T = TypeVar("T")
+Then: TypeAlias = Callable[[Transaction, int], Awaitable[T]]
+"""What follows for the new account in the very transaction that makes it: a login, or nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +68,7 @@ async def by_link(
         async with looking(services, ctx):
             await invitations.check(services.store, services.settings, ctx.realm, application.invite, services.clock.now())
             await _refuse_taken(services, ctx, application.address, reveal=reveal)
-            known = await _knows(services, ctx, application.address)
+            known = is_known(ctx, await accounts.find(services.store, ctx.realm, application.address.kind, application.address.key))
             early = await _early(services, ctx, application.address, known=known, succeeds=succeeds)
         async with counted(services, ctx):
             password = await judged(services, slot, ctx, application.address, application.password, _personal(application))
@@ -118,11 +124,6 @@ async def _open_untold(services: Services, ctx: RequestContext, application: App
     async with services.store.begin() as tx:
         account = await _open(services, tx, ctx, application, password)
         await services.audit.note(tx, ctx, "register", "nothing-sent", account_id=account.id)
-
-
-async def _counted_hash(services: Services, ctx: RequestContext, slot: HashingSlot, application: Application) -> str:
-    async with counted(services, ctx):
-        return await slot.new(application.password, _personal(application))
 
 
 async def _refuse_taken(services: Services, ctx: RequestContext, address: Address, *, reveal: bool) -> None:
@@ -205,10 +206,6 @@ async def ask_code(
         message.sent = await _send_code(services, ctx, address if message.lands else Address(address.kind, "", ""), address, code)
 
 
-async def _knows(services: Services, ctx: RequestContext, address: Address) -> bool:
-    return is_known(ctx, await accounts.find(services.store, ctx.realm, address.kind, address.key))
-
-
 async def _send_code(services: Services, ctx: RequestContext, to: Address, address: Address, code: NewCode) -> bool:
     """The code to an address that is free, a notice to the owner of a taken one; whether anything goes out. `to` is empty for nobody."""
     taken = await _taken(services, ctx, address)
@@ -235,6 +232,12 @@ async def by_code(
     The code is the owner's proof: an account that waits for its proof is theirs from now on, and what others set before dies with
     it (contract, rule 8). Raises BadCode, NotInvited, WeakPassword; a refusal spends neither code nor invite.
     """
+    return await _by_code(services, ctx, application, code, hashed, _no_login, reveal=reveal)
+
+
+async def _by_code(
+    services: Services, ctx: RequestContext, application: Application, code: str, hashed: str, then: Then[T], *, reveal: bool
+) -> T:
     async with services.passwords.slot() as slot:
         await services.limits.check("register_client", ctx.client)
         await services.limits.spend("check_client", ctx.client)
@@ -243,9 +246,9 @@ async def by_code(
         await _look_at_code(services, ctx, application.address, code)
         password = await _first_hash(services, ctx, slot, application, hashed)
     async with spending_code(services, ctx, "register", application.address.key, code):
-        account = await _settle(services, ctx, application, password)
-    await services.one_time.kill(ctx.realm, [application.address.key])
-    return account
+        outcome = await _settle(services, ctx, application, password, then)
+    await kill_open(services, ctx.realm, [application.address.key])
+    return outcome
 
 
 async def _look_at_code(services: Services, ctx: RequestContext, address: Address, code: str) -> None:
@@ -257,7 +260,8 @@ async def _look_at_code(services: Services, ctx: RequestContext, address: Addres
 async def _first_hash(services: Services, ctx: RequestContext, slot: HashingSlot, application: Application, hashed: str) -> str:
     """The hash that a first step has made; else a new one. The registration is counted either way."""
     if not hashed:
-        return await _counted_hash(services, ctx, slot, application)
+        async with counted(services, ctx):
+            return await slot.new(application.password, _personal(application))
     await services.limits.spend("register_client", ctx.client)
     return hashed
 
@@ -266,17 +270,21 @@ async def enter(
     services: Services, ctx: RequestContext, application: Application, code: str, *, hashed: str = "", reveal: bool = False
 ) -> IssuedSession:
     """As `by_code`, and logs in."""
-    new = await by_code(services, ctx, application, code, hashed=hashed, reveal=reveal)
-    return await _log_in(services, ctx, new, "sms" if application.address.kind == "phone" else "otp")
+    then = partial(_log_in, services, ctx, "sms" if application.address.kind == "phone" else "otp")
+    return await _by_code(services, ctx, application, code, hashed, then, reveal=reveal)
 
 
-async def _log_in(services: Services, ctx: RequestContext, new: int, amr: str) -> IssuedSession:
-    account = await accounts.by_id(services.store, new)
-    assert account is not None, "it was just made, and nothing deletes it so soon"
-    return await services.session_issuer.cookie(account, ctx, amr=amr)
+async def _no_login(tx: Transaction, new: int) -> int:
+    return new
 
 
-async def _settle(services: Services, ctx: RequestContext, application: Application, password: str) -> int:
+async def _log_in(services: Services, ctx: RequestContext, amr: str, tx: Transaction, new: int) -> IssuedSession:
+    account = await accounts.by_id(tx, new)
+    assert account is not None, "this transaction has made it"
+    return await services.session_issuer.first_cookie(tx, account, ctx, amr=amr)
+
+
+async def _settle(services: Services, ctx: RequestContext, application: Application, password: str, then: Then[T]) -> T:
     """The account of the address is the prover's own: a new one, or the one that waited for its proof."""
     now = services.clock.now()
     async with services.store.begin() as tx:
@@ -287,7 +295,7 @@ async def _settle(services: Services, ctx: RequestContext, application: Applicat
         await invitations.spend(tx, services.settings, ctx.realm, application.invite, account, now)
         await _agree(services, tx, ctx, application, account)
         await services.audit.note(tx, ctx, "register", account_id=account)
-    return account
+        return await then(tx, account)
 
 
 async def _take_over(tx: Transaction, ctx: RequestContext, email: Address, password: str, now: int) -> int:
@@ -311,9 +319,10 @@ async def begin_by_phone(services: Services, ctx: RequestContext, phone: Address
     """
     invitations.check_open(services.settings, ctx.realm)
     hashed = await _hashed(services, ctx, Application(phone, password), reveal=reveal) if password else ""
-    await ask_code(services, ctx, phone, reveal=reveal)
     token = services.chance.token()
+    # Before the message: were the store lost between the two, it would have gone out for nothing, and the next one had to wait.
     await services.grants.store_under("draft", token, Draft(ctx.realm, phone.value, hashed), CODE_LIFE)
+    await ask_code(services, ctx, phone, reveal=reveal)
     return Step("code", token)
 
 
@@ -339,7 +348,7 @@ async def finish_by_phone(
     full = code.zfill(ctx.code_length)
     issued = await enter(services, ctx, application, full, hashed=hashed, reveal=reveal)
     if ctx.prelogin_token:
-        await services.grants.take("draft", ctx.prelogin_token, Draft)
+        await services.grants.forget("draft", ctx.prelogin_token)
     return issued
 
 
@@ -349,7 +358,7 @@ async def _hashed(services: Services, ctx: RequestContext, application: Applicat
         # The hash too: it is counted as a registration only by the second step.
         async with looking(services, ctx):
             await _refuse_taken(services, ctx, application.address, reveal=reveal)
-            known = await _knows(services, ctx, application.address)
+            known = is_known(ctx, await accounts.find(services.store, ctx.realm, application.address.kind, application.address.key))
             await services.messages.check(ctx, "register", application.address, known=known)
             return await slot.new(application.password, _personal(application))
 
@@ -364,18 +373,14 @@ async def by_name(services: Services, ctx: RequestContext, application: Applicat
         async with looking(services, ctx):
             await slot.judge(application.password, _personal(application), min_score)
             await invitations.check(services.store, services.settings, ctx.realm, application.invite, services.clock.now())
-            await _refuse_taken_name(services, ctx, application.address)
+            if await accounts.find(services.store, ctx.realm, application.address.kind, application.address.key):
+                raise Taken(field="account")
         await services.limits.spend("register_client", ctx.client)
         password = await slot.make(application.password)
-    return await _log_in(services, ctx, await _add_named(services, ctx, application, password), "pwd")
+    return await _add_named(services, ctx, application, password)
 
 
-async def _refuse_taken_name(services: Services, ctx: RequestContext, name: Address) -> None:
-    if await accounts.find(services.store, ctx.realm, name.kind, name.key):
-        raise Taken(field="account")
-
-
-async def _add_named(services: Services, ctx: RequestContext, application: Application, password: str) -> int:
+async def _add_named(services: Services, ctx: RequestContext, application: Application, password: str) -> IssuedSession:
     now = services.clock.now()
     async with services.store.begin() as tx:
         new = await _add(services, tx, ctx, password)
@@ -385,7 +390,7 @@ async def _add_named(services: Services, ctx: RequestContext, application: Appli
         await invitations.spend(tx, services.settings, ctx.realm, application.invite, new, now)
         await _agree(services, tx, ctx, application, new)
         await services.audit.note(tx, ctx, "register", account_id=new)
-    return new
+        return await _log_in(services, ctx, "pwd", tx, new)
 
 
 async def _agree(services: Services, tx: Transaction, ctx: RequestContext, application: Application, account: int) -> None:

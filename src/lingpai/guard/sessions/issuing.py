@@ -16,6 +16,7 @@ from lingpai.store.database import Database, Transaction
 
 if TYPE_CHECKING:
     from lingpai.guard.sessions.jwt import JwtTokens
+    from lingpai.guard.sessions.signing_keys import Signer
 
 HOUR = 3_600
 DAY = 24 * HOUR
@@ -92,6 +93,14 @@ class SessionIssuer:
         await self._open(account, origin, _New(digest(token), lifetime, LoginProof("cookie", amr), origin.session), upgraded)
         return IssuedSession(account, token, self._devices.write(origin.device, origin.known_to, account), lifetime)
 
+    async def first_cookie(self, tx: Transaction, account: Account, origin: RequestContext, *, amr: str) -> IssuedSession:
+        """As `cookie`, in the transaction that makes the account what it is: a registration that logs in is one thing."""
+        token, lifetime = self._chance.token(), self._hours * HOUR
+        new = _New(digest(token), lifetime, LoginProof("cookie", amr), origin.session)
+        if not await self._add(tx, account, origin, new, None):
+            raise WrongPassword
+        return IssuedSession(account, token, self._devices.write(origin.device, origin.known_to, account), lifetime)
+
     async def cookie_by_link(self, account: Account, origin: RequestContext, link: RedeemedLink) -> IssuedSession:
         """As `cookie`, for a one-time link, and for no longer than was chosen for it; the account knows the browser no better by it."""
         token, lifetime = self._chance.token(), min(self._hours * HOUR, link.lifetime)
@@ -100,15 +109,15 @@ class SessionIssuer:
 
     async def jwt_by_link(self, account: Account, origin: RequestContext, link: RedeemedLink) -> str:
         """As `jwt`, for a one-time link."""
-        sid = self._chance.token()
+        signer, sid = await self.signer(), self._chance.token()
         await self._open(account, origin, _New(sid_digest(sid), link.lifetime, LoginProof("jwt", LINK), link=link), None)
-        return await self._signed(account, sid, link.lifetime)
+        return self.signed(signer, account, RenewedJwt(sid, link.lifetime))
 
     async def jwt(self, account: Account, origin: RequestContext, lifetime: int, upgraded: str | None = None, *, amr: str = "pwd") -> str:
         """A JWT of `lifetime` seconds, tied to a session row of its own."""
-        sid = self._chance.token()
+        signer, sid = await self.signer(), self._chance.token()
         await self._open(account, origin, _New(sid_digest(sid), lifetime, LoginProof("jwt", amr)), upgraded)
-        return await self._signed(account, sid, lifetime)
+        return self.signed(signer, account, RenewedJwt(sid, lifetime))
 
     async def renew(self, tx: Transaction, account: Account, origin: RequestContext, asking: bytes, lifetime: int) -> RenewedJwt:
         """One more JWT for the login whose session has the digest `asking`: that login's proof is not made younger by it.
@@ -145,13 +154,18 @@ class SessionIssuer:
             return None
         return await self.renew(tx, account, origin, asking, lifetime)
 
-    async def signed(self, account: Account, renewed: RenewedJwt) -> str:
-        """The JWT, once the transaction that renewed the login is over."""
-        return await self._signed(account, renewed.sid, renewed.lifetime)
+    async def signer(self) -> "Signer":
+        """The key for `signed`, asked for before anything is written that a JWT is made from."""
+        return await self._jwts.keys.signer()
 
-    async def _signed(self, account: Account, sid: str, lifetime: int) -> str:
+    def signed(self, signer: "Signer", account: Account, renewed: RenewedJwt) -> str:
+        """The JWT, once the transaction that added its session row is over."""
+        return self._jwts.issue(signer, account_id=account.id, sid=renewed.sid, locale=account.locale, lifetime=renewed.lifetime)
+
+    @property
+    def _jwts(self) -> "JwtTokens":
         assert self._tokens is not None, "a dialect that gives JWTs is mounted together with their keys"
-        return await self._tokens.issue(account_id=account.id, sid=sid, locale=account.locale, lifetime=lifetime)
+        return self._tokens
 
     async def _open(self, account: Account, origin: RequestContext, new: _New, upgraded: str | None) -> None:
         if await self._opened(account, origin, new, upgraded):
@@ -164,28 +178,31 @@ class SessionIssuer:
             raise WrongPassword
 
     async def _opened(self, account: Account, origin: RequestContext, new: _New, upgraded: str | None) -> bool:
+        async with self._store.begin() as tx:
+            return await self._add(tx, account, origin, new, upgraded)
+
+    async def _add(self, tx: Transaction, account: Account, origin: RequestContext, new: _New, upgraded: str | None) -> bool:
         now = self._clock.now()
         family = new.link.lifetime * SECOND if new.link else self._family
-        async with self._store.begin() as tx:
-            if new.link and not await sessions.lock_if_current(tx, account, digest=new.link.maker, now=now):
-                return False
-            added = await sessions.add(
-                tx,
-                account_id=account.id,
-                realm=account.realm,
-                digest=new.key,
-                password=account.password,
-                at=now,
-                expires_at=now + new.lifetime * SECOND,
-                ip=origin.ip,
-                agent=origin.agent,
-                proof=replace(new.proof, family_ends_at=now + family),
-            )
-            if added is None:
-                return False
-            if upgraded and account.password:
-                await accounts.upgrade_password(tx, account_id=account.id, old=account.password, new=upgraded)
-            if new.ends:
-                await sessions.end(tx, digest=digest(new.ends))
-            await audit.add(tx, at=now, realm=account.realm, account_id=account.id, event="login", result="ok", origin=origin)
+        if new.link and not await sessions.lock_if_current(tx, account, digest=new.link.maker, now=now):
+            return False
+        added = await sessions.add(
+            tx,
+            account_id=account.id,
+            realm=account.realm,
+            digest=new.key,
+            password=account.password,
+            at=now,
+            expires_at=now + new.lifetime * SECOND,
+            ip=origin.ip,
+            agent=origin.agent,
+            proof=replace(new.proof, family_ends_at=now + family),
+        )
+        if added is None:
+            return False
+        if upgraded and account.password:
+            await accounts.upgrade_password(tx, account_id=account.id, old=account.password, new=upgraded)
+        if new.ends:
+            await sessions.end(tx, digest=digest(new.ends))
+        await audit.add(tx, at=now, realm=account.realm, account_id=account.id, event="login", result="ok", origin=origin)
         return True

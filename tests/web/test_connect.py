@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from lingpai.core import words
 from lingpai.core.errors import ProviderSaysNo
@@ -18,12 +19,14 @@ from lingpai.flows.social import Credential, SocialEntry
 from lingpai.guard.crypto import digest
 from lingpai.settings import Invites, Pages
 from lingpai.settings.outside import Keys, Social, WechatKeys
-from lingpai.social import ProviderName
-from lingpai.store import accounts, audit, sessions
+from lingpai.social import ProviderName, Surface
+from lingpai.store import accounts, audit, schema, sessions
+from lingpai.store.database import Query
 from lingpai_testing import QQ, LoginProvider, Wechat, Weibo
 from web.people import ADA, GOOD, member
 from web.town import PUBLIC_URL, Browser, Town
 
+EVERYBODY = Query(select(schema.accounts.c.id))
 NAMES = ("qq", "weibo", "wechat")
 SECURITY = "/me/security"
 HERE = RequestContext("198.51.100.7", "198.51.100.7")
@@ -478,12 +481,66 @@ async def test_a_token_of_another_app_opens_nobody_s_account(trip: Trip) -> None
     await trip.log_in()
     mine = await trip.mine()
     token = trip.emulator.token("ada", "2000000002")
-    if trip.name == "wechat":
-        # WeChat does not say whose app it is: but neither openid nor unionid is the one that she has with us.
-        assert (await by_client(trip, token, "token", app="2000000002")).opened.account.id != mine.id
-        return
+    before = await everybody(trip)
+    # WeChat does not say whose app it is: but it knows the two as a pair.
+    for app in ("", "2000000002"):
+        with pytest.raises(ProviderSaysNo):
+            await by_client(trip, token, "token", app=app)
+    assert await everybody(trip) == before == [mine.id]
+
+
+async def everybody(trip: Trip) -> list[int]:
+    return [row[0] for row in await trip.town.house.services.store.rows(EVERYBODY)]
+
+
+@pytest.fixture
+def at_wechat(town: Town, emulators: dict[str, LoginProvider]) -> Trip:
+    return Trip(town, town.browser(), "wechat", emulators["wechat"])
+
+
+async def test_a_wechat_token_makes_no_account_until_a_code_has_shown_whose_app_it_is(at_wechat: Trip) -> None:
+    """The provider does not say whose app a token is for (issue 12): new people come by a code."""
+    token = at_wechat.emulator.token("ada")
     with pytest.raises(ProviderSaysNo):
-        await by_client(trip, token, "token")
+        await by_client(at_wechat, token, "token")
+    assert await everybody(at_wechat) == []
+    await at_wechat.log_in()
+    entered = await by_client(at_wechat, token, "token")
+    assert (entered.opened.account.id, entered.fresh) == ((await at_wechat.mine()).id, False)
+
+
+@pytest.mark.parametrize("owner", ["owner", "another"])
+async def test_a_wechat_token_of_a_sibling_app_is_for_whoever_has_the_same_unionid(at_wechat: Trip, owner: str) -> None:
+    at_wechat.emulator.app("wx-sibling", "s", owner=owner)
+    await at_wechat.log_in()
+    mine = await at_wechat.mine()
+    services = at_wechat.town.house.services
+    before = await accounts.identifiers_of(services.store, account_id=mine.id)
+    token = at_wechat.emulator.token("ada", "wx-sibling")
+    if owner == "another":
+        with pytest.raises(ProviderSaysNo):
+            await by_client(at_wechat, token, "token", app="wx-sibling")
+    else:
+        assert (await by_client(at_wechat, token, "token", app="wx-sibling")).opened.account.id == mine.id
+    assert await accounts.identifiers_of(services.store, account_id=mine.id) == before, "the sibling's openid is not one of ours"
+
+
+@pytest.mark.parametrize("surface", ["web", "inapp"])
+async def test_a_wechat_token_leads_to_the_account_that_knows_its_openid_in_whichever_app_of_ours(
+    at_wechat: Trip, surface: Surface
+) -> None:
+    """Without a unionid, and with one that is granted later, which the account is known by from then on."""
+    app = {"web": at_wechat.emulator.app_id, "inapp": "wx-inapp"}[surface]
+    at_wechat.emulator.app(app, {"web": at_wechat.emulator.app_secret, "inapp": "secret-of-wx-inapp"}[surface], unionid=False)
+    form = Credential(at_wechat.emulator.code("ada", app_id=app, surface=surface), "code", surface=surface)
+    services = at_wechat.town.house.services
+    first = await social.by_client(services, HERE, "wechat", form)
+    token = at_wechat.emulator.token("ada", app)
+    assert (await by_client(at_wechat, token, "token", app=app)).opened.account.id == first.opened.account.id
+    at_wechat.emulator.apps[app].unionid = True
+    assert (await by_client(at_wechat, token, "token", app=app)).opened.account.id == first.opened.account.id
+    known_by = {each.key.partition(":")[0] for each in await accounts.identifiers_of(services.store, account_id=first.opened.account.id)}
+    assert known_by == {"app", "union"}
 
 
 async def test_a_token_of_one_with_the_openid_of_another_opens_neither(trip: Trip) -> None:

@@ -86,7 +86,7 @@ class Journey(msgspec.Struct, frozen=True):
 
 
 async def by_client(services: Services, ctx: RequestContext, name: ProviderName, credential: Credential) -> SocialEntry:
-    """Logs the person in whom the provider names, and makes an account for one who has none.
+    """Logs the person in whom the provider names, and makes an account for one who has none, unless the app may be somebody else's.
 
     Raises NotOffered without keys for the provider, Limited before it is asked; ProviderSaysNo (also where the account is locked, or
     waits for its deletion), ProviderSilent, NotInvited. How accounts of one person become one: `social_identities.settle`.
@@ -95,7 +95,7 @@ async def by_client(services: Services, ctx: RequestContext, name: ProviderName,
     await services.limits.spend("login_client", ctx.client)
     redirect_uri = getattr(services.settings.social, name).redirect_uri or callback(services, name)
     person = await _vouched(services, ctx, name, _ask(provider, credential, redirect_uri))
-    return await _enter(services, ctx, person)
+    return await _enter(services, ctx, await social_identities.placed(services.store, ctx.realm, person))
 
 
 def callback(services: Services, name: ProviderName) -> str:
@@ -251,7 +251,8 @@ async def _enter(services: Services, ctx: RequestContext, person: SocialPerson) 
         except (Overtaken, WrongPassword):
             continue
         except Refusal as why:
-            await services.audit.note(services.store, ctx, "login.social", why.code, detail=f"{person.provider}: known, and refused")
+            who = "known" if person.app_id else "for an app that nobody named"
+            await services.audit.note(services.store, ctx, "login.social", why.code, detail=f"{person.provider}: {who}, and refused")
             raise
     raise Unavailable
 
@@ -280,6 +281,8 @@ async def _account(services: Services, ctx: RequestContext, person: SocialPerson
 
 
 async def _new(services: Services, ctx: RequestContext, person: SocialPerson) -> Account:
+    if not person.app_id:
+        raise ProviderSaysNo(person.provider)
     await invitations.check(services.store, services.settings, ctx.realm, "", services.clock.now())
     await services.limits.spend("register_client", ctx.client)
     try:

@@ -21,7 +21,7 @@ class SocialPerson:
 
     provider: ProviderName
     app_id: str
-    """The app within which `openid` is one person's."""
+    """The app within which `openid` is one person's; empty where the provider does not say which one it is."""
     openid: str
     unionid: str = ""
     """One person's over all apps of one owner; empty where the provider gives none."""
@@ -29,6 +29,8 @@ class SocialPerson:
     """As the provider has it: foreign text, to be made clean."""
     avatar: str = ""
     """An https URL, or empty."""
+    perhaps: tuple[str, ...] = ()
+    """Where `app_id` is empty: the apps of ours that it may be."""
 
 
 class ProviderError(Exception):
@@ -63,6 +65,7 @@ class Provider(Protocol):
     async def by_token(self, token: str, openid: str = "") -> SocialPerson:
         """Whose the access token is that an app's SDK gave, after the provider has said that it is for our app.
 
+        WeChat does not say for which app it is: the person has no `app_id` then, and is to be let in only if known already.
         `openid`: whom the client says it is; WeChat needs it, and the others hold it against their own answer where it is given.
         """
         ...

@@ -1,6 +1,6 @@
 """WeChat (api.weixin.qq.com): a website's login, a page inside WeChat, and a mini-program, each an app with keys of its own."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote, urlencode
 
 from lingpai.core.model import DEFAULT_LOCALE, Locale
@@ -81,16 +81,13 @@ class Wechat:
         return await self._profile(app, token(granted), granted)
 
     async def by_token(self, token: str, openid: str = "") -> SocialPerson:
-        """An app SDK's token with its openid. WeChat does not say for which app the two are.
-
-        It need not: openids differ between apps, and unionids between owners, so what another's app was given is nobody here.
-        """
+        """An app SDK's token with its openid. WeChat says that the two belong together, and not for which app they are."""
         pair = {"access_token": sendable("token", token), "openid": sendable("openid", openid, 128)}
         pairing = await self._ask("/sns/auth", pair)
         if number(pairing, "errcode") != 0:
             raise Unreachable("wechat /sns/auth: neither yes nor no")
-        app = next((app for app in self._apps.values() if app.app_id), self._apps["web"])
-        return await self._profile(app, token, {"openid": openid})
+        person = await self._profile(_App("", ""), token, {"openid": openid})
+        return replace(person, perhaps=tuple(app.app_id for app in self._apps.values() if app.app_id))
 
     async def close(self) -> None:
         await self._http.close()

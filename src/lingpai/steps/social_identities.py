@@ -1,10 +1,12 @@
 """Whose account is it that a third party vouches for? A person is (provider, unionid) where there is one, else (provider, app, openid).
 
+Where a provider does not say for which app a token is, it may be another owner's: such a person is let in who is known, and nobody new.
+
 What a person is found by are identifiers of the provider's kind. Unique indexes and row counts decide, never what was read before:
 where somebody else was faster, `Overtaken` undoes the transaction, and the caller tries again with what is true then.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lingpai.core.errors import ProviderSaysNo
 from lingpai.core.model import Account, Address
@@ -44,9 +46,25 @@ class Settled:
 
 
 def identifiers(person: SocialPerson) -> tuple[Address, ...]:
-    """The unionid first, where the provider tells one; always in this order, so that two logins of a person never wait for each other."""
-    within = Address(person.provider, person.openid, f"app:{person.app_id}:{person.openid}")
-    return (Address(person.provider, person.unionid, f"union:{person.unionid}"), within) if person.unionid else (within,)
+    """The unionid first, where the provider tells one; always in this order, so that two logins of a person never wait for each other.
+
+    An openid of an app that nobody has named says nothing: only the unionid is left then, or nothing.
+    """
+    union = (Address(person.provider, person.unionid, f"union:{person.unionid}"),) if person.unionid else ()
+    return (*union, _within(person, person.app_id)) if person.app_id else union
+
+
+def _within(person: SocialPerson, app_id: str) -> Address:
+    return Address(person.provider, person.openid, f"app:{app_id}:{person.openid}")
+
+
+async def placed(tx: Transaction, realm: str, person: SocialPerson) -> SocialPerson:
+    """The person within the app of ours that knows their openid, where the provider has named no app: no two apps give the same one."""
+    for app_id in person.perhaps:
+        within = _within(person, app_id)
+        if await accounts.find(tx, realm, within.kind, within.key):
+            return replace(person, app_id=app_id, perhaps=())
+    return person
 
 
 async def find(tx: Transaction, realm: str, person: SocialPerson) -> Traces:

@@ -226,3 +226,193 @@ def test_every_target_of_make_is_told_about_and_every_one_told_about_is_there() 
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)) - {"help"}
     told = {target for page in PAGES for target in re.findall(r"(?:^|`)make ([a-z-]+)\b", page.read_text("utf-8"), re.MULTILINE)}
     assert told == targets
+
+
+# One flow a call
+
+FLOWS = frozenset(path.stem for path in (ROOT / "src" / "lingpai" / "flows").glob("*.py") if path.stem != "__init__")
+CHECKS = frozenset(
+    (
+        *("bearer.current", "bearer.renewed", "sessions.current", "sessions.current_in", "sessions.full"),
+        *("reauthenticate.fresh", "reauthenticate.require"),
+    )
+)
+"""What makes the value that a flow takes: who is logged in, and who has just proved it. Nobody else can (docs/why.md)."""
+VIEWS = frozenset(
+    (
+        *("invites.given", "login.asks_captcha", "questions.has_questions", "reauthenticate.reached", "sessions.listing"),
+        *("social.callback", "social.has_other_way_in", "ways_in.asleep"),
+    )
+)
+"""What only reads, for the page that shows it: a page may show several."""
+_AGAIN = "where it is refused its form is shown again, which draws another captcha or the questions"
+JOINS = {
+    "web/pages/connect.py come_back": "the state that is spent first says in which realm the answer is read, and where a refusal leads",
+    "web/pages/login.py enter": _AGAIN,
+    "web/pages/register.py send_code": _AGAIN,
+    "web/pages/questions.py answer": _AGAIN,
+}
+"""Calls of more than one flow, each with its reason."""
+
+
+class Doors:
+    """How many flows each function of the doors calls on its longest way, its own helpers' among them."""
+
+    def __init__(self, sources: Iterable[tuple[str, str]]) -> None:
+        """`sources`: each module's path below `lingpai` and its text."""
+        self.functions: dict[str, ast.FunctionDef | ast.AsyncFunctionDef] = {}
+        self.names: dict[str, dict[str, str]] = {}
+        self.counts: dict[str, int] = {}
+        for path, text in sources:
+            tree = ast.parse(text)
+            self.names[path] = dict(self._imported(tree))
+            for node in tree.body:
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    self.functions[f"{path} {node.name}"] = node
+
+    def joining(self) -> set[str]:
+        """Those that call more than one, though no helper of theirs does."""
+        return {
+            where
+            for where, node in self.functions.items()
+            if self.count(where) > 1
+            and all(
+                self.count(used) < 2
+                for call in ast.walk(node)
+                if isinstance(call, ast.Call) and (used := self._named(self._path(where), call.func)) != where
+            )
+        }
+
+    def count(self, where: str) -> int:
+        if where not in self.functions:
+            module, _, function = where.rpartition(".")
+            is_flow = module in FLOWS and not function[:1].isupper() and where not in CHECKS | VIEWS
+            return int(is_flow)
+        if where not in self.counts:
+            # One that calls itself counts once.
+            self.counts[where] = 0
+            through, ended = self._block(self._path(where), self.functions[where].body)
+            self.counts[where] = max(through, ended)
+        return self.counts[where]
+
+    def _block(self, path: str, body: list[ast.stmt]) -> tuple[int, int]:
+        """Flows on the longest way through it, -1 where there is none, and on the longest one that ends in it."""
+        through, ended = 0, 0
+        for each in body:
+            ways = self._ways(path, each)
+            ended = max(ended, *(through + count for count, ends in ways if ends), 0)
+            if not (going := [count for count, ends in ways if not ends]):
+                return -1, ended
+            through += max(going)
+        return through, ended
+
+    def _ways(self, path: str, node: ast.stmt) -> list[tuple[int, bool]]:
+        """Each way through a statement: its flows, and whether it ends the function."""
+        if isinstance(node, ast.Return | ast.Raise):
+            return [(self._calls(path, node), True)]
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            return [(0, False)]
+        inner = {name: value for name, value in ast.iter_fields(node) if name in ("body", "orelse", "finalbody")}
+        handlers = getattr(node, "handlers", []) or getattr(node, "cases", [])
+        own = sum(
+            self._calls(path, value)
+            for name, field in ast.iter_fields(node)
+            if name not in ("body", "orelse", "finalbody", "handlers", "cases")
+            for value in (field if isinstance(field, list) else [field])
+            if isinstance(value, ast.AST)
+        )
+        if not inner and not handlers:
+            return [(own, False)]
+        if isinstance(node, ast.Try):
+            # What was refused has been called all the same.
+            tried = self._ends(path, [*node.body, *node.orelse])
+            begun = max(count for count, _ in self._ends(path, node.body))
+            refused = [(begun + count, ends) for one in node.handlers for count, ends in self._ends(path, one.body)]
+            last = max(count for count, _ in self._ends(path, node.finalbody))
+            return [(own + count + last, ends) for count, ends in (*tried, *refused)]
+        branches = [inner.get("body", []), inner.get("orelse", [])] if not handlers else [*(one.body for one in handlers), []]
+        if isinstance(node, ast.With | ast.AsyncWith):
+            branches = [node.body]
+        return [(own + count, ends) for branch in branches for count, ends in self._ends(path, branch)]
+
+    def _ends(self, path: str, body: list[ast.stmt]) -> list[tuple[int, bool]]:
+        through, ended = self._block(path, body)
+        ways = [(ended, True)] if through < 0 or ended else []
+        return ways if through < 0 else [*ways, (through, False)]
+
+    def _calls(self, path: str, node: ast.AST) -> int:
+        if isinstance(node, ast.Lambda):
+            return 0
+        if isinstance(node, ast.IfExp):
+            return self._calls(path, node.test) + max(self._calls(path, node.body), self._calls(path, node.orelse))
+        mine = 0
+        if isinstance(node, ast.Call):
+            chosen = [node.func.body, node.func.orelse] if isinstance(node.func, ast.IfExp) else [node.func]
+            mine = max(self.count(self._named(path, one)) for one in chosen)
+        return mine + sum(self._calls(path, child) for child in ast.iter_child_nodes(node))
+
+    def _named(self, path: str, func: ast.expr) -> str:
+        """The function that is called: `path name` of a door's, `module.name` of a flow's."""
+        text = ast.unparse(func)
+        if f"{path} {text}" in self.functions:
+            return f"{path} {text}"
+        head, dot, rest = text.partition(".")
+        known = self.names[path].get(head, "")
+        if not dot:
+            return known
+        return f"{known} {rest}" if known.endswith(".py") else f"{known}.{rest}"
+
+    def _imported(self, tree: ast.Module) -> Iterator[tuple[str, str]]:
+        for node in ast.walk(tree):
+            for one in node.names if isinstance(node, ast.ImportFrom) and node.module else ():
+                name, module = one.asname or one.name, (node.module or "") if isinstance(node, ast.ImportFrom) else ""
+                if module == "lingpai.flows":
+                    yield name, one.name
+                elif module.startswith("lingpai.flows."):
+                    yield name, f"{module.rpartition('.')[2]}.{one.name}"
+                elif module.startswith("lingpai.web"):
+                    below = module.removeprefix("lingpai.").replace(".", "/")
+                    yield name, self._place(below, one.name)
+
+    @staticmethod
+    def _place(below: str, name: str) -> str:
+        """A module of the doors, or a function in one."""
+        src = ROOT / "src" / "lingpai"
+        for path in (f"{below}/{name}.py", f"{below}/{name}/__init__.py"):
+            if (src / path).is_file():
+                return path
+        home = f"{below}.py" if (src / f"{below}.py").is_file() else f"{below}/__init__.py"
+        return f"{home} {name}"
+
+    @staticmethod
+    def _path(where: str) -> str:
+        return where.partition(" ")[0]
+
+
+def test_a_call_calls_one_flow() -> None:
+    """What two of them did would be half done where the second refuses, and be done differently behind each door."""
+    package = ROOT / "src" / "lingpai"
+    doors = Doors((str(path.relative_to(package)), path.read_text("utf-8")) for path in SOURCES if "/web/" in str(path))
+    assert sum(doors.count(where) for where in doors.functions) > 50, "the control: there are calls of flows"
+    assert doors.joining() == JOINS.keys()
+
+
+@pytest.mark.parametrize(
+    ("body", "joins"),
+    [
+        ("await recover.by_code()\n await login.for_cookie()", True),
+        ("a = await recover.by_code(await login.for_cookie())", True),
+        ("try:\n  await recover.by_code()\n except E:\n  await login.for_cookie()", True),
+        ("if x:\n  await recover.by_code()\n await helped()", True),
+        ("async with a, b:\n  await recover.by_code()\n return await (helped if x else other)()", True),
+        ("await sessions.current()\n return await recover.by_code()", False),
+        ("if x:\n  return await recover.by_code()\n await login.for_cookie()", False),
+        ("if x:\n  await recover.by_code()\n else:\n  await helped()", False),
+        ("return await (recover.by_code() if x else login.for_cookie())", False),
+        ("recover.ResetOutcome()\n await questions.has_questions()\n await login.for_cookie()", False),
+    ],
+)
+def test_a_call_that_joins_two_flows_is_found(body: str, joins: bool) -> None:
+    """The control."""
+    head = "from lingpai.flows import login, questions, recover, sessions\nasync def helped():\n await login.for_cookie()\n"
+    assert Doors([("web/a.py", f"{head}async def f():\n {body}\n")]).joining() == ({"web/a.py f"} if joins else set())

@@ -1,18 +1,23 @@
 """What is refused after work was done was counted before it (contract, 14.6), and what cost nothing counts nothing."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import replace as with_parts
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from flows.births import ADA, BOB, EVE, HERE, NAME, NEW, OLD, PHONE, born, entered, told
 from lingpai.core import rules
 from lingpai.core.errors import BadInput, BadInvite, Limited, Overloaded, Refusal, Taken, TooSoon, WrongAnswers
-from lingpai.flows import Services, captcha, questions, register
+from lingpai.core.model import Address
+from lingpai.flows import Services, captcha, questions, recover, register
 from lingpai.flows.register import Application
 from lingpai.guard.captcha.picture import Pictures
 from lingpai.guard.captcha.render_queue import RenderQueue
+from lingpai.guard.one_time.grants import GrantKind, Grants
 from lingpai.guard.passwords.hashing import PasswordHasher
 from lingpai.guard.throttling.sms_budgets import SmsBudgets
 from web.town import Town
@@ -30,6 +35,20 @@ def hashes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(PasswordHasher, "make", make)
     return made
+
+
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """What was kept for browsers so far."""
+    kept: list[object] = []
+    put = Grants.store_under
+
+    async def store_under(self: Grants, kind: GrantKind, token: str, value: msgspec.Struct, life: float) -> None:
+        kept.append(value)
+        await put(self, kind, token, value, life)
+
+    monkeypatch.setattr(Grants, "store_under", store_under)
+    return kept
 
 
 @pytest.mark.parametrize("way", ["link", "name"])
@@ -76,6 +95,32 @@ async def test_of_sixty_four_registrations_of_one_client_at_once_ten_are_hashed(
     assert ends.count("won") <= 10
     assert ends.count("won") + ends.count("limited") == 64
     assert len(hashes) <= 10
+
+
+BEGINNINGS: dict[str, Callable[[Services, Address], Awaitable[object]]] = {
+    "code": lambda services, who: recover.begin_by_code(services, HERE, who),
+    "entry by code": lambda services, who: recover.begin_entry_by_code(services, HERE, who),
+    "entry by link": lambda services, who: recover.begin_entry_by_link(services, HERE, who, 60),
+}
+
+
+@pytest.mark.parametrize("way", BEGINNINGS)
+@pytest.mark.parametrize("many", [True, False])
+async def test_what_a_browser_begins_with_a_message_is_kept_only_once_that_is_counted(
+    services: Services, kept: list[object], way: str, many: bool
+) -> None:
+    """Of many addresses and of one, where all but the first come too soon: nothing is put anywhere for who has asked for too much."""
+    for number in range(30):
+        with pytest.raises(Limited) if number >= 20 else nullcontext():
+            await BEGINNINGS[way](services, rules.email(f"ada+{number}@example.com") if many else ADA)
+    assert len(kept) == 20
+
+
+async def test_a_registration_by_phone_that_sends_nothing_keeps_no_draft(services: Services, kept: list[object]) -> None:
+    await register.begin_by_phone(services, HERE, PHONE, "")
+    with pytest.raises(TooSoon):
+        await register.begin_by_phone(services, HERE, PHONE, "")
+    assert len(kept) == 1
 
 
 async def test_what_goes_well_or_is_too_soon_counts_no_look(services: Services) -> None:

@@ -8,13 +8,13 @@ from lingpai.core import rules
 from lingpai.core.errors import BadCode, BadGrant, BadInput, Limited, Overloaded, WeakPassword
 from lingpai.core.model import Address, RequestContext
 from lingpai.flows import Services, questions, recover
-from lingpai.flows.recover import AskedRecovery
+from lingpai.flows.recover import AskedRecovery, SecondStep
 from lingpai.guard.captcha import CaptchaAnswer
 from web.town import Town
 
 FORMER = Address("email", "ada@mail.test", "ada@mail.test")
 """An address that the rules took once: `.test` is refused today (contract, rule 4)."""
-ASKED = AskedRecovery("member", "email", ADA.value)
+AGAIN = SecondStep("email", "main", ADA)
 
 
 async def word(services: Services, who: Address = ADA) -> str:
@@ -285,14 +285,18 @@ async def test_of_sixty_four_that_earn_a_grant_by_one_code_at_once_one_does_and_
 # In two steps
 
 
+async def finish(services: Services, ctx: RequestContext, code: str, second: SecondStep = AGAIN) -> None:
+    await recover.finish_by_code(services, ctx, second, code, NEW, ctx.within)
+
+
 async def test_whom_a_browser_asked_for_is_remembered_for_ten_minutes_and_for_that_way_of_asking(town: Town) -> None:
     services = town.house.services
     await born(services, ADA)
-    step = await recover.begin_by_code(services, HERE, ADA, ASKED)
+    step = await recover.begin_by_code(services, HERE, ADA)
     assert step.need == "code"
     browser = replace(HERE, prelogin_token=step.state)
-    assert await recover.asked_before(services, browser, "email") == ASKED
-    assert [await recover.asked_before(services, ctx, way) for ctx, way in ((browser, "mobile"), (HERE, "email"))] == [None, None]
+    assert await recover.asked_before(services, browser, "email") == AskedRecovery("main", ADA)
+    assert [await recover.asked_before(services, ctx, way) for ctx, way in ((browser, "phone"), (HERE, "email"))] == [None, None]
     town.clock.advance(minutes=10)
     assert await recover.asked_before(services, browser, "email") is None
 
@@ -301,19 +305,40 @@ async def test_a_browser_keeps_its_token_and_only_the_last_one_it_asked_for_coun
     """A second token would disturb what it has begun in another dialect."""
     browser = replace(HERE, prelogin_token="the browser's own")
     for who in (ADA, BOB):
-        step = await recover.begin_by_code(services, browser, who, AskedRecovery("member", "email", who.value))
+        step = await recover.begin_by_code(services, browser, who)
         assert step.state == browser.prelogin_token
     asked = await recover.asked_before(services, browser, "email")
     assert asked
-    assert asked.account == BOB.value
+    assert asked.who == BOB
+
+
+async def test_a_second_step_says_whose_it_is_or_leaves_it_to_what_its_browser_has_asked(services: Services) -> None:
+    await born(services, ADA)
+    step = await recover.begin_by_code(services, HERE, ADA)
+    browser, sent = replace(HERE, prelogin_token=step.state), await mailed_code(services)
+    for second, field in ((SecondStep("email"), "type"), (SecondStep("email", "main"), "account"), (SecondStep("email", "", ADA), "type")):
+        with pytest.raises(BadInput) as no:
+            await finish(services, HERE, sent, second)
+        assert no.value.field == field
+    await finish(services, browser, sent, SecondStep("email"))
+    assert await opens(services, ADA, NEW)
+
+
+async def test_what_is_begun_without_a_message_counts_as_asked_for_all_the_same(services: Services) -> None:
+    """The interval and an address's counts say nothing here: any number of these would be kept for nothing."""
+    for _ in range(20):
+        await recover.begin_by_code(services, HERE, ADA)
+    with pytest.raises(Limited) as no:
+        await recover.begin_by_code(services, HERE, ADA)
+    assert no.value.limit == "message_client"
 
 
 async def test_what_a_browser_began_is_spent_with_the_reset(services: Services) -> None:
     await born(services, ADA)
-    step = await recover.begin_by_code(services, HERE, ADA, ASKED)
+    step = await recover.begin_by_code(services, HERE, ADA)
     browser = replace(HERE, prelogin_token=step.state)
     assert await recover.asked_before(services, browser, "email")
-    await recover.finish_by_code(services, browser, ADA, await mailed_code(services), NEW)
+    await finish(services, browser, await mailed_code(services))
     assert await recover.asked_before(services, browser, "email") is None
 
 
@@ -321,18 +346,18 @@ async def test_a_first_step_that_sends_nothing_says_the_same(town: Town) -> None
     services = town.house.services
     await born(services, ADA)
     for _ in range(2):
-        assert (await recover.begin_by_code(services, HERE, ADA, ASKED)).need == "code"
-        assert (await recover.begin_by_code(services, HERE, ADA, ASKED)).need == "code"
+        assert (await recover.begin_by_code(services, HERE, ADA)).need == "code"
+        assert (await recover.begin_by_code(services, HERE, ADA)).need == "code"
         town.clock.advance(minutes=1)
-    assert (await recover.begin_by_code(services, HERE, ADA, ASKED)).need == "code"
+    assert (await recover.begin_by_code(services, HERE, ADA)).need == "code"
     assert len(await told(services)) == 2, "two an hour from one client, and one a minute"
 
 
 async def test_a_client_that_asks_for_too_much_is_told(services: Services) -> None:
     for number in range(20):
-        await recover.begin_by_code(services, HERE, rules.email(f"ada+{number}@example.com"), ASKED)
+        await recover.begin_by_code(services, HERE, rules.email(f"ada+{number}@example.com"))
     with pytest.raises(Limited) as no:
-        await recover.begin_by_code(services, HERE, EVE, ASKED)
+        await recover.begin_by_code(services, HERE, EVE)
     assert no.value.limit == "message_client"
 
 
@@ -341,12 +366,12 @@ async def test_a_code_that_has_lost_its_leading_zeros_is_taken(services: Service
     sent = "1"
     while not sent.startswith("0"):
         sent = await services.one_time.new_code("reset", "main", ADA.key, str(account.id))
-    await recover.finish_by_code(services, HERE, ADA, sent.lstrip("0"), NEW)
+    await finish(services, HERE, sent.lstrip("0"))
     assert await opens(services, ADA, NEW)
 
 
 async def test_a_wrong_code_does_not_finish(services: Services) -> None:
     await born(services, ADA)
     with pytest.raises(BadCode):
-        await recover.finish_by_code(services, HERE, ADA, "1", NEW)
+        await finish(services, HERE, "1")
     assert await opens(services, ADA, OLD)

@@ -47,8 +47,7 @@ async def begun(services: Services, password: str = OLD, phone: Address = PHONE)
 
 async def finish(services: Services, ctx: RequestContext, code: str, *, password: str = "", phone: Address = PHONE) -> Account:
     """The second step, as a dialect calls it."""
-    draft = await register.draft(services, ctx)
-    return (await register.finish_by_phone(services, ctx, Application(phone, password), code, draft)).account
+    return (await register.finish_by_phone(services, ctx, phone, password, code)).account
 
 
 # By mail
@@ -179,6 +178,14 @@ async def test_what_a_browser_has_begun_is_its_own_in_its_realm_for_ten_minutes_
         assert await register.draft(services, other) is None
     town.clock.advance(minutes=10)
     assert await register.draft(services, browser) is None
+
+
+async def test_the_second_step_may_leave_the_phone_to_the_first(services: Services) -> None:
+    ctx, sent = await begun(services)
+    with pytest.raises(BadInput) as no:
+        await register.finish_by_phone(services, HERE, None, OLD, sent)
+    assert (no.value.field, no.value.reason) == ("account", "missing")
+    assert (await register.finish_by_phone(services, ctx, None, "", sent)).account.phone == PHONE.value
 
 
 async def test_the_second_step_for_another_phone_is_refused(services: Services) -> None:

@@ -7,22 +7,24 @@ from lingpai.store import accounts
 
 
 async def rename(services: Services, ctx: RequestContext, login: Authenticated, nickname: str) -> None:
-    """Takes a new nickname (clean already: `rules.nickname`; empty: none). The same one again changes and notes nothing.
+    """Takes a new nickname, as `edit` does."""
+    await edit(services, ctx, login, nickname, login.account.locale)
 
-    Raises NotLoggedIn where the login has ended meanwhile (contract, 11.13).
+
+async def edit(services: Services, ctx: RequestContext, login: Authenticated, nickname: str, locale: Locale) -> None:
+    """A nickname (clean already: `rules.nickname`; empty: none), and the language of pages, mails and JWTs: both, or neither.
+
+    What is the same already is not changed, and nothing is noted of it. Raises NotLoggedIn where the login has ended meanwhile (contract,
+    11.13).
     """
     account = login.account
-    if nickname == account.nickname:
+    if (nickname, locale) == (account.nickname, account.locale):
         return
     async with services.store.begin() as tx:
         await require_alive(services, tx, login)
-        await accounts.rename(tx, account_id=account.id, nickname=nickname)
-        await services.audit.note(tx, ctx, "profile.rename", account_id=account.id)
-
-
-async def speak(services: Services, ctx: RequestContext, login: Authenticated, locale: Locale) -> None:
-    """Another language for pages, mails and JWTs. Raises NotLoggedIn as `rename` does."""
-    async with services.store.begin() as tx:
-        await require_alive(services, tx, login)
-        await accounts.speak(tx, account_id=login.account.id, locale=locale)
-        await services.audit.note(tx, ctx, "profile.speak", account_id=login.account.id)
+        if nickname != account.nickname:
+            await accounts.rename(tx, account_id=account.id, nickname=nickname)
+            await services.audit.note(tx, ctx, "profile.rename", account_id=account.id)
+        if locale != account.locale:
+            await accounts.speak(tx, account_id=account.id, locale=locale)
+            await services.audit.note(tx, ctx, "profile.speak", account_id=account.id)

@@ -1,27 +1,30 @@
 """Getting back in: a mailed link or code leads to a new password."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from dataclasses import replace as with_parts
 from typing import NoReturn
 
 import msgspec
 from msgspec.structs import replace
 
-from lingpai.core.errors import BadCode, BadGrant, BadLink, NoSuchAccount
-from lingpai.core.model import Account, Address, RequestContext
+from lingpai.core.errors import BadCode, BadGrant, BadInput, BadLink, NoSuchAccount, TooSoon
+from lingpai.core.model import Account, Address, Kind, RequestContext
 from lingpai.core.steps import Step
 from lingpai.ephemeral import Entry
 from lingpai.flows import Services
 from lingpai.guard.captcha import CaptchaAnswer
-from lingpai.guard.one_time.codes import CODE_LIFE, RESET_LIFE, bound_to
+from lingpai.guard.one_time.codes import CODE_LENGTH, CODE_LIFE, RESET_LIFE, bound_to
 from lingpai.guard.one_time.reset_grants import ResetGrant
+from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.guard.throttling.messages import INTERVAL
-from lingpai.steps import ways
+from lingpai.steps import reset_login, ways
 from lingpai.steps.account_change import changing
 from lingpai.steps.authentication import is_known
 from lingpai.steps.first_proof import forget_strangers
 from lingpai.steps.guesses import guesser, new_code, peek_code
-from lingpai.steps.sending import AskedMessage, sending, silently
+from lingpai.steps.sending import AskedMessage, BegunStep, begin_untold, sending, silently
 from lingpai.steps.spending import kill_open, spending_code, spending_link
 from lingpai.store import accounts, addresses, questions
 from lingpai.store.database import Transaction
@@ -37,25 +40,51 @@ class ResetOutcome:
     """What leads into the account now, and what sleeps (contract, 10.6)."""
     account: Account
     """As it was read, with the password that it has now."""
+    opened: IssuedSession | None = None
+    """The login of the browser that had asked for it; None where another one had."""
+
+
+@dataclass(frozen=True, slots=True)
+class BegunReset:
+    """A browser has asked for a code or a link, and is logged in by the reset that it leads to."""
+
+    token: str
+    """The browser's, which it keeps."""
+    wait: int = 0
+    """Seconds to wait for the next message, where this one came too soon; 0 where it goes out."""
 
 
 class AskedRecovery(msgspec.Struct, frozen=True):
     """Whose password is to be reset, as a browser asked in the first of two steps."""
 
-    type: str
-    """The client's own word for the realm."""
-    option: str
-    """`email` or `mobile`."""
-    account: str
+    realm: str
+    who: Address
 
 
-async def ask_link(services: Services, ctx: RequestContext, email: Address, *, interval: float = INTERVAL, reveal: bool = False) -> None:
+@dataclass(frozen=True, slots=True)
+class SecondStep:
+    """What a client says of it once more in the second step, or leaves to what its browser asked in the first."""
+
+    kind: Kind
+    realm: str = ""
+    who: Address | None = None
+
+
+async def ask_link(
+    services: Services,
+    ctx: RequestContext,
+    email: Address,
+    *,
+    interval: float = INTERVAL,
+    reveal: bool = False,
+    begins: BegunStep | None = None,
+) -> None:
     """Mails a link to the owner, if there is one; says nothing of whether there is (with `reveal`: NoSuchAccount).
 
     Raises TooSoon within `interval` seconds of the last message for this purpose.
     """
     account = await _asked_for(services, ctx, email, reveal=reveal)
-    async with _asking(services, ctx, email, email, account, interval) as message:
+    async with _asking(services, ctx, email, email, account, interval, begins) as message:
         mailed = message.lands and _may_reset(account, email)
         # Bound to nobody where it goes to nobody: a secret that nobody was sent must open nothing.
         holder = bound_to(account if mailed else None)
@@ -80,7 +109,7 @@ async def ask_recovery_code(
             await _note_asked(services, tx, ctx, account, mailed=mailed)
 
 
-async def ask_code(services: Services, ctx: RequestContext, who: Address, *, reveal: bool = False) -> None:
+async def ask_code(services: Services, ctx: RequestContext, who: Address, *, reveal: bool = False, begins: BegunStep | None = None) -> None:
     """Sends a code of digits to the owner, if there is one; `who` is a mail address, a phone, or an account's name.
 
     To a name's account it goes by mail. Says nothing of whether there is one, nor that two of these are one account's; raises TooSoon
@@ -88,7 +117,7 @@ async def ask_code(services: Services, ctx: RequestContext, who: Address, *, rev
     """
     account = await _asked_for(services, ctx, who, reveal=reveal)
     to = _where(account, who)
-    async with _asking(services, ctx, who, to, account) as message:
+    async with _asking(services, ctx, who, to, account, begins=begins) as message:
         await _send_code(services, ctx, to, account, message)
 
 
@@ -98,12 +127,39 @@ async def ask_code_silently(services: Services, ctx: RequestContext, who: Addres
         await ask_code(services, ctx, who, reveal=reveal)
 
 
+async def begin_entry_by_link(services: Services, ctx: RequestContext, email: Address, interval: float) -> BegunReset:
+    """As `ask_link`, for a browser that goes on to `enter_by_link`; too soon is no refusal: the link that was sent is good here too."""
+    begins = reset_login.asked_here(services, ctx, email)
+    return await _begun(services, ctx, begins, ask_link(services, ctx, email, interval=interval, begins=begins))
+
+
+async def begin_entry_by_code(services: Services, ctx: RequestContext, who: Address) -> BegunReset:
+    """As `ask_code`, for a browser that goes on to `enter_by_code`; otherwise as `begin_entry_by_link`."""
+    begins = reset_login.asked_here(services, ctx, who)
+    return await _begun(services, ctx, begins, ask_code(services, ctx, who, begins=begins))
+
+
+async def _begun(services: Services, ctx: RequestContext, begins: BegunStep, asked: Awaitable[None]) -> BegunReset:
+    try:
+        await asked
+    except TooSoon as why:
+        await begin_untold(services, ctx, begins)
+        return BegunReset(begins.token, why.seconds)
+    return BegunReset(begins.token)
+
+
 def _asking(
-    services: Services, ctx: RequestContext, who: Address, to: Address, account: Account | None, interval: float = INTERVAL
+    services: Services,
+    ctx: RequestContext,
+    who: Address,
+    to: Address,
+    account: Account | None,
+    interval: float = INTERVAL,
+    begins: BegunStep | None = None,
 ) -> AbstractAsyncContextManager[AskedMessage]:
     """The frame of a message for a reset: the account counts over all the ways in which it is asked for, nobody's likewise."""
     owner = str(account.id) if account else f"{who.kind}:{who.key}"
-    return sending(services, ctx, "reset", who, interval, known=is_known(ctx, account), to=to, owner=owner)
+    return sending(services, ctx, "reset", who, interval, known=is_known(ctx, account), to=to, owner=owner, begins=begins)
 
 
 async def _send_code(services: Services, ctx: RequestContext, to: Address, account: Account | None, message: AskedMessage) -> None:
@@ -185,6 +241,20 @@ async def by_code(
         # As in `by_link`: as it was before the code was taken.
         account = _holder(services, account, entry)
         return await _reset(services, ctx, account, to, hashed)
+
+
+async def enter_by_link(services: Services, ctx: RequestContext, email: Address, token: str, password: str) -> ResetOutcome:
+    """As `by_link`, and logs in the browser that has asked for the reset (contract, 10.13)."""
+    done = await by_link(services, ctx, email, token, password)
+    return with_parts(done, opened=await reset_login.opened_here(services, ctx, email, done.account))
+
+
+async def enter_by_code(services: Services, ctx: RequestContext, who: Address, code: str, password: str) -> ResetOutcome:
+    """As `by_code`, and logs in as `enter_by_link` does; a code of under 6 characters logs nobody in."""
+    done = await by_code(services, ctx, who, code, password)
+    if len(code) < CODE_LENGTH:
+        return done
+    return with_parts(done, opened=await reset_login.opened_here(services, ctx, who, done.account))
 
 
 async def earn(services: Services, ctx: RequestContext, who: Address, code: str) -> str:
@@ -282,28 +352,44 @@ async def _prove(tx: Transaction, account_id: int, address: Address, now: int) -
         raise BadGrant
 
 
-async def begin_by_code(services: Services, ctx: RequestContext, who: Address, asked: AskedRecovery) -> Step:
+async def begin_by_code(services: Services, ctx: RequestContext, who: Address) -> Step:
     """As `ask_code`, for a client that names the account only once: the step's state is the token of the browser that asks.
 
     Its old one, where it has one, so that it disturbs no other recovery in this browser: what stands under it names an account, and opens
     nothing without the code. Raises as `ask_code_silently` does.
     """
-    token = services.prelogin_token(ctx)
-    # Before the message: were the store lost between the two, it would have gone out for nothing, and the next one had to wait.
-    await services.grants.store_under("asked", token, asked, CODE_LIFE)
-    await ask_code_silently(services, ctx, who)
-    return Step("code", token)
+    begins = BegunStep("asked", services.prelogin_token(ctx), AskedRecovery(ctx.realm, who), CODE_LIFE)
+    with silently() as untold:
+        await ask_code(services, ctx, who, begins=begins)
+    if untold.held_back:
+        await begin_untold(services, ctx, begins)
+    return Step("code", begins.token)
 
 
-async def asked_before(services: Services, ctx: RequestContext, option: str) -> AskedRecovery | None:
-    """Whom this browser has asked a code for; None where it was in another way, or nobody."""
+async def asked_before(services: Services, ctx: RequestContext, kind: Kind) -> AskedRecovery | None:
+    """Whom this browser has asked a code for; None where it was by another kind of address, or nobody."""
     found = await services.grants.peek("asked", ctx.prelogin_token, AskedRecovery) if ctx.prelogin_token else None
-    return found if found and found.option == option else None
+    return found if found and found.who.kind == kind else None
 
 
-async def finish_by_code(services: Services, ctx: RequestContext, who: Address, code: str, password: str) -> ResetOutcome:
-    """As `by_code`, and spends what `begin_by_code` began; the code may have lost its leading zeros."""
+async def finish_by_code(
+    services: Services, ctx: RequestContext, second: SecondStep, code: str, password: str, enter: Callable[[str], RequestContext]
+) -> ResetOutcome:
+    """As `by_code`, and spends what `begin_by_code` began; the code may have lost its leading zeros.
+
+    `enter`: makes the request one of the realm, once that is known. Raises BadInput where neither step says which it is, or whose.
+    """
+    realm, who = await _as_asked(services, ctx, second)
+    ctx = enter(realm)
     done = await by_code(services, ctx, who, code.zfill(ctx.code_length), password)
     if ctx.prelogin_token:
         await services.grants.forget("asked", ctx.prelogin_token)
     return done
+
+
+async def _as_asked(services: Services, ctx: RequestContext, second: SecondStep) -> tuple[str, Address]:
+    asked = await asked_before(services, ctx, second.kind)
+    realm, who = second.realm or (asked and asked.realm), second.who or (asked and asked.who)
+    if not realm or not who:
+        raise BadInput("account" if realm else "type", "missing")
+    return realm, who

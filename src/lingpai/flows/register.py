@@ -20,7 +20,7 @@ from lingpai.steps.authentication import is_known
 from lingpai.steps.first_proof import forget_strangers
 from lingpai.steps.guesses import NewCode, guesser, new_code, peek_code
 from lingpai.steps.open_registration import Judged, compared, counted, disagree, is_proved, judged, looking
-from lingpai.steps.sending import AskedMessage, sending
+from lingpai.steps.sending import AskedMessage, BegunStep, sending
 from lingpai.steps.spending import kill_open, spending_code
 from lingpai.store import accounts, consents, sessions
 from lingpai.store.database import Transaction
@@ -187,7 +187,13 @@ async def _tell(
 
 
 async def ask_code(
-    services: Services, ctx: RequestContext, address: Address, *, answer: CaptchaAnswer | None = None, reveal: bool = False
+    services: Services,
+    ctx: RequestContext,
+    address: Address,
+    *,
+    answer: CaptchaAnswer | None = None,
+    reveal: bool = False,
+    begins: BegunStep | None = None,
 ) -> None:
     """Sends a code that proves the address, by mail or SMS; says nothing of whether it is taken, whose owner is told.
 
@@ -200,7 +206,7 @@ async def ask_code(
     if reveal:
         await _reveal_taken(services, ctx, address)
     account = await accounts.find(services.store, ctx.realm, address.kind, address.key)
-    async with sending(services, ctx, "register", address, known=is_known(ctx, account)) as message:
+    async with sending(services, ctx, "register", address, known=is_known(ctx, account), begins=begins) as message:
         who = guesser(ctx, "register", account, address)
         code = await new_code(services, ctx, who, message.code_key(address), "", ctx.code_length)
         message.sent = await _send_code(services, ctx, address if message.lands else Address(address.kind, "", ""), address, code)
@@ -228,7 +234,6 @@ async def by_code(
     """Registers with the code that `ask_code` sent. Returns the account's id.
 
     `hashed`: the password as a first step has made it; the application's own is not looked at then. With `reveal`, Taken before BadCode.
-
     The code is the owner's proof: an account that waits for its proof is theirs from now on, and what others set before dies with
     it (contract, rule 8). Raises BadCode, NotInvited, WeakPassword; a refusal spends neither code nor invite.
     """
@@ -319,11 +324,9 @@ async def begin_by_phone(services: Services, ctx: RequestContext, phone: Address
     """
     invitations.check_open(services.settings, ctx.realm)
     hashed = await _hashed(services, ctx, Application(phone, password), reveal=reveal) if password else ""
-    token = services.chance.token()
-    # Before the message: were the store lost between the two, it would have gone out for nothing, and the next one had to wait.
-    await services.grants.store_under("draft", token, Draft(ctx.realm, phone.value, hashed), CODE_LIFE)
-    await ask_code(services, ctx, phone, reveal=reveal)
-    return Step("code", token)
+    begins = BegunStep("draft", services.chance.token(), Draft(ctx.realm, phone.value, hashed), CODE_LIFE)
+    await ask_code(services, ctx, phone, reveal=reveal, begins=begins)
+    return Step("code", begins.token)
 
 
 async def draft(services: Services, ctx: RequestContext) -> Draft | None:
@@ -333,20 +336,22 @@ async def draft(services: Services, ctx: RequestContext) -> Draft | None:
 
 
 async def finish_by_phone(
-    services: Services, ctx: RequestContext, application: Application, code: str, begun: Draft | None, *, reveal: bool = False
+    services: Services, ctx: RequestContext, phone: Address | None, password: str, code: str, *, invite: str = "", reveal: bool = False
 ) -> IssuedSession:
-    """The second step: registers and logs in, as `enter` does, with the first one's password where this one brings none.
+    """The second step: registers and logs in, as `enter` does, with the first one's phone and password where this one brings none.
 
-    `code` may have lost its leading zeros. Raises BadInput where no password was brought, BadCode also for another phone than the one of
+    `code` may have lost its leading zeros. Raises BadInput where neither brought them, BadCode also for another phone than the one of
     the first step.
     """
-    hashed = begun.hashed if begun and not application.password else ""
-    if not application.password and not hashed:
-        raise BadInput("pwd", "missing")
-    if begun and begun.phone != application.address.value:
+    begun = await draft(services, ctx)
+    phone = phone or (Address("phone", begun.phone, begun.phone) if begun else None)
+    hashed = begun.hashed if begun and not password else ""
+    if phone is None or not (password or hashed):
+        raise BadInput("pwd" if phone else "account", "missing")
+    if begun and begun.phone != phone.value:
         raise BadCode
-    full = code.zfill(ctx.code_length)
-    issued = await enter(services, ctx, application, full, hashed=hashed, reveal=reveal)
+    application = Application(phone, password, invite=invite)
+    issued = await enter(services, ctx, application, code.zfill(ctx.code_length), hashed=hashed, reveal=reveal)
     if ctx.prelogin_token:
         await services.grants.forget("draft", ctx.prelogin_token)
     return issued
@@ -364,10 +369,7 @@ async def _hashed(services: Services, ctx: RequestContext, application: Applicat
 
 
 async def by_name(services: Services, ctx: RequestContext, application: Application, *, min_score: int | None = None) -> IssuedSession:
-    """Registers an account that has a name and no address (seed 003), and logs it in.
-
-    Raises WeakPassword, then Taken (the seed's own codes tell), NotInvited.
-    """
+    """As `by_link`, for an account that has a name and no address (seed 003), and logs in; raises WeakPassword, then Taken, NotInvited."""
     async with services.passwords.slot() as slot:
         await services.limits.check("register_client", ctx.client)
         async with looking(services, ctx):

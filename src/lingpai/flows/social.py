@@ -3,7 +3,7 @@
 import hmac
 import string
 import unicodedata
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -172,12 +172,17 @@ async def expect_token(services: Services, ctx: RequestContext, name: ProviderNa
     return token
 
 
-async def expected_token(services: Services, ctx: RequestContext, name: ProviderName) -> str:
-    """The realm that the browser's token is for; spends that it was expected. Raises BadGrant where none was, of this provider."""
+async def by_expected_token(
+    services: Services, ctx: RequestContext, name: ProviderName, token: str, enter: Callable[[str], RequestContext]
+) -> SocialEntry:
+    """As `by_client`, for the browser that `expect_token` expects, in the realm that it was expected for; spends that it was.
+
+    `enter`: makes the request one of that realm, or raises BadGrant. Raises BadGrant too where no token of this provider was expected.
+    """
     found = await services.grants.take("implicit", ctx.prelogin_token, ExpectedToken) if ctx.prelogin_token else None
     if found is None or found.name != name:
         raise BadGrant
-    return found.realm
+    return await by_client(services, enter(found.realm), name, Credential(token, "token"))
 
 
 async def unlink(services: Services, ctx: RequestContext, login: Fresh, name: ProviderName) -> bool:
@@ -251,8 +256,7 @@ async def _enter(services: Services, ctx: RequestContext, person: SocialPerson) 
         except (Overtaken, WrongPassword):
             continue
         except Refusal as why:
-            who = "known" if person.app_id else "for an app that nobody named"
-            await services.audit.note(services.store, ctx, "login.social", why.code, detail=f"{person.provider}: {who}, and refused")
+            await services.audit.note(services.store, ctx, "login.social", why.code, detail=f"{person.provider}: vouched for, and refused")
             raise
     raise Unavailable
 

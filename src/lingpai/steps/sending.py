@@ -4,8 +4,11 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
+import msgspec
+
 from lingpai.core.errors import Limited, MessagesSpent, TooSoon
 from lingpai.core.model import Address, Purpose, RequestContext
+from lingpai.guard.one_time.grants import GrantKind
 from lingpai.guard.throttling.messages import INTERVAL
 from lingpai.steps.services import Services
 
@@ -24,6 +27,16 @@ class AskedMessage:
         return address.key if self.lands else f"spare {address.key}"
 
 
+@dataclass(frozen=True, slots=True)
+class BegunStep:
+    """What a browser begins with a message: kept under its token, for the step that the message leads to."""
+
+    kind: GrantKind
+    token: str
+    value: msgspec.Struct
+    life: float
+
+
 @asynccontextmanager
 async def sending(
     services: Services,
@@ -35,12 +48,15 @@ async def sending(
     known: bool = False,
     to: Address | None = None,
     owner: str = "",
+    begins: BegunStep | None = None,
 ) -> AsyncIterator[AskedMessage]:
     """Counts one message to the address, and wakes the worker once the block has written it down.
 
     `known`: a browser asks that the address's account knows. `to`: where it goes, if that is another address than the one that was typed.
-    `owner`: see `MessageThrottle.lands`. Raises TooSoon within `interval` seconds of the last one for this purpose, MessagesSpent,
-    Limited, and for phones NotOffered (contract, rule 7). Where the block raises, whatever it is, interval and counts are as they were.
+    `owner`: see `MessageThrottle.lands`. `begins`: kept once the message is counted, and before it is written down: were the store lost
+    between the two, it would else have gone out for nothing. Raises TooSoon within `interval` seconds of the last one for this purpose,
+    MessagesSpent, Limited, and for phones NotOffered (contract, rule 7). Where the block raises, whatever it is, interval and counts are
+    as they were.
     """
     await services.messages.start(ctx, purpose, address, interval, known=known)
     mailbox = to or address
@@ -48,6 +64,8 @@ async def sending(
         lands = await services.messages.lands(ctx, purpose, mailbox, known=known, owner=owner)
         message = AskedMessage(lands, lands)
         try:
+            if begins:
+                await _store(services, begins)
             yield message
         except BaseException:
             if lands:
@@ -60,6 +78,19 @@ async def sending(
     services.bell.ring()
 
 
+async def begin_untold(services: Services, ctx: RequestContext, begins: BegunStep) -> None:
+    """As `sending` keeps it, where no message goes out and an earlier one's code or link is good.
+
+    It counts as one more that the client has asked for: else it could have any number of these kept. Raises Limited.
+    """
+    await services.limits.spend("message_client", ctx.client)
+    await _store(services, begins)
+
+
+async def _store(services: Services, begins: BegunStep) -> None:
+    await services.grants.store_under(begins.kind, begins.token, begins.value, begins.life)
+
+
 OF_CLIENT = frozenset(("message_client", "register_client", "check_client"))
 """Counts of whoever asks: what they say tells nothing of an address (contract, 7.9)."""
 
@@ -70,6 +101,8 @@ class Untold:
 
     seconds: int = 0
     """To wait, where a message went out too short a time ago; 0 where none did."""
+    held_back: bool = True
+    """Whether the block was ended by something that is not told."""
 
 
 @contextmanager
@@ -81,6 +114,7 @@ def silently() -> Iterator[Untold]:
     untold = Untold()
     try:
         yield untold
+        untold.held_back = False
     except TooSoon as why:
         untold.seconds = why.seconds
     except MessagesSpent:

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 import msgspec
 
 from lingpai.core import rules, words
-from lingpai.core.errors import BadCode, BadInput, Limited, MessagesSpent, NotOffered, TooSoon, WeakPassword
+from lingpai.core.errors import BadCode, BadInput, Limited, MessagesSpent, NotOffered, WeakPassword
 from lingpai.core.model import Address
-from lingpai.flows import Services, recover, reset_login
+from lingpai.flows import Services, recover
 from lingpai.web.pages import questions
 from lingpai.web.pages.activation import sent_page
 from lingpai.web.pages.recovery import RESET_INTERVAL
@@ -82,36 +82,28 @@ async def by_code(services: Services, mount: Mount, request: Request, _: Nothing
         return _form(services, request, context, request.fields, why)
     try:
         form = read(request.fields, ForgotFresh)
-        done = await recover.by_code(services, request.ctx, who, form.code.lower(), form.password)
+        done = await recover.enter_by_code(services, request.ctx, who, form.code.lower(), form.password)
     except (BadInput, BadCode, WeakPassword, Limited) as why:
         return _code_form(services, request, context, who, why)
-    opened = await reset_login.by_code(services, request.ctx, who, done.account, form.code)
-    return reset_done(request, done, context, who.value, opened)
+    return reset_done(request, done, context, who.value)
 
 
 async def _link(services: Services, request: Request, context: ReturnContext, who: Address) -> Reply:
     if who.kind != "email":
         raise BadInput("account", "link-email")
-    early, seconds = "", RESET_INTERVAL
-    # Before the message: were the store lost between the two, it would have gone out for nothing, and the next one had to wait.
-    asked = await reset_login.remember(services, request.ctx, who)
-    try:
-        await recover.ask_link(services, request.ctx, who, interval=RESET_INTERVAL)
-    except TooSoon as wait:
-        early, seconds = "yes", wait.seconds
-    onto = context.to("/forgot", account=who.value, by="link", early=early, again=again(services, seconds))
-    return onward(onto, prelogin_token=asked)
+    begun = await recover.begin_entry_by_link(services, request.ctx, who, RESET_INTERVAL)
+    return _sent(services, context, who, "link", begun, RESET_INTERVAL)
 
 
 async def _code(services: Services, request: Request, context: ReturnContext, who: Address) -> Reply:
-    early, seconds = "", INTERVAL
-    asked = await reset_login.remember(services, request.ctx, who)
-    try:
-        await recover.ask_code(services, request.ctx, who)
-    except TooSoon as wait:
-        early, seconds = "yes", wait.seconds
-    onto = context.to("/forgot", account=who.value, by="code", early=early, again=again(services, seconds))
-    return onward(onto, prelogin_token=asked)
+    begun = await recover.begin_entry_by_code(services, request.ctx, who)
+    return _sent(services, context, who, "code", begun, INTERVAL)
+
+
+def _sent(services: Services, context: ReturnContext, who: Address, by: ForgotBy, begun: recover.BegunReset, interval: int) -> Reply:
+    next_at = again(services, begun.wait or interval)
+    onto = context.to("/forgot", account=who.value, by=by, early="yes" if begun.wait else "", again=next_at)
+    return onward(onto, prelogin_token=begun.token)
 
 
 def _by(request: Request) -> ForgotBy:

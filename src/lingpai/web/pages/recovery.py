@@ -6,7 +6,7 @@ import msgspec
 
 from lingpai.core import rules
 from lingpai.core.errors import BadInput, BadLink, Limited, WeakPassword
-from lingpai.flows import Services, recover, reset_login
+from lingpai.flows import Services, recover
 from lingpai.web.pages.activation import ActivationOpened, MailedLink, bad_link, by_token
 from lingpai.web.pages.shared.forms import form_page
 from lingpai.web.pages.shared.reset_done import reset_done
@@ -40,13 +40,12 @@ async def reset(services: Services, mount: Mount, request: Request, link: Mailed
     context = return_context(services, request)
     try:
         form = read(request.fields, ResetNewPassword)
-        done = await recover.by_link(services, request.ctx, link.email, link.vcode, form.password)
+        done = await recover.enter_by_link(services, request.ctx, link.email, link.vcode, form.password)
     except BadLink:
         return bad_link(services, request, ActivationOpened(email=link.email.value, vcode=link.vcode), purpose="reset")
     except (BadInput, WeakPassword, Limited) as why:
         return _form(request, context, link, why)
-    opened = await reset_login.by_link(services, request.ctx, link.email, done.account)
-    return reset_done(request, done, context, link.email.value, opened)
+    return reset_done(request, done, context, link.email.value)
 
 
 def _form(request: Request, context: ReturnContext, link: MailedLink, why: BadInput | WeakPassword | Limited | None = None) -> Reply:

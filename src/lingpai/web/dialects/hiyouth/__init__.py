@@ -1,6 +1,7 @@
 """hiyouth (seed 002): members and bosses, each a realm; an address is proved by a link or a texted code; a login gives a session cookie."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -32,7 +33,7 @@ from lingpai.web.dialects.hiyouth import person, qq, shapes, verification
 from lingpai.web.dialects.hiyouth.envelope import fail, info, missing, refuse, reply, telling
 from lingpai.web.dialects.hiyouth.settings import HiyouthSettings, realm_of
 from lingpai.web.dialects.hiyouth.verification import links, settings_of
-from lingpai.web.dialects.hiyouth.visitor import enter, who
+from lingpai.web.dialects.hiyouth.visitor import enter, enter_realm, who
 from lingpai.web.dialects.hiyouth.walk import WALK
 from lingpai.web.pages.shared.links import for_realm
 from lingpai.web.request.calls import Call, Dialect, Mount, Nothing, Reply
@@ -70,11 +71,9 @@ async def _first_step(services: Services, mount: Mount, request: Request, form: 
 
 async def _second_step(services: Services, mount: Mount, request: Request, form: shapes.HiyouthRegistration) -> Reply:
     ctx, reveal = enter(services, mount, request, form.type), mount.settings.reveal_accounts
-    begun = await register.draft(services, ctx)
-    phone = shapes.address(form.option, form.account or (begun.phone if begun else ""))
-    application = register.Application(phone, form.pwd, invite=form.invite)
+    phone = shapes.address(form.option, form.account) if form.account else None
     with telling(BadCode, "not_registered"):
-        issued = await register.finish_by_phone(services, ctx, application, form.verid, begun, reveal=reveal)
+        issued = await register.finish_by_phone(services, ctx, phone, form.pwd, form.verid, invite=form.invite, reveal=reveal)
     body = shapes.Registered(1, info(request, "registered"), shapes.HiyouthNumber(issued.account.id))
     return reply(body, session=issued.token, device=issued.device)
 
@@ -159,20 +158,18 @@ async def _ask_reset(services: Services, mount: Mount, request: Request, form: s
     if not form.type:
         raise BadInput("type", "missing")
     who, ctx = shapes.address(form.option, form.account), enter(services, mount, request, form.type)
-    step = await recover.begin_by_code(services, ctx, who, recover.AskedRecovery(form.type, form.option, who.value))
+    step = await recover.begin_by_code(services, ctx, who)
     return reply(shapes.HiyouthResult(1, info(request, "texted")), prelogin_token=step.state)
 
 
 async def _reset(services: Services, mount: Mount, request: Request, form: shapes.Recovery) -> Reply:
-    asked = await recover.asked_before(services, request.ctx, form.option)
-    role = form.type or (asked.type if asked else "")
-    if not role:
-        raise BadInput("type", "missing")
-    who = shapes.address(form.option, form.account or (asked.account if asked else ""))
     if not form.newpwd:
         raise BadInput("newpwd", "missing")
-    ctx = enter(services, mount, request, "boss" if role == "boss" else "member")
-    done = await recover.finish_by_code(services, ctx, who, form.verid, form.newpwd)
+    realm = realm_of(settings_of(mount), form.type) if form.type else ""
+    who = shapes.address(form.option, form.account) if form.account else None
+    second = recover.SecondStep(shapes.KINDS[form.option], realm, who)
+    enter_it = partial(enter_realm, services, mount, request)
+    done = await recover.finish_by_code(services, request.ctx, second, form.verid, form.newpwd, enter_it)
     return reply(shapes.HiyouthResult(1, info(request, "changed")), device=done.device)
 
 

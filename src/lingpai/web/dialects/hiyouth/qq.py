@@ -1,16 +1,16 @@
 """The web site's QQ button: QQ's implicit grant gives the browser a token, which it brings to us itself (contract, H47, H48 and H51)."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from lingpai.core.errors import BadGrant, BadInput, Limited, NotInvited, NotOffered, ProviderSaysNo, Refusal, Unavailable
 from lingpai.flows import Services, social
-from lingpai.flows.social import Credential, SocialEntry
+from lingpai.flows.social import SocialEntry
 from lingpai.web.dialects.hiyouth import shapes
 from lingpai.web.dialects.hiyouth.envelope import info, reply
-from lingpai.web.dialects.hiyouth.settings import role_of
 from lingpai.web.dialects.hiyouth.verification import settings_of
-from lingpai.web.dialects.hiyouth.visitor import enter
+from lingpai.web.dialects.hiyouth.visitor import enter, enter_realm
 from lingpai.web.pages.connect import refused_page
 from lingpai.web.pages.shared.return_context import HOME, onward
 from lingpai.web.request.calls import Mount, Reply
@@ -46,12 +46,7 @@ async def _come_back(services: Services, mount: Mount, request: Request, access_
 async def _entered(services: Services, mount: Mount, request: Request, access_token: str) -> SocialEntry:
     if not request.spends:
         raise BadInput("purpose", "prefetch")
-    realm = await social.expected_token(services, request.ctx, "qq")
-    role = role_of(settings_of(mount), realm)
-    if role is None:
-        raise BadGrant
-    ctx = enter(services, mount, request, role)
-    return await social.by_client(services, ctx, "qq", Credential(access_token, "token"))
+    return await social.by_expected_token(services, request.ctx, "qq", access_token, partial(enter_realm, services, mount, request))
 
 
 def _refused(services: Services, request: Request, why: Refusal) -> Reply:

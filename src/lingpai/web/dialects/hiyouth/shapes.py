@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from lingpai.core import pasted, rules
 from lingpai.core.errors import BadInput
-from lingpai.core.model import Address
+from lingpai.core.model import Address, Kind
 from lingpai.social import ProviderName, Surface
 from lingpai.web.dialects.hiyouth.settings import ROLES, Role
 from lingpai.web.request.fields import CodeField, Text
@@ -191,6 +191,9 @@ class HiyouthResult(msgspec.Struct, frozen=True):
 
     code: int
     info: str
+
+
+KINDS: dict[Option, Kind] = {"email": "email", "mobile": "phone"}
 
 
 def address(option: Option, account: str) -> Address:

@@ -1,5 +1,6 @@
 """Whom a request of hiyouth is about: members or bosses, and whose session came along."""
 
+from lingpai.core.errors import BadGrant
 from lingpai.core.model import RequestContext
 from lingpai.flows import Services, sessions
 from lingpai.steps.authentication import Authenticated
@@ -14,6 +15,14 @@ def enter(services: Services, mount: Mount, request: Request, role: Role) -> Req
     settings = settings_of(mount)
     request.enter(realm_of(settings, role), links_of(services, settings, role), settings.code_length)
     return request.ctx
+
+
+def enter_realm(services: Services, mount: Mount, request: Request, realm: str) -> RequestContext:
+    """The request is about whoever lives in this realm from here on. Raises BadGrant where none of this dialect's users does."""
+    role = role_of(settings_of(mount), realm)
+    if role is None:
+        raise BadGrant
+    return enter(services, mount, request, role)
 
 
 async def who(services: Services, mount: Mount, request: Request) -> tuple[Role, Authenticated]:

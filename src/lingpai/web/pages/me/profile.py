@@ -34,10 +34,9 @@ async def save(services: Services, request: Request, me: Me, _: Nothing) -> Repl
         form = read(request.fields, ProfileForm)
     except BadInput as why:
         return _form(request, me, why)
-    await profile.rename(services, request.ctx, me.login, form.nickname)
+    await profile.edit(services, request.ctx, me.login, form.nickname, form.language)
     if form.language == me.account.locale:
         return done_at("/me/profile", "saved")
-    await profile.speak(services, request.ctx, me.login, form.language)
     return done_at("/me/profile", "saved", language=form.language)
 
 

@@ -4,7 +4,6 @@ from msgspec.structs import replace
 
 from lingpai.core.model import THIRD_PARTIES
 from lingpai.flows.recover import ResetOutcome
-from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.steps.ways import WayIn
 from lingpai.web.pages import page
 from lingpai.web.pages.shared.return_context import ReturnContext
@@ -15,8 +14,9 @@ SECURITY = "/me/security"
 """Where all of them stand: what sleeps is confirmed or removed there, and what stays has its own page behind it."""
 
 
-def reset_done(request: Request, reset: ResetOutcome, context: ReturnContext, who: str, opened: IssuedSession | None = None) -> Reply:
+def reset_done(request: Request, reset: ResetOutcome, context: ReturnContext, who: str) -> Reply:
     """Leads on to where the person was going, where the reset has logged them in here (contract, 10.13); else to the login."""
+    opened = reset.opened
     onward = context.end if opened else context.to("/login", account=who)
     asleep = [(way, SECURITY) for way in reset.ways if way.asleep]
     stays = [(way, manage_at(way)) for way in reset.ways if not way.asleep]

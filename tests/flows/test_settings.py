@@ -259,6 +259,28 @@ def test_what_is_unsafe_is_refused_unless_it_is_meant_and_then_told(variable: st
     assert found.startswith(doubt)
 
 
+GATEWAYS = {
+    "aliyun": {"ACCESS_KEY_ID": "k", "ACCESS_KEY_SECRET": "s", "SIGN_NAME": "n", "TEMPLATES__CODE": "SMS_1"},
+    "tencent": {"SECRET_ID": "k", "SECRET_KEY": "s", "APP_ID": "1", "SIGN_NAME": "n", "TEMPLATES__CODE": "1"},
+    "webhook": {"URL": "https://sms.example.com", "SECRET": SECRET},
+}
+
+
+@pytest.mark.parametrize("gateway", GATEWAYS)
+def test_a_gateway_without_a_template_of_a_long_code_is_doubtful_where_it_sends_by_templates(gateway: str) -> None:
+    keys = {f"LINGPAI_SMS__{gateway.upper()}__{key}": value for key, value in GATEWAYS[gateway].items()}
+    chosen = FULL | QUIET | keys | {"LINGPAI_SMS__PROVIDER": gateway}
+    found = load(None, chosen).warnings
+    if gateway == "webhook":
+        assert found == (), "it is given the text itself"
+        return
+    (doubt,) = found
+    assert doubt.startswith(f"default: sms.{gateway}.templates.code_long = '': a code of 8 characters")
+    assert load(None, chosen | {f"LINGPAI_SMS__{gateway.upper()}__TEMPLATES__CODE_LONG": "SMS_4"}).warnings == ()
+    assert load(None, FULL | QUIET | keys).warnings == (), "nobody sends by it"
+    assert load(None, QUIET | keys | {"LINGPAI_SMS__PROVIDER": gateway}, dev=True).warnings == (), "nothing is sent"
+
+
 @pytest.mark.parametrize("url", ["http://localhost:8000", "http://id.localhost", "http://127.0.0.1", "http://[::1]:8000"])
 def test_what_stays_on_this_machine_needs_no_https(url: str) -> None:
     assert load(None, FULL | QUIET | {"LINGPAI_PUBLIC_URL": url, "LINGPAI_PAGES__NEXT": url}).warnings == ()

@@ -48,9 +48,17 @@ def warnings(settings: Settings, sources: Mapping[str, str], hosts: Sequence[str
             )
     yield from (problem for key, problem, _ in _unsafe(settings, sources) if _meant(settings, key))
     yield from _unserved(settings, sources)
+    for key, why in _doubts(settings):
+        yield f"{sources.get(key, 'default')}: {key} = {why}"
+
+
+def _doubts(settings: Settings) -> Iterator[tuple[str, str]]:
+    """What dialects, and the gateway that is used, have to say of their own keys."""
     for name, dialect in realms.dialects(settings).items():
-        for key, why in dialect.doubts(dev=settings.dev):
-            yield f"{sources.get(f'{name}.{key}', 'default')}: {name}.{key} = {why}"
+        yield from ((f"{name}.{key}", why) for key, why in dialect.doubts(dev=settings.dev))
+    used = settings.sms.provider
+    if (gateway := settings.sms.gateways.get(used)) and not settings.dev:
+        yield from ((f"sms.{used}.{key}", why) for key, why in gateway.doubts())
 
 
 def _unserved(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:

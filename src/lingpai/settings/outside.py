@@ -1,5 +1,6 @@
 """The settings of what others run for us: gateways for text messages, and the providers of third-party logins."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import msgspec
@@ -25,6 +26,15 @@ class Templates(msgspec.Struct, frozen=True):
     ] = ""
     taken: Annotated[str, Meta(max_length=64, description="template that tells of a registration with a taken number: takes nothing")] = ""
 
+    def doubts(self) -> Iterator[tuple[str, str]]:
+        """As `GatewaySettings.doubts`."""
+        if not self.code_long:
+            yield (
+                "templates.code_long",
+                "'': a code of 8 characters, which is sent after too many wrong ones, goes out with templates.code, whose text does not "
+                "say that it is taken at /forgot and /register; the field of an old client may take 6 digits and no more",
+            )
+
 
 class GatewaySettings(msgspec.Struct, frozen=True):
     """What reaches one gateway."""
@@ -33,6 +43,10 @@ class GatewaySettings(msgspec.Struct, frozen=True):
     def needed(self) -> tuple[str, ...]:
         """Keys of its table that it cannot do without: `templates.code`."""
         return ()
+
+    def doubts(self) -> Iterator[tuple[str, str]]:
+        """What works but ought to be known: a key of its table, and a sentence that goes on after the key's value."""
+        yield from ()
 
 
 class Sms(msgspec.Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Final
 from urllib.parse import quote, urlsplit
 
@@ -47,6 +47,9 @@ class AliyunSettings(GatewaySettings, frozen=True):
     @property
     def needed(self) -> tuple[str, ...]:
         return ("access_key_id", "access_key_secret", "sign_name", "templates.code")
+
+    def doubts(self) -> Iterator[tuple[str, str]]:
+        return self.templates.doubts()
 
 
 class AliyunSms:

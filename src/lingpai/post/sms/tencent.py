@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
@@ -63,6 +63,9 @@ class TencentSettings(GatewaySettings, frozen=True):
     @property
     def needed(self) -> tuple[str, ...]:
         return ("secret_id", "secret_key", "app_id", "sign_name", "templates.code")
+
+    def doubts(self) -> Iterator[tuple[str, str]]:
+        return self.templates.doubts()
 
 
 class TencentSms:

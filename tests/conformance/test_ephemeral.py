@@ -48,6 +48,42 @@ async def test_a_newer_entry_takes_the_older_ones_place(ephemeral: Ephemeral) ->
     assert entry.life <= 60
 
 
+async def test_what_is_replaced_is_handed_over_with_the_life_and_the_tries_it_had_left(ephemeral: Ephemeral, lapse: Lapse) -> None:
+    assert await ephemeral.replace("key", Entry(b"old", RIGHT, 600, 5)) is None
+    await ephemeral.get("key", WRONG)
+    lapse(400)
+    assert await ephemeral.replace("key", Entry(b"new", b"new proof", 60, 5)) == Entry(b"old", RIGHT, 200, 4)
+    entry = await ephemeral.take("key", b"new proof")
+    assert entry
+    assert entry.value == b"new"
+
+
+async def test_what_was_over_or_dead_is_handed_to_nobody(ephemeral: Ephemeral, lapse: Lapse) -> None:
+    await ephemeral.put("over", Entry(b"old", RIGHT, 60))
+    lapse(60)
+    await ephemeral.put("dead", Entry(b"old", RIGHT, 60, 1))
+    await ephemeral.get("dead", WRONG)
+    assert [await ephemeral.replace(key, Entry(b"new", life=60)) for key in ("over", "dead")] == [None, None]
+    assert all([await ephemeral.get(key) for key in ("over", "dead")])
+
+
+async def test_of_a_use_and_a_replacement_that_race_one_gets_the_entry(ephemeral: Ephemeral) -> None:
+    for number in range(20):
+        await ephemeral.put("key", Entry(b"old", RIGHT, 600, 5))
+        uses = [ephemeral.take("key", RIGHT), ephemeral.replace("key", Entry(b"new", b"new proof", 600, 5))]
+        got = await asyncio.gather(*(uses if number % 2 else uses[::-1]))
+        assert [entry.value for entry in got if entry] == [b"old"]
+        assert await ephemeral.get("key", b"new proof")
+
+
+async def test_of_fifty_that_replace_at_once_each_gets_another_ones(ephemeral: Ephemeral) -> None:
+    await ephemeral.put("key", Entry(b"first", life=600))
+    got = await racing(50, lambda number: ephemeral.replace("key", Entry(str(number).encode(), life=600)))
+    left = await ephemeral.take("key")
+    assert left
+    assert len({entry.value for entry in (*got, left) if isinstance(entry, Entry)}) == 51
+
+
 async def test_only_new_leaves_a_living_entry_alone(ephemeral: Ephemeral) -> None:
     assert await ephemeral.put("key", Entry(b"first", life=600), only_new=True)
     assert not await ephemeral.put("key", Entry(b"second", life=600), only_new=True)

@@ -1,11 +1,15 @@
 """The frames around stories, and the values between them: what they undo, put back, look at again, and never do."""
 
+import ast
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
+import lingpai
 from lingpai.core import rules
 from lingpai.core.errors import BadCode, BadGrant, StaleLogin, StoreDown, StoreUnsure, TooSoon, WeakPassword, WrongPassword
 from lingpai.core.model import Account, Address, RequestContext
@@ -42,6 +46,67 @@ async def test_a_message_that_could_not_be_written_down_counts_nothing(services:
         pass
     with pytest.raises(TooSoon):
         await services.messages.check(HERE, "reset", MAIL)
+
+
+PLACE = ("reset", "main", MAIL.key)
+
+
+async def failing(services: Services, why: BaseException, then: Callable[[], Awaitable[object]] | None = None) -> str:
+    """A request for a code that fails once the code is made, and after `then`: the code that nobody was sent."""
+    codes = []
+
+    async def ask() -> None:
+        async with sending(services, HERE, "reset", MAIL) as message:
+            codes.append(await services.one_time.new_code(*PLACE, "7", replaced=message.replaced))
+            if then:
+                await then()
+            raise why
+
+    with pytest.raises(type(why)):
+        await ask()
+    return codes[0]
+
+
+@pytest.mark.parametrize(("why", "stays"), [(StoreDown(), True), (asyncio.CancelledError(), True), (StoreUnsure(), False)])
+async def test_the_earlier_code_lives_on_where_the_new_ones_message_could_not_be_written_down_but_not_where_nobody_knows(
+    services: Services, why: BaseException, stays: bool
+) -> None:
+    older = await services.one_time.new_code(*PLACE, "7")
+    assert await services.one_time.peek_code(*PLACE, "no") is None
+    newer = await failing(services, why, lambda: services.one_time.peek_code(*PLACE, "no"))
+    lives, dead = (older, newer) if stays else (newer, older)
+    entry = await services.one_time.take_code(*PLACE, lives)
+    assert entry
+    assert entry.tries == 4, "each bears its own wrong tries"
+    assert await services.one_time.take_code(*PLACE, dead) is None
+
+
+async def test_a_code_that_was_killed_replaced_or_used_meanwhile_does_not_come_back(services: Services) -> None:
+    older = await services.one_time.new_code(*PLACE, "7")
+    await failing(services, StoreDown(), lambda: services.one_time.kill("main", [MAIL.key]))
+    assert await services.one_time.peek_code(*PLACE, older) is None
+    newest = []
+
+    async def replaces() -> None:
+        newest.append(await services.one_time.new_code(*PLACE, "7"))
+
+    await failing(services, StoreDown(), replaces)
+    assert await services.one_time.take_code(*PLACE, newest[0])
+    await failing(services, StoreDown())
+    assert await services.one_time.peek_code(*PLACE, newest[0]) is None
+
+
+def test_whatever_makes_a_link_or_a_code_for_a_message_tells_its_frame_what_it_replaces() -> None:
+    makers = {"new_link", "new_code", "new_recovery_code", "new_long_code"}
+    made = [
+        (path.name, node.lineno, {given.arg for given in node.keywords})
+        for folder in ("flows", "steps")
+        for path in (Path(lingpai.__file__).parent / folder).glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in makers
+    ]
+    assert len(made) == 4
+    assert [place for *place, given in made if "replaced" not in given] == []
 
 
 async def test_of_sixty_four_that_send_at_once_one_does(services: Services) -> None:

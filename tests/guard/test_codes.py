@@ -162,6 +162,9 @@ class Down:
     async def put(self, key: str, entry: Entry, *, only_new: bool = False) -> bool:
         raise StoreDown
 
+    async def replace(self, key: str, entry: Entry) -> Entry | None:
+        raise StoreDown
+
 
 async def test_putting_back_hides_no_refusal_where_the_store_is_down(chance: FakeChance, ephemeral_url: str) -> None:
     one_time = OneTimeSecrets(Down(), SecretBox(b"s" * 32, chance), chance)

@@ -42,6 +42,13 @@ class Ephemeral(Protocol):
         """
         ...
 
+    async def replace(self, key: str, entry: Entry) -> Entry | None:
+        """As `put`, and what lived there until then, in the same atomic step: of it and a racing `take` one gets it.
+
+        Whoever is cancelled meanwhile hears of that afterwards, and so knows what to put back.
+        """
+        ...
+
     async def get(self, key: str, proof: bytes | None = None) -> Entry | None:
         """Looks without spending. None: nothing there, past its time, dead, or another proof.
 

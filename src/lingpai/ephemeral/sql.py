@@ -35,6 +35,7 @@ PUT = Query(_put)
 PUT_NEW = Query(lambda insert: _put(insert, _over | (entries.c.tries == DEAD)))
 
 LOOK = Query(select(*_columns).where(_this))
+LOCK = Query(select(*_columns).where(_this).with_for_update())
 # Compares and counts in one step: of racing wrong proofs each costs a try, and past the last one nothing is compared any more.
 PROVE = Query(
     update(entries)
@@ -61,7 +62,7 @@ class _Kept:
     expires_at: int
 
 
-_READ = {query: reader(_Kept, query) for query in (LOOK, PROVE, TAKE, TAKE_PROVED)}
+_READ = {query: reader(_Kept, query) for query in (LOOK, LOCK, PROVE, TAKE, TAKE_PROVED)}
 
 
 class SqlEphemeral:
@@ -75,16 +76,14 @@ class SqlEphemeral:
 
     async def put(self, key: str, entry: Entry, *, only_new: bool = False) -> bool:
         now = self._clock.now()
-        touched = await self._database.execute(
-            PUT_NEW if only_new else PUT,
-            key=key,
-            value=entry.value,
-            proof=entry.proof,
-            tries=entry.tries,
-            expires_at=now + ceil(entry.life * SECOND),
-            now=now,
-        )
-        return touched == 1
+        return await self._database.execute(PUT_NEW if only_new else PUT, **_values(key, entry, now), now=now) == 1
+
+    async def replace(self, key: str, entry: Entry) -> Entry | None:
+        now = self._clock.now()
+        async with self._database.begin() as tx:
+            row = await tx.row(LOCK, key=key, now=now)
+            await tx.execute(PUT, **_values(key, entry, now))
+        return _entry(_READ[LOCK](row) if row else None, now)
 
     async def get(self, key: str, proof: bytes | None = None) -> Entry | None:
         now = self._clock.now()
@@ -125,6 +124,16 @@ class SqlEphemeral:
         async with self._database.begin() as tx:
             row = await tx.row(query, **values)
         return _READ[query](row) if row else None
+
+
+def _values(key: str, entry: Entry, now: int) -> dict[str, Any]:
+    return {
+        "key": key,
+        "value": entry.value,
+        "proof": entry.proof,
+        "tries": entry.tries,
+        "expires_at": now + ceil(entry.life * SECOND),
+    }
 
 
 def _entry(kept: _Kept | None, now: int, proof: bytes | None = None) -> Entry | None:

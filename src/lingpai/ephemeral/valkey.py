@@ -5,12 +5,14 @@ its memory clean. An entry lives in the history in which it was put: a server th
 become the primary, may know entries that were spent, and a code that is asked for anew costs less than one that is good twice.
 """
 
+import asyncio
 from math import ceil
 from typing import Any
 
 from lingpai.core.chance import SECOND, Chance, Clock
 from lingpai.ephemeral import Count, Entry
 from lingpai.ephemeral.valkey_client import ValkeyClient
+from lingpai.store.database import uninterrupted
 
 PREFIX = "lingpai:"
 ENTRY_SLACK = 3_600
@@ -28,11 +30,20 @@ local entry = redis.call('HMGET', KEYS[1], 'value', 'proof', 'tries', 'ends', 'h
 local lives = entry[1] and tonumber(entry[4] or '0') > now and entry[5] == history
 """
 
-PUT = f"""{_READ}
-if lives and ARGV[7] == '1' then return 0 end
+_WRITE = """
 redis.call('HSET', KEYS[1], 'value', ARGV[2], 'proof', ARGV[3], 'tries', ARGV[4], 'ends', ARGV[5], 'history', history)
 redis.call('PEXPIRE', KEYS[1], ARGV[6])
+"""
+
+PUT = f"""{_READ}
+if lives and ARGV[7] == '1' then return 0 end
+{_WRITE}
 return 1
+"""
+
+REPLACE = f"""{_READ}
+{_WRITE}
+return lives and entry
 """
 
 _PROVE = f"""{_READ}
@@ -77,12 +88,18 @@ class ValkeyEphemeral:
         """As `ValkeyClient`."""
         self._clock = clock
         self._client = ValkeyClient(url, clock, chance)
-        self._put, self._get, self._take, self._hit = map(self._client.script, (PUT, GET, TAKE, HIT))
+        self._put, self._replace, self._get = map(self._client.script, (PUT, REPLACE, GET))
+        self._take, self._hit = map(self._client.script, (TAKE, HIT))
 
     async def put(self, key: str, entry: Entry, *, only_new: bool = False) -> bool:
-        now, life = self._clock.now(), ceil(entry.life * SECOND)
-        values = (now, entry.value, entry.proof, entry.tries, now + life, life + ENTRY_SLACK * SECOND, int(only_new))
+        values = (*_values(entry, self._clock.now()), int(only_new))
         return bool(await self._client.ask(lambda: self._put([_entry_key(key)], values)))
+
+    async def replace(self, key: str, entry: Entry) -> Entry | None:
+        now = self._clock.now()
+        asking = self._client.ask(lambda: self._replace([_entry_key(key)], _values(entry, now)))
+        answer = await uninterrupted(asyncio.ensure_future(asking))
+        return _entry(answer, now) if answer else None
 
     async def get(self, key: str, proof: bytes | None = None) -> Entry | None:
         return await self._prove(self._get, key, proof)
@@ -114,6 +131,11 @@ class ValkeyEphemeral:
 
 def _entry_key(key: str) -> str:
     return f"{PREFIX}entry:{key}"
+
+
+def _values(entry: Entry, now: int) -> tuple[int | bytes, ...]:
+    life = ceil(entry.life * SECOND)
+    return now, entry.value, entry.proof, entry.tries, now + life, life + ENTRY_SLACK * SECOND
 
 
 def _entry(answer: list[bytes], now: int) -> Entry:

@@ -12,7 +12,7 @@ from lingpai.guard.crypto import digest
 from lingpai.guard.one_time.codes import ACTIVATION_LIFE
 from lingpai.steps.authentication import is_known
 from lingpai.steps.open_registration import is_proved
-from lingpai.steps.sending import sending, silently
+from lingpai.steps.sending import new_link, sending, silently
 from lingpai.store import accounts, sessions
 from lingpai.store.database import Transaction
 
@@ -122,8 +122,7 @@ async def again(services: Services, ctx: RequestContext, email: Address) -> None
     """Mails the link once more; the older one is dead then. Tells nobody if there is an account. Raises TooSoon within 60 s of the last."""
     found = await accounts.find(services.store, ctx.realm, email.kind, email.key)
     async with sending(services, ctx, "activate", email, known=is_known(ctx, found)) as message:
-        spare = not message.lands or is_proved(found, email)
-        token = await services.one_time.new_link("activate", ctx.realm, email.key, 0, ACTIVATION_LIFE, spare=spare)
+        token = await new_link(services, ctx, message, "activate", email, 0, ACTIVATION_LIFE, spare=is_proved(found, email))
         async with services.store.begin() as tx:
             account = await accounts.find(tx, ctx.realm, email.kind, email.key)
             waits = message.lands and account is not None and account.email_proved_at is None and account.locked_at is None

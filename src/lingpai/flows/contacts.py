@@ -27,9 +27,9 @@ async def ask(services: Services, ctx: RequestContext, login: Authenticated, add
         await require_fresh(services, ctx, login, own_proof=own_proof)
     async with sending(services, ctx, "bind", address, known=_is_current(account, address)) as message:
         who = guesser(ctx, "bind", account, address)
-        code = await new_code(services, ctx, who, message.code_key(address), _holder(login), ctx.code_length)
+        code = await new_code(services, ctx, message, who, address, _holder(login), ctx.code_length)
         async with services.store.begin() as tx:
-            await services.letters.bind_code(tx, ctx, address if message.lands else Address(address.kind, "", ""), code.text, code.page)
+            await services.letters.bind_code(tx, ctx, message.to(address), code.text, code.page)
             await services.audit.note(tx, ctx, "bind.ask", account_id=account.id)
 
 

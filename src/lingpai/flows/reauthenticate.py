@@ -27,7 +27,7 @@ async def ask_code(services: Services, ctx: RequestContext, login: Authenticated
         raise StaleLogin
     async with sending(services, ctx, "login", to, known=True) as message:
         who = guesser(ctx, "login", account, to)
-        code = await new_code(services, ctx, who, message.code_key(to), bound_to(account), CODE_LENGTH)
+        code = await new_code(services, ctx, message, who, to, bound_to(account), CODE_LENGTH)
         async with services.store.begin() as tx:
             await services.letters.login_code(tx, ctx, account if message.lands else None, code.text, code.page)
     return to

@@ -24,7 +24,7 @@ from lingpai.steps.account_change import changing
 from lingpai.steps.authentication import is_known
 from lingpai.steps.first_proof import forget_strangers
 from lingpai.steps.guesses import guesser, new_code, peek_code
-from lingpai.steps.sending import AskedMessage, BegunStep, begin_untold, sending, silently
+from lingpai.steps.sending import AskedMessage, BegunStep, begin_untold, new_link, sending, silently
 from lingpai.steps.spending import kill_open, spending_code, spending_link
 from lingpai.store import accounts, addresses, questions
 from lingpai.store.database import Transaction
@@ -88,7 +88,7 @@ async def ask_link(
         mailed = message.lands and _may_reset(account, email)
         # Bound to nobody where it goes to nobody: a secret that nobody was sent must open nothing.
         holder = bound_to(account if mailed else None)
-        token = await services.one_time.new_link("reset", ctx.realm, email.key, holder, RESET_LIFE, spare=not message.lands)
+        token = await new_link(services, ctx, message, "reset", email, holder, RESET_LIFE)
         async with services.store.begin() as tx:
             await services.letters.reset(tx, ctx, account if mailed else None, token)
             await _note_asked(services, tx, ctx, account, mailed=mailed)
@@ -103,7 +103,7 @@ async def ask_recovery_code(
     async with _asking(services, ctx, email, email, account, interval) as message:
         mailed = message.lands and _may_reset(account, email)
         holder = bound_to(account if mailed else None)
-        code = await services.one_time.new_recovery_code("reset", ctx.realm, message.code_key(email), holder)
+        code = await services.one_time.new_recovery_code("reset", ctx.realm, message.code_key(email), holder, replaced=message.replaced)
         async with services.store.begin() as tx:
             await services.letters.reset_code(tx, ctx, account if mailed else None, code)
             await _note_asked(services, tx, ctx, account, mailed=mailed)
@@ -165,7 +165,7 @@ def _asking(
 async def _send_code(services: Services, ctx: RequestContext, to: Address, account: Account | None, message: AskedMessage) -> None:
     message.sent = mailed = message.lands and _may_reset(account, to) and to.kind != "name"
     holder, who = bound_to(account if mailed else None), guesser(ctx, "reset", account, to)
-    code = await new_code(services, ctx, who, message.code_key(to), holder, ctx.code_length)
+    code = await new_code(services, ctx, message, who, to, holder, ctx.code_length)
     async with services.store.begin() as tx:
         await services.letters.reset_code(tx, ctx, account if mailed else None, code.text, to.kind, code.page)
         await _note_asked(services, tx, ctx, account, mailed=mailed)

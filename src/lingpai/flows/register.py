@@ -20,7 +20,7 @@ from lingpai.steps.authentication import is_known
 from lingpai.steps.first_proof import forget_strangers
 from lingpai.steps.guesses import NewCode, guesser, new_code, peek_code
 from lingpai.steps.open_registration import Judged, compared, counted, disagree, is_proved, judged, looking
-from lingpai.steps.sending import AskedMessage, BegunStep, sending
+from lingpai.steps.sending import AskedMessage, BegunStep, may_notice, new_link, sending
 from lingpai.steps.spending import kill_open, spending_code
 from lingpai.store import accounts, consents, sessions
 from lingpai.store.database import Transaction
@@ -98,10 +98,8 @@ async def _early(
 async def _open_and_tell(
     services: Services, ctx: RequestContext, application: Application, password: Judged, message: AskedMessage, *, taken: bool
 ) -> Account:
-    token = await services.one_time.new_link(
-        "activate", ctx.realm, application.address.key, 0, ACTIVATION_LIFE, spare=taken or not message.lands
-    )
-    notify = message.lands and await services.messages.may_notice(ctx, application.address, taken=taken)
+    token = await new_link(services, ctx, message, "activate", application.address, 0, ACTIVATION_LIFE, spare=taken)
+    notify = await may_notice(services, ctx, application.address, message, taken=taken)
     write = partial(_open_told, services, ctx, application, token=token, lands=message.lands, notify=notify)
     return await compared(services, application.password, password, write)
 
@@ -208,14 +206,14 @@ async def ask_code(
     account = await accounts.find(services.store, ctx.realm, address.kind, address.key)
     async with sending(services, ctx, "register", address, known=is_known(ctx, account), begins=begins) as message:
         who = guesser(ctx, "register", account, address)
-        code = await new_code(services, ctx, who, message.code_key(address), "", ctx.code_length)
-        message.sent = await _send_code(services, ctx, address if message.lands else Address(address.kind, "", ""), address, code)
+        code = await new_code(services, ctx, message, who, address, "", ctx.code_length)
+        message.sent = await _send_code(services, ctx, address, message, code)
 
 
-async def _send_code(services: Services, ctx: RequestContext, to: Address, address: Address, code: NewCode) -> bool:
-    """The code to an address that is free, a notice to the owner of a taken one; whether anything goes out. `to` is empty for nobody."""
+async def _send_code(services: Services, ctx: RequestContext, address: Address, message: AskedMessage, code: NewCode) -> bool:
+    """The code to an address that is free, a notice to the owner of a taken one; whether anything goes out."""
     taken = await _taken(services, ctx, address)
-    notify = to.key != "" and await services.messages.may_notice(ctx, address, taken=taken)
+    notify = await may_notice(services, ctx, address, message, taken=taken)
     async with services.store.begin() as tx:
         account = await accounts.find(tx, ctx.realm, address.kind, address.key)
         owned = account is not None and is_proved(account, address)
@@ -223,9 +221,9 @@ async def _send_code(services: Services, ctx: RequestContext, to: Address, addre
         if owned:
             await services.letters.taken(tx, ctx, recipient, address.kind)
         else:
-            await services.letters.register_code(tx, ctx, to, code.text, code.page)
+            await services.letters.register_code(tx, ctx, message.to(address), code.text, code.page)
         await services.audit.note(tx, ctx, "register.ask", "taken" if taken else "ok", account_id=account.id if account else None)
-    return recipient is not None or (not owned and to.key != "")
+    return recipient is not None or (not owned and message.lands)
 
 
 async def by_code(

@@ -7,6 +7,7 @@ from lingpai.core.errors import Limited
 from lingpai.core.model import Account, Address, Purpose, RequestContext
 from lingpai.ephemeral import Entry
 from lingpai.steps.authentication import device_of
+from lingpai.steps.sending import AskedMessage
 from lingpai.steps.services import Services
 
 PAGES: dict[Purpose, str] = {"register": "/register", "bind": "/me/security", "login": "/me/confirm"}
@@ -41,13 +42,16 @@ def guesser(ctx: RequestContext, purpose: Purpose, account: Account | None, addr
     return Guesser(purpose, ctx.realm, f"{ctx.realm}:{purpose}:{who}/{device_of(ctx, account)}")
 
 
-async def new_code(services: Services, ctx: RequestContext, who: Guesser, key: str, holder: str, length: int) -> NewCode:
-    """A code of `length` digits; of eight letters and digits for a caller who has guessed too often to be told a short one."""
+async def new_code(
+    services: Services, ctx: RequestContext, message: AskedMessage, who: Guesser, address: Address, holder: str, length: int
+) -> NewCode:
+    """The message's code, of `length` digits; of eight letters and digits for a caller who has guessed too often for a short one."""
+    secrets, given = services.one_time, (who.purpose, who.realm, message.code_key(address), holder)
     try:
         await services.limits.check("code_guesses", who.counted_on)
     except Limited:
-        return NewCode(await services.one_time.new_long_code(who.purpose, who.realm, key, holder), _page(services, ctx, who.purpose))
-    return NewCode(await services.one_time.new_code(who.purpose, who.realm, key, holder, length=length))
+        return NewCode(await secrets.new_long_code(*given, replaced=message.replaced), _page(services, ctx, who.purpose))
+    return NewCode(await secrets.new_code(*given, length=length, replaced=message.replaced))
 
 
 async def peek_code(services: Services, who: Guesser, key: str, code: str) -> Entry | None:

@@ -1,13 +1,14 @@
 """The frame around every message that somebody asks for: its interval and counts, their undoing, and the worker's bell."""
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
 
 import msgspec
 
-from lingpai.core.errors import Limited, MessagesSpent, TooSoon
+from lingpai.core.errors import Limited, MessagesSpent, StoreDown, StoreUnsure, TooSoon
 from lingpai.core.model import Address, Purpose, RequestContext
+from lingpai.guard.one_time.codes import Replaced
 from lingpai.guard.one_time.grants import GrantKind
 from lingpai.guard.throttling.messages import INTERVAL
 from lingpai.steps.services import Services
@@ -21,10 +22,18 @@ class AskedMessage:
     """Whether it may go to its mailbox now; where not, the block does the same work for a letter to nobody, and nothing is said."""
     sent: bool
     """Whether it goes out; the block sets it to False where it goes to nobody."""
+    replaced: Replaced = field(default_factory=Replaced)
+    """What its link or code takes the place of: the block hands it to whatever makes one."""
+    noticed: bool = False
+    """Whether it is the hour's one notice to an owner that somebody tried to register their address."""
 
     def code_key(self, address: Address) -> str:
         """Where its code waits: one that goes nowhere does not take the place of the one that did."""
         return address.key if self.lands else f"spare {address.key}"
+
+    def to(self, address: Address) -> Address:
+        """Where it goes: to the address, or to nobody."""
+        return address if self.lands else Address(address.kind, "", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +65,8 @@ async def sending(
     `owner`: see `MessageThrottle.lands`. `begins`: kept once the message is counted, and before it is written down: were the store lost
     between the two, it would else have gone out for nothing. Raises TooSoon within `interval` seconds of the last one for this purpose,
     MessagesSpent, Limited, and for phones NotOffered (contract, rule 7). Where the block raises, whatever it is, interval and counts are
-    as they were.
+    as they were; the link or code from before lives on, and a notice may go out, unless nobody knows whether the new one is on its way
+    (StoreUnsure). So what the block commits is the last thing that it does.
     """
     await services.messages.start(ctx, purpose, address, interval, known=known)
     mailbox = to or address
@@ -67,7 +77,9 @@ async def sending(
             if begins:
                 await _store(services, begins)
             yield message
-        except BaseException:
+        except BaseException as error:
+            if not isinstance(error, StoreUnsure):
+                await _undo(services, ctx, mailbox, message)
             if lands:
                 await services.messages.lost(ctx, purpose, mailbox, known=known, owner=owner)
             raise
@@ -89,6 +101,37 @@ async def begin_untold(services: Services, ctx: RequestContext, begins: BegunSte
 
 async def _store(services: Services, begins: BegunStep) -> None:
     await services.grants.store_under(begins.kind, begins.token, begins.value, begins.life)
+
+
+async def new_link(
+    services: Services,
+    ctx: RequestContext,
+    message: AskedMessage,
+    purpose: Purpose,
+    address: Address,
+    holder: int | str,
+    life: float,
+    *,
+    spare: bool = False,
+) -> str:
+    """The message's link, as `OneTimeSecrets.new_link` makes it; a spare one where the message lands nowhere."""
+    spare = spare or not message.lands
+    return await services.one_time.new_link(purpose, ctx.realm, address.key, holder, life, spare=spare, replaced=message.replaced)
+
+
+async def may_notice(services: Services, ctx: RequestContext, address: Address, message: AskedMessage, *, taken: bool) -> bool:
+    """Whether the message may be the hour's one notice to the address's owner; see `MessageThrottle.may_notice`."""
+    message.noticed = message.lands and await services.messages.may_notice(ctx, address, taken=taken)
+    return message.noticed
+
+
+async def _undo(services: Services, ctx: RequestContext, mailbox: Address, message: AskedMessage) -> None:
+    # A crash before this leaves an address without the older secret, and the next request brings another. Were the new one stored after the
+    # commit instead, a letter could be on its way whose secret nobody knows.
+    with suppress(StoreDown):
+        await services.one_time.reinstate(message.replaced)
+    if message.noticed:
+        await services.messages.unnotice(ctx, mailbox)
 
 
 OF_CLIENT = frozenset(("message_client", "register_client", "check_client"))

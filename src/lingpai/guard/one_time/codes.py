@@ -7,6 +7,7 @@ One link and one code live at a time for each purpose and address: a newer one t
 import base64
 import hmac
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import msgspec
@@ -50,6 +51,21 @@ def bound_to(account: Account | None) -> str:
     return f"{account.id} {account.security_stamp}" if account else "0"
 
 
+@dataclass(slots=True)
+class Replaced:
+    """What a new link or code has taken the place of: given back where the message that was to bring it is never written down."""
+
+    key: str = ""
+    """Under which the new one lies; empty while there is none."""
+    proof: bytes = b""
+    older: list[tuple[str, Entry]] = field(default_factory=list)
+    """The one that was dead from then on, and its own key."""
+
+    def note(self, key: str, entry: Entry | None) -> None:
+        if entry:
+            self.older.append((key, entry))
+
+
 class OneTimeSecrets:
     """Makes, looks at and spends links and codes. `key` is always an `Address.key`. Every method raises StoreDown."""
 
@@ -58,14 +74,25 @@ class OneTimeSecrets:
         self._secret_box = secret_box
         self._chance = chance
 
-    async def new_link(self, purpose: Purpose, realm: str, key: str, holder: int | str, life: float, *, spare: bool = False) -> str:
+    async def new_link(
+        self,
+        purpose: Purpose,
+        realm: str,
+        key: str,
+        holder: int | str,
+        life: float,
+        *,
+        spare: bool = False,
+        replaced: Replaced | None = None,
+    ) -> str:
         """A token for a link that is good for `life` seconds; the older link is dead. `holder`: the account it is for, or 0; `bound_to`.
 
-        A `spare` one will be mailed to nobody: the same work, but it opens nothing and the older link stays.
+        A `spare` one will be mailed to nobody: the same work, but it opens nothing and the older link stays. `replaced` notes what died,
+        for `reinstate`.
         """
         token = link_tokens.new(self._chance)
-        entry_key = self._entry_key("link", purpose, realm, key)
-        await self._ephemeral.put(f"spare-{entry_key}" if spare else entry_key, Entry(str(holder).encode(), digest(token), life))
+        entry_key = _of_whom(self._entry_key("link", purpose, realm, key), spare=spare)
+        await self._replace(entry_key, Entry(str(holder).encode(), digest(token), life), replaced)
         whose = self._secret_box.seal(msgspec.json.encode((realm, key)), _LETTER)
         await self._ephemeral.put(_letter_place(purpose, token), Entry(whose, life=life))
         return token
@@ -90,27 +117,41 @@ class OneTimeSecrets:
         return await self._ephemeral.take(self._entry_key("link", purpose, realm, key), digest(link_tokens.read(token)))
 
     async def new_code(
-        self, purpose: Purpose, realm: str, key: str, holder: str, *, life: float = CODE_LIFE, length: int = CODE_LENGTH, tries: int = 5
+        self,
+        purpose: Purpose,
+        realm: str,
+        key: str,
+        holder: str,
+        *,
+        length: int = CODE_LENGTH,
+        tries: int = 5,
+        replaced: Replaced | None = None,
     ) -> str:
-        """A code of digits that is good for `life` seconds and dead after `tries` wrong ones; the older code is dead."""
+        """A code of digits that is good for ten minutes, and dead after `tries` wrong ones; the older one is dead."""
         code = self._chance.code(length)
-        await self._keep_code(purpose, realm, key, holder, code, life, tries)
+        await self._keep_code(purpose, realm, key, holder, code, tries, replaced)
         return code
 
     async def new_recovery_code(
-        self, purpose: Purpose, realm: str, key: str, holder: str, *, life: float = CODE_LIFE, tries: int = 5
+        self, purpose: Purpose, realm: str, key: str, holder: str, *, tries: int = 5, replaced: Replaced | None = None
     ) -> str:
         """As `new_code`, of 8 unambiguous small letters and digits; `find_recovery_code` finds it without its address."""
         word = self._chance.code(WORD_LENGTH, WORD_ALPHABET)
-        await self._keep_code(purpose, realm, key, holder, word, life, tries)
-        await self._ephemeral.put(self._word_place(purpose, realm, word), Entry(key.encode(), life=life))
+        await self._keep_code(purpose, realm, key, holder, word, tries, replaced)
+        await self._ephemeral.put(self._word_place(purpose, realm, word), Entry(key.encode(), life=CODE_LIFE))
         return word
 
-    async def new_long_code(self, purpose: Purpose, realm: str, key: str, holder: str, *, life: float = CODE_LIFE) -> str:
+    async def new_long_code(self, purpose: Purpose, realm: str, key: str, holder: str, *, replaced: Replaced | None = None) -> str:
         """As `new_code`, of 8 unambiguous small letters and digits, too many to be guessed in 100 tries."""
         word = self._chance.code(WORD_LENGTH, WORD_ALPHABET)
-        await self._keep_code(purpose, realm, key, holder, word, life, WORD_TRIES)
+        await self._keep_code(purpose, realm, key, holder, word, WORD_TRIES, replaced)
         return word
+
+    async def reinstate(self, replaced: Replaced) -> None:
+        """The new link or code is gone and the older one lives again, unless somebody has replaced, used or ended the new one since."""
+        if replaced.key and await self._ephemeral.take(replaced.key, replaced.proof):
+            for key, entry in replaced.older:
+                await self._ephemeral.put(key, entry, only_new=True)
 
     async def is_of_digits(self, purpose: Purpose, realm: str, key: str) -> bool:
         """Whether a code lives there, and is one of digits; spends nothing."""
@@ -148,10 +189,12 @@ class OneTimeSecrets:
         form: SecretForm = "link" if entry.tries == UNLIMITED else "code"
         await self._ephemeral.put(self._entry_key(form, purpose, realm, key), entry, only_new=True)
 
-    async def end(self, form: SecretForm, purpose: Purpose, realm: str, key: str, *, spare: bool = False) -> None:
+    async def end(
+        self, form: SecretForm, purpose: Purpose, realm: str, key: str, *, spare: bool = False, replaced: Replaced | None = None
+    ) -> None:
         """The link or code of this purpose is dead, if there is one; a `spare` one is the same work and ends nothing."""
-        entry_key = self._entry_key(form, purpose, realm, key)
-        await self._ephemeral.take(f"spare-{entry_key}" if spare else entry_key)
+        entry_key = _of_whom(self._entry_key(form, purpose, realm, key), spare=spare)
+        (replaced or Replaced()).note(entry_key, await self._ephemeral.take(entry_key))
 
     async def kill(self, realm: str, keys: Iterable[str]) -> None:
         """Ends every link and code of these addresses, whatever their purpose (contract, rule 10)."""
@@ -176,9 +219,17 @@ class OneTimeSecrets:
         name = base64.urlsafe_b64encode(self._secret_box.digest(key, "address")).rstrip(b"=").decode()
         return f"{form}:{purpose}:{realm}:{name}"
 
-    async def _keep_code(self, purpose: Purpose, realm: str, key: str, holder: str, code: str, life: float, tries: int) -> None:
-        entry = Entry(holder.encode(), self._code_digest(purpose, realm, key, code), life, tries)
-        await self._ephemeral.put(self._entry_key("code", purpose, realm, key), entry)
+    async def _keep_code(
+        self, purpose: Purpose, realm: str, key: str, holder: str, code: str, tries: int, replaced: Replaced | None
+    ) -> None:
+        entry = Entry(holder.encode(), self._code_digest(purpose, realm, key, code), CODE_LIFE, tries)
+        await self._replace(self._entry_key("code", purpose, realm, key), entry, replaced)
+
+    async def _replace(self, key: str, entry: Entry, replaced: Replaced | None) -> None:
+        replaced = replaced or Replaced()
+        # Noted before: where the answer is lost it may be there all the same.
+        replaced.key, replaced.proof = key, entry.proof
+        replaced.note(key, await self._ephemeral.replace(key, entry))
 
     def _word_place(self, purpose: Purpose, realm: str, word: str) -> str:
         digest = self._secret_box.digest(word, f"word:{purpose}:{realm}")
@@ -188,6 +239,10 @@ class OneTimeSecrets:
         # The address's length goes first, so that no other pair of address and code reads the same.
         # What kind it is stands beside it, so that it can be told before a try is judged.
         return self._secret_box.digest(f"{len(key)}:{key}{code}", f"code:{purpose}:{realm}") + (_WORD if is_word(code) else b"")
+
+
+def _of_whom(entry_key: str, *, spare: bool) -> str:
+    return f"spare-{entry_key}" if spare else entry_key
 
 
 def _letter_place(purpose: Purpose, token: str) -> str:

@@ -11,7 +11,7 @@ from lingpai.core.chance import Chance
 from lingpai.core.model import Purpose
 from lingpai.ephemeral import Entry, Ephemeral
 from lingpai.guard.crypto import SecretBox
-from lingpai.guard.one_time.codes import OneTimeSecrets, SecretForm
+from lingpai.guard.one_time.codes import OneTimeSecrets, Replaced
 
 
 class RollingSecrets(OneTimeSecrets):
@@ -21,9 +21,11 @@ class RollingSecrets(OneTimeSecrets):
         super().__init__(ephemeral, secret_box, chance)
         self._beside = OneTimeSecrets(ephemeral, beside, chance)
 
-    async def new_link(self, purpose: Purpose, realm: str, key: str, *args: Any, spare: bool = False, **more: Any) -> str:
-        token = await super().new_link(purpose, realm, key, *args, spare=spare, **more)
-        await self._beside.end("link", purpose, realm, key, spare=spare)
+    async def new_link(
+        self, purpose: Purpose, realm: str, key: str, *args: Any, spare: bool = False, replaced: Replaced | None = None, **more: Any
+    ) -> str:
+        token = await super().new_link(purpose, realm, key, *args, spare=spare, replaced=replaced, **more)
+        await self._beside.end("link", purpose, realm, key, spare=spare, replaced=replaced)
         return token
 
     async def peek_link(self, *args: Any, **more: Any) -> Entry | None:
@@ -57,10 +59,8 @@ class RollingSecrets(OneTimeSecrets):
         await super().kill(*args, **more)
         await self._beside.kill(*args, **more)
 
-    async def end(self, form: SecretForm, purpose: Purpose, realm: str, key: str, *, spare: bool = False) -> None:
-        await super().end(form, purpose, realm, key, spare=spare)
-        await self._beside.end(form, purpose, realm, key, spare=spare)
-
-    async def _keep_code(self, purpose: Purpose, realm: str, key: str, *args: Any, **more: Any) -> None:
-        await super()._keep_code(purpose, realm, key, *args, **more)
-        await self._beside.end("code", purpose, realm, key)
+    async def _keep_code(
+        self, purpose: Purpose, realm: str, key: str, holder: str, code: str, tries: int, replaced: Replaced | None
+    ) -> None:
+        await super()._keep_code(purpose, realm, key, holder, code, tries, replaced)
+        await self._beside.end("code", purpose, realm, key, replaced=replaced)

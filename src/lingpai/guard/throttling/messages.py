@@ -93,6 +93,11 @@ class MessageThrottle:
         word = "notice" if taken else "no-notice"
         return await self._ephemeral.put(f"{word}:{ctx.realm}:{_digest(address)}", Entry(b"", life=KEPT), only_new=True) and taken
 
+    async def unnotice(self, ctx: RequestContext, address: Address) -> None:
+        """Undoes what `may_notice` has allowed, where the notice could not be written down. Where the store is down it raises nothing."""
+        with suppress(StoreDown):
+            await self._ephemeral.take(f"notice:{ctx.realm}:{_digest(address)}")
+
     async def lands(self, ctx: RequestContext, purpose: Purpose, to: Address, *, known: bool = False, owner: str = "") -> bool:
         """Whether a message may go to this mailbox now; `start` has passed. Silent where it may not, and then nothing is counted.
 

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -13,9 +14,11 @@ from sqlalchemy import text
 
 from fakes import FakeChance, FakeClock, settle
 from lingpai.core.errors import StoreDown
+from lingpai.ephemeral.readiness import EVERY, Readiness
+from lingpai.ephemeral.sql import SqlEphemeral
 from lingpai.store import accounts
 from lingpai.store.database import Database, Query
-from lingpai.store.sqlite import TURN_TIMEOUT, open_sqlite
+from lingpai.store.sqlite import TURN_TIMEOUT, SqliteDatabase, open_sqlite
 from rows import new_account
 
 STORM = """
@@ -216,3 +219,38 @@ async def test_a_statement_with_a_mistake_is_no_outage(store: Database) -> None:
     with pytest.raises(apsw.SQLError):
         await store.rows(Query(text("SELECT * FROM nowhere")))
     assert await new_account(store)
+
+
+class SlowDisk:
+    """A connection whose commits wait until the disk is `ready`."""
+
+    def __init__(self, real: apsw.Connection) -> None:
+        self._real = real
+        self.ready = threading.Event()
+
+    def execute(self, sql: str, *values: Any) -> apsw.Cursor:
+        if sql == "COMMIT":
+            assert self.ready.wait(30)
+        return self._real.execute(sql, *values)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+async def test_a_commit_that_takes_too_long_is_told_as_slow_and_is_over_at_the_next_look(
+    store: Database, clock: FakeClock, tmp_path: Path
+) -> None:
+    """What looks whether the store serves gives up; a commit does not."""
+    assert isinstance(store, SqliteDatabase)
+    ephemeral = SqlEphemeral(store, clock, tmp_path / "counters.db")
+    disk = SlowDisk(store._writer)
+    store._writer = disk  # type: ignore[assignment]  # as a connection is
+    readiness = Readiness(store, ephemeral, clock)
+    try:
+        assert await readiness.lost() == {"database": "slow"}
+        assert await readiness.lost() == {"database": "slow"}, "as it was seen"
+    finally:
+        disk.ready.set()
+    clock.advance(seconds=EVERY)
+    assert await readiness.lost() == {}
+    await ephemeral.close()

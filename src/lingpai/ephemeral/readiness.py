@@ -41,11 +41,21 @@ class Readiness:
 
 
 async def _cause(store: Database | Ephemeral) -> Cause | None:
+    # In a task of its own: a commit lets nobody cut it short, and would hand a time-out's cancellation on to whoever waits for it.
+    ping = asyncio.ensure_future(store.ping())
+    ping.add_done_callback(_heard)
+    done, _ = await asyncio.wait([ping], timeout=PATIENCE)
+    if not done:
+        ping.cancel()
+        return "slow"
     try:
-        async with asyncio.timeout(PATIENCE):
-            await store.ping()
+        ping.result()
     except StoreDown as down:
         return down.cause
-    except TimeoutError:
-        return "slow"
     return None
+
+
+def _heard(ping: asyncio.Future[None]) -> None:
+    """What one that took too long says in the end is of no use to anybody."""
+    if not ping.cancelled():
+        ping.exception()

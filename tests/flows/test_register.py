@@ -90,7 +90,7 @@ async def test_an_address_that_waits_keeps_its_first_registration(town: Town) ->
     assert await consents.of(services.store, account_id=first) == []
 
 
-async def test_who_registers_at_a_taken_address_leaves_nothing_and_keeps_the_invite(services: Services) -> None:
+async def test_who_registers_at_a_taken_address_leaves_nothing_but_costs_the_invite_its_use(services: Services) -> None:
     """The same statements are run as at a free one (contract, 8.2), of an account that is gone."""
     account, phone, invite = (await born(services, ADA)).id, rules.phone("13900139000"), await invites.issue(services, "main", 1, None)
     tried = Application(ADA, ANOTHER, phone=phone, invite=invite, consents=(("terms", "2"),))
@@ -98,7 +98,8 @@ async def test_who_registers_at_a_taken_address_leaves_nothing_and_keeps_the_inv
     assert await accounts.by_id(services.store, account + 1) is None
     assert [each.key for each in await accounts.identifiers_of(services.store, account_id=account)] == [ADA.key]
     assert await consents.of(services.store, account_id=account) == []
-    await register.by_link(services, HERE, with_parts(tried, address=BOB))
+    with pytest.raises(BadInvite):
+        await register.by_link(services, HERE, with_parts(tried, address=BOB))
 
 
 async def test_a_taken_address_answers_as_a_free_one_and_its_owner_is_told_once_an_hour(town: Town) -> None:

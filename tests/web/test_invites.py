@@ -10,7 +10,8 @@ from lingpai.core.model import RequestContext
 from lingpai.flows import invites, register
 from lingpai.store import accounts
 from lingpai.store import invites as stored
-from web.people import GOOD
+from web.people import ADA, GOOD, member
+from web.speakers import Maillink
 from web.town import Town
 
 
@@ -49,6 +50,23 @@ async def test_a_registration_that_fails_gives_the_use_back(town: Town) -> None:
     with pytest.raises(RuntimeError):
         await spend_and_fail()
     assert await stored.live(services.store, realm="main", code=code, now=services.clock.now())
+
+
+async def test_an_invite_tells_nobody_whether_an_address_is_taken(town: Town) -> None:
+    await member(town)
+    services = town.house.services
+    await Maillink(town).register("waiting@example.com", GOOD)
+    town.clock.advance(hours=2)
+    told = []
+    for number, whose in enumerate((ADA, "waiting@example.com", "nobody@example.com")):
+        code = await invites.issue(services, "main", 1, None)
+        stranger = Maillink(town, town.browser(f"203.0.113.{number}"))
+        first = await stranger.say("/register", email=whose, password=GOOD, invite=code)
+        used = (await stored.listing(services.store, realm="main", limit=1))[0].used
+        other = await stranger.say("/register", email=f"other{number}@example.com", password=GOOD, invite=code)
+        told.append((first.reply.json(), used, other.reply.json()))
+    assert told[0] == told[1] == told[2]
+    assert told[0][1] == 1
 
 
 async def test_a_revoked_and_an_expired_invite_let_nobody_in(town: Town) -> None:

@@ -158,7 +158,7 @@ async def _open(services: Services, tx: Transaction, ctx: RequestContext, applic
     added = await accounts.add_identifier(tx, account_id=new, realm=ctx.realm, address=application.address, proved_at=None)
     # The same statements whoever has the address (8.2): of an account that is gone they write nothing.
     await accounts.withdraw(tx, account_id=0 if added else new)
-    await invitations.spend(tx, services.settings, ctx.realm, application.invite, new, services.clock.now(), spare=not added)
+    await invitations.spend(tx, services.settings, ctx.realm, application.invite, new, services.clock.now())
     if application.phone:
         await accounts.add_identifier(tx, account_id=new, realm=ctx.realm, address=application.phone, proved_at=None)
     await _agree(services, tx, ctx, application, new)

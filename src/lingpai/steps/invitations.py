@@ -22,15 +22,15 @@ async def check(tx: Transaction, settings: Settings, realm: str, code: str, now:
         raise BadInvite
 
 
-async def spend(tx: Transaction, settings: Settings, realm: str, code: str, account_id: int, now: int, *, spare: bool = False) -> None:
+async def spend(tx: Transaction, settings: Settings, realm: str, code: str, account_id: int, now: int) -> None:
     """Spends a use in the registration's own transaction, and the account remembers who invited it. Raises BadInvite.
 
-    `spare`: the same work for a registration that makes no account, which spends nothing.
+    Whoever has the address: were a use left where it is taken, whoever gives or holds the invite would learn that (contract, 8.1).
     """
     inviter = None
     if code:
-        invite = await invites.spend(tx, realm=realm, code="" if spare else code, now=now)
-        if invite is None and not spare:
+        invite = await invites.spend(tx, realm=realm, code=code, now=now)
+        if invite is None:
             raise BadInvite
-        inviter = invite.owner_id if invite else None
+        inviter = invite.owner_id
     await invites.joined(tx, account_id=account_id, inviter=inviter, left=invites_in(settings, realm).initial)

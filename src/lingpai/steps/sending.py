@@ -62,11 +62,10 @@ async def sending(
     """Counts one message to the address, and wakes the worker once the block has written it down.
 
     `known`: a browser asks that the address's account knows. `to`: where it goes, if that is another address than the one that was typed.
-    `owner`: see `MessageThrottle.lands`. `begins`: kept once the message is counted, and before it is written down: were the store lost
-    between the two, it would else have gone out for nothing. Raises TooSoon within `interval` seconds of the last one for this purpose,
-    MessagesSpent, Limited, and for phones NotOffered (contract, rule 7). Where the block raises, whatever it is, interval and counts are
-    as they were; the link or code from before lives on, and a notice may go out, unless nobody knows whether the new one is on its way
-    (StoreUnsure). So what the block commits is the last thing that it does.
+    `owner`: see `MessageThrottle.lands`. `begins`: kept once the message is counted, and before it is written down, which is for nothing
+    without. Raises TooSoon within `interval` seconds of the last one for this purpose, MessagesSpent, Limited, and for phones NotOffered
+    (contract, rule 7). Where the block raises, interval and counts are as they were; the link or code from before lives on, and a notice
+    may go out, unless nobody knows whether the new one is on its way (StoreUnsure): the block commits last.
     """
     await services.messages.start(ctx, purpose, address, interval, known=known)
     mailbox = to or address

@@ -20,11 +20,6 @@ CHANNELS = ["qq", "weibo", "wechat"]
 
 
 @pytest.fixture
-def database_kind() -> str:
-    return "sqlite"
-
-
-@pytest.fixture
 def emulators(qq: QQ, weibo: Weibo, wechat: Wechat) -> dict[str, LoginProvider]:
     found: dict[str, LoginProvider] = {"qq": qq, "weibo": weibo, "wechat": wechat}
     for emulator in found.values():

@@ -20,8 +20,11 @@ from web.town import Town
 
 @pytest.fixture
 def database_kind() -> str:
-    """What these tests ask is decided above the store; test_session_races.py runs on both."""
+    """What most of these tests ask is decided above the store; what a statement holds, and test_session_races.py, runs on both."""
     return "sqlite"
+
+
+ON_BOTH = pytest.mark.parametrize("database_kind", ["sqlite", "postgres"])
 
 
 @pytest.fixture
@@ -29,6 +32,7 @@ def ada(town: Town) -> Session:
     return Session(town)
 
 
+@ON_BOTH
 async def test_a_client_of_the_seed_signs_up_binds_sets_questions_and_gets_back_in_both_ways(town: Town, ada: Session) -> None:
     made = await ada.sign_up(ADA, GOOD)
     number = made.reply.json()["data"]["id"]
@@ -143,6 +147,7 @@ async def test_at_login_a_short_password_is_merely_wrong(town: Town) -> None:
     assert code(await ada.enter(ADA, "a")) == "APLOGINERROR"
 
 
+@ON_BOTH
 async def test_unknown_account_and_wrong_password_are_told_apart_by_nothing(town: Town) -> None:
     ada = await member(town)
     answers = [await ada.enter(who, OTHER) for who in (ADA, ADA_MAIL, "nobody.x", "nobody@example.com")]
@@ -221,6 +226,7 @@ async def test_a_taken_name_is_taken_in_every_spelling_that_looks_the_same(town:
     assert (await other.enter(taken, GOOD)).yes
 
 
+@ON_BOTH
 async def test_a_name_logs_in_in_any_case(town: Town) -> None:
     ada = await member(town)
     assert (await ada.enter(ADA.upper(), GOOD)).yes
@@ -231,6 +237,7 @@ async def test_a_name_that_nobody_may_have_is_a_data_error(ada: Session, name: s
     assert code(await ada.sign_up(name, GOOD)) == "DTERROR"
 
 
+@ON_BOTH
 async def test_whoever_is_not_logged_in_can_change_nothing(ada: Session) -> None:
     for call in ("SignUp_email_send", "SignUp_email", "SignUp_question", "logout"):
         said = await ada.say(call, **SAMPLE.get(call, {}))
@@ -309,6 +316,7 @@ async def test_accounts_of_other_doors_log_in_as_far_as_their_password_fits(town
     assert (await bob.who() or {})["account"] == BOB
 
 
+@ON_BOTH
 async def test_logging_out_ends_the_session_and_clears_the_cookie(town: Town) -> None:
     ada = await member(town)
     stolen = ada.browser.cookies["lingpai_session"]
@@ -320,6 +328,7 @@ async def test_logging_out_ends_the_session_and_clears_the_cookie(town: Town) ->
     assert await thief.who() is None
 
 
+@ON_BOTH
 async def test_forgetting_always_answers_the_same_but_one_client_cannot_ask_for_ever(town: Town) -> None:
     ada = await member(town)
     town.clock.advance(hours=2)

@@ -198,6 +198,8 @@ class Worker:
             await self._clock.sleep(self._chance.spread(45, 75))
             try:
                 await self.purge()
+            except StoreDown:
+                pass  # the store tells of its loss, once for everybody
             except Exception as error:  # noqa: BLE001 - the next round may fare better; the cause is in the log
                 log.warning("purge.failed", error=type(error).__name__)
 
@@ -211,6 +213,8 @@ class Worker:
     async def _start(self, channel: Channel, busy: set[asyncio.Task[None]]) -> int:
         try:
             letters = await self._claim(channel, len(busy))
+        except StoreDown:
+            return 0  # as above
         except Exception as error:  # noqa: BLE001 - a worker that dies would stop all mail
             log.warning("worker.claim_failed", error=type(error).__name__)
             return 0

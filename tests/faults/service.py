@@ -29,6 +29,8 @@ RATES = (
 )
 TRUST = ssl.create_default_context()
 """Read once: to read all authorities for each caller costs more than what the caller does."""
+ELSEWHERE = {"request", "limits-count-locally", "limits-are-shared-again", "settings.doubtful"}
+"""What is warned of for other reasons, or counted by other tests."""
 PATIENCE = 40
 """Seconds that anything may take here, on a machine that does much else."""
 
@@ -81,6 +83,12 @@ def install(folder: Path, database_url: str, mail: MailServer, *more: str) -> In
     ]
     (folder / "lingpai.toml").write_text("\n".join(lines))
     return Installation(folder, mail)
+
+
+def warned(running: Running) -> list[dict[str, Any]]:
+    """All that a process warns of, but for its answers, its limits' keeper and what is doubtful about its settings."""
+    lines = [line for line in running.events if line["level"] in ("warning", "error", "critical")]
+    return [line for line in lines if line["event"] not in ELSEWHERE]
 
 
 def leads(arrived: Arrived, path: str) -> dict[str, str]:

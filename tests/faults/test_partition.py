@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from conftest import Postgres
-from faults.service import Installation, caller, install
+from faults.service import Installation, caller, install, warned
 from faults.storms import CLOCK, NOTHING_WRONG, PASSWORD, Storm, figures, judge, raging
 from lingpai.core.chance import SystemChance
 from lingpai.core.errors import StoreDown
@@ -235,4 +235,7 @@ async def cut_once(partition: Partition, cut_off: list[Node], whole: Node) -> No
 
 
 def losses(node: Running, store: str) -> list[str]:
-    return [line["event"] for line in node.events if line["event"] in ("store-lost", "store-back") and line["store"] == store]
+    """The lines that tell of it. A process warns of nothing but the losses of its stores."""
+    told = warned(node)
+    assert {line["event"] for line in told} <= {"store-lost", "store-back"}
+    return [line["event"] for line in told if line["store"] == store]

@@ -18,7 +18,7 @@ import pytest
 
 from faults import clusters
 from faults.clusters import Cluster, started
-from faults.service import caller, install
+from faults.service import caller, install, warned
 from faults.storms import CLOCK, NOTHING_WRONG, Storm, back, come, figures, judge, raging
 from lingpai.store.migrate import downgrade, upgrade
 from mailserver import mail_server
@@ -41,9 +41,10 @@ def pair(server: Cluster) -> Iterator[tuple[Cluster, Cluster]]:
 
 def all_told(running: Running) -> list[str]:
     """The causes of the losses of the database, each of which the log tells in one line when it begins, and in one when it is over."""
-    told = [line for line in running.events if line["event"] in ("store-lost", "store-back") and line["store"] == "database"]
+    told = warned(running)
     assert [line["event"] for line in told] == ["store-lost", "store-back"] * (len(told) // 2)
-    assert all(line["node"] and line["version"] for line in running.events)
+    assert {line["store"] for line in told} <= {"database"}
+    assert all(line["node"] and line["version"] and line["pid"] for line in running.events)
     return [line["cause"] for line in told if line["event"] == "store-lost"]
 
 

@@ -78,9 +78,11 @@ class Shaky:
         self.name = real.name
         self.real = real
         self.down = False
+        self.refused = 0
 
     def up(self) -> Database:
         if self.down:
+            self.refused += 1
             raise StoreDown
         return self.real
 
@@ -450,14 +452,14 @@ async def test_it_waits_for_a_store_that_is_down_and_goes_on(yard: Yard) -> None
     await yard.post()
     with capture_logs() as lines:
         async with running([yard.worker(Scripted(), shaky)], yard.clock):
-            await until(lambda: noted(lines, "worker.claim_failed"))
+            await until(lambda: refused(shaky, 3))
             shaky.down = False
             await until(lambda: count_sent(yard, 1))
-    assert {line["error"] for line in lines if line["event"] == "worker.claim_failed"} == {"StoreDown"}
+    assert [line["event"] for line in lines] == ["letter.delivered"], "the store itself tells of its loss, and once is enough"
 
 
-async def noted(lines: Any, event: str) -> bool:
-    return any(line["event"] == event for line in lines)
+async def refused(shaky: Shaky, times: int) -> bool:
+    return shaky.refused >= times
 
 
 async def test_a_letter_that_went_out_while_the_store_was_down_does_not_go_out_twice(yard: Yard) -> None:
@@ -758,3 +760,15 @@ async def test_a_running_worker_purges_about_each_minute(yard: Yard) -> None:
         yard.clock.advance(seconds=75)
         await until(lambda: sleepers(yard.clock))
         assert await yard.minutes.purge(BATCH) == 0
+
+
+async def test_a_purge_that_the_store_is_lost_for_is_not_told_of_again(yard: Yard) -> None:
+    shaky = Shaky(yard.store)
+    shaky.down = True
+    with capture_logs() as lines:
+        async with running([yard.worker(Scripted(), shaky)], yard.clock):
+            for _ in range(3):
+                await until(lambda: sleepers(yard.clock))
+                yard.clock.advance(seconds=75)
+            await until(lambda: sleepers(yard.clock))
+    assert lines == []

@@ -111,14 +111,14 @@ def load(
 
 
 def _read_file(reading: _Reading, path: Path) -> None:
+    """Raises SettingsError where nothing of it can be told: what it sets would else be called missing."""
     try:
         table = tomllib.loads(path.read_bytes().decode())
     except OSError as error:
-        reading.problems.append(f"{path}: cannot be read ({error.strerror}); expected a TOML file")
+        raise SettingsError([f"{path}: cannot be read ({error.strerror}); expected a TOML file"]) from None
     except ValueError as error:
-        reading.problems.append(f"{path}: is not TOML in UTF-8 ({error})")
-    else:
-        _read_table(reading, table, "", str(path))
+        raise SettingsError([f"{path}: is not TOML in UTF-8 ({error})"]) from None
+    _read_table(reading, table, "", str(path))
 
 
 def _read_table(reading: _Reading, table: Mapping[str, Any], prefix: str, source: str) -> None:

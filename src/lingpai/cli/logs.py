@@ -1,6 +1,7 @@
 """Structured logs: one event, one line, on standard error, with the instant in UTC."""
 
 import logging
+import os
 import sys
 from importlib.metadata import version
 from typing import Any
@@ -17,7 +18,7 @@ _JSON = msgspec.json.Encoder(enc_hook=repr)
 def configure(log: Log, node: str = "") -> None:
     """Sets up structlog for this process, and sends what libraries log (warnings and worse) the same way.
 
-    `node`: the setting. Every line names it, and the version that wrote it.
+    `node`: the setting. Every line names it, the version and the process that wrote it.
     """
     level = logging.getLevelNamesMapping()[log.level.upper()]
     shared: list[Processor] = [
@@ -37,10 +38,11 @@ def configure(log: Log, node: str = "") -> None:
 
 
 def _named(node: str, release: str) -> Processor:
-    """What tells the lines of many machines, and of two versions while one rolls, apart."""
+    """What tells the lines of many machines, of their processes, and of two versions while one rolls, apart."""
 
     def add(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         event["node"], event["version"] = node, release
+        event.setdefault("pid", os.getpid())  # who tells of another process's end names that one
         return event
 
     return add

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import pwd
 import socket
 import sqlite3
 import subprocess
@@ -33,7 +34,7 @@ from lingpai.web.dialects.maillink import MaillinkSettings
 from lingpai.web.request.calls import Mount
 from lingpai.web.server.protocol import Bounds
 from mailserver import mail_server
-from running import SECONDS, Ended, lingpai, lingpai_here, serving, start
+from running import INHERITED, SECONDS, Ended, lingpai, lingpai_here, serving, start
 
 REAL = {"LINGPAI_PUBLIC_URL": "https://id.example.com", "LINGPAI_MAIL__SMTP_URL": "smtp://127.0.0.1:9"}
 QUIET = {"LINGPAI_SESSION__QUESTIONS": "off", "LINGPAI_MAILLINK__ACTIVATION": "confirm"}
@@ -230,6 +231,20 @@ async def test_a_database_that_does_not_answer_is_told(tmp_path: Path) -> None:
     assert ended.err.startswith("lingpai: the database does not answer (")
 
 
+@pytest.mark.parametrize("kept", ["lingpai.db", "lingpai.db-shm"])
+async def test_a_database_file_of_somebody_else_is_told_with_its_owner_and_rights(sqlite_path: Path, kept: str) -> None:
+    file = sqlite_path.with_name(kept)
+    file.touch()
+    file.chmod(0)
+    # Root without its right to pass over modes is as anybody else.
+    call = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"] if os.geteuid() == 0 else []
+    call += [sys.executable, "-m", "lingpai", "migrate", "--data", str(sqlite_path.parent)]
+    ended = await asyncio.to_thread(subprocess.run, call, env=INHERITED, capture_output=True, text=True, check=False)
+    us = pwd.getpwuid(os.geteuid()).pw_name
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == f"lingpai: the database refuses us ({file} belongs to {us}, mode 000; this runs as {us})"
+
+
 async def test_dev_mode_starts_with_nothing_and_catches_the_mail(tmp_path: Path) -> None:
     async with serving("--dev", "--data", tmp_path / "new", **QUICK) as running, httpx.AsyncClient(base_url=running.url) as client:
         assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
@@ -270,6 +285,8 @@ async def test_several_processes_serve_one_port_and_end_together(sqlite_path: Pa
         workers = running.children
         assert len(workers) == 2
         assert await running.end() == 0
+        assert {line["pid"] for line in running.events} <= {running.process.pid, *workers}
+        assert {line["pid"] for line in running.events if line["event"] == "request"} <= set(workers)
         assert not [pid for pid in workers if str(pid) in held(Path("/proc"))]
 
 

@@ -5,9 +5,11 @@ the writer's own thread, with the GIL free. Another process's write lock is wait
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import os
+import pwd
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -210,17 +212,39 @@ async def open_sqlite(
     path: Path, clock: Clock, chance: Chance, *, synchronous: Literal["FULL", "NORMAL"] = "FULL", vfs: str | None = None
 ) -> SqliteDatabase:
     """Opens the file, and makes it where there is none. `vfs` names a registered apsw VFS. Raises StoreDown."""
-    try:
-        writer = apsw.Connection(str(path), vfs=vfs)
-        reader = apsw.Connection(str(path), vfs=vfs)
-    except _DOWN as error:
-        raise store_down(error) from error
-    database = SqliteDatabase(reader, writer, clock, chance)
-    # A file that `migrate` has made is in WAL already, and this changes nothing.
-    await database._patiently(lambda: writer.execute("PRAGMA journal_mode = WAL"))
-    await database._patiently(lambda: _set_up(writer, synchronous))
-    await database._patiently(lambda: _set_up(reader, synchronous, query_only=True))
+    with _telling_whose(path):
+        try:
+            writer = apsw.Connection(str(path), vfs=vfs)
+            reader = apsw.Connection(str(path), vfs=vfs)
+        except _DOWN as error:
+            raise store_down(error) from error
+        database = SqliteDatabase(reader, writer, clock, chance)
+        # A file that `migrate` has made is in WAL already, and this changes nothing.
+        await database._patiently(lambda: writer.execute("PRAGMA journal_mode = WAL"))
+        await database._patiently(lambda: _set_up(writer, synchronous))
+        await database._patiently(lambda: _set_up(reader, synchronous, query_only=True))
     return database
+
+
+@contextmanager
+def _telling_whose(path: Path) -> Iterator[None]:
+    """SQLite says only that it cannot open a file; mostly that is because a command ran as another user than the service does."""
+    try:
+        yield
+    except StoreDown:
+        for file in (path, *(path.with_name(f"{path.name}-{end}") for end in ("wal", "shm"))):
+            if file.exists() and not os.access(file, os.R_OK | os.W_OK):
+                found = file.stat()
+                rights = f"{file} belongs to {_user(found.st_uid)}, mode {found.st_mode & 0o777:03o}; this runs as {_user(os.geteuid())}"
+                raise StoreDown("refusing") from PermissionError(rights)
+        raise
+
+
+def _user(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
 
 
 def _set_up(connection: apsw.Connection, synchronous: str, *, query_only: bool = False) -> None:

@@ -25,6 +25,7 @@ HERE = Path.cwd()
 DIST = HERE / "dist"
 LOCK = "requirements.lock"
 DISTRIBUTIONS = (".", "testing")
+DEPLOYED = ("deploy/README.md", "deploy/compose/compose.yaml", "deploy/docker/Dockerfile", "deploy/helm/lingpai/Chart.yaml")
 
 
 class Unfit(Exception):
@@ -56,6 +57,7 @@ def fit() -> str:
     version = str(first)
     revision = _revision()
     _told(version, revision)
+    _named(version)
     _left(version, revision)
     tagged = git("tag", "--list", f"v{version}") and git("rev-list", "-1", f"v{version}")
     if tagged and tagged != git("rev-parse", "HEAD"):
@@ -80,6 +82,14 @@ def _told(version: str, revision: str) -> None:
         raise Unfit(f"CHANGELOG.md dates {version} by {dated[1]}, and there is no such day") from None
     if f"revision {revision}" not in entry:
         raise Unfit(f"CHANGELOG.md does not say that the schema of {version} is revision {revision}")
+
+
+def _named(version: str) -> None:
+    """What is deployed is this version, wherever a file names one. Raises Unfit."""
+    for name in DEPLOYED:
+        found = set(re.findall(r'(?:lingpai[:-]|appVersion: ")(\d+(?:\.\d+)+(?:[a-z]+\d+)?)', (HERE / name).read_text("utf-8")))
+        if found != {version}:
+            raise Unfit(f"{name} names {' and '.join(sorted(found)) or 'no version'}, and this is {version}")
 
 
 def _left(version: str, revision: str) -> None:

@@ -62,6 +62,9 @@ def planted(root: Path) -> Tree:
     for folder in (".", "testing"):
         project = root / folder / "pyproject.toml"
         project.write_text(re.sub(r'(?m)^version = ".*"$', f'version = "{VERSION}"', project.read_text("utf-8"), count=1), "utf-8")
+    for file in ("README.md", "compose/compose.yaml", "docker/Dockerfile", "helm/lingpai/Chart.yaml"):
+        deployed = root / "deploy" / file
+        deployed.write_text(re.sub(r'(lingpai[:-]|appVersion: ")\d+\.\d+\.\d+', rf"\g<1>{VERSION}", deployed.read_text("utf-8")), "utf-8")
     (root / "CHANGELOG.md").write_text(f"# Changes\n\n## {VERSION} (2026-09-21)\n\nThe schema is revision {latest()}.\n", "utf-8")
     for kind in ("sqlite", "postgres"):
         database = root / "tests" / "data" / "releases" / VERSION / f"{kind}.sql"
@@ -171,6 +174,11 @@ def untold(tree: Tree) -> None:
         tree.replace(file, f'version = "{VERSION}"', 'version = "0.2.0"')
 
 
+def deployed_as(file: str) -> Callable[[Tree], None]:
+    before = 'appVersion: "' if file.endswith("Chart.yaml") else "lingpai:"
+    return lambda tree: tree.replace(f"deploy/{file}", before + VERSION, f"{before}0.0.9")
+
+
 def without_data(tree: Tree) -> None:
     shutil.rmtree(tree.root / "tests" / "data" / "releases" / VERSION)
 
@@ -192,6 +200,10 @@ def given_out(tree: Tree) -> None:
         (without_schema, f"CHANGELOG.md does not say that the schema of {VERSION} is revision {latest()}"),
         (unequal, "pyproject.toml and testing/pyproject.toml name two versions"),
         (untold, f"CHANGELOG.md must begin with `## 0.2.0 (YYYY-MM-DD)`, and begins with `## {VERSION} (2026-09-21)`"),
+        (deployed_as("README.md"), f"deploy/README.md names 0.0.9 and {VERSION}, and this is {VERSION}"),
+        (deployed_as("compose/compose.yaml"), f"deploy/compose/compose.yaml names 0.0.9, and this is {VERSION}"),
+        (deployed_as("docker/Dockerfile"), f"deploy/docker/Dockerfile names 0.0.9, and this is {VERSION}"),
+        (deployed_as("helm/lingpai/Chart.yaml"), f"deploy/helm/lingpai/Chart.yaml names 0.0.9, and this is {VERSION}"),
         (without_data, f"tests/data/releases/{VERSION}/sqlite.sql {NO_DATABASE}"),
         (with_old_data, f"tests/data/releases/{VERSION}/sqlite.sql {NO_DATABASE}"),
         (given_out, f"v{VERSION} is given out already, from [0-9a-f]{{12}}: a change needs a new version"),

@@ -21,7 +21,8 @@ ROWS = (
 )
 
 
-@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_the_bench_measures_everything_and_nothing_answers_strangely(database: str, tmp_path: Path) -> None:
     command = [sys.executable, BENCH, "--quick", "--only", database, "--json", tmp_path / "rounds"]
     printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=300).stdout

@@ -198,7 +198,7 @@ async def product(running: Running) -> str:
     return page.partition("</title>")[0].rpartition(" ")[2]
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", ["2", pytest.param("1", marks=pytest.mark.long)])
 async def test_a_hangup_reads_the_settings_again_and_keeps_the_old_ones_where_the_new_do_not_fit(
     sqlite_path: Path, manager: Manager, workers: str
 ) -> None:

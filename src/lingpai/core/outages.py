@@ -43,38 +43,6 @@ class Outage:
         log.warning("store-back", store=self._store, seconds=round(self._clock.monotonic() - self._since, 1))
 
 
-class StoreBreaker:
-    """Remembers that a store does not answer, so that not every caller waits for it: one in a while is let through to see."""
-
-    def __init__(self, clock: Clock, chance: Chance, probe: tuple[float, float]) -> None:
-        """`probe`: seconds between two looks, drawn anew each time, so that machines do not knock in step."""
-        self._clock = clock
-        self._chance = chance
-        self._probe = probe
-        self._cause: Cause = "down"
-        self._next_probe: float | None = None
-
-    def admit(self) -> None:
-        """Returns where the store may be asked. Raises StoreDown while it is not to be, but for one caller in each `probe`."""
-        if self._next_probe is None:
-            return
-        if self._clock.monotonic() < self._next_probe:
-            raise StoreDown(self._cause)
-        self._wait()
-
-    def block(self, cause: Cause) -> None:
-        """It did not answer: from now on callers are told so at once."""
-        self._cause = cause
-        self._wait()
-
-    def unblock(self) -> None:
-        """It has answered."""
-        self._next_probe = None
-
-    def _wait(self) -> None:
-        self._next_probe = self._clock.monotonic() + self._chance.spread(*self._probe)
-
-
 class StoreWatch:
     """Looks after a store that may be lost, for as long as it is, so that no caller has to: they are told at once.
 

@@ -5,16 +5,13 @@ The driver itself tries them one after the other, and lets one that does not ans
 
 import asyncio
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 from urllib.parse import urlsplit
 
 import asyncpg
 
 from lingpai.settings.postgresql import each_host, target_of
 from lingpai.store.postgres.faults import NoUsableHost
-
-if TYPE_CHECKING:
-    pass
 
 Connected: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 

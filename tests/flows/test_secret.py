@@ -65,10 +65,10 @@ async def letters(database: Database) -> list[bytes]:
     return [contents for _, contents in await outbox.sealed(database, after=0, newest=10_000, limit=10_000)]
 
 
-async def admitted(database: Database, clock: FakeClock, node: SecretBox) -> str:
+async def admitted(database: Database, node: SecretBox) -> str:
     """Empty where it is let in, else why not."""
     try:
-        await secrets_in_use.admit(database, clock, node)
+        await secrets_in_use.admit(database, node)
     except ForeignSecret as error:
         return error.reason
     return ""
@@ -77,13 +77,13 @@ async def admitted(database: Database, clock: FakeClock, node: SecretBox) -> str
 # Who is let in
 
 
-async def test_the_first_node_says_which_secret_it_is_and_a_node_with_another_is_kept_out(database: Database, clock: FakeClock) -> None:
-    assert await admitted(database, clock, FIRST) == ""
+async def test_the_first_node_says_which_secret_it_is_and_a_node_with_another_is_kept_out(database: Database) -> None:
+    assert await admitted(database, FIRST) == ""
     assert await secrets_in_use.find(database) == SecretsInUse((name(OLD),))
     with pytest.raises(ForeignSecret) as kept_out:
-        await secrets_in_use.admit(database, clock, LAST)
+        await secrets_in_use.admit(database, LAST)
     assert (kept_out.value.reason, kept_out.value.in_use) == ("none", (name(OLD),))
-    assert await admitted(database, clock, FIRST) == ""
+    assert await admitted(database, FIRST) == ""
 
 
 async def test_of_nodes_that_start_at_once_with_secrets_of_their_own_those_with_one_are_let_in(
@@ -91,7 +91,7 @@ async def test_of_nodes_that_start_at_once_with_secrets_of_their_own_those_with_
 ) -> None:
     stores = [await open_database(database_url, FakeClock(auto=True), chance) for _ in range(4)]
     nodes = [box(bytes([65 + number % 4]) * 32) for number in range(16)]
-    told = await asyncio.gather(*(admitted(stores[number % 4], clock, node) for number, node in enumerate(nodes)))
+    told = await asyncio.gather(*(admitted(stores[number % 4], node) for number, node in enumerate(nodes)))
     known = await secrets_in_use.find(database)
     assert known
     assert [said == "" for said in told] == [node.fingerprint in known.in_use for node in nodes]
@@ -114,28 +114,28 @@ async def test_at_each_step_those_are_let_in_who_know_all_that_is_in_use_and_sea
     for which, node in NODES.items():
         database = await open_database(database_url, clock, FakeChance(which))
         await database.execute(Query(secrets_in_use.installation.installation.delete()))
-        await secrets_in_use.admit(database, clock, FIRST)
+        await secrets_in_use.admit(database, FIRST)
         if step != "before":
-            await secrets_in_use.admit(database, clock, TURNED)
+            await secrets_in_use.admit(database, TURNED)
         if step == "after":
             await secret.rotate(Keeper(database, clock, TURNED), quiet)
-        assert await admitted(database, clock, node) == refused.get(which, ""), which
+        assert await admitted(database, node) == refused.get(which, ""), which
         await database.close()
 
 
-async def test_a_node_that_seals_with_the_new_one_makes_it_count_for_all_who_come_later(database: Database, clock: FakeClock) -> None:
-    await secrets_in_use.admit(database, clock, BOTH)
+async def test_a_node_that_seals_with_the_new_one_makes_it_count_for_all_who_come_later(database: Database) -> None:
+    await secrets_in_use.admit(database, BOTH)
     assert await secrets_in_use.find(database) == SecretsInUse((name(OLD),)), "who only knows another has sealed nothing with it"
-    await asyncio.gather(*(secrets_in_use.admit(database, clock, TURNED) for _ in range(8)))
+    await asyncio.gather(*(secrets_in_use.admit(database, TURNED) for _ in range(8)))
     assert await secrets_in_use.find(database) == SecretsInUse((name(OLD), name(NEW)))
 
 
 async def test_a_change_is_taken_back_as_it_was_begun(database: Database, clock: FakeClock) -> None:
     for node in (FIRST, TURNED, BOTH):
-        await secrets_in_use.admit(database, clock, node)
+        await secrets_in_use.admit(database, node)
     await letter(database, TURNED)
     await secret.rotate(Keeper(database, clock, BOTH), quiet)
-    assert await admitted(database, clock, FIRST) == ""
+    assert await admitted(database, FIRST) == ""
     assert [FIRST.open(contents, LETTERS) for contents in await letters(database)] == [b"letter 0"]
 
 
@@ -145,19 +145,19 @@ async def test_a_database_of_an_older_version_is_settled_by_the_secret_that_open
     await ring(database, clock, FIRST).signer()
     await letter(database, FIRST)
     with pytest.raises(ForeignSecret) as kept_out:
-        await secrets_in_use.admit(database, clock, LAST)
+        await secrets_in_use.admit(database, LAST)
     assert (kept_out.value.reason, kept_out.value.left) == ("unopened", {"signing keys": 1, "waiting letters": 1})
     assert await secrets_in_use.find(database) is None
-    assert await admitted(database, clock, FIRST) == ""
+    assert await admitted(database, FIRST) == ""
 
 
 async def test_a_database_that_an_older_version_left_on_the_way_is_used_with_both(database: Database, clock: FakeClock) -> None:
     await letter(database, FIRST)
     await letter(database, LAST)
-    assert await admitted(database, clock, BOTH) == ""
-    assert (await admitted(database, clock, FIRST), await admitted(database, clock, LAST)) == ("half", "half")
+    assert await admitted(database, BOTH) == ""
+    assert (await admitted(database, FIRST), await admitted(database, LAST)) == ("half", "half")
     await secret.rotate(Keeper(database, clock, TURNED), quiet)
-    assert await admitted(database, clock, LAST) == ""
+    assert await admitted(database, LAST) == ""
 
 
 # The end of a change
@@ -165,11 +165,11 @@ async def test_a_database_that_an_older_version_left_on_the_way_is_used_with_bot
 
 async def begun(database: Database, clock: FakeClock, number: int = 1) -> None:
     """A key and letters of the old secret, and a node that seals with the new one."""
-    await secrets_in_use.admit(database, clock, FIRST)
+    await secrets_in_use.admit(database, FIRST)
     await ring(database, clock, FIRST).signer()
     for each in range(number):
         await letter(database, FIRST, each)
-    await secrets_in_use.admit(database, clock, TURNED)
+    await secrets_in_use.admit(database, TURNED)
 
 
 async def test_everything_is_sealed_anew_and_the_old_secret_is_in_use_no_more(database: Database, clock: FakeClock) -> None:
@@ -195,12 +195,12 @@ async def test_what_was_ended_may_be_ended_again_and_by_many_at_once(database: D
 
 async def test_what_has_changed_since_it_was_read_is_left_as_it_is(database: Database, clock: FakeClock) -> None:
     await begun(database, clock, 2)
-    rows = [row async for row in sealed.sealed_rows(database, clock) if row.kind == "waiting letters"]
+    rows = [row async for row in sealed.sealed_rows(database) if row.kind == "waiting letters"]
     async with database.begin() as tx:
         (sent, _) = await outbox.claim(tx, channel="email", now=clock.now(), owner="worker", lease_until=clock.now() + SECOND, limit=2)
     assert await outbox.delivered(database, id=sent.id, owner="worker", at=clock.now(), kept=None)
     assert [await row.reseal(LAST.resealed(NEW_LETTER, LETTERS)) for row in rows] == [False, True]
-    assert [await row.abandon() for row in rows] == [False, False]
+    assert [await row.abandon(clock.now()) for row in rows] == [False, False]
 
 
 NEW_LETTER = LAST.seal(b"a letter", LETTERS)
@@ -214,7 +214,7 @@ async def test_a_change_is_ended_only_from_the_step_before(
     database: Database, clock: FakeClock, node: SecretBox, came: list[SecretBox], reason: str
 ) -> None:
     for each in came:
-        await secrets_in_use.admit(database, clock, each)
+        await secrets_in_use.admit(database, each)
     await letter(database, came[0])
     before = await letters(database)
     with pytest.raises(CannotRotate) as no:

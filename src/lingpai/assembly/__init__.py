@@ -100,8 +100,7 @@ async def open_store(settings: Settings, clock: Clock | None = None, chance: Cha
 async def admit(settings: Settings) -> None:
     """Whether the database lets this node's secret in. Raises SettingsError, WrongSchema and StoreDown."""
     async with open_store(settings) as store:
-        # Nothing is written with a time, so that any clock will do; the node that serves measures its own, and says where it is wrong.
-        await secrets.admitted(settings, store, SystemClock(), SystemChance())
+        await secrets.admitted(settings, store, SystemChance())
 
 
 @asynccontextmanager
@@ -199,7 +198,7 @@ async def _services(
     store = await stack.enter_async_context(open_store(settings, clock, chance))
     if clock is None:
         clock = await stack.enter_async_context(database_clock(store, chance))
-    secret_box = await secrets.admitted(settings, store, clock, chance)
+    secret_box = await secrets.admitted(settings, store, chance)
     ephemeral = minutes.ephemeral(settings, store, clock, chance)
     stack.push_async_callback(ephemeral.close)
     passwords = PasswordHasher(settings.hashing, settings.passwords.min_score, threads, clock, chance, familiar=(settings.product,))

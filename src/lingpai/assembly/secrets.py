@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from lingpai.core.chance import Chance, Clock
+from lingpai.core.chance import Chance
 from lingpai.settings import Settings
 from lingpai.settings.load import SettingsError
 from lingpai.settings.secret import file_of, secret_of, source_of
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from lingpai.store.database import Database
 
 
-async def admitted(settings: Settings, store: "Database", clock: Clock, chance: Chance) -> "SecretBox":
+async def admitted(settings: Settings, store: "Database", chance: Chance) -> "SecretBox":
     """The box of a node that will seal, once the database has let it in. Raises SettingsError and StoreDown."""
     from lingpai.steps import secrets_in_use
 
     await require_file(settings, store)
     made = box(settings, chance)
     with in_words(settings, made):
-        await secrets_in_use.admit(store, clock, made)
+        await secrets_in_use.admit(store, made)
     return made
 
 

@@ -60,7 +60,7 @@ class Rotated:
 
 async def census(keeper: Keeper) -> tuple[SecretsInUse | None, Census]:
     """What is in use, and what lies under which secret. Changes nothing."""
-    return await secrets_in_use.find(keeper.store), await sealed.census(keeper.store, keeper.clock, keeper.secret_box)
+    return await secrets_in_use.find(keeper.store), await sealed.census(keeper.store, keeper.secret_box)
 
 
 async def rotate(keeper: Keeper, progress: Progress) -> Rotated:
@@ -78,10 +78,10 @@ async def rotate(keeper: Keeper, progress: Progress) -> Rotated:
 async def give_up(keeper: Keeper, progress: Progress) -> tuple[int, Rotated]:
     """Where a secret is lost: what opens with none of ours is given up and counted, and the first alone is in use from now on."""
     lost = 0
-    async for row in sealed.sealed_rows(keeper.store, keeper.clock):
+    async for row in sealed.sealed_rows(keeper.store):
         if keeper.secret_box.sealer(row.sealed, row.context) is None:
-            lost += await row.abandon()
-    known = await secrets_in_use.find(keeper.store) or await secrets_in_use.settle(keeper.store, keeper.clock, keeper.secret_box)
+            lost += await row.abandon(keeper.clock.now())
+    known = await secrets_in_use.find(keeper.store) or await secrets_in_use.settle(keeper.store, keeper.secret_box)
     total = await _sealed_anew(keeper, progress)
     known = await _moved(keeper, known, "secret-lost")
     return lost, Rotated(total, known.rotated_at + KEPT * SECOND)
@@ -93,7 +93,7 @@ async def _begun(keeper: Keeper) -> SecretsInUse:
     first, *others = box.fingerprints
     if not others:
         raise CannotRotate("one")
-    known = await secrets_in_use.find(keeper.store) or await secrets_in_use.settle(keeper.store, keeper.clock, box)
+    known = await secrets_in_use.find(keeper.store) or await secrets_in_use.settle(keeper.store, box)
     secrets_in_use.judge(known, box)
     if first not in known.in_use:
         raise CannotRotate("early")
@@ -104,7 +104,7 @@ async def _begun(keeper: Keeper) -> SecretsInUse:
 
 async def _openable(keeper: Keeper) -> None:
     """Nothing is begun that could not be ended."""
-    found = await sealed.census(keeper.store, keeper.clock, keeper.secret_box)
+    found = await sealed.census(keeper.store, keeper.secret_box)
     if left := sealed.unopened(found):
         raise ForeignSecret("unopened", keeper.secret_box.fingerprints, left)
 
@@ -123,7 +123,7 @@ async def _sealed_anew(keeper: Keeper, progress: Progress) -> int:
 async def _pass(keeper: Keeper, total: int, progress: Progress) -> int:
     """Once through everything; what has changed since it was read is its writer's, who has sealed it or is done with it."""
     done = 0
-    async for row in sealed.sealed_rows(keeper.store, keeper.clock):
+    async for row in sealed.sealed_rows(keeper.store):
         anew = keeper.secret_box.resealed(row.sealed, row.context)
         if anew != row.sealed and await row.reseal(anew):
             done += 1

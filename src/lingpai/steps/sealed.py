@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal, get_args
 
-from lingpai.core.chance import Clock
 from lingpai.guard.crypto import SecretBox, signing_key
 from lingpai.guard.one_time import decoy_questions
 from lingpai.steps.letters import LETTERS
@@ -36,26 +35,25 @@ class SealedRow:
     sealed: bytes
     reseal: Callable[[bytes], Awaitable[bool]]
     """Puts the same, sealed anew, in its place."""
-    abandon: Callable[[], Awaitable[bool]]
-    """Gives up what nobody can open any more."""
+    abandon: Callable[[int], Awaitable[bool]]
+    """Gives up, at that instant, what nobody can open any more."""
 
 
-async def sealed_rows(store: Database, clock: Clock) -> AsyncIterator[SealedRow]:
+async def sealed_rows(store: Database) -> AsyncIterator[SealedRow]:
     """All of it. What is added meanwhile may be missing: it ends, however fast others write."""
     newest = await outbox.newest(store)
     for key in await keys.listing(store):
         if key.private is not None:
             change = partial(keys.reseal, store, kid=key.kid, old=key.private)
-            yield SealedRow("signing keys", signing_key(key.kid), key.private, _anew(change), partial(change, new=None))
+            yield SealedRow("signing keys", signing_key(key.kid), key.private, _anew(change), _erased(change))
     if decoy := await decoy_questions.sealed_key(store):
         change = partial(decoy_questions.reseal_key, store, old=decoy)
-        yield SealedRow("decoy key", decoy_questions.DECOY_KEY, decoy, _anew(change), partial(change, new=None))
+        yield SealedRow("decoy key", decoy_questions.DECOY_KEY, decoy, _anew(change), _erased(change))
     after = 0
     while letters := await outbox.sealed(store, after=after, newest=newest, limit=PAGE):
         for number, contents in letters:
             reseal = partial(outbox.reseal, store, id=number, old=contents)
-            abandon = partial(outbox.abandon, store, id=number, old=contents, error=LOST, at=clock.now())
-            yield SealedRow("waiting letters", LETTERS, contents, _anew(reseal), abandon)
+            yield SealedRow("waiting letters", LETTERS, contents, _anew(reseal), _given_up(store, number, contents))
         after = letters[-1][0]
 
 
@@ -63,10 +61,18 @@ def _anew(change: Callable[..., Awaitable[bool]]) -> Callable[[bytes], Awaitable
     return lambda new: change(new=new)
 
 
-async def census(store: Database, clock: Clock, secret_box: SecretBox) -> Census:
+def _erased(change: Callable[..., Awaitable[bool]]) -> Callable[[int], Awaitable[bool]]:
+    return lambda at: change(new=None)
+
+
+def _given_up(store: Database, number: int, contents: bytes) -> Callable[[int], Awaitable[bool]]:
+    return lambda at: outbox.abandon(store, id=number, old=contents, error=LOST, at=at)
+
+
+async def census(store: Database, secret_box: SecretBox) -> Census:
     """What lies under which secret."""
     found: Census = Counter()
-    async for row in sealed_rows(store, clock):
+    async for row in sealed_rows(store):
         found[row.kind, secret_box.sealer(row.sealed, row.context)] += 1
     return found
 

@@ -8,7 +8,6 @@ from typing import Literal
 
 import msgspec
 
-from lingpai.core.chance import Clock
 from lingpai.guard.crypto import SecretBox
 from lingpai.steps import sealed
 from lingpai.steps.sealed import SealedKind
@@ -64,18 +63,18 @@ def judge(known: SecretsInUse, secret_box: SecretBox) -> SecretsInUse:
     return known
 
 
-async def admit(store: Database, clock: Clock, secret_box: SecretBox) -> SecretsInUse:
+async def admit(store: Database, secret_box: SecretBox) -> SecretsInUse:
     """Lets a node in that will seal: from now on its secret is in use. Raises ForeignSecret."""
     while True:
-        known = judge(await find(store) or await settle(store, clock, secret_box), secret_box)
+        known = judge(await find(store) or await settle(store, secret_box), secret_box)
         more = msgspec.structs.replace(known, in_use=(*known.in_use, secret_box.fingerprint))
         if secret_box.fingerprint in known.in_use or await put(store, known, more):
             return known
 
 
-async def settle(store: Database, clock: Clock, secret_box: SecretBox) -> SecretsInUse:
+async def settle(store: Database, secret_box: SecretBox) -> SecretsInUse:
     """The first node of a database says what it is used with, once it has opened whatever an older version left. Raises ForeignSecret."""
-    found = await sealed.census(store, clock, secret_box)
+    found = await sealed.census(store, secret_box)
     if left := sealed.unopened(found):
         raise ForeignSecret("unopened", (), left)
     used = {secret_box.fingerprint, *(sealer for _, sealer in found if sealer)}

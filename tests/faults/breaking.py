@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import apsw
 
@@ -33,35 +33,41 @@ class Breakage:
         return hit
 
 
-class Breaking(Protocol):
+class Breaking:
     """What stands between a service and its database."""
 
     remote: bool
     """Whether what breaks is a connection to a server."""
 
-    def listening(self) -> contextlib.AbstractAsyncContextManager[None]:
-        """While it can be used."""
-        ...
-
-    def watching(self) -> contextlib.AbstractContextManager[None]:
-        """Around the opening of connections."""
-        ...
-
-    def breaking(self, *breakages: Breakage) -> contextlib.AbstractContextManager[None]:
-        """While something breaks, or is only counted."""
-        ...
-
-
-class BreakingSqlite:
-    """Behind every connection that is opened in this process while `watching`: the store's, and that of the counters."""
-
-    remote = False
-
     def __init__(self) -> None:
         self._set: tuple[Breakage, ...] = ()
 
     def listening(self) -> contextlib.AbstractAsyncContextManager[None]:
+        """While it can be used."""
         return contextlib.nullcontext()
+
+    def watching(self) -> contextlib.AbstractContextManager[None]:
+        """Around the opening of connections."""
+        return contextlib.nullcontext()
+
+    @contextmanager
+    def breaking(self, *breakages: Breakage) -> Iterator[None]:
+        """While something breaks, or is only counted."""
+        self._set = breakages
+        try:
+            yield
+        finally:
+            self._set = ()
+
+    def _hit(self, *breaks: Breaks) -> bool:
+        """Whether the statement that runs now is one that breaks so; each that is set counts it."""
+        return [True for breakage in self._set if breakage.breaks in breaks and breakage.hits()] != []
+
+
+class BreakingSqlite(Breaking):
+    """Behind every connection that is opened in this process while `watching`: the store's, and that of the counters."""
+
+    remote = False
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -70,14 +76,6 @@ class BreakingSqlite:
             yield
         finally:
             apsw.connection_hooks.remove(self._watch)
-
-    @contextmanager
-    def breaking(self, *breakages: Breakage) -> Iterator[None]:
-        self._set = breakages
-        try:
-            yield
-        finally:
-            self._set = ()
 
     def _watch(self, connection: apsw.Connection) -> None:
         connection.exec_trace = self._runs
@@ -92,19 +90,16 @@ class BreakingSqlite:
     def _committed(self, connection: apsw.Connection, name: str, pages: int) -> int:
         return apsw.SQLITE_IOERR if self._hit("after") else apsw.SQLITE_OK
 
-    def _hit(self, *breaks: Breaks) -> bool:
-        return [True for breakage in self._set if breakage.breaks in breaks and breakage.hits()] != []
 
-
-class BreakingPostgres:
+class BreakingPostgres(Breaking):
     """A socket before the server's own. What breaks is one message of a client's, and with it its connection."""
 
     remote = True
 
     def __init__(self, server: Path, folder: Path) -> None:
+        super().__init__()
         self._server = server
         self._folder = folder
-        self._set: tuple[Breakage, ...] = ()
         self._tasks: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
@@ -117,17 +112,6 @@ class BreakingPostgres:
             for task in list(self._tasks):
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def watching(self) -> contextlib.AbstractContextManager[None]:
-        return contextlib.nullcontext()
-
-    @contextmanager
-    def breaking(self, *breakages: Breakage) -> Iterator[None]:
-        self._set = breakages
-        try:
-            yield
-        finally:
-            self._set = ()
 
     async def _serve(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         server, to_server = await asyncio.open_unix_connection(self._server / ".s.PGSQL.5432")
@@ -156,9 +140,6 @@ class BreakingPostgres:
             if lost:
                 await server.read(1 << 20)
                 return
-
-    def _hit(self, *breaks: Breaks) -> bool:
-        return [True for breakage in self._set if breakage.breaks in breaks and breakage.hits()] != []
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -58,7 +58,7 @@ async def disavow(services: Services, ctx: RequestContext, word: str) -> Disavow
             await services.not_me.put_back(word)
         raise
     await kill_open(services, account.realm, keys)
-    return Disavowed(account, removed, await _leave_to_reset(services, disavowal, account))
+    return Disavowed(account, removed, await _reset_token(services, disavowal, account))
 
 
 async def _undo(services: Services, ctx: RequestContext, disavowal: Disavowal) -> tuple[bool, Account]:
@@ -87,7 +87,7 @@ async def _remove(tx: Transaction, disavowal: Disavowal, now: int) -> bool:
     return await accounts.detach(tx, added, account_id=account_id) > 0
 
 
-async def _leave_to_reset(services: Services, disavowal: Disavowal, account: Account) -> str:
+async def _reset_token(services: Services, disavowal: Disavowal, account: Account) -> str:
     """The link has proved the address that it was mailed to."""
     mail = account.mail
     if mail is None or not disavowal.went_to(mail) or account.sleeps(mail) or account.locked_at is not None:

@@ -13,7 +13,7 @@ from lingpai.guard.crypto import SecretBox
 from lingpai.guard.one_time.not_me import LIFE
 from lingpai.steps import sealed, secrets_in_use
 from lingpai.steps.sealed import Census
-from lingpai.steps.secrets_in_use import ForeignSecret, SecretsInUse
+from lingpai.steps.secrets_in_use import SecretsInUse
 from lingpai.store.audit import AuditTrail
 from lingpai.store.database import Database, Transaction
 
@@ -66,7 +66,7 @@ async def census(keeper: Keeper) -> tuple[SecretsInUse | None, Census]:
 async def rotate(keeper: Keeper, progress: Progress) -> Rotated:
     """Seals everything with the first secret; then the other one is in use no more. Raises CannotRotate and ForeignSecret."""
     known = await _begun(keeper)
-    await _openable(keeper)
+    await secrets_in_use.openable(keeper.store, keeper.secret_box)  # nothing is begun that could not be ended
     total = await _sealed_anew(keeper, progress)
     if len(known.in_use) > 1:
         known = await _moved(keeper, known, "secret-rotate")
@@ -81,7 +81,7 @@ async def give_up(keeper: Keeper, progress: Progress) -> tuple[int, Rotated]:
     async for row in sealed.sealed_rows(keeper.store):
         if keeper.secret_box.sealer(row.sealed, row.context) is None:
             lost += await row.abandon(keeper.clock.now())
-    known = await secrets_in_use.find(keeper.store) or await secrets_in_use.settle(keeper.store, keeper.secret_box)
+    known = await secrets_in_use.settle(keeper.store, keeper.secret_box)
     total = await _sealed_anew(keeper, progress)
     known = await _moved(keeper, known, "secret-lost")
     return lost, Rotated(total, known.rotated_at + KEPT * SECOND)
@@ -93,20 +93,13 @@ async def _begun(keeper: Keeper) -> SecretsInUse:
     first, *others = box.fingerprints
     if not others:
         raise CannotRotate("one")
-    known = await secrets_in_use.find(keeper.store) or await secrets_in_use.settle(keeper.store, box)
+    known = await secrets_in_use.settle(keeper.store, box)
     secrets_in_use.judge(known, box)
     if first not in known.in_use:
         raise CannotRotate("early")
     if not {*others} & {*known.in_use, known.retired}:
         raise CannotRotate("unused")
     return known
-
-
-async def _openable(keeper: Keeper) -> None:
-    """Nothing is begun that could not be ended."""
-    found = await sealed.census(keeper.store, keeper.secret_box)
-    if left := sealed.unopened(found):
-        raise ForeignSecret("unopened", keeper.secret_box.fingerprints, left)
 
 
 async def _sealed_anew(keeper: Keeper, progress: Progress) -> int:

@@ -45,6 +45,7 @@ async def authenticated(services: Services, ctx: RequestContext) -> Authenticate
     found = await sessions.alive(services.store, digest=key, realm=ctx.realm, now=now) if ctx.session else None
     if found is None:
         raise NotLoggedIn
+    # As `seen` does, without one more coroutine: this is every session check.
     if now - found[0].seen_at < sessions.SEEN_EVERY:
         return Authenticated(*found, key)
     return await seen(services, *found, key, now)
@@ -127,7 +128,7 @@ async def verify_password(
 ) -> Verdict:
     """Whether the password is right and may be; the same work for a stranger, a locked account, and a row of failures that has locked it.
 
-    `bucket`: on whom it counts (`Lockout.bucket`). `closing`: it may be for an account that waits for its deletion too.
+    `bucket`: on whom it counts (`Lockout.bucket`). `deleting`: it may be for an account that waits for its deletion too.
     """
     async with services.lockout.judging(bucket) as turn:
         verdict = await slot.verify(account.password if account else None, password)

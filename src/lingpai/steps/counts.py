@@ -1,8 +1,6 @@
 """What strangers may have counted up against an account, and an operator can take back."""
 
-from typing import get_args
-
-from lingpai.core.model import Account, Address, Purpose
+from lingpai.core.model import Account, Address
 from lingpai.steps.guesses import clear_guesses
 from lingpai.steps.services import Services
 from lingpai.store import accounts
@@ -19,7 +17,7 @@ async def clear_counts(services: Services, account: Account) -> None:
         await services.lockout.tried(typed, right=True)
     for who in (str(account.id), f"{account.id}/known"):
         await services.limits.clear("questions_account", f"{account.realm}:{who}")
-    await clear_guesses(services, account, get_args(Purpose))
+    await clear_guesses(services, account)
     await services.messages.cleared(account.realm, str(account.id), addresses)
 
 

@@ -1,6 +1,7 @@
 """Codes, with a count of wrong ones: short ones cannot be guessed over a thousand messages (contract, 6.6 to 6.8)."""
 
 from dataclasses import dataclass
+from typing import get_args
 from urllib.parse import urlsplit
 
 from lingpai.core.errors import Limited
@@ -12,6 +13,9 @@ from lingpai.steps.services import Services
 
 PAGES: dict[Purpose, str] = {"register": "/register", "bind": "/me/security", "login": "/me/confirm"}
 """The hosted page that takes a code of letters, by what it is for; `/forgot` takes the others."""
+
+ON_ADDRESS: frozenset[Purpose] = frozenset(("register", "bind"))
+"""What proves an address counts on it whichever account asks: anybody may open one more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,7 @@ class NewCode:
 
 @dataclass(frozen=True, slots=True)
 class Guesser:
-    """Who tries codes of one purpose, and on whom wrong ones count: an account whichever way it is named, else the address."""
+    """Who tries codes of one purpose, and on whom wrong ones count: see `guesser`."""
 
     purpose: Purpose
     realm: str
@@ -33,12 +37,11 @@ class Guesser:
 
 
 def guesser(ctx: RequestContext, purpose: Purpose, account: Account | None, address: Address) -> Guesser:
-    """All browsers that the account does not know are one; each that it knows counts for itself.
+    """On the account, whichever way it is named; on the address where there is none, or where the purpose is one of `ON_ADDRESS`.
 
-    What proves an address counts on it whichever account asks: anybody may open one more.
+    All browsers that the account does not know are one; each that it knows counts for itself.
     """
-    on_account = account is not None and purpose not in ("register", "bind")
-    who = str(account.id) if account and on_account else f"{address.kind}:{address.key}"
+    who = str(account.id) if account and purpose not in ON_ADDRESS else f"{address.kind}:{address.key}"
     return Guesser(purpose, ctx.realm, f"{ctx.realm}:{purpose}:{who}/{device_of(ctx, account)}")
 
 
@@ -73,9 +76,9 @@ async def peek_code(services: Services, who: Guesser, key: str, code: str) -> En
     return entry
 
 
-async def clear_guesses(services: Services, account: Account, purposes: tuple[Purpose, ...]) -> None:
-    """What browsers have guessed that the account does not know counts no more."""
-    for purpose in purposes:
+async def clear_guesses(services: Services, account: Account) -> None:
+    """What browsers have guessed on the account that it does not know counts no more."""
+    for purpose in frozenset(get_args(Purpose)) - ON_ADDRESS:
         await services.limits.clear("code_guesses", f"{account.realm}:{purpose}:{account.id}/")
 
 

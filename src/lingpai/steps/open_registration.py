@@ -86,10 +86,10 @@ async def disagree(services: Services, tx: Transaction, account_id: int, judged:
     """
     await accounts.lock_row(tx, account_id=account_id)
     waiting = await accounts.by_id(tx, account_id)
-    open_ = waiting is not None and waiting.email_proved_at is None and waiting.locked_at is None
-    differs = waiting is not None and open_ and waiting.password not in (None, judged.hashed, judged.agrees_with)
-    if differs and waiting and waiting.password and judged.hashed:
-        raise Unjudged(waiting.password)
+    password = waiting.password if waiting and waiting.email_proved_at is None and waiting.locked_at is None else None
+    differs = password not in (None, judged.hashed, judged.agrees_with)
+    if password and differs and judged.hashed:
+        raise Unjudged(password)
     # The statement whether it differs or not, as nobody may learn from its time that somebody registers here (8.2).
     await accounts.set_password(tx, account_id=account_id if differs else 0, password=None, at=services.clock.now())
 

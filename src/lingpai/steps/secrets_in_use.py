@@ -10,7 +10,7 @@ import msgspec
 
 from lingpai.guard.crypto import SecretBox
 from lingpai.steps import sealed
-from lingpai.steps.sealed import SealedKind
+from lingpai.steps.sealed import Census, SealedKind
 from lingpai.store import installation
 from lingpai.store.database import Database, Transaction
 
@@ -66,20 +66,28 @@ def judge(known: SecretsInUse, secret_box: SecretBox) -> SecretsInUse:
 async def admit(store: Database, secret_box: SecretBox) -> SecretsInUse:
     """Lets a node in that will seal: from now on its secret is in use. Raises ForeignSecret."""
     while True:
-        known = judge(await find(store) or await settle(store, secret_box), secret_box)
+        known = judge(await settle(store, secret_box), secret_box)
         more = msgspec.structs.replace(known, in_use=(*known.in_use, secret_box.fingerprint))
         if secret_box.fingerprint in known.in_use or await put(store, known, more):
             return known
 
 
 async def settle(store: Database, secret_box: SecretBox) -> SecretsInUse:
-    """The first node of a database says what it is used with, once it has opened whatever an older version left. Raises ForeignSecret."""
-    found = await sealed.census(store, secret_box)
-    if left := sealed.unopened(found):
-        raise ForeignSecret("unopened", (), left)
+    """What the database is used with; its first node says so, once it has opened whatever an older version left. Raises ForeignSecret."""
+    if known := await find(store):
+        return known
+    found = await openable(store, secret_box)
     used = {secret_box.fingerprint, *(sealer for _, sealer in found if sealer)}
     text = await installation.settle(store, NAME, _written(SecretsInUse(tuple(sorted(used)))))
     return msgspec.json.decode(text, type=SecretsInUse)
+
+
+async def openable(store: Database, secret_box: SecretBox) -> Census:
+    """What lies under which secret. Raises ForeignSecret where any of it opens with none of ours."""
+    found = await sealed.census(store, secret_box)
+    if left := sealed.unopened(found):
+        raise ForeignSecret("unopened", (), left)
+    return found
 
 
 async def put(tx: Transaction, known: SecretsInUse, new: SecretsInUse) -> bool:

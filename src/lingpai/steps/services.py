@@ -70,6 +70,6 @@ class Services:
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when this process is told to stop: it is not ready any more, and still answers."""
 
-    def prelogin_token(self, origin: RequestContext) -> str:
+    def prelogin_token(self, ctx: RequestContext) -> str:
         """The token of the browser that asks; a new one where it has none, for the reply to set."""
-        return origin.prelogin_token or self.chance.token()
+        return ctx.prelogin_token or self.chance.token()

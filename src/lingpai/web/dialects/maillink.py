@@ -58,9 +58,9 @@ class MaillinkSettings(DialectSettings, frozen=True):
 
 MaillinkEmail = Annotated[Address, Text(4, 60, rules.email)]
 MaillinkPassword = Annotated[str, Text(1, 160, partial(rules.password, low=8, high=40))]
+"""8 to 40 code points, measured after NFC; a spelling before it may be longer."""
 OldPassword = Annotated[str, Text(1, 160, partial(rules.password, low=1, high=40))]
 """One that is judged and not refused for being short: an imported one may be (contract, L11)."""
-"""8 to 40 code points, measured after NFC; a spelling before it may be longer."""
 
 
 class MaillinkRegistration(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ import tarfile
 import tempfile
 import tomllib
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,7 @@ def _told(version: str, revision: str) -> None:
     if not dated:
         raise Unfit(f"CHANGELOG.md must begin with `## {version} (YYYY-MM-DD)`, and begins with `## {title}`")
     try:
-        datetime.strptime(dated[1], "%Y-%m-%d").replace(tzinfo=UTC)
+        date.fromisoformat(dated[1])
     except ValueError:
         raise Unfit(f"CHANGELOG.md dates {version} by {dated[1]}, and there is no such day") from None
     if f"revision {revision}" not in entry:

@@ -4,8 +4,8 @@ Imports what the settings ask for inside its functions: everything at once would
 """
 
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -14,7 +14,6 @@ from lingpai.assembly import front, secrets, senders
 from lingpai.assembly.schema import FoundSchema, WrongSchema, found_in
 from lingpai.core.chance import Chance, Clock, SystemChance, SystemClock
 from lingpai.settings import Settings, sqlite_file
-from lingpai.settings.load import SettingsError
 from lingpai.settings.realms import with_jwts
 
 if TYPE_CHECKING:
@@ -60,8 +59,8 @@ async def build(settings: Settings, clock: Clock | None = None, chance: Chance |
     """
     chance = chance or SystemChance()
     async with AsyncExitStack() as stack:
-        services, secret_box = await _services(stack, settings, clock, chance, threads=hashing_threads(settings, processes))
-        worker = await _worker(stack, services, secret_box)
+        services, base = await _services(stack, settings, clock, chance, threads=hashing_threads(settings, processes))
+        worker = await _worker(stack, services, base)
         return Service(services, front.app(services), worker, stack.pop_all())
     raise AssertionError  # for mypy: the stack could swallow an exception, and does not
 
@@ -78,8 +77,8 @@ async def open_services(settings: Settings) -> AsyncIterator["Services"]:
 async def open_worker(settings: Settings) -> AsyncIterator["Worker"]:
     """The worker alone. Raises as `build` does."""
     async with AsyncExitStack() as stack:
-        services, secret_box = await _services(stack, settings, None, SystemChance(), threads=1)
-        yield await _worker(stack, services, secret_box)
+        services, base = await _services(stack, settings, None, SystemChance(), threads=1)
+        yield await _worker(stack, services, base)
 
 
 @asynccontextmanager
@@ -156,19 +155,10 @@ def database_url(settings: Settings) -> str:
 
     Raises SettingsError where it cannot be made.
     """
-    with _in_folder(settings):
+    with secrets.in_folder(settings):
         settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = sqlite_file(settings)
     return f"sqlite:///{file}" if file else settings.database_url
-
-
-@contextmanager
-def _in_folder(settings: Settings) -> Iterator[None]:
-    """What goes wrong in the data folder is told in words. Raises SettingsError."""
-    try:
-        yield
-    except OSError as error:
-        raise SettingsError([f"--data {settings.data}: {error.strerror} ({error.filename}); expected a folder of our own"]) from None
 
 
 def hashing_threads(settings: Settings, processes: int) -> int:
@@ -190,7 +180,7 @@ async def _connect(settings: Settings, clock: Clock, chance: Chance) -> "Databas
 
 async def _services(
     stack: AsyncExitStack, settings: Settings, clock: Clock | None, chance: Chance, *, threads: int
-) -> "tuple[Services, SecretBox]":
+) -> "tuple[Services, Base]":
     from lingpai.guard.one_time.decoy_questions import DecoyQuestions, decoy_key
     from lingpai.guard.passwords.hashing import PasswordHasher
     from lingpai.store.timekeeping import database_clock
@@ -207,7 +197,7 @@ async def _services(
     unforgetting = minutes.unforgetting(stack, settings, store, clock, ephemeral)
     decoys = DecoyQuestions(await decoy_key(store, secret_box, chance), chance)
     base = Base(settings, clock, chance, store, ephemeral, unforgetting, secret_box, decoys)
-    return _joined(base, passwords, captchas, _providers(stack, settings)), secret_box
+    return _joined(base, passwords, captchas, _providers(stack, settings)), base
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,20 +339,20 @@ def _renderer() -> "Draw":
     return renderer()
 
 
-async def _worker(stack: AsyncExitStack, services: "Services", secret_box: "SecretBox") -> "Worker":
+async def _worker(stack: AsyncExitStack, services: "Services", base: Base) -> "Worker":
     from lingpai.worker import SEND_JITTER, Worker
 
-    made, settings = senders.senders(services), services.settings
+    made = senders.senders(services)
     for sender in made.values():
         stack.push_async_callback(sender.close)
     return Worker(
-        services.store,
-        minutes.unforgetting(stack, settings, services.store, services.clock, services.ephemeral),
-        secret_box,
+        base.store,
+        base.unforgetting,
+        base.secret_box,
         made,
-        services.clock,
-        services.chance,
+        base.clock,
+        base.chance,
         bell=services.bell,
-        settings=settings,
+        settings=base.settings,
         send_jitter=SEND_JITTER,
     )

@@ -41,12 +41,20 @@ def box(settings: Settings, chance: Chance) -> "SecretBox":
     from lingpai.guard.crypto import SecretBox
 
     try:
-        secret = secret_of(settings, chance)
-    except OSError as error:
-        raise SettingsError([f"--data {settings.data}: {error.strerror} ({error.filename}); expected a folder of our own"]) from None
+        with in_folder(settings):
+            secret = secret_of(settings, chance)
     except ValueError as error:
         raise SettingsError([str(error)]) from None
     return SecretBox(secret, chance, beside=(settings.secret_previous or "").encode() or None)
+
+
+@contextmanager
+def in_folder(settings: Settings) -> Iterator[None]:
+    """What goes wrong in the data folder is told in words. Raises SettingsError."""
+    try:
+        yield
+    except OSError as error:
+        raise SettingsError([f"--data {settings.data}: {error.strerror} ({error.filename}); expected a folder of our own"]) from None
 
 
 @contextmanager

@@ -38,7 +38,7 @@
     ├─ MessagesSpent             an address has had its messages of the hour; seconds to wait
     │  └─ MessagesSpentToday     of the day
     ├─ Limited                   a rate limit; seconds to wait
-    └─ Unavailable               nothing was counted or spent; seconds to wait
+    └─ Unavailable               nothing was counted or spent, but perhaps by StoreUnsure; seconds to wait
        ├─ Overloaded
        └─ StoreDown             with the cause
           ├─ StoreConflict      the same again may work: another transaction was in the way
@@ -324,7 +324,7 @@ class Limited(Refusal):
 
 
 class Unavailable(Refusal):
-    """Not now; nothing was counted or spent. `seconds` (at least 1) until a next try makes sense."""
+    """Not now; nothing was counted or spent, but perhaps by StoreUnsure. `seconds` (at least 1) until a next try makes sense."""
 
     code = "unavailable"
 
@@ -344,8 +344,8 @@ class StoreDown(Unavailable):
 
     code = "store-down"
 
-    def __init__(self, cause: Cause = "down", seconds: int = 2) -> None:
-        super().__init__(seconds)
+    def __init__(self, cause: Cause = "down") -> None:
+        super().__init__()
         self.cause = cause
 
 

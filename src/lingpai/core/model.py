@@ -43,7 +43,7 @@ class Links:
     reset: str
     forgot: str
     realm: str = ""
-    """What `wrap` is given beside the address."""
+    """What `seal` is given beside the address."""
     seal: Callable[[str, str, str], str] | None = None
     """Makes one opaque word of realm, address and token, for a dialect whose link carries no more (hiyouth)."""
 

@@ -26,14 +26,12 @@ class Outage:
         self._clock = clock
         self._since = 0.0
 
-    def begins(self, cause: Cause, error: BaseException | str) -> bool:
-        """It could not serve. True: nobody has said so yet."""
-        first = self.cause is None
-        if first:
+    def begins(self, cause: Cause, error: BaseException) -> None:
+        """It could not serve; said where nobody has said so yet."""
+        if self.cause is None:
             self._since = self._clock.monotonic()
             log.error("store-lost", store=self._store, cause=cause, reason=reason(error))
         self.cause = cause
-        return first
 
     def ends(self) -> None:
         """It serves. Nothing to say where it did so before."""
@@ -90,8 +88,9 @@ class StoreWatch:
         self._answered = self._clock.monotonic()
 
     def lost(self, cause: Cause, error: BaseException) -> None:
-        """A caller has met what may be the store's loss."""
-        self.outage.begins(cause, error)
+        """A caller has met what may be the store's loss; one that was only kept waiting makes us look."""
+        if cause != "slow":
+            self.outage.begins(cause, error)
         self.suspect()
 
     def suspect(self) -> None:
@@ -137,6 +136,6 @@ class StoreWatch:
             self._drop()
 
 
-def reason(error: BaseException | str) -> str:
+def reason(error: BaseException) -> str:
     """What an error says of itself; its class where it says nothing."""
     return str(error) or type(error).__name__

@@ -1,7 +1,8 @@
-"""What lasts minutes: codes, link tokens, captchas, grants, counters. Four atomic verbs.
+"""What lasts minutes: codes, link tokens, captchas, grants, counters. Five atomic verbs.
 
 Two implementations, one conformance suite (`tests/conformance`): `sql` (the default, on the store's own database) and
-`valkey` (many machines). Every verb is one atomic statement; nobody reads and then writes.
+`valkey` (many machines). Every verb is one atomic statement, or (`replace` in SQL) one
+transaction that holds the row it reads.
 """
 
 from typing import Protocol

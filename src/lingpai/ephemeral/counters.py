@@ -13,18 +13,15 @@ from typing import Any, Protocol
 
 import apsw
 from sqlalchemy import and_, bindparam, case, delete, select, update
-from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.sql.elements import BindParameter, ClauseElement
 
 from lingpai.core.chance import SECOND, Clock
 from lingpai.ephemeral import Count
-from lingpai.store.database import Database, Inserter, Query, Row, picker, with_constants
+from lingpai.store.database import Database, Inserter, Query, Row, picker
 from lingpai.store.schema import counters
-from lingpai.store.sqlite import store_down
+from lingpai.store.sqlite import DIALECT, store_down
 
-DIALECT = with_constants(SQLiteDialect(paramstyle="qmark"), insert)
 PATIENCE = 1.0
 """Seconds that a hit waits for another process's lock before it is StoreDown."""
 PAUSE = 0.002

@@ -105,10 +105,7 @@ class ValkeyClient:
     def _lost(self, cause: Cause, error: BaseException) -> None:
         if cause in WORTHLESS:
             self.pool.drop()
-        if cause == "slow":
-            self._watch.suspect()
-        else:
-            self._watch.lost(cause, error)
+        self._watch.lost(cause, error)
 
     async def _probe(self) -> None:
         try:

@@ -16,6 +16,7 @@ from functools import cached_property
 import aiosmtplib
 
 from lingpai.core.model import Letter
+from lingpai.core.outages import reason
 from lingpai.post import Message, Permanent, SenderDown, SendError, Temporary
 from lingpai.post.mime import MimeMail, compose
 from lingpai.post.mime import sender as sender_mailbox
@@ -143,7 +144,7 @@ class SmtpSender:
     def _reason(self, error: Exception) -> str:
         if isinstance(error, aiosmtplib.SMTPResponseException):
             return self._clean(f"{error.code} {error.message}")
-        return self._clean(str(error) or type(error).__name__)
+        return self._clean(reason(error))
 
     def _clean(self, text: str) -> str:
         """One printable line of at most 200 characters, without what a server may have quoted."""

@@ -35,10 +35,11 @@ class Handed:
 def handed(environ: Mapping[str, str] = os.environ, pid: int | None = None) -> Handed:
     """Read once, at the start. What is meant for another process counts for nothing. Raises ValueError for what cannot be read."""
     pid = pid or os.getpid()
-    ours, watched = (_is_for(environ, name, pid) for name in ("LISTEN_PID", "WATCHDOG_PID"))
+    ours = environ.get("LISTEN_PID") == str(pid)
+    watched = environ.get("WATCHDOG_PID", str(pid)) == str(pid)
     succession = environ.get(_SUCCESSION, "") if ours else ""
     whose, lifeline, workers = succession.split(":") if succession else ("lent", "", "")
-    sockets = _number(environ, "LISTEN_FDS") if ours and "LISTEN_PID" in environ else 0
+    sockets = _number(environ, "LISTEN_FDS") if ours else 0
     return Handed(
         sockets=sockets,
         notify=environ.get("NOTIFY_SOCKET", ""),
@@ -59,10 +60,6 @@ def to_successor(sockets: int, *, lent: bool, lifeline: int | None, workers: Seq
 def to_others() -> dict[str, str]:
     """The environment of a process that is handed nothing."""
     return {name: value for name, value in os.environ.items() if name not in ("LISTEN_FDS", "LISTEN_PID", "NOTIFY_SOCKET", _SUCCESSION)}
-
-
-def _is_for(environ: Mapping[str, str], name: str, pid: int) -> bool:
-    return name not in environ or environ[name] == str(pid)
 
 
 def _number(environ: Mapping[str, str], name: str) -> int:

@@ -152,7 +152,7 @@ class Database(Transaction, Protocol):
         Whatever comes out of it but StoreUnsure means that nothing was done: who is cancelled while it commits hears of that at the next
         await. So who has taken something for it knows whether to give it back.
 
-        No hashing, no network and no waiting inside. `run` on the database itself is a transaction of its own;
+        No hashing, no network and no waiting inside. `execute` on the database itself is a transaction of its own;
         `rows` and `row` on it only look (PostgreSQL lets a single statement there change what it returns; SQLite refuses).
         """
         ...

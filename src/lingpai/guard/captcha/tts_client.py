@@ -14,6 +14,7 @@ import structlog
 
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.errors import Overloaded
+from lingpai.core.outages import reason
 from lingpai.guard.admission import AdmissionQueue
 
 PROGRAM = Path(__file__).with_name("tts_process.py")
@@ -71,7 +72,7 @@ class TtsClient:
                 async with asyncio.timeout(self.timeout):
                     return await self._ask(question)
             except (OSError, EOFError, ValueError) as error:  # a TimeoutError is an OSError
-                log.warning("speaker-lost", reason=str(error) or type(error).__name__)
+                log.warning("speaker-lost", reason=reason(error))
                 await self._end()
                 raise Overloaded from error
             finally:

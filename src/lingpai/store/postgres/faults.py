@@ -41,8 +41,6 @@ class NoUsableHost(Exception):
 
 def store_down(error: BaseException) -> StoreDown | None:
     """What is to be raised in the error's place; None: the error itself."""
-    if isinstance(error, StoreDown):
-        return error
     if getattr(error, "sqlstate", None) in _CONFLICTS:
         return StoreConflict()
     cause = cause_of(error)

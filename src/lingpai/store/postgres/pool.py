@@ -121,7 +121,7 @@ class Answers:
         if error is None:
             self._pool.watch.answered()
             return
-        down = None if isinstance(error, StoreDown) else store_down(error)
+        down = store_down(error)
         if down is None:
             return
         if isinstance(down, StoreConflict):
@@ -129,10 +129,7 @@ class Answers:
         if down.cause == "read-only":
             # Those that were made before lead to a server that is a primary no more.
             self._pool.drop()
-        if down.cause == "slow":
-            self._pool.watch.suspect()
-        else:
-            self._pool.watch.lost(down.cause, error)
+        self._pool.watch.lost(down.cause, error)
         raise down from error
 
 

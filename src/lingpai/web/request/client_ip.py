@@ -3,15 +3,13 @@
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
+from lingpai.settings.forms import UNIX
+
 IpAddress = IPv4Address | IPv6Address
 
 _BY_THE_LAST_32_BITS = tuple(map(IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
 LONGEST = 1_024
 """Characters of X-Forwarded-For that are read, from its right-hand end: proxies write there."""
-
-
-UNIX = "unix"
-"""The peer that connects to a socket's file: it has no address, and is trusted by this word."""
 
 
 class ClientIps:

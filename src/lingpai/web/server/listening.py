@@ -13,7 +13,7 @@ from lingpai.settings.check import SOCKET
 from lingpai.settings.handed import FIRST
 
 _URL_OF_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only printed
-_BACKLOG = 2_048
+BACKLOG = 2_048
 _TRIES = 5
 """A free port on one address may be taken on another: so often another one is tried."""
 
@@ -28,7 +28,7 @@ def listen(host: str, port: int, mode: int = 0o600) -> socket.socket:
     if host.startswith(SOCKET):
         return _listen_at(Path(host.removeprefix(SOCKET)), mode)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    return socket.create_server((host, port), family=family, backlog=BACKLOG)
 
 
 def listen_on(hosts: Iterable[str], port: int, mode: int = 0o600) -> list[socket.socket]:
@@ -86,7 +86,7 @@ def _listen_at(path: Path, mode: int) -> socket.socket:
             path.unlink()
         made.bind(str(path))
         path.chmod(mode)
-        made.listen(_BACKLOG)
+        made.listen(BACKLOG)
     except OSError:
         made.close()
         raise

@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from lingpai.core.chance import Chance
-from lingpai.web.request.client_ip import UNIX
+from lingpai.settings.forms import UNIX
 from lingpai.web.server.cycle import FrontCycle
 
 BETWEEN, HEAD, BODY = range(3)

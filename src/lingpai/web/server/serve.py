@@ -15,7 +15,7 @@ from uvicorn.config import Config
 
 from lingpai.core.chance import SECOND, Chance, Clock
 from lingpai.web.http.app import App
-from lingpai.web.server.listening import Listener
+from lingpai.web.server.listening import BACKLOG, Listener
 from lingpai.web.server.protocol import Bounds, Connections, FrontProtocol
 
 T = TypeVar("T")
@@ -25,7 +25,6 @@ DRAIN_SECONDS = 10.0
 QUIET_SECONDS = 0.25
 """From the moment at which no new connection begins to the one at which the socket closes: what had begun ends meanwhile, and is taken."""
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-_BACKLOG = 2_048
 _FLUSH_SECONDS = 1.0
 
 
@@ -217,7 +216,7 @@ class Server:
         self._tick()
         for listening in self._sockets:
             # A copy, for the loop closes what it is given, and whoever comes after may need the socket.
-            self._servers.append(await loop.create_server(self._protocol, sock=listening.dup(), backlog=_BACKLOG))
+            self._servers.append(await loop.create_server(self._protocol, sock=listening.dup(), backlog=BACKLOG))
 
     def leave(self) -> None:
         """Each connection ends with its next answer; new ones are still taken."""
@@ -263,8 +262,7 @@ class Server:
         """The last replies are on their way; a moment for them to leave."""
         try:
             async with asyncio.timeout(_FLUSH_SECONDS):
-                if self._connections.connections:
-                    await self._connections.none.wait()
+                await self._connections.none.wait()
         except TimeoutError:
             for connection in list(self._connections.connections):
                 connection.transport.abort()

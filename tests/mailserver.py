@@ -187,7 +187,7 @@ async def mail_server(
         if line._handler_coroutine and not line._handler_coroutine.done():
             line._handler_coroutine.cancel()
             await asyncio.gather(line._handler_coroutine, return_exceptions=True)
-        if isinstance(line.transport, asyncio.Transport):
+        if isinstance(line.transport, asyncio.Transport) and not line.transport.is_closing():
             line.transport.abort()
     await listening.wait_closed()
 

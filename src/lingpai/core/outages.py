@@ -88,8 +88,11 @@ class StoreWatch:
         self._answered = self._clock.monotonic()
 
     def lost(self, cause: Cause, error: BaseException) -> None:
-        """A caller has met what may be the store's loss; one that was only kept waiting makes us look."""
-        if cause != "slow":
+        """A caller has met what may be the store's loss; one that was only kept waiting makes us look.
+
+        Why a loss that is known lasts, probes alone say: callers meet what came of it, as that their connections were let go of.
+        """
+        if cause != "slow" and not self.outage.cause:
             self.outage.begins(cause, error)
         self.suspect()
 

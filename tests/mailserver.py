@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -68,6 +68,11 @@ class MailServer:
 
     def url(self, user: str = "", scheme: str = "smtp", query: str = "") -> str:
         return f"{scheme}://{user}127.0.0.1:{self.port}{query}"
+
+    @property
+    def recipients(self) -> Counter[str]:
+        """To whom letters have arrived, and how many."""
+        return Counter(to for arrived in self.arrived for to in arrived.recipients)
 
     async def arrival(self) -> None:
         """Returns when another letter has arrived, or is held."""

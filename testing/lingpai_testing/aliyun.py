@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from lingpai_testing.server import Call, Response
-from lingpai_testing.texts import Flow, Sent, SmsGateway, e164
+from lingpai_testing.texts import Flow, Refused, Sent, SmsGateway, e164
 
 AUTHORIZATION = re.compile(r"ACS3-HMAC-SHA256 Credential=([^,]+), *SignedHeaders=([^,]+), *Signature=([0-9a-f]{64})")
 SIGNED = {"host", "x-acs-action", "x-acs-version", "x-acs-date", "x-acs-signature-nonce", "x-acs-content-sha256"}
@@ -23,14 +23,6 @@ SKEW = 900
 """Seconds that the two clocks may differ."""
 STATUS = {"InvalidAccessKeyId.NotFound": 404, "InvalidAction.NotFound": 404, "Throttling.User": 400, "ServiceUnavailable": 503}
 """HTTP statuses of what is wrong with a call; 400 for the others. `isv.` and `isp.` come with 200."""
-
-
-class Refused(Exception):
-    """The gateway says no, by a code."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
 
 
 class Aliyun(SmsGateway):

@@ -11,21 +11,13 @@ import time
 from typing import Any
 
 from lingpai_testing.server import Call, Response
-from lingpai_testing.texts import Flow, Sent, SmsGateway, e164
+from lingpai_testing.texts import Flow, Refused, Sent, SmsGateway, e164
 
 AUTHORIZATION = re.compile(
     r"TC3-HMAC-SHA256 Credential=([^/,]+)/([0-9]{4}-[0-9]{2}-[0-9]{2})/sms/tc3_request, *SignedHeaders=([^,]+), *Signature=([0-9a-f]{64})"
 )
 SKEW = 300
 """Seconds that the two clocks may differ."""
-
-
-class Refused(Exception):
-    """The gateway says no to the call, by a code."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
 
 
 class Tencent(SmsGateway):

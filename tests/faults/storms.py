@@ -2,7 +2,6 @@
 
 import asyncio
 import statistics
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -123,7 +122,7 @@ async def judge(storm: Storm, installation: Installation) -> dict[str, int]:
         half = await rows(Query(text(f"SELECT id FROM accounts WHERE id NOT IN ({whole})")))
     finally:
         await house.close()
-    mailed = Counter(to for arrived in installation.mail.arrived for to in arrived.recipients)
+    mailed = installation.mail.recipients
     return {
         "acknowledged": len(storm.acknowledged),
         "lost": len(storm.acknowledged.keys() - there),

@@ -10,15 +10,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from faults.service import Installation, caller, install
+from faults.service import COOKIE, Installation, caller, installation
 from lingpai.store.migrate import latest
-from mailserver import mail_server
 from running import Ended, Running, lingpai, serving
+
+__all__ = ["installation"]
 
 ROOT = Path(__file__).parents[2]
 HERE, NEXT, AFTER = (f"{int(latest()) + more:04}" for more in range(3))
 """The revisions that this version knows, the next one, and the one after it."""
-COOKIE = "__Host-lingpai_session"
 PASSWORD = "correct-horse-battery"
 NEW_PASSWORD = "staple-in-the-battery"
 CALLERS = 3
@@ -89,12 +89,6 @@ def later_tree(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / "src", tree / "src", ignore=shutil.ignore_patterns("__pycache__"))
     add_step(tree, NEXT, HERE, expands=True, up=EXPAND, down=BACK)
     return tree
-
-
-@pytest.fixture
-async def installation(tmp_path: Path, empty_url: str) -> AsyncIterator[Installation]:
-    async with mail_server() as mail:
-        yield install(tmp_path, empty_url, mail)
 
 
 @dataclass

@@ -4,7 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
 from zipfile import ZipFile
@@ -12,14 +12,14 @@ from zipfile import ZipFile
 import pytest
 from packaging.markers import Marker
 
-from faults.service import Installation, caller, install
+from faults.service import COOKIE, Installation, caller, installation
 from faults.test_docs_lines import go_through, open_shell
 from lingpai.web.dialects import dialects
-from mailserver import mail_server
 from running import INHERITED, lingpai, serving
 
+__all__ = ["installation"]
+
 ROOT = Path(__file__).parents[2]
-COOKIE = "__Host-lingpai_session"
 EMAIL, PASSWORD = "ada@example.com", "correct-horse-battery"
 IMPORT_ALL = """
 import importlib, pkgutil, lingpai
@@ -100,12 +100,6 @@ def test_every_module_can_be_imported_and_nothing_else_is_there(python: Path, tm
         run(python, "-c", f"import importlib.util, sys; sys.exit(importlib.util.find_spec({stranger!r}) is not None)", folder=tmp_path)
     version = run(python, "-m", "lingpai", "--version", folder=tmp_path)
     assert version == run(Path(sys.executable).with_name("lingpai"), "--version")
-
-
-@pytest.fixture
-async def installation(tmp_path: Path, empty_url: str) -> AsyncIterator[Installation]:
-    async with mail_server() as mail:
-        yield install(tmp_path, empty_url, mail)
 
 
 async def test_it_migrates_serves_and_lives_a_story(python: Path, installation: Installation) -> None:

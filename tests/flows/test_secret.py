@@ -87,7 +87,7 @@ async def test_the_first_node_says_which_secret_it_is_and_a_node_with_another_is
 
 
 async def test_of_nodes_that_start_at_once_with_secrets_of_their_own_those_with_one_are_let_in(
-    database: Database, database_url: str, clock: FakeClock, chance: FakeChance
+    database: Database, database_url: str, chance: FakeChance
 ) -> None:
     stores = [await open_database(database_url, FakeClock(auto=True), chance) for _ in range(4)]
     nodes = [box(bytes([65 + number % 4]) * 32) for number in range(16)]

@@ -9,6 +9,7 @@ import pytest
 
 BENCH = Path(__file__).parents[2] / "bench" / "run.py"
 QUESTIONS = BENCH.with_name("questions.py")
+CHECKOUTS = BENCH.with_name("checkouts.py")
 ROWS = (
     "logins/s, 16 callers",
     "session checks/s, 32 callers",
@@ -39,3 +40,14 @@ def test_the_bench_of_questions_sees_work_that_is_left_out_for_strangers() -> No
     rows = printed.splitlines()
     assert [row.split()[0] for row in rows] == ["Forget_pass_Question", "Forget_pass_answer", "control:", "control:"]
     assert ": told apart" in rows[3]
+
+
+@pytest.mark.long
+def test_two_checkouts_are_measured_beside_each_other() -> None:
+    """This one and itself. What it prints for another is for a quiet machine."""
+    command = [sys.executable, CHECKOUTS, CHECKOUTS.parents[1], "--rounds", "1", "--requests", "200"]
+    *rounds, typical, least = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=100).stdout.splitlines()
+    assert len(rounds) == 1
+    assert typical.startswith("median: ")
+    assert least.startswith("least: ")
+    assert float(least.rpartition(" ")[2]) > 0

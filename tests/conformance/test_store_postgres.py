@@ -19,8 +19,10 @@ from lingpai.settings.postgresql import DatabaseSettings
 from lingpai.store import accounts
 from lingpai.store.database import Database, Query, Transaction
 from lingpai.store.postgres import PostgresDatabase, open_postgres
+from lingpai.store.postgres.hosts import Hosts
 from lingpai.store.postgres.room import connection_room
 from postgresql import Postgres
+from relay import pump
 from rows import account, new_account, until_blocked
 
 
@@ -76,6 +78,27 @@ async def test_connections_lost_while_idle_are_made_anew(store: Database, postgr
     answers = await asyncio.gather(*(store.ping() for _ in range(20)), return_exceptions=True)
     assert all(answer is None or isinstance(answer, StoreDown) for answer in answers)
     assert await new_account(store)
+
+
+async def test_who_looks_whether_a_server_is_back_knocks_again_where_nothing_came_of_the_first_packet(
+    postgres: Postgres, postgres_url: str
+) -> None:
+    waiting: list[asyncio.StreamWriter] = []
+
+    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        waiting.append(writer)
+        if len(waiting) > 1:
+            inner, outer = await asyncio.open_unix_connection(str(postgres.socket))
+            await asyncio.gather(pump(reader, outer), pump(inner, writer))
+
+    async with await asyncio.start_server(meet, "127.0.0.1", 0) as server:
+        hosts = Hosts(f"postgresql://postgres@127.0.0.1:{server.sockets[0].getsockname()[1]}/{name(postgres_url)}")
+        async with asyncio.timeout(5):
+            connection = await hosts.connect(knock=True)
+        assert len(waiting) == 2
+        assert await connection.fetchval("SELECT 1") == 1
+        await connection.close()
+        waiting[0].close()
 
 
 async def test_a_server_that_is_not_there_is_a_store_that_is_down(tmp_path: Path) -> None:

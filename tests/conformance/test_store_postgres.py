@@ -143,7 +143,13 @@ async def test_a_database_that_only_reads_is_a_store_that_is_down_for_writers(
 Done = Callable[[Transaction, int, int], Awaitable[None]]
 
 
-async def cross(store: Database, postgres: Postgres, url: str, before: Done) -> list[BaseException | None]:
+async def nothing() -> None:
+    pass
+
+
+async def cross(
+    store: Database, postgres: Postgres, url: str, before: Done, meanwhile: Callable[[], Awaitable[None]] = nothing
+) -> list[BaseException | None]:
     """Two transactions that lock two accounts crosswise, after whatever else they do; what each of them raised."""
     postgres.ask(f"ALTER DATABASE {name(url)} SET deadlock_timeout = '20ms'")
     barrier = asyncio.Barrier(2)
@@ -154,6 +160,7 @@ async def cross(store: Database, postgres: Postgres, url: str, before: Done) -> 
             await before(tx, first, then)
             await accounts.rename(tx, account_id=first, nickname=f"{first} first")
             await barrier.wait()
+            await meanwhile()
             await accounts.rename(tx, account_id=then, nickname=f"{first} then")
 
     answers = await asyncio.gather(lock(one, two), lock(two, one), return_exceptions=True)
@@ -170,10 +177,15 @@ async def test_a_transaction_that_a_deadlock_has_undone_is_done_again(store: Dat
 
 
 async def test_one_whose_statements_answer_otherwise_by_then_is_a_conflict(store: Database, postgres: Postgres, postgres_url: str) -> None:
-    async def before(tx: Transaction, first: int, then: int) -> None:
-        assert await accounts.by_id(tx, then)
+    third = await new_account(store)
 
-    answers = await cross(store, postgres, postgres_url, before)
+    async def before(tx: Transaction, first: int, then: int) -> None:
+        assert await accounts.by_id(tx, third)
+
+    async def meanwhile() -> None:
+        await accounts.rename(store, account_id=third, nickname="other")
+
+    answers = await cross(store, postgres, postgres_url, before, meanwhile)
     assert [type(answer) for answer in answers if answer] == [StoreConflict]
 
 

@@ -46,7 +46,7 @@ def _sqlite(path: str) -> Read:
 async def _postgres(url: str) -> Read:
     # As the service has it: giving a connection back costs no round trip.
     pool = await asyncpg.create_pool(url, min_size=10, max_size=10, reset=_as_it_is)
-    plan = ALIVE.plan(pool.DIALECT)
+    plan = ALIVE.plan(DIALECT)
 
     async def read(digest: bytes) -> Row:
         given = {"digest": digest, "realm": "main", "now": time.time_ns() // 1_000_000}

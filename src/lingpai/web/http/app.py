@@ -5,8 +5,9 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from msgspec.structs import replace
 
-from lingpai.core.errors import BadInput, CrossSite, Refusal, Unavailable
+from lingpai.core.errors import BadCredentials, BadInput, CrossSite, Refusal, Unavailable
 from lingpai.web.http.cross_origin import OriginPolicy
 from lingpai.web.http.response_headers import Lines, ResponseHeaders
 from lingpai.web.http.routes import PathEntry, Route, Routes
@@ -27,6 +28,8 @@ _BODILESS = frozenset(("GET", "HEAD", "OPTIONS"))
 _PATH_LENGTH = 256
 
 NOTHING_KNOWN = About()
+
+_CLASSES = ("0xx", "1xx", "2xx", "3xx", "4xx", "5xx")
 
 log = structlog.get_logger("lingpai.web")
 
@@ -69,6 +72,7 @@ class App:
             await self._send(errors.refuse(Unavailable(), request), request, send)
             return
         await self._send(reply, request, send)
+        self._count(route, reply, started)
         if noted:
             self._note(request, reply, started)
 
@@ -81,7 +85,10 @@ class App:
             except Refusal as refusal:
                 if route and route.call.completes:
                     await route.call.completes(self._services, route.mount, request, refusal)
-                return errors.refuse(route.call.named(refusal) if route else refusal, request), True
+                if isinstance(refusal, Unavailable):
+                    self._services.metrics.count("unavailable", getattr(refusal, "cause", refusal.code))
+                reply = errors.refuse(route.call.named(refusal) if route else refusal, request)
+                return replace(reply, refused=_told_as(refusal)), True
         except Gone:
             raise
         except Exception:
@@ -146,6 +153,12 @@ class App:
         await send({"type": "http.response.start", "status": reply.status, "headers": lines})
         await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else reply.body})
 
+    def _count(self, route: Route | None, reply: Reply, started: float) -> None:
+        metrics, seconds = self._services.metrics, self._services.clock.monotonic() - started
+        metrics.observe(seconds, "request_seconds", route.counted_as if route else "nowhere", _CLASSES[reply.status // 100])
+        if route and (route.call.sets_session or route.call.logs_in or reply.gives_jwt):
+            metrics.count("logins", route.counted_as, route.call.path, _outcome(reply))
+
     def _note(self, request: Request, reply: Reply, started: float) -> None:
         """One line a request: no query, no header, no body, as these hold secrets."""
         (log.warning if reply.status >= 500 else log.info)(
@@ -157,6 +170,20 @@ class App:
             request_id=request.ctx.request_id,
             **({"client": request.ctx.client} if self._services.settings.log.clients else {}),
         )
+
+
+def _told_as(refusal: Refusal) -> str:
+    """Its code; whether the account or the password was wrong is told to nobody, not even by a count."""
+    return BadCredentials.code if isinstance(refusal, BadCredentials) else refusal.code
+
+
+def _outcome(reply: Reply) -> str:
+    """How a call that logs in has ended."""
+    if reply.refused:
+        return reply.refused
+    if reply.status >= 500:
+        return "internal-error"
+    return "ok" if reply.session or reply.gives_jwt else "step"
 
 
 def _short(path: str) -> str:

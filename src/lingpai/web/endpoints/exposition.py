@@ -3,10 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
-from lingpai.core.metrics import BOUNDS, Report
+from lingpai.core.errors import Cause, Overloaded, Unavailable
+from lingpai.core.metrics import BOUNDS, Report, Series
+from lingpai.core.model import Channel
 from lingpai.flows.observe import Observation, Stored
+from lingpai.guard.throttling.sms_budgets import Name as BudgetName
+from lingpai.settings import Limits
 
 if TYPE_CHECKING:
     from prometheus_client.core import GaugeMetricFamily, Metric
@@ -15,9 +19,18 @@ COUNTED: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "logins": ("Calls that log in, by how they ended: ok, step (one more is needed), or a refusal's code.", ("dialect", "call", "outcome")),
     "letters": ("Tries to send a letter, by how they ended: expired and failed are given up.", ("channel", "outcome")),
     "limited": ("Refusals by a limit, told or silent, by its name in the settings.", ("limit",)),
-    "unavailable": ("Calls answered 503, by the reason: overloaded, or why a store cannot serve.", ("reason",)),
+    "failures": (
+        "Calls not answered: for a bug (500), for being overloaded, or why a store could not serve (503).",
+        ("reason",),
+    ),
 }
 """What is counted: what it is, and its labels."""
+KNOWN: Sequence[Series] = (
+    *(("failures", reason) for reason in ("bug", Overloaded.code, Unavailable.code, *get_args(Cause))),
+    *(("letters", channel, end) for channel in get_args(Channel) for end in ("delivered", "retry", "unavailable", "failed", "expired")),
+    *(("limited", limit) for limit in (*Limits.__struct_fields__, *get_args(BudgetName)) if limit != "lock_minutes"),
+)
+"""Shown from the start, as 0: of a series that begins with 1 nobody sees that it has grown."""
 TIMED: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "request_seconds": ("Requests, by whose path it was, the status's class, and how long the answer took.", ("dialect", "status")),
     "hash_wait_seconds": ("How long a password waited for a hashing thread.", ()),
@@ -58,7 +71,7 @@ class Exposed:
 
         for name, (text, labels) in COUNTED.items():
             family = CounterMetricFamily(f"lingpai_{name}", text, labels=labels)
-            for series, number in sorted(self.kept.counts.items()):
+            for series, number in sorted((dict.fromkeys(KNOWN, 0) | self.kept.counts).items()):
                 if series[0] == name:
                     family.add_metric(series[1:], number)
             yield family

@@ -86,12 +86,13 @@ class App:
                 if route and route.call.completes:
                     await route.call.completes(self._services, route.mount, request, refusal)
                 if isinstance(refusal, Unavailable):
-                    self._services.metrics.count("unavailable", getattr(refusal, "cause", refusal.code))
+                    self._services.metrics.count("failures", getattr(refusal, "cause", refusal.code))
                 reply = errors.refuse(route.call.named(refusal) if route else refusal, request)
                 return replace(reply, refused=_told_as(refusal)), True
         except Gone:
             raise
         except Exception:
+            self._services.metrics.count("failures", "bug")
             log.exception("bug", request_id=request.ctx.request_id, path=_short(request.path))
             return errors.fail(request), True
         return reply, route is None or not route.call.quiet

@@ -14,7 +14,7 @@ from needed import needed
 from running import SECONDS, Running
 
 MONITORING = Path(__file__).parents[2] / "deploy" / "monitoring"
-WATCHED = {"LINGPAI_METRICS__LISTEN": "127.0.0.1:0", "LINGPAI_LOG__FORMAT": "json"}
+WATCHED = {"LINGPAI_METRICS__LISTEN": "127.0.0.1:0", "LINGPAI_LOG__FORMAT": "json", "LINGPAI_MAILCODE__LOGIN_CAPTCHA": "never"}
 """On a port that the system picks; the log tells which."""
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]

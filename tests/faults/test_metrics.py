@@ -24,7 +24,7 @@ LOGIN = {"dialect": "maillink", "call": "/login"}
 
 
 async def story(running: Running) -> None:
-    """Somebody registers, mistypes, and is in; somebody tries one invite after another; the keys of JWTs are asked for."""
+    """Somebody registers, mistypes, and is in; somebody tries one invite after another; all doors are tried."""
     async with httpx.AsyncClient(base_url=running.url, trust_env=False, timeout=40, headers={"User-Agent": AGENT}) as ada:
         await ada.post("/register", data={"email": EMAIL, "password": PASSWORD})
         inbox: list[dict[str, str]] = []
@@ -37,7 +37,9 @@ async def story(running: Running) -> None:
         assert (await ada.post("/login", data={"email": EMAIL, "password": "not-hers-at-all"})).json()["code"] != 200
         assert (await ada.post("/login", data={"email": EMAIL, "password": PASSWORD})).json()["code"] == 200
         assert (await ada.get("/nowhere/at/all", headers={"Accept": "application/json"})).status_code == 404
-        assert (await ada.get("/.well-known/jwks.json")).status_code == 200
+        jwt = {"Email": EMAIL, "Password": PASSWORD, "Expiry": 60, "Language": "en"}
+        assert (await ada.post("/account/login", json=jwt)).json()["Result"] == 1
+        assert (await ada.post("/page/login", data={"account": EMAIL, "password": "not-hers-at-all"})).status_code == 422
         for _ in range(21):
             last = await ada.post("/register", data={"email": "bob@example.com", "password": PASSWORD, "invite": "none-such"})
         assert last.status_code == 429
@@ -48,10 +50,12 @@ async def told(node: Watched) -> None:
     found = await node.reaches(11, "lingpai_limited_total", limit="check_client")
     assert value(found, "lingpai_logins_total", **LOGIN, outcome="ok") == 1
     assert value(found, "lingpai_logins_total", **LOGIN, outcome="bad-credentials") == 1
+    assert value(found, "lingpai_logins_total", dialect="mailcode", call="/account/login", outcome="ok") == 1
+    assert value(found, "lingpai_logins_total", dialect="pages", call="/page/login", outcome="bad-credentials") == 1
     assert value(found, "lingpai_letters_total", channel="email", outcome="delivered") == 1
     assert value(found, "lingpai_limited_total", limit="sms_daily") == 0
     assert value(found, "lingpai_request_seconds_count", status="4xx", dialect="maillink") == 11
-    assert value(found, "lingpai_hash_wait_seconds_count") == 3
+    assert value(found, "lingpai_hash_wait_seconds_count") == 5
     assert value(found, "lingpai_hash_slots_taken") == 0
     assert value(found, "lingpai_store_up", store="database") == value(found, "lingpai_store_up", store="ephemeral") == 1
     assert value(found, "lingpai_info") == 1

@@ -40,10 +40,11 @@ class Metrics:
         """One more."""
         self.counts[series] = self.counts.get(series, 0) + 1
 
-    def observe(self, seconds: float, *series: str) -> None:
+    def observe(self, seconds: float, series: Series) -> None:
         """One more that took so long."""
-        span = self.spans.get(series)
-        if span is None:
+        try:
+            span = self.spans[series]
+        except KeyError:
             span = self.spans[series] = [0] * (len(BOUNDS) + 2)
         span[bisect_left(BOUNDS, seconds)] += 1
         span[-1] += seconds

@@ -105,7 +105,7 @@ class PasswordHasher:
         try:
             return await self._pool.run(begin)
         finally:
-            self._metrics.observe(began - asked, "hash_wait_seconds")
+            self._metrics.observe(began - asked, ("hash_wait_seconds",))
 
     # What follows runs on the hashing threads.
 

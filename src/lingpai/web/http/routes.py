@@ -23,11 +23,13 @@ class Route:
     counted_as: str
     """Whose it is: the dialect's name, `pages`, or `service`."""
     about: About = field(init=False)
+    logs_in: bool = field(init=False)
 
     def __post_init__(self) -> None:
         realm = self.mount.settings.realm
         about = About(realm, self.mount.links, self.home_realm if self.call.rooted else realm, self.call.changes)
         object.__setattr__(self, "about", about)
+        object.__setattr__(self, "logs_in", self.call.sets_session or self.call.logs_in)
 
 
 @dataclass(slots=True)

@@ -38,11 +38,14 @@ class Watched:
 
     async def reaches(self, wanted: float, name: str, **labels: str) -> Samples:
         """The first scrape in which the series has this value: other processes say within a second what they have counted."""
-        for _ in range(10 * SECONDS):
-            if value(found := await self.samples(), name, **labels) == wanted:
-                return found
-            await asyncio.sleep(0.1)  # noqa: TID251 - another process counts, and nothing tells when
-        raise AssertionError(sorted(one for one in found.items() if one[0][0] == name and one[1]))
+        found: Samples = {}
+        try:
+            async with asyncio.timeout(SECONDS):
+                while value(found := await self.samples(), name, **labels) != wanted:
+                    await asyncio.sleep(0.1)  # noqa: TID251 - another process counts, and nothing tells when
+        except TimeoutError:
+            raise AssertionError(sorted(one for one in found.items() if one[0][0] == name and one[1])) from None
+        return found
 
 
 def read(text: str) -> Samples:

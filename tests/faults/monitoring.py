@@ -41,7 +41,7 @@ class Watched:
         found: Samples = {}
         try:
             async with asyncio.timeout(SECONDS):
-                while value(found := await self.samples(), name, **labels) != wanted:
+                while value(found := await self.samples(), name, **labels) != wanted:  # noqa: ASYNC110 - as below
                     await asyncio.sleep(0.1)  # noqa: TID251 - another process counts, and nothing tells when
         except TimeoutError:
             raise AssertionError(sorted(one for one in found.items() if one[0][0] == name and one[1])) from None

@@ -16,6 +16,7 @@ from fakes import FakeChance, FakeClock
 from lingpai.assembly.configuration import defaults
 from lingpai.assembly.front import application
 from lingpai.core.errors import Cause, Limited, NotLoggedIn, Overloaded, Refusal, StoreDown, choose
+from lingpai.core.metrics import Metrics
 from lingpai.core.model import Account, Links, Locale
 from lingpai.ephemeral.readiness import Readiness
 from lingpai.flows import Services
@@ -192,6 +193,7 @@ def services(cap: Cap | None = None, **settings: Any) -> Any:
         readiness=Readiness(cast(Any, store), cast(Any, ephemeral), clock),
         draining=asyncio.Event(),
         gate=asyncio.Event(),
+        metrics=Metrics(),
     )
 
 

@@ -11,7 +11,7 @@ from sys import stdlib_module_names
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LOCKS = ("requirements.lock", "requirements-build.lock", "requirements-dev.lock")
+LOCKS = ("requirements.lock", "requirements-metrics.lock", "requirements-build.lock", "requirements-dev.lock")
 NEVER_SERVED = {"pip", "setuptools", "hatchling", "pytest", "mypy", "uv"}
 
 
@@ -38,7 +38,7 @@ def test_a_lock_has_hashes_and_no_addresses(name: str) -> None:
     assert "//" not in lock(name)
 
 
-@pytest.mark.parametrize("name", LOCKS[:2])
+@pytest.mark.parametrize("name", LOCKS[:3])
 def test_what_is_tested_is_what_runs(name: str) -> None:
     assert disagreeing(lock(name), lock("requirements-dev.lock")) == {}
 
@@ -89,8 +89,10 @@ def sources(*folder: str) -> list[str]:
 
 
 def test_the_package_declares_what_it_imports_and_imports_what_it_declares() -> None:
-    needs = project()["dependencies"]
+    needs, extras = project()["dependencies"], project()["optional-dependencies"]
     assert isinstance(needs, list)
+    assert isinstance(extras, dict)
+    needs = [*needs, *(need for extra in extras.values() for need in extra)]
     found = brought_by(imported(sources("src", "lingpai")) - {"lingpai"}, packages_distributions())
     assert found - declared(needs) == set(), "imported, and brought only by something else"
     assert declared(needs) - found == set(), "declared, and imported nowhere"

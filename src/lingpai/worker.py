@@ -19,6 +19,7 @@ import structlog
 from lingpai.core.chance import SECOND, Chance, Clock
 from lingpai.core.errors import StoreDown
 from lingpai.core.masked import masked
+from lingpai.core.metrics import Metrics
 from lingpai.core.model import Channel, Letter, RequestContext
 from lingpai.ephemeral import Ephemeral
 from lingpai.guard.crypto import SecretBox
@@ -89,7 +90,7 @@ class Outcome:
 class Worker:
     """Sends letters until it is told to stop. Losing the store for a while stops nothing but the work."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it counts with comes on top
         self,
         store: Database,
         ephemeral: Ephemeral,
@@ -102,6 +103,7 @@ class Worker:
         settings: Settings,
         send_seconds: float = SEND_SECONDS,
         send_jitter: float = 0.0,
+        metrics: Metrics | None = None,
     ) -> None:
         """`send_seconds` is under LEASE_SECONDS: the end of the attempt comes before the end of the lease.
 
@@ -115,6 +117,7 @@ class Worker:
         self._clock = clock
         self._chance = chance
         self._bell = bell
+        self._metrics = metrics or Metrics()
         self._settings = settings
         self._send_seconds = send_seconds
         self._send_jitter = send_jitter
@@ -273,6 +276,7 @@ class Worker:
         if outcome.error:
             fields["error"] = masked(outcome.error)
         if letter.recipient:
+            self._metrics.count("letters", letter.channel, outcome.name)
             (log.info if outcome.name == "delivered" else log.warning)("letter." + outcome.name, **fields)
         try:
             await self._write(letter, outcome)

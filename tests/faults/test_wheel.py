@@ -102,6 +102,11 @@ def test_every_module_can_be_imported_and_nothing_else_is_there(python: Path, tm
     assert version == run(Path(sys.executable).with_name("lingpai"), "--version")
 
 
+async def test_metrics_that_were_not_installed_are_refused_in_words(python: Path, tmp_path: Path) -> None:
+    ended = await lingpai("serve", "--dev", "--port", "0", "--data", tmp_path, python=python, LINGPAI_METRICS__LISTEN="127.0.0.1:0")
+    assert (ended.code, "prometheus-client is not installed; expected lingpai[metrics]" in ended.err) == (2, True), ended
+
+
 async def test_it_migrates_serves_and_lives_a_story(python: Path, installation: Installation) -> None:
     places = ("--data", installation.folder, "--config", installation.folder / "lingpai.toml")
     migrated = await lingpai("migrate", *places, python=python)

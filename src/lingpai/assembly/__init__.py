@@ -13,6 +13,7 @@ from lingpai.assembly import ephemeral as minutes
 from lingpai.assembly import front, secrets, senders
 from lingpai.assembly.schema import FoundSchema, WrongSchema, found_in
 from lingpai.core.chance import Chance, Clock, SystemChance, SystemClock
+from lingpai.core.metrics import Metrics
 from lingpai.settings import Settings, sqlite_file
 from lingpai.settings.realms import with_jwts
 
@@ -74,11 +75,11 @@ async def open_services(settings: Settings) -> AsyncIterator["Services"]:
 
 
 @asynccontextmanager
-async def open_worker(settings: Settings) -> AsyncIterator["Worker"]:
-    """The worker alone. Raises as `build` does."""
+async def open_worker(settings: Settings) -> "AsyncIterator[tuple[Services, Worker]]":
+    """The worker alone, and what it works with. Raises as `build` does."""
     async with AsyncExitStack() as stack:
         services, base = await _services(stack, settings, None, SystemChance(), threads=1)
-        yield await _worker(stack, services, base)
+        yield services, await _worker(stack, services, base)
 
 
 @asynccontextmanager
@@ -191,12 +192,15 @@ async def _services(
     secret_box = await secrets.admitted(settings, store, chance)
     ephemeral = minutes.ephemeral(settings, store, clock, chance)
     stack.push_async_callback(ephemeral.close)
-    passwords = PasswordHasher(settings.hashing, settings.passwords.min_score, threads, clock, chance, familiar=(settings.product,))
+    metrics = Metrics()
+    passwords = PasswordHasher(
+        settings.hashing, settings.passwords.min_score, threads, clock, chance, familiar=(settings.product,), metrics=metrics
+    )
     stack.callback(passwords.close)
     captchas = _captchas(stack, settings, ephemeral, secret_box, clock, chance)
     unforgetting = minutes.unforgetting(stack, settings, store, clock, ephemeral)
     decoys = DecoyQuestions(await decoy_key(store, secret_box, chance), chance)
-    base = Base(settings, clock, chance, store, ephemeral, unforgetting, secret_box, decoys)
+    base = Base(settings, clock, chance, store, ephemeral, unforgetting, secret_box, decoys, metrics)
     return _joined(base, passwords, captchas, _providers(stack, settings)), base
 
 
@@ -212,6 +216,7 @@ class Base:
     unforgetting: "Ephemeral"
     secret_box: "SecretBox"
     decoy_questions: "DecoyQuestions"
+    metrics: Metrics
 
 
 def _joined(base: Base, passwords: "PasswordHasher", captchas: "Captchas", providers: "Mapping[ProviderName, Provider]") -> "Services":
@@ -252,6 +257,7 @@ def _joined(base: Base, passwords: "PasswordHasher", captchas: "Captchas", provi
         decoy_questions=base.decoy_questions,
         audit=AuditTrail(clock),
         bell=Bell(),
+        metrics=base.metrics,
     )
 
 
@@ -272,10 +278,10 @@ def _throttling(base: Base) -> "tuple[RateLimiter, MessageThrottle, Lockout]":
     from lingpai.guard.throttling.messages import MessageThrottle
     from lingpai.guard.throttling.rates import RateLimiter
 
-    settings, clock, ephemeral = base.settings, base.clock, base.ephemeral
-    rates = RateLimiter(ephemeral, settings.limits, clock)
-    messages = MessageThrottle(ephemeral, rates, clock, _sms_budgets(settings, ephemeral, clock))
-    return rates, messages, Lockout(ephemeral, settings.limits, clock)
+    settings, clock, ephemeral, metrics = base.settings, base.clock, base.ephemeral, base.metrics
+    rates = RateLimiter(ephemeral, settings.limits, clock, metrics)
+    messages = MessageThrottle(ephemeral, rates, clock, _sms_budgets(settings, ephemeral, clock, metrics))
+    return rates, messages, Lockout(ephemeral, settings.limits, clock, metrics)
 
 
 def _tokens(settings: Settings, store: "Database", secret_box: "SecretBox", clock: Clock, chance: Chance) -> "JwtTokens":
@@ -310,13 +316,13 @@ def _captchas(
     return Captchas(answers, Pictures(answers, render_queue, chance, _renderer), Spoken(answers, speaker.say, chance), work)
 
 
-def _sms_budgets(settings: Settings, ephemeral: "Ephemeral", clock: Clock) -> "SmsBudgets | None":
+def _sms_budgets(settings: Settings, ephemeral: "Ephemeral", clock: Clock, metrics: Metrics | None = None) -> "SmsBudgets | None":
     """Those of text messages; None where nobody carries any."""
     if settings.sms.provider == "none" and not settings.dev:
         return None
     from lingpai.guard.throttling.sms_budgets import SmsBudgets
 
-    return SmsBudgets(ephemeral, settings.sms, clock)
+    return SmsBudgets(ephemeral, settings.sms, clock, metrics)
 
 
 def _providers(stack: AsyncExitStack, settings: Settings) -> "Mapping[ProviderName, Provider]":
@@ -355,4 +361,5 @@ async def _worker(stack: AsyncExitStack, services: "Services", base: Base) -> "W
         bell=services.bell,
         settings=base.settings,
         send_jitter=SEND_JITTER,
+        metrics=base.metrics,
     )

@@ -50,6 +50,7 @@ def serve(
     from lingpai.assembly.configuration import load
     from lingpai.cli.logs import configure
     from lingpai.cli.processes import Serving, run
+    from lingpai.cli.watched import listen_for_watchers
     from lingpai.web.server.listening import address, url
 
     os.umask(0o077)
@@ -70,7 +71,8 @@ def serve(
     sockets = sockets or _listen(addresses, port, settings)
     _say_what_is_doubtful(loaded)
     urls = [url(one) for one in sockets]
-    run(Serving(_reached(settings, urls[0]), sockets, urls, given, workers, sends=not no_worker))
+    watched = listen_for_watchers(settings, must=not given.succeeds)
+    run(Serving(_reached(settings, urls[0]), sockets, urls, given, workers, sends=not no_worker, watched=watched))
 
 
 def _handed() -> tuple[Handed, list[socket.socket]]:

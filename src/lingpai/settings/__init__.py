@@ -14,7 +14,7 @@ from msgspec import Meta
 from lingpai.settings import forms
 from lingpai.settings.outside import Sms, Social
 from lingpai.settings.postgresql import DatabaseSettings
-from lingpai.settings.serving import Drain, SocketMode
+from lingpai.settings.serving import Drain, MetricsSettings, SocketMode
 from lingpai.settings.written import Audit, Log, Registrations
 
 
@@ -375,6 +375,7 @@ class Settings(msgspec.Struct, frozen=True):
     audit: Audit = Audit()
     registrations: Registrations = Registrations()
     log: Log = Log()
+    metrics: MetricsSettings = MetricsSettings()
     dialects: dict[str, DialectSettings] = {}
     """By name, each a table of its own in the file: `[maillink]`. Which there are is known above (`assembly/configuration.py`)."""
     pages: Pages = Pages()

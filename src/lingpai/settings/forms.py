@@ -105,6 +105,21 @@ def support(text: str) -> str:
     return text
 
 
+def listening(text: str) -> str:
+    """Where something of this machine's own listens: an address and a port, or a socket's file. Empty stays empty."""
+    wanted = "an address and a port, such as 127.0.0.1:9464, or unix:/path"
+    host, _, port = text.rpartition(":")
+    if not text or re.fullmatch("unix:/[!-~]+", text):
+        return text
+    if not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65_535 or (":" in host) != host.startswith("["):
+        raise ValueError(wanted)
+    try:
+        ip_address(host.strip("[]"))
+    except ValueError:
+        raise ValueError(wanted) from None
+    return text
+
+
 def origin(text: str) -> str:
     """An origin as browsers write it (RFC 6454, section 6.2): lower case, no default port, nothing after it."""
     parts = _split(text, _ORIGIN)

@@ -5,6 +5,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from lingpai.settings import forms
+
 SocketMode = Annotated[
     str,
     Meta(
@@ -27,3 +29,16 @@ class Drain(msgspec.Struct, frozen=True):
             "(default 0 in dev mode)",
         ),
     ] = 5
+
+
+class MetricsSettings(msgspec.Struct, frozen=True):
+    """What whoever watches over a node may ask it."""
+
+    listen: Annotated[
+        str,
+        Meta(
+            description="where /metrics, /healthz and /readyz are served, on a port of their own: 127.0.0.1:9464, [::1]:9464, "
+            "0.0.0.0:9464 or unix:/path; needs lingpai[metrics]. Empty: nowhere",
+            extra={"form": forms.listening},
+        ),
+    ] = ""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lingpai.core.chance import Chance, Clock
+from lingpai.core.metrics import Metrics
 from lingpai.core.model import RequestContext
 from lingpai.ephemeral import Ephemeral
 from lingpai.ephemeral.readiness import Readiness
@@ -69,6 +70,8 @@ class Services:
     decoy_questions: DecoyQuestions
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when this process is told to stop: it is not ready any more, and still answers."""
+    metrics: Metrics = field(default_factory=Metrics)
+    """What this process counts for whoever watches over it."""
 
     def prelogin_token(self, ctx: RequestContext) -> str:
         """The token of the browser that asks; a new one where it has none, for the reply to set."""

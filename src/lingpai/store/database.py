@@ -54,6 +54,15 @@ def with_constants(grammar: DefaultDialect, insert: Inserter) -> SqlDialect:
 
 
 @dataclass(frozen=True, slots=True)
+class PoolUse:
+    """Connections that are lent, how many there may be, and how many callers wait for one."""
+
+    lent: int
+    most: int
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A statement as one raw driver takes it."""
 
@@ -155,6 +164,11 @@ class Database(Transaction, Protocol):
         No hashing, no network and no waiting inside. `execute` on the database itself is a transaction of its own;
         `rows` and `row` on it only look (PostgreSQL lets a single statement there change what it returns; SQLite refuses).
         """
+        ...
+
+    @property
+    def use(self) -> PoolUse:
+        """How busy the way to it is; of SQLite's two connections the one that writes."""
         ...
 
     async def version(self) -> str | None:

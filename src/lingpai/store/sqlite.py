@@ -20,7 +20,7 @@ from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.errors import Cause, StoreDown, StoreUnsure
 from lingpai.core.outages import Outage
-from lingpai.store.database import Query, Row, Transaction, uninterrupted, with_constants
+from lingpai.store.database import PoolUse, Query, Row, Transaction, uninterrupted, with_constants
 from lingpai.store.probe import PROBE
 
 T = TypeVar("T")
@@ -185,6 +185,10 @@ class SqliteDatabase:
         if down.cause != "slow":
             self._outage.begins(down.cause, error)
         return down
+
+    @property
+    def use(self) -> PoolUse:
+        return PoolUse(int(self._turn.locked()), 1, self._waiting)
 
     async def version(self) -> str | None:
         def ask() -> str | None:

@@ -6,6 +6,7 @@ from ipaddress import IPv6Network
 from lingpai import settings
 from lingpai.core.chance import Clock
 from lingpai.core.errors import Limited
+from lingpai.core.metrics import Metrics
 from lingpai.ephemeral import Ephemeral
 from lingpai.ephemeral.local import FallbackCounters, LocalCounters, Tally, seconds
 
@@ -24,10 +25,11 @@ class RateLimiter:
     network counts once more with its neighbours, by /48 and ten times as much; what its own count refuses costs them nothing.
     """
 
-    def __init__(self, ephemeral: Ephemeral, rates: settings.Limits, clock: Clock) -> None:
+    def __init__(self, ephemeral: Ephemeral, rates: settings.Limits, clock: Clock, metrics: Metrics | None = None) -> None:
         self._counters = FallbackCounters(ephemeral, clock)
         self._here = LocalCounters(clock)
         self._rates = rates
+        self._metrics = metrics or Metrics()
 
     async def check(self, name: str, who: str) -> None:
         """Raises Limited where one more would be too many; counts nothing."""
@@ -68,6 +70,7 @@ class RateLimiter:
 
     def _judge(self, name: str, tally: Tally, total: int, times: int) -> None:
         if total > tally.allowed(self._rate(name).count * times):
+            self._metrics.count("limited", name)
             raise Limited(name, seconds(tally.life))
 
 

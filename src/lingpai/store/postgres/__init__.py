@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.errors import StoreConflict, StoreDown
-from lingpai.store.database import Query, Row, Transaction, committing, uninterrupted
+from lingpai.store.database import PoolUse, Query, Row, Transaction, committing, uninterrupted
 from lingpai.store.postgres.hosts import Hosts
 from lingpai.store.postgres.pool import TIMEOUT, Pool
 from lingpai.store.postgres.transactions import AGAIN, RepeatedTransaction, Statements
@@ -69,6 +69,10 @@ class PostgresDatabase:
                 raise
             with committing():
                 await uninterrupted(asyncio.ensure_future(transaction.commit()))
+
+    @property
+    def use(self) -> PoolUse:
+        return self._pool.use
 
     async def version(self) -> str | None:
         try:

@@ -26,13 +26,21 @@ class Health(msgspec.Struct, frozen=True):
     down: tuple[LostStore, ...] = ()
 
 
+ALIVE = Reply(msgspec.json.encode(Health("ok")))
+
+
 async def alive(services: "Services", mount: Mount, request: Request, _: Nothing) -> Reply:
     """GET /healthz: the process answers."""
-    return Reply(msgspec.json.encode(Health("ok")))
+    return ALIVE
 
 
 async def ready(services: "Services", mount: Mount, request: Request, _: Nothing) -> Reply:
-    """GET /readyz: 200 while every store takes a small write, else 503 with those that do not; 503 too once it is to stop."""
+    """GET /readyz."""
+    return await readiness(services)
+
+
+async def readiness(services: "Services") -> Reply:
+    """200 while every store takes a small write, else 503 with those that do not; 503 too once it is to stop."""
     if services.draining.is_set():
         return Reply(msgspec.json.encode(Health("draining")), 503)
     lost = await services.readiness.lost()

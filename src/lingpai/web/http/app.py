@@ -5,8 +5,9 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from msgspec.structs import replace
 
-from lingpai.core.errors import BadInput, CrossSite, Refusal, Unavailable
+from lingpai.core.errors import BadCredentials, BadInput, CrossSite, Refusal, Unavailable
 from lingpai.web.http.cross_origin import OriginPolicy
 from lingpai.web.http.response_headers import Lines, ResponseHeaders
 from lingpai.web.http.routes import PathEntry, Route, Routes
@@ -28,6 +29,8 @@ _PATH_LENGTH = 256
 
 NOTHING_KNOWN = About()
 
+_CLASSES = ("0xx", "1xx", "2xx", "3xx", "4xx", "5xx")
+
 log = structlog.get_logger("lingpai.web")
 
 
@@ -43,6 +46,8 @@ class App:
     ) -> None:
         """`home` is the mount that pages and the service's own `endpoints` are given. The mounts must not clash (`routes.clash`)."""
         self._services = services
+        self._metrics = services.metrics
+        self._monotonic = services.clock.monotonic
         self._routes = Routes(mounts, pages, home, endpoints)
         self._reception = RequestFactory(services.settings, services.chance, services.device_cookies, brand)
         self._sites = OriginPolicy(services.settings, (host for mount in mounts for host in mount.settings.hosts))
@@ -52,7 +57,7 @@ class App:
         """One request, as ASGI 3 has it; other kinds of scope are none of ours."""
         if scope["type"] != "http":
             return
-        started = self._services.clock.monotonic()
+        started = self._monotonic()
         headers = exchanges.headers(scope)
         path: bytes = scope["raw_path"]
         host = exchanges.host(headers)
@@ -69,6 +74,7 @@ class App:
             await self._send(errors.refuse(Unavailable(), request), request, send)
             return
         await self._send(reply, request, send)
+        self._count(route, reply, started)
         if noted:
             self._note(request, reply, started)
 
@@ -81,10 +87,14 @@ class App:
             except Refusal as refusal:
                 if route and route.call.completes:
                     await route.call.completes(self._services, route.mount, request, refusal)
-                return errors.refuse(route.call.named(refusal) if route else refusal, request), True
+                if isinstance(refusal, Unavailable):
+                    self._metrics.count("failures", getattr(refusal, "cause", refusal.code))
+                reply = errors.refuse(route.call.named(refusal) if route else refusal, request)
+                return replace(reply, refused=_told_as(refusal)), True
         except Gone:
             raise
         except Exception:
+            self._metrics.count("failures", "bug")
             log.exception("bug", request_id=request.ctx.request_id, path=_short(request.path))
             return errors.fail(request), True
         return reply, route is None or not route.call.quiet
@@ -146,6 +156,13 @@ class App:
         await send({"type": "http.response.start", "status": reply.status, "headers": lines})
         await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else reply.body})
 
+    def _count(self, route: Route | None, reply: Reply, started: float) -> None:
+        """A session check meets this too: no more than a microsecond."""
+        counted_as = route.counted_as if route else "nowhere"
+        self._metrics.observe(self._monotonic() - started, ("request_seconds", counted_as, _CLASSES[reply.status // 100]))
+        if route and (route.logs_in or reply.gives_jwt):
+            self._metrics.count("logins", counted_as, route.call.path, _outcome(reply))
+
     def _note(self, request: Request, reply: Reply, started: float) -> None:
         """One line a request: no query, no header, no body, as these hold secrets."""
         (log.warning if reply.status >= 500 else log.info)(
@@ -153,10 +170,24 @@ class App:
             method=request.method,
             path=_short(request.path),
             status=reply.status,
-            ms=round((self._services.clock.monotonic() - started) * 1_000, 1),
+            ms=round((self._monotonic() - started) * 1_000, 1),
             request_id=request.ctx.request_id,
             **({"client": request.ctx.client} if self._services.settings.log.clients else {}),
         )
+
+
+def _told_as(refusal: Refusal) -> str:
+    """Its code; whether the account or the password was wrong is told to nobody, not even by a count."""
+    return BadCredentials.code if isinstance(refusal, BadCredentials) else refusal.code
+
+
+def _outcome(reply: Reply) -> str:
+    """How a call that logs in has ended."""
+    if reply.refused:
+        return reply.refused
+    if reply.status >= 500:
+        return "internal-error"
+    return "ok" if reply.session or reply.gives_jwt else "step"
 
 
 def _short(path: str) -> str:

@@ -20,12 +20,16 @@ class Route:
     errors: ErrorRenderer
     home_realm: str
     """The hosted pages' own realm: a page's path is about it whichever dialect claims the path."""
+    counted_as: str
+    """Whose it is: the dialect's name, `pages`, or `service`."""
     about: About = field(init=False)
+    logs_in: bool = field(init=False)
 
     def __post_init__(self) -> None:
         realm = self.mount.settings.realm
         about = About(realm, self.mount.links, self.home_realm if self.call.rooted else realm, self.call.changes)
         object.__setattr__(self, "about", about)
+        object.__setattr__(self, "logs_in", self.call.sets_session or self.call.logs_in)
 
 
 @dataclass(slots=True)
@@ -86,8 +90,9 @@ class Routes:
         self._realm = home.settings.realm
         self._plain = PlainRenderer(home.dialect.language)
         self._envelopes = {mount.dialect.name: EnvelopeRenderer(mount.dialect, self._plain) for mount in mounts}
-        theirs = [Route(call, mount, self._plain, self._realm) for mount in mounts for call in mount.dialect.pages]
-        extra = [*theirs, *(Route(call, home, self._plain, self._realm) for call in (*pages, *endpoints))]
+        theirs = [Route(call, mount, self._plain, self._realm, mount.dialect.name) for mount in mounts for call in mount.dialect.pages]
+        of_pages = (Route(call, home, self._plain, self._realm, "pages") for call in pages)
+        extra = [*theirs, *of_pages, *(Route(call, home, self._plain, self._realm, "service") for call in endpoints)]
         self._tables = {host: self._table(_open_on(host, mounts), extra) for host in _hosts(mounts)}
         self._forgiven = {host: _as_mailed(table) for host, table in self._tables.items()}
         self._nowhere = {host: self._strangers(_open_on(host, mounts)) for host in _hosts(mounts)}
@@ -106,7 +111,7 @@ class Routes:
         table: dict[bytes, PathEntry] = {}
         for mount in mounts:
             for call in mount.dialect.calls:
-                _stand(table, path(mount, call), Route(call, mount, self._renderer(mount, call), self._realm))
+                _stand(table, path(mount, call), Route(call, mount, self._renderer(mount, call), self._realm, mount.dialect.name))
         for route in extra:
             _stand(table, route.call.path, route)
         for entry in table.values():

@@ -152,6 +152,9 @@ _RECENT_TO = Query(
 _kept_one_to = reader(Letter, _RECENT_TO)
 _OVERVIEW = Query(select(letters.c.state, func.count().label("number")).group_by(letters.c.state))
 _counted = picker(_OVERVIEW, ("state", "number"))
+_OLDEST = Query(
+    select(func.min(letters.c.due_at).label("due_at")).where(letters.c.state == "waiting", letters.c.due_at <= bindparam("now"))
+)
 _LISTING = Query(select(*_FIELDS).where(letters.c.state == bindparam("state")).order_by(letters.c.id.desc()).limit(_LIMIT))
 _listed = reader(Letter, _LISTING)
 _past = (
@@ -303,6 +306,12 @@ async def overview(tx: Transaction) -> dict[str, int]:
 async def listing(tx: Transaction, *, state: LetterState, limit: int) -> list[Letter]:
     """The newest letters in a state."""
     return [_listed(row) for row in await tx.rows(_LISTING, state=state, limit=limit)]
+
+
+async def oldest_due(tx: Transaction, now: int) -> int | None:
+    """Since when the letter that has waited longest could have been sent; None where none is due."""
+    row = await tx.row(_OLDEST, now=now)
+    return row[0] if row else None
 
 
 async def nobodys(tx: Transaction, addresses: Iterable[Identifier]) -> list[int]:

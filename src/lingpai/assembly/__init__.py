@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lingpai.guard.captcha.captchas import Captchas
     from lingpai.guard.captcha.picture import Draw
     from lingpai.guard.crypto import SecretBox
+    from lingpai.guard.one_time.codes import OneTimeSecrets
     from lingpai.guard.one_time.decoy_questions import DecoyQuestions
     from lingpai.guard.one_time.not_me import NotMeLinks
     from lingpai.guard.passwords.hashing import PasswordHasher
@@ -85,9 +86,9 @@ async def open_worker(settings: Settings) -> "AsyncIterator[tuple[Services, Work
 @asynccontextmanager
 async def open_store(settings: Settings, clock: Clock | None = None, chance: Chance | None = None) -> AsyncIterator["Database"]:
     """The database, its schema known to fit. Raises WrongSchema and StoreDown."""
-    if _absent(settings):
+    if absent(settings):
         raise WrongSchema(FoundSchema(None))
-    store = await _connect(settings, clock or SystemClock(), chance or SystemChance())
+    store = await connect(settings, clock or SystemClock(), chance or SystemChance())
     try:
         found = await found_in(store)
         if not found.fits:
@@ -136,16 +137,16 @@ async def open_sms_budgets(settings: Settings, store: "Database") -> AsyncIterat
 
 async def find_schema(settings: Settings) -> FoundSchema:
     """What the database says of its schema, as of an empty one where there is no database. Raises StoreDown."""
-    if _absent(settings):
+    if absent(settings):
         return FoundSchema(None)
-    store = await _connect(settings, SystemClock(), SystemChance())
+    store = await connect(settings, SystemClock(), SystemChance())
     try:
         return await found_in(store)
     finally:
         await store.close()
 
 
-def _absent(settings: Settings) -> bool:
+def absent(settings: Settings) -> bool:
     """Whether there is no file yet. Opening it would make one, and others might read that."""
     file = sqlite_file(settings)
     return file is not None and not file.exists()
@@ -167,7 +168,8 @@ def hashing_threads(settings: Settings, processes: int) -> int:
     return max(1, (settings.hashing.threads or len(os.sched_getaffinity(0))) // processes)
 
 
-async def _connect(settings: Settings, clock: Clock, chance: Chance) -> "Database":
+async def connect(settings: Settings, clock: Clock, chance: Chance) -> "Database":
+    """The database, whatever its schema. Raises StoreDown."""
     file = sqlite_file(settings)
     if file:
         from lingpai.store.sqlite import open_sqlite
@@ -222,10 +224,9 @@ class Base:
 def _joined(base: Base, passwords: "PasswordHasher", captchas: "Captchas", providers: "Mapping[ProviderName, Provider]") -> "Services":
     """The services, each made of what it needs."""
     from lingpai.flows import Services
-    from lingpai.guard.one_time.codes import OneTimeSecrets
     from lingpai.guard.one_time.grants import Grants
+    from lingpai.guard.one_time.operator_proofs import OperatorProofs
     from lingpai.guard.one_time.reset_grants import ResetGrants
-    from lingpai.guard.one_time.rolling import RollingSecrets
     from lingpai.guard.one_time.sealed_links import SealedLinks
     from lingpai.guard.sessions.device_cookie import DeviceCookies
     from lingpai.guard.sessions.issuing import SessionIssuer
@@ -240,11 +241,12 @@ def _joined(base: Base, passwords: "PasswordHasher", captchas: "Captchas", provi
     return Services(
         *(settings, clock, chance, base.store, ephemeral, _readiness(base)),
         passwords=passwords,
-        one_time=RollingSecrets(ephemeral, box, box.beside, chance) if box.beside else OneTimeSecrets(ephemeral, box, chance),
+        one_time=_one_time(base),
         limits=rates,
         messages=messages,
         lockout=lockout,
         device_cookies=cookies,
+        operator_proofs=OperatorProofs(box, clock),
         letters=Letters(box, clock, not_me, f"{settings.public_url}/me/security"),
         grants=grants,
         reset_grants=ResetGrants(grants, chance),
@@ -265,6 +267,16 @@ def _readiness(base: Base) -> "Readiness":
     from lingpai.ephemeral.readiness import Readiness
 
     return Readiness(base.store, base.ephemeral, base.clock)
+
+
+def _one_time(base: Base) -> "OneTimeSecrets":
+    from lingpai.guard.one_time.codes import OneTimeSecrets
+    from lingpai.guard.one_time.rolling import RollingSecrets
+
+    box = base.secret_box
+    if box.beside:
+        return RollingSecrets(base.ephemeral, box, box.beside, base.chance)
+    return OneTimeSecrets(base.ephemeral, box, base.chance)
 
 
 def _not_me(base: Base) -> "NotMeLinks":

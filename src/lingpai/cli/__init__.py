@@ -8,6 +8,7 @@ import click
 from lingpai.assembly.schema import FoundSchema, WrongSchema
 from lingpai.cli.account import account
 from lingpai.cli.client import client
+from lingpai.cli.doctor import doctor
 from lingpai.cli.invite import invite
 from lingpai.cli.key import key
 from lingpai.cli.migrate import migrate
@@ -27,7 +28,7 @@ def lingpai() -> None:
     """The account service behind login APIs that cannot change any more."""
 
 
-for command in (serve, migrate, worker, account, invite, client, key, secret, outbox, settings):
+for command in (serve, migrate, worker, account, invite, client, key, secret, outbox, settings, doctor):
     lingpai.add_command(command)
 
 

@@ -14,7 +14,7 @@ from valkey.asyncio import BlockingConnectionPool, Valkey
 from valkey.asyncio.connection import AbstractConnection
 from valkey.commands.core import AsyncScript
 
-from lingpai.core.chance import Chance, Clock
+from lingpai.core.chance import SECOND, Chance, Clock
 from lingpai.core.errors import Cause, StoreDown
 from lingpai.core.outages import MUTE, Outage, StoreWatch
 
@@ -66,6 +66,7 @@ class ValkeyClient:
         """Connects when the first script needs it. ValueError: the URL is none (`valkey://`, `valkeys://`, `unix://`)."""
         self.pool = _pool(url)
         self._client = Valkey(connection_pool=self.pool)
+        self._clock = clock
         self._serve = self.script(SERVE)
         self._watch = StoreWatch(Outage("ephemeral", clock), clock, chance, self._probe, pause=PAUSE, drop=self.pool.drop)
 
@@ -97,6 +98,13 @@ class ValkeyClient:
     async def ping(self) -> None:
         """Returns where the server does all that serving needs, writing included; StoreDown otherwise."""
         await self.ask(self._serve)
+
+    async def skew(self) -> float:
+        """Seconds by which the server's clock is ahead of this machine's. Raises StoreDown."""
+        before = self._clock.now()
+        seconds, microseconds = await self.ask(self._client.time)
+        middle = (before + self._clock.now()) / 2 / SECOND
+        return int(seconds) + int(microseconds) / 1_000_000 - middle
 
     async def close(self) -> None:
         await self._watch.close()

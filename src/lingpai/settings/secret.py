@@ -38,6 +38,16 @@ def source_of(settings: Settings, environ: Mapping[str, str] = os.environ) -> st
     return str(file_of(settings) or given)
 
 
+def lies_in(settings: Settings, sources: Mapping[str, str]) -> Path | None:
+    """The file that holds the secret: one of its own, or the settings'; None where it is a variable. `sources`: as `Loaded` has them."""
+    source = sources.get("secret", "")
+    if settings.secret is None:
+        return file_of(settings)
+    if source == _VARIABLES[0]:
+        return None
+    return Path(source.removeprefix(f"{_VARIABLES[1]} (").removesuffix(")") if source.startswith(f"{_VARIABLES[1]} (") else source)
+
+
 def _make(path: Path, chance: Chance) -> None:
     """Written whole under another name and then linked: nobody reads half of it, and the first of two stays."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

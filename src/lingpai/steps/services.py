@@ -14,6 +14,7 @@ from lingpai.guard.one_time.codes import OneTimeSecrets
 from lingpai.guard.one_time.decoy_questions import DecoyQuestions
 from lingpai.guard.one_time.grants import Grants
 from lingpai.guard.one_time.not_me import NotMeLinks
+from lingpai.guard.one_time.operator_proofs import OperatorProofs
 from lingpai.guard.one_time.reset_grants import ResetGrants
 from lingpai.guard.one_time.sealed_links import SealedLinks
 from lingpai.guard.passwords.hashing import PasswordHasher
@@ -54,6 +55,7 @@ class Services:
     messages: MessageThrottle
     lockout: Lockout
     device_cookies: DeviceCookies
+    operator_proofs: OperatorProofs
     letters: Letters
     grants: Grants
     reset_grants: ResetGrants

@@ -159,6 +159,9 @@ _OLDEST = Query(
     .limit(1)
 )
 _WAITING = Query(select(func.count().label("number")).where(letters.c.state == "waiting"))
+_OLDEST_DUE = Query(
+    select(func.min(letters.c.due_at).label("due_at")).where(letters.c.state == "waiting", letters.c.due_at <= bindparam("now"))
+)
 _LISTING = Query(select(*_FIELDS).where(letters.c.state == bindparam("state")).order_by(letters.c.id.desc()).limit(_LIMIT))
 _listed = reader(Letter, _LISTING)
 _past = (
@@ -322,6 +325,12 @@ async def waiting(tx: Transaction) -> int:
 async def listing(tx: Transaction, *, state: LetterState, limit: int) -> list[Letter]:
     """The newest letters in a state."""
     return [_listed(row) for row in await tx.rows(_LISTING, state=state, limit=limit)]
+
+
+async def oldest_due(tx: Transaction, now: int) -> int | None:
+    """Since when the letter that has waited longest could have been sent; None where none is due."""
+    row = await tx.row(_OLDEST_DUE, now=now)
+    return row[0] if row else None
 
 
 async def nobodys(tx: Transaction, addresses: Iterable[Identifier]) -> list[int]:

@@ -5,11 +5,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lingpai.core.errors import Cause
+from lingpai.guard.one_time.operator_proofs import HEADER
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.request import Request
 
 if TYPE_CHECKING:
     from lingpai.flows import Services
+
+
+_PROOF = HEADER.encode()
 
 
 class LostStore(msgspec.Struct, frozen=True):
@@ -26,11 +30,24 @@ class Health(msgspec.Struct, frozen=True):
     down: tuple[LostStore, ...] = ()
 
 
+class SeenClient(msgspec.Struct, frozen=True):
+    """Which client a request was taken for, told to an operator alone (`lingpai doctor --url`)."""
+
+    status: str
+    client: str
+    forwarded: str
+    """Its X-Forwarded-For, as it came in here."""
+
+
 ALIVE = Reply(msgspec.json.encode(Health("ok")))
 
 
 async def alive(services: "Services", mount: Mount, request: Request, _: Nothing) -> Reply:
     """GET /healthz: the process answers."""
+    proof = request.headers.get(_PROOF)
+    if proof and services.operator_proofs.proved(proof.decode("latin-1")):
+        forwarded = request.headers.get(b"x-forwarded-for", b"").decode("latin-1")
+        return Reply(msgspec.json.encode(SeenClient("ok", request.ctx.ip, forwarded)))
     return ALIVE
 
 

@@ -93,7 +93,7 @@ class Postgres:
 
     @property
     def socket(self) -> Path:
-        return self.folder / ".s.PGSQL.5432"
+        return self._folder / ".s.PGSQL.5432"
 
     def ask(self, sql: str, name: str = "postgres") -> str:
         """Runs statements by psql, each in a transaction of its own; returns its bare output. An error raises."""

@@ -99,7 +99,7 @@ class Postgres:
 
     @property
     def socket(self) -> Path:
-        return self.folder / ".s.PGSQL.5432"
+        return self._folder / ".s.PGSQL.5432"
 
     def ask(self, sql: str, name: str = "postgres") -> str:
         """As `psql`, in a database of its own."""

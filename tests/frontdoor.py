@@ -178,6 +178,16 @@ class Pinged:
             raise StoreDown(self.lost)
 
 
+class Noted:
+    """A trail that keeps what is noted: event, result and detail."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[str, str, str]] = []
+
+    async def note(self, _tx: Any, _ctx: Any, event: str, result: str = "ok", *, detail: str = "") -> None:
+        self.entries.append((event, result, detail))
+
+
 def services(cap: Cap | None = None, **settings: Any) -> Any:
     """What the door itself uses of a kit, and tests may change; `gate` holds back GET /wait."""
     chance, clock = FakeChance(), FakeClock()
@@ -189,6 +199,7 @@ def services(cap: Cap | None = None, **settings: Any) -> Any:
         limits=cap or Cap(),
         device_cookies=DeviceCookies(SecretBox(b"0123456789abcdef0123456789abcdef", chance), chance),
         store=store,
+        audit=Noted(),
         ephemeral=ephemeral,
         readiness=Readiness(cast(Any, store), cast(Any, ephemeral), clock),
         draining=asyncio.Event(),

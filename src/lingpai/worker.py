@@ -30,7 +30,7 @@ from lingpai.post.letters import render
 from lingpai.settings import Settings
 from lingpai.settings.theme import theme as themed
 from lingpai.steps.letters import Letters
-from lingpai.store import accounts, audit, outbox, sessions, unproved
+from lingpai.store import accounts, audit, outbox, outbox_retry, sessions, unproved
 from lingpai.store.database import Database, Transaction
 from lingpai.store.outbox import Bell
 
@@ -85,6 +85,8 @@ class Outcome:
     error: str = ""
     due_at: int = 0
     kept: Message | None = None
+    sendable: bool = False
+    """Of a failed one: whether it may be sent once more, for it surely was not."""
 
 
 class Worker:
@@ -158,6 +160,7 @@ class Worker:
             lambda: sessions.purge(store, now, BATCH),
             lambda: sessions.purge_logins(store, now, BATCH),
             lambda: outbox.purge(store, now - self._settings.audit.keep_letters_days * DAY, BATCH),
+            lambda: outbox_retry.erase_expired(store, now, BATCH),
             lambda: audit.purge(store, trail, BATCH),
             lambda: self._delete_due(now),
             lambda: self._end_unproved(now),
@@ -299,7 +302,7 @@ class Worker:
         try:
             return await self._send(letter)
         except Permanent as error:
-            return Outcome("failed", str(error))
+            return Outcome("failed", str(error), sendable=not isinstance(error, Unsure))
         except Temporary as error:
             return Outcome("unavailable", str(error)) if isinstance(error, SenderDown) else self._later(letter, str(error))
         except TimeoutError:
@@ -311,7 +314,7 @@ class Worker:
         if letter.sealed is None:
             raise Permanent("its contents were erased")
         if letter.error == SENDING:
-            raise Permanent("the worker ended while it was being sent; it may have been sent")
+            raise Unsure("the worker ended while it was being sent; it may have been sent")
         pages = self._settings.pages
         message = render(letter, self._letters.values(letter.sealed), self._settings.product, themed(pages), pages.support)
         if not letter.recipient:
@@ -329,7 +332,7 @@ class Worker:
     async def _send_once(self, sender: Sender, letter: Letter, message: Message) -> None:
         """For a sender that is not `repeatable`: what is neither delivered nor refused counts as sent. Raises SendError."""
         if not await outbox.note(self._store, id=letter.id, owner=self._owner, error=SENDING):
-            raise Permanent("its lease is another worker's")  # who writes the outcome; this one is not written
+            raise Unsure("its lease is another worker's")  # who writes the outcome; this one is not written
         try:
             async with asyncio.timeout(self._send_seconds):
                 await sender.send(letter, message)
@@ -342,7 +345,7 @@ class Worker:
         """A next try, with a tenth of jitter so that a recovered server is not met by all at once; or the end."""
         seconds = next_try(letter.attempts)
         if seconds is None:
-            return Outcome("failed", error)
+            return Outcome("failed", error, sendable=True)
         due_at = self._clock.now() + round(seconds * SECOND * self._chance.spread(0.9, 1.1))
         if due_at >= letter.expires_at:
             return Outcome("expired", error)
@@ -373,6 +376,8 @@ class Worker:
             await outbox.put_back(store, id=letter.id, owner=owner, error=outcome.error)
         elif outcome.name == "retry":
             await outbox.retry(store, id=letter.id, owner=owner, due_at=outcome.due_at, error=outcome.error)
+        elif outcome.sendable:
+            await outbox.set_aside(store, id=letter.id, owner=owner, error=outcome.error, at=now)
         else:
             await outbox.give_up(store, id=letter.id, owner=owner, state=outcome.name, error=outcome.error, at=now)
 

@@ -141,7 +141,7 @@ async def test_the_way_to_production_works_as_it_is_told(production: Path) -> No
     secret = {"LINGPAI_SECRET": new}
     await shell(upgrade, production, **secret)
     assert "sent" in await shell(outbox, production, **secret)
-    assert len(accounts) == 12
+    assert len(accounts) == 17
     for command in accounts:
         await shell(f"yes | {command}", production, **secret)
     # The example's own host may have no address here: then that is what it says is wrong.

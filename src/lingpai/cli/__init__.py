@@ -6,13 +6,17 @@ By click, which uvicorn brings along anyway: typer would bring pydantic into the
 import click
 
 from lingpai.assembly.schema import FoundSchema, WrongSchema
+from lingpai.cli import account_listing
 from lingpai.cli.account import account
+from lingpai.cli.audit import audit
 from lingpai.cli.client import client
 from lingpai.cli.doctor import doctor
+from lingpai.cli.explain import explain
 from lingpai.cli.invite import invite
 from lingpai.cli.key import key
 from lingpai.cli.migrate import migrate
 from lingpai.cli.outbox import outbox
+from lingpai.cli.outbox_retry import retry
 from lingpai.cli.secret import secret
 from lingpai.cli.serve import serve
 from lingpai.cli.settings import settings
@@ -28,8 +32,11 @@ def lingpai() -> None:
     """The account service behind login APIs that cannot change any more."""
 
 
-for command in (serve, migrate, worker, account, invite, client, key, secret, outbox, settings, doctor):
+for command in (serve, migrate, worker, account, audit, explain, doctor, invite, client, key, secret, outbox, settings):
     lingpai.add_command(command)
+for command in (account_listing.listing, account_listing.search, account_listing.export):
+    account.add_command(command)
+outbox.add_command(retry)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ A flow that needs one takes it as a parameter; so it cannot be called without th
 
 import msgspec
 
+from lingpai.core import journal
 from lingpai.core.chance import SECOND
 from lingpai.core.errors import NotActivated, NotLoggedIn, StaleLogin, WrongPassword
 from lingpai.core.model import Account, RequestContext, Session
@@ -103,8 +104,9 @@ async def confirm_by_password(services: Services, ctx: RequestContext, login: Au
     async with services.passwords.slot() as slot:
         right = await password_again(services, ctx, slot, login.account, password)
     if not right:
-        await services.audit.note(services.store, ctx, "confirm", "wrong-password", account_id=login.account.id)
-        raise WrongPassword
+        why = WrongPassword()
+        await services.audit.note(services.store, ctx, "confirm", why.code, account_id=login.account.id)
+        raise why
     return await confirm(services, ctx, login)
 
 
@@ -134,7 +136,20 @@ async def verify_password(
         verdict = await slot.verify(account.password if account else None, password)
         right = verdict.right and account is not None and (account.locked_at is None or (deleting and account.deletes_at is not None))
         turn.right = right
+    _write_down(account, admitted=turn.admitted, matches=verdict.right)
     return verdict if right and turn.admitted else Verdict(right=False, upgraded=None)
+
+
+def _write_down(account: Account | None, *, admitted: bool, matches: bool) -> None:
+    """Which of the three it was, for the journal: whoever asks is told of one wrong password (contract, rule 8)."""
+    if admitted:
+        journal.passed("lockout")
+    else:
+        journal.refused("lockout")
+    if matches:
+        journal.passed("password")
+    if matches and account and account.locked_at is not None:
+        journal.refused("locked")
 
 
 async def password_again(services: Services, ctx: RequestContext, slot: HashingSlot, account: Account, password: str) -> bool:

@@ -13,6 +13,8 @@ from lingpai.store.schema import letters
 
 CHANNELS: dict[Kind, Channel] = {"email": "email", "phone": "sms"}
 """How an identifier is written to, where it can be."""
+NEWEST = 2**63 - 1
+"""Over the number of every letter."""
 
 
 class Bell:
@@ -111,16 +113,21 @@ _GIVE_UP = Query(
     .where(*_OURS)
     .values(state=bindparam("end"), ended_at=bindparam("at"), error=bindparam("error"), sealed=None, lease_owner=None, lease_until=None)
 )
+_SET_ASIDE = Query(
+    update(letters)
+    .where(*_OURS)
+    .values(state="failed", ended_at=bindparam("at"), error=bindparam("error"), lease_owner=None, lease_until=None)
+)
 _NEWEST = Query(select(func.max(letters.c.id)))
 _SEALED = Query(
     select(letters.c.id, letters.c.sealed)
-    .where(letters.c.state == "waiting", letters.c.sealed.is_not(None))
+    .where(letters.c.sealed.is_not(None))
     .where(letters.c.id > bindparam("after"), letters.c.id <= bindparam("newest"))
     .order_by(letters.c.id)
     .limit(_LIMIT)
 )
 _sealed = picker(_SEALED, ("id", "sealed"))
-_AS_IT_WAS = (letters.c.id == bindparam("letter"), letters.c.sealed == bindparam("old"), letters.c.state == "waiting")
+_AS_IT_WAS = (letters.c.id == bindparam("letter"), letters.c.sealed == bindparam("old"))
 _RESEAL = Query(update(letters).where(*_AS_IT_WAS).values(sealed=bindparam("new")))
 _ABANDON = Query(
     update(letters)
@@ -162,7 +169,12 @@ _WAITING = Query(select(func.count().label("number")).where(letters.c.state == "
 _OLDEST_DUE = Query(
     select(func.min(letters.c.due_at).label("due_at")).where(letters.c.state == "waiting", letters.c.due_at <= bindparam("now"))
 )
-_LISTING = Query(select(*_FIELDS).where(letters.c.state == bindparam("state")).order_by(letters.c.id.desc()).limit(_LIMIT))
+_LISTING = Query(
+    select(*_FIELDS)
+    .where(letters.c.state == bindparam("state"), letters.c.id < bindparam("before"))
+    .order_by(letters.c.id.desc())
+    .limit(_LIMIT)
+)
 _listed = reader(Letter, _LISTING)
 _past = (
     select(letters.c.id)
@@ -264,6 +276,11 @@ async def give_up(tx: Transaction, *, id: int, owner: str, state: LetterState, e
     return await tx.execute(_GIVE_UP, letter=id, owner=owner, end=state, error=error, at=at) == 1
 
 
+async def set_aside(tx: Transaction, *, id: int, owner: str, error: str, at: int) -> bool:  # noqa: A002 - the row's number
+    """Failed; its contents stay until it expires, so that an operator may send it once more. False: the lease is another's."""
+    return await tx.execute(_SET_ASIDE, letter=id, owner=owner, error=error, at=at) == 1
+
+
 async def newest(tx: Transaction) -> int:
     """The number of the letter that was written last; 0 before the first."""
     row = await tx.row(_NEWEST)
@@ -271,7 +288,7 @@ async def newest(tx: Transaction) -> int:
 
 
 async def sealed(tx: Transaction, *, after: int, newest: int, limit: int) -> list[tuple[int, bytes]]:
-    """The numbers and contents of letters that wait, past the number `after` and up to `newest`."""
+    """The numbers and contents of letters that wait, or may be sent once more, past the number `after` and up to `newest`."""
     rows = await tx.rows(_SEALED, after=after, newest=newest, limit=limit)
     return [(id, contents) for id, contents in map(_sealed, rows)]  # noqa: A001 - the row's number
 
@@ -322,9 +339,9 @@ async def waiting(tx: Transaction) -> int:
     return int(row[0]) if row else 0
 
 
-async def listing(tx: Transaction, *, state: LetterState, limit: int) -> list[Letter]:
-    """The newest letters in a state."""
-    return [_listed(row) for row in await tx.rows(_LISTING, state=state, limit=limit)]
+async def listing(tx: Transaction, *, state: LetterState, limit: int, before: int = NEWEST) -> list[Letter]:
+    """The newest letters in a state, of those with numbers under `before`."""
+    return [_listed(row) for row in await tx.rows(_LISTING, state=state, before=before, limit=limit)]
 
 
 async def oldest_due(tx: Transaction, now: int) -> int | None:

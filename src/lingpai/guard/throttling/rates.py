@@ -4,6 +4,7 @@ import hashlib
 from ipaddress import IPv6Network
 
 from lingpai import settings
+from lingpai.core import journal
 from lingpai.core.chance import Clock
 from lingpai.core.errors import Limited
 from lingpai.core.metrics import Metrics
@@ -36,12 +37,14 @@ class RateLimiter:
         for counted, times in _counts(name, who):
             tally = await self._hit(name, counted, 0)
             self._judge(name, tally, tally.total + 1, times)
+        journal.passed("limit", name)
 
     async def spend(self, name: str, who: str) -> None:
         """Counts one; raises Limited where it was one too many."""
         for counted, times in _counts(name, who):
             tally = await self._hit(name, counted, 1)
             self._judge(name, tally, tally.total, times)
+        journal.passed("limit", name)
 
     async def give_back(self, name: str, who: str) -> None:
         """Takes back one that was spent for nothing."""

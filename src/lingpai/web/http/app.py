@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from msgspec.structs import replace
 
+from lingpai.core import journal
 from lingpai.core.errors import BadCredentials, BadInput, CrossSite, Refusal, Unavailable
 from lingpai.web.http.cross_origin import OriginPolicy
+from lingpai.web.http.refusals import RefusalTrail
 from lingpai.web.http.response_headers import Lines, ResponseHeaders
 from lingpai.web.http.routes import PathEntry, Route, Routes
 from lingpai.web.request import body
@@ -49,15 +51,16 @@ class App:
         self._metrics = services.metrics
         self._monotonic = services.clock.monotonic
         self._routes = Routes(mounts, pages, home, endpoints)
-        self._reception = RequestFactory(services.settings, services.chance, services.device_cookies, brand)
+        self._reception = RequestFactory(services.settings, services.clock, services.chance, services.device_cookies, brand)
         self._sites = OriginPolicy(services.settings, (host for mount in mounts for host in mount.settings.hosts))
         self._response_headers = ResponseHeaders(services.settings)
+        self._refusals = RefusalTrail(services)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, as ASGI 3 has it; other kinds of scope are none of ours."""
         if scope["type"] != "http":
             return
-        started = self._monotonic()
+        started, checks = self._monotonic(), journal.open_journal()
         headers = exchanges.headers(scope)
         path: bytes = scope["raw_path"]
         host = exchanges.host(headers)
@@ -76,7 +79,10 @@ class App:
         await self._send(reply, request, send)
         self._count(route, reply, started)
         if noted:
-            self._note(request, reply, started)
+            self._note(request, reply, started, checks)
+        if route and checks.refusals:
+            # After the reply: who is refused is not made to wait for the entry.
+            await self._refusals.note(route, request, checks)
 
     async def _settle(self, entry: PathEntry, route: Route | None, request: Request, scope: Scope, receive: Receive) -> tuple[Reply, bool]:
         """The reply, and whether the log is to have a line of it."""
@@ -85,6 +91,7 @@ class App:
             try:
                 reply = await self._answer(entry, route, request, scope, receive)
             except Refusal as refusal:
+                (journal.refused if isinstance(refusal, Unavailable) else journal.answered)(refusal.code, refusal.details)
                 if route and route.call.completes:
                     await route.call.completes(self._services, route.mount, request, refusal)
                 if isinstance(refusal, Unavailable):
@@ -163,7 +170,7 @@ class App:
         if route and (route.logs_in or reply.gives_jwt):
             self._metrics.count("logins", counted_as, route.call.path, _outcome(reply))
 
-    def _note(self, request: Request, reply: Reply, started: float) -> None:
+    def _note(self, request: Request, reply: Reply, started: float, checks: journal.Journal) -> None:
         """One line a request: no query, no header, no body, as these hold secrets."""
         (log.warning if reply.status >= 500 else log.info)(
             "request",
@@ -172,6 +179,7 @@ class App:
             status=reply.status,
             ms=round((self._monotonic() - started) * 1_000, 1),
             request_id=request.ctx.request_id,
+            **({"checks": str(checks)} if checks.refusals else {}),
             **({"client": request.ctx.client} if self._services.settings.log.clients else {}),
         )
 

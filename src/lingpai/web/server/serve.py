@@ -277,7 +277,7 @@ class Server:
                 connection.transport.abort()
 
     def _protocol(self) -> FrontProtocol:
-        return FrontProtocol(self._config, self._connections, self._chance, self._bounds)
+        return FrontProtocol(self._config, self._connections, self._clock, self._chance, self._bounds)
 
     def _tick(self) -> None:
         """The Date header, each second."""

@@ -1,0 +1,49 @@
+"""Refusals in the trail: each that no flow has noted, whoever spoke it, so that a request id leads to the check that refused."""
+
+from contextlib import suppress
+
+from lingpai.core.errors import StoreDown
+from lingpai.core.journal import Check, Journal
+from lingpai.ephemeral.local import LocalCounters
+from lingpai.flows import Services
+from lingpai.web.http.routes import Route
+from lingpai.web.request.request import Request
+
+NOTED = 60
+"""Entries a minute for one client in each process: one costs more than the refusal that it tells of. The log has the others too."""
+MINUTE = 60
+
+_NO_REFUSAL = frozenset(("not-logged-in", "bad-token", "stale-login"))
+"""A login or a proof comes first: nobody has tried anything yet."""
+_DOWN = frozenset(("unavailable", "overloaded", "store-down"))
+"""Nothing was counted or spent, and nothing is to be written either."""
+_CHEAP = Check(passed=False, name="limited", subject="client")
+"""The coarse cap, which is to cost next to nothing."""
+
+
+class RefusalTrail:
+    """Writes one entry, `refused`, for a request: its call, and the checks that it passed and that refused it."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._noted = LocalCounters(services.clock)
+
+    async def note(self, route: Route, request: Request, checks: Journal) -> None:
+        """Raises nothing where the store is down: the log has the same."""
+        refusals = [check for check in checks.refusals if check.name not in _NO_REFUSAL]
+        if (
+            not refusals
+            or checks.in_trail
+            or not request.spends
+            or not _DOWN.isdisjoint(check.name for check in refusals)
+            or _CHEAP in refusals
+        ):
+            return
+        if self._noted.hit(request.ctx.client, MINUTE).total > NOTED:
+            return
+        # What is looked up exactly is a path of ours; elsewhere a segment may be a secret.
+        path = route.call.path if route.call.mailed or route.call.path.endswith("/") else request.path
+        with suppress(StoreDown):
+            await self._services.audit.note(
+                self._services.store, request.ctx, "refused", refusals[-1].name, detail=f"{request.method} {path}"
+            )

@@ -7,11 +7,13 @@ import click
 
 from lingpai.assembly.schema import FoundSchema, WrongSchema
 from lingpai.cli.account import account
+from lingpai.cli.backup import backup
 from lingpai.cli.client import client
 from lingpai.cli.invite import invite
 from lingpai.cli.key import key
 from lingpai.cli.migrate import migrate
 from lingpai.cli.outbox import outbox
+from lingpai.cli.restore import restore
 from lingpai.cli.secret import secret
 from lingpai.cli.serve import serve
 from lingpai.cli.settings import settings
@@ -27,7 +29,7 @@ def lingpai() -> None:
     """The account service behind login APIs that cannot change any more."""
 
 
-for command in (serve, migrate, worker, account, invite, client, key, secret, outbox, settings):
+for command in (serve, migrate, worker, account, invite, client, key, secret, outbox, settings, backup, restore):
     lingpai.add_command(command)
 
 
@@ -55,6 +57,8 @@ _UNUSABLE: dict[Cause, str] = {
 
 def _misfit(found: FoundSchema) -> str:
     known = latest()
+    if found.restoring:
+        return "a backup is being put back into the database, or that was cut off: run `lingpai restore` again, with --replace"
     if found.newer:
         serves = f"which serves no version before {found.oldest}" if found.oldest else "newer than this version knows"
         return (

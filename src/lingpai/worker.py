@@ -29,6 +29,7 @@ from lingpai.post.breaker import SenderBreaker
 from lingpai.post.letters import render
 from lingpai.settings import Settings
 from lingpai.settings.theme import theme as themed
+from lingpai.steps import deletions
 from lingpai.steps.letters import Letters
 from lingpai.store import accounts, audit, outbox, outbox_retry, sessions, unproved
 from lingpai.store.database import Database, Transaction
@@ -172,8 +173,10 @@ class Worker:
         found = await accounts.closed(self._store, now=now, limit=BATCH)
         for account_id in found:
             async with self._store.begin() as tx:
-                if await accounts.delete_if_due(tx, account_id=account_id, now=now):
+                account = await accounts.by_id(tx, account_id)
+                if account and await accounts.delete_if_due(tx, account_id=account_id, now=now):
                     await self._note(tx, now, account_id, "delete")
+                    await deletions.note(self._settings, self._clock, "deleted", account)
         return len(found)
 
     async def _end_unproved(self, now: int) -> int:

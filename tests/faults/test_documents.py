@@ -13,11 +13,14 @@ from urllib.request import urlopen
 
 import pytest
 
+from conftest import PSQL
 from mailserver import mail_server
 from running import INHERITED, SECONDS
 
 ROOT = Path(__file__).parents[2]
 SHOWN = "http://127.0.0.1:8000"
+PROGRAMS = f"{PSQL.parent}:{INHERITED['PATH']}"
+"""PostgreSQL's own, of the server's version, before the machine's."""
 
 
 def commands(*page: str) -> list[str]:
@@ -121,12 +124,19 @@ async def production(tmp_path: Path, postgres_url: str, valkey_url: str) -> Asyn
         yield tmp_path
 
 
+def with_newest(restore: str, folder: Path) -> str:
+    """The command with the backup that there is in the place of the example's."""
+    shown = re.search(r"backups/\S+", restore)
+    assert shown
+    return restore.replace(shown[0], f"backups/{max((folder / 'backups').iterdir()).name}")
+
+
 async def test_the_way_to_production_works_as_it_is_told(production: Path) -> None:
     old, new = "a secret for this test alone, shared by all", "another secret for this test alone"
     secret = {"LINGPAI_SECRET": old}
     *_, migrate, serve, settings = commands("README.md")
     # The first four install a release, which test_release.py does.
-    status, rotate, worker, upgrade, outbox, *accounts, doctor = commands("docs", "production.md")[4:]
+    status, rotate, worker, upgrade, folder, backup, verify, restore, outbox, *accounts, doctor = commands("docs", "production.md")[4:]
     await shell(migrate, production, **secret)
     async with lasting(f"{serve} --port 0", production, "Lingpai serves at", **secret) as line:
         url = line.rpartition(" ")[2].strip()
@@ -140,6 +150,8 @@ async def test_the_way_to_production_works_as_it_is_told(production: Path) -> No
     assert "Everything is sealed with" in await shell(rotate, production, **secret)
     secret = {"LINGPAI_SECRET": new}
     await shell(upgrade, production, **secret)
+    assert "is whole" in [await shell(command, production, PATH=PROGRAMS, **secret) for command in (folder, backup, verify)][-1]
+    await shell(f"touch forget.jsonl; yes | {with_newest(restore, production)}", production, PATH=PROGRAMS, **secret)
     assert "sent" in await shell(outbox, production, **secret)
     assert len(accounts) == 17
     for command in accounts:

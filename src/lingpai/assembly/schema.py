@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lingpai.store.migrate import latest
+from lingpai.store.migrate import RESTORING, latest
 
 if TYPE_CHECKING:
     from lingpai.store.database import Database
@@ -19,9 +19,14 @@ class FoundSchema:
     """The oldest version that may still work with it, by the revision that it knows; asked only where the schema is newer."""
 
     @property
+    def restoring(self) -> bool:
+        """Whether a backup is being put back, or was and did not come to its end."""
+        return self.revision == RESTORING
+
+    @property
     def newer(self) -> bool:
         """Whether a later version made it."""
-        return self.revision is not None and self.revision > latest()
+        return self.revision is not None and not self.restoring and self.revision > latest()
 
     @property
     def fits(self) -> bool:

@@ -9,6 +9,7 @@ from lingpai.assembly.schema import FoundSchema, WrongSchema
 from lingpai.cli import account_listing
 from lingpai.cli.account import account
 from lingpai.cli.audit import audit
+from lingpai.cli.backup import backup
 from lingpai.cli.client import client
 from lingpai.cli.doctor import doctor
 from lingpai.cli.explain import explain
@@ -17,6 +18,7 @@ from lingpai.cli.key import key
 from lingpai.cli.migrate import migrate
 from lingpai.cli.outbox import outbox
 from lingpai.cli.outbox_retry import retry
+from lingpai.cli.restore import restore
 from lingpai.cli.secret import secret
 from lingpai.cli.serve import serve
 from lingpai.cli.settings import settings
@@ -32,7 +34,7 @@ def lingpai() -> None:
     """The account service behind login APIs that cannot change any more."""
 
 
-for command in (serve, migrate, worker, account, audit, explain, doctor, invite, client, key, secret, outbox, settings):
+for command in (serve, migrate, worker, account, audit, explain, doctor, invite, client, key, secret, outbox, settings, backup, restore):
     lingpai.add_command(command)
 for command in (account_listing.listing, account_listing.search, account_listing.export):
     account.add_command(command)
@@ -63,6 +65,8 @@ _UNUSABLE: dict[Cause, str] = {
 
 def _misfit(found: FoundSchema) -> str:
     known = latest()
+    if found.restoring:
+        return "a backup is being put back into the database, or that was cut off: run `lingpai restore` again, with --replace"
     if found.newer:
         serves = f"which serves no version before {found.oldest}" if found.oldest else "newer than this version knows"
         return (

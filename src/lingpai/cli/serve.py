@@ -121,7 +121,7 @@ def _prepare(settings: Settings, config: Path | None) -> None:
         if found.newer:
             log.warning("schema.newer", found=found.revision, known=latest())
         return
-    if found.newer or not settings.dev:
+    if found.newer or found.restoring or not settings.dev:
         raise WrongSchema(found)
     # Another process, for what Alembic needs would stay in this one's memory.
     call = [sys.executable, "-m", "lingpai", "migrate", "--data", str(settings.data), *(["--config", str(config)] if config else [])]

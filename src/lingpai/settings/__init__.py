@@ -15,7 +15,7 @@ from lingpai.settings import forms
 from lingpai.settings.outside import Sms, Social
 from lingpai.settings.postgresql import DatabaseSettings
 from lingpai.settings.serving import Drain, MetricsSettings, SocketMode
-from lingpai.settings.written import Audit, Log, Registrations
+from lingpai.settings.written import Audit, BackupSettings, Log, Registrations
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -374,6 +374,7 @@ class Settings(msgspec.Struct, frozen=True):
     limits: Limits = Limits()
     audit: Audit = Audit()
     registrations: Registrations = Registrations()
+    backup: BackupSettings = BackupSettings()
     log: Log = Log()
     metrics: MetricsSettings = MetricsSettings()
     dialects: dict[str, DialectSettings] = {}

@@ -19,6 +19,19 @@ class Audit(msgspec.Struct, frozen=True):
     ] = 30
 
 
+class BackupSettings(msgspec.Struct, frozen=True):
+    """What a restored backup has to be told."""
+
+    forget_file: Annotated[
+        str,
+        Meta(
+            max_length=1_024,
+            description="a file, kept apart from the database, into which each deletion of an account writes a line: its time, realm and "
+            "id; `lingpai restore --forget` deletes those again. Empty: none",
+        ),
+    ] = ""
+
+
 class Log(msgspec.Struct, frozen=True):
     """What the service writes to standard error."""
 

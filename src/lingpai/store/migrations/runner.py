@@ -16,7 +16,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, NullPool, create_engine, delete, func, insert, inspect, select, table, text
+from sqlalchemy import Connection, NullPool, column, create_engine, delete, func, insert, inspect, select, table, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -52,6 +52,22 @@ def upgrade(url: str, revision: str) -> None:
 def downgrade(url: str, revision: str) -> None:
     """Steps down to the revision."""
     _run(url, lambda config: _move(config, command.downgrade, revision))
+
+
+def adopt(url: str, revision: str, mark: str) -> None:
+    """As `upgrade` to the newest, from where the tables are known to be; then `mark` stands in the revision's place."""
+
+    def steps(config: Config) -> None:
+        command.stamp(config, revision, purge=True)
+        _move(config, command.upgrade, "head")
+        config.attributes["connection"].execute(update(table("alembic_version", column("version_num"))).values(version_num=mark))
+
+    _run(url, steps)
+
+
+def finish(url: str) -> None:
+    """They say which revision they are of."""
+    _run(url, lambda config: command.stamp(config, "head", purge=True))
 
 
 def _move(config: Config, go: Callable[[Config, str], None], revision: str) -> None:

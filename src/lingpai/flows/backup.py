@@ -1,0 +1,110 @@
+"""A backup is made, online, and old ones are thinned out. A file has its name only once it is whole, on disk, and was read again."""
+
+import fcntl
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from lingpai.core.chance import Chance, Clock, moment
+from lingpai.core.retention import Retention
+from lingpai.guard.crypto import SecretBox
+from lingpai.guard.sealed_file import SealedWriter
+from lingpai.steps import backup_file
+from lingpai.steps.backup_file import BackupContents, BytesDone
+from lingpai.store.backup import Snapshot
+
+NAME = "lingpai-%Y%m%dT%H%M%SZ.backup"
+_OURS = re.compile(r"lingpai-\d{8}T\d{6}Z\.backup")
+_DRAFTS = ".lingpai-*.backup.part"
+
+
+class CannotBackUp(Exception):
+    """The text, for people, says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackupSource:
+    """What is backed up, and with what it is sealed."""
+
+    database: str
+    product: str
+    clock: Clock
+    chance: Chance
+    secret_box: SecretBox
+    snapshot: Callable[[], AbstractAsyncContextManager[Snapshot]]
+
+
+@dataclass(frozen=True, slots=True)
+class MadeBackup:
+    """A backup that is there."""
+
+    file: Path
+    size: int
+    contents: BackupContents
+
+
+async def make(source: BackupSource, folder: Path, progress: BytesDone) -> MadeBackup:
+    """One more file in the folder. Raises CannotBackUp, Unusable and StoreDown; then there is none."""
+    _clear(folder)
+    made_at = source.clock.now()
+    file = folder / moment(made_at).strftime(NAME)
+    with _draft(file) as draft:
+        async with source.snapshot() as snapshot:
+            contents = BackupContents(source.product, snapshot.revision, source.database, made_at, dict(snapshot.accounts))
+            writer = SealedWriter(draft, source.secret_box, source.chance)
+            await backup_file.write(writer, contents, snapshot.portions, progress, snapshot.size)
+        draft.flush()
+        os.fsync(draft.fileno())
+        backup_file.verify(draft, source.secret_box)
+        size = os.fstat(draft.fileno()).st_size
+    return MadeBackup(file, size, contents)
+
+
+def thin(folder: Path, retention: Retention) -> list[Path]:
+    """Deletes the backups of the folder that the rules do not keep; nothing that is called otherwise, and never the newest."""
+    instants = {datetime.strptime(file.name, NAME).replace(tzinfo=UTC): file for file in folder.iterdir() if _OURS.fullmatch(file.name)}
+    kept = retention.kept(instants)
+    gone = [file for at, file in sorted(instants.items()) if at not in kept]
+    for file in gone:
+        file.unlink(missing_ok=True)
+    return gone
+
+
+@contextmanager
+def _draft(file: Path) -> Iterator[BinaryIO]:
+    """A file that has its name when the block ends, and is gone when it raises. Nobody but its owner reads it."""
+    draft = file.with_name(f".{file.name}.part")
+    try:
+        with os.fdopen(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b") as opened:
+            fcntl.flock(opened, fcntl.LOCK_EX)
+            try:
+                yield opened
+                file.hardlink_to(draft)
+            finally:
+                draft.unlink()
+        _sync(file.parent)
+    except OSError as error:
+        raise CannotBackUp(f"{file}: {error.strerror}") from None
+
+
+def _clear(folder: Path) -> None:
+    """Drafts of runs that were killed. Whoever is still at work holds a lock."""
+    with suppress(OSError):
+        for draft in folder.glob(_DRAFTS):
+            with suppress(BlockingIOError), draft.open("rb") as opened:
+                fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                draft.unlink()
+
+
+def _sync(folder: Path) -> None:
+    """A new name is on disk only when its folder is."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

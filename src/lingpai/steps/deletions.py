@@ -1,0 +1,94 @@
+"""Who is to be deleted, written down apart from the database: a backup that is put back knows nothing of what was asked for since.
+
+A file that only grows, a line of JSON each, with nothing of a person but the account's id. A deletion is written down, and on disk, before
+it is committed: what cannot be written down is not deleted.
+"""
+
+import asyncio
+import errno
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import structlog
+
+from lingpai.core.chance import Clock
+from lingpai.core.errors import StoreDown
+from lingpai.core.model import Account
+from lingpai.settings import Settings
+from lingpai.steps.services import Services
+
+DeletionEvent = Literal["asked", "kept", "deleted"]
+
+log = structlog.get_logger("lingpai.deletions")
+
+
+class DeletionLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line. `asked`: its owner wants it deleted at `until`; `kept`: that is off; `deleted`: it is gone."""
+
+    at: int
+    event: DeletionEvent
+    realm: str
+    id: str
+    """What others call the account."""
+    until: int = 0
+
+
+class BadForgetFile(Exception):
+    """A line cannot be read; the text names it."""
+
+
+async def note(settings: Settings, clock: Clock, event: DeletionEvent, account: Account, *, until: int = 0) -> None:
+    """Writes a line where the settings name a file. In the transaction, last: raises StoreDown, and then nothing is done."""
+    if not settings.backup.forget_file:
+        return
+    path = settings.data / settings.backup.forget_file
+    line = DeletionLine(clock.now(), event, account.realm, account.public_id, until)
+    try:
+        await asyncio.to_thread(_append, path, msgspec.json.encode(line) + b"\n")
+    except OSError as error:
+        log.error("deletions.unwritten", file=str(path), reason=error.strerror)
+        raise StoreDown("full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "failing") from error
+
+
+async def asked(services: Services, account: Account, until: int) -> None:
+    """Of a deletion to come, once it is sure. Raises nothing: its owner has been told so already, and the log says what is missing."""
+    with suppress(StoreDown):
+        await note(services.settings, services.clock, "asked", account, until=until)
+
+
+def read(path: Path) -> Iterator[DeletionLine]:
+    """Its lines. The end of one that a power cut tore off is none: what it told of was never done. Raises BadForgetFile."""
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise BadForgetFile(f"{path}: {error.strerror}") from None
+    for number, line in enumerate(text.split(b"\n")[:-1], 1):
+        try:
+            yield msgspec.json.decode(line, type=DeletionLine)
+        except msgspec.DecodeError as error:
+            raise BadForgetFile(f"{path}, line {number}: {error}") from None
+
+
+def latest(lines: Iterable[DeletionLine], since: int) -> list[DeletionLine]:
+    """The last word on each account, of those that fell since then."""
+    found: dict[tuple[str, str], DeletionLine] = {}
+    for line in sorted(lines, key=lambda line: line.at):
+        if line.at >= since:
+            found[line.realm, line.id] = line
+    return list(found.values())
+
+
+def _append(path: Path, line: bytes) -> None:
+    """One write, which no other process's cuts in two; a line that was torn off before is ended first."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        size = os.fstat(handle).st_size
+        torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+        os.write(handle, b"\n" + line if torn else line)
+        os.fsync(handle)
+    finally:
+        os.close(handle)

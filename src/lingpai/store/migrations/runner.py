@@ -20,7 +20,7 @@ from sqlalchemy import Connection, NullPool, create_engine, delete, func, insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from lingpai.core.errors import StoreDown
+from lingpai.core.errors import StoreDown, StoreMoving
 from lingpai.settings.postgresql import target_of
 from lingpai.store.installation import OLDEST_SCHEMA
 from lingpai.store.schema import installation
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 
 SQLITE = "sqlite:///"
+_GUARDED = "SELECT 1 FROM sqlite_master WHERE type = 'trigger' LIMIT 1"
+"""As in `store/sqlite.py`: no step may take the tables away that the triggers stand on."""
 _LOCK = 0x6C696E67
 """The number of the advisory lock on PostgreSQL ("ling")."""
 _WAIT = 60.0
@@ -107,6 +109,8 @@ def _on_sqlite(path: Path, work: Callable[[Config], None]) -> None:
         # Off, because a step that replaces a table must not empty those that point to it.
         connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+        if connection.exec_driver_sql(_GUARDED).all():
+            raise StoreMoving
         work(_config(connection))
         connection.exec_driver_sql("COMMIT")
     engine.dispose()

@@ -1,0 +1,160 @@
+"""Moving everything from SQLite to PostgreSQL, and back out of it.
+
+May be killed anywhere and begun again: what is done stands in the new database, in the same transaction as the rows. The old one is
+closed to all writing before its first row is read, so nothing is missed; and a letter that is in a worker's hands is waited for, so that
+it goes out once.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from msgspec.structs import replace
+
+from lingpai.core.chance import Chance, Clock
+from lingpai.store.database import Database
+from lingpai.store.moving import marks
+from lingpai.store.moving.arrival import Arrival
+from lingpai.store.moving.marks import Move, TableProgress
+from lingpai.store.moving.tables import MovedTable, highest, moved_tables, rows_in
+
+PAUSE = 0.5
+"""Seconds between two looks at the letters that are under way."""
+
+Phase = Literal["waiting", "copying", "comparing"]
+MoveProgress = Callable[[Phase, str, int, int], None]
+"""Hears what is under way, for which table, and how much of how much is done: rows, or letters."""
+
+
+class CannotMove(Exception):
+    """It is refused before anything is changed, or what was carried is not the same.
+
+    `reason`: the new database belongs to another move (`foreign`); the old one is on its way to another place (`elsewhere`), or has moved
+    there (`left`); the two do not hold the same (`differs`). `what`: where, or the tables.
+    """
+
+    def __init__(self, reason: Literal["foreign", "elsewhere", "left", "differs"], what: str) -> None:
+        super().__init__(reason, what)
+        self.reason = reason
+        self.what = what
+
+
+@dataclass(frozen=True, slots=True)
+class Relocation:
+    """What these deeds need: both sides."""
+
+    source: Database
+    counters: Database | None
+    """The old one's counters lie in a file beside it; None: there is none."""
+    arrival: Arrival
+    clock: Clock
+    chance: Chance
+
+    def of(self, moved: MovedTable) -> Database | None:
+        """Where the table's rows are read."""
+        return self.source if moved.lasts else self.counters
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedTable:
+    """Rows on both sides, and whether they are the same in every column."""
+
+    table: str
+    source: int
+    target: int
+    same: bool
+
+
+async def move(both: Relocation, origin: str, where: str, progress: MoveProgress) -> list[ComparedTable]:
+    """All of it is in the new database when this returns, and nobody writes to the old one any more.
+
+    `origin`, `where`: the old one and the new one, as people may see them. Raises CannotMove, Busy, Occupied, Unfit and StoreDown.
+    """
+    ours, theirs = await _begun(both, origin, where)
+    ours = await _closed(both, ours, progress)
+    if theirs.state == "arrived":
+        await marks.put(both.source, replace(ours, state="left"))
+        return [ComparedTable(name, one.rows, one.rows, same=True) for name, one in theirs.tables.items()]
+    theirs = await _copied(both, theirs, progress)
+    compared = [await _compared(both, moved, theirs.tables, progress) for moved in moved_tables()]
+    if wrong := [one.table for one in compared if not one.same]:
+        raise CannotMove("differs", ", ".join(wrong))
+    numbers = {moved.name: await highest(both.source, moved) for moved in moved_tables() if moved.numbered}
+    await both.arrival.finish(numbers, replace(theirs, state="arrived"))
+    await marks.put(both.source, replace(ours, state="left"))
+    return compared
+
+
+async def find(source: Database) -> Move | None:
+    """The mark on the old database."""
+    return await marks.find(source)
+
+
+async def undo(source: Database, arrival: Arrival | None) -> None:
+    """The old database takes writes again; what was brought into the new one goes, where that is this move's own and not whole."""
+    ours = await marks.find(source)
+    theirs = await arrival.mark() if arrival else None
+    if arrival and ours and theirs and theirs.id == ours.id and theirs.state == "arriving":
+        await arrival.clear()
+    await marks.free(source)
+
+
+async def _begun(both: Relocation, origin: str, where: str) -> tuple[Move, Move]:
+    """Both marks; they are this move's own."""
+    ours, theirs = await marks.find(both.source), await both.arrival.mark()
+    if theirs and (ours is None or theirs.id != ours.id):
+        raise CannotMove("foreign", theirs.where)
+    if theirs and ours:
+        return ours, theirs
+    if ours and ours.where != where:
+        raise CannotMove("left" if ours.state == "left" else "elsewhere", ours.where)
+    await both.arrival.prepare()
+    ours = await marks.put(both.source, Move(ours.id if ours else both.chance.token(12), "preparing", where))
+    theirs = Move(ours.id, "arriving", origin)
+    await both.arrival.claim(theirs)
+    return ours, theirs
+
+
+async def _closed(both: Relocation, ours: Move, progress: MoveProgress) -> Move:
+    """Nothing is written to the old one any more, and what its workers had in hand is written down."""
+    if ours.state in ("preparing", "closing"):
+        ours = await marks.close(both.source, ours, "closing")
+        while leased := await marks.under_way(both.source, both.clock.now()):
+            progress("waiting", "letters", 0, leased)
+            await both.clock.sleep(PAUSE)
+        ours = await marks.close(both.source, ours, "copying")
+    return ours
+
+
+async def _copied(both: Relocation, theirs: Move, progress: MoveProgress) -> Move:
+    """Every row of every table is there."""
+    for moved in moved_tables():
+        source = both.of(moved)
+        if not moved.lasts:
+            # They went on meanwhile, and are no longer what was carried before a kill.
+            theirs = _with(theirs, moved, TableProgress())
+            await both.arrival.restart(moved, theirs)
+        total = await rows_in(source, moved) if source else 0
+        done = theirs.tables.get(moved.name, TableProgress())
+        progress("copying", moved.name, done.rows, total)
+        while source and (rows := await moved.page(source, done.after)):
+            done = moved.further(done, rows)
+            theirs = _with(theirs, moved, done)
+            await both.arrival.add(moved, rows, theirs)
+            progress("copying", moved.name, done.rows, total)
+        theirs = _with(theirs, moved, done)
+    return theirs
+
+
+def _with(theirs: Move, moved: MovedTable, done: TableProgress) -> Move:
+    return replace(theirs, tables={**theirs.tables, moved.name: done})
+
+
+async def _compared(both: Relocation, moved: MovedTable, brought: Mapping[str, TableProgress], progress: MoveProgress) -> ComparedTable:
+    """What was read here and what is there, row by row; the rows here are counted again."""
+    read, source = brought[moved.name], both.of(moved)
+    progress("comparing", moved.name, 0, read.rows)
+    here = await rows_in(source, moved) if source and moved.lasts else read.rows
+    there, digest = await both.arrival.found(moved)
+    progress("comparing", moved.name, there, read.rows)
+    return ComparedTable(moved.name, here, there, same=here == there == read.rows and digest == read.digest)

@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 import structlog
 
 from lingpai.core.chance import SECOND, Chance, Clock
-from lingpai.core.errors import StoreDown
+from lingpai.core.errors import StoreDown, StoreMoving
 from lingpai.core.masked import masked
 from lingpai.core.model import Channel, Letter, RequestContext
 from lingpai.ephemeral import Ephemeral
@@ -211,6 +211,8 @@ class Worker:
     async def _start(self, channel: Channel, busy: set[asyncio.Task[None]]) -> int:
         try:
             letters = await self._claim(channel, len(busy))
+        except StoreMoving:  # the log has said so once
+            return 0
         except Exception as error:  # noqa: BLE001 - a worker that dies would stop all mail
             log.warning("worker.claim_failed", error=type(error).__name__)
             return 0

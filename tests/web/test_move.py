@@ -25,8 +25,8 @@ from lingpai.store import audit, installation, outbox
 from lingpai.store.database import Database, Query
 from lingpai.store.migrate import downgrade
 from lingpai.store.moving import marks
-from lingpai.store.moving.arrival import open_arrival
-from lingpai.store.moving.tables import PAGE, moved_tables
+from lingpai.store.moving.arrival import Arrival, open_arrival
+from lingpai.store.moving.tables import PAGE, MovedTable, moved_tables
 from lingpai.store.schema import metadata
 from lingpai.web.dialects import dialects
 from rows import new_account, new_letters, new_login, until_blocked
@@ -132,7 +132,7 @@ async def test_a_release_moves_with_all_its_rows_and_its_people_go_on_with_what_
     await new.house.close()
 
 
-async def test_what_is_moved_is_every_table_that_a_database_has_and_each_of_them_is_closed(desk: Desk, postgres: Postgres) -> None:
+async def test_what_is_moved_is_every_table_that_a_database_has_and_each_of_them_is_closed(desk: Desk) -> None:
     names = {moved.name for moved in moved_tables()}
     async with opened(desk.target) as target:
         tables = await target.rows(Query(text("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")))
@@ -314,28 +314,36 @@ async def test_undo_takes_the_old_database_back_and_empties_what_was_begun(desk:
     assert [file for file in await desk.rows(desk.source, "installation") if file[0] == "move"] == []
 
 
-async def test_what_does_not_fit_is_said_in_words_and_closes_nothing(desk: Desk, empty_postgres_url: str, tmp_path: Path) -> None:
+async def test_what_does_not_fit_is_said_in_words_and_closes_nothing(desk: Desk, tmp_path: Path) -> None:
     await open_and_close(desk.source, desk.folder)
     await open_and_close(desk.target, desk.folder)
     assert "is not empty (accounts 1, " in await desk.refused("--to", desk.target)
     for words in ((), ("--to", "sqlite:///x.db"), ("--to", "postgresql://a/b", "--to-file", __file__)):
         assert (await desk.move(*words)).code == 2, words
-    nobody = f"postgresql://postgres:pass@/none?host={tmp_path}"
-    said = await desk.refused("--to", nobody)
+    said = await desk.refused("--to", f"postgresql://postgres:pass@/none?host={tmp_path}")
     assert ("a database does not serve" in said, "pass" in said) == (True, False)
     async with opened(desk.source) as source:
         assert await marks.find(source) is None
         assert await new_account(source, "free@example.com")
-    (tmp_path / "url").write_text(empty_postgres_url + "\n")
+
+
+async def test_a_login_that_may_make_no_tables_is_said_in_words(desk: Desk, postgres: Postgres, empty_postgres_url: str) -> None:
+    postgres.ask("CREATE ROLE move_weak LOGIN")
+    try:
+        assert "permission denied for schema public" in await desk.refused("--to", empty_postgres_url.replace("postgres@", "move_weak@"))
+    finally:
+        postgres.ask("DROP ROLE move_weak")
+
+
+async def test_whoever_comes_to_a_database_that_has_moved_is_told_where_to(desk: Desk, empty_postgres_url: str, tmp_path: Path) -> None:
+    (tmp_path / "url").write_text(desk.target + "\n")
     assert (await desk.move("--to-file", tmp_path / "url")).code == 0
-    assert re.search(
-        r"this database has moved to postgresql:///\w+", await desk.refused("--to", desk.target.replace("host=", "port=5432&host="))
-    )
+    assert re.search(r"this database has moved to postgresql:///\w+", await desk.refused("--to", empty_postgres_url))
     with pytest.raises(StoreMoving):
         await asyncio.to_thread(downgrade, desk.source, "0006")
     ended = await lingpai("serve", "--dev", "--port", "0", "--data", desk.folder, **desk.variables)
     assert (ended.code, "lingpai: this database has moved to postgresql:///" in ended.err) == (1, True), ended.err
-    second = Desk(tmp_path, tmp_path / "second.db", empty_postgres_url)
+    second = Desk(tmp_path, tmp_path / "second.db", desk.target)
     await asyncio.to_thread(migrate, second.source)
     assert "belongs to another move" in await second.refused("--to", second.target)
 
@@ -345,6 +353,27 @@ async def open_and_close(url: str, folder: Path) -> None:
     town = await open_town(folder, url, FakeClock(), "one")
     await member(town)
     await town.house.close()
+
+
+class TakenBack(Arrival):
+    """While it is compared, somebody takes the old database back."""
+
+    desk: Desk
+
+    async def found(self, moved: MovedTable) -> tuple[int, str]:
+        if moved.name == "accounts":
+            assert (await self.desk.move("--undo")).code == 0
+        return await super().found(moved)
+
+
+async def test_a_database_that_was_taken_back_meanwhile_is_not_left(desk: Desk) -> None:
+    async with opened(desk.source) as source, open_arrival(desk.target) as arrival:
+        taken = TakenBack(arrival._url, arrival._connection)
+        taken.desk = desk
+        with pytest.raises(moving.CannotMove, match="undone"):
+            await moving.move(Relocation(source, None, taken, FakeClock(), FakeChance()), "old", "new", quiet)
+        assert await marks.find(source) is None
+        assert ((await arrival.mark()) or pytest.fail("unmarked")).state == "arriving"
 
 
 async def test_a_row_that_differs_is_found(sqlite_path: Path, postgres_url: str) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lingpai.flows.moving import CannotMove, ComparedTable, MoveProgress
     from lingpai.settings import Settings
     from lingpai.store.database import Database
+    from lingpai.store.moving.arrival import Arrival
 
 T = TypeVar("T")
 AGAIN = "Nothing is lost: run it again, and it goes on; until then nothing is written in the old one. To stay there: `lingpai move --undo`"
@@ -89,8 +90,8 @@ def _move(settings: "Settings", file: Path, url: str, *, as_json: bool) -> None:
     compared, used = _run(run(), shown(url))
     kept = file_of(settings)
     if as_json:
-        tables = [{"table": one.table, "source": one.source, "target": one.target, "same": one.same} for one in compared]
-        _say(state="left", from_=str(file), to=shown(url), tables=tables, rows=sum(one.target for one in compared), secret=list(used))
+        tables = [{"table": one.table, "source": one.source, "target": one.target, "same": one.equal} for one in compared]
+        _report(state="left", from_=str(file), to=shown(url), tables=tables, rows=sum(one.target for one in compared), secret=list(used))
         return
     _show(compared)
     click.echo(f"Everything is in {shown(url)}; every row was compared. {file} takes no writes any more.")
@@ -103,33 +104,32 @@ def _undo(file: Path, url: str | None, *, yes: bool, as_json: bool) -> None:
     from lingpai.assembly.moving import open_relocation, open_source
     from lingpai.flows import moving
 
-    async def run() -> str:
-        async with open_source(file) as source:
-            where = await _undoable(source, yes=yes)
+    async def run() -> tuple[str, bool]:
+        async with AsyncExitStack() as stack:
             if url is None:
-                await moving.undo(source, None)
-        if url is not None:
-            async with open_relocation(file, url) as both:
-                await moving.undo(both.source, both.arrival)
-        return where
+                source, arrival = await stack.enter_async_context(open_source(file)), None
+            else:
+                both = await stack.enter_async_context(open_relocation(file, url))
+                source, arrival = both.source, both.arrival
+            where = await _undoable(source, arrival, yes=yes)
+            return where, await moving.undo(source, arrival)
 
-    where = _run(run(), "the new database")
+    where, cleared = _run(run(), "the new database")
     if as_json:
-        _say(state="undone", from_=str(file), to=where)
+        _report(state="undone", from_=str(file), to=where)
         return
     click.echo(f"{file} takes writes again.")
-    if url is None:
-        click.echo(f"What is in {where} stays there: no node starts on a part of a copy. Empty it before it is moved into again.")
+    click.echo(f"{where} is empty again." if cleared else f"{where} is as it was left; throw it away before anything is moved there again.")
 
 
-async def _undoable(source: "Database", *, yes: bool) -> str:
+async def _undoable(source: "Database", arrival: "Arrival | None", *, yes: bool) -> str:
     """Where it was going; asks first where it has arrived. Raises Failure where there is nothing to undo."""
     from lingpai.flows import moving
 
-    found = await moving.find(source)
+    found, arrived = await moving.undoable(source, arrival)
     if found is None:
         raise Failure("this database is not moving; there is nothing to undo")
-    if found.state == "left" and not yes:
+    if arrived and not yes:
         click.echo(f"Everything is in {found.where}. What was written there since is not here, and would be given up.", err=True)
         click.confirm("Go back to the old database? Stop the nodes on the new one first.", abort=True, err=True)
     return found.where
@@ -154,6 +154,8 @@ def _run(deed: Awaitable[T], where: str) -> T:
         raise Failure(f"another `lingpai move` is at work in {where}") from None
     except Unfit as error:
         raise Failure(f"PostgreSQL does not take a row of {error.table}: {error.reason}. {AGAIN}") from None
+    except KeyboardInterrupt:
+        raise Failure(f"cut off. {AGAIN}") from None
     except StoreDown as error:
         raise Failure(f"a database does not serve: {error.__cause__ or error.cause}. {AGAIN}") from None
 
@@ -166,6 +168,8 @@ def _why(error: "CannotMove", where: str) -> str:
             return f"this database is on its way to {error.what}; go on with that one, or `lingpai move --undo` first"
         case "left":
             return f"this database has moved to {error.what}"
+        case "undone":
+            return "this database was taken back meanwhile (`lingpai move --undo`); empty the new one before you begin again"
         case "differs":
             return f"the two do not hold the same: {error.what}. No node is there yet: `lingpai move --undo` with the same URL, and again"
 
@@ -176,7 +180,7 @@ def _show(compared: "Sequence[ComparedTable]") -> None:
     table.show("Rows", ("table", "old", "new"), [(one.table, one.source, one.target) for one in compared])
 
 
-def _say(**result: Any) -> None:
+def _report(**result: Any) -> None:
     click.echo(json.dumps({name.rstrip("_"): value for name, value in result.items()}))
 
 

@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from lingpai.core.errors import StoreDown, StoreMoving
 from lingpai.settings.postgresql import target_of
 from lingpai.store.installation import OLDEST_SCHEMA
+from lingpai.store.postgres.faults import store_down
 from lingpai.store.schema import installation
 
 if TYPE_CHECKING:
@@ -142,6 +143,9 @@ async def _on_postgres(url: str, work: Callable[[Config], None]) -> None:
             break
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) not in _IN_THE_WAY:
+                refused = error.orig and error.orig.__cause__
+                if refused and (down := store_down(refused)):
+                    raise down from refused
                 raise
             if attempt == _TRIES - 1:
                 raise StoreDown from error.orig

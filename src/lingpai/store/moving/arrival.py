@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, cast
 
 import asyncpg
 import msgspec
@@ -15,13 +15,12 @@ from lingpai.store.database import Query, Row
 from lingpai.store.moving.marks import MOVE, PUT, Move, encoded
 from lingpai.store.moving.tables import PAGE, MovedTable, digest, moved_tables
 from lingpai.store.postgres.faults import store_down
+from lingpai.store.postgres.hosts import Connected
 from lingpai.store.postgres.pool import DIALECT
 from lingpai.store.schema import entries, installation
 
 if TYPE_CHECKING:
     from asyncpg.connect_utils import SessionAttribute
-
-Connected: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 CONNECT_SECONDS = 10.0
 LOCK_SECONDS = 5
@@ -65,7 +64,7 @@ class Arrival:
     async def mark(self) -> Move | None:
         """None also where there are no tables yet."""
         try:
-            with _told():
+            with _in_words():
                 written = await self._connection.fetchval("SELECT value FROM installation WHERE name = $1", MOVE)
         except asyncpg.UndefinedTableError:
             return None
@@ -73,7 +72,7 @@ class Arrival:
 
     async def prepare(self) -> None:
         """Brings the schema up, in a database that is empty. Raises Occupied."""
-        with _told():
+        with _in_words():
             found = await asyncio.to_thread(migrate.contents, self._url)
             if others := {name: rows for name, rows in found.items() if rows > _FRESH.get(name, 0)}:
                 raise Occupied(others)
@@ -81,7 +80,7 @@ class Arrival:
 
     async def claim(self, move: Move) -> None:
         """It is this move's own: no node starts on it. What the migration has left there is in the old one too."""
-        with _told():
+        with _in_words():
             async with self._connection.transaction():
                 for query in _CLEAR:
                     await self._connection.execute(query.plan(DIALECT).sql)
@@ -89,14 +88,14 @@ class Arrival:
 
     async def add(self, moved: MovedTable, rows: Sequence[Row], move: Move) -> None:
         """These rows are there, and the mark says so; or neither. Raises Unfit."""
-        with _told(moved.name):
+        with _in_words(moved.name):
             async with self._connection.transaction():
                 await self._connection.copy_records_to_table(moved.name, records=rows, columns=moved.columns)
                 await self._put(move)
 
     async def restart(self, moved: MovedTable, move: Move) -> None:
         """The table is empty again, and the mark says so."""
-        with _told():
+        with _in_words():
             async with self._connection.transaction():
                 await self._connection.execute(f"TRUNCATE {moved.name}")
                 await self._put(move)
@@ -104,7 +103,7 @@ class Arrival:
     async def found(self, moved: MovedTable) -> tuple[int, str]:
         """How many rows are there, and their digest, read anew."""
         rows, sums = 0, 0
-        with _told():
+        with _in_words():
             async with self._connection.transaction(readonly=True):
                 cursor = await self._connection.cursor(moved.all.plan(DIALECT).sql)
                 while page := await cursor.fetch(PAGE):
@@ -112,19 +111,23 @@ class Arrival:
                     sums += digest(page)
         return rows, f"{sums % (1 << 128):x}"
 
+    async def analyze(self) -> None:
+        """Before the first question: a server that knows nothing of its tables reads them whole."""
+        with _in_words():
+            for moved in moved_tables():
+                await self._connection.execute(f"ANALYZE {moved.name}")
+
     async def finish(self, highest: Mapping[str, int], move: Move) -> None:
         """Nodes may start. New rows get numbers above all those that are there, and above `highest` of their table."""
-        with _told():
+        with _in_words():
             async with self._connection.transaction():
                 for name, number in highest.items():
                     await self._connection.execute(_number(name), number)
                 await self._put(move)
-            # Before the first question: a server that knows nothing of its tables reads them whole.
-            await self._connection.execute("ANALYZE")
 
     async def clear(self) -> None:
         """It is as empty as `prepare` found it."""
-        with _told():
+        with _in_words():
             names = ", ".join(moved.name for moved in moved_tables())
             await self._connection.execute(f"TRUNCATE {names} RESTART IDENTITY")
             await asyncio.to_thread(migrate.upgrade, self._url)
@@ -142,7 +145,7 @@ def _number(table: str) -> str:
 
 
 @contextmanager
-def _told(table: str = "") -> Iterator[None]:
+def _in_words(table: str = "") -> Iterator[None]:
     """What the driver says in our words. `table`: what does not fit there is Unfit."""
     try:
         yield
@@ -159,7 +162,7 @@ def _told(table: str = "") -> Iterator[None]:
 async def open_arrival(url: str) -> AsyncIterator[Arrival]:
     """The database at the URL, which leads to PostgreSQL itself: the lock is a session's. Raises Busy and StoreDown."""
     target = cast("SessionAttribute", target_of(url))
-    with _told():
+    with _in_words():
         connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS, target_session_attrs=target, server_settings=_SESSION)
     try:
         await _alone(connection)
@@ -171,7 +174,7 @@ async def open_arrival(url: str) -> AsyncIterator[Arrival]:
 
 async def _alone(connection: Connected) -> None:
     """One that was killed a moment ago holds the lock until the server has noticed."""
-    with _told():
+    with _in_words():
         try:
             await connection.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
             await connection.execute(f"SELECT pg_advisory_lock({_LOCK})")

@@ -18,11 +18,11 @@ from lingpai.store.schema import installation, letters, metadata
 MOVE = "move"
 """The name under which it stands in `installation`. The row itself is not carried."""
 
-State = Literal["preparing", "closing", "copying", "left", "arriving", "arrived"]
+MoveState = Literal["preparing", "closing", "copying", "left", "arriving", "arrived"]
 """Of the old one: marked; what its workers have in hand is written down, and nothing else; nothing is written, and it is copied; all of it
 is in the new one. Of the new one: it is being filled; it is whole."""
 
-UNSERVED: frozenset[State] = frozenset(("left", "arriving"))
+UNSERVED: frozenset[MoveState] = frozenset(("left", "arriving"))
 """States in which no node starts: others serve what was here, or not all of it is here yet."""
 
 
@@ -40,7 +40,7 @@ class Move(msgspec.Struct, frozen=True):
     """What stands under MOVE. `id` is the same on both sides."""
 
     id: str
-    state: State
+    state: MoveState
     where: str
     """The other database, as people may see it."""
     tables: dict[str, TableProgress] = {}
@@ -91,8 +91,8 @@ _IN_HAND = {
 }
 
 
-def _guards(*, closing: bool) -> Iterator[_Guard]:
-    passing = {installation.name: _OF_THE_MARK} | ({letters.name: _IN_HAND} if closing else {})
+def _guards(*, in_hand: bool) -> Iterator[_Guard]:
+    passing = {installation.name: _OF_THE_MARK} | ({letters.name: _IN_HAND} if in_hand else {})
     for table in metadata.tables:
         for event in ("INSERT", "UPDATE", "DELETE"):
             yield _Guard(table, event, passing.get(table, {}).get(event))
@@ -119,7 +119,7 @@ async def close(store: Database, move: Move, state: Literal["closing", "copying"
     """From now on nobody writes to this SQLite; while it is `closing`, workers may write down what became of letters under way."""
     async with store.begin() as tx:
         await _open(tx)
-        for guard in _guards(closing=state == "closing"):
+        for guard in _guards(in_hand=state == "closing"):
             await tx.rows(Query(text(guard.sql)))
         return await put(tx, msgspec.structs.replace(move, state=state))
 

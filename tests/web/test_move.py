@@ -19,6 +19,7 @@ from fakes import START, FakeChance, FakeClock
 from lingpai.assembly.schema import UnservedDatabase
 from lingpai.core.errors import StoreMoving
 from lingpai.core.model import Letter, RequestContext
+from lingpai.ephemeral.counters import FileCounters
 from lingpai.flows import moving
 from lingpai.flows.moving import Relocation
 from lingpai.store import audit, installation, outbox
@@ -281,7 +282,7 @@ async def test_a_letter_in_a_workers_hands_is_waited_for_and_none_is_taken_any_m
                 await asyncio.wait([going], timeout=0.01)
         for owner, later in (("b", 0), ("a", 61_000), ("b", 61_000)):
             with pytest.raises(StoreMoving):
-                await claimed(worker, owner, clock.now() + later)
+                await claimed(worker, owner, clock.now() + later, 1)
         with pytest.raises(StoreMoving):
             await new_letters(worker, 1)
         assert await outbox.delivered(worker, id=first, owner="a", at=clock.now(), kept=None)
@@ -353,6 +354,23 @@ async def open_and_close(url: str, folder: Path) -> None:
     town = await open_town(folder, url, FakeClock(), "one")
     await member(town)
     await town.house.close()
+
+
+async def test_counters_come_as_they_are_at_the_end_whatever_was_carried_before(desk: Desk) -> None:
+    clock = FakeClock()
+    hits = FileCounters(desk.folder / "counters.db", clock)
+    await hits.hit("guesses", 600, 19)
+    async with (
+        opened(desk.source) as source,
+        opened(f"sqlite:///{desk.folder / 'counters.db'}") as counters,
+        open_arrival(desk.target) as arrival,
+    ):
+        both = Relocation(source, counters, arrival, clock, FakeChance())
+        await moving._copied(both, (await moving._begun(both, "old", "new"))[1], quiet)
+        await hits.hit("guesses", 600, 1)
+        await moving.move(both, "old", "new", quiet)
+    await hits.close()
+    assert [row[:2] for row in await desk.rows(desk.target, "counters")] == [("guesses", 20)]
 
 
 class TakenBack(Arrival):

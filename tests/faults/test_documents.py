@@ -131,12 +131,18 @@ def with_newest(restore: str, folder: Path) -> str:
     return restore.replace(shown[0], f"backups/{max((folder / 'backups').iterdir()).name}")
 
 
+def to_move() -> list[str]:
+    """The lines of production.md that lead from one machine to many."""
+    return [line for line in commands("docs", "production.md") if line.startswith(".venv/bin/lingpai move ")]
+
+
 async def test_the_way_to_production_works_as_it_is_told(production: Path) -> None:
     old, new = "a secret for this test alone, shared by all", "another secret for this test alone"
     secret = {"LINGPAI_SECRET": old}
     *_, migrate, serve, settings = commands("README.md")
     # The first four install a release, which test_release.py does.
-    status, rotate, worker, upgrade, folder, backup, verify, restore, outbox, *accounts, doctor = commands("docs", "production.md")[4:]
+    shown = [line for line in commands("docs", "production.md")[4:] if line not in to_move()]
+    status, rotate, worker, upgrade, folder, backup, verify, restore, outbox, *accounts, doctor = shown
     await shell(migrate, production, **secret)
     async with lasting(f"{serve} --port 0", production, "Lingpai serves at", **secret) as line:
         url = line.rpartition(" ")[2].strip()
@@ -159,3 +165,24 @@ async def test_the_way_to_production_works_as_it_is_told(production: Path) -> No
     # The example's own host may have no address here: then that is what it says is wrong.
     said = await shell(f"{doctor} || test $? -ne 2", production, **secret)
     assert all(words in said for words in ("The database is used with it", "PostgreSQL answers", "It lets us in"))
+
+
+async def test_the_way_from_one_machine_to_many_works_as_it_is_told_and_back(production: Path, empty_postgres_url: str) -> None:
+    variables = {"LINGPAI_DATABASE_URL": "sqlite:///old.db", "LINGPAI_SECRET": "a secret for this test alone, shared by all"}
+    *_, migrate, serve, _ = commands("README.md")
+    move, undo = to_move()
+    (production / "new-database").write_text(f"{empty_postgres_url}\n")
+    await shell(migrate, production, **variables)
+    async with lasting(f"{serve} --port 0", production, "Lingpai serves at", **variables) as line:
+        url = line.rpartition(" ")[2].strip()
+        register = f"curl -sS {url}/register -d password=correct-horse-battery -d email="
+        assert '"code":200' in await shell(f"{register}ada@example.com", production)
+        assert "Everything is in postgresql:///" in await shell(move, production, **variables)
+        assert "The service is moving" in await shell(f"{register}bob@example.com -H 'Accept-Language: en'", production)
+        new = variables | {"LINGPAI_DATABASE_URL": empty_postgres_url}
+        async with lasting(f"{serve} --port 0", production, "Lingpai serves at", **new):
+            assert "ada@example.com" in await shell(
+                ".venv/bin/lingpai account show ada@example.com --config lingpai.toml", production, **new
+            )
+        assert "takes writes again" in await shell(f"yes | {undo}", production, **variables)
+        assert '"code":200' in await shell(f"{register}bob@example.com", production)

@@ -5,7 +5,7 @@ By click, which uvicorn brings along anyway: typer would bring pydantic into the
 
 import click
 
-from lingpai.assembly.schema import FoundSchema, WrongSchema
+from lingpai.assembly.schema import FoundSchema, UnservedDatabase, WrongSchema
 from lingpai.cli import account_listing
 from lingpai.cli.account import account
 from lingpai.cli.audit import audit
@@ -16,6 +16,7 @@ from lingpai.cli.explain import explain
 from lingpai.cli.invite import invite
 from lingpai.cli.key import key
 from lingpai.cli.migrate import migrate
+from lingpai.cli.move import move
 from lingpai.cli.outbox import outbox
 from lingpai.cli.outbox_retry import retry
 from lingpai.cli.restore import restore
@@ -34,7 +35,25 @@ def lingpai() -> None:
     """The account service behind login APIs that cannot change any more."""
 
 
-for command in (serve, migrate, worker, account, audit, explain, doctor, invite, client, key, secret, outbox, settings, backup, restore):
+COMMANDS = (
+    serve,
+    migrate,
+    move,
+    worker,
+    account,
+    audit,
+    explain,
+    doctor,
+    invite,
+    client,
+    key,
+    secret,
+    outbox,
+    settings,
+    backup,
+    restore,
+)
+for command in COMMANDS:
     lingpai.add_command(command)
 for command in (account_listing.listing, account_listing.search, account_listing.export):
     account.add_command(command)
@@ -49,8 +68,10 @@ def main() -> None:
         _end(2, "lingpai cannot start; these settings do not fit:", *(f"  {problem}" for problem in error.problems))
     except WrongSchema as error:
         _end(1, f"lingpai: {_misfit(error.found)}")
+    except UnservedDatabase as error:
+        _end(1, f"lingpai: {_elsewhere(error)}")
     except StoreDown as error:
-        _end(1, f"lingpai: the database {_UNUSABLE[error.cause]} ({error.__cause__ or 'no reply in time'})")
+        _end(1, f"lingpai: the database {_UNUSABLE[error.cause]}{_reason(error)}")
 
 
 _UNUSABLE: dict[Cause, str] = {
@@ -60,7 +81,18 @@ _UNUSABLE: dict[Cause, str] = {
     "full": "is full",
     "slow": "does not answer in time",
     "failing": "is broken",
+    "moving": "is on its way to another one, and nothing is written meanwhile; `lingpai move` goes on with it, or ends it with --undo",
 }
+
+
+def _reason(down: StoreDown) -> str:
+    return "" if down.cause == "moving" else f" ({down.__cause__ or 'no reply in time'})"
+
+
+def _elsewhere(found: UnservedDatabase) -> str:
+    if found.state == "left":
+        return f"this database has moved to {found.where}: set database_url to that one; `lingpai move --undo` would take it back"
+    return f"`lingpai move` is filling this database from {found.where}: run it again with the old one's settings, until it is done"
 
 
 def _misfit(found: FoundSchema) -> str:

@@ -41,6 +41,7 @@
     └─ Unavailable               nothing was counted or spent, but perhaps by StoreUnsure; seconds to wait
        ├─ Overloaded
        └─ StoreDown             with the cause
+          ├─ StoreMoving        its data is on its way to another database
           ├─ StoreConflict      the same again may work: another transaction was in the way
           └─ StoreUnsure        nobody knows whether it is done
 
@@ -54,10 +55,10 @@ from lingpai.core import journal
 
 T = TypeVar("T")
 
-Cause = Literal["down", "refusing", "read-only", "full", "slow", "failing"]
+Cause = Literal["down", "refusing", "read-only", "full", "slow", "failing", "moving"]
 """Why a store cannot serve: nobody answers; it answers and will have none of us (a login, a database or a right is missing, too many
 connections); it takes no writes (a primary that was demoted); no room is left (disk or memory); it does not answer in time; what it stands
-on is broken (an I/O error, a damaged file). Operators do something else about each."""
+on is broken (an I/O error, a damaged file); its operator moves it to another database. Operators do something else about each."""
 
 
 class Refusal(Exception):
@@ -357,9 +358,18 @@ class StoreDown(Unavailable):
 
     code = "store-down"
 
-    def __init__(self, cause: Cause = "down") -> None:
-        super().__init__()
+    def __init__(self, cause: Cause = "down", seconds: int = 2) -> None:
+        super().__init__(seconds)
         self.cause = cause
+
+
+class StoreMoving(StoreDown):
+    """The store's operator moves it to another database: it is read as ever, and nothing is written. Waited for longer than for a loss."""
+
+    code = "store-moving"
+
+    def __init__(self) -> None:
+        super().__init__("moving", 60)
 
 
 class StoreConflict(StoreDown):

@@ -57,6 +57,14 @@ def for_programs(url: str, environ: Mapping[str, str] = os.environ) -> tuple[str
     return bare.geturl(), {**environ, **({"PGPASSWORD": known} if known else {})}
 
 
+def shown(url: str) -> str:
+    """The URL as anybody may see it: without name, password and options, but for where a socket lies."""
+    parts = urlsplit(url)
+    places = {name: value for name, value in parse_qsl(parts.query) if name in ("host", "port")}
+    behind = f"?{urlencode(places, quote_via=quote, safe='/,')}" if places else ""
+    return f"{SCHEME}{parts.netloc.rpartition('@')[2]}{parts.path}{behind}"
+
+
 def _apart(options: dict[str, str]) -> Iterator[dict[str, str]]:
     """The options for each of the hosts in them."""
     hosts, ports = options.get("host", "").split(","), options.get("port", "").split(",")

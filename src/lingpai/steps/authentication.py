@@ -3,11 +3,13 @@
 A flow that needs one takes it as a parameter; so it cannot be called without the check. A test holds that nobody else makes them.
 """
 
+from contextlib import suppress
+
 import msgspec
 
 from lingpai.core import journal
 from lingpai.core.chance import SECOND
-from lingpai.core.errors import NotActivated, NotLoggedIn, StaleLogin, WrongPassword
+from lingpai.core.errors import NotActivated, NotLoggedIn, StaleLogin, StoreMoving, WrongPassword
 from lingpai.core.model import Account, RequestContext, Session
 from lingpai.guard.crypto import digest
 from lingpai.guard.passwords.hashing import HashingSlot, Verdict
@@ -55,7 +57,8 @@ async def authenticated(services: Services, ctx: RequestContext) -> Authenticate
 async def seen(services: Services, session: Session, account: Account, key: bytes, now: int) -> Authenticated:
     """The login that was found alive under this key at `now`; notes that it is in use, at most every ten minutes."""
     if now - session.seen_at >= sessions.SEEN_EVERY:
-        await sessions.seen(services.store, account_id=account.id, session_id=session.id, now=now)
+        with suppress(StoreMoving):  # who is logged in stays so meanwhile
+            await sessions.seen(services.store, account_id=account.id, session_id=session.id, now=now)
     return Authenticated(session, account, key)
 
 

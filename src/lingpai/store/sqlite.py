@@ -18,7 +18,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
 from lingpai.core.chance import Chance, Clock
-from lingpai.core.errors import Cause, StoreDown, StoreUnsure
+from lingpai.core.errors import Cause, StoreDown, StoreMoving, StoreUnsure
 from lingpai.core.outages import Outage
 from lingpai.store.database import PoolUse, Query, Row, Transaction, uninterrupted, with_constants
 from lingpai.store.probe import PROBE
@@ -47,11 +47,15 @@ _CAUSES: dict[type[apsw.Error], Cause] = {
 """The file, the disk or another process is in the way; anything else is a mistake in a statement and goes up as it is."""
 _DOWN = tuple(_CAUSES)
 
+_GUARDED = "SELECT 1 FROM sqlite_master WHERE type = 'trigger' LIMIT 1"
+"""The only triggers that there ever are: they keep what moves to another database from being written (`moving/marks.py`)."""
 _REVISION_TABLE = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'"
 
 
 def store_down(error: Exception) -> StoreDown:
-    """What an error of `_DOWN`, or of the system, means."""
+    """What an error of `_DOWN`, of a trigger, or of the system, means."""
+    if isinstance(error, apsw.ConstraintError):
+        return StoreMoving()
     return StoreDown(next((cause for kind, cause in _CAUSES.items() if isinstance(error, kind)), "failing"))
 
 
@@ -68,6 +72,10 @@ class _SqliteTransaction:
             return self._connection.execute(plan.sql, plan.bind(values)).fetchall()
         except _DOWN as error:
             raise self._lost(error) from error
+        except apsw.ConstraintError as error:
+            if getattr(error, "extendedresult", None) == apsw.SQLITE_CONSTRAINT_TRIGGER:
+                raise self._lost(error) from error
+            raise
 
     async def row(self, query: Query, **values: Any) -> Row | None:
         rows = await self.rows(query, **values)
@@ -169,7 +177,9 @@ class SqliteDatabase:
             down = self._lost(error)
             # What is still open will be rolled back. What SQLite has ended by itself it may have ended either way.
             raise (down if self._writer.in_transaction else StoreUnsure(down.cause)) from error
-        self._outage.ends()
+        # What moves takes a transaction that changes nothing.
+        if self._outage.cause != "moving" or not self._writer.execute(_GUARDED).fetchall():
+            self._outage.ends()
 
     def _roll_back(self) -> None:
         """Ends what is still open: nothing after a commit, nor where an error has rolled back by itself."""

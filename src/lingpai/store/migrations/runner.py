@@ -20,9 +20,10 @@ from sqlalchemy import Connection, NullPool, column, create_engine, delete, func
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from lingpai.core.errors import StoreDown
+from lingpai.core.errors import StoreDown, StoreMoving
 from lingpai.settings.postgresql import target_of
 from lingpai.store.installation import OLDEST_SCHEMA
+from lingpai.store.postgres.faults import store_down
 from lingpai.store.schema import installation
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 
 SQLITE = "sqlite:///"
+_GUARDED = "SELECT 1 FROM sqlite_master WHERE type = 'trigger' LIMIT 1"
+"""As in `store/sqlite.py`: no step may take the tables away that the triggers stand on."""
 _LOCK = 0x6C696E67
 """The number of the advisory lock on PostgreSQL ("ling")."""
 _WAIT = 60.0
@@ -123,6 +126,8 @@ def _on_sqlite(path: Path, work: Callable[[Config], None]) -> None:
         # Off, because a step that replaces a table must not empty those that point to it.
         connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+        if connection.exec_driver_sql(_GUARDED).all():
+            raise StoreMoving
         work(_config(connection))
         connection.exec_driver_sql("COMMIT")
     engine.dispose()
@@ -154,6 +159,9 @@ async def _on_postgres(url: str, work: Callable[[Config], None]) -> None:
             break
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) not in _IN_THE_WAY:
+                refused = error.orig and error.orig.__cause__
+                if refused and (down := store_down(refused)):
+                    raise down from refused
                 raise
             if attempt == _TRIES - 1:
                 raise StoreDown from error.orig

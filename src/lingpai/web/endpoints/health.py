@@ -24,7 +24,7 @@ class LostStore(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """`status` is `ok`, `down` or `draining`; `down` says which stores cannot serve, and why."""
+    """`status` is `ok`, `moving`, `down` or `draining`; `down` says which stores cannot serve, and why."""
 
     status: str
     down: tuple[LostStore, ...] = ()
@@ -57,12 +57,17 @@ async def ready(services: "Services", mount: Mount, request: Request, _: Nothing
 
 
 async def readiness(services: "Services") -> Reply:
-    """200 while every store takes a small write, else 503 with those that do not; 503 too once it is to stop."""
+    """200 while every store takes a small write, else 503 with those that do not; 503 too once it is to stop.
+
+    200 too while `lingpai move` carries the database elsewhere: no other node does better, and who is logged in is to stay so.
+    """
     if services.draining.is_set():
         return Reply(msgspec.json.encode(Health("draining")), 503)
     lost = await services.readiness.lost()
     if lost:
         down = tuple(LostStore(store, cause) for store, cause in lost.items())
+        if set(lost.values()) == {"moving"}:
+            return Reply(msgspec.json.encode(Health("moving", down)))
         return Reply(msgspec.json.encode(Health("down", down)), 503, headers=(("retry-after", "2"),))
     return Reply(msgspec.json.encode(Health("ok")))
 

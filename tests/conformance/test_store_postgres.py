@@ -10,7 +10,6 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from conftest import Postgres
 from lingpai.assembly.configuration import defaults
 from lingpai.assembly.connections import connection_doubt
 from lingpai.core.chance import SystemChance, SystemClock
@@ -21,6 +20,7 @@ from lingpai.store import accounts
 from lingpai.store.database import Database, Query, Transaction
 from lingpai.store.postgres import PostgresDatabase, open_postgres
 from lingpai.store.postgres.room import connection_room
+from postgresql import Postgres
 from rows import account, new_account, until_blocked
 
 

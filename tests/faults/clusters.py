@@ -15,8 +15,8 @@ import asyncpg
 import psutil
 import pytest
 
-from conftest import PSQL, psql
 from lingpai.store.migrate import upgrade
+from postgresql import PSQL, psql
 
 BIN = PSQL.parent
 ROOT = os.geteuid() == 0

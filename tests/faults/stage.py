@@ -15,7 +15,6 @@ import asyncpg
 import httpx
 from sqlalchemy import select
 
-from conftest import BLANK, Postgres
 from fakes import START, FakeChance, FakeClock
 from lingpai.assembly import build
 from lingpai.core import words
@@ -27,6 +26,7 @@ from lingpai.store.database import Query
 from lingpai.web.dialects import dialects
 from lingpai.web.request.examples import values_of
 from lingpai.web.request.walks import DrawnCaptcha, ExampleStep, ReadCaptcha
+from postgresql import BLANK, Postgres
 from web.reading import Form, Page, Reader
 from web.town import PUBLIC_URL, Browser, Town, settings_for
 from web.walking import Walker

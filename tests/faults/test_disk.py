@@ -10,7 +10,6 @@ import apsw
 import httpx
 import pytest
 
-from conftest import migrate
 from fakes import FakeChance, FakeClock
 from faults.service import Installation, caller, install
 from faults.test_kill import PASSWORD, LaterClock, Remains
@@ -18,6 +17,7 @@ from lingpai.assembly import build
 from lingpai.core.errors import Unavailable
 from lingpai.web.dialects import dialects
 from mailserver import mail_server
+from postgresql import migrate
 from running import Running, lingpai
 from web.reading import Reader
 from web.town import Browser, Town, settings_for

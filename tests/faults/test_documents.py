@@ -13,8 +13,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from conftest import PSQL
 from mailserver import mail_server
+from postgresql import PSQL
 from running import INHERITED, SECONDS
 
 ROOT = Path(__file__).parents[2]

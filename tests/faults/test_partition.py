@@ -14,7 +14,6 @@ from statistics import median
 import httpx
 import pytest
 
-from conftest import Postgres
 from faults.service import Installation, caller, install, warned
 from faults.storms import CLOCK, NOTHING_WRONG, PASSWORD, Storm, figures, judge, raging
 from lingpai.core.chance import SystemChance
@@ -23,6 +22,7 @@ from lingpai.ephemeral import Entry
 from lingpai.ephemeral.valkey import ValkeyEphemeral
 from mailserver import MailServer, mail_server
 from needed import needed
+from postgresql import Postgres
 from running import Running
 
 RELAY = Path(__file__).parents[1] / "relay.py"

@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from conftest import Postgres
 from faults.breaking import Breaking, BreakingPostgres, BreakingSqlite
 from faults.stage import Deed, Ground, Moment, Player, PostgresGround, Rows, SqliteGround, Stage, differing, rows
 from lingpai.web.dialects import dialects
+from postgresql import Postgres
 
 SCRIPTS = (*dialects(), "pages")
 Wrong = tuple[Any, ...]

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from conftest import PSQL, open_database
+from conftest import open_database
 from fakes import START, FakeChance, FakeClock
 from flows.births import born
 from flows.made import again, here, logged_in
@@ -34,6 +34,7 @@ from lingpai.store.backup import Unusable
 from lingpai.store.database import Query
 from lingpai.store.migrate import downgrade, latest
 from lingpai.store.restored import GAP
+from postgresql import PSQL
 from running import SECONDS, Ended, lingpai, lingpai_here, serving
 from web.people import ADA, GOOD, member
 from web.releases import BOB, SERVICE, leave, open_town

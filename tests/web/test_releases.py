@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from conftest import PSQL, migrate
 from fakes import START, FakeClock
 from lingpai.store.migrate import contents
 from lingpai.store.schema import metadata, volatile
+from postgresql import PSQL, migrate
 from web.releases import go_on, leave, open_town
 
 ROOT = Path(__file__).parents[2]

@@ -22,7 +22,7 @@ from sbom import sbom
 HERE = Path.cwd()
 DIST = HERE / "dist"
 LOCK = "requirements.lock"
-WITH_METRICS = "requirements-metrics.lock"
+WITH_EXTRAS = "requirements-extras.lock"
 DISTRIBUTIONS = (".", "testing")
 DEPLOYED = ("deploy/README.md", "deploy/compose/compose.yaml", "deploy/docker/Dockerfile", "deploy/helm/lingpai/Chart.yaml")
 
@@ -110,7 +110,7 @@ def build(tree: Path, into: Path, version: str, made_at: int) -> None:
     for folder in DISTRIBUTIONS:
         call = (sys.executable, "-m", "hatchling", "build", "--directory", str(into))
         run(*call, folder=tree / folder, SOURCE_DATE_EPOCH=str(made_at))
-    for lock in (LOCK, WITH_METRICS):
+    for lock in (LOCK, WITH_EXTRAS):
         shutil.copy(tree / lock, into)
     needs = project(".")["dependencies"]
     listed = sbom(version, (tree / LOCK).read_text("utf-8"), needs, datetime.fromtimestamp(made_at, UTC))

@@ -205,6 +205,7 @@ def services(cap: Cap | None = None, **settings: Any) -> Any:
         draining=asyncio.Event(),
         gate=asyncio.Event(),
         metrics=Metrics(),
+        traces=None,
     )
 
 

@@ -21,6 +21,7 @@ from lingpai.core.errors import StoreDown
 from lingpai.core.masked import masked
 from lingpai.core.metrics import Metrics
 from lingpai.core.model import Channel, Letter, RequestContext
+from lingpai.core.tracing import Recorder, span, trace
 from lingpai.ephemeral import Ephemeral
 from lingpai.guard.crypto import SecretBox
 from lingpai.guard.throttling.mail_rate import MailRate
@@ -107,6 +108,7 @@ class Worker:
         send_seconds: float = SEND_SECONDS,
         send_jitter: float = 0.0,
         metrics: Metrics | None = None,
+        traces: Recorder | None = None,
     ) -> None:
         """`send_seconds` is under LEASE_SECONDS: the end of the attempt comes before the end of the lease.
 
@@ -121,6 +123,7 @@ class Worker:
         self._chance = chance
         self._bell = bell
         self._metrics = metrics or Metrics()
+        self._traces = traces
         self._settings = settings
         self._send_seconds = send_seconds
         self._send_jitter = send_jitter
@@ -275,19 +278,21 @@ class Worker:
             await outbox.release(self._store, owner=self._owner)
 
     async def _deliver(self, letter: Letter) -> None:
-        """One attempt, written down and logged; raises nothing."""
-        outcome = await self._attempt(letter)
-        await self._learn(letter.channel, outcome)
-        fields = {"id": letter.id, "template": letter.template, "to": masked(letter.recipient), "attempt": letter.attempts}
-        if outcome.error:
-            fields["error"] = masked(outcome.error)
-        if letter.recipient:
-            self._metrics.count("letters", letter.channel, outcome.name)
-            (log.info if outcome.name == "delivered" else log.warning)("letter." + outcome.name, **fields)
-        try:
-            await self._write(letter, outcome)
-        except Exception as error:  # noqa: BLE001 - its lease ends, and it is sent again
-            log.error("letter.unwritten", id=letter.id, error=type(error).__name__)
+        """One attempt, written down and logged; raises nothing. Of a letter to nobody nothing is told."""
+        with trace(self._traces if letter.recipient else None, "letter", "internal", {"lingpai.channel": letter.channel}) as traced:
+            outcome = await self._attempt(letter)
+            traced.note("lingpai.outcome", outcome.name)
+            await self._learn(letter.channel, outcome)
+            fields = {"id": letter.id, "template": letter.template, "to": masked(letter.recipient), "attempt": letter.attempts}
+            if outcome.error:
+                fields["error"] = masked(outcome.error)
+            if letter.recipient:
+                self._metrics.count("letters", letter.channel, outcome.name)
+                (log.info if outcome.name == "delivered" else log.warning)("letter." + outcome.name, **fields)
+            try:
+                await self._write(letter, outcome)
+            except Exception as error:  # noqa: BLE001 - its lease ends, and it is sent again
+                log.error("letter.unwritten", id=letter.id, error=type(error).__name__)
 
     async def _learn(self, channel: Channel, outcome: Outcome) -> None:
         """What an attempt says of its server, and of how many letters may leave."""
@@ -325,20 +330,20 @@ class Worker:
         sender = self._senders.get(letter.channel)
         if sender is None:
             raise Permanent(f"nothing is set that sends by {letter.channel}")
-        if not sender.repeatable:
-            await self._send_once(sender, letter, message)
-        else:
+        await (self._hand_over if sender.repeatable else self._send_once)(sender, letter, message)
+        return Outcome("delivered", kept=message if sender.keeps_text else None)
+
+    async def _hand_over(self, sender: Sender, letter: Letter, message: Message) -> None:
+        with span("send", "client"):
             async with asyncio.timeout(self._send_seconds):
                 await sender.send(letter, message)
-        return Outcome("delivered", kept=message if sender.keeps_text else None)
 
     async def _send_once(self, sender: Sender, letter: Letter, message: Message) -> None:
         """For a sender that is not `repeatable`: what is neither delivered nor refused counts as sent. Raises SendError."""
         if not await outbox.note(self._store, id=letter.id, owner=self._owner, error=SENDING):
             raise Unsure("its lease is another worker's")  # who writes the outcome; this one is not written
         try:
-            async with asyncio.timeout(self._send_seconds):
-                await sender.send(letter, message)
+            await self._hand_over(sender, letter, message)
         except SendError:
             raise
         except Exception as error:

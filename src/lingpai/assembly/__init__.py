@@ -14,6 +14,7 @@ from lingpai.assembly import front, secrets, senders
 from lingpai.assembly.schema import FoundSchema, WrongSchema, found_in
 from lingpai.core.chance import Chance, Clock, SystemChance, SystemClock
 from lingpai.core.metrics import Metrics
+from lingpai.core.tracing import Recorder
 from lingpai.settings import Settings, sqlite_file
 from lingpai.settings.realms import with_jwts
 
@@ -61,7 +62,7 @@ async def build(settings: Settings, clock: Clock | None = None, chance: Chance |
     """
     chance = chance or SystemChance()
     async with AsyncExitStack() as stack:
-        services, base = await _services(stack, settings, clock, chance, threads=hashing_threads(settings, processes))
+        services, base = await _services(stack, settings, clock, chance, threads=hashing_threads(settings, processes), traced=True)
         worker = await _worker(stack, services, base)
         return Service(services, front.app(services), worker, stack.pop_all())
     raise AssertionError  # for mypy: the stack could swallow an exception, and does not
@@ -79,7 +80,7 @@ async def open_services(settings: Settings) -> AsyncIterator["Services"]:
 async def open_worker(settings: Settings) -> "AsyncIterator[tuple[Services, Worker]]":
     """The worker alone, and what it works with. Raises as `build` does."""
     async with AsyncExitStack() as stack:
-        services, base = await _services(stack, settings, None, SystemChance(), threads=1)
+        services, base = await _services(stack, settings, None, SystemChance(), threads=1, traced=True)
         yield services, await _worker(stack, services, base)
 
 
@@ -182,7 +183,7 @@ async def connect(settings: Settings, clock: Clock, chance: Chance) -> "Database
 
 
 async def _services(
-    stack: AsyncExitStack, settings: Settings, clock: Clock | None, chance: Chance, *, threads: int
+    stack: AsyncExitStack, settings: Settings, clock: Clock | None, chance: Chance, *, threads: int, traced: bool = False
 ) -> "tuple[Services, Base]":
     from lingpai.guard.one_time.decoy_questions import DecoyQuestions, decoy_key
     from lingpai.guard.passwords.hashing import PasswordHasher
@@ -195,6 +196,7 @@ async def _services(
     ephemeral = minutes.ephemeral(settings, store, clock, chance)
     stack.push_async_callback(ephemeral.close)
     metrics = Metrics()
+    traces = _recorder(stack, settings, clock, chance, metrics) if traced and settings.traces.endpoint else None
     passwords = PasswordHasher(
         settings.hashing, settings.passwords.min_score, threads, clock, chance, familiar=(settings.product,), metrics=metrics
     )
@@ -202,7 +204,7 @@ async def _services(
     captchas = _captchas(stack, settings, ephemeral, secret_box, clock, chance)
     unforgetting = minutes.unforgetting(stack, settings, store, clock, ephemeral)
     decoys = DecoyQuestions(await decoy_key(store, secret_box, chance), chance)
-    base = Base(settings, clock, chance, store, ephemeral, unforgetting, secret_box, decoys, metrics)
+    base = Base(settings, clock, chance, store, ephemeral, unforgetting, secret_box, decoys, metrics, traces)
     return _joined(base, passwords, captchas, _providers(stack, settings)), base
 
 
@@ -219,6 +221,15 @@ class Base:
     secret_box: "SecretBox"
     decoy_questions: "DecoyQuestions"
     metrics: Metrics
+    traces: Recorder | None
+
+
+def _recorder(stack: AsyncExitStack, settings: Settings, clock: Clock, chance: Chance, metrics: Metrics) -> Recorder:
+    from lingpai.assembly.traces import TraceRecorder
+
+    recorder = TraceRecorder(settings, clock, chance, metrics)
+    stack.push_async_callback(recorder.close)
+    return recorder
 
 
 def _joined(base: Base, passwords: "PasswordHasher", captchas: "Captchas", providers: "Mapping[ProviderName, Provider]") -> "Services":
@@ -239,8 +250,7 @@ def _joined(base: Base, passwords: "PasswordHasher", captchas: "Captchas", provi
     not_me = _not_me(base)
     tokens = _tokens(settings, base.store, box, clock, chance) if with_jwts(settings) else None
     return Services(
-        *(settings, clock, chance, base.store, ephemeral, _readiness(base)),
-        passwords=passwords,
+        *(settings, clock, chance, base.store, ephemeral, _readiness(base), passwords),
         one_time=_one_time(base),
         limits=rates,
         messages=messages,
@@ -260,6 +270,7 @@ def _joined(base: Base, passwords: "PasswordHasher", captchas: "Captchas", provi
         audit=AuditTrail(clock),
         bell=Bell(),
         metrics=base.metrics,
+        traces=base.traces,
     )
 
 
@@ -374,4 +385,5 @@ async def _worker(stack: AsyncExitStack, services: "Services", base: Base) -> "W
         settings=base.settings,
         send_jitter=SEND_JITTER,
         metrics=base.metrics,
+        traces=base.traces,
     )

@@ -1,11 +1,29 @@
-"""Whether what metrics need is there: it is an extra."""
+"""Whether what watching over a node needs is there: extras."""
 
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, distribution
 
+from lingpai.settings import Settings
 from lingpai.settings.load import SettingsError
 
 
-def require_extra() -> None:
-    """Raises SettingsError where it is not installed."""
-    if find_spec("prometheus_client") is None:
-        raise SettingsError(["metrics.listen: prometheus-client is not installed; expected lingpai[metrics]"])
+def require_extras(settings: Settings) -> None:
+    """Raises SettingsError where one that the settings ask for is not installed."""
+    asked = (
+        (settings.metrics.listen, "metrics.listen", "prometheus-client", "metrics"),
+        (settings.traces.endpoint, "traces.endpoint", "opentelemetry-exporter-otlp-proto-http", "traces"),
+    )
+    missing = [
+        f"{key}: {package} is not installed; expected lingpai[{extra}]"
+        for value, key, package, extra in asked
+        if value and not _installed(package)
+    ]
+    if missing:
+        raise SettingsError(missing)
+
+
+def _installed(package: str) -> bool:
+    try:
+        distribution(package)
+    except PackageNotFoundError:
+        return False
+    return True

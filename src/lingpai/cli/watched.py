@@ -20,17 +20,15 @@ log = structlog.get_logger("lingpai.metrics")
 
 
 def listen_for_watchers(settings: Settings, *, must: bool = True) -> socket.socket | None:
-    """Where `metrics.listen` says; None where it says nothing. Raises SettingsError without lingpai[metrics], and Failure.
+    """Where `metrics.listen` says; None where it says nothing. Raises Failure.
 
     A process that goes on as a newer one of itself `must` not: what it serves is worth more, and the log says what is wrong.
     """
     if not settings.metrics.listen:
         return None
-    from lingpai.assembly.monitoring import require_extra
     from lingpai.web.server.listening import listen, url
 
     try:
-        require_extra()
         made = listen(*_where(settings.metrics.listen), int(settings.socket_mode, 8))
     except OSError as error:
         failure = Failure(f"cannot listen on {settings.metrics.listen} (metrics.listen): {os.strerror(error.errno or 0)}")

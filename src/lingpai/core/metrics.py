@@ -38,7 +38,11 @@ class Metrics:
 
     def count(self, *series: str) -> None:
         """One more."""
-        self.counts[series] = self.counts.get(series, 0) + 1
+        self.add(1, *series)
+
+    def add(self, number: int, *series: str) -> None:
+        """So many more."""
+        self.counts[series] = self.counts.get(series, 0) + number
 
     def observe(self, seconds: float, series: Series) -> None:
         """One more that took so long."""

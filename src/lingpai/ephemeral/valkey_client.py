@@ -17,7 +17,10 @@ from valkey.commands.core import AsyncScript
 from lingpai.core.chance import SECOND, Chance, Clock
 from lingpai.core.errors import Cause, StoreDown
 from lingpai.core.outages import MUTE, Outage, StoreWatch
+from lingpai.core.tracing import span
 
+TOLD = {"db.system.name": "valkey"}
+"""What a trace says of a call."""
 PATIENCE = 0.8
 """Seconds that an answer may take, connecting included."""
 SOCKET_PATIENCE = 0.5
@@ -77,6 +80,10 @@ class ValkeyClient:
 
     async def ask(self, call: Callable[[], Awaitable[Any]]) -> Any:
         """What the server answers. Raises StoreDown, at once where it is known to be lost."""
+        with span("script", "client", TOLD):
+            return await self._asked(call)
+
+    async def _asked(self, call: Callable[[], Awaitable[Any]]) -> Any:
         self._watch.admit()
         drops = self.pool.drops
         suspicion = asyncio.get_running_loop().call_later(SUSPICION, self._watch.suspect)

@@ -69,6 +69,14 @@ def target(text: str) -> str:
     return text
 
 
+def headers(text: str) -> str:
+    """Headers and their values as OTEL_EXPORTER_OTLP_HEADERS has them, percent-encoded. Empty stays empty."""
+    pair = r"[A-Za-z0-9-]+=(?:[!#-$&-+\--~]|%[2-7][0-9A-Fa-f])+"
+    if text and not re.fullmatch(f"{pair}(,{pair})*", text):
+        raise ValueError("names and percent-encoded values, such as authorization=Bearer%20token")
+    return text
+
+
 def region(text: str) -> str:
     """A region as phone numbers have it: two capital letters."""
     if not re.fullmatch("[A-Z]{2}", text):

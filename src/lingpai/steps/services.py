@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.metrics import Metrics
 from lingpai.core.model import RequestContext
+from lingpai.core.tracing import Recorder
 from lingpai.ephemeral import Ephemeral
 from lingpai.ephemeral.readiness import Readiness
 from lingpai.guard.one_time.codes import OneTimeSecrets
@@ -74,6 +75,8 @@ class Services:
     """Set when this process is told to stop: it is not ready any more, and still answers."""
     metrics: Metrics = field(default_factory=Metrics)
     """What this process counts for whoever watches over it."""
+    traces: Recorder | None = None
+    """Records traces; None: nobody wants any."""
 
     def prelogin_token(self, ctx: RequestContext) -> str:
         """The token of the browser that asks; a new one where it has none, for the reply to set."""

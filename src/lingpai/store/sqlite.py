@@ -20,12 +20,15 @@ from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.errors import Cause, StoreDown, StoreMoving, StoreUnsure
 from lingpai.core.outages import Outage
+from lingpai.core.tracing import span
 from lingpai.store.database import PoolUse, Query, Row, Transaction, uninterrupted, with_constants
 from lingpai.store.probe import PROBE
 
 T = TypeVar("T")
 
 DIALECT = with_constants(SQLiteDialect(paramstyle="qmark"), insert)
+TOLD = {"db.system.name": "sqlite"}
+"""What a trace says of a transaction. It says nothing of what is only read: that takes microseconds."""
 TURN_TIMEOUT = 5.0
 """Seconds that a writer waits for its turn before it is told StoreDown."""
 PAUSE = (0.001, 0.008)
@@ -127,16 +130,18 @@ class SqliteDatabase:
 
     @asynccontextmanager
     async def _begin(self) -> AsyncIterator[Transaction]:
-        await self._acquire()
-        try:
-            await self._patiently(self._start)
+        with span("transaction", "client", TOLD) as traced:
+            await self._acquire()
             try:
-                yield self._transaction
-                await self._commit()
+                await self._patiently(self._start)
+                traced.waited()
+                try:
+                    yield self._transaction
+                    await self._commit()
+                finally:
+                    self._roll_back()
             finally:
-                self._roll_back()
-        finally:
-            self._turn.release()
+                self._turn.release()
 
     async def _acquire(self) -> None:
         if not self._waiting and not self._turn.locked():

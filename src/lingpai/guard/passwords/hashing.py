@@ -10,6 +10,7 @@ import structlog
 
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.metrics import Metrics
+from lingpai.core.tracing import span
 from lingpai.guard.admission import AdmissionQueue
 from lingpai.guard.passwords import strength
 from lingpai.guard.passwords.argon2 import Argon2
@@ -100,12 +101,14 @@ class PasswordHasher:
         def begin() -> T:
             nonlocal began
             began = self._clock.monotonic()
+            hashing.waited()
             return work()
 
-        try:
-            return await self._pool.run(begin)
-        finally:
-            self._metrics.observe(began - asked, ("hash_wait_seconds",))
+        with span("hash") as hashing:
+            try:
+                return await self._pool.run(begin)
+            finally:
+                self._metrics.observe(began - asked, ("hash_wait_seconds",))
 
     # What follows runs on the hashing threads.
 

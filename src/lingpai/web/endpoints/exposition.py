@@ -19,6 +19,7 @@ COUNTED: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "logins": ("Calls that log in, by how they ended: ok, step (one more is needed), or a refusal's code.", ("dialect", "call", "outcome")),
     "letters": ("Tries to send a letter, by how they ended: expired and failed are given up.", ("channel", "outcome")),
     "limited": ("Refusals by a limit, told or silent, by its name in the settings.", ("limit",)),
+    "spans": ("Spans of traces, by what became of them: sent, lost with the collector, or dropped for want of room.", ("fate",)),
     "failures": (
         "Calls not answered: for a bug (500), for being overloaded, or why a store could not serve (503).",
         ("reason",),
@@ -27,6 +28,7 @@ COUNTED: Mapping[str, tuple[str, tuple[str, ...]]] = {
 """What is counted: what it is, and its labels."""
 KNOWN: Sequence[Series] = (
     *(("failures", reason) for reason in ("bug", Overloaded.code, Unavailable.code, *get_args(Cause))),
+    *(("spans", fate) for fate in ("sent", "lost", "dropped")),
     *(("letters", channel, end) for channel in get_args(Channel) for end in ("delivered", "retry", "unavailable", "failed", "expired")),
     *(("limited", limit) for limit in (*Limits.__struct_fields__, *get_args(BudgetName)) if limit != "lock_minutes"),
 )

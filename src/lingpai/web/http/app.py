@@ -13,6 +13,7 @@ from lingpai.web.http.cross_origin import OriginPolicy
 from lingpai.web.http.refusals import RefusalTrail
 from lingpai.web.http.response_headers import Lines, ResponseHeaders
 from lingpai.web.http.routes import PathEntry, Route, Routes
+from lingpai.web.http.traces import RequestTraces, end_noted
 from lingpai.web.request import body
 from lingpai.web.request import request as exchanges
 from lingpai.web.request.body import Gone, Receive
@@ -55,6 +56,7 @@ class App:
         self._sites = OriginPolicy(services.settings, (host for mount in mounts for host in mount.settings.hosts))
         self._response_headers = ResponseHeaders(services.settings)
         self._refusals = RefusalTrail(services)
+        self._traces = RequestTraces(services)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, as ASGI 3 has it; other kinds of scope are none of ours."""
@@ -67,22 +69,36 @@ class App:
         entry = self._routes.find(host, path)
         route = entry.routes.get(scope["method"])
         request = self._reception.make(scope, headers, host, path, entry.errors.language, route.about if route else NOTHING_KNOWN)
+        with self._traces.begin(scope, route, request) as span:
+            exchanged = await self._exchange(entry, route, request, scope, receive, send)
+            if exchanged is None:
+                span.failed("unfinished")
+                return
+            reply, noted = exchanged
+            self._count(route, reply, started)
+            if span.recorded:
+                end_noted(span, reply, _outcome(route, reply))
+            if noted:
+                self._note(request, reply, started, checks)
+            if route and checks.refusals:
+                # After the reply: who is refused is not made to wait for the entry.
+                await self._refusals.note(route, request, checks)
+
+    async def _exchange(
+        self, entry: PathEntry, route: Route | None, request: Request, scope: Scope, receive: Receive, send: Send
+    ) -> tuple[Reply, bool] | None:
+        """The reply, which is sent, and whether the log is to have a line of it; None where there was none to be had."""
         try:
             reply, noted = await self._settle(entry, route, request, scope, receive)
         except Gone:
-            return
+            return None
         except asyncio.CancelledError:
             # The time to drain is over. Whoever still waits is told to come again, and the connection ends.
             errors = route.errors if route else entry.errors
             await self._send(errors.refuse(Unavailable(), request), request, send)
-            return
+            return None
         await self._send(reply, request, send)
-        self._count(route, reply, started)
-        if noted:
-            self._note(request, reply, started, checks)
-        if route and checks.refusals:
-            # After the reply: who is refused is not made to wait for the entry.
-            await self._refusals.note(route, request, checks)
+        return reply, noted
 
     async def _settle(self, entry: PathEntry, route: Route | None, request: Request, scope: Scope, receive: Receive) -> tuple[Reply, bool]:
         """The reply, and whether the log is to have a line of it."""
@@ -168,7 +184,7 @@ class App:
         counted_as = route.counted_as if route else "nowhere"
         self._metrics.observe(self._monotonic() - started, ("request_seconds", counted_as, _CLASSES[reply.status // 100]))
         if route and (route.logs_in or reply.gives_jwt):
-            self._metrics.count("logins", counted_as, route.call.path, _outcome(reply))
+            self._metrics.count("logins", counted_as, route.call.path, _outcome(route, reply))
 
     def _note(self, request: Request, reply: Reply, started: float, checks: journal.Journal) -> None:
         """One line a request: no query, no header, no body, as these hold secrets."""
@@ -189,13 +205,13 @@ def _told_as(refusal: Refusal) -> str:
     return BadCredentials.code if isinstance(refusal, BadCredentials) else refusal.code
 
 
-def _outcome(reply: Reply) -> str:
-    """How a call that logs in has ended."""
+def _outcome(route: Route | None, reply: Reply) -> str:
+    """How a call has ended; of one that logs in, whether it did."""
     if reply.refused:
         return reply.refused
     if reply.status >= 500:
         return "internal-error"
-    return "ok" if reply.session or reply.gives_jwt else "step"
+    return "step" if route and route.logs_in and not (reply.session or reply.gives_jwt) else "ok"
 
 
 def _short(path: str) -> str:

@@ -19,7 +19,7 @@ from lingpai.core.errors import Cause, StoreDown
 from lingpai.core.outages import MUTE, Outage, StoreWatch
 from lingpai.core.tracing import span
 
-TOLD = {"db.system.name": "valkey"}
+TRACED = {"db.system.name": "valkey"}
 """What a trace says of a call."""
 PATIENCE = 0.8
 """Seconds that an answer may take, connecting included."""
@@ -80,7 +80,7 @@ class ValkeyClient:
 
     async def ask(self, call: Callable[[], Awaitable[Any]]) -> Any:
         """What the server answers. Raises StoreDown, at once where it is known to be lost."""
-        with span("script", "client", TOLD):
+        with span("script", "client", TRACED):
             return await self._asked(call)
 
     async def _asked(self, call: Callable[[], Awaitable[Any]]) -> Any:

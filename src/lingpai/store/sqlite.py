@@ -27,7 +27,7 @@ from lingpai.store.probe import PROBE
 T = TypeVar("T")
 
 DIALECT = with_constants(SQLiteDialect(paramstyle="qmark"), insert)
-TOLD = {"db.system.name": "sqlite"}
+TRACED = {"db.system.name": "sqlite"}
 """What a trace says of a transaction. It says nothing of what is only read: that takes microseconds."""
 TURN_TIMEOUT = 5.0
 """Seconds that a writer waits for its turn before it is told StoreDown."""
@@ -130,7 +130,7 @@ class SqliteDatabase:
 
     @asynccontextmanager
     async def _begin(self) -> AsyncIterator[Transaction]:
-        with span("transaction", "client", TOLD) as traced:
+        with span("transaction", "client", TRACED) as traced:
             await self._acquire()
             try:
                 await self._patiently(self._start)

@@ -20,7 +20,7 @@ from lingpai.store.probe import PROBE
 T = TypeVar("T")
 Around = Callable[[], AbstractContextManager[None]]
 
-TOLD = {"db.system.name": "postgresql"}
+TRACED = {"db.system.name": "postgresql"}
 """What a trace says of a transaction."""
 _VERSION = Query(text("SELECT version_num FROM alembic_version"))
 
@@ -51,7 +51,7 @@ class PostgresDatabase:
         return await self._once(run, around)
 
     async def _once(self, run: Callable[[Transaction], Awaitable[T]], around: Around) -> T:
-        with span("statement", "client", TOLD) as traced:
+        with span("statement", "client", TRACED) as traced:
             async with self._pool.lease() as connection:
                 traced.waited()
                 with around():
@@ -62,7 +62,7 @@ class PostgresDatabase:
 
     @asynccontextmanager
     async def _begin(self) -> AsyncIterator[Transaction]:
-        with span("transaction", "client", TOLD) as traced:
+        with span("transaction", "client", TRACED) as traced:
             async with self._pool.lease() as connection:
                 traced.waited()
                 transaction = RepeatedTransaction(connection, self._pool.answers)

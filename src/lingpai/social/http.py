@@ -69,7 +69,7 @@ class Http:
 
     async def _call(self, method: Literal["GET", "POST"], url: str, fields: Mapping[str, str], repeat: bool) -> ProviderReply:
         """Raised outside of `except`: the library's own error knows the request, and must not travel along."""
-        with span(method, "client", {"http.request.method": method, "server.address": urlsplit(url).hostname or ""}) as traced:
+        with span(method, "client", {"http.request.method": method, "server.address": _host(url)}) as traced:
             try:
                 async with asyncio.timeout(self._timeout):
                     reply = await self._tries(method, url, fields, repeat)
@@ -104,6 +104,14 @@ class Http:
         except _ODD as error:
             why = type(error).__name__
         raise _Lost(why)
+
+
+def _host(url: str) -> str:
+    """Whom the settings name; empty where that is no URL."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _fair(status: int) -> int:

@@ -19,8 +19,10 @@ from lingpai.settings.postgresql import DatabaseSettings
 from lingpai.store import accounts
 from lingpai.store.database import Database, Query, Transaction
 from lingpai.store.postgres import PostgresDatabase, open_postgres
+from lingpai.store.postgres.hosts import Hosts
 from lingpai.store.postgres.room import connection_room
 from postgresql import Postgres
+from relay import pump
 from rows import account, new_account, until_blocked
 
 
@@ -78,6 +80,27 @@ async def test_connections_lost_while_idle_are_made_anew(store: Database, postgr
     assert await new_account(store)
 
 
+async def test_who_looks_whether_a_server_is_back_knocks_again_where_nothing_came_of_the_first_packet(
+    postgres: Postgres, postgres_url: str
+) -> None:
+    waiting: list[asyncio.StreamWriter] = []
+
+    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        waiting.append(writer)
+        if len(waiting) > 1:
+            inner, outer = await asyncio.open_unix_connection(str(postgres.socket))
+            await asyncio.gather(pump(reader, outer), pump(inner, writer))
+
+    async with await asyncio.start_server(meet, "127.0.0.1", 0) as server:
+        hosts = Hosts(f"postgresql://postgres@127.0.0.1:{server.sockets[0].getsockname()[1]}/{name(postgres_url)}")
+        async with asyncio.timeout(5):
+            connection = await hosts.connect(knock=True)
+        assert len(waiting) == 2
+        assert await connection.fetchval("SELECT 1") == 1
+        await connection.close()
+        waiting[0].close()
+
+
 async def test_a_server_that_is_not_there_is_a_store_that_is_down(tmp_path: Path) -> None:
     store = await opened(f"postgresql://postgres@/lingpai?host={tmp_path}")
     for ask in (store.ping, store.version):
@@ -120,7 +143,13 @@ async def test_a_database_that_only_reads_is_a_store_that_is_down_for_writers(
 Done = Callable[[Transaction, int, int], Awaitable[None]]
 
 
-async def cross(store: Database, postgres: Postgres, url: str, before: Done) -> list[BaseException | None]:
+async def nothing() -> None:
+    pass
+
+
+async def cross(
+    store: Database, postgres: Postgres, url: str, before: Done, meanwhile: Callable[[], Awaitable[None]] = nothing
+) -> list[BaseException | None]:
     """Two transactions that lock two accounts crosswise, after whatever else they do; what each of them raised."""
     postgres.ask(f"ALTER DATABASE {name(url)} SET deadlock_timeout = '20ms'")
     barrier = asyncio.Barrier(2)
@@ -131,6 +160,7 @@ async def cross(store: Database, postgres: Postgres, url: str, before: Done) -> 
             await before(tx, first, then)
             await accounts.rename(tx, account_id=first, nickname=f"{first} first")
             await barrier.wait()
+            await meanwhile()
             await accounts.rename(tx, account_id=then, nickname=f"{first} then")
 
     answers = await asyncio.gather(lock(one, two), lock(two, one), return_exceptions=True)
@@ -147,10 +177,15 @@ async def test_a_transaction_that_a_deadlock_has_undone_is_done_again(store: Dat
 
 
 async def test_one_whose_statements_answer_otherwise_by_then_is_a_conflict(store: Database, postgres: Postgres, postgres_url: str) -> None:
-    async def before(tx: Transaction, first: int, then: int) -> None:
-        assert await accounts.by_id(tx, then)
+    third = await new_account(store)
 
-    answers = await cross(store, postgres, postgres_url, before)
+    async def before(tx: Transaction, first: int, then: int) -> None:
+        assert await accounts.by_id(tx, third)
+
+    async def meanwhile() -> None:
+        await accounts.rename(store, account_id=third, nickname="other")
+
+    answers = await cross(store, postgres, postgres_url, before, meanwhile)
     assert [type(answer) for answer in answers if answer] == [StoreConflict]
 
 

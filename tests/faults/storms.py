@@ -5,6 +5,7 @@ import statistics
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import httpx
 from sqlalchemy import text
@@ -52,9 +53,13 @@ class Storm:
                 self.wrong.append(f"{reply.status_code} {reply.text[:200]}")
 
     async def answered(self, count: int) -> None:
-        """Until that many more are acknowledged."""
-        until = len(self.acknowledged) + count
-        await seen(lambda: len(self.acknowledged) >= until)
+        """Until that many more are acknowledged. Patience is for each hundred of them."""
+        before = len(self.acknowledged)
+        for step in (*range(100, count, 100), count):
+            await seen(partial(self._acknowledged, before + step))
+
+    def _acknowledged(self, number: int) -> bool:
+        return len(self.acknowledged) >= number
 
     async def refused(self, count: int) -> None:
         """Until that many more were told to come again."""

@@ -4,7 +4,7 @@ The driver itself tries them one after the other, and lets one that does not ans
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias, cast
 from urllib.parse import urlsplit
 
@@ -18,7 +18,7 @@ Connected: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 SECONDS = 0.55
 """For a connection, name look-up, TLS and password included; then TimeoutError."""
 HEAD_START = 0.2
-"""Seconds of these that the host which was good last has for itself."""
+"""Seconds of these that the host which was good last has for itself, and each that is asked anew."""
 
 
 class Hosts:
@@ -29,30 +29,49 @@ class Hosts:
         self._given = {"target_session_attrs": target_of(url), **given}
         self._urls = list(each_host(url))
 
-    async def connect(self, **more: Any) -> Connected:
-        """A new connection. Raises what the driver says of one host, and NoUsableHost for several."""
+    async def connect(self, *, knock: bool = False, **more: Any) -> Connected:
+        """A new connection. Raises what the driver says of one host, and NoUsableHost for several.
+
+        `knock`: a host that hesitates is asked anew meanwhile, for one that was away may be back: TCP itself says again only after a second
+        (RFC 6298, section 2.1) what was lost on the way.
+        """
         first, *others = self._urls
-        if not others:
+        if not others and not knock:
             return await self._one(first, SECONDS, more)
-        tries = {asyncio.create_task(self._one(first, SECONDS, more)): first}
+        tries: dict[asyncio.Task[Connected], str] = {}
         good = None
         try:
-            good = await _good(tries.keys(), HEAD_START)
-            if good is None:
-                tries |= {asyncio.create_task(self._one(url, SECONDS - HEAD_START, more)): url for url in others}
-                good = await _good(tries.keys())
+            for number, urls in enumerate(_rounds(first, others, knock=knock)):
+                if tries and all(one.done() for one in tries) and not set(urls) - {*tries.values()}:
+                    break  # each has said why not
+                tries |= {asyncio.create_task(self._one(url, SECONDS - number * HEAD_START, more)): url for url in urls}
+                if good := await _good(tries.keys(), HEAD_START):
+                    break
+            good = good or await _good(tries.keys())
         finally:
             for one in tries.keys() - {good}:
                 one.cancel()
                 one.add_done_callback(_let_go)
         if good is None:
-            raise NoUsableHost({_name(url): cast("Exception", one.exception()) for one, url in tries.items()})
+            raise self._refusal(tries)
         self._urls.sort(key=lambda url: url != tries[good])
         return good.result()
+
+    def _refusal(self, tries: "Mapping[asyncio.Task[Connected], str]") -> Exception:
+        answers: dict[str, Exception] = {}
+        for one, url in tries.items():
+            answers.setdefault(_name(url), cast("Exception", one.exception()))
+        return NoUsableHost(answers) if len(self._urls) > 1 else answers.popitem()[1]
 
     async def _one(self, url: str, seconds: float, more: dict[str, Any]) -> Connected:
         async with asyncio.timeout(seconds):
             return await asyncpg.connect(url, **self._given, **more)
+
+
+def _rounds(first: str, others: list[str], *, knock: bool) -> list[list[str]]:
+    """Whom to ask at once, and whom in addition each time that HEAD_START has passed without a connection."""
+    again = [first, *others]
+    return [[first], others or again, again] if knock else [[first], others]
 
 
 async def _good(tries: "Iterable[asyncio.Task[Connected]]", seconds: float | None = None) -> "asyncio.Task[Connected] | None":

@@ -112,7 +112,7 @@ class Pool:
         """Whether the server serves: it takes a connection, and writes something small."""
         try:
             async with asyncio.timeout(PROBE_TIMEOUT):
-                await _write(await self._hosts.connect(), self._clock.now())
+                await _write(await self._hosts.connect(knock=True), self._clock.now())
         except Exception as error:
             down = store_down(error)
             if down is None:

@@ -126,7 +126,7 @@ async def test_not_every_caller_waits_for_a_stalled_server(server: ValkeyServer,
         start = CLOCK.monotonic()
         for _ in range(200):
             assert not await answers(ephemeral.ping)
-        assert CLOCK.monotonic() - start < 0.3
+        assert CLOCK.monotonic() - start < 3
     finally:
         server._process.send_signal(signal.SIGCONT)
 

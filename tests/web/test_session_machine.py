@@ -9,7 +9,8 @@ import re
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,7 +24,7 @@ from fakes import FakeChance, FakeClock
 from lingpai.assembly import Service, build
 from lingpai.core.model import Account
 from lingpai.guard.one_time.grants import GrantKind, Grants
-from lingpai.guard.one_time.reset_grants import LIFE, ResetGrants
+from lingpai.guard.one_time.reset_grants import LIFE, ResetGrant, ResetGrants
 from lingpai.settings import Limits, Rate
 from lingpai.store import accounts
 from web.seed003 import QUESTIONS, code
@@ -308,22 +309,22 @@ def test_the_machine_finds_a_leave_that_is_given_to_the_browsers_old_token(
 ) -> None:
     """The control: without the one defence that a planted token meets, Eve gets in, and the machine sees it."""
     seen: list[str] = []
-    take, give = Grants.take, ResetGrants.give
+    spending, give = Grants.spending, ResetGrants.give
 
-    async def watched(self: Grants, kind: GrantKind, token: str, shape: type[T]) -> T | None:
+    def watched(self: Grants, kind: GrantKind, token: str, shape: type[T]) -> AbstractAsyncContextManager[T | None]:
         if kind == "questions":
             seen.append(token)
-        return await take(self, kind, token, shape)
+        return spending(self, kind, token, shape)
 
     async def careless(self: ResetGrants, account: Account, *args: Any, **more: Any) -> str:
         given = await give(self, account, *args, **more)
-        leave = await self.take(given)
+        leave = await self._grants.take("reset", given, ResetGrant)
         assert leave
         token = seen.pop() if seen else given
         await self._grants.store_under("reset", token, leave, LIFE)
         return token
 
-    monkeypatch.setattr(Grants, "take", watched)
+    monkeypatch.setattr(Grants, "spending", watched)
     monkeypatch.setattr(ResetGrants, "give", careless)
     # Two leaves under one token are not what this control is about.
     lax = machine(blank_sqlite, once=lambda self, what: None)
@@ -334,6 +335,11 @@ def test_the_machine_finds_a_leave_that_is_given_to_the_browsers_old_token(
 @SEARCHES
 def test_the_machine_finds_a_grant_that_is_not_spent(blank_sqlite: Path, monkeypatch: pytest.MonkeyPatch, search: Search) -> None:
     """The other control: what a browser was asked may be answered again and again."""
-    monkeypatch.setattr(Grants, "take", Grants.peek)
+
+    @asynccontextmanager
+    async def unspent(self: Grants, kind: GrantKind, token: str, shape: type[T]) -> AsyncIterator[T | None]:
+        yield await self.peek(kind, token, shape)
+
+    monkeypatch.setattr(Grants, "spending", unspent)
     with pytest.raises(AssertionError, match=r"asked .* was used twice"):
         search(machine(blank_sqlite), answered_twice)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from lingpai.core.errors import StoreDown
+from lingpai.core.errors import StoreUnsure
 from lingpai.flows import Services
 from lingpai.guard.one_time.reset_grants import LIFE, ResetGrant, ResetGrants
 from lingpai.store.database import Database, Query, Row, Transaction
@@ -14,7 +14,7 @@ class Unclear:
     """Around the real database, on a bad day: something comes right before the next transaction, or its commit stays unanswered."""
 
     def __init__(self, real: Database, *, first: Callable[[], Awaitable[Any]] | None = None, after: bool = False) -> None:
-        """`first` runs once, before the first transaction; with `after` that one is committed and then raises StoreDown."""
+        """`first` runs once, before the first transaction; with `after` that one is committed and then raises StoreUnsure."""
         self.name = real.name
         self._real = real
         self._first = first
@@ -29,7 +29,7 @@ class Unclear:
         async with self._real.begin() as tx:
             yield tx
         if after:
-            raise StoreDown
+            raise StoreUnsure("slow")
 
     async def rows(self, query: Query, **values: Any) -> list[Row]:
         return await self._real.rows(query, **values)
@@ -56,7 +56,7 @@ class Swapped(ResetGrants):
     other: ResetGrant
 
     def __init__(self, services: Services, other: ResetGrant) -> None:
-        super().__init__(services.grants, services.clock, services.chance)
+        super().__init__(services.grants, services.chance)
         self._services = services
         self.other = other
 

@@ -30,6 +30,7 @@ def test_checks_stand_in_their_order_each_once(opened: journal.Journal) -> None:
         (TooSoon(30), "-too-soon"),
         (Taken(field="email"), "-taken:email"),
         (Taken(field="a name\nof two lines"), "-taken:a_name_of_two_lines"),
+        (BadInput("hunter2", "duplicate"), "-bad-input:duplicate"),
     ],
 )
 def test_of_a_refusal_stand_its_code_and_what_it_was_about(refusal: Refusal, written: str, opened: journal.Journal) -> None:

@@ -68,7 +68,11 @@ def passed(name: str, subject: str = "") -> None:
 
 def refused(code: str, details: Mapping[str, Any] | None = None) -> None:
     """A check said no. Of the details only names of ours are kept: no seconds, and nothing that was typed."""
-    subject = "/".join(str(details[name]) for name in _SUBJECT if name in details) if details else ""
+    known = dict(details or {})
+    if known.get("reason") == "duplicate":
+        # The one field that is called as the request has it: no call of ours need know it.
+        known.pop("field", None)
+    subject = "/".join(str(known[name]) for name in _SUBJECT if name in known)
     _add(Check(passed=False, name=code, subject=re.sub(r"[^\w/.-]", "_", subject)[:64]))
 
 

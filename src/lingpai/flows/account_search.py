@@ -77,8 +77,8 @@ async def by_prefix(
 ) -> SearchPage:
     """Accounts with something of these kinds that begins so, realm by realm and kind by kind, each in the order of its keys."""
     found: list[Account] = []
-    for realm, kind in product(realms, kinds):
-        if after and (realm, SEARCHED.index(kind)) < (after.realm, SEARCHED.index(after.kind)):
+    for realm, kind in sorted(set(product(realms, kinds)), key=_position):
+        if after and _position((realm, kind)) < _position((after.realm, after.kind)):
             continue
         start = after.key if after and (realm, kind) == (after.realm, after.kind) else ""
         room = limit - len(found)
@@ -89,6 +89,11 @@ async def by_prefix(
         if len(keys) > room:
             return SearchPage(found, SearchPlace(realm, kind, keys[room - 1][0] if room else start))
     return SearchPage(found)
+
+
+def _position(where: tuple[str, Kind]) -> tuple[str, int]:
+    """Neither the database's order of realms nor that in which kinds were typed: one page must go on where another ended."""
+    return where[0], SEARCHED.index(where[1])
 
 
 def _folded(kind: Kind, prefix: str) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lingpai.flows.account_search import SearchPage, SearchPlace
     from lingpai.settings import Settings
 
+_MARK = "\ufeff"
 SearchKind = Literal["email", "phone", "name"]
 ExportForm = Literal["jsonl", "csv"]
 _NUMBER = click.IntRange(min=0)
@@ -98,8 +99,9 @@ def search(
 def export(form: ExportForm, realm: str, data: Path, config: Path | None) -> None:
     """Write all accounts to standard output, oldest first, with whole addresses and without anything that logs in.
 
-    In CSV a cell that a spreadsheet would run as a formula (=, +, -, @, a tab, a line's end) stands behind an apostrophe, and so does one
-    that begins with an apostrophe. JSON lines hold everything as it is. How far it is stands on standard error where that is a terminal.
+    In CSV what a spreadsheet would run as a formula (=, +, -, @, a tab, a line's end) stands behind an apostrophe, where a cell begins and
+    behind ; , and tabs within it, and so does an apostrophe there. The file begins with a byte order mark, so that Excel reads UTF-8.
+    JSON lines hold everything as it is. How far it is stands on standard error where that is a terminal.
     Exit codes: 0; 1 where it could not be done; 2 for wrong usage or settings.
     """
     from lingpai.flows import account_search
@@ -109,7 +111,7 @@ def export(form: ExportForm, realm: str, data: Path, config: Path | None) -> Non
     async def write(services: Any) -> int:
         total = 0
         if form == "csv":
-            _write(csv_line(_COLUMNS))
+            _write(_MARK + csv_line(_COLUMNS))
         async for page in account_search.everybody(services, chosen or None):
             _write("".join(map(_WRITERS[form], page)))
             total += len(page)

@@ -159,12 +159,6 @@ _RECENT_TO = Query(
 _kept_one_to = reader(Letter, _RECENT_TO)
 _OVERVIEW = Query(select(letters.c.state, func.count().label("number")).group_by(letters.c.state))
 _counted = picker(_OVERVIEW, ("state", "number"))
-_OLDEST = Query(
-    select(letters.c.created_at)
-    .where(letters.c.state == "waiting", letters.c.channel == bindparam("channel"))
-    .order_by(letters.c.id)
-    .limit(1)
-)
 _WAITING = Query(select(func.count().label("number")).where(letters.c.state == "waiting"))
 _OLDEST_DUE = Query(
     select(func.min(letters.c.due_at).label("due_at")).where(letters.c.state == "waiting", letters.c.due_at <= bindparam("now"))
@@ -325,12 +319,6 @@ async def recent(tx: Transaction, *, to: str | None, after: int, limit: int) -> 
 async def overview(tx: Transaction) -> dict[str, int]:
     """How many letters there are in each state."""
     return dict(_counted(row) for row in await tx.rows(_OVERVIEW))
-
-
-async def oldest(tx: Transaction, *, channel: Channel) -> int | None:
-    """When the letter of a channel was written that has waited longest; None: none waits."""
-    row = await tx.row(_OLDEST, channel=channel)
-    return row[0] if row else None
 
 
 async def waiting(tx: Transaction) -> int:

@@ -55,6 +55,13 @@ def test_an_entry_that_went_well_holds_no_checks_unless_something_was_refused_in
     assert opened.in_trail
 
 
+def test_an_entry_that_went_well_holds_the_letter_that_it_wrote(opened: journal.Journal) -> None:
+    journal.passed("interval")
+    journal.wrote(7)
+    assert journal.for_trail("", ok=True) == "checks: +interval +letter:7"
+    assert not opened.in_trail, "what is refused afterwards has an entry of its own"
+
+
 def test_an_entry_is_read_as_it_was_written(opened: journal.Journal) -> None:
     journal.passed("limit", "login_client")
     Limited("login_address", 3)

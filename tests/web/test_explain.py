@@ -13,7 +13,7 @@ from lingpai.core.request_ids import new_request_id, second_of
 from lingpai.flows import account_admin
 from lingpai.guard.throttling.rates import WIDE
 from lingpai.settings import Limits, Rate
-from lingpai.store import accounts, audit_search
+from lingpai.store import accounts, audit_search, outbox
 from lingpai.store.audit import Event
 from lingpai.store.audit_search import AuditFilter
 from lingpai.web.http.refusals import ALL_NOTED, NOTED, RefusalTrail
@@ -190,6 +190,32 @@ async def test_a_refusal_stands_in_the_trail_once(town: Town) -> None:
     assert (entry.event, entry.result) == ("login", "wrong-password")
     assert entry.detail.startswith("checks: +limit:client ")
     assert entry.detail.endswith(" +lockout -wrong-password")
+
+
+async def test_a_mail_that_did_not_come_is_told_from_the_request_that_wrote_it(town: Town) -> None:
+    await member(town)
+    asked = (await post(town, "/reset_password/send_mail", email=ADA)).headers["x-request-id"]
+    nobodys = (await post(town, "/reset_password/send_mail", email="nobody@example.com")).headers["x-request-id"]
+    assert "Letter 2, by mail, waits to be sent: tries so far 0" in (await explain(town, asked)).out
+    services, now = town.house.services, town.clock.now()
+    async with services.store.begin() as tx:
+        letters = await outbox.claim(tx, channel="email", now=now, owner="w", lease_until=now + 1, limit=9)
+    assert [letter.id for letter in letters] == [2, 3]
+    said = f"450 {ADA}: greylisted"
+    assert await outbox.retry(services.store, id=2, owner="w", due_at=now + 5_000, error=said)
+    told = (await explain(town, asked)).out
+    assert "tries so far 1, the next at 2026-09-21 14:13:25Z" in told
+    assert "the last try was answered: 450 a***@example.com" in told
+    assert "Letter 3 is no more: it was to nobody" in (await explain(town, nobodys)).out
+    town.clock.advance(seconds=6)
+    await town.mails()
+    ended = await explain(town, asked, "--json")
+    found = json.loads(ended.out)
+    assert [(letter["id"], letter["state"], letter["attempts"]) for letter in found["letters"]] == [(2, "sent", 2)]
+    assert json.loads((await explain(town, nobodys, "--json")).out)["letters"] == [{"id": 3, "state": None}]
+    [entry] = await trail(town, asked)
+    assert entry.detail.endswith(" +letter:2")
+    assert "信件 2（邮件）已经发出" in (await explain(town, asked, "--language", "zh-Hans")).out
 
 
 async def test_nothing_is_found_of_an_id_that_was_never_given(town: Town) -> None:

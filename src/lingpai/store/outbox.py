@@ -163,6 +163,8 @@ _WAITING = Query(select(func.count().label("number")).where(letters.c.state == "
 _OLDEST_DUE = Query(
     select(func.min(letters.c.due_at).label("due_at")).where(letters.c.state == "waiting", letters.c.due_at <= bindparam("now"))
 )
+_BY_NUMBER = Query(select(*_FIELDS).where(letters.c.id == bindparam("letter")))
+_numbered = reader(Letter, _BY_NUMBER)
 _LISTING = Query(
     select(*_FIELDS)
     .where(letters.c.state == bindparam("state"), letters.c.id < bindparam("before"))
@@ -330,6 +332,12 @@ async def waiting(tx: Transaction) -> int:
 async def listing(tx: Transaction, *, state: LetterState, limit: int, before: int = NEWEST) -> list[Letter]:
     """The newest letters in a state, of those with numbers under `before`."""
     return [_listed(row) for row in await tx.rows(_LISTING, state=state, before=before, limit=limit)]
+
+
+async def by_number(tx: Transaction, number: int) -> Letter | None:
+    """The letter of this number; None where there is none any more, as of one to nobody."""
+    row = await tx.row(_BY_NUMBER, letter=number)
+    return _numbered(row) if row else None
 
 
 async def oldest_due(tx: Transaction, now: int) -> int | None:

@@ -185,6 +185,17 @@ async def test_an_export_stands_in_the_trail(desk: Desk) -> None:
     assert "boss" in shown
 
 
+async def test_that_addresses_were_shown_whole_stands_in_the_trail(desk: Desk) -> None:
+    await desk.settle("ada@example.com")
+    for asked in (("list",), ("search", "ada@example.com"), ("search", "ada", "--prefix")):
+        await desk.told(*asked)
+    call = ("audit", "--json", "--event", "operator.accounts-shown", "--data", desk.folder)
+    assert json.loads((await lingpai_here(*call, **desk.variables)).out)["entries"] == []
+    for asked in (("list",), ("search", "ada@example.com"), ("search", "ada", "--prefix")):
+        await desk.told(*asked, "--full")
+    assert len(json.loads((await lingpai_here(*call, **desk.variables)).out)["entries"]) == 3
+
+
 async def test_passwords_do_not_leave_the_database_where_accounts_are_listed(desk: Desk) -> None:
     await desk.settle("ada@example.com")
     async with open_services(desk.settings) as services:

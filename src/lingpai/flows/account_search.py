@@ -104,10 +104,23 @@ def _folded(kind: Kind, prefix: str) -> str:
     return skeleton.key(prefix) if kind == "name" else prefix.lower()
 
 
+async def page(services: Services, realm: str | None, *, after: int, limit: int, full: bool) -> list[Account]:
+    """Accounts with numbers over `after`, in their order. `full`: they are shown whole."""
+    if full:
+        await note_full(services, realm)
+    return await account_listing.page(services.store, realm=realm, after=after, limit=limit)
+
+
+async def note_full(services: Services, realm: str | None) -> None:
+    """That addresses are shown whole stands in the trail."""
+    await services.audit.note(services.store, OPERATOR.within(realm or ""), "operator.accounts-shown")
+
+
 async def everybody(services: Services, realm: str | None) -> AsyncIterator[list[Account]]:
     """All accounts, oldest first, a page at a time: memory does not grow with them. That it was done stands in the trail.
 
-    One that is registered meanwhile comes too, at the end; each comes once.
+    One that is registered meanwhile comes too, at the end, unless its number was given out before one that was read by then and it was
+    committed after; each comes once.
     """
     await services.audit.note(services.store, OPERATOR.within(realm or ""), "operator.accounts-export")
     after = 0

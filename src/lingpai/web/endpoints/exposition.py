@@ -36,7 +36,10 @@ KNOWN: Sequence[Series] = (
 )
 """Shown from the start, as 0: of a series that begins with 1 nobody sees that it has grown."""
 TIMED: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "request_seconds": ("Requests, by whose path it was, the status's class, and how long the answer took.", ("dialect", "status")),
+    "request_seconds": (
+        "Requests, by whose path it was, whether it only checks (a session, a probe), the status's class, and how long the answer took.",
+        ("dialect", "kind", "status"),
+    ),
     "hash_wait_seconds": ("How long a password waited for a hashing thread.", ()),
 }
 GAUGED: Mapping[str, str] = {

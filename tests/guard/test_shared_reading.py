@@ -1,4 +1,4 @@
-"""One look for everybody who asks."""
+"""One reading for everybody who asks."""
 
 import asyncio
 from collections.abc import MutableMapping
@@ -9,46 +9,46 @@ import pytest
 
 from fakes import FakeClock
 from lingpai.core.metrics import Report
-from lingpai.core.shared_look import SharedLook
+from lingpai.core.shared_reading import SharedReading
 from lingpai.flows.observe import Observation
 from lingpai.web.endpoints import watching
 
 
-class Looker:
-    """Looks when it is let."""
+class OneReader:
+    """Reads when it is let."""
 
     def __init__(self) -> None:
-        self.looks = 0
+        self.readings = 0
         self.free = asyncio.Event()
 
     async def __call__(self, *_: object) -> Observation:
-        self.looks += 1
+        self.readings += 1
         await self.free.wait()
         return Observation({}, 0.0, None)
 
 
-async def test_many_share_one_look_and_who_gives_up_takes_it_from_nobody() -> None:
-    clock, looker = FakeClock(), Looker()
-    shared = SharedLook(looker, 5, clock)
-    impatient, *others = [asyncio.create_task(shared.seen()) for _ in range(4)]
+async def test_many_share_one_reading_and_who_gives_up_takes_it_from_nobody() -> None:
+    clock, reader = FakeClock(), OneReader()
+    shared = SharedReading(reader, 5, clock)
+    impatient, *others = [asyncio.create_task(shared.latest()) for _ in range(4)]
     await asyncio.sleep(0)  # noqa: TID251 - they begin
     impatient.cancel()
     clock.advance(seconds=9)
-    others.append(asyncio.create_task(shared.seen()))
-    await asyncio.sleep(0)  # noqa: TID251 - it too, while the first look goes on
-    looker.free.set()
+    others.append(asyncio.create_task(shared.latest()))
+    await asyncio.sleep(0)  # noqa: TID251 - it too, while the first reading goes on
+    reader.free.set()
     assert len(set(map(id, await asyncio.gather(*others)))) == 1
-    assert looker.looks == 1
-    await shared.seen()
-    assert looker.looks == 2
+    assert reader.readings == 1
+    await shared.latest()
+    assert reader.readings == 2
     clock.advance(seconds=4)
-    await shared.seen()
-    assert looker.looks == 2
+    await shared.latest()
+    assert reader.readings == 2
 
 
 async def test_scrapes_that_come_together_ask_the_database_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    looker = Looker()
-    monkeypatch.setattr(watching, "observe", looker)
+    reader = OneReader()
+    monkeypatch.setattr(watching, "observe", reader)
     app = watching.WatchApp(cast(Any, SimpleNamespace(clock=FakeClock())), lambda: ([], Report(0)))
     answered: list[int] = []
 
@@ -60,6 +60,6 @@ async def test_scrapes_that_come_together_ask_the_database_once(monkeypatch: pyt
 
     scrapes = [asyncio.create_task(scrape()) for _ in range(3)]
     await asyncio.sleep(0)  # noqa: TID251 - they begin
-    looker.free.set()
+    reader.free.set()
     await asyncio.gather(*scrapes)
-    assert (answered.count(200), looker.looks) == (3, 1)
+    assert (answered.count(200), reader.readings) == (3, 1)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from lingpai.core.chance import Clock
 from lingpai.core.errors import Cause, StoreDown
-from lingpai.core.shared_look import SharedLook
+from lingpai.core.shared_reading import SharedReading
 from lingpai.ephemeral import Ephemeral
 from lingpai.store.database import Database
 
@@ -23,11 +23,11 @@ class Readiness:
 
     def __init__(self, store: Database, ephemeral: Ephemeral, clock: Clock) -> None:
         self._stores: dict[str, Database | Ephemeral] = {"database": store, "ephemeral": ephemeral}
-        self._look: SharedLook[Lost] = SharedLook(self._lost, EVERY, clock)
+        self._reading: SharedReading[Lost] = SharedReading(self._lost, EVERY, clock)
 
     async def lost(self) -> Lost:
         """Those that cannot serve, within a second, as they were at most `EVERY` seconds ago."""
-        return await self._look.seen()
+        return await self._reading.latest()
 
     async def _lost(self) -> Lost:
         causes = await asyncio.gather(*(_cause(store) for store in self._stores.values()))

@@ -8,7 +8,7 @@ import structlog
 
 from lingpai.core.chance import SECOND
 from lingpai.core.metrics import Report
-from lingpai.core.shared_look import SharedLook
+from lingpai.core.shared_reading import SharedReading
 from lingpai.flows.observe import Observation, observe
 from lingpai.web.endpoints import health
 from lingpai.web.endpoints.exposition import Exposed, exposed
@@ -52,7 +52,7 @@ class WatchApp:
         """`reports`: of each process by its number, and of the whole node."""
         self._services = services
         self._reports = reports
-        self._look: SharedLook[Observation] = SharedLook(partial(observe, services), EVERY, services.clock)
+        self._reading: SharedReading[Observation] = SharedReading(partial(observe, services), EVERY, services.clock)
 
     async def __call__(
         self,
@@ -88,7 +88,7 @@ class WatchApp:
             return await health.readiness(self._services)
         if path != b"/metrics":
             return Reply(b"", 404, "text/plain")
-        observed = await self._look.seen()
+        observed = await self._reading.latest()
         reports, kept = self._reports()
         body, media_type = exposed(accept, Exposed(reports, kept, observed))
         return Reply(body, media_type=media_type)

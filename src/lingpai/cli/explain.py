@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from lingpai.cli.listing import in_json, instant, print_json
-from lingpai.cli.options import places, read
+from lingpai.cli.options import in_language, places, read
 
 if TYPE_CHECKING:
     from lingpai.core.journal import Check
@@ -18,17 +18,16 @@ if TYPE_CHECKING:
 
     Letters = dict[int, Letter | None]
 
-LANGUAGES = ("en", "zh-Hans")
 _TOLD_BY_LOG = ("timestamp", "event", "level", "node", "method", "path", "status", "ms", "exception")
 
 
 @click.command()
 @click.argument("request_id", metavar="REQUEST-ID")
-@click.option("--language", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Of the words.")
+@in_language
 @click.option("--log", type=click.File("rb"), help="A file of log lines (log.format = json), or - for standard input, to look in too.")
 @in_json("One object: when it came, the trail's entries, the log's lines, and the words")
 @places
-def explain(request_id: str, language: str, log: IO[bytes] | None, as_json: bool, data: Path, config: Path | None) -> None:
+def explain(request_id: str, language: "Locale", log: IO[bytes] | None, as_json: bool, data: Path, config: Path | None) -> None:
     """Say what became of a request: which checks it passed, which refused it, and where the letter is that it wrote.
 
     REQUEST-ID is what a page of an error shows, what each answer has in its head X-Request-Id, and what the log calls request_id.

@@ -28,6 +28,7 @@ from lingpai.guard.throttling.mail_rate import MailRate
 from lingpai.post import Message, Permanent, Sender, SenderDown, SendError, Temporary, Unsure
 from lingpai.post.breaker import SenderBreaker
 from lingpai.post.letters import render
+from lingpai.post.retries import next_try
 from lingpai.settings import Settings
 from lingpai.settings.theme import theme as themed
 from lingpai.steps import deletions
@@ -63,20 +64,8 @@ BATCH = 200
 
 DAY = 86_400 * SECOND
 
-WAITS = (5, 15, 45, 135, 405, 1_215)
-"""Seconds before the second try and those after it; then HOUR each, ATTEMPTS in all: about two days."""
-
-HOUR, ATTEMPTS = 3_600, 53
-
 SENDING = "being sent, no answer yet"
 """The note on a letter that must not be sent twice; an outcome takes its place."""
-
-
-def next_try(attempt: int) -> int | None:
-    """Seconds to wait after that many failed attempts (1 or more); None: it is given up."""
-    if attempt >= ATTEMPTS:
-        return None
-    return WAITS[attempt - 1] if attempt <= len(WAITS) else HOUR
 
 
 @dataclass(frozen=True, slots=True)

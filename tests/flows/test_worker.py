@@ -24,13 +24,14 @@ from lingpai.ephemeral.sql import SqlEphemeral
 from lingpai.guard.crypto import SecretBox
 from lingpai.post import Message, Permanent, Sender, SenderDown, SendError, Temporary, Unsure
 from lingpai.post.inbox import InboxSender
+from lingpai.post.retries import next_try
 from lingpai.post.smtp import SmtpSender
 from lingpai.settings.written import BackupSettings
 from lingpai.steps.letters import LETTERS
 from lingpai.store import accounts, audit, outbox, outbox_retry, sessions
 from lingpai.store.database import Database, Query, Row, Transaction
 from lingpai.store.outbox import Bell
-from lingpai.worker import BATCH, GRACE_SECONDS, INSISTENCE, LEASE_SECONDS, SEND_SECONDS, SENDING, SLOTS, Worker, masked, next_try
+from lingpai.worker import BATCH, GRACE_SECONDS, INSISTENCE, LEASE_SECONDS, SEND_SECONDS, SENDING, SLOTS, Worker, masked
 from mailserver import STALL, mail_server
 
 SECRET = b"s" * 32

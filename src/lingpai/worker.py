@@ -28,6 +28,7 @@ from lingpai.guard.throttling.mail_rate import MailRate
 from lingpai.post import Message, Permanent, Sender, SenderDown, SendError, Temporary, Unsure
 from lingpai.post.breaker import SenderBreaker
 from lingpai.post.letters import render
+from lingpai.post.retries import next_try
 from lingpai.settings import Settings
 from lingpai.settings.theme import theme as themed
 from lingpai.steps import deletions
@@ -63,20 +64,8 @@ BATCH = 200
 
 DAY = 86_400 * SECOND
 
-WAITS = (5, 15, 45, 135, 405, 1_215)
-"""Seconds before the second try and those after it; then HOUR each, ATTEMPTS in all: about two days."""
-
-HOUR, ATTEMPTS = 3_600, 53
-
 SENDING = "being sent, no answer yet"
 """The note on a letter that must not be sent twice; an outcome takes its place."""
-
-
-def next_try(attempt: int) -> int | None:
-    """Seconds to wait after that many failed attempts (1 or more); None: it is given up."""
-    if attempt >= ATTEMPTS:
-        return None
-    return WAITS[attempt - 1] if attempt <= len(WAITS) else HOUR
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +158,7 @@ class Worker:
             lambda: self._delete_due(now),
             lambda: self._end_unproved(now),
         )
-        return sum([await self._sweep(sweep) for sweep in sweeps])
+        return sum([await self._swept(sweep) for sweep in sweeps])
 
     async def _delete_due(self, now: int) -> int:
         """Deletes accounts whose owners have asked for it, and have not taken it back in time."""
@@ -179,7 +168,7 @@ class Worker:
                 account = await accounts.by_id(tx, account_id)
                 if account and await accounts.delete_if_due(tx, account_id=account_id, now=now):
                     await self._note(tx, now, account_id, "delete")
-                    await deletions.note(self._settings, self._clock, "deleted", account)
+                    await deletions.note(self._settings, self._clock, self._metrics, "deleted", account)
         return len(found)
 
     async def _end_unproved(self, now: int) -> int:
@@ -197,23 +186,28 @@ class Worker:
         origin = RequestContext("worker", "worker")
         await audit.add(tx, at=now, realm="", account_id=account_id, event=event, result="ok", origin=origin)
 
+    async def _swept(self, sweep: Callable[[], Awaitable[int]]) -> int:
+        """One that fails keeps no other from its work, and is made again in the next round."""
+        try:
+            return await self._sweep(sweep)
+        except StoreDown:
+            pass  # the store tells of its loss, once for everybody
+        except Exception as error:  # noqa: BLE001 - the next round may fare better; the cause is in the log
+            log.warning("purge.failed", error=type(error).__name__)
+            self._metrics.failed("purge")
+        return 0
+
     async def _sweep(self, sweep: Callable[[], Awaitable[int]]) -> int:
         total = count = await sweep()
         while count >= BATCH:
             await self._clock.sleep(self._chance.spread(0.05, 0.15))  # the store's other callers come first
-            count = await sweep()
-            total += count
+            total += (count := await sweep())
         return total
 
     async def _purge_for_ever(self) -> None:
         while True:
             await self._clock.sleep(self._chance.spread(45, 75))
-            try:
-                await self.purge()
-            except StoreDown:
-                pass  # the store tells of its loss, once for everybody
-            except Exception as error:  # noqa: BLE001 - the next round may fare better; the cause is in the log
-                log.warning("purge.failed", error=type(error).__name__)
+            await self.purge()
 
     def _under_way(self) -> set[asyncio.Task[None]]:
         return set().union(*self._busy.values())
@@ -229,6 +223,7 @@ class Worker:
             return 0  # as above
         except Exception as error:  # noqa: BLE001 - a worker that dies would stop all mail
             log.warning("worker.claim_failed", error=type(error).__name__)
+            self._metrics.failed("claim")
             return 0
         for letter in letters:
             task = asyncio.create_task(self._deliver(letter))
@@ -260,8 +255,8 @@ class Worker:
     async def _ended(self, stop: asyncio.Event) -> bool:
         """Waits until something may be due or an attempt has ended, or it is time to stop; True: an attempt has."""
         busy = self._under_way()
-        news = self._bell.wait(self._chance.spread(0.8, 1.2))
-        waits: set[asyncio.Task[Any]] = {asyncio.create_task(stop.wait()), asyncio.create_task(news)}
+        news = (stop.wait(), self._bell.wait(self._chance.spread(0.8, 1.2)))
+        waits: set[asyncio.Task[Any]] = {asyncio.create_task(each) for each in news}
         try:
             done, _ = await asyncio.wait(waits | busy, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -293,6 +288,7 @@ class Worker:
                 await self._write(letter, outcome)
             except Exception as error:  # noqa: BLE001 - its lease ends, and it is sent again
                 log.error("letter.unwritten", id=letter.id, error=type(error).__name__)
+                self._metrics.failed("record")
 
     async def _learn(self, channel: Channel, outcome: Outcome) -> None:
         """What an attempt says of its server, and of how many letters may leave."""
@@ -316,6 +312,7 @@ class Worker:
         except TimeoutError:
             return self._later(letter, f"not taken within {self._send_seconds:.0f} s")
         except Exception as error:  # noqa: BLE001 - a slip of ours, or another secret than the letter was sealed with: the next version may do better
+            self._metrics.failed("letter")
             return self._later(letter, f"could not be written: {type(error).__name__}")
 
     async def _send(self, letter: Letter) -> Outcome:

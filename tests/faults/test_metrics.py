@@ -127,7 +127,8 @@ async def test_the_outbox_worker_alone_tells_of_its_letters(tmp_path: Path, empt
             found = await node.reaches(1, "lingpai_letters_total", channel="email", outcome="delivered")
             assert value(found, "lingpai_pool_size") == 10
             assert abs(value(found, "lingpai_clock_skew_seconds") or 0) < 5
-            assert value(found, "lingpai_letter_age_seconds", channel="email") == 0
+            assert value(found, "lingpai_letter_overdue_seconds") == 0
+            assert value(found, "lingpai_backup_age_seconds") is None
             process.send_signal(signal.SIGTERM)
             assert await process.wait() == 0
 
@@ -176,6 +177,8 @@ async def test_each_query_of_the_dashboard_and_of_the_alerts_reads_what_the_proc
     async with serving("--dev", "--workers", "2", "--data", tmp_path / "d", **WATCHED) as running:
         node = await watched(running)
         async with prometheus(tmp_path, node.url) as asked:
+            made = await lingpai("backup", "--to", tmp_path, "--data", tmp_path / "d")
+            assert made.code == 0, made.err
             await asked.once("lingpai_process_start_time_seconds")
             await story(running)
             await told(node)
@@ -189,6 +192,7 @@ async def test_each_query_of_the_dashboard_and_of_the_alerts_reads_what_the_proc
                 await asked.query(expression)
         text = (await node.get("/metrics")).text
     assert len(re.findall("^lingpai_process_start_time_seconds{", text, re.MULTILINE)) == 2
+    assert "lingpai_processes 2.0\n" in text
     asked_for = set().union(*(names(expression) for _, expression in [*queries(), *alerts()]))
     offered = set(re.findall(r"^# TYPE (\w+) ", text, re.MULTILINE))
     assert {name for name in asked_for if not {name, re.sub("_(bucket|count)$", "", name)} & offered} == set()

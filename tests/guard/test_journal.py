@@ -30,6 +30,7 @@ def test_checks_stand_in_their_order_each_once(opened: journal.Journal) -> None:
         (TooSoon(30), "-too-soon"),
         (Taken(field="email"), "-taken:email"),
         (Taken(field="a name\nof two lines"), "-taken:a_name_of_two_lines"),
+        (BadInput("hunter2", "duplicate"), "-bad-input:duplicate"),
     ],
 )
 def test_of_a_refusal_stand_its_code_and_what_it_was_about(refusal: Refusal, written: str, opened: journal.Journal) -> None:
@@ -52,6 +53,13 @@ def test_an_entry_that_went_well_holds_no_checks_unless_something_was_refused_in
     TooSoon(9)
     assert journal.for_trail("mail", ok=True) == "mail checks: +interval -too-soon"
     assert opened.in_trail
+
+
+def test_an_entry_that_went_well_holds_the_letter_that_it_wrote(opened: journal.Journal) -> None:
+    journal.passed("interval")
+    journal.wrote(7)
+    assert journal.for_trail("", ok=True) == "checks: +interval +letter:7"
+    assert not opened.in_trail, "what is refused afterwards has an entry of its own"
 
 
 def test_an_entry_is_read_as_it_was_written(opened: journal.Journal) -> None:

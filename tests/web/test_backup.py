@@ -17,8 +17,9 @@ from conftest import open_database
 from fakes import START, FakeChance, FakeClock
 from flows.births import born
 from flows.made import again, here, logged_in
-from lingpai.assembly import build, find_schema
+from lingpai.assembly import build, find_schema, open_services
 from lingpai.assembly.backups import open_restore
+from lingpai.assembly.configuration import defaults
 from lingpai.assembly.schema import WrongSchema
 from lingpai.core import rules
 from lingpai.core.errors import StoreDown
@@ -26,6 +27,7 @@ from lingpai.core.model import Account, RequestContext
 from lingpai.ephemeral import Entry
 from lingpai.flows import account_admin, account_deletion, not_me, reauthenticate
 from lingpai.flows import restore as flow
+from lingpai.flows.observe import observe
 from lingpai.settings.load import SettingsError
 from lingpai.settings.written import BackupSettings
 from lingpai.steps import backup_file
@@ -118,6 +120,23 @@ TORN = Query(
     )
 )
 ADDRESSES = Query(text("SELECT key FROM identifiers"))
+
+
+async def test_whoever_watches_is_told_how_old_the_last_whole_backup_is(machine: Machine) -> None:
+    settings = defaults(data=machine.folder, database_url=machine.url, secret=SECRET)
+    async with open_services(settings) as services:
+
+        async def age() -> float | None:
+            told = (await observe(services)).stored
+            assert told
+            return told.backup_age
+
+        assert await age() is None
+        (machine.folder / "full").write_bytes(b"")
+        assert (await machine.ask("backup", "--to", machine.folder / "full")).code != 0
+        assert await age() is None
+        await machine.back_up()
+        assert 0 <= (await age() or -1) < SECONDS
 
 
 async def test_while_many_register_a_backup_has_each_whole_or_not_at_all_and_an_empty_machine_serves_it(

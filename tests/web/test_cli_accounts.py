@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -138,6 +139,22 @@ async def test_a_beginning_finds_all_that_begin_so_page_by_page_over_realms_and_
     assert (await desk.ask("search", "a%", "--prefix")).code == 1
 
 
+async def test_no_account_is_passed_over_between_pages_whatever_the_order_of_kinds_and_of_realms(desk: Desk) -> None:
+    for realm in ("main", "boss"):
+        await desk.settle("zoe1@example.com", "zoe2@example.com", "zoe.one", "zoe.two", realm=realm)
+    whole = ["zoe1@example.com", "zoe2@example.com", "zoe.one", "zoe.two"] * 2
+    async with open_services(desk.settings) as services:
+        for realms in (["main", "boss"], ["boss", "main"], ["boss", "main", "boss"]):
+            for kinds in (("name", "email"), ("email", "name", "email")):
+                found: list[str | None] = []
+                page = await account_search.by_prefix(services, realms, "zoe", kinds, after=None, limit=1)
+                found += [one.email or one.name for one in page.accounts]
+                while page.following:
+                    page = await account_search.by_prefix(services, realms, "zoe", kinds, after=page.following, limit=1)
+                    found += [one.email or one.name for one in page.accounts]
+                assert found == whole, (realms, kinds)
+
+
 async def test_an_export_holds_every_account_whole_and_nothing_that_logs_in(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(account_search, "PAGE", 2)
     await desk.settle("ada@example.com", "bob@example.com", "eve@example.com", nickname="=1+1")
@@ -153,7 +170,8 @@ async def test_an_export_holds_every_account_whole_and_nothing_that_logs_in(desk
     sheet = await desk.ask("export", "--format", "csv")
     assert "argon2" not in ended.out + sheet.out
     assert ended.err == sheet.err == ""
-    head, *rows = csv.reader(io.StringIO(sheet.out, newline=""))
+    assert sheet.out[0] == "\ufeff", "Excel would read another encoding"
+    head, *rows = csv.reader(io.StringIO(sheet.out[1:], newline=""))
     assert head == list(lines[0])
     assert [dict(zip(head, row, strict=True))["email"] for row in rows] == ["ada@example.com", "bob@example.com", "eve@example.com", ""]
     assert [row[head.index("phone")] for row in rows] == ["", "", "", "'+8613900000001"]
@@ -165,6 +183,17 @@ async def test_an_export_stands_in_the_trail(desk: Desk) -> None:
     await desk.ask("export", "--realm", "boss")
     shown = (await lingpai_here("audit", "--event", "operator.accounts-export", "--data", desk.folder, **desk.variables)).out
     assert "boss" in shown
+
+
+async def test_that_addresses_were_shown_whole_stands_in_the_trail(desk: Desk) -> None:
+    await desk.settle("ada@example.com")
+    for asked in (("list",), ("search", "ada@example.com"), ("search", "ada", "--prefix")):
+        await desk.told(*asked)
+    call = ("audit", "--json", "--event", "operator.accounts-shown", "--data", desk.folder)
+    assert json.loads((await lingpai_here(*call, **desk.variables)).out)["entries"] == []
+    for asked in (("list",), ("search", "ada@example.com"), ("search", "ada", "--prefix")):
+        await desk.told(*asked, "--full")
+    assert len(json.loads((await lingpai_here(*call, **desk.variables)).out)["entries"]) == 3
 
 
 async def test_passwords_do_not_leave_the_database_where_accounts_are_listed(desk: Desk) -> None:
@@ -182,7 +211,18 @@ def test_no_cell_begins_as_a_formula_does_and_each_can_be_had_back(cell: str) ->
     assert (read.removeprefix("'"), plain) == (cell, "a,b")
 
 
-@pytest.mark.parametrize("cell", ["ada", "", "1", 'a"b', "a=b", "，"])
+@pytest.mark.parametrize("separator", [";", ",", "\t"])
+@pytest.mark.parametrize(
+    "cell", ["x;=1+cmd|'/c calc'!A1;y", "x,@SUM(A1)", "x\t-1", 'x;"=1+1;y', "x; =1", "x;'=1", "=1;=2,'3\t'", "x\n;＝1"]
+)
+def test_no_cell_begins_as_a_formula_does_where_another_separator_is_read_for_ours(cell: str, separator: str) -> None:
+    for record in csv.reader(io.StringIO(csv_line((cell, "y")), newline=""), delimiter=separator):
+        assert [part for part in record if part.lstrip(' "')[:1] in {*"=+-@＝", "\t"}] == []
+    [[read, _]] = csv.reader(io.StringIO(csv_line((cell, "y")), newline=""))
+    assert re.sub("(^|[;,\t\r\n])'", r"\1", read) == cell
+
+
+@pytest.mark.parametrize("cell", ["ada", "", "1", 'a"b', "a=b", "，", "Ada, Countess", "a;b", "O'Neill"])
 def test_any_other_cell_stays_as_it_is(cell: str) -> None:
     assert defused(cell) == cell
     assert next(csv.reader(io.StringIO(csv_line((cell,)), newline=""))) == [cell]

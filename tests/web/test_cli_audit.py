@@ -14,9 +14,10 @@ from conftest import open_database
 from fakes import START, FakeChance, FakeClock
 from lingpai.assembly import open_services
 from lingpai.assembly.configuration import defaults
-from lingpai.cli.audit import EVERY, followed
+from lingpai.cli.audit import EVERY, SETTLED, followed
 from lingpai.core.model import Letter, RequestContext
-from lingpai.store import audit, outbox, outbox_retry, schema
+from lingpai.store import audit, audit_search, outbox, outbox_retry, schema
+from lingpai.store.audit import Event
 from lingpai.store.audit_search import AuditFilter
 from lingpai.store.database import Database, Query
 from running import SECONDS, Ended, lingpai_here, start
@@ -131,6 +132,32 @@ async def test_who_follows_the_trail_sees_each_entry_once_also_one_whose_number_
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
     assert seen == ["before.1", "before.2", "late", "was slower", "last"]
+
+
+async def test_who_follows_one_event_reads_no_more_of_the_trail_than_is_new(
+    desk: Desk, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    floors: list[int] = []
+    grown = audit_search.grown
+
+    async def looked(tx: Database, wanted: AuditFilter, *, after: int, limit: int) -> list[Event]:
+        floors.append(after)
+        return await grown(tx, wanted, after=after, limit=limit)
+
+    monkeypatch.setattr(audit_search, "grown", looked)
+    await desk.note("wanted", at=clock.now())
+    async with aclosing(followed(desk.database, AuditFilter(event="wanted"), 2, clock)) as entries:
+        assert (await anext(entries)).event == "wanted"
+        reading = asyncio.create_task(anext(entries))
+        await until(clock)
+        for _ in range(9):
+            await desk.note("another", at=clock.now())
+        for _ in range(round(SETTLED / 1_000 / EVERY) + 2):
+            await turn(clock)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+    newest = (await audit_search.page(desk.database, AuditFilter(), limit=1))[0].id
+    assert floors[-1] == newest
 
 
 async def numbered(desk: Desk, number: int, event: str, clock: FakeClock) -> None:

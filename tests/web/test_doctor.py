@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import apsw
 import msgspec
@@ -20,11 +20,14 @@ from fakes import FakeChance, FakeClock
 from lingpai.assembly.doctor import CHECKS, here, public
 from lingpai.core import words
 from lingpai.core.chance import SECOND, SystemClock
+from lingpai.core.errors import Cause
 from lingpai.core.languages import LANGUAGES
 from lingpai.guard.crypto import SecretBox
 from lingpai.settings import Hashing
 from lingpai.store import outbox
 from lingpai.store.migrate import downgrade, latest
+from lingpai.store.moving import marks
+from lingpai.store.moving.marks import Move
 from lingpai.web.endpoints.health import SeenClient
 from lingpai_testing.aliyun import Aliyun
 from lingpai_testing.texts import SmsGateway
@@ -133,7 +136,15 @@ def test_each_code_that_a_check_can_find_has_its_words_and_each_word_its_code() 
     made = re.findall(r'\b(?:ok|doubt|wrong)\)?\(\s*"([a-z]+)",\s*"([a-z_]+)"(?: if [^,]*? else "([a-z_]+)")?', source)
     codes = {(check, code) for check, *both in made for code in both if code}
     codes |= {(check, code) for check in ("mail", "sms") for code in ("connection", "tls", "credentials", "taken")}
-    codes |= {("mail", "sender"), ("sms", "clock"), ("sms", "reached"), ("database", "sqlite"), ("database", "postgres")}
+    codes |= {
+        ("database", "lost"),
+        ("valkey", "lost"),
+        ("mail", "sender"),
+        ("sms", "clock"),
+        ("sms", "reached"),
+        ("database", "sqlite"),
+        ("database", "postgres"),
+    }
     own = ("grade", "result", "check", "not_asked", "cause")
     texts = {tuple(key.split(".")[1:]) for key in LANGUAGES["en"].texts if re.fullmatch(r"doctor\.[a-z]+\.[a-z_-]+", key)}
     texts = {key for key in texts if key[0] not in own}
@@ -141,6 +152,7 @@ def test_each_code_that_a_check_can_find_has_its_words_and_each_word_its_code() 
     assert codes == texts
     unasked = set(re.findall(r'not_asked\([a-z"]+,\s*"([a-z_]+)"(?: if [^,]*? else "([a-z_]+)")?', source))
     assert {f"doctor.not_asked.{code}" for both in unasked for code in both if code} <= LANGUAGES["en"].texts.keys()
+    assert {f"doctor.cause.{cause}" for cause in get_args(Cause)} <= LANGUAGES["en"].texts.keys()
     assert {f"doctor.check.{check}" for check in ("settings", *CHECKS)} <= LANGUAGES["en"].texts.keys()
 
 
@@ -191,6 +203,15 @@ async def test_a_check_that_breaks_says_so_and_the_others_go_on(place: Installat
     found = await place.found()
     assert found["database", "failed"]["grade"] == "wrong"
     assert found["mail", "taken"]["grade"] == "ok"
+
+
+async def test_a_move_that_goes_on_is_a_doubt_and_is_told_in_every_language(place: Installation) -> None:
+    store = await open_database(f"sqlite:///{place.data / 'lingpai.db'}", FakeClock(), FakeChance())
+    await marks.close(store, Move("m", "copying", "postgresql://db/lingpai"), "copying")
+    await store.close()
+    said = [await place.doctor("--language", locale) for locale in words.LOCALES]
+    assert [(one.code, one.err) for one in said] == [(3, ""), (3, "")]
+    assert all("`lingpai move`" in one.out for one in said)
 
 
 # Settings, secret, folder
@@ -432,7 +453,6 @@ async def test_a_proxy_that_nobody_has_named_is_found(place: Installation) -> No
         ("2001:db8::7", f"{public.FORGED},[2001:db8::7]:4711", True, "client"),
         (public.FORGED, public.FORGED, True, "forgeable"),
         (public.FORGED, public.FORGED, False, "forgeable"),
-        (public.FORGED, f"{public.FORGED}, 10.0.0.1", True, "inside"),
         ("10.0.0.1", f"{public.FORGED}, 198.51.100.7", True, "one_client"),
         ("10.0.0.1", "198.51.100.7", False, "one_client"),
         ("10.0.0.1", "", True, "one_client"),
@@ -442,6 +462,11 @@ async def test_a_proxy_that_nobody_has_named_is_found(place: Installation) -> No
 )
 def test_what_the_service_took_us_for_is_judged(client: str, forwarded: str, encrypted: bool, code: str) -> None:
     assert public.judged(SeenClient("ok", client, forwarded), encrypted=encrypted).code == code
+
+
+def test_a_chain_of_proxies_that_believed_us_is_a_doubt_at_least() -> None:
+    found = public.judged(SeenClient("ok", public.FORGED, f"{public.FORGED}, 10.0.0.5"), encrypted=True)
+    assert (found.code, found.grade) == ("inside", "doubt")
 
 
 ADDS = "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;"

@@ -11,11 +11,12 @@ import structlog
 
 from lingpai.core.request_ids import new_request_id, second_of
 from lingpai.flows import account_admin
+from lingpai.guard.throttling.rates import WIDE
 from lingpai.settings import Limits, Rate
-from lingpai.store import accounts, audit_search
+from lingpai.store import accounts, audit_search, outbox
 from lingpai.store.audit import Event
 from lingpai.store.audit_search import AuditFilter
-from lingpai.web.http.refusals import NOTED
+from lingpai.web.http.refusals import ALL_NOTED, NOTED, RefusalTrail
 from running import Ended, lingpai_here
 from web.people import ADA, GOOD, member
 from web.reading import Reader
@@ -191,6 +192,32 @@ async def test_a_refusal_stands_in_the_trail_once(town: Town) -> None:
     assert entry.detail.endswith(" +lockout -wrong-password")
 
 
+async def test_a_mail_that_did_not_come_is_told_from_the_request_that_wrote_it(town: Town) -> None:
+    await member(town)
+    asked = (await post(town, "/reset_password/send_mail", email=ADA)).headers["x-request-id"]
+    nobodys = (await post(town, "/reset_password/send_mail", email="nobody@example.com")).headers["x-request-id"]
+    assert "Letter 2, by mail, waits to be sent: tries so far 0" in (await explain(town, asked)).out
+    services, now = town.house.services, town.clock.now()
+    async with services.store.begin() as tx:
+        letters = await outbox.claim(tx, channel="email", now=now, owner="w", lease_until=now + 1, limit=9)
+    assert [letter.id for letter in letters] == [2, 3]
+    said = f"450 {ADA}: greylisted"
+    assert await outbox.retry(services.store, id=2, owner="w", due_at=now + 5_000, error=said)
+    told = (await explain(town, asked)).out
+    assert "tries so far 1, the next at 2026-09-21 14:13:25Z" in told
+    assert "the last try was answered: 450 a***@example.com" in told
+    assert "Letter 3 is no more: it was to nobody" in (await explain(town, nobodys)).out
+    town.clock.advance(seconds=6)
+    await town.mails()
+    ended = await explain(town, asked, "--json")
+    found = json.loads(ended.out)
+    assert [(letter["id"], letter["state"], letter["attempts"]) for letter in found["letters"]] == [(2, "sent", 2)]
+    assert json.loads((await explain(town, nobodys, "--json")).out)["letters"] == [{"id": 3, "state": None}]
+    [entry] = await trail(town, asked)
+    assert entry.detail.endswith(" +letter:2")
+    assert "信件 2（邮件）已经发出" in (await explain(town, asked, "--language", "zh-Hans")).out
+
+
 async def test_nothing_is_found_of_an_id_that_was_never_given(town: Town) -> None:
     services = town.house.services
     for request_id in (new_request_id(services.clock, services.chance), "of-an-older-one", "%"):
@@ -211,17 +238,38 @@ async def test_the_log_tells_of_what_the_trail_cannot_hold(town: Town, tmp_path:
 
 
 async def test_whoever_is_refused_again_and_again_fills_the_log_and_not_the_trail(town: Town) -> None:
-    async with town.browser() as browser:
-        for _ in range(NOTED + 5):
-            await browser.post("/reset_password/send_mail", json={"email": "no address"})
-        assert len(await trail(town)) == NOTED
-        with structlog.testing.capture_logs() as lines:
-            await browser.post("/reset_password/send_mail", json={"email": "no address"})
-    assert lines[-1]["checks"].endswith(" -bad-input:email/" + lines[-1]["checks"].rpartition("/")[2])
+    for _ in range(NOTED + 5):
+        await login_from_another_site(town)
     assert len(await trail(town)) == NOTED
-    town.clock.advance(minutes=2)
-    await post(town, "/reset_password/send_mail", email="no address")
+    with structlog.testing.capture_logs() as lines:
+        await login_from_another_site(town)
+    assert lines[-1]["checks"] == "+limit:client -cross-site"
+    assert len(await trail(town)) == NOTED
+    town.clock.advance(minutes=11)
+    await login_from_another_site(town)
     assert len(await trail(town)) == NOTED + 1
+
+
+async def test_whoever_has_many_addresses_fills_it_no_further_and_all_together_not_at_all(town: Town) -> None:
+    refusals = RefusalTrail(town.house.services)
+    neighbours = [f"2001:db8:7:{number:x}::/64" for number in range(20)]
+    others = [f"198.51.{number // 200}.{number % 200}" for number in range(100)]
+    noted = [refusals.has_room(client) for client in neighbours for _ in range(NOTED)]
+    assert sum(noted) == WIDE * NOTED
+    assert refusals.has_room("2001:db8:8:1::/64"), "their neighbours' count is not everybody's"
+    noted += [refusals.has_room(client) for client in others for _ in range(NOTED)]
+    assert sum(noted) == ALL_NOTED - 1
+
+
+async def test_what_could_not_be_read_and_what_proxies_ask_leaves_no_entry(town: Town) -> None:
+    async with town.browser() as browser:
+        for path in ("/healthz", "/readyz", "/login", "/forgot"):
+            assert (await browser.get(path, params=[("hunter2", "1"), ("hunter2", "2")])).headers["x-request-id"]
+        await browser.post("/reset_password/send_mail", json={"email": "no address"})
+        with structlog.testing.capture_logs() as lines:
+            await browser.get("/healthz", params=[("hunter2", "1"), ("hunter2", "2")])
+    assert lines[-1]["checks"] == "-bad-input:duplicate"
+    assert await trail(town) == []
 
 
 async def test_a_look_of_somebody_who_is_not_logged_in_leaves_no_entry(town: Town) -> None:

@@ -43,7 +43,7 @@ async def open_source(settings: Settings) -> AsyncIterator["BackupSource"]:
             from lingpai.store.backup import postgres
 
             snapshot = partial(postgres.snapshot, settings.database_url)
-        yield BackupSource(store.name, version("lingpai"), clock, chance, secret_box, snapshot)
+        yield BackupSource(store.name, version("lingpai"), clock, chance, secret_box, snapshot, store)
 
 
 @asynccontextmanager

@@ -1,6 +1,5 @@
 """`lingpai account list|search|export`: many accounts at once. What a page shows is masked unless it is asked for in full."""
 
-import asyncio
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -16,11 +15,12 @@ if TYPE_CHECKING:
     from lingpai.flows.account_search import SearchPage, SearchPlace
     from lingpai.settings import Settings
 
+_MARK = "\ufeff"
 SearchKind = Literal["email", "phone", "name"]
 ExportForm = Literal["jsonl", "csv"]
 _NUMBER = click.IntRange(min=0)
 _in_realm = click.option("--realm", default="", help="Only this set of users; default all of them.")
-_in_full = click.option("--full", is_flag=True, help="Show mail addresses and phones whole.")
+_in_full = click.option("--full", is_flag=True, help="Show mail addresses and phones whole; the trail has that it was asked for.")
 
 
 @click.command("list")
@@ -35,10 +35,10 @@ def listing(after: int, limit: int, realm: str, full: bool, as_json: bool, data:
 
     Exit codes: 0 also where there are none; 1 where it could not be done; 2 for wrong usage or settings.
     """
-    from lingpai.store import account_listing
+    from lingpai.flows import account_search
 
-    settings, chosen = _chosen(data, config, realm)
-    found = asyncio.run(_looked_up(settings, lambda store: account_listing.page(store, realm=chosen or None, after=after, limit=limit + 1)))
+    _, chosen = _chosen(data, config, realm)
+    found = opened(data, config, lambda services: account_search.page(services, chosen or None, after=after, limit=limit + 1, full=full))
     following = found[limit - 1].id if len(found) > limit else None
     _show(found[:limit], full=full, as_json=as_json, following=following)
 
@@ -79,6 +79,8 @@ def search(
     sought, begin = kinds or SEARCHED, _cursor(after)
 
     async def find(services: Any) -> "SearchPage":
+        if full:
+            await account_search.note_full(services, chosen)
         realms = await account_search.realms(services, chosen)
         if not prefix:
             return SearchPage(await account_search.exact(services, realms, text, sought))
@@ -98,8 +100,9 @@ def search(
 def export(form: ExportForm, realm: str, data: Path, config: Path | None) -> None:
     """Write all accounts to standard output, oldest first, with whole addresses and without anything that logs in.
 
-    In CSV a cell that a spreadsheet would run as a formula (=, +, -, @, a tab, a line's end) stands behind an apostrophe, and so does one
-    that begins with an apostrophe. JSON lines hold everything as it is. How far it is stands on standard error where that is a terminal.
+    In CSV what a spreadsheet would run as a formula (=, +, -, @, a tab, a line's end) stands behind an apostrophe, where a cell begins and
+    behind ; , and tabs within it, and so does an apostrophe there. The file begins with a byte order mark, so that Excel reads UTF-8.
+    JSON lines hold everything as it is. How far it is stands on standard error where that is a terminal.
     Exit codes: 0; 1 where it could not be done; 2 for wrong usage or settings.
     """
     from lingpai.flows import account_search
@@ -109,7 +112,7 @@ def export(form: ExportForm, realm: str, data: Path, config: Path | None) -> Non
     async def write(services: Any) -> int:
         total = 0
         if form == "csv":
-            _write(csv_line(_COLUMNS))
+            _write(_MARK + csv_line(_COLUMNS))
         async for page in account_search.everybody(services, chosen or None):
             _write("".join(map(_WRITERS[form], page)))
             total += len(page)
@@ -124,13 +127,6 @@ def _chosen(data: Path, config: Path | None, realm: str) -> "tuple[Settings, str
     """The settings, and the realm that is meant; empty for all. Raises Failure."""
     settings = read(data, config).settings
     return settings, realm_of(settings, realm) if realm else ""
-
-
-async def _looked_up(settings: "Settings", deed: Callable[[Any], Any]) -> Any:
-    from lingpai.assembly import open_store
-
-    async with open_store(settings) as store:
-        return await deed(store)
 
 
 def _cursor(after: str | None) -> "SearchPlace | None":

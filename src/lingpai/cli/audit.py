@@ -124,18 +124,19 @@ async def followed(store: "Database", wanted: "AuditFilter", limit: int, clock: 
 
     first = (await audit_search.page(store, wanted, limit=limit))[::-1]
     newest = await audit_search.page(store, audit_search.AuditFilter(), limit=1)
-    recent = {one.id: one.at for one in first}
+    recent = {one.id for one in first}
     floor = min(recent, default=newest[0].id + 1 if newest else 1) - 1
     for one in first:
         yield one
     while True:
+        settled = await audit_search.page(store, audit_search.AuditFilter(until=clock.now() - SETTLED), limit=1)
         async for one in _grown(store, wanted, floor):
             if one.id not in recent:
-                recent[one.id] = one.at
+                recent.add(one.id)
                 yield one
-        old = [number for number, at in recent.items() if at < clock.now() - SETTLED]
-        floor = max([floor, *old])
-        recent = {number: at for number, at in recent.items() if number > floor}
+        # Of the whole trail's, whatever is asked: nobody's entry may be the last that matched.
+        floor = max([floor, *(one.id for one in settled)])
+        recent = {number for number in recent if number > floor}
         await clock.sleep(EVERY)
 
 

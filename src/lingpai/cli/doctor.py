@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lingpai.cli.options import places
+from lingpai.cli.options import in_language, places
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict
@@ -19,19 +19,10 @@ if TYPE_CHECKING:
 EXIT: "dict[Grade, int]" = {"ok": 0, "wrong": 1, "doubt": 3}
 
 
-def _locale(_context: click.Context, _parameter: click.Parameter, tag: str) -> "Locale":
-    from lingpai.core import words
-
-    locale = words.locale_of(tag)
-    if locale is None:
-        raise click.BadParameter(f"expected {' or '.join(words.LOCALES)}")
-    return locale
-
-
 @click.command()
 @click.option("--url", default="", metavar="URL", help="Ask the service at its own public URL too, through whatever stands in front of it.")
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, metavar="N", help="As for `serve` on this machine.")
-@click.option("--language", default="en", show_default=True, metavar="TAG", callback=_locale, help="In which language: en or zh-Hans.")
+@in_language
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @places
 def doctor(*, url: str, workers: int, language: "Locale", as_json: bool, data: Path, config: Path | None) -> None:

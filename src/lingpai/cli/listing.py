@@ -15,8 +15,9 @@ MOST = 1_000
 """Rows of one page."""
 _SPAN = re.compile(r"(\d{1,9})([smhd])")
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-_RUN_BY_SPREADSHEETS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""Beginnings of a cell that programs take for a formula (OWASP, CSV Injection): full-width ones too."""
+_RUN_BY_SPREADSHEETS = re.compile(r"""(^|[;,\t\r\n])(?=[\s"]*['=+@\t\r\n\uff1d\uff0b\uff0d\uff20-])""")
+"""Before what programs take for a formula (OWASP, CSV Injection), full-width signs too: where a cell begins, and where one would that is
+read with another separator, as a spreadsheet does where commas part decimals. Spaces and quotes before the sign do not hide it."""
 
 
 def instant_of(text: str) -> int:
@@ -56,8 +57,9 @@ def csv_line(cells: Iterable[object]) -> str:
 
 
 def defused(cell: str) -> str:
-    """The cell, behind an apostrophe where a spreadsheet would run it.
+    """The cell, with an apostrophe before whatever a spreadsheet would run.
 
-    So is one that begins with an apostrophe already: who reads the file by program takes one away from each that has one, and has it all.
+    One stands before an apostrophe there too: who reads the file by program takes one away at the beginning and behind each `;`, `,`, tab
+    and line's end, where there is one, and has it all.
     """
-    return f"'{cell}" if cell.startswith((*_RUN_BY_SPREADSHEETS, "'")) else cell
+    return _RUN_BY_SPREADSHEETS.sub(r"\1'", cell)

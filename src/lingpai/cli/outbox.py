@@ -40,7 +40,7 @@ def outbox(
         return
     counts, letters, sms_budgets = asyncio.run(_read(data, config, states or ("waiting", "failed"), before, limit))
     if as_json:
-        print_json({"counts": counts, "letters": [_fields(letter) for letter in letters], "sms_budgets": dict(sms_budgets)})
+        print_json({"counts": counts, "letters": [letter_fields(letter) for letter in letters], "sms_budgets": dict(sms_budgets)})
         return
     _show(counts, letters, sms_budgets, limit)
 
@@ -62,7 +62,8 @@ def _show(counts: dict[str, int], letters: "list[Letter]", sms_budgets: list[tup
         table.show("Text messages", ("budget", "state"), sms_budgets)
 
 
-def _fields(letter: "Letter") -> dict[str, object]:
+def letter_fields(letter: "Letter") -> dict[str, object]:
+    """A letter as JSON has it."""
     return {
         "id": letter.id,
         "state": letter.state,

@@ -13,6 +13,8 @@ from typing import Any
 
 import msgspec
 
+LETTER = "letter"
+"""The check that stands for a letter, which is no check: its number is what it is about."""
 LONGEST = 40
 """Checks that are kept: a request makes about ten."""
 _MARK = "checks: "
@@ -47,6 +49,11 @@ class Journal:
         """Those that said no, whoever was told of it."""
         return [check for check in self.checks if not check.passed]
 
+    @property
+    def letters(self) -> list[Check]:
+        """Those that were written."""
+        return [check for check in self.checks if check.name == LETTER]
+
     def __str__(self) -> str:
         return " ".join(map(str, self.checks))
 
@@ -66,9 +73,18 @@ def passed(name: str, subject: str = "") -> None:
     _add(Check(passed=True, name=name, subject=subject))
 
 
+def wrote(letter: int) -> None:
+    """A letter of this number was written, to somebody or to nobody: what became of it is found by that."""
+    passed(LETTER, str(letter))
+
+
 def refused(code: str, details: Mapping[str, Any] | None = None) -> None:
     """A check said no. Of the details only names of ours are kept: no seconds, and nothing that was typed."""
-    subject = "/".join(str(details[name]) for name in _SUBJECT if name in details) if details else ""
+    known = dict(details or {})
+    if known.get("reason") == "duplicate":
+        # The one field that is called as the request has it: no call of ours need know it.
+        known.pop("field", None)
+    subject = "/".join(str(known[name]) for name in _SUBJECT if name in known)
     _add(Check(passed=False, name=code, subject=re.sub(r"[^\w/.-]", "_", subject)[:64]))
 
 
@@ -91,12 +107,13 @@ def _add(check: Check) -> None:
 def for_trail(detail: str, *, ok: bool) -> str:
     """The detail of an entry, with the journal behind it unless all went well; the entry holds it from now on.
 
-    What went well may hold a refusal all the same, of which nobody is told: a message that was asked for, and not sent.
+    What went well may hold a refusal all the same, of which nobody is told: a message that was asked for, and not sent. And it may hold the
+    number of a letter, which may not come.
     """
     journal = _current.get()
-    if journal is None or not (journal.refusals if ok else journal.checks):
+    if journal is None or not (journal.refusals or journal.letters if ok else journal.checks):
         return detail
-    journal.in_trail = True
+    journal.in_trail = journal.in_trail or bool(journal.refusals) or not ok
     return f"{detail} {_MARK}{journal}".lstrip()
 
 

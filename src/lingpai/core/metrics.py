@@ -6,10 +6,14 @@ A count costs some hundred nanoseconds, so it is made whether anybody reads it o
 
 from bisect import bisect_left
 from collections.abc import Iterable
+from typing import Literal
 
 import msgspec
 
 Series = tuple[str, ...]
+BackgroundTask = Literal["claim", "letter", "record", "purge", "forget-file"]
+"""What is done while nobody waits for an answer: letters are taken in hand, rendered and sent, and the outcome is written down; what is
+past its time is deleted; who is to be deleted stands in `backup.forget_file`."""
 
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Seconds up to which each bucket of a histogram counts; one more holds the rest."""
@@ -43,6 +47,10 @@ class Metrics:
     def add(self, number: int, *series: str) -> None:
         """So many more."""
         self.counts[series] = self.counts.get(series, 0) + number
+
+    def failed(self, task: BackgroundTask) -> None:
+        """One more that nobody was told of."""
+        self.count("background_failures", task)
 
     def observe(self, seconds: float, series: Series) -> None:
         """One more that took so long."""

@@ -33,7 +33,7 @@ async def lock(services: Services, account: Account) -> bool:
         await sessions.end_all(tx, account_id=account.id)
         await _note(services, tx, account, "lock")
         if account.deletes_at is not None:
-            await deletions.note(services.settings, services.clock, "kept", account)
+            await deletions.note(services.settings, services.clock, services.metrics, "kept", account)
     return changed
 
 
@@ -63,7 +63,7 @@ async def delete(services: Services, account: Account) -> None:
     async with services.store.begin() as tx:
         await accounts.erase(tx, account_id=account.id)
         await _note(services, tx, account, "delete")
-        await deletions.note(services.settings, services.clock, "deleted", account)
+        await deletions.note(services.settings, services.clock, services.metrics, "deleted", account)
 
 
 async def _note(services: Services, tx: Transaction, account: Account, deed: str) -> None:

@@ -68,7 +68,7 @@ async def cancel_deletion(services: Services, ctx: RequestContext, token: str) -
         if not await accounts.reopen(tx, account_id=account.id, deletes_at=account.deletes_at or 0, now=now):
             raise BadGrant
         await services.audit.note(tx, ctx.within(account.realm), "keep", account_id=account.id)
-        await deletions.note(services.settings, services.clock, "kept", account)
+        await deletions.note(services.settings, services.clock, services.metrics, "kept", account)
     # Only now: were the store lost before, this would be the owner's last way back.
     await services.grants.forget("keep", token)
     return account

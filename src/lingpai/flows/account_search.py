@@ -77,8 +77,8 @@ async def by_prefix(
 ) -> SearchPage:
     """Accounts with something of these kinds that begins so, realm by realm and kind by kind, each in the order of its keys."""
     found: list[Account] = []
-    for realm, kind in product(realms, kinds):
-        if after and (realm, SEARCHED.index(kind)) < (after.realm, SEARCHED.index(after.kind)):
+    for realm, kind in sorted(set(product(realms, kinds)), key=_position):
+        if after and _position((realm, kind)) < _position((after.realm, after.kind)):
             continue
         start = after.key if after and (realm, kind) == (after.realm, after.kind) else ""
         room = limit - len(found)
@@ -91,6 +91,11 @@ async def by_prefix(
     return SearchPage(found)
 
 
+def _position(where: tuple[str, Kind]) -> tuple[str, int]:
+    """Neither the database's order of realms nor that in which kinds were typed: one page must go on where another ended."""
+    return where[0], SEARCHED.index(where[1])
+
+
 def _folded(kind: Kind, prefix: str) -> str:
     """The beginning as keys are spelled; a phone with its +86 where no country was typed."""
     if kind == "phone":
@@ -99,10 +104,23 @@ def _folded(kind: Kind, prefix: str) -> str:
     return skeleton.key(prefix) if kind == "name" else prefix.lower()
 
 
+async def page(services: Services, realm: str | None, *, after: int, limit: int, full: bool) -> list[Account]:
+    """Accounts with numbers over `after`, in their order. `full`: they are shown whole."""
+    if full:
+        await note_full(services, realm)
+    return await account_listing.page(services.store, realm=realm, after=after, limit=limit)
+
+
+async def note_full(services: Services, realm: str | None) -> None:
+    """That addresses are shown whole stands in the trail."""
+    await services.audit.note(services.store, OPERATOR.within(realm or ""), "operator.accounts-shown")
+
+
 async def everybody(services: Services, realm: str | None) -> AsyncIterator[list[Account]]:
     """All accounts, oldest first, a page at a time: memory does not grow with them. That it was done stands in the trail.
 
-    One that is registered meanwhile comes too, at the end; each comes once.
+    One that is registered meanwhile comes too, at the end, unless its number was given out before one that was read by then and it was
+    committed after; each comes once.
     """
     await services.audit.note(services.store, OPERATOR.within(realm or ""), "operator.accounts-export")
     after = 0

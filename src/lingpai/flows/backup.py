@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 from lingpai.core.chance import Chance, Clock, moment
+from lingpai.core.errors import StoreDown
 from lingpai.core.retention import Retention
 from lingpai.guard.crypto import SecretBox
 from lingpai.guard.sealed_file import SealedWriter
 from lingpai.steps import backup_file
 from lingpai.steps.backup_file import BackupContents, BytesDone
+from lingpai.store import installation
 from lingpai.store.backup import Snapshot
+from lingpai.store.database import Database
 
 NAME = "lingpai-%Y%m%dT%H%M%SZ.backup"
 _OURS = re.compile(r"lingpai-\d{8}T\d{6}Z\.backup")
@@ -37,6 +40,8 @@ class BackupSource:
     chance: Chance
     secret_box: SecretBox
     snapshot: Callable[[], AbstractAsyncContextManager[Snapshot]]
+    store: Database
+    """Where it is noted that there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,15 @@ async def make(source: BackupSource, folder: Path, progress: BytesDone) -> MadeB
         os.fsync(draft.fileno())
         backup_file.verify(draft, source.secret_box)
         size = os.fstat(draft.fileno()).st_size
+    await _note(source.store, contents)
     return MadeBackup(file, size, contents)
+
+
+async def _note(store: Database, contents: BackupContents) -> None:
+    """Where it cannot be noted the file is there all the same: it seems to be older than it is, and somebody looks."""
+    if contents.revision >= installation.SINCE:
+        with suppress(StoreDown):
+            await installation.backed_up(store, contents.made_at)
 
 
 def thin(folder: Path, retention: Retention) -> list[Path]:

@@ -72,7 +72,7 @@ async def _undo(services: Services, ctx: RequestContext, disavowal: Disavowal) -
         await services.audit.note(tx, ctx, "not-me", account_id=disavowal.account_id, detail=disavowal.notice)
         account = await accounts.by_id(tx, disavowal.account_id)
         if account and removed and disavowal.kind == "closing":
-            await deletions.note(services.settings, services.clock, "kept", account)
+            await deletions.note(services.settings, services.clock, services.metrics, "kept", account)
     assert account is not None, "this transaction holds its row"
     return removed, account
 

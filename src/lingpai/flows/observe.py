@@ -1,22 +1,18 @@
 """What whoever watches over a node is told of it beside what its processes have counted (contract, R13)."""
 
 import asyncio
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import get_args
 
 from lingpai.core.chance import SECOND, DatabaseClock
 from lingpai.core.errors import StoreDown
-from lingpai.core.model import Channel
 from lingpai.ephemeral.readiness import Lost
 from lingpai.flows import Services
 from lingpai.guard.sessions.signing_keys import current
-from lingpai.store import keys, outbox
+from lingpai.store import installation, keys, outbox
 
 SECONDS = 2.0
 """How long the database may take to tell; what it has not told by then is left out."""
-CHANNELS: tuple[Channel, ...] = get_args(Channel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +21,12 @@ class Stored:
 
     waiting: int
     """Letters that wait."""
-    ages: Mapping[Channel, float]
-    """Seconds for which the oldest of them has waited, of each channel; 0: none does."""
+    overdue: float
+    """Seconds for which one of them could have been sent, at most; 0: none could yet, such as one that is tried again later."""
     key_age: float | None
     """Seconds for which the current key has signed JWTs; None: there is none."""
+    backup_age: float | None
+    """Seconds since the moment of which the last whole backup is; None: `lingpai backup` has made none."""
     schema: str
 
 
@@ -54,16 +52,20 @@ async def _stored(services: Services) -> Stored | None:
     with suppress(StoreDown, TimeoutError):
         async with asyncio.timeout(SECONDS):
             store, now = services.store, services.clock.now()
-            written = {channel: await outbox.oldest(store, channel=channel) for channel in CHANNELS}
             return Stored(
                 await outbox.waiting(store),
-                {channel: 0.0 if at is None else max(0, now - at) / SECOND for channel, at in written.items()},
+                _age(await outbox.oldest_due(store, now), now) or 0.0,
                 await _key_age(services, now),
+                _age(await installation.last_backup(store), now),
                 await store.version() or "",
             )
     return None
 
 
+def _age(at: int | None, now: int) -> float | None:
+    return None if at is None else max(0, now - at) / SECOND
+
+
 async def _key_age(services: Services, now: int) -> float | None:
     key = current(await keys.listing(services.store), now)
-    return max(0, now - key.signs_at) / SECOND if key else None
+    return _age(key.signs_at, now) if key else None

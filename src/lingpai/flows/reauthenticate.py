@@ -30,6 +30,7 @@ async def ask_code(services: Services, ctx: RequestContext, login: Authenticated
         code = await new_code(services, ctx, message, who, to, bound_to(account), CODE_LENGTH)
         async with services.store.begin() as tx:
             await services.letters.login_code(tx, ctx, account if message.lands else None, code.text, code.page)
+            await services.audit.note(tx, ctx, "confirm.ask", account_id=account.id)
     return to
 
 

@@ -17,6 +17,7 @@ import structlog
 
 from lingpai.core.chance import Clock
 from lingpai.core.errors import StoreDown
+from lingpai.core.metrics import Metrics
 from lingpai.core.model import Account
 from lingpai.settings import Settings
 from lingpai.steps.services import Services
@@ -41,7 +42,7 @@ class BadForgetFile(Exception):
     """A line cannot be read; the text names it."""
 
 
-async def note(settings: Settings, clock: Clock, event: DeletionEvent, account: Account, *, until: int = 0) -> None:
+async def note(settings: Settings, clock: Clock, metrics: Metrics, event: DeletionEvent, account: Account, *, until: int = 0) -> None:
     """Writes a line where the settings name a file. In the transaction, last: raises StoreDown, and then nothing is done."""
     if not settings.backup.forget_file:
         return
@@ -50,6 +51,7 @@ async def note(settings: Settings, clock: Clock, event: DeletionEvent, account: 
     try:
         await asyncio.to_thread(_append, path, msgspec.json.encode(line) + b"\n")
     except OSError as error:
+        metrics.failed("forget-file")
         log.error("deletions.unwritten", file=str(path), reason=error.strerror)
         raise StoreDown("full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "failing") from error
 
@@ -57,7 +59,7 @@ async def note(settings: Settings, clock: Clock, event: DeletionEvent, account: 
 async def asked(services: Services, account: Account, until: int) -> None:
     """Of a deletion to come, once it is sure. Raises nothing: its owner has been told so already, and the log says what is missing."""
     with suppress(StoreDown):
-        await note(services.settings, services.clock, "asked", account, until=until)
+        await note(services.settings, services.clock, services.metrics, "asked", account, until=until)
 
 
 def read(path: Path) -> Iterator[DeletionLine]:

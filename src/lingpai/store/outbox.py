@@ -159,16 +159,12 @@ _RECENT_TO = Query(
 _kept_one_to = reader(Letter, _RECENT_TO)
 _OVERVIEW = Query(select(letters.c.state, func.count().label("number")).group_by(letters.c.state))
 _counted = picker(_OVERVIEW, ("state", "number"))
-_OLDEST = Query(
-    select(letters.c.created_at)
-    .where(letters.c.state == "waiting", letters.c.channel == bindparam("channel"))
-    .order_by(letters.c.id)
-    .limit(1)
-)
 _WAITING = Query(select(func.count().label("number")).where(letters.c.state == "waiting"))
 _OLDEST_DUE = Query(
     select(func.min(letters.c.due_at).label("due_at")).where(letters.c.state == "waiting", letters.c.due_at <= bindparam("now"))
 )
+_BY_NUMBER = Query(select(*_FIELDS).where(letters.c.id == bindparam("letter")))
+_numbered = reader(Letter, _BY_NUMBER)
 _LISTING = Query(
     select(*_FIELDS)
     .where(letters.c.state == bindparam("state"), letters.c.id < bindparam("before"))
@@ -327,12 +323,6 @@ async def overview(tx: Transaction) -> dict[str, int]:
     return dict(_counted(row) for row in await tx.rows(_OVERVIEW))
 
 
-async def oldest(tx: Transaction, *, channel: Channel) -> int | None:
-    """When the letter of a channel was written that has waited longest; None: none waits."""
-    row = await tx.row(_OLDEST, channel=channel)
-    return row[0] if row else None
-
-
 async def waiting(tx: Transaction) -> int:
     """How many letters wait."""
     row = await tx.row(_WAITING)
@@ -342,6 +332,12 @@ async def waiting(tx: Transaction) -> int:
 async def listing(tx: Transaction, *, state: LetterState, limit: int, before: int = NEWEST) -> list[Letter]:
     """The newest letters in a state, of those with numbers under `before`."""
     return [_listed(row) for row in await tx.rows(_LISTING, state=state, before=before, limit=limit)]
+
+
+async def by_number(tx: Transaction, number: int) -> Letter | None:
+    """The letter of this number; None where there is none any more, as of one to nobody."""
+    row = await tx.row(_BY_NUMBER, letter=number)
+    return _numbered(row) if row else None
 
 
 async def oldest_due(tx: Transaction, now: int) -> int | None:

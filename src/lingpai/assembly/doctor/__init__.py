@@ -12,9 +12,9 @@ from lingpai.assembly.doctor.finding import Finding, not_asked, wrong
 from lingpai.assembly.doctor.subject import Subject, subject
 from lingpai.core.outages import reason
 
-Check = Callable[[Subject], Awaitable[list[Finding]]]
+DoctorCheck = Callable[[Subject], Awaitable[list[Finding]]]
 
-CHECKS: dict[str, Check] = {
+CHECKS: dict[str, DoctorCheck] = {
     "secret": here.secret,
     "folder": here.folder,
     "database": stores.database,
@@ -47,7 +47,7 @@ async def examine(config: Path | None, data: Path, *, processes: int = 1, url: s
     return found
 
 
-async def _made(name: str, check: Check, examined: Subject) -> Sequence[Finding]:
+async def _made(name: str, check: DoctorCheck, examined: Subject) -> Sequence[Finding]:
     try:
         async with asyncio.timeout(SECONDS):
             return await check(examined)

@@ -75,8 +75,11 @@ def judged(seen: SeenClient, *, encrypted: bool) -> Finding:
     """
     forwarded = [str(parse(one)) for one in seen.forwarded.split(",") if one.strip()]
     if seen.client == FORGED:
-        # Had the proxy added our own address, and that were trusted as a proxy's, what stands before it would be believed rightly.
-        return wrong("public", "forgeable", address=FORGED) if forwarded[-1:] == [FORGED] else not_asked("public", "inside")
+        # Had a proxy added our own address, and that were trusted as a proxy's, what stands before it would be believed rightly; from here
+        # it looks the same as a chain whose outer proxy hands on what it was told.
+        if forwarded[-1:] == [FORGED]:
+            return wrong("public", "forgeable", address=FORGED)
+        return doubt("public", "inside", address=FORGED, forwarded=seen.forwarded)
     if seen.client in forwarded:
         return ok("public", "client", client=seen.client)
     if encrypted or forwarded != [FORGED]:

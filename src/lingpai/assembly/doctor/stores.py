@@ -1,7 +1,7 @@
 """What the stores say: the database and its schema, clocks, connections, the pooler, Valkey, and letters that wait."""
 
 from lingpai.assembly.connections import ConnectionDemand, connection_demand
-from lingpai.assembly.doctor.finding import Finding, doubt, not_asked, ok, wrong
+from lingpai.assembly.doctor.finding import Fact, Finding, doubt, not_asked, ok, wrong
 from lingpai.assembly.doctor.subject import Subject
 from lingpai.core.chance import NANOSECONDS, SECOND
 from lingpai.core.errors import StoreDown
@@ -21,13 +21,19 @@ async def database(subject: Subject) -> list[Finding]:
         file = sqlite_file(subject.settings)
         if subject.lost is None:
             return [wrong("database", "absent", file=str(file))]
-        return [wrong("database", "lost", cause=subject.lost.cause, reason=subject.lost_because)]
+        return [_lost("database", subject.lost)]
     if subject.schema and subject.schema.revision:
         try:
             await subject.store.ping()
         except StoreDown as down:
-            return [wrong("database", "lost", cause=down.cause, reason=reason(down.__cause__ or down))]
+            return [_lost("database", down)]
     return [ok("database", subject.store.name)]
+
+
+def _lost(check: str, down: StoreDown) -> Finding:
+    """Whoever moves it knows, and may have forgotten."""
+    facts: dict[str, Fact] = {"cause": down.cause, "reason": " ".join(reason(down.__cause__ or down).split())}
+    return (doubt if down.cause == "moving" else wrong)(check, "lost", **facts)
 
 
 async def schema(subject: Subject) -> list[Finding]:
@@ -109,7 +115,7 @@ async def valkey(subject: Subject) -> list[Finding]:
         await client.ping()
         ahead = await client.skew()
     except StoreDown as down:
-        return [wrong("valkey", "lost", cause=down.cause, reason=reason(down.__cause__ or down))]
+        return [_lost("valkey", down)]
     finally:
         await client.close()
     facts = {"apart": f"{ahead:+.1f}"}

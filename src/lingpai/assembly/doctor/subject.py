@@ -9,7 +9,6 @@ from lingpai.assembly import absent, connect, secrets
 from lingpai.assembly.schema import FoundSchema, found_in
 from lingpai.core.chance import Chance, Clock, SystemChance, SystemClock
 from lingpai.core.errors import StoreDown
-from lingpai.core.outages import reason
 from lingpai.settings.load import Loaded, SettingsError
 from lingpai.settings.secret import file_of
 
@@ -44,12 +43,6 @@ class Subject:
     def usable(self) -> "Database | None":
         """The database, where its tables are those that this version knows."""
         return self.store if self.schema and self.schema.fits else None
-
-    @property
-    def lost_because(self) -> str:
-        """What was said when the database was asked, in one line."""
-        cause = self.lost and (self.lost.__cause__ or self.lost)
-        return " ".join(reason(cause).split()) if cause else ""
 
 
 @asynccontextmanager

@@ -78,7 +78,11 @@ class RateLimiter:
 
 
 def _counts(name: str, who: str) -> tuple[tuple[str, int], ...]:
-    """What a hit counts on, the narrowest first, and by how much each bears more than the limit."""
-    if name.rpartition("_")[2] != "client" or not who.endswith("::/64"):
-        return ((who, 1),)
-    return ((who, 1), (str(IPv6Network(who).supernet(new_prefix=48)), WIDE))
+    return with_neighbours(who) if name.rpartition("_")[2] == "client" else ((who, 1),)
+
+
+def with_neighbours(client: str) -> tuple[tuple[str, int], ...]:
+    """What a hit of a client counts on, the narrowest first, and by how much each bears more than a limit for one."""
+    if not client.endswith("::/64"):
+        return ((client, 1),)
+    return ((client, 1), (str(IPv6Network(client).supernet(new_prefix=48)), WIDE))

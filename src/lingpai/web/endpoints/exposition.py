@@ -6,7 +6,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, get_args
 
 from lingpai.core.errors import Cause, Overloaded, Unavailable
-from lingpai.core.metrics import BOUNDS, Report, Series
+from lingpai.core.metrics import BOUNDS, BackgroundTask, Report, Series
 from lingpai.core.model import Channel
 from lingpai.flows.observe import Observation, Stored
 from lingpai.guard.throttling.sms_budgets import Name as BudgetName
@@ -20,6 +20,7 @@ COUNTED: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "letters": ("Tries to send a letter, by how they ended: expired and failed are given up.", ("channel", "outcome")),
     "limited": ("Refusals by a limit, told or silent, by its name in the settings.", ("limit",)),
     "spans": ("Spans of traces, by what became of them: sent, lost with the collector, or dropped for want of room.", ("fate",)),
+    "background_failures": ("What the worker, or a deletion that was to be written down, could not do.", ("task",)),
     "failures": (
         "Calls not answered: for a bug (500), for being overloaded, or why a store could not serve (503).",
         ("reason",),
@@ -29,12 +30,16 @@ COUNTED: Mapping[str, tuple[str, tuple[str, ...]]] = {
 KNOWN: Sequence[Series] = (
     *(("failures", reason) for reason in ("bug", Overloaded.code, Unavailable.code, *get_args(Cause))),
     *(("spans", fate) for fate in ("sent", "lost", "dropped")),
+    *(("background_failures", task) for task in get_args(BackgroundTask)),
     *(("letters", channel, end) for channel in get_args(Channel) for end in ("delivered", "retry", "unavailable", "failed", "expired")),
     *(("limited", limit) for limit in (*Limits.__struct_fields__, *get_args(BudgetName)) if limit != "lock_minutes"),
 )
 """Shown from the start, as 0: of a series that begins with 1 nobody sees that it has grown."""
 TIMED: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "request_seconds": ("Requests, by whose path it was, the status's class, and how long the answer took.", ("dialect", "status")),
+    "request_seconds": (
+        "Requests, by whose path it was, whether it only checks (a session, a probe), the status's class, and how long the answer took.",
+        ("dialect", "kind", "status"),
+    ),
     "hash_wait_seconds": ("How long a password waited for a hashing thread.", ()),
 }
 GAUGED: Mapping[str, str] = {
@@ -62,6 +67,7 @@ class Exposed:
         """All families, each once."""
         yield from self._counted()
         yield from self._timed()
+        yield _gauge("processes", "How many processes the node is to have.", len(self.reports))
         yield from self._processes()
         yield from _stores(self.observed)
         yield _gauge("clock_skew_seconds", "Seconds by which this machine's clock is ahead of the database's.", self.observed.skew)
@@ -130,18 +136,18 @@ def _stores(observed: Observation) -> "Iterator[Metric]":
 def _stored(stored: Stored) -> "Iterator[Metric]":
     info = _by("info", "The version that runs, and the revision of the database's schema.", "version", "schema")
     info.add_metric((version("lingpai"), stored.schema), 1)
-    ages = _by("letter_age_seconds", "How long the oldest letter has waited that was not sent yet.", "channel")
-    for channel, age in stored.ages.items():
-        ages.add_metric((channel,), age)
-    yield from (info, ages)
+    yield info
+    yield _gauge("letter_overdue_seconds", "How long the letter that has waited longest could have been sent.", stored.overdue)
     yield _gauge("letters_waiting", "Letters that were not sent yet.", stored.waiting)
-    if stored.key_age is not None:
-        yield _gauge("signing_key_age_seconds", "For how long the current key has signed JWTs.", stored.key_age)
+    yield _gauge("signing_key_age_seconds", "For how long the current key has signed JWTs.", stored.key_age)
+    yield _gauge("backup_age_seconds", "Since the moment of which `lingpai backup` has made the last whole one.", stored.backup_age)
 
 
-def _gauge(name: str, text: str, value: float) -> "GaugeMetricFamily":
+def _gauge(name: str, text: str, value: float | None) -> "GaugeMetricFamily":
+    """None: there is none."""
     family = _by(name, text)
-    family.add_metric((), value)
+    if value is not None:
+        family.add_metric((), value)
     return family
 
 

@@ -1,12 +1,14 @@
 """What a node tells whoever watches over it, on a port of its own: `/metrics`, with the probes beside them (contract, R13)."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from lingpai.core.chance import SECOND
 from lingpai.core.metrics import Report
+from lingpai.core.shared_reading import SharedReading
 from lingpai.flows.observe import Observation, observe
 from lingpai.web.endpoints import health
 from lingpai.web.endpoints.exposition import Exposed, exposed
@@ -50,8 +52,7 @@ class WatchApp:
         """`reports`: of each process by its number, and of the whole node."""
         self._services = services
         self._reports = reports
-        self._observed: Observation | None = None
-        self._observed_at = 0.0
+        self._reading: SharedReading[Observation] = SharedReading(partial(observe, services), EVERY, services.clock)
 
     async def __call__(
         self,
@@ -87,13 +88,7 @@ class WatchApp:
             return await health.readiness(self._services)
         if path != b"/metrics":
             return Reply(b"", 404, "text/plain")
-        observed = await self._observe()
+        observed = await self._reading.latest()
         reports, kept = self._reports()
         body, media_type = exposed(accept, Exposed(reports, kept, observed))
         return Reply(body, media_type=media_type)
-
-    async def _observe(self) -> Observation:
-        now = self._services.clock.monotonic()
-        if self._observed is None or now >= self._observed_at + EVERY:
-            self._observed_at, self._observed = now, await observe(self._services)
-        return self._observed

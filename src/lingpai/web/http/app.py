@@ -182,7 +182,8 @@ class App:
     def _count(self, route: Route | None, reply: Reply, started: float) -> None:
         """A session check meets this too: no more than a microsecond."""
         counted_as = route.counted_as if route else "nowhere"
-        self._metrics.observe(self._monotonic() - started, ("request_seconds", counted_as, _CLASSES[reply.status // 100]))
+        kind = "check" if route and route.call.quiet else "call"
+        self._metrics.observe(self._monotonic() - started, ("request_seconds", counted_as, kind, _CLASSES[reply.status // 100]))
         if route and (route.logs_in or reply.gives_jwt):
             self._metrics.count("logins", counted_as, route.call.path, _outcome(route, reply))
 

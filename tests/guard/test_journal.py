@@ -10,7 +10,9 @@ from lingpai.core.journal import LONGEST, Check
 
 
 @pytest.fixture(autouse=True)
-def opened() -> journal.Journal:
+def opened(monkeypatch: pytest.MonkeyPatch) -> journal.Journal:
+    """As in a request; afterwards none is open, for what other tests do belongs to none."""
+    monkeypatch.setattr(journal, "_current", contextvars.ContextVar[journal.Journal | None]("journal", default=None))
     return journal.open_journal()
 
 

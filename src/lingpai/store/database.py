@@ -13,7 +13,7 @@ from inspect import signature
 from operator import itemgetter
 from typing import Any, Protocol, TypeVar, cast
 
-from sqlalchemy import TableClause
+from sqlalchemy import FromClause, TableClause
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -37,6 +37,10 @@ class _Constants(SQLCompiler):
         if not bindparam.required:
             kwargs["literal_binds"] = True
         return str(super().visit_bindparam(bindparam, *args, **kwargs))  # type: ignore[no-untyped-call]  # SQLAlchemy's compilers are
+
+    def get_from_hint_text(self, table: FromClause, text: str | None) -> str | None:
+        """`with_hint` behind a table's name, which SQLAlchemy writes for no database of ours."""
+        return text
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,9 +82,19 @@ _CLAIMABLE = (
     letters.c.due_at <= bindparam("now"),
     or_(letters.c.lease_until.is_(None), letters.c.lease_until <= bindparam("now")),
 )
-_DUE = Query(select(letters.c.id).where(*_CLAIMABLE).limit(1))
+# SQLite takes the index of states where it may, and then reads all that wait.
+_BY_TIME = (letters, "INDEXED BY ix_letters_due", "sqlite")
+_DUE = Query(select(letters.c.id).with_hint(*_BY_TIME).where(*_CLAIMABLE).limit(1))
 # A CTE, because PostgreSQL may run a subquery more than once and then claims more than `limit`.
-_due = select(letters.c.id).where(*_CLAIMABLE).order_by(letters.c.due_at).limit(_LIMIT).with_for_update(skip_locked=True).cte("due")
+_due = (
+    select(letters.c.id)
+    .with_hint(*_BY_TIME)
+    .where(*_CLAIMABLE)
+    .order_by(letters.c.due_at)
+    .limit(_LIMIT)
+    .with_for_update(skip_locked=True)
+    .cte("due")
+)
 _CLAIM = Query(
     update(letters)
     .where(letters.c.id.in_(select(_due.c.id)))
@@ -161,7 +171,11 @@ _OVERVIEW = Query(select(letters.c.state, func.count().label("number")).group_by
 _counted = picker(_OVERVIEW, ("state", "number"))
 _WAITING = Query(select(func.count().label("number")).where(letters.c.state == "waiting"))
 _OLDEST_DUE = Query(
-    select(func.min(letters.c.due_at).label("due_at")).where(letters.c.state == "waiting", letters.c.due_at <= bindparam("now"))
+    select(letters.c.due_at)
+    .with_hint(*_BY_TIME)
+    .where(letters.c.state == "waiting", letters.c.due_at <= bindparam("now"))
+    .order_by(letters.c.due_at)
+    .limit(1)
 )
 _BY_NUMBER = Query(select(*_FIELDS).where(letters.c.id == bindparam("letter")))
 _numbered = reader(Letter, _BY_NUMBER)

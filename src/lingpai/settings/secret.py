@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lingpai.core.chance import Chance
+from lingpai.core.files import sync_folder
 from lingpai.settings import Settings, forms
 
 _FILE = "secret"
@@ -62,13 +63,4 @@ def _make(path: Path, chance: Chance) -> None:
         pass
     finally:
         draft.unlink()
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    """A new name is on disk only when its folder is."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_folder(path.parent)

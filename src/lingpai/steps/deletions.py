@@ -6,6 +6,7 @@ it is committed: what cannot be written down is not deleted.
 
 import asyncio
 import errno
+import fcntl
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -17,18 +18,19 @@ import structlog
 
 from lingpai.core.chance import Clock
 from lingpai.core.errors import StoreDown
+from lingpai.core.files import give_to_owner_of, sync_folder
 from lingpai.core.metrics import Metrics
 from lingpai.core.model import Account
 from lingpai.settings import Settings
 from lingpai.steps.services import Services
 
-DeletionEvent = Literal["asked", "kept", "deleted"]
+DeletionEvent = Literal["asked", "kept", "locked", "deleted"]
 
 log = structlog.get_logger("lingpai.deletions")
 
 
 class DeletionLine(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line. `asked`: its owner wants it deleted at `until`; `kept`: that is off; `deleted`: it is gone."""
+    """One line. `asked`: its owner wants it deleted at `until`; `kept`: that is off; `locked`: by a lock; `deleted`: it is gone."""
 
     at: int
     event: DeletionEvent
@@ -63,16 +65,19 @@ async def asked(services: Services, account: Account, until: int) -> None:
 
 
 def read(path: Path) -> Iterator[DeletionLine]:
-    """Its lines. The end of one that a power cut tore off is none: what it told of was never done. Raises BadForgetFile."""
+    """Its lines. An end that was torn off, by a power cut or a copy, is none: what it told of was not done then. Raises BadForgetFile."""
     try:
         text = path.read_bytes()
     except OSError as error:
         raise BadForgetFile(f"{path}: {error.strerror}") from None
-    for number, line in enumerate(text.split(b"\n")[:-1], 1):
+    *lines, end = text.split(b"\n")
+    for number, line in enumerate(lines, 1):
         try:
             yield msgspec.json.decode(line, type=DeletionLine)
         except msgspec.DecodeError as error:
             raise BadForgetFile(f"{path}, line {number}: {error}") from None
+    with suppress(msgspec.DecodeError):
+        yield msgspec.json.decode(end, type=DeletionLine)
 
 
 def latest(lines: Iterable[DeletionLine], since: int) -> list[DeletionLine]:
@@ -85,12 +90,41 @@ def latest(lines: Iterable[DeletionLine], since: int) -> list[DeletionLine]:
 
 
 def _append(path: Path, line: bytes) -> None:
-    """One write, which no other process's cuts in two; a line that was torn off before is ended first."""
+    """The whole line is on disk, or none of it is and OSError is raised. What a power cut tore off before goes."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        size = os.fstat(handle).st_size
-        torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
-        os.write(handle, b"\n" + line if torn else line)
-        os.fsync(handle)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        size = _whole(handle)
+        if size == 0:
+            give_to_owner_of(path.parent, handle)
+            sync_folder(path.parent)
+        try:
+            _write(handle, line)
+        except OSError:
+            os.ftruncate(handle, size)
+            raise
     finally:
         os.close(handle)
+
+
+def _whole(handle: int) -> int:
+    """The bytes of all whole lines; the file has no others any more. A last one that only lacks its end gets it."""
+    size = os.fstat(handle).st_size
+    if size == 0 or os.pread(handle, 1, size - 1) == b"\n":
+        return size
+    text = os.pread(handle, size, 0)
+    begun = text.rfind(b"\n") + 1
+    try:
+        msgspec.json.decode(text[begun:], type=DeletionLine)
+    except msgspec.DecodeError:
+        os.ftruncate(handle, begun)
+        return begun
+    os.write(handle, b"\n")
+    return size + 1
+
+
+def _write(handle: int, line: bytes) -> None:
+    # A disk that fills takes a part, and calls that no error.
+    if os.write(handle, line) != len(line):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    os.fsync(handle)

@@ -33,7 +33,7 @@ async def lock(services: Services, account: Account) -> bool:
         await sessions.end_all(tx, account_id=account.id)
         await _note(services, tx, account, "lock")
         if account.deletes_at is not None:
-            await deletions.note(services.settings, services.clock, services.metrics, "kept", account)
+            await deletions.note(services.settings, services.clock, services.metrics, "locked", account)
     return changed
 
 

@@ -5,11 +5,12 @@ letters that waited. Who has asked for deletion since is deleted again.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import BinaryIO, Literal, Protocol
+from dataclasses import dataclass
+from typing import BinaryIO, Literal, Protocol, get_args
 
 from lingpai.core.chance import SECOND, Chance, Clock, SystemClock, moment
 from lingpai.core.errors import StoreDown
+from lingpai.core.model import Account
 from lingpai.flows import OPERATOR
 from lingpai.guard.crypto import SecretBox
 from lingpai.steps import backup_file
@@ -18,12 +19,15 @@ from lingpai.steps.deletions import DeletionLine, latest
 from lingpai.store import accounts, restored
 from lingpai.store.audit import AuditTrail
 from lingpai.store.backup import Restored
-from lingpai.store.database import Database
+from lingpai.store.database import Database, Transaction
 from lingpai.store.migrate import latest as newest
 from lingpai.store.timekeeping import database_clock
 
 OVERLAP = 3_600 * SECOND
 """Lines of a forget file that are read though they are older than the backup: a deletion is written down before it is committed."""
+
+Fate = Literal["deleted", "closed", "kept", "unknown"]
+"""What a line of a forget file has come to: the fields of RestoreOutcome."""
 
 RestoreRefusal = Literal["newer", "database", "ephemeral"]
 
@@ -67,6 +71,10 @@ class RestoreOutcome:
     """Accounts that were deleted again."""
     closed: int = 0
     """Accounts that are to be deleted again when their time is over."""
+    kept: int = 0
+    """Accounts that the backup has as to be deleted, and that are not any more."""
+    unknown: int = 0
+    """Lines on accounts that the backup does not have: younger than it, deleted before it, or another installation's."""
 
 
 def inspect(work: RestoreWork, file: BinaryIO) -> BackupContents:
@@ -117,21 +125,27 @@ async def _made_fit(store: Database, clock: Clock, contents: BackupContents, lin
         await restored.end_everything(tx, store, at=clock.now())
         detail = f"backup of {moment(contents.made_at):%Y-%m-%d %H:%M:%SZ}"
         await AuditTrail(clock).note(tx, OPERATOR.within(""), "operator.restore", detail=detail)
-    outcome = RestoreOutcome()
-    for line in latest(lines, contents.made_at - OVERLAP):
-        outcome = await _forget(store, clock, line, outcome)
-    return outcome
+    fates = [await _forget(store, clock, line) for line in latest(lines, contents.made_at - OVERLAP)]
+    return RestoreOutcome(**{name: fates.count(name) for name in get_args(Fate)})
 
 
-async def _forget(store: Database, clock: Clock, line: DeletionLine, outcome: RestoreOutcome) -> RestoreOutcome:
-    """What the last word on an account asks for."""
+async def _forget(store: Database, clock: Clock, line: DeletionLine) -> Fate | None:
+    """Does what the last word on an account asks for, and says what that was; None: it was so already."""
     async with store.begin() as tx:
         account = await restored.named(tx, realm=line.realm, public_id=line.id)
-        if account is None or line.event == "kept":
-            return outcome
+        if account is None:
+            return "unknown"
         if line.event == "deleted":
-            await accounts.erase(tx, account_id=account.id)
-            await AuditTrail(clock).note(tx, OPERATOR.within(account.realm), "operator.delete", account_id=account.id, detail="again")
-            return replace(outcome, deleted=outcome.deleted + 1)
-        closed = await accounts.close(tx, account_id=account.id, at=line.at, deletes_at=line.until)
-        return replace(outcome, closed=outcome.closed + closed)
+            return await _deleted(tx, clock, account)
+        locked_at = None if line.event == "kept" else line.at
+        deletes_at = line.until if line.event == "asked" else None
+        changed = await restored.close(tx, account_id=account.id, at=line.at, locked_at=locked_at, deletes_at=deletes_at)
+    if deletes_at:
+        return "closed" if changed else None
+    return "kept" if changed and account.deletes_at else None
+
+
+async def _deleted(tx: Transaction, clock: Clock, account: Account) -> Fate:
+    await accounts.erase(tx, account_id=account.id)
+    await AuditTrail(clock).note(tx, OPERATOR.within(account.realm), "operator.delete", account_id=account.id, detail="again")
+    return "deleted"

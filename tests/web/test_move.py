@@ -22,8 +22,9 @@ from lingpai.core.model import Letter, RequestContext
 from lingpai.ephemeral.counters import FileCounters
 from lingpai.flows import moving
 from lingpai.flows.moving import Relocation
+from lingpai.settings.postgresql import shown
 from lingpai.store import audit, installation, outbox
-from lingpai.store.database import Database, Query
+from lingpai.store.database import Database, Query, Transaction
 from lingpai.store.migrate import downgrade
 from lingpai.store.moving import marks
 from lingpai.store.moving.arrival import Arrival, open_arrival
@@ -393,6 +394,44 @@ async def test_a_database_that_was_taken_back_meanwhile_is_not_left(desk: Desk) 
             await moving.move(Relocation(source, None, taken, FakeClock(), FakeChance()), "old", "new", quiet)
         assert await marks.find(source) is None
         assert ((await arrival.mark()) or pytest.fail("unmarked")).state == "arriving"
+
+
+async def test_killed_while_the_new_one_is_opened_the_old_one_is_not_taken_back_unasked(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nodes that begin again and again may serve the new one from its last commit on."""
+    put = marks.put
+
+    async def killed(tx: Transaction, mark: marks.Move) -> marks.Move:
+        if mark.state == "left":
+            raise ZeroDivisionError
+        return await put(tx, mark)
+
+    async with opened(desk.source) as source, open_arrival(desk.target) as arrival:
+        monkeypatch.setattr(marks, "put", killed)
+        with pytest.raises(ZeroDivisionError):
+            await moving.move(Relocation(source, None, arrival, FakeClock(), FakeChance()), "old", shown(desk.target), quiet)
+        monkeypatch.undo()
+        assert ((await arrival.mark()) or pytest.fail("unmarked")).state == "arrived"
+    asked = await desk.move("--undo")
+    assert (asked.code, "Go back to the old database?" in asked.err) == (1, True)
+    assert all(one["same"] for one in (await desk.moved())["tables"]), "and run again it only says that it is done"
+    async with opened(desk.source) as source:
+        assert ((await marks.find(source)) or pytest.fail("unmarked")).state == "left"
+
+
+async def test_killed_before_the_new_one_is_opened_the_old_one_is_taken_back_as_in_the_middle(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def killed(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async with opened(desk.source) as source, open_arrival(desk.target) as arrival:
+        monkeypatch.setattr(Arrival, "finish", killed)
+        with pytest.raises(ZeroDivisionError):
+            await moving.move(Relocation(source, None, arrival, FakeClock(), FakeChance()), "old", shown(desk.target), quiet)
+    ended = await desk.move("--undo", "--to", desk.target)
+    assert (ended.code, "is empty again" in ended.out) == (0, True), ended.err
 
 
 async def test_a_row_that_differs_is_found(sqlite_path: Path, postgres_url: str) -> None:

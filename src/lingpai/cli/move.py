@@ -151,7 +151,7 @@ def _run(deed: Awaitable[T], where: str) -> T:
         held = ", ".join(f"{name} {rows}" for name, rows in error.found.items())
         raise Failure(f"{where} is not empty ({held}); expected a database of its own") from None
     except Busy:
-        raise Failure(f"another `lingpai move` is at work in {where}") from None
+        raise Failure(f"another `lingpai move`, or a `lingpai restore`, is at work in {where}") from None
     except Unfit as error:
         raise Failure(f"PostgreSQL does not take a row of {error.table}: {error.reason}. {AGAIN}") from None
     except KeyboardInterrupt:

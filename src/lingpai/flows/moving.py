@@ -85,8 +85,9 @@ async def undoable(source: Database, arrival: Arrival | None) -> tuple[Move | No
     """The mark on the old database, and whether nodes may have written to the new one since."""
     ours = await marks.find(source)
     theirs = await arrival.mark() if arrival else None
-    arrived = bool(ours and theirs and theirs.id == ours.id and theirs.state == "arrived")
-    return ours, arrived or bool(ours and ours.state == "left")
+    if ours and ours.state == "leaving" and theirs and theirs.id == ours.id:
+        return ours, theirs.state == "arrived"
+    return ours, bool(ours and ours.state in ("leaving", "left"))
 
 
 async def undo(source: Database, arrival: Arrival | None) -> bool:
@@ -138,13 +139,24 @@ def _known(theirs: Move) -> list[ComparedTable]:
 
 
 async def _left(both: Relocation, ours: Move, finish: Callable[[], Awaitable[None]] | None = None) -> None:
-    """The last step, which an `--undo` comes before or after, and never between. Raises CannotMove."""
+    """The last step, which an `--undo` comes before or after, and never between. Raises CannotMove.
+
+    That it has begun is written down before: killed in the middle of it, nodes may serve the new one, and the old one has to know.
+    """
+    leaving = ours if ours.state == "left" else await _further(both, ours, "leaving")
+    await _further(both, leaving, "left", finish)
+
+
+async def _further(
+    both: Relocation, ours: Move, state: Literal["leaving", "left"], finish: Callable[[], Awaitable[None]] | None = None
+) -> Move:
     async with both.source.begin() as tx:
-        if await marks.find(tx) not in (ours, replace(ours, state="left")):
+        found = await marks.find(tx)
+        if found is None or (found.id, found.where) != (ours.id, ours.where):
             raise CannotMove("undone", ours.where)
         if finish:
             await finish()
-        await marks.put(tx, replace(ours, state="left"))
+        return await marks.put(tx, replace(ours, state=state))
 
 
 async def _carried(both: Relocation, theirs: Move, progress: MoveProgress) -> tuple[Move, list[ComparedTable]]:

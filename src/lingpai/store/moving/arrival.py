@@ -14,6 +14,7 @@ from lingpai.store import migrate
 from lingpai.store.database import Query, Row
 from lingpai.store.moving.marks import MOVE, PUT, Move, encoded
 from lingpai.store.moving.tables import PAGE, MovedTable, digest, moved_tables
+from lingpai.store.postgres.alone import hold_alone
 from lingpai.store.postgres.faults import store_down
 from lingpai.store.postgres.hosts import Connected
 from lingpai.store.postgres.pool import DIALECT
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from asyncpg.connect_utils import SessionAttribute
 
 CONNECT_SECONDS = 10.0
-LOCK_SECONDS = 5
-_LOCK = 0x6C6D6F76
-"""The number of the advisory lock ("lmov")."""
 _SESSION = {"application_name": "lingpai move"}
 _FRESH = {installation.name: 1, entries.name: 1}
 """Rows that a migration leaves, and a probe: whoever has served leaves more."""
@@ -41,7 +39,7 @@ class Occupied(Exception):
 
 
 class Busy(Exception):
-    """Another `lingpai move` is filling it."""
+    """Another `lingpai move` is filling it, or a `lingpai restore`."""
 
 
 class Unfit(Exception):
@@ -165,19 +163,10 @@ async def open_arrival(url: str) -> AsyncIterator[Arrival]:
     with _in_words():
         connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS, target_session_attrs=target, server_settings=_SESSION)
     try:
-        await _alone(connection)
+        with _in_words():
+            if not await hold_alone(connection):
+                raise Busy
         yield Arrival(url, connection)
     finally:
         with suppress(asyncpg.InterfaceError, OSError, TimeoutError):
             await connection.close(timeout=CONNECT_SECONDS)
-
-
-async def _alone(connection: Connected) -> None:
-    """One that was killed a moment ago holds the lock until the server has noticed."""
-    with _in_words():
-        try:
-            await connection.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
-            await connection.execute(f"SELECT pg_advisory_lock({_LOCK})")
-        except asyncpg.LockNotAvailableError:
-            raise Busy from None
-        await connection.execute("SET lock_timeout = 0")

@@ -18,9 +18,9 @@ from lingpai.store.schema import installation, letters, metadata
 MOVE = "move"
 """The name under which it stands in `installation`. The row itself is not carried."""
 
-MoveState = Literal["preparing", "closing", "copying", "left", "arriving", "arrived"]
+MoveState = Literal["preparing", "closing", "copying", "leaving", "left", "arriving", "arrived"]
 """Of the old one: marked; what its workers have in hand is written down, and nothing else; nothing is written, and it is copied; all of it
-is in the new one. Of the new one: it is being filled; it is whole."""
+is in the new one, where nodes may start at any moment; they may have. Of the new one: it is being filled; it is whole."""
 
 UNSERVED: frozenset[MoveState] = frozenset(("left", "arriving"))
 """States in which no node starts: others serve what was here, or not all of it is here yet."""
@@ -53,8 +53,8 @@ def _put(insert: Inserter) -> Insert:
 
 
 PUT = Query(_put)
-_REMOVE = Query(delete(installation).where(installation.c.name == MOVE))
-_TRIGGERS = Query(text(r"SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'moving\_%' ESCAPE '\'"))
+REMOVE = Query(delete(installation).where(installation.c.name == MOVE))
+TRIGGERS = Query(text(r"SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'moving\_%' ESCAPE '\'"))
 _LEASED = Query(
     select(func.count().label("leased")).select_from(letters).where(letters.c.state == "waiting", letters.c.lease_until > bindparam("now"))
 )
@@ -134,9 +134,9 @@ async def free(store: Database) -> None:
     """Everybody writes to this SQLite again, as if it had never been marked."""
     async with store.begin() as tx:
         await _open(tx)
-        await tx.execute(_REMOVE)
+        await tx.execute(REMOVE)
 
 
 async def _open(tx: Transaction) -> None:
-    for (name,) in await tx.rows(_TRIGGERS):
+    for (name,) in await tx.rows(TRIGGERS):
         await tx.rows(Query(text(f"DROP TRIGGER {name}")))

@@ -47,12 +47,16 @@ def target_of(url: str) -> str:
 
 
 def for_programs(url: str, environ: Mapping[str, str] = os.environ) -> tuple[str, dict[str, str]]:
-    """The URL for PostgreSQL's own programs, and their environment: the password is there, for everybody reads a command line."""
+    """The URL for PostgreSQL's own programs, and their environment: the password is there, for everybody reads a command line.
+
+    Of several hosts they take the one that we do, and not the first that answers.
+    """
     parts = urlsplit(url)
     credentials, at, hosts = parts.netloc.rpartition("@")
     user, _, password = credentials.partition(":")
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     known = options.pop("password", "") or unquote(password)
+    options["target_session_attrs"] = target_of(url)
     bare = parts._replace(netloc=f"{user}{at}{hosts}", query=urlencode(options, quote_via=quote, safe="/,"))
     return bare.geturl(), {**environ, **({"PGPASSWORD": known} if known else {})}
 

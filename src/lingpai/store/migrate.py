@@ -24,7 +24,10 @@ def upgrade(url: str, revision: str = "head") -> None:
 
 
 def adopt(url: str, revision: str) -> None:
-    """Brings tables of that revision, which do not say so themselves, up to the newest. They stand as RESTORING. Blocks, as `upgrade`."""
+    """Brings tables of that revision, which do not say so themselves, up to the newest. Blocks, as `upgrade`.
+
+    They stand as RESTORING, and do not say which versions may work with them: one that does not know that word yet takes them for newer.
+    """
     from lingpai.store.migrations import runner  # noqa: PLC0415 - as above
 
     runner.adopt(url, revision, RESTORING)

@@ -27,6 +27,9 @@ def counted(rows: Iterable[Sequence[Any]]) -> dict[str, int]:
     return {str(realm): int(number) for realm, number in rows}
 
 
+FOREIGN = "the table `accounts` there is not Lingpai's: name a database of its own"
+
+
 class Unusable(Exception):
     """It cannot be done on this database now; the text, for people, says why."""
 
@@ -47,7 +50,7 @@ class Restored(Protocol):
     """Where a backup goes. Everything raises Unusable and StoreDown."""
 
     async def held(self) -> Mapping[str, int] | None:
-        """How many accounts each realm has in what would be replaced; None where nothing would."""
+        """How many accounts each realm has in what would be replaced, as far as they can be read; None where nothing would."""
         ...
 
     def alone(self) -> AbstractAsyncContextManager[None]:

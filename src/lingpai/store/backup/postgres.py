@@ -1,7 +1,7 @@
 """PostgreSQL: by `pg_dump`, in the very moment in which the accounts were counted, and back by `psql` in one transaction.
 
-What lasts minutes, and logins, are not in it: no moment of a restore could bring them back. Nor is the revision: a database without one is
-not served.
+Only our own tables are, for others may live in the same database. What lasts minutes, and logins, are not in it: no moment of a restore
+could bring them back. Nor is the revision: a database without one is not served.
 """
 
 import asyncio
@@ -16,13 +16,16 @@ import asyncpg
 
 from lingpai.core.chance import Chance, Clock
 from lingpai.settings.postgresql import for_programs, target_of
-from lingpai.store.backup import ACCOUNTS, PORTION, Snapshot, Unusable, counted
+from lingpai.store.backup import ACCOUNTS, FOREIGN, PORTION, Snapshot, Unusable, counted
 from lingpai.store.database import Database
-from lingpai.store.migrate import RESTORING, adopt, finish
+from lingpai.store.installation import OLDEST_SCHEMA
+from lingpai.store.migrate import RESTORING, adopt, finish, latest
+from lingpai.store.moving.marks import MOVE
 from lingpai.store.postgres import open_postgres
+from lingpai.store.postgres.alone import LOCK_SECONDS, hold_alone
 from lingpai.store.postgres.faults import store_down
 from lingpai.store.postgres.pool import DIALECT
-from lingpai.store.schema import metadata, volatile
+from lingpai.store.schema import installation, metadata, volatile
 
 if TYPE_CHECKING:
     from asyncpg.connect_utils import SessionAttribute
@@ -37,11 +40,30 @@ OPTIONS = (
     *("--no-subscriptions", "--no-security-labels", "--no-unlogged-table-data"),
     *(f"--exclude-table-data={name}" for name in LEFT_OUT),
 )
+OURS = (*metadata.tables, *volatile.tables, "alembic_version")
+"""The tables of the schema that this version knows, and of those before it."""
 _TABLES = "SELECT count(*) FROM pg_catalog.pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+_HOME = (
+    "SELECT nspname FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace AS home ON home.oid = relnamespace"
+    " WHERE pg_class.oid = to_regclass('accounts')"
+)
+"""The schema of the tables: the first that the search path leads to."""
 _USERS = (
     "SELECT count(*) FROM pg_catalog.pg_stat_activity"
     " WHERE datname = current_database() AND application_name = 'lingpai' AND pid <> pg_backend_pid()"
 )
+
+_LAST = f"""
+RESET search_path;
+DO $$ BEGIN
+  IF to_regclass('{installation.name}') IS NOT NULL THEN
+    DELETE FROM {installation.name} WHERE name IN ('{OLDEST_SCHEMA}', '{MOVE}');
+  END IF;
+END $$;
+INSERT INTO alembic_version VALUES ('{RESTORING}');
+COMMIT;
+"""  # noqa: S608 - names of ours
+"""What no node takes for its own: neither does it say a revision, nor which versions may work with it; nor that it was being moved."""
 
 
 @asynccontextmanager
@@ -53,12 +75,19 @@ async def snapshot(url: str) -> AsyncIterator[Snapshot]:
         with _translated():
             name = await connection.fetchval("SELECT pg_export_snapshot()")
             revision = await connection.fetchval("SELECT version_num FROM alembic_version")
+            home = await connection.fetchval(_HOME)
             accounts = counted(map(tuple, await connection.fetch(ACCOUNTS.plan(DIALECT).sql)))
-        yield Snapshot(revision, accounts, 0, _dumped(program, url, name))
+        yield Snapshot(revision, accounts, 0, _dumped(program, url, *_tables(home, revision), f"--snapshot={name}"))
 
 
-async def _dumped(program: str, url: str, snapshot: str) -> AsyncIterator[bytes]:
-    async with _running(program, url, *OPTIONS, f"--snapshot={snapshot}", out=PIPE) as process:
+def _tables(home: str, revision: str) -> list[str]:
+    """Which of them `pg_dump` takes. Of a newer schema, whose tables nobody here knows by name, all that lie beside ours."""
+    schema = '"' + home.replace('"', '""') + '"'
+    return [f"--table={schema}.{name}" for name in (OURS if revision == latest() else "*")]
+
+
+async def _dumped(program: str, url: str, *options: str) -> AsyncIterator[bytes]:
+    async with _running(program, url, *OPTIONS, *options, out=PIPE) as process:
         assert process.stdout
         while portion := await process.stdout.read(PORTION):
             yield portion
@@ -73,18 +102,32 @@ class PostgresRestored:
 
     async def held(self) -> Mapping[str, int] | None:
         async with _connected(self._url) as connection:
-            if not await connection.fetchval(_TABLES):
-                return None
-            self._replaces = True
-            known = await connection.fetchval("SELECT to_regclass('accounts') IS NOT NULL")
-            return counted(map(tuple, await connection.fetch(ACCOUNTS.plan(DIALECT).sql))) if known else {}
+            with _translated():
+                if not await connection.fetchval(_TABLES):
+                    return None
+                self._replaces = True
+                await _known_schema(connection)
+                if not await connection.fetchval("SELECT to_regclass('accounts') IS NOT NULL"):
+                    return {}
+                try:
+                    return counted(map(tuple, await connection.fetch(ACCOUNTS.plan(DIALECT).sql)))
+                except asyncpg.UndefinedColumnError:
+                    raise Unusable(FOREIGN) from None
 
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
-        _program("psql")
+        program = _program("psql")
         async with _connected(self._url) as connection:
-            if users := await connection.fetchval(_USERS):
-                raise Unusable(f"the database has {users} connections of `serve` or `worker`: stop all nodes first")
+            await _same_version(program, connection)
+            with _translated():
+                if not await hold_alone(connection):
+                    raise Unusable("another `lingpai restore`, or a `lingpai move`, is at work in this database")
+                users = await connection.fetchval(_USERS)
+            if users:
+                raise Unusable(
+                    f"the database has {users} connections of `serve` or `worker`: stop all nodes first; a PgBouncer keeps theirs open "
+                    "for a while (its command RECONNECT, or its end, closes them)"
+                )
             yield
 
     async def fill(self, portions: Iterator[bytes]) -> None:
@@ -98,7 +141,7 @@ class PostgresRestored:
                 process.stdin.write(portion)
                 with suppress(ConnectionError):  # it has ended, and its exit code says that it has failed
                     await process.stdin.drain()
-            process.stdin.write(f"RESET search_path;\nINSERT INTO alembic_version VALUES ('{RESTORING}');\nCOMMIT;\n".encode())
+            process.stdin.write(_LAST.encode())
             with suppress(ConnectionError):
                 process.stdin.write_eof()
                 await process.stdin.drain()
@@ -113,9 +156,21 @@ class PostgresRestored:
         await asyncio.to_thread(finish, self._url)
 
     def _dropping(self) -> bytes:
-        """Nothing but tables of our own names: others may live in the same database."""
-        names = ", ".join([*metadata.tables, *volatile.tables, "alembic_version"])
-        return f"DROP TABLE IF EXISTS {names} CASCADE;\n".encode() if self._replaces else b""
+        """Nothing but tables of our own names. Whoever forgot a transaction that looked at one is not waited for for long."""
+        drop = f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s';\nDROP TABLE IF EXISTS {', '.join(OURS)} CASCADE;\n"
+        return drop.encode() if self._replaces else b""
+
+
+async def _known_schema(connection: "Connected") -> None:
+    """Raises Unusable where a newer version may have made tables that nobody here knows by name: they would be left there."""
+    if not await connection.fetchval("SELECT to_regclass('alembic_version') IS NOT NULL"):
+        return
+    revision = await connection.fetchval("SELECT version_num FROM alembic_version")
+    if revision and revision != RESTORING and revision > latest():
+        raise Unusable(
+            f"what is there is of schema {revision}, and this version knows those up to {latest()}: restore by the version that made it, "
+            "or into an empty database"
+        )
 
 
 def _program(name: str) -> str:

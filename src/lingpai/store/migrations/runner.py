@@ -8,6 +8,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -62,15 +63,17 @@ def adopt(url: str, revision: str, mark: str) -> None:
 
     def steps(config: Config) -> None:
         command.stamp(config, revision, purge=True)
-        _move(config, command.upgrade, "head")
-        config.attributes["connection"].execute(update(table("alembic_version", column("version_num"))).values(version_num=mark))
+        command.upgrade(config, "head")
+        connection: Connection = config.attributes["connection"]
+        connection.execute(delete(installation).where(installation.c.name == OLDEST_SCHEMA))
+        connection.execute(update(table("alembic_version", column("version_num"))).values(version_num=mark))
 
     _run(url, steps)
 
 
 def finish(url: str) -> None:
-    """They say which revision they are of."""
-    _run(url, lambda config: command.stamp(config, "head", purge=True))
+    """They say which revision they are of, and which versions may work with them."""
+    _run(url, lambda config: _move(config, partial(command.stamp, purge=True), "head"))
 
 
 def _move(config: Config, go: Callable[[Config, str], None], revision: str) -> None:

@@ -30,7 +30,10 @@ as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object 
     "--to", metavar="DIR", type=click.Path(file_okay=False, exists=True, path_type=Path), help="The folder that the file goes to."
 )
 @click.option(
-    "--keep", "retention", metavar="RULES", help="Then delete older ones in DIR but for these, such as daily=7,weekly=4,monthly=6."
+    "--keep",
+    "retention",
+    metavar="RULES",
+    help="Then delete older ones in DIR, of this secret, but for these, such as daily=7,weekly=4,monthly=6.",
 )
 @as_json
 @places
@@ -38,7 +41,8 @@ as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object 
 def backup(ctx: click.Context, to: Path | None, retention: str | None, as_json: bool, data: Path, config: Path | None) -> None:
     """Write the whole database into one new file, sealed under the secret, while it is served.
 
-    Exit code 1: there is no new file. PostgreSQL needs its `pg_dump`.
+    Exit code 1: there is no new file; or there is, and older ones could not be deleted: the text says which.
+    PostgreSQL needs its `pg_dump`.
     """
     if ctx.invoked_subcommand:
         return
@@ -48,8 +52,7 @@ def backup(ctx: click.Context, to: Path | None, retention: str | None, as_json: 
         rules = Retention.parse(retention) if retention else None
     except ValueError as wanted:
         raise click.UsageError(f"--keep {retention}: does not fit; {wanted}", ctx) from None
-    made = asyncio.run(_make(read(data, config).settings, to))
-    gone = _thinned(to, rules) if rules else []
+    made, gone = asyncio.run(_make(read(data, config).settings, to, rules))
     if as_json:
         _say_json(facts(made.file, made.contents) | {"bytes": made.size, "thinned": [str(file) for file in gone]})
         return
@@ -79,25 +82,20 @@ def verify(file: Path, as_json: bool, data: Path, config: Path | None) -> None:
         click.echo(f"{file} is whole: {described(contents)}.")
 
 
-async def _make(settings: "Settings", folder: Path) -> "MadeBackup":
+async def _make(settings: "Settings", folder: Path, rules: Retention | None) -> "tuple[MadeBackup, list[Path]]":
     from lingpai.assembly.backups import open_source
-    from lingpai.flows.backup import CannotBackUp, make
+    from lingpai.flows.backup import CannotBackUp, make, thin
     from lingpai.store.backup import Unusable
 
     async with open_source(settings) as source:
         try:
-            return await make(source, folder, ProgressLines())
+            made = await make(source, folder, ProgressLines())
         except (CannotBackUp, Unusable) as error:
             raise Failure(str(error)) from None
-
-
-def _thinned(folder: Path, rules: Retention) -> list[Path]:
-    from lingpai.flows.backup import thin
-
-    try:
-        return thin(folder, rules)
-    except OSError as error:
-        raise Failure(f"the backup is made, but older ones could not be deleted: {error}") from None
+        try:
+            return made, thin(made, source.secret_box, rules) if rules else []
+        except OSError as error:
+            raise Failure(f"{made.file} is made, but older ones could not be deleted: {error}") from None
 
 
 class ProgressLines:

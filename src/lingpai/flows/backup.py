@@ -1,5 +1,6 @@
 """A backup is made, online, and old ones are thinned out. A file has its name only once it is whole, on disk, and was read again."""
 
+import errno
 import fcntl
 import os
 import re
@@ -12,9 +13,10 @@ from typing import BinaryIO
 
 from lingpai.core.chance import Chance, Clock, moment
 from lingpai.core.errors import StoreDown
+from lingpai.core.files import give_to_owner_of, sync_folder
 from lingpai.core.retention import Retention
 from lingpai.guard.crypto import SecretBox
-from lingpai.guard.sealed_file import SealedWriter
+from lingpai.guard.sealed_file import BadFile, SealedWriter, wanted
 from lingpai.steps import backup_file
 from lingpai.steps.backup_file import BackupContents, BytesDone
 from lingpai.store import installation
@@ -23,6 +25,7 @@ from lingpai.store.database import Database
 
 NAME = "lingpai-%Y%m%dT%H%M%SZ.backup"
 _OURS = re.compile(r"lingpai-\d{8}T\d{6}Z\.backup")
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
 _DRAFTS = ".lingpai-*.backup.part"
 
 
@@ -78,14 +81,36 @@ async def _note(store: Database, contents: BackupContents) -> None:
             await installation.backed_up(store, contents.made_at)
 
 
-def thin(folder: Path, retention: Retention) -> list[Path]:
-    """Deletes the backups of the folder that the rules do not keep; nothing that is called otherwise, and never the newest."""
-    instants = {datetime.strptime(file.name, NAME).replace(tzinfo=UTC): file for file in folder.iterdir() if _OURS.fullmatch(file.name)}
-    kept = retention.kept(instants)
-    gone = [file for at, file in sorted(instants.items()) if at not in kept]
+def thin(made: MadeBackup, secret_box: SecretBox, retention: Retention) -> list[Path]:
+    """Deletes the backups beside this one that the rules do not keep. Raises OSError.
+
+    Nothing but what is called as ours are, is sealed under our secret, and is not from later than this one: neither another installation's
+    nor what a clock that was wrong has dated is counted.
+    """
+    earlier = [file for file in made.file.parent.iterdir() if file.name <= made.file.name]
+    found = {at: file for file in earlier if (at := _instant(file)) and _ours(file, secret_box)}
+    kept = retention.kept(found)
+    gone = [file for at, file in sorted(found.items()) if at not in kept]
     for file in gone:
         file.unlink(missing_ok=True)
     return gone
+
+
+def _instant(file: Path) -> datetime | None:
+    """When it was made, by its name; None: it is not called as ours are."""
+    if _OURS.fullmatch(file.name):
+        with suppress(ValueError):
+            return datetime.strptime(file.name, NAME).replace(tzinfo=UTC)
+    return None
+
+
+def _ours(file: Path, secret_box: SecretBox) -> bool:
+    """Whether it is sealed under this secret, or the one before."""
+    try:
+        with file.open("rb") as opened:
+            return secret_box.named(wanted(opened)) is not None
+    except (BadFile, OSError):
+        return False
 
 
 @contextmanager
@@ -96,13 +121,25 @@ def _draft(file: Path) -> Iterator[BinaryIO]:
         with os.fdopen(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b") as opened:
             fcntl.flock(opened, fcntl.LOCK_EX)
             try:
+                give_to_owner_of(file.parent, opened.fileno())
                 yield opened
-                file.hardlink_to(draft)
+                _name(draft, file)
             finally:
-                draft.unlink()
-        _sync(file.parent)
+                draft.unlink(missing_ok=True)
+        sync_folder(file.parent)
     except OSError as error:
         raise CannotBackUp(f"{file}: {error.strerror}") from None
+
+
+def _name(draft: Path, file: Path) -> None:
+    """Gives it its name, which nobody else's has."""
+    try:
+        file.hardlink_to(draft)
+    except OSError as error:
+        # Disks of cameras and of Windows have no second names.
+        if error.errno not in _NO_LINKS or file.exists():
+            raise
+        draft.rename(file)
 
 
 def _clear(folder: Path) -> None:
@@ -112,12 +149,3 @@ def _clear(folder: Path) -> None:
             with suppress(BlockingIOError), draft.open("rb") as opened:
                 fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 draft.unlink()
-
-
-def _sync(folder: Path) -> None:
-    """A new name is on disk only when its folder is."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

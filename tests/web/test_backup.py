@@ -1,6 +1,7 @@
 """`lingpai backup` and `lingpai restore`, as an operator meets them: from a database that is in use to a machine that has none."""
 
 import asyncio
+import errno
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -22,12 +23,16 @@ from lingpai.assembly.backups import open_restore
 from lingpai.assembly.configuration import defaults
 from lingpai.assembly.schema import WrongSchema
 from lingpai.core import rules
+from lingpai.core.chance import SystemClock, moment
 from lingpai.core.errors import StoreDown
 from lingpai.core.model import Account, RequestContext
 from lingpai.ephemeral import Entry
 from lingpai.flows import account_admin, account_deletion, not_me, reauthenticate
 from lingpai.flows import restore as flow
+from lingpai.flows.backup import CannotBackUp, _draft
 from lingpai.flows.observe import observe
+from lingpai.guard.crypto import FINGERPRINT
+from lingpai.guard.sealed_file import FORM, MAGIC
 from lingpai.settings.load import SettingsError
 from lingpai.settings.written import BackupSettings
 from lingpai.steps import backup_file
@@ -35,7 +40,7 @@ from lingpai.store import accounts, audit, keys
 from lingpai.store.backup import Unusable
 from lingpai.store.database import Query
 from lingpai.store.migrate import downgrade, latest
-from lingpai.store.restored import GAP
+from lingpai.store.restored import LEAST
 from postgresql import PSQL
 from running import SECONDS, Ended, lingpai, lingpai_here, serving
 from web.people import ADA, GOOD, member
@@ -68,7 +73,8 @@ class Machine:
         return Path(json.loads(made.out)["file"])
 
     async def restore(self, file: Path, *more: str | Path, stdin: str = "") -> Ended:
-        return await self.ask("restore", file, *more, stdin=stdin)
+        nobody = () if "--forget" in more else ("--forget-nobody",)
+        return await self.ask("restore", file, *nobody, *more, stdin=stdin)
 
 
 @pytest.fixture
@@ -209,10 +215,10 @@ async def test_people_log_in_as_they_did_and_no_number_is_given_out_twice(
     assert (await Mailcode(new, new.browser("198.51.100.11")).register("erin@example.com", GOOD, Invite=held["invite"])).yes
     erin = await accounts.find(new.house.services.store, "main", "email", "erin@example.com")
     assert erin
-    assert erin.id > GAP, "a number that was given out since the backup is never another person's"
+    assert erin.id > LEAST, "a number that was given out since the backup is never another person's"
     ada = await accounts.find(new.house.services.store, "main", "email", ADA)
     assert ada
-    assert ada.security_stamp >= GAP, "nor is a browser known by what it was given since"
+    assert ada.security_stamp >= LEAST, "nor is a browser known by what it was given since"
     await new.house.close()
 
 
@@ -228,7 +234,7 @@ async def test_what_lasts_minutes_ends_on_a_valkey_too(machine: Machine, empty: 
     assert (await empty.restore(file)).code == 0
     assert await services.ephemeral.get("beside") is None
     await house.close()
-    lost = await empty.ask("restore", file, "--replace", "--yes", LINGPAI_VALKEY_URL="unix:///nowhere/v.sock")
+    lost = await empty.ask("restore", file, "--forget-nobody", "--replace", "--yes", LINGPAI_VALKEY_URL="unix:///nowhere/v.sock")
     assert (lost.code, "valkey_url does not answer" in lost.err) == (1, True)
 
 
@@ -240,26 +246,54 @@ async def test_whoever_asked_for_deletion_since_is_deleted_again_and_whoever_too
 ) -> None:
     kept_apart = machine.folder / "forget"
     house = await build(settings_for(machine.folder, machine.url, backup=BackupSettings("forget")), clock, chance)
-    services = house.services
-    people: dict[str, Account] = {}
-    for name in ("stays", "leaves", "operated", "asks", "returns", "repents", "locked"):
-        people[name] = await born(services, rules.email(f"{name}@example.com"))
-    machine.variables["LINGPAI_BACKUP__FORGET_FILE"] = "forget"
+    before = ("regrets", "barred", "wavers", "freed", "guarded")
+    names = ("stays", "leaves", "operated", "asks", "returns", "repents", "locked", *before)
+    people = {name: await born(house.services, rules.email(f"{name}@example.com")) for name in names}
+    clock.advance(seconds=(SystemClock().now() - clock.now()) / 1_000 - 600)
+    await ask_before(Town(house, clock), people)
     file = await machine.back_up()
-    made_at = backup_time(machine, file)
-    clock.advance(seconds=(made_at - clock.now()) / 1_000 + 60)
+    clock.advance(seconds=(backup_time(machine, file) - clock.now()) / 1_000 + 60)
+    await take_back(Town(house, clock), people)
     await come_and_go(Town(house, clock), people)
-    lines = [json.loads(line) for line in kept_apart.read_text().splitlines()]
-    assert {line["event"] for line in lines} == {"asked", "kept", "deleted"}
-    assert all(line.keys() <= {"at", "event", "realm", "id", "until"} for line in lines), "nothing of a person but the id"
     await house.close()
-    done = await empty.restore(file, "--forget", kept_apart)
-    assert "Deleted again: 2; to be deleted again: 1." in done.out, done.err
+    only_ids(kept_apart)
+    kept_apart.write_text(kept_apart.read_text() + f'{{"at":{clock.now()},"event":"deleted","realm":"none","id":"1"}}\n')
+    empty.variables["LINGPAI_BACKUP__FORGET_FILE"] = str(kept_apart)
+    done = await empty.ask("restore", file)
+    assert "Deleted again: 2; to be deleted again: 3; not to be deleted any more: 2; not in the backup: 1 " in done.out, done.err
     database = await open_database(empty.url, clock, chance)
     found = {name: await accounts.find(database, "main", "email", f"{name}@example.com") for name in people}
     await database.close()
     assert {name for name, account in found.items() if account is None} == {"leaves", "operated"}
-    assert {name for name, account in found.items() if account and account.deletes_at} == {"asks"}
+    assert {name for name, account in found.items() if account and account.deletes_at} == {"asks", "freed", "wavers"}
+    assert {account.deletes_at for account in found.values() if account} == {None, clock.now() + account_deletion.LIFE * 1_000}
+    closed = {"asks", "freed", "wavers", "barred", "guarded", "locked"}
+    assert {name for name, account in found.items() if account and account.locked_at} == closed, "an operator's lock is no way back"
+
+
+def only_ids(forget: Path) -> None:
+    lines = [json.loads(line) for line in forget.read_text().splitlines()]
+    assert {line["event"] for line in lines} == {"asked", "kept", "locked", "deleted"}
+    assert all(line.keys() <= {"at", "event", "realm", "id", "until"} for line in lines), "nothing of a person but the id"
+
+
+async def ask_before(town: Town, people: dict[str, Account]) -> None:
+    """What the backup has of those who change their minds after it, or had done so."""
+    services = town.house.services
+    for name in ("regrets", "barred", "wavers", "guarded"):
+        await close(town, people[name])
+    await account_deletion.cancel_deletion(services, here(), (await town.link("guarded@example.com", "/keep"))["token"])
+    town.clock.advance(seconds=60)
+    for name in ("freed", "guarded"):
+        await account_admin.lock(services, await again(services, people[name]))
+
+
+async def take_back(town: Town, people: dict[str, Account]) -> None:
+    services = town.house.services
+    for name in ("regrets", "wavers"):
+        await account_deletion.cancel_deletion(services, here(), (await town.link(f"{name}@example.com", "/keep"))["token"])
+    await account_admin.lock(services, await again(services, people["barred"]))
+    await account_admin.unlock(services, people["freed"])
 
 
 async def come_and_go(town: Town, people: dict[str, Account]) -> None:
@@ -273,7 +307,8 @@ async def come_and_go(town: Town, people: dict[str, Account]) -> None:
     await account_admin.lock(services, await again(services, people["locked"]))
     town.clock.advance(days=7, seconds=1)
     await town.house.worker.purge()
-    await close(town, people["asks"])
+    for name in ("asks", "freed", "wavers"):
+        await close(town, people[name])
 
 
 async def close(town: Town, account: Account) -> None:
@@ -307,6 +342,15 @@ async def test_a_forget_file_that_cannot_be_read_is_refused_by_its_line_and_a_to
     assert (refused.code, f"{forget}, line 2: " in refused.err) == (1, True)
     forget.write_text('{"at":1,"event":"deleted","realm":"main","id":"1"}\n{"at":1,"eve')
     assert (await empty.restore(file, "--forget", forget)).code == 0
+
+
+async def test_without_a_word_on_who_was_deleted_nothing_is_restored(sqlite_path: Path, tmp_path: Path) -> None:
+    machine = Machine(tmp_path, f"sqlite:///{sqlite_path}")
+    file = await machine.back_up()
+    (tmp_path / "forget").touch()
+    for named, said in ((), "--forget-nobody"), (("--forget", tmp_path / "forget", "--forget-nobody"), "either --forget or"):
+        refused = await machine.ask("restore", file, "--replace", "--yes", *named, LINGPAI_BACKUP__FORGET_FILE="elsewhere")
+        assert (refused.code, said in refused.err) == (2, True), refused
 
 
 # What is refused
@@ -344,7 +388,7 @@ async def test_a_file_that_is_not_what_was_made_touches_nothing(
     whole = await machine.ask("backup", "verify", file)
     assert f"of {machine.url[:6]}" in whole.out
     spoil(file)
-    for command in (("backup", "verify", file), ("restore", file)):
+    for command in (("backup", "verify", file), ("restore", file, "--forget-nobody")):
         refused = await empty.ask(*command)
         assert (refused.code, words in refused.err) == (1, True), refused
     assert [path.name for path in empty.folder.iterdir()] == ["backups"]
@@ -360,7 +404,7 @@ async def test_another_secret_is_told_and_an_empty_machine_without_one_makes_non
     assert (await machine.ask("backup", "verify", file, **rolled)).code == 0
     bare = tmp_path / "bare"
     with pytest.raises(SettingsError, match="expected the secret with the fingerprint"):
-        await lingpai_here("restore", file, "--data", bare)
+        await lingpai_here("restore", file, "--forget-nobody", "--data", bare)
     assert not bare.exists()
 
 
@@ -368,7 +412,8 @@ async def test_what_is_there_is_replaced_only_when_it_is_meant(machine: Machine)
     file = await machine.back_up()
     assert "the database is not empty" in (await machine.restore(file)).err
     asked = await machine.restore(file, "--replace", stdin="n\n")
-    assert (asked.code, "What is there now is lost." in asked.err) == (1, True)
+    made = f"{moment(backup_time(machine, file)):%Y-%m-%d %H:%M:%SZ}"
+    assert (asked.code, f"the backup of {made}" in asked.err, "What is there now is lost." in asked.err) == (1, True, True)
     house = await build(settings_for(machine.folder, machine.url), FakeClock(), FakeChance())
     await born(house.services, rules.email(ADA))
     in_use = await machine.restore(file, "--replace", "--yes")
@@ -394,8 +439,10 @@ async def test_a_restore_that_is_cut_off_leaves_nothing_that_is_served(machine: 
         patch.setenv("PATH", empty.variables["PATH"])
         async with open_restore(settings, opened) as work:
             with pytest.raises(ZeroDivisionError):
-                await work.target.fill(cut_short(backup_file.read(opened, work.secret_box).portions))
+                async with work.target.alone():
+                    await work.target.fill(cut_short(backup_file.read(opened, work.secret_box).portions))
             assert await work.target.held() is None
+            assert list(empty.folder.glob(".*.restoring")) == [], "nothing of it stays in clear"
             await work.target.fill(backup_file.read(opened, work.secret_box).portions)
             halfway = await find_schema(settings)
             await work.target.migrate(latest())
@@ -450,7 +497,7 @@ async def test_an_older_backup_is_brought_up_and_a_newer_one_refused(
 
 
 async def nobody(*_: Any) -> None:
-    """Nothing is known of the secrets in use: that revision has no table for it."""
+    """Nothing is known of the secrets in use, nor of a move: that revision has no table for it."""
 
 
 async def test_a_backup_of_the_other_kind_of_database_is_refused(tmp_path: Path, sqlite_path: Path, empty_postgres_url: str) -> None:
@@ -480,6 +527,12 @@ async def test_old_ones_are_thinned_out_and_nothing_else_is(sqlite_path: Path, t
         shutil.copy(first, machine.backups / name)
     for name in ("mine.txt", "lingpai-20200101T000000Z.backup.old", ".lingpai-20200101T000000Z.backup.part"):
         (machine.backups / name).touch()
+    for year in range(2090, 2094):
+        shutil.copy(first, machine.backups / f"lingpai-{year}0101T000000Z.backup")
+    others = machine.backups / "lingpai-20200101T060000Z.backup"
+    others.write_bytes(sealed_by_others(first.read_bytes()))
+    nonsense = machine.backups / "lingpai-20269999T000000Z.backup"
+    shutil.copy(first, nonsense)
     wrong = await machine.ask("backup", "--to", machine.backups, "--keep", "hourly=3")
     assert (wrong.code, "expected such as daily=7,weekly=4,monthly=6" in wrong.err) == (2, True)
     first.unlink()
@@ -489,8 +542,28 @@ async def test_old_ones_are_thinned_out_and_nothing_else_is(sqlite_path: Path, t
     assert left == {
         Path(made["file"]).name,
         *("mine.txt", "lingpai-20200101T000000Z.backup.old", "lingpai-20200101T120000Z.backup", "lingpai-20200201T000000Z.backup"),
+        *(f"lingpai-{year}0101T000000Z.backup" for year in range(2090, 2094)),
+        *(others.name, nonsense.name),
     }, "the draft of a run that was killed is gone too"
     assert modes(machine.backups)[Path(made["file"]).name] == 0o600
+
+
+def sealed_by_others(backup: bytes) -> bytes:
+    """The head of another installation's, which backs up into the same folder."""
+    begin = len(MAGIC) + len(FORM)
+    return backup[:begin] + bytes(FINGERPRINT) + backup[begin + FINGERPRINT :]
+
+
+def test_on_a_disk_without_second_names_a_backup_gets_its_own_and_nobody_elses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(file: Path, draft: Path) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    with _draft(tmp_path / "new") as draft:
+        draft.write(b"whole")
+    with pytest.raises(CannotBackUp), _draft(tmp_path / "new") as draft:
+        draft.write(b"another")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"new": b"whole"}
 
 
 def modes(folder: Path) -> dict[str, int]:

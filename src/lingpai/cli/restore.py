@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from lingpai.steps.deletions import DeletionLine
 
 WHY = {
-    "newer": "the backup is of a newer schema than this version knows: restore it with the version that made it, or a newer one",
+    "newer": "the backup is of a newer schema than this version knows: restore it with a version that knows this schema "
+    "(CHANGELOG.md says which one a version brings)",
     "database": "the backup is of the other kind of database: set database_url to one of that kind; `lingpai move` goes from SQLite to "
     "PostgreSQL afterwards",
     "ephemeral": "valkey_url does not answer, and the codes and links that are kept there must end: nothing was switched",
@@ -34,15 +35,17 @@ WHY = {
     metavar="FILE",
     multiple=True,
     type=click.Path(dir_okay=False, exists=True, path_type=Path),
-    help="What backup.forget_file named: whoever was deleted since is deleted again. One for each node that wrote one.",
+    help="What backup.forget_file named: whoever was deleted since is deleted again. One for each node that wrote one; the one that the "
+    "settings name, where it is there, is read anyhow.",
 )
+@click.option("--forget-nobody", is_flag=True, help="There is no such file: whoever was deleted since the backup is there again.")
 @click.option("--replace", is_flag=True, help="The database is not empty: what it holds is lost. Asks first.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @as_json
 @places
 def restore(
-    file: Path, forget: Sequence[Path], replace: bool, yes: bool, as_json: bool, data: Path, config: Path | None
-) -> None:  # fmt: skip
+    *, file: Path, forget: Sequence[Path], forget_nobody: bool, replace: bool, yes: bool, as_json: bool, data: Path, config: Path | None
+) -> None:
     """Put a backup back. All sessions, JWTs, codes and links end, and people log in again. Stop all nodes first.
 
     The file is read from end to end before anything is touched. Exit code 1: the database is as it was, or is not served (PostgreSQL, where
@@ -50,18 +53,44 @@ def restore(
     """
     import msgspec
 
-    lines = _read(forget)
+    settings = read(data, config).settings
+    files = _forget_files(settings, forget, nobody=forget_nobody)
+    lines = _read(files)
     with in_words(file), file.open("rb") as opened:
-        contents, outcome = asyncio.run(_restore(read(data, config).settings, opened, lines, _Consent(replace, yes)))
+        contents, outcome = asyncio.run(_restore(settings, opened, lines, _Consent(replace, yes)))
     if as_json:
-        click.echo(msgspec.json.encode(facts(file, contents) | {"deleted_again": outcome.deleted, "closed_again": outcome.closed}))
+        again = {"deleted_again": outcome.deleted, "closed_again": outcome.closed, "kept_again": outcome.kept, "unknown": outcome.unknown}
+        click.echo(msgspec.json.encode(facts(file, contents) | again | {"forget": [str(one) for one in files]}))
         return
     click.echo(f"Restored: {described(contents)}.")
-    if forget:
-        click.echo(f"Deleted again: {outcome.deleted}; to be deleted again: {outcome.closed}.")
-    else:
-        click.echo("Nobody was deleted again: no --forget was given.")
+    click.echo(_deleted_again(files, outcome))
     click.echo("All sessions, JWTs, codes and links are over. Start the nodes.")
+
+
+def _deleted_again(files: Sequence[Path], outcome: "RestoreOutcome") -> str:
+    """What came of the forget files."""
+    if not files:
+        return "Nobody was deleted again."
+    done = f"Deleted again: {outcome.deleted}; to be deleted again: {outcome.closed}; not to be deleted any more: {outcome.kept}"
+    return f"{done}; not in the backup: {outcome.unknown} (by {', '.join(map(str, files))})."
+
+
+def _forget_files(settings: "Settings", given: Sequence[Path], *, nobody: bool) -> list[Path]:
+    """Those that are given, and this node's own where it is there."""
+    if nobody:
+        if given:
+            raise click.UsageError("either --forget or --forget-nobody")
+        return []
+    named = settings.data / settings.backup.forget_file if settings.backup.forget_file else None
+    found = [*given]
+    if named and named.is_file() and not any(one.samefile(named) for one in given):
+        found.append(named)
+    if not found:
+        raise click.UsageError(
+            "name each node's backup.forget_file (--forget), so that whoever was deleted since the backup is deleted again; "
+            "where there is none, say --forget-nobody"
+        )
+    return found
 
 
 class _Consent:
@@ -73,13 +102,16 @@ class _Consent:
 
     def ask(self, held: "Mapping[str, int] | None", contents: "BackupContents") -> None:
         """Ends the command where it is not meant. Raises Failure."""
+        from lingpai.cli.table import when
+
         if held is None:
             return
-        found = ", ".join(f"{realm}: {number}" for realm, number in held.items()) or "none"
+        found = ", ".join(f"{realm}: {number}" for realm, number in held.items()) or "none that can be read"
         if not self._replace:
             raise Failure(f"the database is not empty (accounts: {found}): name an empty one, or say --replace")
         if not self._yes:
-            question = f"Replace the database (accounts: {found}) by the backup with {counted(contents)}? What is there now is lost."
+            made = f"the backup of {when(contents.made_at)} with {counted(contents)}"
+            question = f"Replace the database (accounts: {found}) by {made}? What is there now is lost."
             click.confirm(question, abort=True, err=True)
 
 

@@ -27,7 +27,7 @@ class BackupSettings(msgspec.Struct, frozen=True):
         Meta(
             max_length=1_024,
             description="a file, kept apart from the database, into which each deletion of an account writes a line: its time, realm and "
-            "id; `lingpai restore --forget` deletes those again. Empty: none",
+            "id; `lingpai restore` deletes those again. Empty: none",
         ),
     ] = ""
 

@@ -442,7 +442,7 @@ async def test_a_restore_that_is_cut_off_leaves_nothing_that_is_served(machine: 
                 async with work.target.alone():
                     await work.target.fill(cut_short(backup_file.read(opened, work.secret_box).portions))
             assert await work.target.held() is None
-            assert list(empty.folder.glob(".*.restoring")) == [], "nothing of it stays in clear"
+            assert list(empty.folder.parent.glob(".*.restoring")) == [], "nothing of it stays in clear"
             await work.target.fill(backup_file.read(opened, work.secret_box).portions)
             halfway = await find_schema(settings)
             await work.target.migrate(latest())
@@ -531,7 +531,7 @@ async def test_old_ones_are_thinned_out_and_nothing_else_is(sqlite_path: Path, t
         shutil.copy(first, machine.backups / f"lingpai-{year}0101T000000Z.backup")
     others = machine.backups / "lingpai-20200101T060000Z.backup"
     others.write_bytes(sealed_by_others(first.read_bytes()))
-    nonsense = machine.backups / "lingpai-20269999T000000Z.backup"
+    nonsense = machine.backups / "lingpai-20209999T000000Z.backup"
     shutil.copy(first, nonsense)
     wrong = await machine.ask("backup", "--to", machine.backups, "--keep", "hourly=3")
     assert (wrong.code, "expected such as daily=7,weekly=4,monthly=6" in wrong.err) == (2, True)

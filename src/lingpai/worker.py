@@ -155,9 +155,8 @@ class Worker:
             lambda: outbox.purge(store, now - self._settings.audit.keep_letters_days * DAY, BATCH),
             lambda: outbox_retry.erase_expired(store, now, BATCH),
             lambda: audit.purge(store, trail, BATCH),
-            lambda: self._end_unproved(now),
-            # Last: what cannot be written down in the forget file must not keep anything else from its end.
             lambda: self._delete_due(now),
+            lambda: self._end_unproved(now),
         )
         return sum([await self._swept(sweep) for sweep in sweeps])
 

@@ -22,6 +22,7 @@ from lingpai.steps.backup_file import BackupContents, BytesDone
 from lingpai.store import installation
 from lingpai.store.backup import Snapshot
 from lingpai.store.database import Database
+from lingpai.store.moving import marks
 
 NAME = "lingpai-%Y%m%dT%H%M%SZ.backup"
 _OURS = re.compile(r"lingpai-\d{8}T\d{6}Z\.backup")
@@ -78,7 +79,10 @@ async def _note(store: Database, contents: BackupContents) -> None:
     """Where it cannot be noted the file is there all the same: it seems to be older than it is, and somebody looks."""
     if contents.revision >= installation.SINCE:
         with suppress(StoreDown):
-            await installation.backed_up(store, contents.made_at)
+            mark = await marks.find(store)
+            # What is on its way to another database takes no writes.
+            if mark is None or mark.state == "arrived":
+                await installation.backed_up(store, contents.made_at)
 
 
 def thin(made: MadeBackup, secret_box: SecretBox, retention: Retention) -> list[Path]:

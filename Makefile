@@ -62,6 +62,7 @@ bench: $(READY)
 	$(BIN)/python bench/captchas.py
 	$(BIN)/python bench/tokens.py
 	$(BIN)/python bench/questions.py
+	$(BIN)/python bench/sizes.py
 
 # CONTRIBUTING.md, "A release".
 release: $(READY)

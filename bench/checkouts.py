@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from pathlib import Path
 from statistics import median
 
@@ -23,8 +24,8 @@ class Served:
 
     def __init__(self, pid: int, port: int, request: bytes) -> None:
         self._pid = pid
+        self._port = port
         self._request = request
-        self._connection = socket.create_connection(("127.0.0.1", port))
 
     def microseconds(self, requests: int) -> float:
         """Of CPU a request, over one round."""
@@ -34,6 +35,11 @@ class Served:
             answer = self._connection.recv(65_536)
             assert answer.startswith(b"HTTP/1.1 200 "), answer[:200]
         return (self._busy() - before) / requests / 1_000
+
+    @cached_property
+    def _connection(self) -> socket.socket:
+        # Not before there is something to ask: the service does not wait long for that.
+        return socket.create_connection(("127.0.0.1", self._port))
 
     def _busy(self) -> int:
         """Nanoseconds that its threads have run (proc(5), schedstat)."""

@@ -51,7 +51,7 @@ def password_hash() -> bytes:
 
 async def settle(url: str) -> None:
     """Writes the accounts and their sessions into a migrated database."""
-    store = await _open(url)
+    store = await open_store(url)
     phc = password_hash().decode()
     async with store.begin() as tx:
         for number in range(ACCOUNTS):
@@ -78,7 +78,8 @@ async def _settle(tx: Transaction, number: int, phc: str) -> None:
     assert opened
 
 
-async def _open(url: str) -> Database:
+async def open_store(url: str) -> Database:
+    """What `database_url` names; whoever asks closes it."""
     if url.startswith("sqlite:///"):
         return await open_sqlite(Path(url.removeprefix("sqlite:///")), SystemClock(), SystemChance())
     return await open_postgres(url, SystemClock(), SystemChance())

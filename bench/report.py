@@ -19,19 +19,19 @@ class Line:
 
     what: str
     figure: str
-    joined_identifier: str = ""
+    beside: str = ""
     must: str = ""
     reached: bool | None = None
 
     def __str__(self) -> str:
         verdict = "" if self.reached is None else "reached" if self.reached else "MISSED"
-        return f"  {self.what:<58} {self.figure:<26} {self.joined_identifier:<54} {self.must:<8} {verdict}".rstrip()
+        return f"  {self.what:<58} {self.figure:<26} {self.beside:<54} {self.must:<8} {verdict}".rstrip()
 
 
 def lines(rounds: list[Round], starts: tuple[float, float], threads: int, *, targets: bool) -> Iterator[Line]:
     """The whole report; targets hold on SQLite."""
     for line in _lines(rounds, starts, threads):
-        yield line if targets else Line(line.what, line.figure, line.joined_identifier)
+        yield line if targets else Line(line.what, line.figure, line.beside)
 
 
 def _lines(rounds: list[Round], starts: tuple[float, float], threads: int) -> Iterator[Line]:
@@ -53,13 +53,13 @@ def _lines(rounds: list[Round], starts: tuple[float, float], threads: int) -> It
     yield Line(f"registrations/s, {LOGIN_CALLERS} callers", f"{mid(lambda one: one.registrations.rate):.1f}", sent)
     yield from _memory(rounds)
     answer, bare_import = starts
-    joined_identifier = f"bare import of the same libraries {bare_import:.2f} s"
-    yield Line("second start to first answer", f"{answer:.2f} s", joined_identifier, f"<= {START} s", answer <= START)
+    beside = f"bare import of the same libraries {bare_import:.2f} s"
+    yield Line("second start to first answer", f"{answer:.2f} s", beside, f"<= {START} s", answer <= START)
     yield from _generator(rounds)
 
 
-def _at_least(what: str, value: float, joined_identifier: str, share: float, least: float) -> Line:
-    return Line(what, f"{value:,.1f}, share {share:.2f}", joined_identifier, f">= {least}", share >= least)
+def _at_least(what: str, value: float, beside: str, share: float, least: float) -> Line:
+    return Line(what, f"{value:,.1f}, share {share:.2f}", beside, f">= {least}", share >= least)
 
 
 def _storm(who: str, rounds: list[Round], pick: Callable[[Round], Storm]) -> Iterator[Line]:
@@ -81,10 +81,8 @@ def _memory(rounds: list[Round]) -> Iterator[Line]:
     idle, idle_proportional = rounds[0].memory.idle, rounds[0].memory.idle_proportional
     yield Line("memory, all processes, idle", f"{idle:.0f} MB resident", f"PSS {idle_proportional:.0f} MB")
     first, most = rounds[0].memory.hashing, max(one.memory.hashing for one in rounds)
-    joined_identifier = (
-        f"PSS {max(one.memory.hashing_proportional for one in rounds):.0f} MB; before the first storm {first:.0f} MB resident"
-    )
-    yield Line("memory while hashing, the most", f"{most:.0f} MB resident", joined_identifier, f"< {MEMORY:g} MB", most < MEMORY)
+    beside = f"PSS {max(one.memory.hashing_proportional for one in rounds):.0f} MB; before the first storm {first:.0f} MB resident"
+    yield Line("memory while hashing, the most", f"{most:.0f} MB resident", beside, f"< {MEMORY:g} MB", most < MEMORY)
 
 
 def _generator(rounds: list[Round]) -> Iterator[Line]:

@@ -50,7 +50,7 @@ class Pace:
             ("  with their session", self.held, ""),
             ("  introspections/s, the application without a socket", self.introspected, ""),
         ]
-        return "\n".join(f"  {name:<58} {rate:<26,.0f} {joined_identifier}".rstrip() for name, rate, joined_identifier in rows)
+        return "\n".join(f"  {name:<58} {rate:<26,.0f} {beside}".rstrip() for name, rate, beside in rows)
 
 
 async def figures(seconds: float, alg: Alg) -> Pace:

@@ -9,6 +9,7 @@ import pytest
 
 BENCH = Path(__file__).parents[2] / "bench" / "run.py"
 QUESTIONS = BENCH.with_name("questions.py")
+SIZES = BENCH.with_name("sizes.py")
 CHECKOUTS = BENCH.with_name("checkouts.py")
 ROWS = (
     "logins/s, 16 callers",
@@ -40,6 +41,13 @@ def test_the_bench_of_questions_sees_work_that_is_left_out_for_strangers() -> No
     rows = printed.splitlines()
     assert [row.split()[0] for row in rows] == ["Forget_pass_Question", "Forget_pass_answer", "control:", "control:"]
     assert ": told apart" in rows[3]
+
+
+def test_what_a_database_grows_by_is_printed_for_each_kind_of_row_on_both_databases() -> None:
+    printed = subprocess.run([sys.executable, SIZES, "1000"], check=True, stdout=subprocess.PIPE, text=True, timeout=100).stdout
+    rows = [row for row in printed.splitlines() if row.endswith(" bytes")]
+    assert len(rows) == 6
+    assert all(int(row.split()[-2].replace(",", "")) > 100 for row in rows)
 
 
 @pytest.mark.long

@@ -3,7 +3,8 @@
 import fcntl
 import itertools
 import subprocess
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -25,6 +26,9 @@ DO $$ DECLARE one record; BEGIN
     END LOOP;
 END $$;
 """
+TABLES = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'alembic_version'"
+ROWS = "SELECT format('INSERT INTO {0} SELECT * FROM json_populate_recordset(NULL::{0}, %L);', json_agg(one)) FROM {0} one HAVING count(*) > 0;"
+"""Tells what to run for the rows that are in a table."""
 FORM = """
 SELECT md5(concat(
     (SELECT string_agg(concat_ws(' ', relname, relkind, relnatts, relhastriggers, relacl), ',' ORDER BY oid)
@@ -94,17 +98,27 @@ class Postgres:
     def put(self, name: str) -> None:
         """Empties a database for the next test, which costs a tenth of a new one; where its tables are others now, it is dropped."""
         with suppress(subprocess.CalledProcessError):  # a table is gone, or nobody is let in
-            if self.ask(EMPTY + FORM, name).endswith(self._form):
+            if self.ask(EMPTY + self._first_rows + FORM, name).endswith(self._form):
                 self._emptied.append(name)
                 return
         self.drop(name)
 
     @cached_property
     def _form(self) -> str:
+        with self._blank() as name:
+            return self.ask(FORM, name)
+
+    @cached_property
+    def _first_rows(self) -> str:
+        """Writes what a migration has written."""
+        with self._blank() as name:
+            return self.ask(" ".join(map(ROWS.format, self.ask(TABLES, name).split())), name)
+
+    @contextmanager
+    def _blank(self) -> Iterator[str]:
         name = self.create(BLANK)
-        form = self.ask(FORM, name)
+        yield name
         self.drop(name)
-        return form
 
     def drop(self, name: str) -> None:
         self.ask(f"DROP DATABASE {name} WITH (FORCE)")

@@ -149,6 +149,16 @@ async def test_what_is_moved_is_every_table_that_a_database_has_and_each_of_them
                 assert triggers == 3, table
 
 
+async def test_what_a_probe_has_written_is_moved_also_where_it_wrote_a_text_for_bytes(desk: Desk) -> None:
+    async with opened(desk.source) as source:
+        await source.ping()
+        ((value, proof),) = await source.rows(Query(text("SELECT typeof(value), typeof(proof) FROM entries")))
+        assert (value, proof) == ("blob", "blob")
+        await source.execute(Query(text("INSERT INTO entries VALUES ('older', '', 'text', 0, 9000000000000)")))
+    assert all(one["same"] for one in (await desk.moved())["tables"])
+    assert [row[1:3] for row in await desk.rows(desk.target, "entries")] == [(b"", b"text"), (b"", b"")]
+
+
 async def test_new_rows_get_numbers_above_all_that_were_ever_given(desk: Desk) -> None:
     async with opened(desk.source) as source:
         for number in range(3):

@@ -30,10 +30,16 @@ Inserter = Callable[[TableClause], Insert]
 """Makes the INSERT that may have an ON CONFLICT. PostgreSQL's is another class, but has the same methods, word for word."""
 
 
+_BYTES = {"sqlite": "X'{}'", "postgresql": r"'\x{}'"}
+
+
 class _Constants(SQLCompiler):
     """Writes constants into the SQL itself: only where it reads them does a database see that a partial index fits."""
 
     def visit_bindparam(self, bindparam: BindParameter[Any], *args: Any, **kwargs: Any) -> str:
+        if isinstance(bindparam.value, bytes) and not bindparam.required:
+            # SQLAlchemy writes these as a text, which SQLite would keep as one in a column of bytes.
+            return _BYTES[self.dialect.name].format(bindparam.value.hex())
         if not bindparam.required:
             kwargs["literal_binds"] = True
         return str(super().visit_bindparam(bindparam, *args, **kwargs))  # type: ignore[no-untyped-call]  # SQLAlchemy's compilers are

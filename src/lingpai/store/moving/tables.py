@@ -5,7 +5,7 @@ from hashlib import blake2b
 from typing import Any
 
 import msgspec
-from sqlalchemy import Table, bindparam, func, select, text
+from sqlalchemy import Column, ColumnElement, LargeBinary, Table, bindparam, cast, func, select, text
 
 from lingpai.store.database import Query, Row, Transaction
 from lingpai.store.moving.marks import MOVE, TableProgress
@@ -24,14 +24,15 @@ class MovedTable:
         """`lasts`: it lies in the database's own file; the counters have one beside it."""
         (key,) = table.primary_key.columns
         here = (table.c.name != MOVE,) if table is installation else ()
-        page = select(*table.columns).where(*here).order_by(key).limit(bindparam("limit"))
+        read = tuple(map(_as_declared, table.columns))
+        page = select(*read).where(*here).order_by(key).limit(bindparam("limit"))
         self.name = table.name
         self.lasts = lasts
         self.columns = tuple(table.columns.keys())
         self.numbered = key is table.autoincrement_column
         """Whether the database gives its rows their keys."""
         self.count = Query(select(func.count().label("rows")).select_from(table).where(*here))
-        self.all = Query(select(*table.columns).where(*here))
+        self.all = Query(select(*read).where(*here))
         self._key = self.columns.index(key.name)
         self._first = Query(page)
         self._next = Query(page.where(key > bindparam("after")))
@@ -46,6 +47,11 @@ class MovedTable:
         """How far it is with these rows, at least one, which come next."""
         together = (int(progress.digest, 16) + digest(rows)) % _WHOLE
         return TableProgress(progress.rows + len(rows), f"{together:x}", rows[-1][self._key])
+
+
+def _as_declared(column: Column[Any]) -> ColumnElement[Any]:
+    """SQLite keeps a text in a column of bytes where one was written there; no other database takes it from there."""
+    return cast(column, LargeBinary).label(column.name) if isinstance(column.type, LargeBinary) else column
 
 
 def moved_tables() -> list[MovedTable]:

@@ -820,7 +820,7 @@ async def test_a_sweep_that_fails_is_counted_and_the_others_are_made(yard: Yard,
 
 
 async def test_deletions_that_cannot_be_written_down_are_counted_and_what_else_is_due_is_done(yard: Yard, tmp_path: Path) -> None:
-    settings = defaults(data=tmp_path, backup=BackupSettings(forget_file="none/such/forget.jsonl"))
+    settings = defaults(data=tmp_path, backup=BackupSettings(forget_file=f"{tmp_path}/none/such/forget.jsonl"))
     worker = yard.worker(Scripted(), settings=settings, metrics=(metrics := Metrics()))
     async with yard.store.begin() as tx:
         leaving, unproved = [

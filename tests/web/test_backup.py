@@ -349,7 +349,7 @@ async def test_without_a_word_on_who_was_deleted_nothing_is_restored(sqlite_path
     file = await machine.back_up()
     (tmp_path / "forget").touch()
     for named, said in ((), "--forget-nobody"), (("--forget", tmp_path / "forget", "--forget-nobody"), "either --forget or"):
-        refused = await machine.ask("restore", file, "--replace", "--yes", *named, LINGPAI_BACKUP__FORGET_FILE="elsewhere")
+        refused = await machine.ask("restore", file, "--replace", "--yes", *named, LINGPAI_BACKUP__FORGET_FILE="/elsewhere")
         assert (refused.code, said in refused.err) == (2, True), refused
 
 

@@ -24,7 +24,7 @@ from lingpai.cli.secret import secret
 from lingpai.cli.serve import serve
 from lingpai.cli.settings import settings
 from lingpai.cli.worker import worker
-from lingpai.core.errors import Cause, StoreDown
+from lingpai.core.errors import Cause, DeletionUnrecorded, StoreDown
 from lingpai.settings.load import SettingsError
 from lingpai.store.migrate import latest
 
@@ -70,6 +70,8 @@ def main() -> None:
         _end(1, f"lingpai: {_misfit(error.found)}")
     except UnservedDatabase as error:
         _end(1, f"lingpai: {_elsewhere(error)}")
+    except DeletionUnrecorded as error:
+        _end(1, f"lingpai: nobody was deleted, for backup.forget_file takes no line ({error.__cause__})")
     except StoreDown as error:
         _end(1, f"lingpai: the database {_UNUSABLE[error.cause]}{_reason(error)}")
 
@@ -106,7 +108,8 @@ def _misfit(found: FoundSchema) -> str:
             f"or go back with that one's `lingpai migrate --to {known}`"
         )
     state = f"is at revision {found.revision}" if found.revision else "has no tables yet"
-    return f"the database {state}, and this version needs {known}: run `lingpai migrate` with the same --data and --config"
+    do = "run `lingpai migrate` with the same --data and --config, if these are the right ones"
+    return f"the database {state}, and this version needs {known}: {do}"
 
 
 def _end(code: int, *lines: str) -> None:

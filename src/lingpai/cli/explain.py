@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Letters = dict[int, Letter | None]
 
-_TOLD_BY_LOG = ("timestamp", "event", "level", "node", "method", "path", "status", "ms", "exception")
+_TOLD_BY_LOG = ("timestamp", "event", "level", "node", "method", "path", "status", "ms", "exception", "checks")
 
 
 @click.command()
@@ -88,10 +88,18 @@ def explained(request_id: str, entries: "list[Event]", letters: "Letters", lines
     for number, letter in letters.items():
         yield from _letter(number, letter, locale)
     for line in lines:
-        what = " ".join(f"{name}={value}" for name, value in line.items() if name not in ("timestamp", "event"))
-        yield text("explain.logged", locale, at=str(line.get("timestamp", "")), event=str(line.get("event", "")), what=what)
-    if not entries:
+        yield from _line(line, locale)
+    if not entries and not any("checks" in line for line in lines):
         yield text("explain.nothing", locale)
+
+
+def _line(line: dict[str, Any], locale: "Locale") -> Iterator[str]:
+    from lingpai.core import journal
+    from lingpai.core.words import text
+
+    what = " ".join(f"{name}={value}" for name, value in line.items() if name not in ("timestamp", "event", "checks"))
+    yield text("explain.logged", locale, at=str(line.get("timestamp", "")), event=str(line.get("event", "")), what=what)
+    yield from (_check(check, locale) for check in journal.read(str(line.get("checks", ""))) if check.name != journal.LETTER)
 
 
 def _entry(one: "Event", locale: "Locale") -> Iterator[str]:

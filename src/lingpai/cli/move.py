@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from lingpai.store.moving.arrival import Arrival
 
 T = TypeVar("T")
-AGAIN = "Nothing is lost: run it again, and it goes on; until then nothing is written in the old one. To stay there: `lingpai move --undo`"
+AGAIN = (
+    "Nothing is lost: run it again, and it goes on. If it had begun (`/readyz` says `moving`), nothing is written in the old one until then; to "
+    "stay there: `lingpai move --undo`"
+)
 
 
 @click.command()

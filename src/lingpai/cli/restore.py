@@ -81,7 +81,7 @@ def _forget_files(settings: "Settings", given: Sequence[Path], *, nobody: bool) 
         if given:
             raise click.UsageError("either --forget or --forget-nobody")
         return []
-    named = settings.data / settings.backup.forget_file if settings.backup.forget_file else None
+    named = Path(settings.backup.forget_file) if settings.backup.forget_file else None
     found = [*given]
     if named and named.is_file() and not any(one.samefile(named) for one in given):
         found.append(named)

@@ -42,6 +42,7 @@
        ├─ Overloaded
        └─ StoreDown             with the cause
           ├─ StoreMoving        its data is on its way to another database
+          ├─ DeletionUnrecorded the forget file takes no line, so nobody is deleted
           ├─ StoreConflict      the same again may work: another transaction was in the way
           └─ StoreUnsure        nobody knows whether it is done
 
@@ -370,6 +371,10 @@ class StoreMoving(StoreDown):
 
     def __init__(self) -> None:
         super().__init__("moving", 60)
+
+
+class DeletionUnrecorded(StoreDown):
+    """`backup.forget_file` takes no line, and who cannot be written down there is not deleted. The text says why, for an operator."""
 
 
 class StoreConflict(StoreDown):

@@ -120,5 +120,9 @@ def for_trail(detail: str, *, ok: bool) -> str:
 def from_trail(detail: str) -> tuple[str, list[Check]]:
     """What an entry's detail says, and the checks that stand behind it."""
     before, _, listed = detail.partition(_MARK)
-    found = _TOKEN.findall(listed)
-    return before.rstrip(), [Check(passed=sign == "+", name=name, subject=subject) for sign, name, subject in found]
+    return before.rstrip(), read(listed)
+
+
+def read(written: str) -> list[Check]:
+    """The checks of a journal as it is written."""
+    return [Check(passed=sign == "+", name=name, subject=subject) for sign, name, subject in _TOKEN.findall(written)]

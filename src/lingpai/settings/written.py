@@ -25,7 +25,8 @@ class BackupSettings(msgspec.Struct, frozen=True):
     forget_file: Annotated[
         str,
         Meta(
-            max_length=1_024,
+            pattern="^(/.{1,1023})?$",
+            extra={"fits": "an absolute path of at most 1024 characters, such as /var/lib/lingpai-forget/forget.jsonl"},
             description="a file, kept apart from the database, into which each deletion of an account writes a line: its time, realm and "
             "id; `lingpai restore` deletes those again. Empty: none",
         ),

@@ -17,7 +17,7 @@ import msgspec
 import structlog
 
 from lingpai.core.chance import Clock
-from lingpai.core.errors import StoreDown
+from lingpai.core.errors import DeletionUnrecorded, StoreDown
 from lingpai.core.files import give_to_owner_of, sync_folder
 from lingpai.core.metrics import Metrics
 from lingpai.core.model import Account
@@ -45,17 +45,17 @@ class BadForgetFile(Exception):
 
 
 async def note(settings: Settings, clock: Clock, metrics: Metrics, event: DeletionEvent, account: Account, *, until: int = 0) -> None:
-    """Writes a line where the settings name a file. In the transaction, last: raises StoreDown, and then nothing is done."""
+    """Writes a line where the settings name a file. In the transaction, last: raises DeletionUnrecorded, and then nothing is done."""
     if not settings.backup.forget_file:
         return
-    path = settings.data / settings.backup.forget_file
+    path = Path(settings.backup.forget_file)
     line = DeletionLine(clock.now(), event, account.realm, account.public_id, until)
     try:
         await asyncio.to_thread(_append, path, msgspec.json.encode(line) + b"\n")
     except OSError as error:
         metrics.failed("forget-file")
         log.error("deletions.unwritten", file=str(path), reason=error.strerror)
-        raise StoreDown("full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "failing") from error
+        raise DeletionUnrecorded("full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "failing") from error
 
 
 async def asked(services: Services, account: Account, until: int) -> None:

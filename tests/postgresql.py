@@ -27,7 +27,9 @@ DO $$ DECLARE one record; BEGIN
 END $$;
 """
 TABLES = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'alembic_version'"
-ROWS = "SELECT format('INSERT INTO {0} SELECT * FROM json_populate_recordset(NULL::{0}, %L);', json_agg(one)) FROM {0} one HAVING count(*) > 0;"
+ROWS = """
+SELECT format('INSERT INTO {0} SELECT * FROM json_populate_recordset(NULL::{0}, %L);', json_agg(one)) FROM {0} one HAVING count(*) > 0;
+"""
 """Tells what to run for the rows that are in a table."""
 FORM = """
 SELECT md5(concat(

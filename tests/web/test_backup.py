@@ -42,6 +42,7 @@ from lingpai.store.database import Query
 from lingpai.store.migrate import downgrade, latest
 from lingpai.store.restored import LEAST
 from postgresql import PSQL
+from rows import new_account
 from running import SECONDS, Ended, lingpai, lingpai_here, serving
 from web.people import ADA, GOOD, member
 from web.releases import BOB, SERVICE, leave, open_town
@@ -245,7 +246,7 @@ async def test_whoever_asked_for_deletion_since_is_deleted_again_and_whoever_too
     machine: Machine, empty: Machine, clock: FakeClock, chance: FakeChance
 ) -> None:
     kept_apart = machine.folder / "forget"
-    house = await build(settings_for(machine.folder, machine.url, backup=BackupSettings("forget")), clock, chance)
+    house = await build(settings_for(machine.folder, machine.url, backup=BackupSettings(str(machine.folder / "forget"))), clock, chance)
     before = ("regrets", "barred", "wavers", "freed", "guarded")
     names = ("stays", "leaves", "operated", "asks", "returns", "repents", "locked", *before)
     people = {name: await born(house.services, rules.email(f"{name}@example.com")) for name in names}
@@ -269,6 +270,20 @@ async def test_whoever_asked_for_deletion_since_is_deleted_again_and_whoever_too
     assert {account.deletes_at for account in found.values() if account} == {None, clock.now() + account_deletion.LIFE * 1_000}
     closed = {"asks", "freed", "wavers", "barred", "guarded", "locked"}
     assert {name for name, account in found.items() if account and account.locked_at} == closed, "an operator's lock is no way back"
+
+
+async def test_nobody_is_deleted_who_cannot_be_written_down_and_an_operator_is_told_why(machine: Machine, tmp_path: Path) -> None:
+    named = {"LINGPAI_BACKUP__FORGET_FILE": str(tmp_path / "none" / "forget")}
+    database = await open_database(machine.url, FakeClock(), FakeChance())
+    made = await new_account(database)
+    there = ("--data", machine.folder)
+    refused = await lingpai("account", "delete", str(made), "--yes", *there, **machine.variables | named)
+    assert (refused.code, "nobody was deleted, for backup.forget_file takes no line" in refused.err) == (1, True), refused
+    assert await accounts.by_id(database, made)
+    await database.close()
+    for path in ("forget", "./forget"):
+        refused = await lingpai("account", "list", *there, **machine.variables, LINGPAI_BACKUP__FORGET_FILE=path)
+        assert (refused.code, "expected an absolute path" in refused.err) == (2, True), refused
 
 
 def only_ids(forget: Path) -> None:
@@ -326,7 +341,7 @@ def backup_time(machine: Machine, file: Path) -> int:
 
 async def test_what_cannot_be_written_down_is_not_deleted(machine: Machine, clock: FakeClock, chance: FakeChance) -> None:
     (machine.folder / "forget").mkdir()
-    house = await build(settings_for(machine.folder, machine.url, backup=BackupSettings("forget")), clock, chance)
+    house = await build(settings_for(machine.folder, machine.url, backup=BackupSettings(str(machine.folder / "forget"))), clock, chance)
     account = await born(house.services, rules.email(ADA))
     with pytest.raises(StoreDown):
         await account_admin.delete(house.services, account)

@@ -237,6 +237,17 @@ async def test_the_log_tells_of_what_the_trail_cannot_hold(town: Town, tmp_path:
     assert "198.51.100.7" not in ended.out
 
 
+async def test_what_the_log_has_of_the_checks_is_told_as_the_trail_would_tell_it(town: Town, tmp_path: Path) -> None:
+    request_id = new_request_id(town.house.services.clock, town.house.services.chance)
+    line = {"event": "request", "request_id": request_id, "status": 200, "checks": "+limit:client -bad-input:email/too-short"}
+    (tmp_path / "log").write_text(json.dumps(line))
+    said = (await explain(town, request_id, "--log", str(tmp_path / "log"))).out
+    assert "passed: rate limit [client]" in said
+    assert "refused by: " in said
+    assert "[email/too-short]" in said
+    assert "The trail holds nothing of it" not in said
+
+
 async def test_whoever_is_refused_again_and_again_fills_the_log_and_not_the_trail(town: Town) -> None:
     for _ in range(NOTED + 5):
         await login_from_another_site(town)

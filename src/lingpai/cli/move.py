@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 AGAIN = (
-    "Nothing is lost: run it again, and it goes on. If it had begun (`/readyz` says `moving`), nothing is written in the old one until then; to "
-    "stay there: `lingpai move --undo`"
+    "Nothing is lost: run it again, and it goes on. Once it has begun (`/readyz`: `moving`), nothing is written in the old one until then; "
+    "to stay there: `lingpai move --undo`"
 )
 
 

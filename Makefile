@@ -68,14 +68,16 @@ bench: $(READY)
 release: $(READY)
 	@$(BIN)/python tools/release.py
 
-# Five locks, one of another: what runs, what builds our wheel, here and in the image, what works on it, and what checks deploy/.
+# Six locks, one of another: what runs, the same with every extra, what builds our wheel, here and in the image, what works on it, and what
+# checks deploy/.
 # Versions stay where they are unless pyproject.toml asks otherwise; `make lock UPGRADE=--upgrade` moves them all.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 $(UPGRADE)
 lock: $(READY)
 	$(COMPILE) --output-file requirements.lock pyproject.toml
+	$(COMPILE) --output-file requirements-extras.lock --constraint requirements.lock --all-extras pyproject.toml
 	$(COMPILE) --output-file requirements-build.lock --constraint requirements.lock --group pyproject.toml:build
 	$(COMPILE) --output-file deploy/docker/requirements-build.lock --constraint requirements.lock --constraint requirements-build.lock --group pyproject.toml:image
-	$(COMPILE) --output-file requirements-dev.lock --constraint requirements.lock --constraint requirements-build.lock --group dev pyproject.toml
+	$(COMPILE) --output-file requirements-dev.lock --constraint requirements-extras.lock --constraint requirements-build.lock --all-extras --group dev pyproject.toml
 	$(COMPILE) --output-file requirements-deploy.lock --constraint requirements-dev.lock --group pyproject.toml:deploy
 
 # Compiling all modules takes a third of the time; a first start compiles the few that it needs.

@@ -7,6 +7,7 @@ folder to its system user), and both are stopped at the end of the run, however 
 
 import contextlib
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -35,6 +36,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     workerinput: dict[str, Any] | None = getattr(config, "workerinput", None)
+    # A shell starts what it runs in the background with this ignored, and each process that a test starts would have it from here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[GROUND] = Path(workerinput["ground"] if workerinput else tempfile.mkdtemp(prefix="lp-"))
 
 

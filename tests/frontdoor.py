@@ -16,6 +16,7 @@ from fakes import FakeChance, FakeClock
 from lingpai.assembly.configuration import defaults
 from lingpai.assembly.front import application
 from lingpai.core.errors import Cause, Limited, NotLoggedIn, Overloaded, Refusal, StoreDown, choose
+from lingpai.core.metrics import Metrics
 from lingpai.core.model import Account, Links, Locale
 from lingpai.ephemeral.readiness import Readiness
 from lingpai.flows import Services
@@ -177,6 +178,16 @@ class Pinged:
             raise StoreDown(self.lost)
 
 
+class Noted:
+    """A trail that keeps what is noted: event, result and detail."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[str, str, str]] = []
+
+    async def note(self, _tx: Any, _ctx: Any, event: str, result: str = "ok", *, detail: str = "") -> None:
+        self.entries.append((event, result, detail))
+
+
 def services(cap: Cap | None = None, **settings: Any) -> Any:
     """What the door itself uses of a kit, and tests may change; `gate` holds back GET /wait."""
     chance, clock = FakeChance(), FakeClock()
@@ -188,10 +199,13 @@ def services(cap: Cap | None = None, **settings: Any) -> Any:
         limits=cap or Cap(),
         device_cookies=DeviceCookies(SecretBox(b"0123456789abcdef0123456789abcdef", chance), chance),
         store=store,
+        audit=Noted(),
         ephemeral=ephemeral,
         readiness=Readiness(cast(Any, store), cast(Any, ephemeral), clock),
         draining=asyncio.Event(),
         gate=asyncio.Event(),
+        metrics=Metrics(),
+        traces=None,
     )
 
 

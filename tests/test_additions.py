@@ -25,6 +25,7 @@ ADDED = {
 LOCALES = ("en", "zh-Hans")
 COPIED = (
     "requirements.lock",
+    "requirements-extras.lock",
     "requirements-build.lock",
     "requirements-dev.lock",
     "src",

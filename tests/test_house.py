@@ -127,6 +127,7 @@ STILL_SAID = {
     ("ephemeral/", "patience"): _ANEW,
     ("ephemeral/", "place"): _ANEW,
     ("post/encoded_words.py", "wrap"): "`textwrap.wrap` of the standard library",
+    ("store/backup/sqlite.py", "closing"): "`contextlib.closing` of the standard library",
     ("store/migrations/runner.py", "closing"): "`contextlib.closing` of the standard library",
     ("web/server/serve.py", "Runner"): "`asyncio.Runner` of the standard library",
 }

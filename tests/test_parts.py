@@ -11,7 +11,7 @@ from sys import stdlib_module_names
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LOCKS = ("requirements.lock", "requirements-build.lock", "requirements-dev.lock")
+LOCKS = ("requirements.lock", "requirements-extras.lock", "requirements-build.lock", "requirements-dev.lock")
 NEVER_SERVED = {"pip", "setuptools", "hatchling", "pytest", "mypy", "uv"}
 
 
@@ -38,7 +38,7 @@ def test_a_lock_has_hashes_and_no_addresses(name: str) -> None:
     assert "//" not in lock(name)
 
 
-@pytest.mark.parametrize("name", LOCKS[:2])
+@pytest.mark.parametrize("name", LOCKS[:3])
 def test_what_is_tested_is_what_runs(name: str) -> None:
     assert disagreeing(lock(name), lock("requirements-dev.lock")) == {}
 
@@ -71,9 +71,9 @@ def imported(sources: Iterable[str]) -> set[str]:
     return found - stdlib_module_names
 
 
-def brought_by(modules: Iterable[str], distributions: Mapping[str, list[str]]) -> set[str]:
-    """The distributions that bring these modules; a module that nobody brings stands for itself."""
-    return {normal(distributions.get(module, [module])[0]) for module in modules}
+def brought_by(modules: Iterable[str], distributions: Mapping[str, list[str]]) -> dict[str, set[str]]:
+    """The distributions that bring each of these modules; a module that nobody brings stands for itself."""
+    return {module: set(map(normal, distributions.get(module, [module]))) for module in modules}
 
 
 def project(*folder: str) -> dict[str, object]:
@@ -89,11 +89,14 @@ def sources(*folder: str) -> list[str]:
 
 
 def test_the_package_declares_what_it_imports_and_imports_what_it_declares() -> None:
-    needs = project()["dependencies"]
+    needs, extras = project()["dependencies"], project()["optional-dependencies"]
     assert isinstance(needs, list)
+    assert isinstance(extras, dict)
+    needs = [*needs, *(need for extra in extras.values() for need in extra)]
     found = brought_by(imported(sources("src", "lingpai")) - {"lingpai"}, packages_distributions())
-    assert found - declared(needs) == set(), "imported, and brought only by something else"
-    assert declared(needs) - found == set(), "declared, and imported nowhere"
+    known = declared(needs)
+    assert {module for module, by in found.items() if not by & known} == set(), "imported, and brought only by something else"
+    assert known.difference(*found.values()) == set(), "declared, and imported nowhere"
 
 
 def test_the_emulators_import_nothing_but_pytest_for_their_fixtures() -> None:
@@ -105,7 +108,7 @@ def test_an_import_of_what_only_something_else_brings_is_found() -> None:
     """The control."""
     source = "import os\nasync def f():\n    from greenlet import x\n    import yaml.nodes\nfrom . import y"
     assert imported([source]) == {"greenlet", "yaml"}
-    assert brought_by({"yaml", "greenlet"}, {"yaml": ["PyYAML"]}) == {"pyyaml", "greenlet"}
+    assert brought_by({"yaml", "greenlet"}, {"yaml": ["PyYAML"]}) == {"yaml": {"pyyaml"}, "greenlet": {"greenlet"}}
 
 
 def test_what_sqlalchemy_needs_for_asyncio_is_asked_for() -> None:

@@ -1,6 +1,6 @@
 """`make release`: builds what is given out, in dist/, from what is committed and nothing else.
 
-The wheels and the sources of both distributions, the lock to install them by, a list of what is in them (CycloneDX), and SHA256SUMS.
+The wheels and the sources of both distributions, the locks to install them by, a list of what is in them (CycloneDX), and SHA256SUMS.
 The same commit makes the same bytes, wherever and whenever it is built. Refuses, in words, what is not fit to be given out.
 """
 
@@ -22,6 +22,7 @@ from sbom import sbom
 HERE = Path.cwd()
 DIST = HERE / "dist"
 LOCK = "requirements.lock"
+WITH_EXTRAS = "requirements-extras.lock"
 DISTRIBUTIONS = (".", "testing")
 DEPLOYED = ("deploy/README.md", "deploy/compose/compose.yaml", "deploy/docker/Dockerfile", "deploy/helm/lingpai/Chart.yaml")
 
@@ -109,7 +110,8 @@ def build(tree: Path, into: Path, version: str, made_at: int) -> None:
     for folder in DISTRIBUTIONS:
         call = (sys.executable, "-m", "hatchling", "build", "--directory", str(into))
         run(*call, folder=tree / folder, SOURCE_DATE_EPOCH=str(made_at))
-    shutil.copy(tree / LOCK, into)
+    for lock in (LOCK, WITH_EXTRAS):
+        shutil.copy(tree / lock, into)
     needs = project(".")["dependencies"]
     listed = sbom(version, (tree / LOCK).read_text("utf-8"), needs, datetime.fromtimestamp(made_at, UTC))
     (into / f"lingpai-{version}.cdx.json").write_text(listed, "utf-8")

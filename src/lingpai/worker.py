@@ -19,17 +19,21 @@ import structlog
 from lingpai.core.chance import SECOND, Chance, Clock
 from lingpai.core.errors import StoreDown
 from lingpai.core.masked import masked
+from lingpai.core.metrics import Metrics
 from lingpai.core.model import Channel, Letter, RequestContext
+from lingpai.core.tracing import Recorder, span, trace
 from lingpai.ephemeral import Ephemeral
 from lingpai.guard.crypto import SecretBox
 from lingpai.guard.throttling.mail_rate import MailRate
 from lingpai.post import Message, Permanent, Sender, SenderDown, SendError, Temporary, Unsure
 from lingpai.post.breaker import SenderBreaker
 from lingpai.post.letters import render
+from lingpai.post.retries import next_try
 from lingpai.settings import Settings
 from lingpai.settings.theme import theme as themed
+from lingpai.steps import deletions
 from lingpai.steps.letters import Letters
-from lingpai.store import accounts, audit, outbox, sessions, unproved
+from lingpai.store import accounts, audit, outbox, outbox_retry, sessions, unproved
 from lingpai.store.database import Database, Transaction
 from lingpai.store.outbox import Bell
 
@@ -60,20 +64,8 @@ BATCH = 200
 
 DAY = 86_400 * SECOND
 
-WAITS = (5, 15, 45, 135, 405, 1_215)
-"""Seconds before the second try and those after it; then HOUR each, ATTEMPTS in all: about two days."""
-
-HOUR, ATTEMPTS = 3_600, 53
-
 SENDING = "being sent, no answer yet"
 """The note on a letter that must not be sent twice; an outcome takes its place."""
-
-
-def next_try(attempt: int) -> int | None:
-    """Seconds to wait after that many failed attempts (1 or more); None: it is given up."""
-    if attempt >= ATTEMPTS:
-        return None
-    return WAITS[attempt - 1] if attempt <= len(WAITS) else HOUR
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +76,14 @@ class Outcome:
     error: str = ""
     due_at: int = 0
     kept: Message | None = None
+    sendable: bool = False
+    """Of a failed one: whether it may be sent once more, for it surely was not."""
 
 
 class Worker:
     """Sends letters until it is told to stop. Losing the store for a while stops nothing but the work."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it counts with comes on top
         self,
         store: Database,
         ephemeral: Ephemeral,
@@ -102,6 +96,8 @@ class Worker:
         settings: Settings,
         send_seconds: float = SEND_SECONDS,
         send_jitter: float = 0.0,
+        metrics: Metrics | None = None,
+        traces: Recorder | None = None,
     ) -> None:
         """`send_seconds` is under LEASE_SECONDS: the end of the attempt comes before the end of the lease.
 
@@ -115,6 +111,8 @@ class Worker:
         self._clock = clock
         self._chance = chance
         self._bell = bell
+        self._metrics = metrics or Metrics()
+        self._traces = traces
         self._settings = settings
         self._send_seconds = send_seconds
         self._send_jitter = send_jitter
@@ -155,19 +153,22 @@ class Worker:
             lambda: sessions.purge(store, now, BATCH),
             lambda: sessions.purge_logins(store, now, BATCH),
             lambda: outbox.purge(store, now - self._settings.audit.keep_letters_days * DAY, BATCH),
+            lambda: outbox_retry.erase_expired(store, now, BATCH),
             lambda: audit.purge(store, trail, BATCH),
             lambda: self._delete_due(now),
             lambda: self._end_unproved(now),
         )
-        return sum([await self._sweep(sweep) for sweep in sweeps])
+        return sum([await self._swept(sweep) for sweep in sweeps])
 
     async def _delete_due(self, now: int) -> int:
         """Deletes accounts whose owners have asked for it, and have not taken it back in time."""
         found = await accounts.closed(self._store, now=now, limit=BATCH)
         for account_id in found:
             async with self._store.begin() as tx:
-                if await accounts.delete_if_due(tx, account_id=account_id, now=now):
+                account = await accounts.by_id(tx, account_id)
+                if account and await accounts.delete_if_due(tx, account_id=account_id, now=now):
                     await self._note(tx, now, account_id, "delete")
+                    await deletions.note(self._settings, self._clock, self._metrics, "deleted", account)
         return len(found)
 
     async def _end_unproved(self, now: int) -> int:
@@ -185,23 +186,28 @@ class Worker:
         origin = RequestContext("worker", "worker")
         await audit.add(tx, at=now, realm="", account_id=account_id, event=event, result="ok", origin=origin)
 
+    async def _swept(self, sweep: Callable[[], Awaitable[int]]) -> int:
+        """One that fails keeps no other from its work, and is made again in the next round."""
+        try:
+            return await self._sweep(sweep)
+        except StoreDown:
+            pass  # the store tells of its loss, once for everybody
+        except Exception as error:  # noqa: BLE001 - the next round may fare better; the cause is in the log
+            log.warning("purge.failed", error=type(error).__name__)
+            self._metrics.failed("purge")
+        return 0
+
     async def _sweep(self, sweep: Callable[[], Awaitable[int]]) -> int:
         total = count = await sweep()
         while count >= BATCH:
             await self._clock.sleep(self._chance.spread(0.05, 0.15))  # the store's other callers come first
-            count = await sweep()
-            total += count
+            total += (count := await sweep())
         return total
 
     async def _purge_for_ever(self) -> None:
         while True:
             await self._clock.sleep(self._chance.spread(45, 75))
-            try:
-                await self.purge()
-            except StoreDown:
-                pass  # the store tells of its loss, once for everybody
-            except Exception as error:  # noqa: BLE001 - the next round may fare better; the cause is in the log
-                log.warning("purge.failed", error=type(error).__name__)
+            await self.purge()
 
     def _under_way(self) -> set[asyncio.Task[None]]:
         return set().union(*self._busy.values())
@@ -217,6 +223,7 @@ class Worker:
             return 0  # as above
         except Exception as error:  # noqa: BLE001 - a worker that dies would stop all mail
             log.warning("worker.claim_failed", error=type(error).__name__)
+            self._metrics.failed("claim")
             return 0
         for letter in letters:
             task = asyncio.create_task(self._deliver(letter))
@@ -248,8 +255,8 @@ class Worker:
     async def _ended(self, stop: asyncio.Event) -> bool:
         """Waits until something may be due or an attempt has ended, or it is time to stop; True: an attempt has."""
         busy = self._under_way()
-        news = self._bell.wait(self._chance.spread(0.8, 1.2))
-        waits: set[asyncio.Task[Any]] = {asyncio.create_task(stop.wait()), asyncio.create_task(news)}
+        news = (stop.wait(), self._bell.wait(self._chance.spread(0.8, 1.2)))
+        waits: set[asyncio.Task[Any]] = {asyncio.create_task(each) for each in news}
         try:
             done, _ = await asyncio.wait(waits | busy, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -266,18 +273,22 @@ class Worker:
             await outbox.release(self._store, owner=self._owner)
 
     async def _deliver(self, letter: Letter) -> None:
-        """One attempt, written down and logged; raises nothing."""
-        outcome = await self._attempt(letter)
-        await self._learn(letter.channel, outcome)
-        fields = {"id": letter.id, "template": letter.template, "to": masked(letter.recipient), "attempt": letter.attempts}
-        if outcome.error:
-            fields["error"] = masked(outcome.error)
-        if letter.recipient:
-            (log.info if outcome.name == "delivered" else log.warning)("letter." + outcome.name, **fields)
-        try:
-            await self._write(letter, outcome)
-        except Exception as error:  # noqa: BLE001 - its lease ends, and it is sent again
-            log.error("letter.unwritten", id=letter.id, error=type(error).__name__)
+        """One attempt, written down and logged; raises nothing. Of a letter to nobody nothing is told."""
+        with trace(self._traces if letter.recipient else None, "letter", "internal", {"lingpai.channel": letter.channel}) as traced:
+            outcome = await self._attempt(letter)
+            traced.note("lingpai.outcome", outcome.name)
+            await self._learn(letter.channel, outcome)
+            fields = {"id": letter.id, "template": letter.template, "to": masked(letter.recipient), "attempt": letter.attempts}
+            if outcome.error:
+                fields["error"] = masked(outcome.error)
+            if letter.recipient:
+                self._metrics.count("letters", letter.channel, outcome.name)
+                (log.info if outcome.name == "delivered" else log.warning)("letter." + outcome.name, **fields)
+            try:
+                await self._write(letter, outcome)
+            except Exception as error:  # noqa: BLE001 - its lease ends, and it is sent again
+                log.error("letter.unwritten", id=letter.id, error=type(error).__name__)
+                self._metrics.failed("record")
 
     async def _learn(self, channel: Channel, outcome: Outcome) -> None:
         """What an attempt says of its server, and of how many letters may leave."""
@@ -295,19 +306,20 @@ class Worker:
         try:
             return await self._send(letter)
         except Permanent as error:
-            return Outcome("failed", str(error))
+            return Outcome("failed", str(error), sendable=not isinstance(error, Unsure))
         except Temporary as error:
             return Outcome("unavailable", str(error)) if isinstance(error, SenderDown) else self._later(letter, str(error))
         except TimeoutError:
             return self._later(letter, f"not taken within {self._send_seconds:.0f} s")
         except Exception as error:  # noqa: BLE001 - a slip of ours, or another secret than the letter was sealed with: the next version may do better
+            self._metrics.failed("letter")
             return self._later(letter, f"could not be written: {type(error).__name__}")
 
     async def _send(self, letter: Letter) -> Outcome:
         if letter.sealed is None:
             raise Permanent("its contents were erased")
         if letter.error == SENDING:
-            raise Permanent("the worker ended while it was being sent; it may have been sent")
+            raise Unsure("the worker ended while it was being sent; it may have been sent")
         pages = self._settings.pages
         message = render(letter, self._letters.values(letter.sealed), self._settings.product, themed(pages), pages.support)
         if not letter.recipient:
@@ -315,20 +327,20 @@ class Worker:
         sender = self._senders.get(letter.channel)
         if sender is None:
             raise Permanent(f"nothing is set that sends by {letter.channel}")
-        if not sender.repeatable:
-            await self._send_once(sender, letter, message)
-        else:
+        await (self._hand_over if sender.repeatable else self._send_once)(sender, letter, message)
+        return Outcome("delivered", kept=message if sender.keeps_text else None)
+
+    async def _hand_over(self, sender: Sender, letter: Letter, message: Message) -> None:
+        with span("send", "client"):
             async with asyncio.timeout(self._send_seconds):
                 await sender.send(letter, message)
-        return Outcome("delivered", kept=message if sender.keeps_text else None)
 
     async def _send_once(self, sender: Sender, letter: Letter, message: Message) -> None:
         """For a sender that is not `repeatable`: what is neither delivered nor refused counts as sent. Raises SendError."""
         if not await outbox.note(self._store, id=letter.id, owner=self._owner, error=SENDING):
-            raise Permanent("its lease is another worker's")  # who writes the outcome; this one is not written
+            raise Unsure("its lease is another worker's")  # who writes the outcome; this one is not written
         try:
-            async with asyncio.timeout(self._send_seconds):
-                await sender.send(letter, message)
+            await self._hand_over(sender, letter, message)
         except SendError:
             raise
         except Exception as error:
@@ -338,7 +350,7 @@ class Worker:
         """A next try, with a tenth of jitter so that a recovered server is not met by all at once; or the end."""
         seconds = next_try(letter.attempts)
         if seconds is None:
-            return Outcome("failed", error)
+            return Outcome("failed", error, sendable=True)
         due_at = self._clock.now() + round(seconds * SECOND * self._chance.spread(0.9, 1.1))
         if due_at >= letter.expires_at:
             return Outcome("expired", error)
@@ -369,6 +381,8 @@ class Worker:
             await outbox.put_back(store, id=letter.id, owner=owner, error=outcome.error)
         elif outcome.name == "retry":
             await outbox.retry(store, id=letter.id, owner=owner, due_at=outcome.due_at, error=outcome.error)
+        elif outcome.sendable:
+            await outbox.set_aside(store, id=letter.id, owner=owner, error=outcome.error, at=now)
         else:
             await outbox.give_up(store, id=letter.id, owner=owner, state=outcome.name, error=outcome.error, at=now)
 

@@ -31,3 +31,10 @@ async def test_a_word_is_taken_away_only_by_who_knows_what_stands_there(database
     assert await installation.remove(database, "colour", old="red")
     assert not await installation.remove(database, "colour", old="red")
     assert await installation.settle(database, "colour", "blue") == "blue"
+
+
+async def test_the_last_backup_is_the_one_that_was_made_last(database: Database) -> None:
+    assert await installation.last_backup(database) is None
+    for at in (7, 5):
+        await installation.backed_up(database, at)
+        assert await installation.last_backup(database) == at

@@ -1,12 +1,16 @@
 """What the store promises of letters and of the audit trail, on both databases."""
 
 import asyncio
+from pathlib import Path
+
+import apsw
 
 from conftest import open_database
 from fakes import START, FakeChance, FakeClock, settle
 from lingpai.core.model import Letter, RequestContext
 from lingpai.store import audit, outbox
 from lingpai.store.database import Database
+from lingpai.store.sqlite import DIALECT
 from rows import DAY, Words, letter, new_account, new_letters
 
 LEASE = 30_000
@@ -195,3 +199,12 @@ async def test_the_trail_is_purged_in_batches_from_its_old_end(database: Databas
         await audit.add(database, at=START - age, realm="main", account_id=7, event="login", result="ok", origin=ORIGIN)
     assert [await audit.purge(database, START, 3) for _ in range(3)] == [3, 1, 0]
     assert [event.at for event in await audit.of(database, account_id=7, limit=10)] == [START]
+
+
+async def test_what_is_due_is_found_in_the_order_of_time_however_many_wait(sqlite_path: Path) -> None:
+    with apsw.Connection(str(sqlite_path)) as file:
+        for query in (outbox._OLDEST_DUE, outbox._DUE, outbox._CLAIM):
+            sql = query.plan(DIALECT).sql
+            plan = [step for *_, step in file.execute(f"EXPLAIN QUERY PLAN {sql}", [None] * sql.count("?"))]
+            assert any("ix_letters_due (due_at<?)" in step for step in plan), plan
+            assert not any("TEMP B-TREE" in step for step in plan), plan

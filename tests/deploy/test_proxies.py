@@ -159,6 +159,8 @@ async def node(tmp_path: Path) -> AsyncIterator[Running]:
         "LINGPAI_PUBLIC_URL": f"https://{HOST}",
         "LINGPAI_TRUSTED_PROXIES": "127.0.0.1/32",
         "LINGPAI_MAIL__SMTP_URL": "smtp://127.0.0.1:1",
+        "LINGPAI_TRACES__ENDPOINT": "http://127.0.0.1:9",
+        "LINGPAI_TRACES__RATIO": "0",
     }
     assert (await lingpai("migrate", "--data", tmp_path / "data", **variables)).code == 0
     async with serving("--data", tmp_path / "data", **variables) as running:
@@ -244,11 +246,13 @@ def written(folder: Path) -> str:
 
 
 async def seen_as_they_are(client: httpx.AsyncClient, node: Running) -> None:
-    """Two nodes of three refuse connections, and nobody notices; someone who says to be another is not believed."""
+    """Two nodes of three refuse connections, and nobody notices; someone who says to be another, or to be recorded, is not believed."""
+    recorded = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     for _ in range(6):
-        got = await client.post("/register", data=ADA, headers={"X-Forwarded-For": "203.0.113.7"})
+        got = await client.post("/register", data=ADA, headers={"X-Forwarded-For": "203.0.113.7", "traceparent": recorded})
         assert (got.status_code, got.json()["code"]) == (200, 200)
     assert set(clients(node)) == {ADA_IS_AT}
+    assert not [event for event in node.events if "trace_id" in event]
     assert got.headers["strict-transport-security"] == "max-age=31536000"
     assert "/" not in got.headers.get("server", "")
 

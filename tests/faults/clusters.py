@@ -126,19 +126,19 @@ class Cluster:
 
 
 class PgBouncer:
-    """In transaction mode, before one server: ever so many clients share `SERVERS` connections."""
+    """Before one server, in transaction mode unless another is said: ever so many clients share `SERVERS` connections."""
 
     SERVERS = 3
     PORT = 6432
 
-    def __init__(self, path: Path, server: Cluster) -> None:
+    def __init__(self, path: Path, server: Cluster, mode: str = "transaction") -> None:
         self._path = _owned(path)
         self.url = f"{url(self)}&port={self.PORT}"
         lines = (
             "[databases]",
             f"{NAME} = host={server.host} user=postgres",
             "[pgbouncer]",
-            "pool_mode = transaction",
+            f"pool_mode = {mode}",
             f"default_pool_size = {self.SERVERS}",
             f"unix_socket_dir = {path}",
             f"listen_port = {self.PORT}",

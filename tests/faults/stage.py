@@ -46,6 +46,8 @@ TABLES = {name: table for name, table in schema.metadata.tables.items() if name 
 """What lasts. Entries last minutes, and are judged by what the same call does with them; what nodes agree on, the keys that they sign with
 among it, is nobody's, and stays."""
 _ALL = {name: Query(select(table)) for name, table in TABLES.items()}
+# An entry of a call that was refused is written after its answer; where it cannot be, the log has it.
+_ALL["audit"] = Query(select(schema.audit).where(schema.audit.c.event != "refused"))
 
 Rows = Mapping[str, "Counter[tuple[Any, ...]]"]
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
+import msgspec
 import pytest
 from sqlalchemy import text
 
@@ -19,6 +20,7 @@ from lingpai.store.migrate import latest
 from lingpai.store.postgres import open_postgres
 from mailserver import mail_server
 from needed import needed
+from running import lingpai_here
 
 
 @pytest.fixture(scope="session")
@@ -82,3 +84,20 @@ async def test_the_service_works_behind_a_pooler_that_lends_a_connection_for_one
             await running.end()
         found = await judge(storm, installation)
     assert found.items() >= NOTHING_WRONG.items(), storm.wrong[:3]
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected", "code", "grade"),
+    [("transaction", "false", "unset", "wrong"), ("transaction", "true", "transaction", "ok"), ("session", "false", "session", "ok")],
+)
+async def test_the_doctor_tells_a_pooler_that_the_settings_do_not_know(
+    program: str, server: Cluster, tmp_path: Path, mode: str, expected: str, code: str, grade: str
+) -> None:
+    with clusters.folder() as folder:
+        bouncer = PgBouncer(folder / "b", server, mode)
+        with bouncer.runs(program):
+            await serves(bouncer)
+            variables = {"LINGPAI_DATABASE_URL": bouncer.url, "LINGPAI_DATABASE__PGBOUNCER": expected}
+            ended = await lingpai_here("doctor", "--json", "--data", tmp_path, **variables)
+    [found] = [one for one in msgspec.json.decode(ended.out)["findings"] if one["check"] == "pgbouncer"]
+    assert (found["code"], found["grade"]) == (code, grade)

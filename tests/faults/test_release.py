@@ -126,6 +126,7 @@ def test_a_release_is_the_same_bytes_wherever_its_commit_is_built_and_nothing_bu
         f"lingpai_testing-{VERSION}-py3-none-any.whl",
         f"lingpai_testing-{VERSION}.tar.gz",
         "requirements.lock",
+        "requirements-extras.lock",
     }
     for name in ("lingpai", "lingpai_testing"):
         with ZipFile(dist / f"{name}-{VERSION}-py3-none-any.whl") as wheel:

@@ -25,7 +25,8 @@ IMPORT_ALL = """
 import importlib, pkgutil, lingpai
 names = [found.name for found in pkgutil.walk_packages(lingpai.__path__, "lingpai.", onerror=print)]
 for name in names:
-    if name != "lingpai.store.migrations.env":  # Alembic's own, which runs the steps where it is imported
+    # Alembic's own, which runs the steps where it is imported; and what stands on an extra
+    if name not in ("lingpai.store.migrations.env", "lingpai.assembly.traces"):
         importlib.import_module(name)
 print(len(names))
 """
@@ -100,6 +101,19 @@ def test_every_module_can_be_imported_and_nothing_else_is_there(python: Path, tm
         run(python, "-c", f"import importlib.util, sys; sys.exit(importlib.util.find_spec({stranger!r}) is not None)", folder=tmp_path)
     version = run(python, "-m", "lingpai", "--version", folder=tmp_path)
     assert version == run(Path(sys.executable).with_name("lingpai"), "--version")
+
+
+async def test_metrics_that_were_not_installed_are_refused_in_words(python: Path, tmp_path: Path) -> None:
+    ended = await lingpai("serve", "--dev", "--port", "0", "--data", tmp_path, python=python, LINGPAI_METRICS__LISTEN="127.0.0.1:0")
+    assert (ended.code, "prometheus-client is not installed; expected lingpai[metrics]" in ended.err) == (2, True), ended
+
+
+async def test_traces_that_were_not_installed_are_refused_in_words(python: Path, tmp_path: Path) -> None:
+    there = "http://127.0.0.1:4318"
+    ended = await lingpai("serve", "--dev", "--port", "0", "--data", tmp_path, python=python, LINGPAI_TRACES__ENDPOINT=there)
+    assert (ended.code, "opentelemetry-exporter-otlp-proto-http is not installed; expected lingpai[traces]" in ended.err) == (2, True), (
+        ended
+    )
 
 
 async def test_it_migrates_serves_and_lives_a_story(python: Path, installation: Installation) -> None:

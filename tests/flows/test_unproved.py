@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from flows.births import born, lock
 from flows.made import ADA, BOB, EVE, here
@@ -10,6 +11,7 @@ from lingpai.assembly import Service
 from lingpai.core import rules
 from lingpai.core.chance import SECOND
 from lingpai.flows import activate, register
+from lingpai.settings.written import BackupSettings
 from lingpai.store import accounts, unproved
 from rows import until_blocked
 from web.town import Town
@@ -31,6 +33,18 @@ async def test_a_registration_that_nobody_proves_is_gone_after_thirty_days_and_w
     assert await accounts.by_id(services.store, waiting.id) is None
     assert all([await accounts.by_id(services.store, each.id) for each in kept]), "proved, a name, and what the operator has locked"
     assert await register.by_link(services, here(), register.Application(ADA, "correct-horse-battery")) > waiting.id
+
+
+async def test_a_deletion_that_cannot_be_written_down_keeps_no_other_row_from_its_end(town: Town) -> None:
+    services, house = town.house.services, town.house
+    leaving, waiting = await born(services, BOB), await born(services, ADA, proved=False)
+    now = services.clock.now()
+    assert await accounts.close(services.store, account_id=leaving.id, at=now, deletes_at=now)
+    house.worker._settings = replace(house.worker._settings, backup=BackupSettings("."))
+    town.clock.advance(days=30)
+    await house.worker.purge()
+    assert await accounts.by_id(services.store, leaving.id)
+    assert await accounts.by_id(services.store, waiting.id) is None
 
 
 async def test_a_proof_that_is_under_way_is_waited_for(town: Town) -> None:

@@ -14,20 +14,24 @@ from structlog.testing import capture_logs
 from conftest import open_database
 from fakes import START, FakeChance, FakeClock, settle
 from lingpai.assembly.configuration import defaults
+from lingpai.core import rules
 from lingpai.core.chance import SECOND, SystemChance, SystemClock
 from lingpai.core.errors import StoreDown
+from lingpai.core.metrics import Metrics
 from lingpai.core.model import Letter, LetterState, RequestContext
 from lingpai.ephemeral import Entry, Ephemeral
 from lingpai.ephemeral.sql import SqlEphemeral
 from lingpai.guard.crypto import SecretBox
-from lingpai.post import Message, Permanent, Sender, SendError, Temporary, Unsure
+from lingpai.post import Message, Permanent, Sender, SenderDown, SendError, Temporary, Unsure
 from lingpai.post.inbox import InboxSender
+from lingpai.post.retries import next_try
 from lingpai.post.smtp import SmtpSender
+from lingpai.settings.written import BackupSettings
 from lingpai.steps.letters import LETTERS
-from lingpai.store import accounts, audit, outbox, sessions
+from lingpai.store import accounts, audit, outbox, outbox_retry, sessions
 from lingpai.store.database import Database, Query, Row, Transaction
 from lingpai.store.outbox import Bell
-from lingpai.worker import BATCH, GRACE_SECONDS, INSISTENCE, LEASE_SECONDS, SEND_SECONDS, SENDING, SLOTS, Worker, masked, next_try
+from lingpai.worker import BATCH, GRACE_SECONDS, INSISTENCE, LEASE_SECONDS, SEND_SECONDS, SENDING, SLOTS, Worker, masked
 from mailserver import STALL, mail_server
 
 SECRET = b"s" * 32
@@ -231,9 +235,35 @@ async def test_a_permanent_refusal_ends_it_and_is_seen(yard: Yard) -> None:
     sender = Scripted(Permanent("550 no such user"))
     await yard.worker(sender).once()
     [failed] = await yard.listed("failed")
-    assert (failed.error, failed.sealed) == ("550 no such user", None)
+    assert failed.error == "550 no such user"
     yard.clock.advance(days=3)
     assert await yard.worker(sender).once() == 0
+
+
+async def test_a_letter_that_surely_was_not_sent_is_sent_once_its_cause_is_mended_and_an_operator_asks(yard: Yard) -> None:
+    await yard.post()
+    await yard.worker(Scripted(Permanent("554 relay denied"))).once()
+    [failed] = await yard.listed("failed")
+    assert await outbox_retry.retry_one(yard.store, id=failed.id, now=yard.clock.now())
+    assert not await outbox_retry.retry_one(yard.store, id=failed.id, now=yard.clock.now())
+    assert await yard.worker(sender := Scripted()).once() == 1
+    assert len(sender.taken) == 1
+    [sent] = await yard.listed("sent")
+    assert (sent.attempts, sent.error, sent.sealed) == (1, "", None)
+
+
+async def test_the_contents_of_a_letter_that_failed_are_erased_when_it_expires(yard: Yard) -> None:
+    await yard.post(life=HOUR)
+    worker = yard.worker(Scripted(Permanent("554 relay denied")))
+    await worker.once()
+    await worker.purge()
+    [failed] = await yard.listed("failed")
+    assert failed.sealed is not None
+    yard.clock.advance(hours=1)
+    await worker.purge()
+    [failed] = await yard.listed("failed")
+    assert failed.sealed is None
+    assert not await outbox_retry.retry_one(yard.store, id=failed.id, now=yard.clock.now())
 
 
 async def test_an_expired_letter_is_never_sent_and_its_contents_are_erased(yard: Yard) -> None:
@@ -270,7 +300,7 @@ async def test_a_letter_is_given_up_after_about_two_days(yard: Yard) -> None:
         await worker.once()
         yard.clock.advance(hours=1.2)
     [failed] = await yard.listed("failed")
-    assert (failed.error, failed.sealed) == ("450 busy", None)
+    assert failed.error == "450 busy"
     assert 40 <= failed.attempts <= 60
 
 
@@ -772,3 +802,79 @@ async def test_a_purge_that_the_store_is_lost_for_is_not_told_of_again(yard: Yar
                 yard.clock.advance(seconds=75)
             await until(lambda: sleepers(yard.clock))
     assert lines == []
+
+
+async def test_a_sweep_that_fails_is_counted_and_the_others_are_made(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    await yard.post(life=10)
+    worker = yard.worker(Scripted(Permanent("554 relay denied")), metrics=(metrics := Metrics()))
+    await worker.once()
+    yard.clock.advance(days=31)
+
+    async def broken(*_: object) -> int:
+        raise ValueError
+
+    for sweep in ("purge", "purge_logins"):
+        monkeypatch.setattr(sessions, sweep, broken)
+    assert await worker.purge() == 1, "the letter"
+    assert metrics.counts["background_failures", "purge"] == 2
+
+
+async def test_deletions_that_cannot_be_written_down_are_counted_and_what_else_is_due_is_done(yard: Yard, tmp_path: Path) -> None:
+    settings = defaults(data=tmp_path, backup=BackupSettings(forget_file=f"{tmp_path}/none/such/forget.jsonl"))
+    worker = yard.worker(Scripted(), settings=settings, metrics=(metrics := Metrics()))
+    async with yard.store.begin() as tx:
+        leaving, unproved = [
+            await accounts.add(tx, realm="main", password="p", nickname="", locale="en", created_at=START, created_ip="192.0.2.1")
+            for _ in range(2)
+        ]
+        await accounts.add_identifier(tx, account_id=unproved, realm="main", address=rules.email("ada@example.com"), proved_at=None)
+        assert await accounts.close(tx, account_id=leaving, at=START, deletes_at=START + DAY)
+    yard.clock.advance(days=60)
+    await worker.purge()
+    assert await accounts.by_id(yard.store, leaving)
+    assert await accounts.by_id(yard.store, unproved) is None
+    assert metrics.counts["background_failures", "forget-file"] == 1
+
+
+async def test_what_goes_wrong_with_letters_for_a_reason_of_ours_is_counted(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    await yard.post(template="none such")
+    worker = yard.worker(Scripted(), metrics=(metrics := Metrics()))
+    await worker.once()
+    assert metrics.counts["background_failures", "letter"] == 1
+    yard.clock.advance(seconds=9)
+
+    async def broken(*_: object, **__: object) -> bool:
+        raise ValueError
+
+    monkeypatch.setattr(outbox, "retry", broken)
+    await worker.once()
+    assert metrics.counts["background_failures", "record"] == 1
+    monkeypatch.setattr(outbox, "due", broken)
+    async with running([worker], yard.clock):
+        await until(lambda: sleepers(yard.clock))
+    assert metrics.counts["background_failures", "claim"] >= 1
+
+
+# What is told of the letters that wait
+
+
+async def test_a_letter_that_one_server_does_not_take_for_now_is_overdue_for_nobody(yard: Yard) -> None:
+    await yard.post()
+    worker = yard.worker(Scripted(*[Temporary("450 domain unknown")] * 9))
+    for _ in range(6):
+        assert await worker.once() == 1
+        now = yard.clock.now()
+        assert await outbox.oldest_due(yard.store, now) is None
+        yard.clock.advance(seconds=((await yard.listed("waiting"))[0].due_at - now) / SECOND)
+    assert await outbox.oldest_due(yard.store, yard.clock.now()) == yard.clock.now()
+    yard.clock.advance(seconds=400)
+    assert yard.clock.now() - (await outbox.oldest_due(yard.store, yard.clock.now()) or 0) == 400 * SECOND
+
+
+async def test_a_letter_whose_server_is_gone_is_overdue_ever_longer(yard: Yard) -> None:
+    await yard.post()
+    worker = yard.worker(Scripted(*[SenderDown("refused")] * 9))
+    for _ in range(3):
+        yard.clock.advance(seconds=60)
+        await worker.once()
+    assert yard.clock.now() - (await outbox.oldest_due(yard.store, yard.clock.now()) or 0) == 180 * SECOND

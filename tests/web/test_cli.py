@@ -42,7 +42,7 @@ QUIET = {"LINGPAI_SESSION__QUESTIONS": "off", "LINGPAI_MAILLINK__ACTIVATION": "c
 SECRET = "a secret of 32 bytes, or more of them"
 RESET: dict[str, Any] = {"channel": "email", "template": "reset", "locale": "en"}
 QUICK = {"LINGPAI_HASHING__MEMORY_KIB": "8", "LINGPAI_HASHING__TIME": "1"}
-MIGRATE = "run `lingpai migrate` with the same --data and --config\n"
+MIGRATE = "run `lingpai migrate` with the same --data and --config, if these are the right ones\n"
 
 
 def held(folder: Path) -> set[str]:

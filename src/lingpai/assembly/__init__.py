@@ -13,6 +13,8 @@ from lingpai.assembly import ephemeral as minutes
 from lingpai.assembly import front, secrets, senders
 from lingpai.assembly.schema import FoundSchema, WrongSchema, found_in
 from lingpai.core.chance import Chance, Clock, SystemChance, SystemClock
+from lingpai.core.metrics import Metrics
+from lingpai.core.tracing import Recorder
 from lingpai.settings import Settings, sqlite_file
 from lingpai.settings.realms import with_jwts
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from lingpai.guard.captcha.captchas import Captchas
     from lingpai.guard.captcha.picture import Draw
     from lingpai.guard.crypto import SecretBox
+    from lingpai.guard.one_time.codes import OneTimeSecrets
     from lingpai.guard.one_time.decoy_questions import DecoyQuestions
     from lingpai.guard.one_time.not_me import NotMeLinks
     from lingpai.guard.passwords.hashing import PasswordHasher
@@ -59,7 +62,7 @@ async def build(settings: Settings, clock: Clock | None = None, chance: Chance |
     """
     chance = chance or SystemChance()
     async with AsyncExitStack() as stack:
-        services, base = await _services(stack, settings, clock, chance, threads=hashing_threads(settings, processes))
+        services, base = await _services(stack, settings, clock, chance, threads=hashing_threads(settings, processes), traced=True)
         worker = await _worker(stack, services, base)
         return Service(services, front.app(services), worker, stack.pop_all())
     raise AssertionError  # for mypy: the stack could swallow an exception, and does not
@@ -74,19 +77,19 @@ async def open_services(settings: Settings) -> AsyncIterator["Services"]:
 
 
 @asynccontextmanager
-async def open_worker(settings: Settings) -> AsyncIterator["Worker"]:
-    """The worker alone. Raises as `build` does."""
+async def open_worker(settings: Settings) -> "AsyncIterator[tuple[Services, Worker]]":
+    """The worker alone, and what it works with. Raises as `build` does."""
     async with AsyncExitStack() as stack:
-        services, base = await _services(stack, settings, None, SystemChance(), threads=1)
-        yield await _worker(stack, services, base)
+        services, base = await _services(stack, settings, None, SystemChance(), threads=1, traced=True)
+        yield services, await _worker(stack, services, base)
 
 
 @asynccontextmanager
 async def open_store(settings: Settings, clock: Clock | None = None, chance: Chance | None = None) -> AsyncIterator["Database"]:
     """The database, its schema known to fit. Raises WrongSchema and StoreDown."""
-    if _absent(settings):
+    if absent(settings):
         raise WrongSchema(FoundSchema(None))
-    store = await _connect(settings, clock or SystemClock(), chance or SystemChance())
+    store = await connect(settings, clock or SystemClock(), chance or SystemChance())
     try:
         found = await found_in(store)
         if not found.fits:
@@ -135,16 +138,16 @@ async def open_sms_budgets(settings: Settings, store: "Database") -> AsyncIterat
 
 async def find_schema(settings: Settings) -> FoundSchema:
     """What the database says of its schema, as of an empty one where there is no database. Raises StoreDown."""
-    if _absent(settings):
+    if absent(settings):
         return FoundSchema(None)
-    store = await _connect(settings, SystemClock(), SystemChance())
+    store = await connect(settings, SystemClock(), SystemChance())
     try:
         return await found_in(store)
     finally:
         await store.close()
 
 
-def _absent(settings: Settings) -> bool:
+def absent(settings: Settings) -> bool:
     """Whether there is no file yet. Opening it would make one, and others might read that."""
     file = sqlite_file(settings)
     return file is not None and not file.exists()
@@ -166,7 +169,8 @@ def hashing_threads(settings: Settings, processes: int) -> int:
     return max(1, (settings.hashing.threads or len(os.sched_getaffinity(0))) // processes)
 
 
-async def _connect(settings: Settings, clock: Clock, chance: Chance) -> "Database":
+async def connect(settings: Settings, clock: Clock, chance: Chance) -> "Database":
+    """The database, whatever its schema. Raises StoreDown."""
     file = sqlite_file(settings)
     if file:
         from lingpai.store.sqlite import open_sqlite
@@ -179,7 +183,7 @@ async def _connect(settings: Settings, clock: Clock, chance: Chance) -> "Databas
 
 
 async def _services(
-    stack: AsyncExitStack, settings: Settings, clock: Clock | None, chance: Chance, *, threads: int
+    stack: AsyncExitStack, settings: Settings, clock: Clock | None, chance: Chance, *, threads: int, traced: bool = False
 ) -> "tuple[Services, Base]":
     from lingpai.guard.one_time.decoy_questions import DecoyQuestions, decoy_key
     from lingpai.guard.passwords.hashing import PasswordHasher
@@ -191,12 +195,16 @@ async def _services(
     secret_box = await secrets.admitted(settings, store, chance)
     ephemeral = minutes.ephemeral(settings, store, clock, chance)
     stack.push_async_callback(ephemeral.close)
-    passwords = PasswordHasher(settings.hashing, settings.passwords.min_score, threads, clock, chance, familiar=(settings.product,))
+    metrics = Metrics()
+    traces = _recorder(stack, settings, clock, chance, metrics) if traced and settings.traces.endpoint else None
+    passwords = PasswordHasher(
+        settings.hashing, settings.passwords.min_score, threads, clock, chance, familiar=(settings.product,), metrics=metrics
+    )
     stack.callback(passwords.close)
     captchas = _captchas(stack, settings, ephemeral, secret_box, clock, chance)
     unforgetting = minutes.unforgetting(stack, settings, store, clock, ephemeral)
     decoys = DecoyQuestions(await decoy_key(store, secret_box, chance), chance)
-    base = Base(settings, clock, chance, store, ephemeral, unforgetting, secret_box, decoys)
+    base = Base(settings, clock, chance, store, ephemeral, unforgetting, secret_box, decoys, metrics, traces)
     return _joined(base, passwords, captchas, _providers(stack, settings)), base
 
 
@@ -212,15 +220,24 @@ class Base:
     unforgetting: "Ephemeral"
     secret_box: "SecretBox"
     decoy_questions: "DecoyQuestions"
+    metrics: Metrics
+    traces: Recorder | None
+
+
+def _recorder(stack: AsyncExitStack, settings: Settings, clock: Clock, chance: Chance, metrics: Metrics) -> Recorder:
+    from lingpai.assembly.traces import TraceRecorder
+
+    recorder = TraceRecorder(settings, clock, chance, metrics)
+    stack.push_async_callback(recorder.close)
+    return recorder
 
 
 def _joined(base: Base, passwords: "PasswordHasher", captchas: "Captchas", providers: "Mapping[ProviderName, Provider]") -> "Services":
     """The services, each made of what it needs."""
     from lingpai.flows import Services
-    from lingpai.guard.one_time.codes import OneTimeSecrets
     from lingpai.guard.one_time.grants import Grants
+    from lingpai.guard.one_time.operator_proofs import OperatorProofs
     from lingpai.guard.one_time.reset_grants import ResetGrants
-    from lingpai.guard.one_time.rolling import RollingSecrets
     from lingpai.guard.one_time.sealed_links import SealedLinks
     from lingpai.guard.sessions.device_cookie import DeviceCookies
     from lingpai.guard.sessions.issuing import SessionIssuer
@@ -233,13 +250,13 @@ def _joined(base: Base, passwords: "PasswordHasher", captchas: "Captchas", provi
     not_me = _not_me(base)
     tokens = _tokens(settings, base.store, box, clock, chance) if with_jwts(settings) else None
     return Services(
-        *(settings, clock, chance, base.store, ephemeral, _readiness(base)),
-        passwords=passwords,
-        one_time=RollingSecrets(ephemeral, box, box.beside, chance) if box.beside else OneTimeSecrets(ephemeral, box, chance),
+        *(settings, clock, chance, base.store, ephemeral, _readiness(base), passwords),
+        one_time=_one_time(base),
         limits=rates,
         messages=messages,
         lockout=lockout,
         device_cookies=cookies,
+        operator_proofs=OperatorProofs(box, clock),
         letters=Letters(box, clock, not_me, f"{settings.public_url}/me/security"),
         grants=grants,
         reset_grants=ResetGrants(grants, chance),
@@ -252,6 +269,8 @@ def _joined(base: Base, passwords: "PasswordHasher", captchas: "Captchas", provi
         decoy_questions=base.decoy_questions,
         audit=AuditTrail(clock),
         bell=Bell(),
+        metrics=base.metrics,
+        traces=base.traces,
     )
 
 
@@ -259,6 +278,16 @@ def _readiness(base: Base) -> "Readiness":
     from lingpai.ephemeral.readiness import Readiness
 
     return Readiness(base.store, base.ephemeral, base.clock)
+
+
+def _one_time(base: Base) -> "OneTimeSecrets":
+    from lingpai.guard.one_time.codes import OneTimeSecrets
+    from lingpai.guard.one_time.rolling import RollingSecrets
+
+    box = base.secret_box
+    if box.beside:
+        return RollingSecrets(base.ephemeral, box, box.beside, base.chance)
+    return OneTimeSecrets(base.ephemeral, box, base.chance)
 
 
 def _not_me(base: Base) -> "NotMeLinks":
@@ -272,10 +301,10 @@ def _throttling(base: Base) -> "tuple[RateLimiter, MessageThrottle, Lockout]":
     from lingpai.guard.throttling.messages import MessageThrottle
     from lingpai.guard.throttling.rates import RateLimiter
 
-    settings, clock, ephemeral = base.settings, base.clock, base.ephemeral
-    rates = RateLimiter(ephemeral, settings.limits, clock)
-    messages = MessageThrottle(ephemeral, rates, clock, _sms_budgets(settings, ephemeral, clock))
-    return rates, messages, Lockout(ephemeral, settings.limits, clock)
+    settings, clock, ephemeral, metrics = base.settings, base.clock, base.ephemeral, base.metrics
+    rates = RateLimiter(ephemeral, settings.limits, clock, metrics)
+    messages = MessageThrottle(ephemeral, rates, clock, _sms_budgets(settings, ephemeral, clock, metrics))
+    return rates, messages, Lockout(ephemeral, settings.limits, clock, metrics)
 
 
 def _tokens(settings: Settings, store: "Database", secret_box: "SecretBox", clock: Clock, chance: Chance) -> "JwtTokens":
@@ -310,13 +339,13 @@ def _captchas(
     return Captchas(answers, Pictures(answers, render_queue, chance, _renderer), Spoken(answers, speaker.say, chance), work)
 
 
-def _sms_budgets(settings: Settings, ephemeral: "Ephemeral", clock: Clock) -> "SmsBudgets | None":
+def _sms_budgets(settings: Settings, ephemeral: "Ephemeral", clock: Clock, metrics: Metrics | None = None) -> "SmsBudgets | None":
     """Those of text messages; None where nobody carries any."""
     if settings.sms.provider == "none" and not settings.dev:
         return None
     from lingpai.guard.throttling.sms_budgets import SmsBudgets
 
-    return SmsBudgets(ephemeral, settings.sms, clock)
+    return SmsBudgets(ephemeral, settings.sms, clock, metrics)
 
 
 def _providers(stack: AsyncExitStack, settings: Settings) -> "Mapping[ProviderName, Provider]":
@@ -355,4 +384,6 @@ async def _worker(stack: AsyncExitStack, services: "Services", base: Base) -> "W
         bell=services.bell,
         settings=base.settings,
         send_jitter=SEND_JITTER,
+        metrics=base.metrics,
+        traces=base.traces,
     )

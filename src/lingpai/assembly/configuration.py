@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from lingpai.assembly.monitoring import require_extras
 from lingpai.settings import Settings
 from lingpai.settings import load as loading
 from lingpai.settings.check import Need
@@ -32,6 +33,9 @@ def load(
     hosts: Sequence[str] = ("127.0.0.1",),
     need: Need = "serve",
 ) -> loading.Loaded:
-    """As `settings/load.py` does, upon these defaults."""
+    """As `settings/load.py` does, upon these defaults. Who serves needs the extras that the settings ask for, too."""
     given = {} if environ is None else {"environ": environ}
-    return loading.load(defaults(), config, **given, data=data, dev=dev, hosts=hosts, need=need)
+    loaded = loading.load(defaults(), config, **given, data=data, dev=dev, hosts=hosts, need=need)
+    if need == "serve":
+        require_extras(loaded.settings)
+    return loaded

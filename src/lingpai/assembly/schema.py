@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lingpai.store.migrate import latest
+from lingpai.store.migrate import RESTORING, latest
 
 if TYPE_CHECKING:
     from lingpai.store.database import Database
@@ -19,9 +19,14 @@ class FoundSchema:
     """The oldest version that may still work with it, by the revision that it knows; asked only where the schema is newer."""
 
     @property
+    def restoring(self) -> bool:
+        """Whether a backup is being put back, or was and did not come to its end."""
+        return self.revision == RESTORING
+
+    @property
     def newer(self) -> bool:
         """Whether a later version made it."""
-        return self.revision is not None and self.revision > latest()
+        return self.revision is not None and not self.restoring and self.revision > latest()
 
     @property
     def fits(self) -> bool:
@@ -37,11 +42,31 @@ class WrongSchema(Exception):
         self.found = found
 
 
-async def found_in(store: "Database") -> FoundSchema:
-    """What this database says. Raises StoreDown."""
-    found = FoundSchema(await store.version())
-    if not found.newer:
-        return found
-    from lingpai.store import installation
+class UnservedDatabase(Exception):
+    """The database has moved to another one, which others serve (`left`), or is being filled (`arriving`)."""
 
-    return FoundSchema(found.revision, await installation.find(store, installation.OLDEST_SCHEMA))
+    def __init__(self, state: str, where: str) -> None:
+        """`where`: the other database."""
+        super().__init__(state, where)
+        self.state = state
+        self.where = where
+
+
+async def found_in(store: "Database") -> FoundSchema:
+    """What this database says. Raises UnservedDatabase and StoreDown."""
+    found = FoundSchema(await store.version())
+    if found.newer:
+        from lingpai.store import installation
+
+        found = FoundSchema(found.revision, await installation.find(store, installation.OLDEST_SCHEMA))
+    if found.fits:
+        await _require_served(store)
+    return found
+
+
+async def _require_served(store: "Database") -> None:
+    from lingpai.store.moving import marks
+
+    move = await marks.find(store)
+    if move and move.state in marks.UNSERVED:
+        raise UnservedDatabase(move.state, move.where)

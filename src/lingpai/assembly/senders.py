@@ -21,18 +21,24 @@ def senders(services: "Services") -> "Mapping[Channel, Sender]":
         from lingpai.post.inbox import InboxSender
 
         return {"email": InboxSender(), "sms": InboxSender()}
+    mail = mail_sender(settings)
+    texts = sms_sender(settings, services.clock, services.chance)
+    return {"email": mail, "sms": texts} if texts else {"email": mail}
+
+
+def mail_sender(settings: Settings) -> "Sender":
+    """To the operator's mail server. Raises SettingsError."""
     from lingpai.post.smtp import SmtpSender
 
     sender = settings.mail.sender or f"no-reply@{urlsplit(settings.public_url).hostname}"
     try:
-        mail = SmtpSender(settings.mail.smtp_url or "", sender, settings.product)
+        return SmtpSender(settings.mail.smtp_url or "", sender, settings.product)
     except ValueError as error:
         raise SettingsError([f"mail.smtp_url, mail.sender: {error}"]) from None
-    texts = _sms_sender(settings, services.clock, services.chance)
-    return {"email": mail, "sms": texts} if texts else {"email": mail}
 
 
-def _sms_sender(settings: Settings, clock: Clock, chance: Chance) -> "Sender | None":
+def sms_sender(settings: Settings, clock: Clock, chance: Chance) -> "Sender | None":
+    """To the chosen gateway; None where there is none."""
     from lingpai.post.sms import TIMEOUT, gateways
 
     provider = settings.sms.provider

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from lingpai.cli.options import Command, Failure, in_realm, places, read, realm_of
+from lingpai.cli.who import find_account
 
 if TYPE_CHECKING:
     from lingpai.core.model import Account
@@ -90,27 +90,12 @@ def _run(who: str, realm: str, data: Path, config: Path | None, deed: "Callable[
 
     async def run() -> T:
         async with open_services(settings) as services:
-            found = await _find(services, named, who)
+            found = await find_account(services.store, named, who)
             if found is None:
                 raise Failure(f"there is no account {who} in realm {named}")
             return await deed(services, found)
 
     return asyncio.run(run())
-
-
-async def _find(services: "Services", realm: str, who: str) -> "Account | None":
-    """By its mail, its proved phone, its name, else its number."""
-    from lingpai.core import rules
-    from lingpai.core.errors import BadInput
-    from lingpai.store import accounts
-
-    for rule in (rules.email, rules.phone, rules.account_name):
-        with suppress(BadInput):
-            address = rule(who)
-            if named := await accounts.find(services.store, realm, address.kind, address.key):
-                return named
-    numbered = await accounts.by_id(services.store, int(who)) if who.isascii() and who.isdigit() and len(who) < 19 else None
-    return numbered if numbered and numbered.realm == realm else None
 
 
 def _print(dossier: "Dossier") -> None:

@@ -25,6 +25,8 @@ def migrate(to: str, yes: bool, data: Path, config: Path | None) -> None:
     settings = read(data, config, need="look").settings
     schema = asyncio.run(find_schema(settings))
     found = schema.revision
+    if schema.restoring:
+        raise WrongSchema(schema)
     if schema.newer:
         # While a newer version is rolled out, a node of this one that starts again may migrate first, as it always does.
         if to != "head" or not schema.fits:

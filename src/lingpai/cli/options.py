@@ -11,6 +11,7 @@ from lingpai.settings.check import Need
 from lingpai.settings.load import Loaded
 
 if TYPE_CHECKING:
+    from lingpai.core.model import Locale
     from lingpai.flows import Services
     from lingpai.settings import Settings
 
@@ -44,6 +45,22 @@ def places(command: Command) -> Command:
         help="A TOML file of settings; variables LINGPAI_… win over it.",
     )
     return data(config(command))
+
+
+def in_language(command: Command) -> Command:
+    """Gives a command `--language`, its parameter `language` one that we speak."""
+    return click.option(
+        "--language", default="en", show_default=True, metavar="TAG", callback=_locale, help="In which language: en or zh-Hans."
+    )(command)
+
+
+def _locale(_context: click.Context, _parameter: click.Parameter, tag: str) -> "Locale":
+    from lingpai.core import words
+
+    locale = words.locale_of(tag)
+    if locale is None:
+        raise click.BadParameter(f"expected {' or '.join(words.LOCALES)}")
+    return locale
 
 
 def in_realm(what: str) -> Callable[[Command], Command]:

@@ -6,30 +6,52 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lingpai.cli.listing import in_json, instant, of_page, print_json
 from lingpai.cli.options import places, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lingpai.core.model import Letter
+    from lingpai.core.model import Letter, LetterState
     from lingpai.guard.throttling.sms_budgets import State
     from lingpai.settings import Settings
     from lingpai.store.database import Database
 
-LISTED = 50
+STATES = ("waiting", "failed", "expired", "sent")
 
 
-@click.command()
+@click.group(invoke_without_command=True)
+@click.option("--state", "states", type=click.Choice(STATES), multiple=True, help="List these; default waiting and failed.")
+@click.option(
+    "--before", type=click.IntRange(min=1), default=2**63 - 1, help="List letters under this number: the last of the page before."
+)
+@of_page
+@in_json("One object: the counts, the letters, and the budgets of text messages")
 @places
-def outbox(data: Path, config: Path | None) -> None:
-    """Count the letters by state, list those that wait or have failed, with the reason, and show the budgets of text messages."""
+@click.pass_context
+def outbox(
+    ctx: click.Context, states: tuple["LetterState", ...], before: int, limit: int, as_json: bool, data: Path, config: Path | None
+) -> None:
+    """Count the letters by state, list those that wait or have failed, with the reason, and show the budgets of text messages.
+
+    Of each state the newest --limit, addresses masked. Exit codes: 0; 1 where it could not be done; 2 for wrong usage or settings.
+    """
+    if ctx.invoked_subcommand:
+        return
+    counts, letters, sms_budgets = asyncio.run(_read(data, config, states or ("waiting", "failed"), before, limit))
+    if as_json:
+        print_json({"counts": counts, "letters": [letter_fields(letter) for letter in letters], "sms_budgets": dict(sms_budgets)})
+        return
+    _show(counts, letters, sms_budgets, limit)
+
+
+def _show(counts: dict[str, int], letters: "list[Letter]", sms_budgets: list[tuple[str, str]], limit: int) -> None:
     from lingpai.cli import table
     from lingpai.cli.table import when
 
-    counts, letters, sms_budgets = asyncio.run(_read(data, config))
     table.show("Letters", ("state", "count"), counts.items())
     table.show(
-        f"Waiting and failed (at most {LISTED} of each)",
+        f"Letters, newest first (at most {limit} of a state)",
         ("id", "state", "letter", "to", "written", "next try", "tries", "reason"),
         (
             (one.id, one.state, one.template, masked(one.recipient), when(one.created_at), _next(one), one.attempts, one.error)
@@ -40,15 +62,34 @@ def outbox(data: Path, config: Path | None) -> None:
         table.show("Text messages", ("budget", "state"), sms_budgets)
 
 
-async def _read(data: Path, config: Path | None) -> "tuple[dict[str, int], list[Letter], list[tuple[str, str]]]":
+def letter_fields(letter: "Letter") -> dict[str, object]:
+    """A letter as JSON has it."""
+    return {
+        "id": letter.id,
+        "state": letter.state,
+        "channel": letter.channel,
+        "template": letter.template,
+        "to": masked(letter.recipient),
+        "account_id": letter.account_id,
+        "created_at": instant(letter.created_at),
+        "due_at": instant(letter.due_at) if letter.state == "waiting" else None,
+        "expires_at": instant(letter.expires_at),
+        "attempts": letter.attempts,
+        "error": letter.error,
+        "sendable": letter.sealed is not None,
+    }
+
+
+async def _read(
+    data: Path, config: Path | None, states: tuple["LetterState", ...], before: int, limit: int
+) -> "tuple[dict[str, int], list[Letter], list[tuple[str, str]]]":
     from lingpai.assembly import open_store
     from lingpai.store import outbox as letters
 
     settings = read(data, config, need="look").settings
     async with open_store(settings) as store:
-        waiting = await letters.listing(store, state="waiting", limit=LISTED)
-        failed = await letters.listing(store, state="failed", limit=LISTED)
-        return dict(await letters.overview(store)), waiting + failed, await _sms_budgets(settings, store)
+        listed = [one for state in states for one in await letters.listing(store, state=state, before=before, limit=limit)]
+        return dict(await letters.overview(store)), listed, await _sms_budgets(settings, store)
 
 
 async def _sms_budgets(settings: "Settings", store: "Database") -> list[tuple[str, str]]:

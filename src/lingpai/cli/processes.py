@@ -11,6 +11,7 @@ import click
 import structlog
 
 from lingpai.cli.renewal import SelfRenewal
+from lingpai.cli.watched import post_at, watch
 from lingpai.core.chance import SystemClock
 from lingpai.settings import Settings, reached
 from lingpai.settings.handed import Handed
@@ -24,6 +25,7 @@ from lingpai.web.server.workers import Company, Predecessor, Ties, supervise
 
 if TYPE_CHECKING:
     from lingpai.assembly import Service
+    from lingpai.web.server.watched import Post, ReportBoard, Watch
 
 NEEDS_RESTART = "what the command line and the environment say (where it listens, how many processes), and socket_mode"
 """What SIGHUP changes nothing of: a process cannot be given other words, and a socket's file is there already."""
@@ -42,6 +44,8 @@ class Serving:
     workers: int
     sends: bool
     """Whether letters are sent too."""
+    watched: socket.socket | None = None
+    """Where whoever watches over this node connects."""
 
     @property
     def status(self) -> str:
@@ -66,15 +70,18 @@ def run(serving: Serving) -> None:
     if serving.workers > 1:
         raise SystemExit(_supervise(serving, manager))
     renewal = SelfRenewal(serving.sockets, lent=serving.given.lent)
-    if run_loop(_live(serving, Alone(serving, manager, renewal), serving.terms(beat_seconds=manager.beat_seconds))):
+    post = post_at(serving.watched)
+    if run_loop(_live(serving, Alone(serving, manager, renewal, post), serving.terms(beat_seconds=manager.beat_seconds))):
         renewal.become(None, ())
 
 
 def _supervise(serving: Serving, manager: ServiceManager) -> int:
     given = serving.given
+    board = _board(serving)
 
     def work(ties: Ties) -> None:
-        run_loop(_live(serving, OneOfSeveral(ties), serving.terms(beat_seconds=manager.beat_seconds, ties=ties)))
+        post = _post_of(ties, board) if board else None
+        run_loop(_live(serving, OneOfSeveral(ties, post), serving.terms(beat_seconds=manager.beat_seconds, ties=ties)))
 
     def let_go() -> None:
         for one in serving.sockets:
@@ -87,6 +94,7 @@ def _supervise(serving: Serving, manager: ServiceManager) -> int:
         on_terminal=sys.stdin.isatty(),
         let_go=let_go,
         ready=lambda: _say_ready(serving, manager),
+        watched=serving.watched,
         status=serving.status,
     )
     before = Predecessor(given.lifeline, given.workers) if given.lifeline is not None else None
@@ -96,14 +104,17 @@ def _supervise(serving: Serving, manager: ServiceManager) -> int:
 class ServiceLife(Life):
     """A process with the whole service in it: its own worker ends when it winds up, and it closes with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, post: "Post | None" = None) -> None:
+        self._post = post
+        self._watch: Watch | None = None
         self._service: Service | None = None
         self._stop = asyncio.Event()
         self._working: asyncio.Task[None] | None = None
 
-    def move_in(self, service: "Service", *, sends: bool) -> None:
+    async def move_in(self, service: "Service", *, sends: bool) -> None:
         """It is assembled; `sends`: its worker begins to."""
         self._service = service
+        self._watch = await watch(service.services, self._post)
         if sends:
             self._working = asyncio.create_task(service.worker.run(self._stop))
 
@@ -117,6 +128,8 @@ class ServiceLife(Life):
     async def close(self) -> None:
         if self._working:
             await self._working
+        if self._watch:
+            await self._watch.close()
         if self._service:
             await self._service.close()
 
@@ -124,8 +137,8 @@ class ServiceLife(Life):
 class Alone(ServiceLife):
     """The only process: it reports to the service manager itself."""
 
-    def __init__(self, serving: Serving, manager: ServiceManager, renewal: SelfRenewal) -> None:
-        super().__init__()
+    def __init__(self, serving: Serving, manager: ServiceManager, renewal: SelfRenewal, post: "Post | None") -> None:
+        super().__init__(post)
         self._serving = serving
         self._manager = manager
         self._renewal = renewal
@@ -151,8 +164,8 @@ class Alone(ServiceLife):
 class OneOfSeveral(ServiceLife):
     """A worker: it reports to its supervisor, and leaves when that tells it to."""
 
-    def __init__(self, ties: Ties) -> None:
-        super().__init__()
+    def __init__(self, ties: Ties, post: "Post | None") -> None:
+        super().__init__(post)
         self._ties = ties
 
     def ready(self) -> None:
@@ -170,11 +183,26 @@ async def _live(serving: Serving, life: ServiceLife, terms: Terms) -> bool:
     from lingpai.assembly import build
 
     service = await build(serving.settings, processes=serving.workers)
-    life.move_in(service, sends=serving.sends)
+    await life.move_in(service, sends=serving.sends)
     clock, chance = service.services.clock, service.services.chance
     renews = await serve_on(service.app, serving.sockets, clock, chance, life, terms)
     log.info("stopped")
     return renews
+
+
+def _board(serving: Serving) -> "ReportBoard | None":
+    """What the workers share where somebody watches; made before they are forked."""
+    if serving.watched is None:
+        return None
+    from lingpai.web.server.watched import ReportBoard
+
+    return ReportBoard(serving.workers)
+
+
+def _post_of(ties: Ties, board: "ReportBoard") -> "Post":
+    from lingpai.web.server.watched import Post
+
+    return Post(handed=ties.handed, board=board, number=ties.number)
 
 
 def _say_ready(serving: Serving, manager: ServiceManager) -> None:

@@ -50,6 +50,7 @@ def serve(
     from lingpai.assembly.configuration import load
     from lingpai.cli.logs import configure
     from lingpai.cli.processes import Serving, run
+    from lingpai.cli.watched import listen_for_watchers
     from lingpai.web.server.listening import address, url
 
     os.umask(0o077)
@@ -70,7 +71,8 @@ def serve(
     sockets = sockets or _listen(addresses, port, settings)
     _say_what_is_doubtful(loaded)
     urls = [url(one) for one in sockets]
-    run(Serving(_reached(settings, urls[0]), sockets, urls, given, workers, sends=not no_worker))
+    watched = listen_for_watchers(settings, must=not given.succeeds)
+    run(Serving(_reached(settings, urls[0]), sockets, urls, given, workers, sends=not no_worker, watched=watched))
 
 
 def _handed() -> tuple[Handed, list[socket.socket]]:
@@ -119,7 +121,7 @@ def _prepare(settings: Settings, config: Path | None) -> None:
         if found.newer:
             log.warning("schema.newer", found=found.revision, known=latest())
         return
-    if found.newer or not settings.dev:
+    if found.newer or found.restoring or not settings.dev:
         raise WrongSchema(found)
     # Another process, for what Alembic needs would stay in this one's memory.
     call = [sys.executable, "-m", "lingpai", "migrate", "--data", str(settings.data), *(["--config", str(config)] if config else [])]

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 from pathlib import Path
 
 import click
@@ -15,22 +16,24 @@ from lingpai.settings import Settings
 def worker(data: Path, config: Path | None) -> None:
     """Send waiting letters until SIGTERM; any number of workers share the work. `serve` does it too."""
     from lingpai.cli.logs import configure
+    from lingpai.cli.watched import listen_for_watchers
 
     loaded = read(data, config, need="serve")
     configure(loaded.settings.log, loaded.settings.node)
     warn_of_connections(loaded.settings)
-    asyncio.run(_work(loaded.settings))
+    asyncio.run(_work(loaded.settings, listen_for_watchers(loaded.settings)))
 
 
-async def _work(settings: Settings) -> None:
+async def _work(settings: Settings, watched: socket.socket | None) -> None:
     import structlog
 
     from lingpai.assembly import open_worker
+    from lingpai.cli.watched import watching
 
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with open_worker(settings) as worker:
+    async with open_worker(settings) as (services, worker), watching(services, watched):
         structlog.get_logger().info("worker.started")
         await worker.run(stop)
     structlog.get_logger().info("worker.stopped")

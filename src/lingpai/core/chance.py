@@ -88,6 +88,11 @@ class DatabaseClock(SystemClock):
         """What the machine itself takes for the time, in nanoseconds since 1970-01-01 UTC."""
         return time.time_ns()
 
+    @property
+    def skew(self) -> float:
+        """Seconds by which the machine's own clock is ahead of the database's, as measured last."""
+        return (self.wall() - self.steady() - self.offset) / (SECOND * NANOSECONDS)
+
     def steady(self) -> int:
         """Nanoseconds from an arbitrary start; never goes back, and nobody sets it."""
         return time.clock_gettime_ns(_STEADY)

@@ -41,6 +41,8 @@
     └─ Unavailable               nothing was counted or spent, but perhaps by StoreUnsure; seconds to wait
        ├─ Overloaded
        └─ StoreDown             with the cause
+          ├─ StoreMoving        its data is on its way to another database
+          ├─ DeletionUnrecorded the forget file takes no line, so nobody is deleted
           ├─ StoreConflict      the same again may work: another transaction was in the way
           └─ StoreUnsure        nobody knows whether it is done
 
@@ -50,28 +52,35 @@ A dialect lists as much of the tree as its seed tells: `choose()` walks up from 
 from collections.abc import Mapping
 from typing import ClassVar, Literal, TypeVar
 
+from lingpai.core import journal
+
 T = TypeVar("T")
 
-Cause = Literal["down", "refusing", "read-only", "full", "slow", "failing"]
+Cause = Literal["down", "refusing", "read-only", "full", "slow", "failing", "moving"]
 """Why a store cannot serve: nobody answers; it answers and will have none of us (a login, a database or a right is missing, too many
 connections); it takes no writes (a primary that was demoted); no room is left (disk or memory); it does not answer in time; what it stands
-on is broken (an I/O error, a damaged file). Operators do something else about each."""
+on is broken (an I/O error, a damaged file); its operator moves it to another database. Operators do something else about each."""
 
 
 class Refusal(Exception):
     """The answer is no. `code` never changes; `details` are the values that the sentence needs."""
 
     code: ClassVar[str] = "refused"
+    journaled: ClassVar[bool] = True
+    """Whether it stands in the request's journal as soon as it is made (`journal.py`), and not only where it is the answer."""
 
     def __init__(self, **details: str | int) -> None:
         super().__init__(self.code, details)
         self.details = details
+        if self.journaled:
+            journal.refused(self.code, details)
 
 
 class BadInput(Refusal):
     """A field is missing or does not fit. Details: `field` and `reason` (a key of `words`), and the numbers it names."""
 
     code = "bad-input"
+    journaled = False  # what was typed may be tried as one kind of address after another
 
     def __init__(self, field: str, reason: str, **details: str | int) -> None:
         super().__init__(field=field, reason=reason, **details)
@@ -105,24 +114,28 @@ class BadCredentials(Refusal):
     """Unknown account or wrong password."""
 
     code = "bad-credentials"
+    journaled = False  # what is told instead of one of these
 
 
 class UnknownAccount(BadCredentials):
     """There is no such account (a dialect whose seed does not tell lists only the parent)."""
 
     code = "unknown-account"
+    journaled = True
 
 
 class WrongPassword(BadCredentials):
     """The account is there; the password is not its own, or it is locked."""
 
     code = "wrong-password"
+    journaled = True
 
 
 class NotLoggedIn(Refusal):
     """No live session."""
 
     code = "not-logged-in"
+    journaled = False  # a login comes first: nothing has been tried yet
 
 
 class BadToken(NotLoggedIn):
@@ -151,6 +164,7 @@ class StaleLogin(Refusal):
     """The login is too old for a step like this; its owner has to confirm that it is still them."""
 
     code = "stale-login"
+    journaled = False  # likewise, a proof
 
 
 class WrongAnswers(Refusal):
@@ -327,6 +341,7 @@ class Unavailable(Refusal):
     """Not now; nothing was counted or spent, but perhaps by StoreUnsure. `seconds` (at least 1) until a next try makes sense."""
 
     code = "unavailable"
+    journaled = False  # no check: counts go on without their store, for one
 
     def __init__(self, seconds: int = 2) -> None:
         super().__init__(seconds=seconds)
@@ -344,9 +359,22 @@ class StoreDown(Unavailable):
 
     code = "store-down"
 
-    def __init__(self, cause: Cause = "down") -> None:
-        super().__init__()
+    def __init__(self, cause: Cause = "down", seconds: int = 2) -> None:
+        super().__init__(seconds)
         self.cause = cause
+
+
+class StoreMoving(StoreDown):
+    """The store's operator moves it to another database: it is read as ever, and nothing is written. Waited for longer than for a loss."""
+
+    code = "store-moving"
+
+    def __init__(self) -> None:
+        super().__init__("moving", 60)
+
+
+class DeletionUnrecorded(StoreDown):
+    """`backup.forget_file` takes no line, and who cannot be written down there is not deleted. The text says why, for an operator."""
 
 
 class StoreConflict(StoreDown):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from lingpai.core.chance import Clock
 from lingpai.core.errors import Cause, StoreDown
+from lingpai.core.shared_reading import SharedReading
 from lingpai.ephemeral import Ephemeral
 from lingpai.store.database import Database
 
@@ -22,18 +23,11 @@ class Readiness:
 
     def __init__(self, store: Database, ephemeral: Ephemeral, clock: Clock) -> None:
         self._stores: dict[str, Database | Ephemeral] = {"database": store, "ephemeral": ephemeral}
-        self._clock = clock
-        self._looked_at = 0.0
-        self._look: asyncio.Task[Lost] | None = None
+        self._reading: SharedReading[Lost] = SharedReading(self._lost, EVERY, clock)
 
     async def lost(self) -> Lost:
         """Those that cannot serve, within a second, as they were at most `EVERY` seconds ago."""
-        now = self._clock.monotonic()
-        if self._look is None or (self._look.done() and now >= self._looked_at + EVERY):
-            self._looked_at = now
-            self._look = asyncio.create_task(self._lost())
-        # It is everybody's: one who does not wait for it any more takes it from nobody else.
-        return await asyncio.shield(self._look)
+        return await self._reading.latest()
 
     async def _lost(self) -> Lost:
         causes = await asyncio.gather(*(_cause(store) for store in self._stores.values()))

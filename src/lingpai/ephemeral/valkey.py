@@ -6,6 +6,7 @@ become the primary, may know entries that were spent, and a code that is asked f
 """
 
 import asyncio
+from functools import partial
 from math import ceil
 from typing import Any
 
@@ -80,6 +81,13 @@ end
 return {math.max(total + amount, 0), ends}
 """
 
+CLEAR = f"""
+local found = redis.call('SCAN', ARGV[1], 'MATCH', '{PREFIX}*', 'COUNT', 1000)
+if #found[2] > 0 then redis.call('UNLINK', unpack(found[2])) end
+return found[1]
+"""
+"""One portion of the keys; its answer is where the next one begins."""
+
 
 class ValkeyEphemeral:
     """`Ephemeral` on a Valkey server (7.2 or newer)."""
@@ -89,7 +97,7 @@ class ValkeyEphemeral:
         self._clock = clock
         self._client = ValkeyClient(url, clock, chance)
         self._put, self._replace, self._get = map(self._client.script, (PUT, REPLACE, GET))
-        self._take, self._hit = map(self._client.script, (TAKE, HIT))
+        self._take, self._hit, self._clear = map(self._client.script, (TAKE, HIT, CLEAR))
 
     async def put(self, key: str, entry: Entry, *, only_new: bool = False) -> bool:
         values = (*_values(entry, self._clock.now()), int(only_new))
@@ -116,6 +124,14 @@ class ValkeyEphemeral:
     async def purge(self, limit: int) -> int:
         """Nothing to do: the server deletes by itself what is past its time."""
         return 0
+
+    async def clear(self) -> None:
+        """All that is kept here is gone: for a database that knows nothing of it. What others keep on the same server stays."""
+        cursor = b"0"
+        while True:
+            cursor = await self._client.ask(partial(self._clear, [], [cursor]))
+            if cursor == b"0":
+                return
 
     async def ping(self) -> None:
         await self._client.ping()

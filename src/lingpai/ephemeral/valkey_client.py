@@ -14,10 +14,13 @@ from valkey.asyncio import BlockingConnectionPool, Valkey
 from valkey.asyncio.connection import AbstractConnection
 from valkey.commands.core import AsyncScript
 
-from lingpai.core.chance import Chance, Clock
+from lingpai.core.chance import SECOND, Chance, Clock
 from lingpai.core.errors import Cause, StoreDown
 from lingpai.core.outages import MUTE, Outage, StoreWatch
+from lingpai.core.tracing import span
 
+TRACED = {"db.system.name": "valkey"}
+"""What a trace says of a call."""
 PATIENCE = 0.8
 """Seconds that an answer may take, connecting included."""
 SOCKET_PATIENCE = 0.5
@@ -66,6 +69,7 @@ class ValkeyClient:
         """Connects when the first script needs it. ValueError: the URL is none (`valkey://`, `valkeys://`, `unix://`)."""
         self.pool = _pool(url)
         self._client = Valkey(connection_pool=self.pool)
+        self._clock = clock
         self._serve = self.script(SERVE)
         self._watch = StoreWatch(Outage("ephemeral", clock), clock, chance, self._probe, pause=PAUSE, drop=self.pool.drop)
 
@@ -76,6 +80,10 @@ class ValkeyClient:
 
     async def ask(self, call: Callable[[], Awaitable[Any]]) -> Any:
         """What the server answers. Raises StoreDown, at once where it is known to be lost."""
+        with span("script", "client", TRACED):
+            return await self._asked(call)
+
+    async def _asked(self, call: Callable[[], Awaitable[Any]]) -> Any:
         self._watch.admit()
         drops = self.pool.drops
         suspicion = asyncio.get_running_loop().call_later(SUSPICION, self._watch.suspect)
@@ -97,6 +105,13 @@ class ValkeyClient:
     async def ping(self) -> None:
         """Returns where the server does all that serving needs, writing included; StoreDown otherwise."""
         await self.ask(self._serve)
+
+    async def skew(self) -> float:
+        """Seconds by which the server's clock is ahead of this machine's. Raises StoreDown."""
+        before = self._clock.now()
+        seconds, microseconds = await self.ask(self._client.time)
+        middle = (before + self._clock.now()) / 2 / SECOND
+        return int(seconds) + int(microseconds) / 1_000_000 - middle
 
     async def close(self) -> None:
         await self._watch.close()

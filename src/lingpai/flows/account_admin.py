@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from lingpai.core.model import Account, Session
 from lingpai.flows import OPERATOR, Services
+from lingpai.steps import deletions
 from lingpai.steps.counts import clear_counts
 from lingpai.store import accounts, audit, sessions
 from lingpai.store.database import Transaction
@@ -31,6 +32,8 @@ async def lock(services: Services, account: Account) -> bool:
         changed = await accounts.lock(tx, account_id=account.id, at=now)
         await sessions.end_all(tx, account_id=account.id)
         await _note(services, tx, account, "lock")
+        if account.deletes_at is not None:
+            await deletions.note(services.settings, services.clock, services.metrics, "locked", account)
     return changed
 
 
@@ -60,6 +63,7 @@ async def delete(services: Services, account: Account) -> None:
     async with services.store.begin() as tx:
         await accounts.erase(tx, account_id=account.id)
         await _note(services, tx, account, "delete")
+        await deletions.note(services.settings, services.clock, services.metrics, "deleted", account)
 
 
 async def _note(services: Services, tx: Transaction, account: Account, deed: str) -> None:

@@ -7,6 +7,7 @@ from lingpai.core.errors import BadGrant
 from lingpai.core.model import Account, RequestContext
 from lingpai.flows import Services
 from lingpai.guard.one_time.grants import DeletionGrant
+from lingpai.steps import deletions
 from lingpai.steps.account_change import changing
 from lingpai.steps.authentication import Authenticated, Fresh
 from lingpai.steps.spending import kill_open
@@ -43,6 +44,7 @@ async def close(services: Services, ctx: RequestContext, login: Fresh, keep_url:
         if not await accounts.close(change.tx, account_id=account.id, at=now, deletes_at=deletes_at):
             raise BadGrant
         await services.letters.deletion(change.tx, ctx, recipient, f"{keep_url}{token}", DAYS, deletes_at)
+    await deletions.asked(services, account, deletes_at)
     await kill_open(services, account.realm, keys)
     return deletes_at
 
@@ -66,6 +68,7 @@ async def cancel_deletion(services: Services, ctx: RequestContext, token: str) -
         if not await accounts.reopen(tx, account_id=account.id, deletes_at=account.deletes_at or 0, now=now):
             raise BadGrant
         await services.audit.note(tx, ctx.within(account.realm), "keep", account_id=account.id)
+        await deletions.note(services.settings, services.clock, services.metrics, "kept", account)
     # Only now: were the store lost before, this would be the owner's last way back.
     await services.grants.forget("keep", token)
     return account

@@ -40,8 +40,9 @@ async def peek(services: Services, ctx: RequestContext, email: Address, token: s
     account = await accounts.find(services.store, ctx.realm, email.kind, email.key)
     if live is None or account is None or account.locked_at:
         await services.limits.spend("check_client", ctx.client)
-        await services.audit.note(services.store, ctx, "activate", "bad-link")
-        raise BadLink
+        why = BadLink()
+        await services.audit.note(services.store, ctx, "activate", why.code)
+        raise why
     return Activation(account, active=account.email_proved_at is not None)
 
 

@@ -8,6 +8,7 @@ from lingpai.core.errors import BadGrant, Refusal, StoreDown
 from lingpai.core.model import Account, RequestContext
 from lingpai.flows import Services
 from lingpai.guard.one_time.not_me import Disavowal
+from lingpai.steps import deletions
 from lingpai.steps.spending import kill_open
 from lingpai.store import accounts, questions, sessions
 from lingpai.store.database import Transaction
@@ -70,6 +71,8 @@ async def _undo(services: Services, ctx: RequestContext, disavowal: Disavowal) -
         await accounts.outdate_proofs(tx, account_id=disavowal.account_id)
         await services.audit.note(tx, ctx, "not-me", account_id=disavowal.account_id, detail=disavowal.notice)
         account = await accounts.by_id(tx, disavowal.account_id)
+        if account and removed and disavowal.kind == "closing":
+            await deletions.note(services.settings, services.clock, services.metrics, "kept", account)
     assert account is not None, "this transaction holds its row"
     return removed, account
 

@@ -21,8 +21,9 @@ async def change(services: Services, ctx: RequestContext, login: Authenticated, 
     async with services.passwords.slot() as slot:
         await services.limits.spend("change_account", f"{login.account.realm}:{login.account.id}")
         if not await password_again(services, ctx, slot, login.account, old):
-            await services.audit.note(services.store, ctx, "password", "wrong-password", account_id=login.account.id)
-            raise WrongPassword
+            why = WrongPassword()
+            await services.audit.note(services.store, ctx, "password", why.code, account_id=login.account.id)
+            raise why
         return await _set(services, ctx, slot, login, new)
 
 

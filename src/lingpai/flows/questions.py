@@ -135,10 +135,9 @@ async def answer(services: Services, ctx: RequestContext, answers: ThreeTexts, *
     watched = account if works and mode != "off" else None
     if account and kept and works and verdict.right and within and proved and mode != "off" and account.locked_at is None:
         return await _earn(services, ctx, asked, account, kept.set_at, code if mode == "with_code" else "")
+    why = BadCode() if not proved else NotOffered("questions") if mode == "off" else WrongAnswers()
     await _tell(services, ctx, asked, watched, result="wrong")
-    if not proved:
-        raise BadCode
-    raise NotOffered("questions") if mode == "off" else WrongAnswers
+    raise why
 
 
 def joined(answers: ThreeTexts) -> str:

@@ -30,6 +30,7 @@ async def ask_code(services: Services, ctx: RequestContext, login: Authenticated
         code = await new_code(services, ctx, message, who, to, bound_to(account), CODE_LENGTH)
         async with services.store.begin() as tx:
             await services.letters.login_code(tx, ctx, account if message.lands else None, code.text, code.page)
+            await services.audit.note(tx, ctx, "confirm.ask", account_id=account.id)
     return to
 
 
@@ -40,8 +41,9 @@ async def by_code(services: Services, ctx: RequestContext, login: Authenticated,
     right = await peek_code(services, guesser(ctx, "login", account, to), to.key, code) if to else None
     entry = await services.one_time.take_code("login", account.realm, to.key, code) if to and right else None
     if to is None or entry is None or not services.one_time.binds(entry, account):
-        await services.audit.note(services.store, ctx, "confirm", "bad-code", account_id=account.id)
-        raise BadCode
+        why = BadCode()
+        await services.audit.note(services.store, ctx, "confirm", why.code, account_id=account.id)
+        raise why
     async with restoring(partial(services.one_time.put_back, "login", account.realm, to.key, entry)):
         return await authentication.confirm(services, ctx, login)
 

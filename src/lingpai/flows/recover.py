@@ -9,6 +9,7 @@ from typing import NoReturn
 import msgspec
 from msgspec.structs import replace
 
+from lingpai.core import journal
 from lingpai.core.errors import BadCode, BadGrant, BadInput, BadLink, NoSuchAccount, TooSoon
 from lingpai.core.model import Account, Address, Kind, RequestContext
 from lingpai.core.steps import Step
@@ -195,8 +196,9 @@ async def _peek_link(services: Services, ctx: RequestContext, email: Address, to
     entry = await services.one_time.peek_link("reset", ctx.realm, email.key, token)
     if entry is None:
         await services.limits.spend("check_client", ctx.client)
-        await services.audit.note(services.store, ctx, "reset", "bad-link")
-        raise BadLink
+        why = BadLink()
+        await services.audit.note(services.store, ctx, "reset", why.code)
+        raise why
     account = await accounts.find(services.store, ctx.realm, email.kind, email.key)
     return entry, _holder(services, account, entry)
 
@@ -304,7 +306,10 @@ def _where(account: Account | None, who: Address) -> Address:
 
 def _may_reset(account: Account | None, to: Address) -> bool:
     """Whether a message to there may lead to a new password: not of a locked account, nor to what sleeps (contract, 10.5)."""
-    return account is not None and account.locked_at is None and not account.sleeps(to)
+    why = "unknown-account" if account is None else "locked" if account.locked_at else "asleep" if account.sleeps(to) else ""
+    if why:
+        journal.refused(why)
+    return not why
 
 
 async def _note_asked(services: Services, tx: Transaction, ctx: RequestContext, account: Account | None, *, mailed: bool) -> None:

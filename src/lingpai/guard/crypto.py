@@ -47,8 +47,9 @@ class SecretBox:
         """`beside`: another secret that is known while one rolls; it seals nothing. ValueError: a secret has less than 32 bytes."""
         if len(secret) < LEAST:
             raise ValueError(f"the secret has {len(secret)} bytes; it needs at least {LEAST}")
-        self._cipher = AESGCM(_derive(secret, b"lingpai seal 1"))
+        self._cipher = _cipher(secret, b"lingpai seal 1")
         self._digest_key = _derive(secret, b"lingpai digest 1")
+        self._file_key = _derive(secret, b"lingpai files 1")
         # One derivation, not many on purpose: who reads the database could search a weak secret as quickly by what lies sealed there, and
         # one of 256 random bits cannot be searched at all.
         self.fingerprint = _derive(secret, b"lingpai fingerprint 1")[:FINGERPRINT].hex()
@@ -83,6 +84,14 @@ class SecretBox:
             return self.beside.sealer(sealed, context) if self.beside else None
         return self.fingerprint
 
+    def named(self, fingerprint: str) -> "SecretBox | None":
+        """The box of the secret of that fingerprint: this one, or the one beside it."""
+        return self if fingerprint == self.fingerprint else self.beside.named(fingerprint) if self.beside else None
+
+    def file_cipher(self, head: bytes) -> AESGCM:
+        """The cipher of one file alone. Something random is in its `head`, which stands before it in clear: no two have the same key."""
+        return _cipher(self._file_key, b"lingpai file 1" + head)
+
     @property
     def fingerprints(self) -> tuple[str, ...]:
         """Of the secret in use, and of the other one where there is one."""
@@ -108,6 +117,10 @@ class SecretBox:
         """Whether the proof is the text's digest, under the other secret too while one rolls; compared in constant time."""
         matches = hmac.compare_digest(proof, self.digest(text, context))
         return matches or (self.beside is not None and self.beside.is_digest(proof, text, context))
+
+
+def _cipher(secret: bytes, purpose: bytes) -> AESGCM:
+    return AESGCM(_derive(secret, purpose))
 
 
 def _derive(secret: bytes, purpose: bytes) -> bytes:

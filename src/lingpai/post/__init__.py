@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from ssl import SSLError
+from typing import Literal, Protocol, runtime_checkable
 
 from lingpai.core.model import Letter
 
@@ -38,6 +39,35 @@ class Permanent(SendError):
 
 class Unsure(Permanent):
     """No answer: it may have been sent. Where sending costs and cannot be told from sending twice, it is not tried again."""
+
+
+CheckStage = Literal["connection", "tls", "credentials", "sender", "clock"]
+"""How far a check has come, and no further: reaching the other side, encryption, our credentials, who we say we are; or a wrong clock."""
+
+
+class CheckFailed(Exception):
+    """A letter would not have left. The reason is for people: no secrets in it."""
+
+    def __init__(self, stage: CheckStage, reason: str) -> None:
+        super().__init__(reason)
+        self.stage = stage
+        self.reason = reason
+
+
+@runtime_checkable
+class Checkable(Protocol):
+    """A sender that can be tried without a letter."""
+
+    async def check(self) -> bool:
+        """Goes as far as a letter does without sending any. False: our credentials would show only with one. Raises CheckFailed."""
+        ...
+
+
+def by_tls(error: BaseException | None) -> bool:
+    """Whether it was encryption that failed, somewhere below what is raised."""
+    while error and not isinstance(error, SSLError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 class Sender(Protocol):

@@ -17,7 +17,7 @@ import aiosmtplib
 
 from lingpai.core.model import Letter
 from lingpai.core.outages import reason
-from lingpai.post import Message, Permanent, SenderDown, SendError, Temporary
+from lingpai.post import CheckFailed, CheckStage, Message, Permanent, SenderDown, SendError, Temporary, by_tls
 from lingpai.post.mime import MimeMail, compose
 from lingpai.post.mime import sender as sender_mailbox
 from lingpai.post.relay import Relay
@@ -68,6 +68,19 @@ class SmtpSender:
         except (aiosmtplib.SMTPException, OSError) as error:
             raise self._judge(error) from None
 
+    async def check(self) -> bool:
+        """Connects, encrypts, logs in, and says in whose name it would write. Raises CheckFailed."""
+        client = self._client()
+        try:
+            await client.connect()
+            await client.mail(self._sender.addr_spec)
+            await client.rset()
+        except (aiosmtplib.SMTPException, OSError) as error:
+            raise CheckFailed(_stage(error), self._reason(error)) from None
+        finally:
+            await _leave(client)
+        return True
+
     async def close(self) -> None:
         """Says goodbye on the connections that wait."""
         for timer in self._kept.values():
@@ -109,8 +122,17 @@ class SmtpSender:
         return None
 
     async def _connect(self) -> aiosmtplib.SMTP:
+        client = self._client()
+        try:
+            await client.connect()
+        except (aiosmtplib.SMTPException, OSError) as error:
+            raise SenderDown(self._reason(error)) from None
+        return client
+
+    def _client(self) -> aiosmtplib.SMTP:
+        """One that has not connected yet."""
         relay = self._relay
-        client = aiosmtplib.SMTP(
+        return aiosmtplib.SMTP(
             hostname=relay.host,
             port=relay.port,
             username=relay.user,
@@ -121,11 +143,6 @@ class SmtpSender:
             local_hostname=self._sender.domain,  # the machine's own name is nobody's business, and finding it may ask the DNS
             timeout=self._timeout,
         )
-        try:
-            await client.connect()
-        except (aiosmtplib.SMTPException, OSError) as error:
-            raise SenderDown(self._reason(error)) from None
-        return client
 
     def _retire(self, client: aiosmtplib.SMTP) -> None:
         del self._kept[client]
@@ -156,6 +173,15 @@ class SmtpSender:
 
 def _options(mail: MimeMail) -> list[str]:
     return ["SMTPUTF8", "BODY=8BITMIME"] if mail.utf8 else []
+
+
+def _stage(error: Exception) -> CheckStage:
+    """Where it failed. Of an extension that the server does not offer the library has no class of its own, but says its name."""
+    if isinstance(error, aiosmtplib.SMTPSenderRefused):
+        return "sender"
+    if by_tls(error) or "STARTTLS" in str(error):
+        return "tls"
+    return "credentials" if isinstance(error, aiosmtplib.SMTPAuthenticationError) or "AUTH" in str(error) else "connection"
 
 
 async def _leave(client: aiosmtplib.SMTP) -> None:

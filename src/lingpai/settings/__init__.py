@@ -14,8 +14,8 @@ from msgspec import Meta
 from lingpai.settings import forms
 from lingpai.settings.outside import Sms, Social
 from lingpai.settings.postgresql import DatabaseSettings
-from lingpai.settings.serving import Drain, SocketMode
-from lingpai.settings.written import Audit, Log, Registrations
+from lingpai.settings.serving import CaptchaSettings, Drain, MetricsSettings, SocketMode, TracesSettings
+from lingpai.settings.written import Audit, BackupSettings, Log, Registrations
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -63,16 +63,6 @@ class Passwords(msgspec.Struct, frozen=True):
     """What a password must be."""
 
     min_score: Annotated[int, Meta(ge=0, le=4, description="lowest zxcvbn score that is taken")] = 1
-
-
-class CaptchaSettings(msgspec.Struct, frozen=True):
-    """What tells people from programs."""
-
-    pow: Annotated[bool, Meta(description="offer work for the browser (ALTCHA) to pages and new clients, beside pictures")] = False
-    pow_cost: Annotated[
-        int, Meta(ge=100, le=1_000_000, description="rounds of PBKDF2 in one try; there are 1,000 tries on average, and at most 1,500")
-    ] = 2_000
-    queue: Annotated[int, Meta(ge=1, le=1_000, description="captchas that may wait to be drawn; one more is answered 503")] = 16
 
 
 class Sessions(msgspec.Struct, frozen=True):
@@ -374,7 +364,10 @@ class Settings(msgspec.Struct, frozen=True):
     limits: Limits = Limits()
     audit: Audit = Audit()
     registrations: Registrations = Registrations()
+    backup: BackupSettings = BackupSettings()
     log: Log = Log()
+    metrics: MetricsSettings = MetricsSettings()
+    traces: TracesSettings = TracesSettings()
     dialects: dict[str, DialectSettings] = {}
     """By name, each a table of its own in the file: `[maillink]`. Which there are is known above (`assembly/configuration.py`)."""
     pages: Pages = Pages()

@@ -69,6 +69,14 @@ def target(text: str) -> str:
     return text
 
 
+def headers(text: str) -> str:
+    """Headers and their values as OTEL_EXPORTER_OTLP_HEADERS has them, percent-encoded. Empty stays empty."""
+    pair = r"[A-Za-z0-9-]+=(?:[!#-$&-+\--~]|%[2-7][0-9A-Fa-f])+"
+    if text and not re.fullmatch(f"{pair}(,{pair})*", text):
+        raise ValueError("names and percent-encoded values, such as authorization=Bearer%20token")
+    return text
+
+
 def region(text: str) -> str:
     """A region as phone numbers have it: two capital letters."""
     if not re.fullmatch("[A-Z]{2}", text):
@@ -102,6 +110,21 @@ def support(text: str) -> str:
     wanted = "a mail address or a URL, such as help@example.com or https://example.com/help"
     if _split(text, wanted).scheme not in _PORTS or "@" in text:
         raise ValueError(wanted)
+    return text
+
+
+def listening(text: str) -> str:
+    """Where something of this machine's own listens: an address and a port, or a socket's file. Empty stays empty."""
+    wanted = "an address and a port, such as 127.0.0.1:9464, or unix:/path"
+    host, _, port = text.rpartition(":")
+    if not text or re.fullmatch("unix:/[!-~]+", text):
+        return text
+    if not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65_535 or (":" in host) != host.startswith("["):
+        raise ValueError(wanted)
+    try:
+        ip_address(host.strip("[]"))
+    except ValueError:
+        raise ValueError(wanted) from None
     return text
 
 

@@ -184,6 +184,8 @@ def _words(info: inspect.Type) -> str:
             return "true or false"
         case inspect.IntType(ge=low, le=high):
             return f"a whole number from {low} to {high}"
+        case inspect.FloatType(ge=low, le=high):
+            return f"a number from {low} to {high}"
         case inspect.StrType(min_length=low, max_length=high) if high:
             return f"text of {low or 0} to {high} characters"
         case _:
@@ -194,7 +196,7 @@ def _toml(value: Any) -> str:
     match value:
         case bool():
             return str(value).lower()
-        case int():
+        case int() | float():
             return str(value)
         case tuple():
             return f"[{', '.join(map(_toml, value))}]"

@@ -1,8 +1,9 @@
 """How PostgreSQL is reached. Its URL may name several hosts, as libpq reads it (PostgreSQL manual, 34.1.1.3)."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from typing import Annotated
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -43,6 +44,29 @@ def each_host(url: str) -> tuple[str, ...]:
 def target_of(url: str) -> str:
     """What the URL asks of a host; `read-write` where it asks for nothing."""
     return dict(parse_qsl(urlsplit(url).query)).get("target_session_attrs", TARGETS[0])
+
+
+def for_programs(url: str, environ: Mapping[str, str] = os.environ) -> tuple[str, dict[str, str]]:
+    """The URL for PostgreSQL's own programs, and their environment: the password is there, for everybody reads a command line.
+
+    Of several hosts they take the one that we do, and not the first that answers.
+    """
+    parts = urlsplit(url)
+    credentials, at, hosts = parts.netloc.rpartition("@")
+    user, _, password = credentials.partition(":")
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    known = options.pop("password", "") or unquote(password)
+    options["target_session_attrs"] = target_of(url)
+    bare = parts._replace(netloc=f"{user}{at}{hosts}", query=urlencode(options, quote_via=quote, safe="/,"))
+    return bare.geturl(), {**environ, **({"PGPASSWORD": known} if known else {})}
+
+
+def shown(url: str) -> str:
+    """The URL as anybody may see it: without name, password and options, but for where a socket lies."""
+    parts = urlsplit(url)
+    places = {name: value for name, value in parse_qsl(parts.query) if name in ("host", "port")}
+    behind = f"?{urlencode(places, quote_via=quote, safe='/,')}" if places else ""
+    return f"{SCHEME}{parts.netloc.rpartition('@')[2]}{parts.path}{behind}"
 
 
 def _apart(options: dict[str, str]) -> Iterator[dict[str, str]]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lingpai.core.chance import Chance
+from lingpai.core.files import sync_folder
 from lingpai.settings import Settings, forms
 
 _FILE = "secret"
@@ -38,6 +39,16 @@ def source_of(settings: Settings, environ: Mapping[str, str] = os.environ) -> st
     return str(file_of(settings) or given)
 
 
+def lies_in(settings: Settings, sources: Mapping[str, str]) -> Path | None:
+    """The file that holds the secret: one of its own, or the settings'; None where it is a variable. `sources`: as `Loaded` has them."""
+    source = sources.get("secret", "")
+    if settings.secret is None:
+        return file_of(settings)
+    if source == _VARIABLES[0]:
+        return None
+    return Path(source.removeprefix(f"{_VARIABLES[1]} (").removesuffix(")") if source.startswith(f"{_VARIABLES[1]} (") else source)
+
+
 def _make(path: Path, chance: Chance) -> None:
     """Written whole under another name and then linked: nobody reads half of it, and the first of two stays."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -52,13 +63,4 @@ def _make(path: Path, chance: Chance) -> None:
         pass
     finally:
         draft.unlink()
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    """A new name is on disk only when its folder is."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_folder(path.parent)

@@ -19,6 +19,20 @@ class Audit(msgspec.Struct, frozen=True):
     ] = 30
 
 
+class BackupSettings(msgspec.Struct, frozen=True):
+    """What a restored backup has to be told."""
+
+    forget_file: Annotated[
+        str,
+        Meta(
+            pattern="^(/.{1,1023})?$",
+            extra={"fits": "an absolute path of at most 1024 characters, such as /var/lib/lingpai-forget/forget.jsonl"},
+            description="a file, kept apart from the database, into which each deletion of an account writes a line: its time, realm and "
+            "id; `lingpai restore` deletes those again. Empty: none",
+        ),
+    ] = ""
+
+
 class Log(msgspec.Struct, frozen=True):
     """What the service writes to standard error."""
 

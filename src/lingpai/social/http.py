@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Literal
+from urllib.parse import urlsplit
 
 import httpx
 
+from lingpai.core.tracing import span
 from lingpai.social import Unreachable
 
 LARGEST = 65_536
@@ -67,14 +69,18 @@ class Http:
 
     async def _call(self, method: Literal["GET", "POST"], url: str, fields: Mapping[str, str], repeat: bool) -> ProviderReply:
         """Raised outside of `except`: the library's own error knows the request, and must not travel along."""
-        try:
-            async with asyncio.timeout(self._timeout):
-                return await self._tries(method, url, fields, repeat)
-        except TimeoutError:
-            why = "no answer in time"
-        except _Lost as lost:
-            why = str(lost)
-        raise Unreachable(why)
+        with span(method, "client", {"http.request.method": method, "server.address": _host(url)}) as traced:
+            try:
+                async with asyncio.timeout(self._timeout):
+                    reply = await self._tries(method, url, fields, repeat)
+            except TimeoutError:
+                why = "no answer in time"
+            except _Lost as lost:
+                why = str(lost)
+            else:
+                traced.note("http.response.status_code", reply.status)
+                return reply
+            raise Unreachable(why)
 
     async def _tries(self, method: Literal["GET", "POST"], url: str, fields: Mapping[str, str], repeat: bool) -> ProviderReply:
         if repeat:
@@ -98,6 +104,14 @@ class Http:
         except _ODD as error:
             why = type(error).__name__
         raise _Lost(why)
+
+
+def _host(url: str) -> str:
+    """Whom the settings name; empty where that is no URL."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _fair(status: int) -> int:

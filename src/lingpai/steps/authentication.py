@@ -3,10 +3,13 @@
 A flow that needs one takes it as a parameter; so it cannot be called without the check. A test holds that nobody else makes them.
 """
 
+from contextlib import suppress
+
 import msgspec
 
+from lingpai.core import journal
 from lingpai.core.chance import SECOND
-from lingpai.core.errors import NotActivated, NotLoggedIn, StaleLogin, WrongPassword
+from lingpai.core.errors import NotActivated, NotLoggedIn, StaleLogin, StoreMoving, WrongPassword
 from lingpai.core.model import Account, RequestContext, Session
 from lingpai.guard.crypto import digest
 from lingpai.guard.passwords.hashing import HashingSlot, Verdict
@@ -54,7 +57,8 @@ async def authenticated(services: Services, ctx: RequestContext) -> Authenticate
 async def seen(services: Services, session: Session, account: Account, key: bytes, now: int) -> Authenticated:
     """The login that was found alive under this key at `now`; notes that it is in use, at most every ten minutes."""
     if now - session.seen_at >= sessions.SEEN_EVERY:
-        await sessions.seen(services.store, account_id=account.id, session_id=session.id, now=now)
+        with suppress(StoreMoving):  # who is logged in stays so meanwhile
+            await sessions.seen(services.store, account_id=account.id, session_id=session.id, now=now)
     return Authenticated(session, account, key)
 
 
@@ -103,8 +107,9 @@ async def confirm_by_password(services: Services, ctx: RequestContext, login: Au
     async with services.passwords.slot() as slot:
         right = await password_again(services, ctx, slot, login.account, password)
     if not right:
-        await services.audit.note(services.store, ctx, "confirm", "wrong-password", account_id=login.account.id)
-        raise WrongPassword
+        why = WrongPassword()
+        await services.audit.note(services.store, ctx, "confirm", why.code, account_id=login.account.id)
+        raise why
     return await confirm(services, ctx, login)
 
 
@@ -134,7 +139,20 @@ async def verify_password(
         verdict = await slot.verify(account.password if account else None, password)
         right = verdict.right and account is not None and (account.locked_at is None or (deleting and account.deletes_at is not None))
         turn.right = right
+    _write_down(account, admitted=turn.admitted, matches=verdict.right)
     return verdict if right and turn.admitted else Verdict(right=False, upgraded=None)
+
+
+def _write_down(account: Account | None, *, admitted: bool, matches: bool) -> None:
+    """Which of the three it was, for the journal: whoever asks is told of one wrong password (contract, rule 8)."""
+    if admitted:
+        journal.passed("lockout")
+    else:
+        journal.refused("lockout")
+    if matches:
+        journal.passed("password")
+    if matches and account and account.locked_at is not None:
+        journal.refused("locked")
 
 
 async def password_again(services: Services, ctx: RequestContext, slot: HashingSlot, account: Account, password: str) -> bool:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import get_args
 from urllib.parse import urlsplit
 
+from lingpai.core import journal
 from lingpai.core.errors import Limited
 from lingpai.core.model import Account, Address, Purpose, RequestContext
 from lingpai.ephemeral import Entry
@@ -63,6 +64,13 @@ async def peek_code(services: Services, who: Guesser, key: str, code: str) -> En
     A wrong one costs it a try, and the caller a guess while the code that lives is one of digits. Counted before it is judged, so that
     many at once get no more of them judged; past the count nothing is judged, and no try is lost.
     """
+    entry = await _peeked(services, who, key, code)
+    if entry:
+        journal.passed("code")
+    return entry
+
+
+async def _peeked(services: Services, who: Guesser, key: str, code: str) -> Entry | None:
     if not await services.one_time.is_of_digits(who.purpose, who.realm, key):
         return await services.one_time.peek_code(who.purpose, who.realm, key, code)
     try:

@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from lingpai.core import journal
 from lingpai.core.chance import SECOND, Clock
 from lingpai.core.model import Account, Address, Kind, Locale, RequestContext
 from lingpai.guard.crypto import SecretBox
@@ -134,7 +135,7 @@ class Letters:
     ) -> None:
         """Not sent once `life` seconds are over."""
         now = self._clock.now()
-        await outbox.add(
+        number = await outbox.add(
             tx,
             channel="sms" if to.kind == "phone" else "email",
             template=template,
@@ -145,6 +146,7 @@ class Letters:
             created_at=now,
             expires_at=now + life * SECOND,
         )
+        journal.wrote(number)
 
 
 def _reached(account: Account | None, by: Kind | None = None) -> Address:

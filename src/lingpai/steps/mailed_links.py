@@ -19,6 +19,7 @@ async def addressee(services: Services, ctx: RequestContext, purpose: Purpose, t
         return realm, Address("email", key, key)
     if spelled is None:
         await services.limits.spend("check_client", ctx.client)
-        await services.audit.note(services.store, ctx, purpose, "bad-link")
-        raise BadLink
+        why = BadLink()
+        await services.audit.note(services.store, ctx, purpose, why.code)
+        raise why
     return ctx.realm, spelled

@@ -6,13 +6,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lingpai.core.chance import Chance, Clock
+from lingpai.core.metrics import Metrics
 from lingpai.core.model import RequestContext
+from lingpai.core.tracing import Recorder
 from lingpai.ephemeral import Ephemeral
 from lingpai.ephemeral.readiness import Readiness
 from lingpai.guard.one_time.codes import OneTimeSecrets
 from lingpai.guard.one_time.decoy_questions import DecoyQuestions
 from lingpai.guard.one_time.grants import Grants
 from lingpai.guard.one_time.not_me import NotMeLinks
+from lingpai.guard.one_time.operator_proofs import OperatorProofs
 from lingpai.guard.one_time.reset_grants import ResetGrants
 from lingpai.guard.one_time.sealed_links import SealedLinks
 from lingpai.guard.passwords.hashing import PasswordHasher
@@ -53,6 +56,7 @@ class Services:
     messages: MessageThrottle
     lockout: Lockout
     device_cookies: DeviceCookies
+    operator_proofs: OperatorProofs
     letters: Letters
     grants: Grants
     reset_grants: ResetGrants
@@ -69,6 +73,10 @@ class Services:
     decoy_questions: DecoyQuestions
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when this process is told to stop: it is not ready any more, and still answers."""
+    metrics: Metrics = field(default_factory=Metrics)
+    """What this process counts for whoever watches over it."""
+    traces: Recorder | None = None
+    """Records traces; None: nobody wants any."""
 
     def prelogin_token(self, ctx: RequestContext) -> str:
         """The token of the browser that asks; a new one where it has none, for the reply to set."""

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 
+from lingpai.core import journal
 from lingpai.core.errors import BadCode, BadLink, Limited, StoreDown
 from lingpai.core.model import Purpose, RequestContext
 from lingpai.ephemeral import Entry
@@ -17,6 +18,7 @@ async def spending_code(services: Services, ctx: RequestContext, purpose: Purpos
     taken = await services.one_time.take_code(purpose, ctx.realm, key, code)
     if taken is None:
         raise BadCode
+    journal.passed("code")
     async with restoring(partial(services.one_time.put_back, purpose, ctx.realm, key, taken)):
         yield taken
     await _give_back_counts(services, ctx, purpose)
@@ -36,6 +38,7 @@ async def spending_link(services: Services, ctx: RequestContext, purpose: Purpos
     taken = await services.one_time.take_link(purpose, ctx.realm, key, token)
     if taken is None:
         raise BadLink
+    journal.passed("link")
     async with restoring(partial(services.one_time.put_back, purpose, ctx.realm, key, taken)):
         yield taken
 

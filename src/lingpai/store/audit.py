@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, bindparam, delete, insert, select
 
+from lingpai.core import journal
 from lingpai.core.chance import Clock
 from lingpai.core.model import RequestContext
 from lingpai.store.database import Query, Transaction, reader
@@ -85,8 +86,12 @@ class AuditTrail:
         account_id: int | None = None,
         detail: str = "",
     ) -> None:
-        """Adds an entry about the context's realm; in the transaction of what it tells of, or by itself."""
+        """Adds an entry about the context's realm; in the transaction of what it tells of, or by itself.
+
+        Where something was refused it holds the request's checks too, behind its detail (`core/journal.py`).
+        """
         now = self._clock.now()
+        detail = journal.for_trail(detail, ok=result == "ok")
         await add(tx, at=now, realm=ctx.realm, account_id=account_id, event=event, result=result, origin=ctx, detail=detail)
 
 

@@ -13,7 +13,7 @@ from inspect import signature
 from operator import itemgetter
 from typing import Any, Protocol, TypeVar, cast
 
-from sqlalchemy import TableClause
+from sqlalchemy import FromClause, TableClause
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -30,13 +30,23 @@ Inserter = Callable[[TableClause], Insert]
 """Makes the INSERT that may have an ON CONFLICT. PostgreSQL's is another class, but has the same methods, word for word."""
 
 
+_BYTES = {"sqlite": "X'{}'", "postgresql": r"'\x{}'"}
+
+
 class _Constants(SQLCompiler):
     """Writes constants into the SQL itself: only where it reads them does a database see that a partial index fits."""
 
     def visit_bindparam(self, bindparam: BindParameter[Any], *args: Any, **kwargs: Any) -> str:
+        if isinstance(bindparam.value, bytes) and not bindparam.required:
+            # SQLAlchemy writes these as a text, which SQLite would keep as one in a column of bytes.
+            return _BYTES[self.dialect.name].format(bindparam.value.hex())
         if not bindparam.required:
             kwargs["literal_binds"] = True
         return str(super().visit_bindparam(bindparam, *args, **kwargs))  # type: ignore[no-untyped-call]  # SQLAlchemy's compilers are
+
+    def get_from_hint_text(self, table: FromClause, text: str | None) -> str | None:
+        """`with_hint` behind a table's name, which SQLAlchemy writes for no database of ours."""
+        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +61,15 @@ def with_constants(grammar: DefaultDialect, insert: Inserter) -> SqlDialect:
     """The dialect, with values that are part of the statement written into the SQL; only `bindparam`s are left open."""
     grammar.statement_compiler = cast("type[SQLCompiler]", type("Compiler", (_Constants, grammar.statement_compiler), {}))
     return SqlDialect(grammar, insert)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolUse:
+    """Connections that are lent, how many there may be, and how many callers wait for one."""
+
+    lent: int
+    most: int
+    waiting: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +174,11 @@ class Database(Transaction, Protocol):
         No hashing, no network and no waiting inside. `execute` on the database itself is a transaction of its own;
         `rows` and `row` on it only look (PostgreSQL lets a single statement there change what it returns; SQLite refuses).
         """
+        ...
+
+    @property
+    def use(self) -> PoolUse:
+        """How busy the way to it is; of SQLite's two connections the one that writes."""
         ...
 
     async def version(self) -> str | None:

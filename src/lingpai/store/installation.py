@@ -1,18 +1,29 @@
 """What is true of the whole installation, whichever node looks: a word to a name. Asked at start and by commands, never by a request."""
 
 from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy.dialects.sqlite import Insert
 
 from lingpai.store.database import Query, Transaction
 from lingpai.store.schema import installation
 
+SINCE = "0007"
+"""The revision that made the table."""
 OLDEST_SCHEMA = "oldest_schema"
 """The name under which `migrate` puts the oldest revision whose version may still work with the schema as it is."""
+
+LAST_BACKUP = "last_backup"
+"""The name under which `backup` puts the moment of which the last whole one is."""
 
 _FIND = Query(select(installation.c.value).where(installation.c.name == bindparam("sought")))
 _ADD = Query(lambda insert: insert(installation).values(name=bindparam("name"), value=bindparam("value")).on_conflict_do_nothing())
 _AS_READ = (installation.c.name == bindparam("sought"), installation.c.value == bindparam("old"))
 _REPLACE = Query(update(installation).where(*_AS_READ).values(value=bindparam("new")))
+_PUT = Query(lambda insert: _over(insert(installation).values(name=bindparam("name"), value=bindparam("value"))))
 _REMOVE = Query(delete(installation).where(*_AS_READ))
+
+
+def _over(one: Insert) -> Insert:
+    return one.on_conflict_do_update(index_elements=[installation.c.name], set_={"value": one.excluded.value})
 
 
 async def find(tx: Transaction, name: str) -> str | None:
@@ -37,3 +48,14 @@ async def replace(tx: Transaction, name: str, *, old: str, new: str) -> bool:
 async def remove(tx: Transaction, name: str, *, old: str) -> bool:
     """Takes it away: whoever settles next puts something else there. False: something else stands there by now."""
     return await tx.execute(_REMOVE, sought=name, old=old) == 1
+
+
+async def backed_up(tx: Transaction, at: int) -> None:
+    """There is a whole backup of what the database held at that moment."""
+    await tx.execute(_PUT, name=LAST_BACKUP, value=str(at))
+
+
+async def last_backup(tx: Transaction) -> int | None:
+    """That moment, of the backup that was made last."""
+    found = await find(tx, LAST_BACKUP)
+    return int(found) if found else None

@@ -3,6 +3,9 @@
 LATEST = "0007"
 """The newest revision there is in `migrations/versions`."""
 
+RESTORING = "restoring"
+"""Stands in the revision's place while a backup is put back, so that nobody serves what is not whole yet."""
+
 
 def latest() -> str:
     """The revision that this program needs. Asked at every start, so it costs nothing."""
@@ -18,6 +21,23 @@ def upgrade(url: str, revision: str = "head") -> None:
     from lingpai.store.migrations import runner  # noqa: PLC0415 - Alembic takes as long to load as the rest of the service
 
     runner.upgrade(url, revision)
+
+
+def adopt(url: str, revision: str) -> None:
+    """Brings tables of that revision, which do not say so themselves, up to the newest. Blocks, as `upgrade`.
+
+    They stand as RESTORING, and do not say which versions may work with them: one that does not know that word yet takes them for newer.
+    """
+    from lingpai.store.migrations import runner  # noqa: PLC0415 - as above
+
+    runner.adopt(url, revision, RESTORING)
+
+
+def finish(url: str) -> None:
+    """What was adopted stands as what it is from now on. Blocks, as `upgrade`."""
+    from lingpai.store.migrations import runner  # noqa: PLC0415 - as above
+
+    runner.finish(url)
 
 
 def contents(url: str) -> dict[str, int]:

@@ -13,6 +13,8 @@ from lingpai.store.schema import letters
 
 CHANNELS: dict[Kind, Channel] = {"email": "email", "phone": "sms"}
 """How an identifier is written to, where it can be."""
+NEWEST = 2**63 - 1
+"""Over the number of every letter."""
 
 
 class Bell:
@@ -80,9 +82,19 @@ _CLAIMABLE = (
     letters.c.due_at <= bindparam("now"),
     or_(letters.c.lease_until.is_(None), letters.c.lease_until <= bindparam("now")),
 )
-_DUE = Query(select(letters.c.id).where(*_CLAIMABLE).limit(1))
+# SQLite takes the index of states where it may, and then reads all that wait.
+_BY_TIME = (letters, "INDEXED BY ix_letters_due", "sqlite")
+_DUE = Query(select(letters.c.id).with_hint(*_BY_TIME).where(*_CLAIMABLE).limit(1))
 # A CTE, because PostgreSQL may run a subquery more than once and then claims more than `limit`.
-_due = select(letters.c.id).where(*_CLAIMABLE).order_by(letters.c.due_at).limit(_LIMIT).with_for_update(skip_locked=True).cte("due")
+_due = (
+    select(letters.c.id)
+    .with_hint(*_BY_TIME)
+    .where(*_CLAIMABLE)
+    .order_by(letters.c.due_at)
+    .limit(_LIMIT)
+    .with_for_update(skip_locked=True)
+    .cte("due")
+)
 _CLAIM = Query(
     update(letters)
     .where(letters.c.id.in_(select(_due.c.id)))
@@ -111,16 +123,21 @@ _GIVE_UP = Query(
     .where(*_OURS)
     .values(state=bindparam("end"), ended_at=bindparam("at"), error=bindparam("error"), sealed=None, lease_owner=None, lease_until=None)
 )
+_SET_ASIDE = Query(
+    update(letters)
+    .where(*_OURS)
+    .values(state="failed", ended_at=bindparam("at"), error=bindparam("error"), lease_owner=None, lease_until=None)
+)
 _NEWEST = Query(select(func.max(letters.c.id)))
 _SEALED = Query(
     select(letters.c.id, letters.c.sealed)
-    .where(letters.c.state == "waiting", letters.c.sealed.is_not(None))
+    .where(letters.c.sealed.is_not(None))
     .where(letters.c.id > bindparam("after"), letters.c.id <= bindparam("newest"))
     .order_by(letters.c.id)
     .limit(_LIMIT)
 )
 _sealed = picker(_SEALED, ("id", "sealed"))
-_AS_IT_WAS = (letters.c.id == bindparam("letter"), letters.c.sealed == bindparam("old"), letters.c.state == "waiting")
+_AS_IT_WAS = (letters.c.id == bindparam("letter"), letters.c.sealed == bindparam("old"))
 _RESEAL = Query(update(letters).where(*_AS_IT_WAS).values(sealed=bindparam("new")))
 _ABANDON = Query(
     update(letters)
@@ -152,7 +169,22 @@ _RECENT_TO = Query(
 _kept_one_to = reader(Letter, _RECENT_TO)
 _OVERVIEW = Query(select(letters.c.state, func.count().label("number")).group_by(letters.c.state))
 _counted = picker(_OVERVIEW, ("state", "number"))
-_LISTING = Query(select(*_FIELDS).where(letters.c.state == bindparam("state")).order_by(letters.c.id.desc()).limit(_LIMIT))
+_WAITING = Query(select(func.count().label("number")).where(letters.c.state == "waiting"))
+_OLDEST_DUE = Query(
+    select(letters.c.due_at)
+    .with_hint(*_BY_TIME)
+    .where(letters.c.state == "waiting", letters.c.due_at <= bindparam("now"))
+    .order_by(letters.c.due_at)
+    .limit(1)
+)
+_BY_NUMBER = Query(select(*_FIELDS).where(letters.c.id == bindparam("letter")))
+_numbered = reader(Letter, _BY_NUMBER)
+_LISTING = Query(
+    select(*_FIELDS)
+    .where(letters.c.state == bindparam("state"), letters.c.id < bindparam("before"))
+    .order_by(letters.c.id.desc())
+    .limit(_LIMIT)
+)
 _listed = reader(Letter, _LISTING)
 _past = (
     select(letters.c.id)
@@ -254,6 +286,11 @@ async def give_up(tx: Transaction, *, id: int, owner: str, state: LetterState, e
     return await tx.execute(_GIVE_UP, letter=id, owner=owner, end=state, error=error, at=at) == 1
 
 
+async def set_aside(tx: Transaction, *, id: int, owner: str, error: str, at: int) -> bool:  # noqa: A002 - the row's number
+    """Failed; its contents stay until it expires, so that an operator may send it once more. False: the lease is another's."""
+    return await tx.execute(_SET_ASIDE, letter=id, owner=owner, error=error, at=at) == 1
+
+
 async def newest(tx: Transaction) -> int:
     """The number of the letter that was written last; 0 before the first."""
     row = await tx.row(_NEWEST)
@@ -261,7 +298,7 @@ async def newest(tx: Transaction) -> int:
 
 
 async def sealed(tx: Transaction, *, after: int, newest: int, limit: int) -> list[tuple[int, bytes]]:
-    """The numbers and contents of letters that wait, past the number `after` and up to `newest`."""
+    """The numbers and contents of letters that wait, or may be sent once more, past the number `after` and up to `newest`."""
     rows = await tx.rows(_SEALED, after=after, newest=newest, limit=limit)
     return [(id, contents) for id, contents in map(_sealed, rows)]  # noqa: A001 - the row's number
 
@@ -300,9 +337,27 @@ async def overview(tx: Transaction) -> dict[str, int]:
     return dict(_counted(row) for row in await tx.rows(_OVERVIEW))
 
 
-async def listing(tx: Transaction, *, state: LetterState, limit: int) -> list[Letter]:
-    """The newest letters in a state."""
-    return [_listed(row) for row in await tx.rows(_LISTING, state=state, limit=limit)]
+async def waiting(tx: Transaction) -> int:
+    """How many letters wait."""
+    row = await tx.row(_WAITING)
+    return int(row[0]) if row else 0
+
+
+async def listing(tx: Transaction, *, state: LetterState, limit: int, before: int = NEWEST) -> list[Letter]:
+    """The newest letters in a state, of those with numbers under `before`."""
+    return [_listed(row) for row in await tx.rows(_LISTING, state=state, before=before, limit=limit)]
+
+
+async def by_number(tx: Transaction, number: int) -> Letter | None:
+    """The letter of this number; None where there is none any more, as of one to nobody."""
+    row = await tx.row(_BY_NUMBER, letter=number)
+    return _numbered(row) if row else None
+
+
+async def oldest_due(tx: Transaction, now: int) -> int | None:
+    """Since when the letter that has waited longest could have been sent; None where none is due."""
+    row = await tx.row(_OLDEST_DUE, now=now)
+    return row[0] if row else None
 
 
 async def nobodys(tx: Transaction, addresses: Iterable[Identifier]) -> list[int]:

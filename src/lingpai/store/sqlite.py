@@ -18,14 +18,17 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
 from lingpai.core.chance import Chance, Clock
-from lingpai.core.errors import Cause, StoreDown, StoreUnsure
+from lingpai.core.errors import Cause, StoreDown, StoreMoving, StoreUnsure
 from lingpai.core.outages import Outage
-from lingpai.store.database import Query, Row, Transaction, uninterrupted, with_constants
+from lingpai.core.tracing import span
+from lingpai.store.database import PoolUse, Query, Row, Transaction, uninterrupted, with_constants
 from lingpai.store.probe import PROBE
 
 T = TypeVar("T")
 
 DIALECT = with_constants(SQLiteDialect(paramstyle="qmark"), insert)
+TRACED = {"db.system.name": "sqlite"}
+"""What a trace says of a transaction. It says nothing of what is only read: that takes microseconds."""
 TURN_TIMEOUT = 5.0
 """Seconds that a writer waits for its turn before it is told StoreDown."""
 PAUSE = (0.001, 0.008)
@@ -47,11 +50,15 @@ _CAUSES: dict[type[apsw.Error], Cause] = {
 """The file, the disk or another process is in the way; anything else is a mistake in a statement and goes up as it is."""
 _DOWN = tuple(_CAUSES)
 
+_GUARDED = "SELECT 1 FROM sqlite_master WHERE type = 'trigger' LIMIT 1"
+"""The only triggers that there ever are: they keep what moves to another database from being written (`moving/marks.py`)."""
 _REVISION_TABLE = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'"
 
 
 def store_down(error: Exception) -> StoreDown:
-    """What an error of `_DOWN`, or of the system, means."""
+    """What an error of `_DOWN`, of a trigger, or of the system, means."""
+    if isinstance(error, apsw.ConstraintError):
+        return StoreMoving()
     return StoreDown(next((cause for kind, cause in _CAUSES.items() if isinstance(error, kind)), "failing"))
 
 
@@ -68,6 +75,10 @@ class _SqliteTransaction:
             return self._connection.execute(plan.sql, plan.bind(values)).fetchall()
         except _DOWN as error:
             raise self._lost(error) from error
+        except apsw.ConstraintError as error:
+            if getattr(error, "extendedresult", None) == apsw.SQLITE_CONSTRAINT_TRIGGER:
+                raise self._lost(error) from error
+            raise
 
     async def row(self, query: Query, **values: Any) -> Row | None:
         rows = await self.rows(query, **values)
@@ -119,16 +130,18 @@ class SqliteDatabase:
 
     @asynccontextmanager
     async def _begin(self) -> AsyncIterator[Transaction]:
-        await self._acquire()
-        try:
-            await self._patiently(self._start)
+        with span("transaction", "client", TRACED) as traced:
+            await self._acquire()
             try:
-                yield self._transaction
-                await self._commit()
+                await self._patiently(self._start)
+                traced.waited()
+                try:
+                    yield self._transaction
+                    await self._commit()
+                finally:
+                    self._roll_back()
             finally:
-                self._roll_back()
-        finally:
-            self._turn.release()
+                self._turn.release()
 
     async def _acquire(self) -> None:
         if not self._waiting and not self._turn.locked():
@@ -169,7 +182,9 @@ class SqliteDatabase:
             down = self._lost(error)
             # What is still open will be rolled back. What SQLite has ended by itself it may have ended either way.
             raise (down if self._writer.in_transaction else StoreUnsure(down.cause)) from error
-        self._outage.ends()
+        # What moves takes a transaction that changes nothing.
+        if self._outage.cause != "moving" or not self._writer.execute(_GUARDED).fetchall():
+            self._outage.ends()
 
     def _roll_back(self) -> None:
         """Ends what is still open: nothing after a commit, nor where an error has rolled back by itself."""
@@ -185,6 +200,10 @@ class SqliteDatabase:
         if down.cause != "slow":
             self._outage.begins(down.cause, error)
         return down
+
+    @property
+    def use(self) -> PoolUse:
+        return PoolUse(int(self._turn.locked()), 1, self._waiting)
 
     async def version(self) -> str | None:
         def ask() -> str | None:

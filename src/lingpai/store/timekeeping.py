@@ -104,6 +104,13 @@ def _seconds(nanoseconds: int) -> float:
     return round(nanoseconds / (SECOND * NANOSECONDS), 1)
 
 
+async def skew(database: Database, chance: Chance) -> int:
+    """Nanoseconds by which this machine's own clock is ahead of PostgreSQL's. Raises StoreDown."""
+    clock = DatabaseClock()
+    await Timekeeper(database, clock, chance).measure()
+    return clock.wall() - clock.steady() - clock.offset
+
+
 @asynccontextmanager
 async def database_clock(database: Database, chance: Chance) -> AsyncIterator[Clock]:
     """The clock that this database's users share, kept right meanwhile. Raises StoreDown."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lingpai.core import journal
 from lingpai.guard.captcha import WORK, AnswerStore, CaptchaAnswer, CaptchaKind, OpenAnswers
 from lingpai.guard.captcha.picture import Pictures
 from lingpai.guard.captcha.spoken import Spoken
@@ -27,6 +28,7 @@ class Captchas:
         """As `Captcha.spend`, whichever kind the challenge was."""
         kind: CaptchaKind | AnswerStore = self.work if self.work and answer.key.startswith(WORK) else self.answers
         await kind.spend(answer.scope, answer.key, answer.value)
+        journal.passed("captcha")
 
     async def peek(self, key: str) -> str | None:
         """The answer of an unspent challenge that people type; None for any other, and outside dev mode."""

@@ -1,18 +1,23 @@
 """The hashing pool: bounded, queued, sheds load. Passwords are judged, hashed and verified here and nowhere else."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import structlog
 
 from lingpai.core.chance import Chance, Clock
+from lingpai.core.metrics import Metrics
+from lingpai.core.tracing import span
 from lingpai.guard.admission import AdmissionQueue
 from lingpai.guard.passwords import strength
 from lingpai.guard.passwords.argon2 import Argon2
 from lingpai.guard.threads import WorkerThreads
 from lingpai.settings import Hashing
+
+T = TypeVar("T")
 
 log = structlog.get_logger("lingpai.guard.passwords.hashing")
 
@@ -56,15 +61,26 @@ class PasswordHasher:
     """As many callers as threads and places in the queue; one more is refused before any work is done for it."""
 
     def __init__(
-        self, hashing: Hashing, min_score: int, threads: int, clock: Clock, chance: Chance, *, familiar: Sequence[str] = ()
+        self,
+        hashing: Hashing,
+        min_score: int,
+        threads: int,
+        clock: Clock,
+        chance: Chance,
+        *,
+        familiar: Sequence[str] = (),
+        metrics: Metrics | None = None,
     ) -> None:
         """`threads` are this process's own; `familiar` words (the product's name) are personal to every account."""
+        self.room = threads + hashing.queue
+        """How many places there are: with a thread, and waiting for one."""
+        self._clock = clock
+        self._metrics = metrics or Metrics()
         self._hashes = Argon2(hashing, chance)
         self._min_score = min_score
         self._familiar = tuple(familiar)
-        self._queue = AdmissionQueue(threads + hashing.queue, clock, chance)
+        self._queue = AdmissionQueue(self.room, clock, chance)
         self._pool = WorkerThreads(threads)
-        self.run = self._pool.run
         self.close = self._pool.close
 
     @asynccontextmanager
@@ -77,6 +93,22 @@ class PasswordHasher:
     def taken(self) -> int:
         """How many places are held."""
         return self._queue.taken
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Runs it on a hashing thread; counted is how long it waited for one."""
+        began = asked = self._clock.monotonic()
+
+        def begin() -> T:
+            nonlocal began
+            began = self._clock.monotonic()
+            hashing.waited()
+            return work()
+
+        with span("hash") as hashing:
+            try:
+                return await self._pool.run(begin)
+            finally:
+                self._metrics.observe(began - asked, ("hash_wait_seconds",))
 
     # What follows runs on the hashing threads.
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from lingpai import settings
 from lingpai.core.chance import Clock
 from lingpai.core.errors import Limited
+from lingpai.core.metrics import Metrics
 from lingpai.ephemeral import Ephemeral
 from lingpai.ephemeral.local import FallbackCounters
 
@@ -29,11 +30,12 @@ TURN_TIMEOUT = 2.0
 class Lockout:
     """Who failed how often, by bucket: an account for everybody, or for one browser that has logged into it before."""
 
-    def __init__(self, ephemeral: Ephemeral, limits: settings.Limits, clock: Clock) -> None:
+    def __init__(self, ephemeral: Ephemeral, limits: settings.Limits, clock: Clock, metrics: Metrics | None = None) -> None:
         self._counters = FallbackCounters(ephemeral, clock)
         self._after = limits.lock_after
         self._lock_life = limits.lock_minutes * MINUTE
         self._clock = clock
+        self._metrics = metrics or Metrics()
 
     def bucket(self, realm: str, who: int | str, device: str) -> str:
         """On whom a login counts: `who` is the account's id, or where there is none the address's key.
@@ -144,7 +146,10 @@ class Lockout:
         return False
 
     async def _is_locked(self, turn: "Turn") -> bool:
-        return (await self._counters.hit(turn.lock, self._lock_life, 0)).total > 0
+        locked = (await self._counters.hit(turn.lock, self._lock_life, 0)).total > 0
+        if locked:
+            self._metrics.count("limited", "lock_after")
+        return locked
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, get_args
 
+from lingpai.core import journal
 from lingpai.core.chance import SECOND, Clock
 from lingpai.core.errors import BadInput, Limited, MessagesSpent, MessagesSpentToday, NotOffered, StoreDown, TooSoon
 from lingpai.core.model import Account, Address, Purpose, RequestContext
@@ -68,6 +69,7 @@ class MessageThrottle:
         if sms_budgets:
             sms_budgets.allow(address)
         await self._begin(_last(ctx.realm, purpose, address), interval)
+        journal.passed("interval")
         spent: list[tuple[str, str]] = []
         try:
             for name, who in _counted(ctx, purpose, address, known=known):
@@ -108,6 +110,7 @@ class MessageThrottle:
         spent: list[tuple[str, str]] = []
         try:
             if owner and not await self._ephemeral.put(_landed(ctx.realm, purpose, to), Entry(b"", life=INTERVAL), only_new=True):
+                journal.refused("owner-too-soon")
                 return False
             for name, who in _silent(ctx, purpose, to, known=known, owner=owner):
                 spent.append((name, who))

@@ -4,8 +4,10 @@ import hashlib
 from ipaddress import IPv6Network
 
 from lingpai import settings
+from lingpai.core import journal
 from lingpai.core.chance import Clock
 from lingpai.core.errors import Limited
+from lingpai.core.metrics import Metrics
 from lingpai.ephemeral import Ephemeral
 from lingpai.ephemeral.local import FallbackCounters, LocalCounters, Tally, seconds
 
@@ -24,22 +26,25 @@ class RateLimiter:
     network counts once more with its neighbours, by /48 and ten times as much; what its own count refuses costs them nothing.
     """
 
-    def __init__(self, ephemeral: Ephemeral, rates: settings.Limits, clock: Clock) -> None:
+    def __init__(self, ephemeral: Ephemeral, rates: settings.Limits, clock: Clock, metrics: Metrics | None = None) -> None:
         self._counters = FallbackCounters(ephemeral, clock)
         self._here = LocalCounters(clock)
         self._rates = rates
+        self._metrics = metrics or Metrics()
 
     async def check(self, name: str, who: str) -> None:
         """Raises Limited where one more would be too many; counts nothing."""
         for counted, times in _counts(name, who):
             tally = await self._hit(name, counted, 0)
             self._judge(name, tally, tally.total + 1, times)
+        journal.passed("limit", name)
 
     async def spend(self, name: str, who: str) -> None:
         """Counts one; raises Limited where it was one too many."""
         for counted, times in _counts(name, who):
             tally = await self._hit(name, counted, 1)
             self._judge(name, tally, tally.total, times)
+        journal.passed("limit", name)
 
     async def give_back(self, name: str, who: str) -> None:
         """Takes back one that was spent for nothing."""
@@ -68,11 +73,16 @@ class RateLimiter:
 
     def _judge(self, name: str, tally: Tally, total: int, times: int) -> None:
         if total > tally.allowed(self._rate(name).count * times):
+            self._metrics.count("limited", name)
             raise Limited(name, seconds(tally.life))
 
 
 def _counts(name: str, who: str) -> tuple[tuple[str, int], ...]:
-    """What a hit counts on, the narrowest first, and by how much each bears more than the limit."""
-    if name.rpartition("_")[2] != "client" or not who.endswith("::/64"):
-        return ((who, 1),)
-    return ((who, 1), (str(IPv6Network(who).supernet(new_prefix=48)), WIDE))
+    return with_neighbours(who) if name.rpartition("_")[2] == "client" else ((who, 1),)
+
+
+def with_neighbours(client: str) -> tuple[tuple[str, int], ...]:
+    """What a hit of a client counts on, the narrowest first, and by how much each bears more than a limit for one."""
+    if not client.endswith("::/64"):
+        return ((client, 1),)
+    return ((client, 1), (str(IPv6Network(client).supernet(new_prefix=48)), WIDE))

@@ -14,6 +14,7 @@ from phonenumbers import PhoneNumberType
 
 from lingpai.core.chance import SECOND, Clock, moment
 from lingpai.core.errors import BadInput, Limited, StoreDown
+from lingpai.core.metrics import Metrics
 from lingpai.core.model import Address
 from lingpai.ephemeral import Count, Entry, Ephemeral
 from lingpai.ephemeral.local import seconds
@@ -78,10 +79,11 @@ _TAKES_NO_TEXT: Final = frozenset(
 class SmsBudgets:
     """Counts text messages over all processes. Every method raises StoreDown where the counters do not answer."""
 
-    def __init__(self, ephemeral: Ephemeral, rules: Sms, clock: Clock) -> None:
+    def __init__(self, ephemeral: Ephemeral, rules: Sms, clock: Clock, metrics: Metrics | None = None) -> None:
         self._ephemeral = ephemeral
         self._rules = rules
         self._clock = clock
+        self._metrics = metrics or Metrics()
 
     async def start(self, phone: Address, field: str = "phone", *, ordinary: bool = False) -> None:
         """Counts one message to this number; of racing callers exactly as many pass as the budget has left.
@@ -109,7 +111,7 @@ class SmsBudgets:
             shut = await self._ephemeral.get(budget.shut)
             count = await self._ephemeral.hit(budget.key, budget.life, 0)
             if shut or count.total >= budget.count:
-                raise Limited(budget.name, seconds(shut.life if shut else count.life))
+                raise self._limited(budget, shut.life if shut else count.life)
 
     async def give_back(self, phone: Address) -> None:
         """Undoes a start whose message could not be written down. A budget that is shut stays shut."""
@@ -149,12 +151,16 @@ class SmsBudgets:
     async def _spend(self, budget: _Budget) -> None:
         shut = await self._ephemeral.get(budget.shut)
         if shut:
-            raise Limited(budget.name, seconds(shut.life))
+            raise self._limited(budget, shut.life)
         count = await self._ephemeral.hit(budget.key, budget.life)
         if count.total > budget.count:
             await self._take_back(budget)
             await self._trip(budget, count)
-            raise Limited(budget.name, seconds(count.life))
+            raise self._limited(budget, count.life)
+
+    def _limited(self, budget: _Budget, life: float) -> Limited:
+        self._metrics.count("limited", budget.name)
+        return Limited(budget.name, seconds(life))
 
     async def _take_back(self, budget: _Budget) -> None:
         await self._ephemeral.hit(budget.key, budget.life, -1)

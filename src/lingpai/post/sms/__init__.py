@@ -18,7 +18,7 @@ import msgspec
 
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.model import Letter
-from lingpai.post import Message, Permanent, Sender, SendError, Temporary, Unsure
+from lingpai.post import CheckFailed, CheckStage, Message, Permanent, Sender, SendError, Temporary, Unsure, by_tls
 from lingpai.settings.brought import refuse_name
 from lingpai.settings.outside import GatewaySettings, Sms, Templates
 
@@ -112,12 +112,21 @@ class Line:
         except httpx.RequestError as error:
             raise Unsure(f"the connection was lost before the answer ({type(error).__name__}); it may have been sent") from None
 
+    async def ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> GatewayReply:
+        """A call that carries no message. Raises CheckFailed where it has no answer."""
+        import httpx  # noqa: PLC0415 - as above
+
+        try:
+            return await self._ask(url, headers, body, method)
+        except httpx.RequestError as error:
+            raise CheckFailed("tls" if by_tls(error) else "connection", str(error) or type(error).__name__) from None
+
     async def close(self) -> None:
         """Lets go of connections; the next message makes new ones."""
         await self._client.aclose()
 
-    async def _ask(self, url: str, headers: Mapping[str, str], body: bytes) -> GatewayReply:
-        async with self._client.stream("POST", url, headers=headers, content=body) as response:
+    async def _ask(self, url: str, headers: Mapping[str, str], body: bytes, method: str = "POST") -> GatewayReply:
+        async with self._client.stream(method, url, headers=headers, content=body) as response:
             whole = bytearray()
             async for chunk in response.aiter_raw():
                 whole += chunk
@@ -158,6 +167,14 @@ def refused(code: object, kinds: Mapping[str, type[SendError]]) -> SendError:
     fitting = [start for start in kinds if text.startswith(start)]
     kind = kinds[max(fitting, key=len)] if fitting else Permanent
     return kind(f"the gateway says {text}" + ("; it may have been sent" if kind is Unsure else ""))
+
+
+def accepted(code: str | None, wanting: str, stages: Mapping[str, CheckStage]) -> bool:
+    """True where a call without a number was refused for that alone (`wanting` begins such codes). Raises CheckFailed."""
+    if code and code.startswith(wanting):
+        return True
+    found = next((stage for start, stage in stages.items() if code and code.startswith(start)), "credentials" if code else "connection")
+    raise CheckFailed(found, f"the gateway says {readable(code)}")
 
 
 def unclear(reply: GatewayReply) -> SendError:

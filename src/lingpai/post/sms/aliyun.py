@@ -12,7 +12,7 @@ from msgspec import Meta
 from lingpai.core.chance import Chance, Clock, moment
 from lingpai.core.model import Letter
 from lingpai.post import Message, SendError, Temporary, Unsure
-from lingpai.post.sms import TIMEOUT, Gateway, Line, refused, template_of, unclear
+from lingpai.post.sms import TIMEOUT, Gateway, Line, accepted, refused, template_of, unclear
 from lingpai.settings import forms
 from lingpai.settings.outside import GatewaySettings, Templates
 
@@ -75,6 +75,13 @@ class AliyunSms:
             raise unclear(reply)
         if code != "OK":
             raise refused(code, KINDS)
+
+    async def check(self) -> bool:
+        """A call without a number, which is looked at after who calls. Raises CheckFailed."""
+        query = canonical_query({"SignName": self._settings.sign_name, "TemplateCode": self._settings.templates.code})
+        reply = await self._line.ask("POST", f"{self._settings.base_url}/?{query}", self._headers(query), b"")
+        code = reply.read().get("Code")
+        return accepted(code if isinstance(code, str) else None, "Missing", {"InvalidTimeStamp": "clock", "Service": "connection"})
 
     async def close(self) -> None:
         await self._line.close()

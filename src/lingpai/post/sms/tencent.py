@@ -12,7 +12,7 @@ from msgspec import Meta
 from lingpai.core.chance import SECOND, Chance, Clock, moment
 from lingpai.core.model import Letter
 from lingpai.post import Message, SendError, Temporary, Unsure
-from lingpai.post.sms import TIMEOUT, Gateway, GatewayReply, Line, refused, template_of, unclear
+from lingpai.post.sms import TIMEOUT, Gateway, GatewayReply, Line, accepted, refused, template_of, unclear
 from lingpai.settings import forms
 from lingpai.settings.outside import GatewaySettings, Templates
 
@@ -89,6 +89,13 @@ class TencentSms:
             raise unclear(reply)
         if code != "Ok":
             raise refused(code, KINDS)
+
+    async def check(self) -> bool:
+        """A call without a number, which is looked at after who calls. Raises CheckFailed."""
+        settings = self._settings
+        body = msgspec.json.encode({"SmsSdkAppId": settings.app_id, "SignName": settings.sign_name, "TemplateId": settings.templates.code})
+        reply = await self._line.ask("POST", f"{settings.base_url}/", self._headers(body), body)
+        return accepted(_code(reply), "MissingParameter", {"AuthFailure.SignatureExpire": "clock", "InternalError": "connection"})
 
     async def close(self) -> None:
         await self._line.close()

@@ -65,6 +65,11 @@ class WebhookSms:
         headers = {"content-type": "application/json", "lingpai-timestamp": stamp, "lingpai-signature": signed}
         _judge((await self._line.post(self._settings.url, headers, body)).status)
 
+    async def check(self) -> bool:
+        """Only whether somebody answers there: what a receiver does with a message that is none, nobody knows. Raises CheckFailed."""
+        await self._line.ask("HEAD", self._settings.url, {}, b"")
+        return False
+
     async def close(self) -> None:
         await self._line.close()
 

@@ -8,6 +8,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -16,13 +17,14 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, NullPool, create_engine, delete, func, insert, inspect, select, table, text
+from sqlalchemy import Connection, NullPool, column, create_engine, delete, func, insert, inspect, select, table, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from lingpai.core.errors import StoreDown
+from lingpai.core.errors import StoreDown, StoreMoving
 from lingpai.settings.postgresql import target_of
 from lingpai.store.installation import OLDEST_SCHEMA
+from lingpai.store.postgres.faults import store_down
 from lingpai.store.schema import installation
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 
 SQLITE = "sqlite:///"
+_GUARDED = "SELECT 1 FROM sqlite_master WHERE type = 'trigger' LIMIT 1"
+"""As in `store/sqlite.py`: no step may take the tables away that the triggers stand on."""
 _LOCK = 0x6C696E67
 """The number of the advisory lock on PostgreSQL ("ling")."""
 _WAIT = 60.0
@@ -52,6 +56,24 @@ def upgrade(url: str, revision: str) -> None:
 def downgrade(url: str, revision: str) -> None:
     """Steps down to the revision."""
     _run(url, lambda config: _move(config, command.downgrade, revision))
+
+
+def adopt(url: str, revision: str, mark: str) -> None:
+    """As `upgrade` to the newest, from where the tables are known to be; then `mark` stands in the revision's place."""
+
+    def steps(config: Config) -> None:
+        command.stamp(config, revision, purge=True)
+        command.upgrade(config, "head")
+        connection: Connection = config.attributes["connection"]
+        connection.execute(delete(installation).where(installation.c.name == OLDEST_SCHEMA))
+        connection.execute(update(table("alembic_version", column("version_num"))).values(version_num=mark))
+
+    _run(url, steps)
+
+
+def finish(url: str) -> None:
+    """They say which revision they are of, and which versions may work with them."""
+    _run(url, lambda config: _move(config, partial(command.stamp, purge=True), "head"))
 
 
 def _move(config: Config, go: Callable[[Config, str], None], revision: str) -> None:
@@ -107,6 +129,8 @@ def _on_sqlite(path: Path, work: Callable[[Config], None]) -> None:
         # Off, because a step that replaces a table must not empty those that point to it.
         connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+        if connection.exec_driver_sql(_GUARDED).all():
+            raise StoreMoving
         work(_config(connection))
         connection.exec_driver_sql("COMMIT")
     engine.dispose()
@@ -138,6 +162,9 @@ async def _on_postgres(url: str, work: Callable[[Config], None]) -> None:
             break
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) not in _IN_THE_WAY:
+                refused = error.orig and error.orig.__cause__
+                if refused and (down := store_down(refused)):
+                    raise down from refused
                 raise
             if attempt == _TRIES - 1:
                 raise StoreDown from error.orig

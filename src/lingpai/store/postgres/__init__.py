@@ -10,7 +10,8 @@ from sqlalchemy import text
 
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.errors import StoreConflict, StoreDown
-from lingpai.store.database import Query, Row, Transaction, committing, uninterrupted
+from lingpai.core.tracing import span
+from lingpai.store.database import PoolUse, Query, Row, Transaction, committing, uninterrupted
 from lingpai.store.postgres.hosts import Hosts
 from lingpai.store.postgres.pool import TIMEOUT, Pool
 from lingpai.store.postgres.transactions import AGAIN, RepeatedTransaction, Statements
@@ -19,6 +20,8 @@ from lingpai.store.probe import PROBE
 T = TypeVar("T")
 Around = Callable[[], AbstractContextManager[None]]
 
+TRACED = {"db.system.name": "postgresql"}
+"""What a trace says of a transaction."""
 _VERSION = Query(text("SELECT version_num FROM alembic_version"))
 
 
@@ -48,27 +51,35 @@ class PostgresDatabase:
         return await self._once(run, around)
 
     async def _once(self, run: Callable[[Transaction], Awaitable[T]], around: Around) -> T:
-        async with self._pool.lease() as connection:
-            with around():
-                return await run(Statements(connection, self._pool.answers))
+        with span("statement", "client", TRACED) as traced:
+            async with self._pool.lease() as connection:
+                traced.waited()
+                with around():
+                    return await run(Statements(connection, self._pool.answers))
 
     def begin(self) -> AbstractAsyncContextManager[Transaction]:
         return self._begin()
 
     @asynccontextmanager
     async def _begin(self) -> AsyncIterator[Transaction]:
-        async with self._pool.lease() as connection:
-            transaction = RepeatedTransaction(connection, self._pool.answers)
-            await transaction.start()
-            try:
-                yield transaction
-            except BaseException:
-                # A connection that is lost rolls back by itself.
-                with suppress(StoreDown):
-                    await transaction.rollback()
-                raise
-            with committing():
-                await uninterrupted(asyncio.ensure_future(transaction.commit()))
+        with span("transaction", "client", TRACED) as traced:
+            async with self._pool.lease() as connection:
+                traced.waited()
+                transaction = RepeatedTransaction(connection, self._pool.answers)
+                await transaction.start()
+                try:
+                    yield transaction
+                except BaseException:
+                    # A connection that is lost rolls back by itself.
+                    with suppress(StoreDown):
+                        await transaction.rollback()
+                    raise
+                with committing():
+                    await uninterrupted(asyncio.ensure_future(transaction.commit()))
+
+    @property
+    def use(self) -> PoolUse:
+        return self._pool.use
 
     async def version(self) -> str | None:
         try:

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.errors import StoreConflict, StoreDown
 from lingpai.core.outages import Outage, StoreWatch
-from lingpai.store.database import Inserter, cancel_at_next_await, with_constants
+from lingpai.store.database import Inserter, PoolUse, cancel_at_next_await, with_constants
 from lingpai.store.postgres.faults import store_down
 from lingpai.store.postgres.hosts import Connected, Hosts
 from lingpai.store.probe import PROBE
@@ -46,25 +46,37 @@ class Pool:
         self._clock = clock
         self._timeout = timeout
         self._made: WeakSet[Connected] = WeakSet()
+        self._wanted = 0
+        """How many callers have a connection, or wait for one."""
         self._pool: asyncpg.Pool[asyncpg.Record]
 
     async def open(self, size: int) -> None:
         """Makes room for so many connections; connects nowhere yet."""
         self._pool = await asyncpg.create_pool(min_size=0, max_size=size, connect=self._connect, reset=_as_it_is)
 
+    @property
+    def use(self) -> PoolUse:
+        """As it stands now."""
+        lent, most = self._pool.get_size() - self._pool.get_idle_size(), self._pool.get_max_size()
+        return PoolUse(lent, most, max(0, self._wanted - most))
+
     @asynccontextmanager
     async def lease(self) -> AsyncIterator[Leased]:
         """A connection for the block. Raises StoreDown, at once while the server is lost."""
         self.watch.admit()
-        with self.answers:
-            async with asyncio.timeout(self._timeout):
-                connection = await self._pool.acquire()
-        held = _Held(self.watch)
+        self._wanted += 1
         try:
-            yield connection
+            with self.answers:
+                async with asyncio.timeout(self._timeout):
+                    connection = await self._pool.acquire()
+            held = _Held(self.watch)
+            try:
+                yield connection
+            finally:
+                held.end()
+                await self._give_back(connection)
         finally:
-            held.end()
-            await self._give_back(connection)
+            self._wanted -= 1
 
     async def _give_back(self, connection: Leased) -> None:
         """Raises nothing: what was done on the connection stays done, whatever becomes of it."""

@@ -5,11 +5,15 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from msgspec.structs import replace
 
-from lingpai.core.errors import BadInput, CrossSite, Refusal, Unavailable
+from lingpai.core import journal
+from lingpai.core.errors import BadCredentials, BadInput, CrossSite, Refusal, Unavailable
 from lingpai.web.http.cross_origin import OriginPolicy
+from lingpai.web.http.refusals import RefusalTrail
 from lingpai.web.http.response_headers import Lines, ResponseHeaders
 from lingpai.web.http.routes import PathEntry, Route, Routes
+from lingpai.web.http.traces import RequestTraces, end_noted
 from lingpai.web.request import body
 from lingpai.web.request import request as exchanges
 from lingpai.web.request.body import Gone, Receive
@@ -28,6 +32,8 @@ _PATH_LENGTH = 256
 
 NOTHING_KNOWN = About()
 
+_CLASSES = ("0xx", "1xx", "2xx", "3xx", "4xx", "5xx")
+
 log = structlog.get_logger("lingpai.web")
 
 
@@ -43,34 +49,56 @@ class App:
     ) -> None:
         """`home` is the mount that pages and the service's own `endpoints` are given. The mounts must not clash (`routes.clash`)."""
         self._services = services
+        self._metrics = services.metrics
+        self._monotonic = services.clock.monotonic
         self._routes = Routes(mounts, pages, home, endpoints)
-        self._reception = RequestFactory(services.settings, services.chance, services.device_cookies, brand)
+        self._reception = RequestFactory(services.settings, services.clock, services.chance, services.device_cookies, brand)
         self._sites = OriginPolicy(services.settings, (host for mount in mounts for host in mount.settings.hosts))
         self._response_headers = ResponseHeaders(services.settings)
+        self._refusals = RefusalTrail(services)
+        self._traces = RequestTraces(services)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, as ASGI 3 has it; other kinds of scope are none of ours."""
         if scope["type"] != "http":
             return
-        started = self._services.clock.monotonic()
+        started, checks = self._monotonic(), journal.open_journal()
         headers = exchanges.headers(scope)
         path: bytes = scope["raw_path"]
         host = exchanges.host(headers)
         entry = self._routes.find(host, path)
         route = entry.routes.get(scope["method"])
         request = self._reception.make(scope, headers, host, path, entry.errors.language, route.about if route else NOTHING_KNOWN)
+        with self._traces.begin(scope, route, request) as span:
+            exchanged = await self._exchange(entry, route, request, scope, receive, send)
+            if exchanged is None:
+                span.failed("unfinished")
+                return
+            reply, noted = exchanged
+            self._count(route, reply, started)
+            if span.recorded:
+                end_noted(span, reply, _outcome(route, reply))
+            if noted:
+                self._note(request, reply, started, checks)
+            if route and checks.refusals:
+                # After the reply: who is refused is not made to wait for the entry.
+                await self._refusals.note(route, request, checks)
+
+    async def _exchange(
+        self, entry: PathEntry, route: Route | None, request: Request, scope: Scope, receive: Receive, send: Send
+    ) -> tuple[Reply, bool] | None:
+        """The reply, which is sent, and whether the log is to have a line of it; None where there was none to be had."""
         try:
             reply, noted = await self._settle(entry, route, request, scope, receive)
         except Gone:
-            return
+            return None
         except asyncio.CancelledError:
             # The time to drain is over. Whoever still waits is told to come again, and the connection ends.
             errors = route.errors if route else entry.errors
             await self._send(errors.refuse(Unavailable(), request), request, send)
-            return
+            return None
         await self._send(reply, request, send)
-        if noted:
-            self._note(request, reply, started)
+        return reply, noted
 
     async def _settle(self, entry: PathEntry, route: Route | None, request: Request, scope: Scope, receive: Receive) -> tuple[Reply, bool]:
         """The reply, and whether the log is to have a line of it."""
@@ -79,12 +107,17 @@ class App:
             try:
                 reply = await self._answer(entry, route, request, scope, receive)
             except Refusal as refusal:
+                (journal.refused if isinstance(refusal, Unavailable) else journal.answered)(refusal.code, refusal.details)
                 if route and route.call.completes:
                     await route.call.completes(self._services, route.mount, request, refusal)
-                return errors.refuse(route.call.named(refusal) if route else refusal, request), True
+                if isinstance(refusal, Unavailable):
+                    self._metrics.count("failures", getattr(refusal, "cause", refusal.code))
+                reply = errors.refuse(route.call.named(refusal) if route else refusal, request)
+                return replace(reply, refused=_told_as(refusal)), True
         except Gone:
             raise
         except Exception:
+            self._metrics.count("failures", "bug")
             log.exception("bug", request_id=request.ctx.request_id, path=_short(request.path))
             return errors.fail(request), True
         return reply, route is None or not route.call.quiet
@@ -146,17 +179,40 @@ class App:
         await send({"type": "http.response.start", "status": reply.status, "headers": lines})
         await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else reply.body})
 
-    def _note(self, request: Request, reply: Reply, started: float) -> None:
+    def _count(self, route: Route | None, reply: Reply, started: float) -> None:
+        """A session check meets this too: no more than a microsecond."""
+        counted_as = route.counted_as if route else "nowhere"
+        kind = "check" if route and route.call.quiet else "call"
+        self._metrics.observe(self._monotonic() - started, ("request_seconds", counted_as, kind, _CLASSES[reply.status // 100]))
+        if route and (route.logs_in or reply.gives_jwt):
+            self._metrics.count("logins", counted_as, route.call.path, _outcome(route, reply))
+
+    def _note(self, request: Request, reply: Reply, started: float, checks: journal.Journal) -> None:
         """One line a request: no query, no header, no body, as these hold secrets."""
         (log.warning if reply.status >= 500 else log.info)(
             "request",
             method=request.method,
             path=_short(request.path),
             status=reply.status,
-            ms=round((self._services.clock.monotonic() - started) * 1_000, 1),
+            ms=round((self._monotonic() - started) * 1_000, 1),
             request_id=request.ctx.request_id,
+            **({"checks": str(checks)} if checks.refusals else {}),
             **({"client": request.ctx.client} if self._services.settings.log.clients else {}),
         )
+
+
+def _told_as(refusal: Refusal) -> str:
+    """Its code; whether the account or the password was wrong is told to nobody, not even by a count."""
+    return BadCredentials.code if isinstance(refusal, BadCredentials) else refusal.code
+
+
+def _outcome(route: Route | None, reply: Reply) -> str:
+    """How a call has ended; of one that logs in, whether it did."""
+    if reply.refused:
+        return reply.refused
+    if reply.status >= 500:
+        return "internal-error"
+    return "step" if route and route.logs_in and not (reply.session or reply.gives_jwt) else "ok"
 
 
 def _short(path: str) -> str:

@@ -15,17 +15,28 @@ EVERYWHERE = ""
 class Route:
     """One call of a mounted dialect."""
 
+    where: str
+    """The path that it stands at."""
     call: Call
     mount: Mount
     errors: ErrorRenderer
     home_realm: str
     """The hosted pages' own realm: a page's path is about it whichever dialect claims the path."""
+    counted_as: str
+    """Whose it is: the dialect's name, `pages`, or `service`."""
     about: About = field(init=False)
+    logs_in: bool = field(init=False)
 
     def __post_init__(self) -> None:
         realm = self.mount.settings.realm
         about = About(realm, self.mount.links, self.home_realm if self.call.rooted else realm, self.call.changes)
         object.__setattr__(self, "about", about)
+        object.__setattr__(self, "logs_in", self.call.sets_session or self.call.logs_in)
+
+    @property
+    def template(self) -> str:
+        """The same, with a star for the segment that may be anything."""
+        return f"{self.where}*" if self.where.endswith("/") and self.where != "/" else self.where
 
 
 @dataclass(slots=True)
@@ -86,8 +97,9 @@ class Routes:
         self._realm = home.settings.realm
         self._plain = PlainRenderer(home.dialect.language)
         self._envelopes = {mount.dialect.name: EnvelopeRenderer(mount.dialect, self._plain) for mount in mounts}
-        theirs = [Route(call, mount, self._plain, self._realm) for mount in mounts for call in mount.dialect.pages]
-        extra = [*theirs, *(Route(call, home, self._plain, self._realm) for call in (*pages, *endpoints))]
+        theirs = [self._extra(call, mount, mount.dialect.name) for mount in mounts for call in mount.dialect.pages]
+        of_pages = (self._extra(call, home, "pages") for call in pages)
+        extra = [*theirs, *of_pages, *(self._extra(call, home, "service") for call in endpoints)]
         self._tables = {host: self._table(_open_on(host, mounts), extra) for host in _hosts(mounts)}
         self._forgiven = {host: _as_mailed(table) for host, table in self._tables.items()}
         self._nowhere = {host: self._strangers(_open_on(host, mounts)) for host in _hosts(mounts)}
@@ -106,12 +118,17 @@ class Routes:
         table: dict[bytes, PathEntry] = {}
         for mount in mounts:
             for call in mount.dialect.calls:
-                _stand(table, path(mount, call), Route(call, mount, self._renderer(mount, call), self._realm))
+                errors = self._renderer(mount, call)
+                _stand(table, Route(path(mount, call), call, mount, errors, self._realm, mount.dialect.name))
         for route in extra:
-            _stand(table, route.call.path, route)
+            _stand(table, route)
         for entry in table.values():
             entry.allow = ", ".join(sorted(entry.routes))
         return table
+
+    def _extra(self, call: Call, mount: Mount, counted_as: str) -> Route:
+        """One that stands at its path whatever the mount's prefix."""
+        return Route(call.path, call, mount, self._plain, self._realm, counted_as)
 
     def _renderer(self, mount: Mount, call: Call) -> ErrorRenderer:
         envelope = self._envelopes[mount.dialect.name]
@@ -131,9 +148,9 @@ class Routes:
         return next(entry for prefix, entry in self._nowhere[host] if raw_path.startswith(prefix))
 
 
-def _stand(table: dict[bytes, PathEntry], where: str, route: Route) -> None:
+def _stand(table: dict[bytes, PathEntry], route: Route) -> None:
     """Puts a route at its path. The first that claims a method keeps it; GET answers HEAD too (contract, rule 1)."""
-    entry = table.setdefault(where.encode(), PathEntry(route.errors))
+    entry = table.setdefault(route.where.encode(), PathEntry(route.errors))
     for method in route.call.methods:
         entry.routes.setdefault(method, route)
         if method == "GET":

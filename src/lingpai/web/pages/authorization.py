@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import msgspec
+from msgspec.structs import replace
 
 from lingpai.core.errors import BadGrant
 from lingpai.flows import Services, authorize
@@ -34,7 +35,7 @@ async def confirm(services: Services, mount: Mount, request: Request, link: Auth
     try:
         opened = await authorize.for_cookie(services, request.ctx, with_jwts(services.settings), link.authorization)
     except BadGrant:
-        return page("authorization_bad.html", request, here="/login")
+        return replace(page("authorization_bad.html", request, here="/login"), refused=BadGrant.code)
     return onward(HOME, session=opened.token, session_life=opened.lifetime) if opened else onward(HOME)
 
 

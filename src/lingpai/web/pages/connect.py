@@ -208,7 +208,8 @@ def _failed(services: Services, request: Request, name: ProviderName, why: Refus
     out = (here, _way_out(here))
     retry = isinstance(why, ProviderSaysNo) and not (journey and journey.link)
     actions = ((again, "again"), out) if again and retry else (out,)
-    return _problem(request, "failed", _why(request, name, why), choose(STATUSES, why), here=here, actions=actions)
+    reply = _problem(request, "failed", _why(request, name, why), choose(STATUSES, why), here=here, actions=actions)
+    return replace(reply, refused=why.code)
 
 
 def refused_page(services: Services, request: Request, name: ProviderName, why: Refusal) -> Reply:

@@ -60,7 +60,8 @@ async def enter(services: Services, mount: Mount, request: Request, _: Nothing) 
         opened = await login.for_cookie(services, request.ctx, _attempt(request, form))
     except NotActivated:
         email = str(request.fields["account"]).strip()
-        return page("not_activated.html", request, here=context.to("/login"), email=email, context=context)
+        reply = page("not_activated.html", request, here=context.to("/login"), email=email, context=context)
+        return replace(reply, refused=NotActivated.code)
     except (BadInput, BadCredentials, BadCaptcha, Limited) as why:
         return await _again(services, request, context, why)
     if isinstance(opened, Step):

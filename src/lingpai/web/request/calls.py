@@ -34,6 +34,10 @@ class Reply(msgspec.Struct, frozen=True):
     """The language that the person chose for pages, to be remembered; None leaves it alone."""
     prelogin_token: str | None = None
     """The token of a browser that has not logged in; `""` clears it; None leaves it alone."""
+    gives_jwt: bool = False
+    """Whether somebody has logged in, whose JWT is in the body."""
+    refused: str = ""
+    """The code of a refusal that is told here; empty: there was none. For whoever counts (`core/metrics.py`)."""
 
 
 class Nothing(msgspec.Struct, frozen=True):
@@ -59,6 +63,8 @@ class Call:
     """State-changing: the origin check holds. What a mail's link opens stands on its token and says False."""
     sets_session: bool = False
     """A login: the origin check holds for a request without any cookie too (contract, rule 11)."""
+    logs_in: bool = False
+    """A login that gives no session cookie, but a JWT."""
     exempt: Callable[[Mapping[str, Any]], bool] | None = None
     """Whether a request with these fields stands on a mailed token, so that the origin check does not hold for it."""
     by_script: bool | None = None

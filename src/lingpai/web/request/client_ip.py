@@ -30,6 +30,11 @@ class ClientIps:
         # Where nobody is believed, what is claimed shall not fill the cache either.
         return self._found(peer, forwarded[-LONGEST:] if self._trusted or self._trusts_unix else "")
 
+    def trusts(self, peer: str) -> bool:
+        """Whether the other end of the connection is a trusted proxy."""
+        here = parse(peer)
+        return (here is not None or peer == UNIX) and self._trusts(here)
+
     def _find(self, peer: str, forwarded: str) -> tuple[str, str]:
         here = parse(peer)
         if here is None and peer != UNIX:

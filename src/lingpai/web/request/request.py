@@ -9,8 +9,9 @@ import msgspec
 from msgspec.structs import replace
 
 from lingpai.core import words
-from lingpai.core.chance import Chance
+from lingpai.core.chance import Chance, Clock
 from lingpai.core.model import NOWHERE, Links, Locale, RequestContext
+from lingpai.core.request_ids import new_request_id
 from lingpai.guard.sessions.device_cookie import DeviceCookies
 from lingpai.settings import Settings
 from lingpai.web.request import cookies
@@ -112,12 +113,12 @@ class About(msgspec.Struct, frozen=True):
 class RequestFactory:
     """Makes a Request of what the server hands over."""
 
-    def __init__(self, settings: Settings, chance: Chance, devices: DeviceCookies, brand: Brand) -> None:
+    def __init__(self, settings: Settings, clock: Clock, chance: Chance, devices: DeviceCookies, brand: Brand) -> None:
         self._clients = ClientIps(settings.trusted_proxies)
         self._session = cookies.session(settings)
         self._prelogin_token = cookies.prelogin_token(settings)
         self._brand = brand
-        self._chance = chance
+        self._clock, self._chance = clock, chance
         self._devices = devices
         self._accepted = lru_cache(maxsize=1_024)(words.accepted)
         self._agent = lru_cache(maxsize=1_024)(_agent)
@@ -158,7 +159,7 @@ class RequestFactory:
             ip=ip,
             agent=self._agent(headers.get(b"user-agent", b"")[: 4 * _AGENT_LENGTH]),
             locale=self._accepted(asked[:_ASKED].decode("latin-1"), language) if asked else language,
-            request_id=self._chance.token(12),
+            request_id=new_request_id(self._clock, self._chance),
             known_to=accounts,
             device=device,
             session=brought.get(self._session, ""),

@@ -16,7 +16,8 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from lingpai.core.chance import Chance
+from lingpai.core.chance import Chance, Clock
+from lingpai.core.request_ids import new_request_id
 from lingpai.settings.forms import UNIX
 from lingpai.web.server.cycle import FrontCycle
 
@@ -63,10 +64,10 @@ class Connections(ServerState):
 class FrontProtocol(HttpToolsProtocol):
     """One connection."""
 
-    def __init__(self, config: Config, state: Connections, chance: Chance, bounds: Bounds) -> None:
+    def __init__(self, config: Config, state: Connections, clock: Clock, chance: Chance, bounds: Bounds) -> None:
         super().__init__(config, state, {})
         self._all = state
-        self._chance = chance
+        self._clock, self._chance = clock, chance
         self._bounds = bounds
         self._stage = HEAD
         self._seen = 0
@@ -261,7 +262,7 @@ class FrontProtocol(HttpToolsProtocol):
         self._by(self._bounds.linger_seconds)
 
     def _last_word(self, status: HTTPStatus) -> bytes:
-        request_id = self._chance.token(12)
+        request_id = new_request_id(self._clock, self._chance)
         peer = self.client[0] if self.client else ""
         log.info("refused", status=status.value, request_id=request_id, client=peer)
         text = status.phrase.encode()

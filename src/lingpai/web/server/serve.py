@@ -4,7 +4,7 @@ import asyncio
 import gc
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -19,6 +19,8 @@ from lingpai.web.server.listening import BACKLOG, Listener
 from lingpai.web.server.protocol import Bounds, Connections, FrontProtocol
 
 T = TypeVar("T")
+AsgiApplication = Callable[[Any, Any, Any], Awaitable[None]]
+"""As ASGI 3 has it; it sends a whole reply in two messages (`cycle.py`)."""
 
 DRAIN_SECONDS = 10.0
 """How long running requests may take to finish after SIGTERM (contract, "Running it")."""
@@ -187,7 +189,7 @@ async def _first(*waits: Coroutine[Any, Any, Any]) -> Any:
 class Server:
     """Takes connections on sockets that listen already."""
 
-    def __init__(self, app: App, sockets: Sequence[socket.socket], clock: Clock, chance: Chance, bounds: Bounds) -> None:
+    def __init__(self, app: AsgiApplication, sockets: Sequence[socket.socket], clock: Clock, chance: Chance, bounds: Bounds) -> None:
         self._clock = clock
         self._chance = chance
         self._bounds = bounds
@@ -208,6 +210,7 @@ class Server:
         self._config.load()
         self._connections = Connections()
         self._servers: list[asyncio.Server] = []
+        self._adopting: set[asyncio.Task[Any]] = set()
         self._ticking: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
@@ -217,6 +220,12 @@ class Server:
         for listening in self._sockets:
             # A copy, for the loop closes what it is given, and whoever comes after may need the socket.
             self._servers.append(await loop.create_server(self._protocol, sock=listening.dup(), backlog=BACKLOG))
+
+    def adopt(self, accepted: socket.socket) -> None:
+        """A connection that somebody else has accepted."""
+        task = asyncio.create_task(asyncio.get_running_loop().connect_accepted_socket(self._protocol, accepted))
+        self._adopting.add(task)
+        task.add_done_callback(self._adopting.discard)
 
     def leave(self) -> None:
         """Each connection ends with its next answer; new ones are still taken."""
@@ -268,7 +277,7 @@ class Server:
                 connection.transport.abort()
 
     def _protocol(self) -> FrontProtocol:
-        return FrontProtocol(self._config, self._connections, self._chance, self._bounds)
+        return FrontProtocol(self._config, self._connections, self._clock, self._chance, self._bounds)
 
     def _tick(self) -> None:
         """The Date header, each second."""

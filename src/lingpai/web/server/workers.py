@@ -3,6 +3,7 @@
 import os
 import selectors
 import signal
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -32,6 +33,10 @@ class Ties:
     """At its end when the supervisor is gone."""
     pulse: int
     """Takes a byte when the worker is ready, and more as it goes on."""
+    number: int = 0
+    """Which of the workers it is; free again when it has ended."""
+    handed: socket.socket | None = None
+    """Where it is handed connections that `Company.watched` has accepted."""
 
     def beat(self) -> None:
         """Says that this worker is ready, or goes on; a supervisor that does not listen is its own trouble."""
@@ -74,6 +79,9 @@ class ServingProcess:
     pid: int
     born: float
     pulse: int | None = None
+    number: int = -1
+    hands: socket.socket | None = None
+    """Where it is handed connections."""
     former: bool = False
     """Whether it is of the generation before."""
     ready: bool = False
@@ -94,6 +102,9 @@ class Company:
     """Called when they are told to stop: closes the listening sockets, which would go on taking connections in the parent."""
     ready: Callable[[], None] = lambda: None
     """Called once, when all serve."""
+    watched: socket.socket | None = None
+    """Where whoever watches over the node connects: a worker that is ready answers. Only this process listens there, so that it is let go
+    of at once when this process becomes a newer one."""
     status: str = ""
     """What the service manager is told when they go on as they were."""
 
@@ -139,6 +150,9 @@ class Supervisor:
 
     def run(self) -> int:
         with self._hearing():
+            if self._company.watched:
+                self._company.watched.setblocking(False)
+                self._selector.register(self._company.watched, selectors.EVENT_READ, lambda _: self._hand_over())
             while not self._stopping or self._processes:
                 self._tend()
                 for key, _ in self._selector.select(self._idle_seconds()):
@@ -219,24 +233,28 @@ class Supervisor:
         pulse, beating = os.pipe()
         for descriptor in (pulse, beating):
             os.set_blocking(descriptor, False)
+        number = min(set(range(self._company.count)) - {each.number for each in self._processes.values()})
+        hands, handed = socket.socketpair() if self._company.watched else (None, None)
         worker = os.fork()
         if worker:
             os.close(beating)
+            if handed:
+                handed.close()
             self._selector.register(pulse, selectors.EVENT_READ, self._listen)
             now = self._clock.monotonic()
-            self._processes[worker] = ServingProcess(worker, now, pulse, heard=now)
+            self._processes[worker] = ServingProcess(worker, now, pulse, number, hands, heard=now)
             return
         code = 1
         try:
-            self._be_worker(pulse)
-            self._company.work(Ties(self._lifeline, beating))
+            self._be_worker(pulse, hands)
+            self._company.work(Ties(self._lifeline, beating, number, handed))
             code = 0
         except Exception:
             log.exception("worker failed")
         finally:
             os._exit(code)  # what the parent has open and buffered is the parent's to close
 
-    def _be_worker(self, pulse: int) -> None:
+    def _be_worker(self, pulse: int, hands: socket.socket | None) -> None:
         """In the child: nothing of what only the parent needs is left."""
         signal.set_wakeup_fd(-1)
         for number in _HEARD:
@@ -244,7 +262,22 @@ class Supervisor:
         for descriptor in (pulse, self._held, *(each.pulse for each in self._processes.values()), self._former):
             if descriptor is not None:
                 os.close(descriptor)
+        for one in (hands, self._company.watched, *(each.hands for each in self._processes.values())):
+            if one is not None:
+                one.close()
         self._selector.close()
+
+    def _hand_over(self) -> None:
+        """To a worker that is ready; where there is none, nobody answers."""
+        assert self._company.watched
+        with suppress(OSError):
+            accepted, _ = self._company.watched.accept()
+            with accepted:
+                # One that is stuck has not been heard for a while; one that was told to end still says so.
+                able = [each for each in self._processes.values() if each.ready and each.hands]
+                best = max(able, key=lambda each: (each.due is None, each.heard), default=None)
+                if best and best.hands:
+                    socket.send_fds(best.hands, [b"."], [accepted.fileno()], socket.MSG_DONTWAIT)
 
     def _listen(self, pulse: int) -> None:
         """A worker says that it is ready, or goes on; its end is seen elsewhere."""
@@ -299,6 +332,8 @@ class Supervisor:
             with suppress(KeyError):
                 self._selector.unregister(each.pulse)
             os.close(each.pulse)
+        if each.hands is not None:
+            each.hands.close()
         if each.due is None:
             log.warning("worker died", **_how_it_ended(each.pid, status))
             now = self._clock.monotonic()

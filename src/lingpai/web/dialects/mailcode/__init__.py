@@ -82,8 +82,8 @@ def missing(locale: Locale) -> dict[str, Any]:
     return {"Result": 2, "Message": words.text("web.missing", locale)}
 
 
-def _reply(body: msgspec.Struct, device: str | None = None) -> Reply:
-    return Reply(msgspec.json.encode(body), device=device)
+def _reply(body: msgspec.Struct, device: str | None = None, *, gives_jwt: bool = False) -> Reply:
+    return Reply(msgspec.json.encode(body), device=device, gives_jwt=gives_jwt)
 
 
 def _answer(solved: MailcodeSolved) -> CaptchaAnswer:
@@ -142,7 +142,7 @@ async def log_in(services: Services, mount: Mount, request: Request, form: Mailc
         _answer(form.captcha) if form.captcha else None,
         steps=mount.steps,
     )
-    return _reply(MailcodeDone(1, jwt=mount.finished(await login.for_jwt(services, request.ctx, attempt, lifetime))))
+    return _reply(MailcodeDone(1, jwt=mount.finished(await login.for_jwt(services, request.ctx, attempt, lifetime))), gives_jwt=True)
 
 
 async def _tell_captcha(services: Services, mount: Mount, request: Request, why: Refusal) -> None:
@@ -173,7 +173,8 @@ async def redeem(services: Services, mount: Mount, request: Request, form: Mailc
     if not request.spends:
         await authorize.peek(services, request.ctx, (request.ctx.realm,), form.authorization)
         return _reply(MailcodeDone(1))
-    return _reply(MailcodeDone(1, jwt=await authorize.for_jwt(services, request.ctx, (request.ctx.realm,), form.authorization)))
+    jwt = await authorize.for_jwt(services, request.ctx, (request.ctx.realm,), form.authorization)
+    return _reply(MailcodeDone(1, jwt=jwt), gives_jwt=True)
 
 
 async def open_link(services: Services, mount: Mount, request: Request, link: authorization.AuthorizationOpened) -> Reply:
@@ -304,6 +305,7 @@ DIALECT = Dialect(
             log_in,
             MailcodeCredentials,
             MailcodeDone,
+            logs_in=True,
             refusals=LOGIN,
             completes=_tell_captcha,
             summary="summary.mailcode.log_in",
@@ -325,6 +327,7 @@ DIALECT = Dialect(
             MailcodeDone,
             changes=False,
             by_script=True,
+            logs_in=True,
             refusals=(BadGrant,),
             summary="summary.mailcode.redeem",
         ),

@@ -23,7 +23,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from lingpai.core import pasted, words
+from lingpai.core import journal, pasted, words
 from lingpai.core.chance import SECOND
 from lingpai.core.errors import BadInput, Limited, Refusal, Taken, TooSoon, WeakPassword
 from lingpai.core.model import Locale
@@ -77,12 +77,14 @@ def form_page(
     `typed` may be all fields of the request: secrets and what is no text are left out. `field_of` says at which field a refusal
     stands (BadInput, Taken and WeakPassword know their own); `label_of` calls a field otherwise than the locale's `field.…`.
     """
+    if why:
+        journal.answered(why.code, why.details)
     where = _field(why, field_of or {})
     form = _form(why, where, _sentence(why, _label(where, label_of or {}, request.locale), request.locale), typed or {})
     reply = page(template, request, form=form, **values)
     if isinstance(why, Limited):
-        return replace(reply, status=429, headers=(("retry-after", str(why.seconds)),))
-    return replace(reply, status=422) if why else reply
+        return replace(reply, status=429, headers=(("retry-after", str(why.seconds)),), refused=why.code)
+    return replace(reply, status=422, refused=why.code) if why else reply
 
 
 def again(services: Services, seconds: int) -> str:

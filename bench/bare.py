@@ -16,6 +16,7 @@ import uvicorn
 import uvloop
 
 from lingpai.store import sqlite
+from lingpai.store.postgres.pool import DIALECT
 from lingpai.store.sessions import _ALIVE as ALIVE
 
 Row = tuple[Any, ...]

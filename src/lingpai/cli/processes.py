@@ -76,6 +76,8 @@ def run(serving: Serving) -> None:
 
 
 def _supervise(serving: Serving, manager: ServiceManager) -> int:
+    import lingpai.guard.passwords.arena  # noqa: F401 - what it makes once is for all processes that are forked
+
     given = serving.given
     board = _board(serving)
 

@@ -128,11 +128,11 @@ class PasswordHasher:
     def verify(self, phc: str | None, password: str) -> Verdict:
         """See `Place.verify`."""
         known = self._hashes.known(phc) if phc else None
-        if phc is None or known is None:
+        if known is None:
             if phc:
                 log.warning("stored password hash is of a foreign kind, or would cost too much")
             self._hashes.matches(self._hashes.decoy, password)
             return Verdict(right=False)
-        if not self._hashes.matches(phc, password):
+        if not self._hashes.matches(known, password):
             return Verdict(right=False)
         return Verdict(right=True, upgraded=self._hashes.make(password) if self._hashes.weaker(known) else None)

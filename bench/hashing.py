@@ -2,7 +2,7 @@
 
 Each FOLDER has another build, as `deploy/docker/build-argon2` leaves one; `--wheel` adds the published one, which pip fetches by the lock.
 Rounds are interleaved, in an order that changes. The figure is the CPU time that a hash took of its thread, so that who else has the cores
-matters little, and of what they leave in the caches some. Ratios within a run are what counts.
+matters little, and of what they leave in the caches some. Shares are taken within each round.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from typing import Any
 
 from crew import HERE, Helper
@@ -64,8 +64,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", type=Path, nargs="*")
     parser.add_argument("--wheel", action="store_true", help="the published build too")
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--hashes", type=int, default=20, help="of each thread in one round")
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--hashes", type=int, default=5, help="of each thread in one round")
     parser.add_argument("--work", metavar="FOLDER", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.work is not None:
@@ -82,11 +82,12 @@ def main() -> None:
         for _ in range(asked.rounds):
             for cell in random.sample(cells, len(cells)):
                 name, *question = cell
-                found[cell] += builds[name].ask([*question, asked.hashes])
-    for name, kind, threads in cells:
-        figure, fresh = (median(found[name, one, threads]) for one in (kind, "fresh"))
-        of_fresh = f"   {figure / fresh:.3f} of fresh" if kind == "kept" else ""
-        print(f"{threads} t  {name:<12} {kind:<6} {figure:6.2f} ms of CPU a hash{of_fresh}")
+                found[cell].append(mean(builds[name].ask([*question, asked.hashes])))
+    for cell in cells:
+        name, kind, threads = cell
+        shares = median(one / other for one, other in zip(found[cell], found[name, "fresh", threads], strict=True))
+        figures = f"median {median(found[cell]):6.2f}  least {min(found[cell]):6.2f} ms of CPU a hash"
+        print(f"{threads} t  {name:<12} {kind:<6} {figures}   {shares:.3f} of fresh")
 
 
 def _wheel(folder: Path) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING, Literal
 
 from lingpai.core.chance import Clock
@@ -17,7 +16,7 @@ Build = Literal["built", "published", "fit"]
 
 SLOW = 1_000
 """Milliseconds of one hash from which people wait for their login."""
-_HASHES = 3
+_HASHES = 5
 _BINDINGS = "argon2-cffi-bindings"
 
 
@@ -40,12 +39,12 @@ class HashCost:
 def measure(make: Callable[[str], object], clock: Clock) -> HashCost:
     """Makes a few hashes on the calling thread. Raises Unavailable where there is no memory for one.
 
-    The cost is their median, for the first may find nothing ready; a slow one says enough.
+    The cost is the least of them: the first may find nothing ready, and any may wait for a core. A slow one says enough.
     """
     from lingpai.guard.passwords import arena
 
     first = _took(make, clock)
-    cost = first if first > SLOW else median([first, *(_took(make, clock) for _ in range(_HASHES - 1))])
+    cost = first if first > SLOW else min(first, *(_took(make, clock) for _ in range(_HASHES - 1)))
     return HashCost(build(), version(), arena.memory(), round(cost, 1))
 
 

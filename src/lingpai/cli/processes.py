@@ -206,7 +206,7 @@ async def _live(serving: Serving, life: ServiceLife, terms: Terms) -> bool:
 
 
 async def _measure(services: "Services") -> None:
-    """Which Argon2 runs here, and what a hash costs; more than it need where others have the cores meanwhile."""
+    """Which Argon2 runs here, and what a hash costs."""
     from lingpai.assembly import hash_cost
 
     passwords = services.passwords

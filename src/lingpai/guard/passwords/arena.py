@@ -1,6 +1,6 @@
 """Memory that Argon2 works in: each hashing thread keeps its own from one hash to the next, in huge pages where the system has them.
 
-Fresh memory for each hash costs a tenth of it: pages that have to be found and cleared, and addresses that have to be looked up. libargon2
+Fresh memory for each hash costs up to a tenth of it: pages to be found and cleared, and addresses to be looked up. libargon2
 wipes what it has used before it gives it back; where it fails it does not, and then it is wiped here.
 """
 
@@ -49,22 +49,22 @@ def _ask_for_huge_pages(memory: mmap.mmap, offset: int, size: int) -> bool:
     return False
 
 
-class _Kept(threading.local):
+class _Current(threading.local):
     """Each thread sees its own."""
 
     arena: Arena | None = None
 
 
-_kept = _Kept()
+_current = _Current()
 
 
 def current(kib: int) -> Arena | None:
     """This thread's, with room for so many KiB; None where there is none to be had."""
-    if _callbacks and (_kept.arena is None or _kept.arena.size < kib * 1_024):
-        _kept.arena = None  # the smaller one goes first
+    if _callbacks and (_current.arena is None or _current.arena.size < kib * 1_024):
+        _current.arena = None  # the smaller one goes first
         with suppress(OSError):
-            _kept.arena = Arena(kib * 1_024)
-    return _kept.arena
+            _current.arena = Arena(kib * 1_024)
+    return _current.arena
 
 
 def run(context: Any, kept: int) -> int:
@@ -83,15 +83,15 @@ def run(context: Any, kept: int) -> int:
 
 def memory() -> Memory:
     """What this thread's hashes are made in."""
-    if _kept.arena is None:
+    if _current.arena is None:
         return "fresh"
-    return "huge" if _kept.arena.huge else "kept"
+    return "huge" if _current.arena.huge else "kept"
 
 
 def _take(where: Any, size: int) -> int:
     # Nothing is written where there is no room, and libargon2 then says that there is no memory.
-    if _kept.arena and size <= _kept.arena.size:
-        where[0] = _kept.arena.address
+    if _current.arena and size <= _current.arena.size:
+        where[0] = _current.arena.address
     return 0
 
 

@@ -9,27 +9,33 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import people
-from argon2.low_level import Type, verify_secret
+
+from lingpai.core.chance import SystemChance
+from lingpai.guard.passwords.argon2 import Argon2, Known
+from lingpai.settings import Hashing
+
+HASHES = Argon2(Hashing(), SystemChance())
 
 
-def rate(phc: bytes, seconds: float) -> float:
+def rate(known: Known, seconds: float) -> float:
     """Calls a second on this thread."""
     start = time.monotonic()
     calls = 0
     while (spent := time.monotonic() - start) < seconds:
-        verify_secret(phc, people.PASSWORD.encode(), Type.ID)
+        HASHES.matches(known, people.PASSWORD)
         calls += 1
     return calls / spent
 
 
 def main() -> None:
     """Until standard input ends."""
-    phc = people.password_hash()
+    known = HASHES.known(people.password_hash().decode())
+    assert known
     print("{}", flush=True)
     for line in sys.stdin:
         threads, seconds = json.loads(line)
         with ThreadPoolExecutor(threads) as pool:
-            print(sum(pool.map(rate, [phc] * threads, [seconds] * threads)), flush=True)
+            print(sum(pool.map(rate, [known] * threads, [seconds] * threads)), flush=True)
 
 
 if __name__ == "__main__":

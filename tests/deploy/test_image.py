@@ -63,6 +63,14 @@ def test_on_arm64_nothing_is_built_and_nothing_is_missing(elsewhere: dict[str, s
     assert not (tmp_path / "avx2").exists()
 
 
+def test_without_a_compiler_nothing_is_fetched_and_it_says_so(tmp_path: Path) -> None:
+    call = [IMAGE / "build-argon2", TOP / "requirements.lock", IMAGE / "requirements-build.lock", tmp_path / "avx2"]
+    built = subprocess.run(call, env=INHERITED | {"CC": "/nowhere/cc", "TMPDIR": "/nowhere"}, capture_output=True, text=True, check=False)
+    assert built.returncode != 0
+    assert "No C compiler" in built.stderr
+    assert not (tmp_path / "avx2").exists()
+
+
 @pytest.mark.long
 def test_the_argon2_for_avx2_is_built_from_the_locks_own_source_and_gives_the_same_hashes(tmp_path: Path) -> None:
     needed("cc", "gcc")
@@ -84,7 +92,9 @@ def hashed(environment: dict[str, str]) -> list[str]:
 def test_a_lock_whose_hash_does_not_fit_builds_nothing(tmp_path: Path) -> None:
     spoiled = tmp_path / "requirements.lock"
     spoiled.write_text(
-        re.sub(r"(argon2-cffi-bindings==\S+ \\\n)(    --hash=sha256:)[0-9a-f]{64}(?: \\\n    --hash=\S+)*", rf"\1\2{'0' * 64}", lock())
+        re.sub(
+            r"(argon2-cffi-bindings==\S+ \\\n)(    --hash=sha256:)[0-9a-f]{64}(?: \\\n    --hash=\S+)*", rf"\g<1>\g<2>{'0' * 64}", lock()
+        )
     )
     call = [IMAGE / "build-argon2", spoiled, IMAGE / "requirements-build.lock", tmp_path / "avx2"]
     built = subprocess.run(call, env=INHERITED, capture_output=True, text=True, check=False)

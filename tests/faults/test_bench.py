@@ -59,3 +59,12 @@ def test_two_checkouts_are_measured_beside_each_other() -> None:
     assert typical.startswith("median: ")
     assert least.startswith("least: ")
     assert float(least.rpartition(" ")[2]) > 0
+
+
+@pytest.mark.long
+def test_builds_and_memory_of_argon2_are_measured_beside_each_other() -> None:
+    """What it prints is for a quiet machine."""
+    command = [sys.executable, BENCH.with_name("hashing.py"), "--rounds", "1", "--hashes", "1"]
+    rows = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=100).stdout.splitlines()
+    assert [row.split()[0] + " " + row.split()[4] for row in rows] == ["1 fresh", "1 kept", "2 fresh", "2 kept"]
+    assert all(float(row.split()[6]) > 0 for row in rows)

@@ -5,6 +5,7 @@ import os
 import threading
 import unicodedata
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 import structlog
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from fakes import FakeChance, FakeClock, settle
 from lingpai.core import data
 from lingpai.core.errors import Overloaded, WeakPassword
-from lingpai.guard.passwords import argon2, strength
+from lingpai.guard.passwords import arena, strength
 from lingpai.guard.passwords.argon2 import Argon2
 from lingpai.guard.passwords.hashing import PasswordHasher, Verdict
 from lingpai.guard.threads import NICE, WorkerThreads
@@ -108,21 +109,27 @@ async def test_a_decomposed_spelling_is_the_same_password(passwords: PasswordHas
     assert (await verify(passwords, stored, unicodedata.normalize("NFD", "caf\u00e9-orbiting"))).right
 
 
-async def test_a_stranger_costs_the_work_of_a_friend_and_is_never_right(passwords: PasswordHasher, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
+    """What every hash that is made takes: memory, passes, lanes, the lengths of salt and tag; and whether the thread keeps its memory."""
+    real = arena.run
+    seen: list[tuple[int, ...]] = []
+
+    def watched(context: Any, kept: int) -> int:
+        seen.append((context.m_cost, context.t_cost, context.lanes, context.saltlen, context.outlen, kept))
+        return real(context, kept)
+
+    monkeypatch.setattr(arena, "run", watched)
+    return seen
+
+
+async def test_a_stranger_costs_the_work_of_a_friend_and_is_never_right(passwords: PasswordHasher, work: list[tuple[int, ...]]) -> None:
     stored = await kept(passwords)
-    verified: list[str] = []
-
-    def watched(phc: bytes, secret: bytes, kind: Type) -> bool:
-        verified.append(phc.decode())
-        return real(phc, secret, kind)
-
-    real = argon2.verify_secret
-    monkeypatch.setattr(argon2, "verify_secret", watched)
+    work.clear()
     assert await verify(passwords, None, GOOD) == Verdict(right=False)
     await verify(passwords, stored, "a wrong one")
     await verify(passwords, "$2b$12$of-another-kind", GOOD)
-    assert len(verified) == 3
-    assert len({repr(extract_parameters(one)) for one in verified}) == 1
+    assert work == [(64, 2, 1, 16, 32, 64)] * 3
 
 
 def test_the_decoy_is_another_one_in_every_process() -> None:
@@ -155,22 +162,18 @@ async def test_a_stronger_hash_stays(passwords: PasswordHasher) -> None:
         phc(GOOD, kind=Type.D),
         phc(GOOD).replace("v=19", "v=16"),
         phc(GOOD) + "\n",
+        phc(GOOD) + "AA",
+        phc(GOOD)[:-1] + "B",
         "$2b$12$abcdefghijklmnopqrstuv",
         "plain",
         "",
     ],
 )
 async def test_a_foreign_or_absurd_hash_is_not_run_and_never_right(
-    passwords: PasswordHasher, stored: str, monkeypatch: pytest.MonkeyPatch
+    passwords: PasswordHasher, stored: str, work: list[tuple[int, ...]]
 ) -> None:
-    real = argon2.verify_secret
-
-    def watched(phc: bytes, secret: bytes, kind: Type) -> bool:
-        assert phc.decode() != stored
-        return real(phc, secret, kind)
-
-    monkeypatch.setattr(argon2, "verify_secret", watched)
     assert await verify(passwords, stored, GOOD) == Verdict(right=False)
+    assert work == [(64, 2, 1, 16, 32, 64)], "the work of a stranger"
 
 
 async def test_a_full_queue_refuses_before_any_work_and_after_half_a_second(passwords: PasswordHasher, clock: FakeClock) -> None:
@@ -279,18 +282,18 @@ async def test_a_thread_that_may_not_lower_itself_says_so_and_works(monkeypatch:
 
 async def test_hashing_happens_on_the_pools_threads(passwords: PasswordHasher, monkeypatch: pytest.MonkeyPatch) -> None:
     names: list[str] = []
-    judge, real = strength.judge, argon2.hash_secret
+    judge, real = strength.judge, arena.run
 
     def watched_judge(password: str, personal: tuple[str, ...], min_score: int) -> None:
         names.append(threading.current_thread().name)
         judge(password, personal, min_score)
 
-    def watched_hash(*given: object) -> bytes:
+    def watched_hash(context: Any, kept: int) -> int:
         names.append(threading.current_thread().name)
-        return real(*given)  # type: ignore[arg-type]  # passed on as it came
+        return real(context, kept)
 
     monkeypatch.setattr(strength, "judge", watched_judge)
-    monkeypatch.setattr(argon2, "hash_secret", watched_hash)
+    monkeypatch.setattr(arena, "run", watched_hash)
     await kept(passwords)
     assert names == ["hashing-0", "hashing-0"]
 
@@ -308,15 +311,12 @@ async def test_closing_drops_what_has_not_begun_and_ends_the_threads(pool: Worke
     assert not any(thread.is_alive() for thread in pool.threads)
 
 
-async def test_a_weak_password_is_not_hashed(passwords: PasswordHasher, monkeypatch: pytest.MonkeyPatch) -> None:
-    def never(*given: object) -> bytes:
-        raise AssertionError("hashed")
-
-    monkeypatch.setattr(argon2, "hash_secret", never)
+async def test_a_weak_password_is_not_hashed(passwords: PasswordHasher, work: list[tuple[int, ...]]) -> None:
     async with passwords.slot() as slot:
         for password, personal in [("password1", ()), ("adalovelace1815", PERSONAL), ("Brightmill2026", ())]:
             with pytest.raises(WeakPassword):
                 await slot.new(password, personal)
+    assert work == []
 
 
 async def test_a_call_may_ask_for_a_higher_score(passwords: PasswordHasher) -> None:

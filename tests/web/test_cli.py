@@ -9,6 +9,7 @@ import subprocess
 import sys
 from contextlib import closing
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -295,7 +296,8 @@ async def test_logs_are_lines_of_json_with_instants_in_utc(sqlite_path: Path) ->
         async with httpx.AsyncClient(base_url=running.url) as client:
             answer = await client.get("/nothing?vcode=sesame")
         await running.end()
-        doubt, start, request, _ = running.events
+        doubt, start, *others = running.events
+        (request,) = (line for line in others if line["event"] == "request")
         assert "sesame" not in running.log
     assert doubt["event"] == "settings.doubtful"
     assert doubt["level"] == "warning"
@@ -303,6 +305,19 @@ async def test_logs_are_lines_of_json_with_instants_in_utc(sqlite_path: Path) ->
     assert start["event"] == "serving"
     assert start["timestamp"].endswith("Z")
     assert request["request_id"] == answer.headers["X-Request-Id"]
+
+
+@pytest.mark.parametrize("workers", ["1", "3"])
+async def test_a_node_says_once_which_argon2_runs_and_what_a_hash_costs(sqlite_path: Path, workers: str) -> None:
+    small = {**REAL, **QUIET, "LINGPAI_HASHING__MEMORY_KIB": "2048"}
+    async with serving("--data", sqlite_path.parent, "--workers", workers, **small) as running:
+        said = await running.logged("hashing")
+        await running.end()
+        assert [line["event"] for line in running.events].count("hashing") == 1
+    assert said["argon2"] == version("argon2-cffi-bindings")
+    assert said["build"] in ("built", "published", "fit")
+    assert said["memory"] != "fresh"
+    assert said["hash_ms"] > 0
 
 
 async def test_the_level_keeps_lesser_events_out(sqlite_path: Path) -> None:

@@ -3,18 +3,16 @@
 import asyncio
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import httpx
 import pytest
-from argon2.low_level import Type
 
 from lingpai.core import rules
 from lingpai.core.model import Account
 from lingpai.flows import account_admin
 from lingpai.guard.crypto import digest
 from lingpai.guard.one_time.codes import RESET_LIFE
-from lingpai.guard.passwords import argon2
+from lingpai.guard.passwords.argon2 import Argon2, Known
 from lingpai.settings import Hashing, Limits, Rate
 from lingpai.store import accounts, sessions
 from lingpai.web.dialects import maillink
@@ -254,18 +252,18 @@ async def test_a_locked_account_is_neither_activated_nor_written_to(town: Town) 
 def work(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the hashing threads have done: `verify` and `make`, in order."""
     done: list[str] = []
-    verify, make = argon2.verify_secret, argon2.hash_secret
+    verify, make = Argon2.matches, Argon2.make
 
-    def watched_verify(phc: bytes, secret: bytes, kind: Type) -> bool:
+    def watched_verify(hashes: Argon2, known: Known, password: str) -> bool:
         done.append("verify")
-        return verify(phc, secret, kind)
+        return verify(hashes, known, password)
 
-    def watched_make(*words: Any) -> bytes:
+    def watched_make(hashes: Argon2, password: str) -> str:
         done.append("make")
-        return make(*words)
+        return make(hashes, password)
 
-    monkeypatch.setattr(argon2, "verify_secret", watched_verify)
-    monkeypatch.setattr(argon2, "hash_secret", watched_make)
+    monkeypatch.setattr(Argon2, "matches", watched_verify)
+    monkeypatch.setattr(Argon2, "make", watched_make)
     return done
 
 

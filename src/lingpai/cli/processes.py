@@ -13,6 +13,7 @@ import structlog
 from lingpai.cli.renewal import SelfRenewal
 from lingpai.cli.watched import post_at, watch
 from lingpai.core.chance import SystemClock
+from lingpai.core.errors import Unavailable
 from lingpai.settings import Settings, reached
 from lingpai.settings.handed import Handed
 from lingpai.settings.realms import dialects
@@ -25,6 +26,7 @@ from lingpai.web.server.workers import Company, Predecessor, Ties, supervise
 
 if TYPE_CHECKING:
     from lingpai.assembly import Service
+    from lingpai.steps.services import Services
     from lingpai.web.server.watched import Post, ReportBoard, Watch
 
 NEEDS_RESTART = "what the command line and the environment say (where it listens, how many processes), and socket_mode"
@@ -76,6 +78,8 @@ def run(serving: Serving) -> None:
 
 
 def _supervise(serving: Serving, manager: ServiceManager) -> int:
+    import lingpai.guard.passwords.arena  # noqa: F401 - what it makes once is for all processes that are forked
+
     given = serving.given
     board = _board(serving)
 
@@ -110,6 +114,7 @@ class ServiceLife(Life):
         self._service: Service | None = None
         self._stop = asyncio.Event()
         self._working: asyncio.Task[None] | None = None
+        self._measuring: asyncio.Task[None] | None = None
 
     async def move_in(self, service: "Service", *, sends: bool) -> None:
         """It is assembled; `sends`: its worker begins to."""
@@ -117,6 +122,11 @@ class ServiceLife(Life):
         self._watch = await watch(service.services, self._post)
         if sends:
             self._working = asyncio.create_task(service.worker.run(self._stop))
+
+    def say_what_a_hash_costs(self) -> None:
+        """In the log, soon: the first answer does not wait for it."""
+        if self._service:
+            self._measuring = asyncio.create_task(_measure(self._service.services))
 
     def draining(self) -> None:
         if self._service:
@@ -126,6 +136,8 @@ class ServiceLife(Life):
         self._stop.set()
 
     async def close(self) -> None:
+        if self._measuring:
+            self._measuring.cancel()
         if self._working:
             await self._working
         if self._watch:
@@ -145,6 +157,7 @@ class Alone(ServiceLife):
 
     def ready(self) -> None:
         _say_ready(self._serving, self._manager)
+        self.say_what_a_hash_costs()
 
     def beat(self) -> None:
         self._manager.alive()
@@ -170,6 +183,8 @@ class OneOfSeveral(ServiceLife):
 
     def ready(self) -> None:
         self._ties.beat()
+        if self._ties.number == 0:
+            self.say_what_a_hash_costs()
 
     def beat(self) -> None:
         self._ties.beat()
@@ -188,6 +203,19 @@ async def _live(serving: Serving, life: ServiceLife, terms: Terms) -> bool:
     renews = await serve_on(service.app, serving.sockets, clock, chance, life, terms)
     log.info("stopped")
     return renews
+
+
+async def _measure(services: "Services") -> None:
+    """Which Argon2 runs here, and what a hash costs."""
+    from lingpai.assembly import hash_cost
+
+    passwords = services.passwords
+    try:
+        found = await passwords.run_uncounted(lambda: hash_cost.measure(passwords.make, services.clock))
+    except Unavailable:
+        log.warning("hashing.no-memory", mib=services.settings.hashing.memory_kib // 1_024)
+        return
+    log.info("hashing", argon2=found.version, build=found.build, memory=found.memory, hash_ms=found.ms)
 
 
 def _board(serving: Serving) -> "ReportBoard | None":

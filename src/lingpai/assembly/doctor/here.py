@@ -4,18 +4,16 @@ import asyncio
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator
-from importlib.metadata import distribution
+from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from lingpai.assembly import hashing_threads
+from lingpai.assembly import hash_cost, hashing_threads
 from lingpai.assembly.configuration import load
 from lingpai.assembly.doctor.finding import Fact, Finding, doubt, not_asked, ok, wrong
 from lingpai.assembly.doctor.subject import Subject
-from lingpai.core.chance import Clock
+from lingpai.assembly.hash_cost import HashCost
 from lingpai.core.errors import Unavailable
 from lingpai.settings import Hashing, Settings, sqlite_file
 from lingpai.settings.check import is_loopback
@@ -31,9 +29,6 @@ LITTLE = 1.0
 """GiB of free disk below which it is time to look, and a twentieth of them below which it is too late."""
 LEAST_WORK = 35_840
 """KiB times passes of the least that OWASP lists for Argon2id (Password Storage: m=7168, t=5)."""
-SLOW = 1_000
-"""Milliseconds of one hash from which people wait for their login."""
-HASHES = 3
 
 
 def configuration(config: Path | None, data: Path) -> tuple[Loaded | None, list[Finding]]:
@@ -116,46 +111,24 @@ def judged_room(here: Path, free: float) -> Finding:
 
 
 async def hashing(subject: Subject) -> list[Finding]:
-    """Which build of Argon2 runs, and what a hash costs here."""
-    settings = subject.settings
-    built = ok("hashing", "published" if _published() else "built", version=distribution(_BINDINGS).version)
-    try:
-        cost = await asyncio.to_thread(_cost, settings.hashing, subject)
-    except Unavailable:
-        return [built, wrong("hashing", "no_memory", mib=settings.hashing.memory_kib // 1_024)]
-    return [built, *judged_cost(settings.hashing, cost, hashing_threads(settings, 1))]
-
-
-_BINDINGS = "argon2-cffi-bindings"
-
-
-def _published() -> bool:
-    """Whether the wheel is one for any machine of a kind, and not built on one for itself."""
-    tags = distribution(_BINDINGS).read_text("WHEEL") or ""
-    return any(kind in tags for kind in ("manylinux", "musllinux", "macosx"))
-
-
-def _cost(hashing: Hashing, subject: Subject) -> float:
-    """Milliseconds of one hash: the median of a few, the first of which may find nothing ready. A slow one says enough."""
+    """Which build of Argon2 runs, what memory it works in, and what a hash costs here."""
     from lingpai.guard.passwords.argon2 import Argon2
 
-    argon2 = Argon2(hashing, subject.chance)
-    first = _took(argon2.make, subject.clock)
-    return first if first > SLOW else median([first, *(_took(argon2.make, subject.clock) for _ in range(HASHES - 1))])
+    settings = subject.settings
+    built = ok("hashing", hash_cost.build(), version=hash_cost.version())
+    try:
+        found = await asyncio.to_thread(hash_cost.measure, Argon2(settings.hashing, subject.chance).make, subject.clock)
+    except Unavailable:
+        return [built, wrong("hashing", "no_memory", mib=settings.hashing.memory_kib // 1_024)]
+    return [built, ok("hashing", found.memory), *judged_cost(settings.hashing, found, hashing_threads(settings, 1))]
 
 
-def _took(make: Callable[[str], str], clock: Clock) -> float:
-    before = clock.monotonic()
-    make("a password that nobody has")
-    return (clock.monotonic() - before) * 1_000
-
-
-def judged_cost(hashing: Hashing, cost: float, threads: int) -> Iterator[Finding]:
-    """`cost`: milliseconds of one hash."""
-    facts = {"ms": round(cost, 1), "threads": threads, "rate": round(threads * 1_000 / cost, 1)}
+def judged_cost(hashing: Hashing, found: HashCost, threads: int) -> Iterator[Finding]:
+    """Too little work, or too much."""
     if hashing.memory_kib * hashing.time < LEAST_WORK:
         yield doubt("hashing", "weak", memory_kib=hashing.memory_kib, time=hashing.time)
-    yield (doubt if cost > SLOW else ok)("hashing", "slow" if cost > SLOW else "cost", **facts)
+    slow = found.ms > hash_cost.SLOW
+    yield (doubt if slow else ok)("hashing", "slow" if slow else "cost", ms=found.ms, threads=threads, rate=found.rate(threads))
 
 
 async def urls(subject: Subject) -> list[Finding]:

@@ -1,15 +1,17 @@
 """Argon2id hashes of passwords as PHC strings (RFC 9106; OWASP Password Storage: m=19456, t=2, p=1)."""
 
 import base64
+import binascii
+import hmac
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from argon2.exceptions import HashingError, VerificationError, VerifyMismatchError
-from argon2.low_level import Type, hash_secret, verify_secret
+from argon2.low_level import ARGON2_VERSION, ffi
 
 from lingpai.core.chance import Chance
 from lingpai.core.errors import Unavailable
+from lingpai.guard.passwords import arena
 from lingpai.settings import Hashing
 
 SALT = 16
@@ -19,6 +21,8 @@ TAG = 32
 CEILING = 1_048_576
 """The most work, in KiB times passes, that is spent on a stored hash whose parameters are not our own: about a second."""
 LANES = 16
+_CLEAR_PASSWORD = 1
+"""libargon2's flag: the copy of the password that it is given is wiped as soon as it is read."""
 
 _PHC = re.compile(
     r"\$argon2id\$v=19\$m=([1-9][0-9]{0,6}),t=([1-9][0-9]{0,6}),p=([1-9][0-9]{0,2})"
@@ -32,10 +36,15 @@ class Known:
 
     memory_kib: int
     time: int
-    salt: int
-    """Bytes."""
-    tag: int
-    """Bytes."""
+    lanes: int
+    salt: bytes
+    tag: bytes
+
+    @property
+    def phc(self) -> str:
+        """As it is stored."""
+        head = f"$argon2id$v={ARGON2_VERSION}$m={self.memory_kib},t={self.time},p={self.lanes}"
+        return f"{head}${_base64(self.salt)}${_base64(self.tag)}"
 
 
 class Argon2:
@@ -45,26 +54,16 @@ class Argon2:
         self._cost = hashing
         self._chance = chance
         # Nothing was hashed to it: a random tag costs a caller the same work, and no password is right.
-        head = f"$argon2id$v=19$m={hashing.memory_kib},t={hashing.time},p={hashing.parallelism}"
-        self.decoy = f"{head}${_base64(self._random(SALT))}${_base64(self._random(TAG))}"
+        self.decoy = self._known(self._random(SALT), self._random(TAG))
 
     def make(self, password: str) -> str:
         """A PHC string under a fresh salt and the current parameters. Raises Unavailable where there is no memory for it."""
-        cost = self._cost
-        try:
-            made = hash_secret(_bytes(password), self._random(SALT), cost.time, cost.memory_kib, cost.parallelism, TAG, Type.ID)
-        except HashingError as error:
-            raise Unavailable from error
-        return made.decode()
+        empty = self._known(self._random(SALT), bytes(TAG))
+        return replace(empty, tag=self._tag(empty, password)).phc
 
-    def matches(self, phc: str, password: str) -> bool:
+    def matches(self, known: Known, password: str) -> bool:
         """Whether the password is the hash's own, compared in constant time. Raises Unavailable where there is no memory for it."""
-        try:
-            return verify_secret(phc.encode(), _bytes(password), Type.ID)
-        except VerifyMismatchError:
-            return False
-        except VerificationError as error:
-            raise Unavailable from error
+        return hmac.compare_digest(self._tag(known, password), known.tag)
 
     def known(self, phc: str) -> Known | None:
         """What a stored hash is made of; None for another format, or for one whose work nobody should be made to do."""
@@ -74,13 +73,33 @@ class Argon2:
         memory, time, lanes = int(found[1]), int(found[2]), int(found[3])
         if memory * time > max(CEILING, self._cost.memory_kib * self._cost.time) or lanes > LANES or memory < 8 * lanes:
             return None
-        return Known(memory, time, len(found[4]) * 3 // 4, len(found[5]) * 3 // 4)
+        salt, tag = _plain(found[4]), _plain(found[5])
+        return Known(memory, time, lanes, salt, tag) if salt and tag else None
 
     def weaker(self, known: Known) -> bool:
         """Whether the hash is weaker than one made now: less memory, less work, or a shorter salt or tag."""
         cost = self._cost
         less = known.memory_kib < cost.memory_kib or known.memory_kib * known.time < cost.memory_kib * cost.time
-        return less or known.salt < SALT or known.tag < TAG
+        return less or len(known.salt) < SALT or len(known.tag) < TAG
+
+    def _known(self, salt: bytes, tag: bytes) -> Known:
+        return Known(self._cost.memory_kib, self._cost.time, self._cost.parallelism, salt, tag)
+
+    def _tag(self, known: Known, password: str) -> bytes:
+        """What the password comes to with the hash's parameters, salt and length."""
+        secret = _bytes(password)
+        tag, text, salt = (ffi.new("uint8_t[]", one) for one in (len(known.tag), secret, known.salt))
+        context = ffi.new("argon2_context *")
+        context.out, context.outlen = tag, len(known.tag)
+        context.pwd, context.pwdlen = text, len(secret)
+        context.salt, context.saltlen = salt, len(known.salt)
+        context.m_cost, context.t_cost, context.version = known.memory_kib, known.time, ARGON2_VERSION
+        context.lanes = context.threads = known.lanes
+        context.flags = _CLEAR_PASSWORD
+        # A stored one that wants more than ours was brought from elsewhere: no reason to keep that much.
+        if arena.run(context, self._cost.memory_kib):
+            raise Unavailable
+        return bytes(ffi.buffer(tag))
 
     def _random(self, size: int) -> bytes:
         token = self._chance.token(size)
@@ -94,3 +113,12 @@ def _bytes(password: str) -> bytes:
 
 def _base64(plain: bytes) -> str:
     return base64.b64encode(plain).decode().rstrip("=")
+
+
+def _plain(text: str) -> bytes | None:
+    """What its base64 stands for; None where it is none, or not the one way to write it."""
+    try:
+        plain = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except binascii.Error:
+        return None
+    return plain if _base64(plain) == text else None

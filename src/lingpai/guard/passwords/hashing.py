@@ -110,6 +110,10 @@ class PasswordHasher:
             finally:
                 self._metrics.observe(began - asked, ("hash_wait_seconds",))
 
+    async def run_uncounted(self, work: Callable[[], T]) -> T:
+        """Runs it on a hashing thread; nobody waits for it."""
+        return await self._pool.run(work)
+
     # What follows runs on the hashing threads.
 
     def judge(self, password: str, personal: Sequence[str], min_score: int | None) -> None:
@@ -128,11 +132,11 @@ class PasswordHasher:
     def verify(self, phc: str | None, password: str) -> Verdict:
         """See `Place.verify`."""
         known = self._hashes.known(phc) if phc else None
-        if phc is None or known is None:
+        if known is None:
             if phc:
                 log.warning("stored password hash is of a foreign kind, or would cost too much")
             self._hashes.matches(self._hashes.decoy, password)
             return Verdict(right=False)
-        if not self._hashes.matches(phc, password):
+        if not self._hashes.matches(known, password):
             return Verdict(right=False)
         return Verdict(right=True, upgraded=self._hashes.make(password) if self._hashes.weaker(known) else None)

@@ -11,7 +11,7 @@ DEPLOYING := .venv/.deploying
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint types unit faults soak format bench lock release deploy-checks
+.PHONY: help serve test lint types unit faults soak format statements bench lock release deploy-checks
 
 help:
 	@echo "make serve   sets up, migrates and serves in dev mode on SQLite"
@@ -20,7 +20,7 @@ help:
 	@echo "make soak    keeps a served process busy for SOAK_MINUTES ($(SOAK_MINUTES)), and looks for leaks and losses"
 	@echo "make deploy-checks renders the Helm chart, holds it against Kubernetes' schemas, and lints the Dockerfile"
 	@echo "make release builds the wheels, sources, and the list of what is in them, in dist/"
-	@echo "also: lint, types, unit (the tests alone), format, bench, lock"
+	@echo "also: lint, types, unit (the tests alone), format, statements, bench, lock"
 
 # Elsewhere: make serve PORT=9000 DATA=/path/to/folder
 PORT ?= 8000
@@ -57,12 +57,17 @@ format: $(READY)
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+# What `src/lingpai/store` writes in SQLAlchemy, compiled for both databases.
+statements: $(READY)
+	$(BIN)/python tools/statements.py
+
 bench: $(READY)
 	$(BIN)/python bench/run.py
 	$(BIN)/python bench/captchas.py
 	$(BIN)/python bench/tokens.py
 	$(BIN)/python bench/questions.py
 	$(BIN)/python bench/sizes.py
+	$(BIN)/python bench/starts.py
 
 # CONTRIBUTING.md, "A release".
 release: $(READY)

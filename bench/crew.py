@@ -79,8 +79,8 @@ class Helper(Process):
 
 
 def environment() -> dict[str, str]:
-    """Ours, without settings of the service that happen to be there."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("LINGPAI_")}
+    """Ours, without settings of the service that happen to be there, and without what would have it compiled anew at each start."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("LINGPAI_") and name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def free_port() -> int:

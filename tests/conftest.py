@@ -8,6 +8,8 @@ folder to its system user), and both are stopped at the end of the run, however 
 import contextlib
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -39,6 +41,23 @@ def pytest_configure(config: pytest.Config) -> None:
     # A shell starts what it runs in the background with this ignored, and each process that a test starts would have it from here.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[GROUND] = Path(workerinput["ground"] if workerinput else tempfile.mkdtemp(prefix="lp-"))
+
+
+def _written(file: Path) -> float:
+    return file.stat().st_mtime
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """What serves runs statements as they were compiled: one that was changed since would answer as if it were not."""
+    package = HERE.parent / "src" / "lingpai"
+    ahead = set((package / "store" / "ahead").glob("[a-z]*.py"))
+    sources = {file for folder in ("store", "ephemeral") for file in (package / folder).rglob("*.py")} - ahead
+    newest, oldest = max(map(_written, sources)), min(map(_written, ahead))
+    if hasattr(session.config, "workerinput") or newest <= oldest:
+        return
+    tool = [sys.executable, HERE.parent / "tools" / "statements.py", "--check"]
+    if subprocess.run(tool, check=False).returncode:
+        pytest.exit("statements were changed and not compiled: make statements", returncode=pytest.ExitCode.USAGE_ERROR)
 
 
 @pytest.hookimpl(optionalhook=True)

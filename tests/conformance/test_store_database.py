@@ -131,7 +131,7 @@ class Explained(Query):
 
     def plan(self, dialect: SqlDialect) -> Plan:
         plan = super().plan(dialect)
-        how = "EXPLAIN QUERY PLAN" if dialect.grammar.name == "sqlite" else "EXPLAIN (GENERIC_PLAN)"
+        how = "EXPLAIN QUERY PLAN" if dialect.name == "sqlite" else "EXPLAIN (GENERIC_PLAN)"
         return Plan(f"{how} {plan.sql}", lambda _: plan.bind(defaultdict(lambda: None)))
 
 

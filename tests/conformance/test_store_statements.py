@@ -16,14 +16,18 @@ from sqlalchemy.sql.elements import BinaryExpression, BooleanClauseList, ClauseE
 import lingpai
 from lingpai.core.model import Session
 from lingpai.ephemeral import counters, sql
-from lingpai.store import accounts, audit, outbox, schema, sessions
+from lingpai.store import accounts, audit, grammar, outbox, schema, sessions
 from lingpai.store.database import Query, picker, reader
 
 # --- by name ---
 
 TURNED = """
 import sqlalchemy
+from lingpai.store.ahead import answers, sqlite
 from sqlalchemy.sql.dml import Delete, Insert, Update
+
+answers.COLUMNS.clear()  # what was compiled ahead stands as it was written
+sqlite.STATEMENTS.clear()
 
 def turned(columns):
     # What an INSERT takes from a SELECT has its order from the INSERT.
@@ -228,7 +232,7 @@ def name_of(table: FromClause) -> str:
 
 def without_key(query: Query) -> set[str]:
     """The tables of which the statement does not say in which part their rows are."""
-    statement: Any = query.written(insert)
+    statement: Any = grammar.statement(query.statement, "sqlite")
     unnamed = set()
     if isinstance(statement, Insert):
         given = set(statement._select_names or [getattr(column, "name", column) for column in statement._values or {}])

@@ -51,6 +51,16 @@ def test_what_a_database_grows_by_is_printed_for_each_kind_of_row_on_both_databa
 
 
 @pytest.mark.long
+def test_a_start_is_measured_beside_another_checkouts_and_a_bare_import() -> None:
+    """This one's and itself's."""
+    command = [sys.executable, CHECKOUTS.with_name("starts.py"), CHECKOUTS.parents[1], "--starts", "1"]
+    here, before, bare = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=100).stdout.splitlines()
+    assert [line[:12].strip() for line in (here, before, bare)] == ["here", "before", "bare import"]
+    assert all(float(part.split()[0]) > 0 for line in (here, before) for part in line[12:].split(", "))
+    assert here.count("MiB") == 2
+
+
+@pytest.mark.long
 def test_two_checkouts_are_measured_beside_each_other() -> None:
     """This one and itself. What it prints for another is for a quiet machine."""
     command = [sys.executable, CHECKOUTS, CHECKOUTS.parents[1], "--rounds", "1", "--requests", "200"]

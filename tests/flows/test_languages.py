@@ -178,7 +178,7 @@ def test_a_new_language_is_one_new_file(tmp_path: Path) -> None:
 from lingpai.core import words
 from lingpai.web import pages
 print(words.LOCALES, words.locale_of("EO-001"), words.accepted("fr,eo;q=0.9,en;q=0.2", "zh-Hans"))
-print(words.text("pages.tongue", "eo"), pages._TEMPLATES.globals["tongues"])
+print(words.text("pages.tongue", "eo"), pages.templates().globals["tongues"])
 """
     esperanto = english.replace('tongue = "English"', 'tongue = "Esperanto"')
     assert said(program, copy_of_the_package(tmp_path, eo=esperanto)) == [

@@ -14,7 +14,7 @@ from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.request import Request
 from web.town import Town
 
-TEMPLATE = pages._TEMPLATES.from_string((Path(__file__).parents[1] / "data" / "sample.html").read_text("utf-8"))
+TEMPLATE = pages.templates().from_string((Path(__file__).parents[1] / "data" / "sample.html").read_text("utf-8"))
 WHY: dict[str, Refusal] = {
     "email": BadInput("email", "email"),
     "long": BadInput("password", "too-short", low=8, high=40),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lingpai.guard.passwords.hashing import HashingSlot
+from lingpai.store import grammar
 from lingpai.store.database import Query
 from web.town import Town
 
@@ -51,6 +52,6 @@ def kind(key: str) -> str:
 
 def sql(query: Query, dialect: Any) -> str:
     """Whether a statement reads or writes, and which table: one that touches no row stands for one that does."""
-    words = str(query.written(dialect.insert)).split()
+    words = str(grammar.statement(query.statement, dialect.name)).split()
     table = words[words.index("FROM") + 1] if "FROM" in words else words[2] if words[0] == "INSERT" else words[1]
     return f"{WRITES.get(words[0], words[0])} {table}"

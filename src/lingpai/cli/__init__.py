@@ -3,6 +3,8 @@
 By click, which uvicorn brings along anyway: typer would bring pydantic into the serving process, 11 MiB and 0.1 s.
 """
 
+import gc
+
 import click
 
 from lingpai.assembly.schema import FoundSchema, UnservedDatabase, WrongSchema
@@ -31,8 +33,11 @@ from lingpai.store.migrate import latest
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(package_name="lingpai")
-def lingpai() -> None:
+@click.pass_context
+def lingpai(context: click.Context) -> None:
     """The account service behind login APIs that cannot change any more."""
+    if context.invoked_subcommand != "serve":  # which loads more, and does it once it serves
+        gc.enable()
 
 
 COMMANDS = (

@@ -1,6 +1,7 @@
 """The processes of `lingpai serve`: one that serves alone, or a supervisor and its workers."""
 
 import asyncio
+import gc
 import socket
 import sys
 from collections.abc import Sequence
@@ -70,6 +71,7 @@ def run(serving: Serving) -> None:
     """Serves until it is told to stop; at SIGHUP this process becomes a newer one of itself, if that one can start."""
     manager = ServiceManager(serving.given.notify, serving.given.watchdog_seconds, SystemClock())
     if serving.workers > 1:
+        gc.enable()
         raise SystemExit(_supervise(serving, manager))
     renewal = SelfRenewal(serving.sockets, lent=serving.given.lent)
     post = post_at(serving.watched)

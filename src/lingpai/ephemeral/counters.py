@@ -12,14 +12,26 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import apsw
-from sqlalchemy import and_, bindparam, case, delete, select, update
-from sqlalchemy.schema import CreateIndex, CreateTable
-from sqlalchemy.sql.elements import BindParameter, ClauseElement
 
 from lingpai.core.chance import SECOND, Clock
 from lingpai.ephemeral import Count
-from lingpai.store.database import Database, Inserter, Query, Row, picker
-from lingpai.store.schema import counters
+from lingpai.store.database import Database, Query, Row, picker
+from lingpai.store.deferred import (
+    BindParameter,
+    ClauseElement,
+    CreateIndex,
+    CreateTable,
+    Inserter,
+    and_,
+    bindparam,
+    case,
+    computed,
+    counters,
+    deferred,
+    delete,
+    select,
+    update,
+)
 from lingpai.store.sqlite import DIALECT, store_down
 
 PATIENCE = 1.0
@@ -61,6 +73,15 @@ PURGE = Query(
         _over, counters.c.key.in_(select(counters.c.key).where(_over).limit(bindparam("most")).with_for_update(skip_locked=True))
     )
 )
+
+
+@deferred
+def _index() -> CreateIndex:
+    (index,) = computed(counters).indexes
+    return CreateIndex(index, if_not_exists=True)
+
+
+_TABLE = (Query(CreateTable(counters, if_not_exists=True)), Query(_index()))
 
 
 class Counters(Protocol):
@@ -204,6 +225,5 @@ def _set_up(file: apsw.Connection) -> None:
         file.execute(f"PRAGMA {pragma}")
     if file.execute("PRAGMA quick_check(1)").fetchall() != [("ok",)]:
         raise apsw.CorruptError("the counters are damaged")
-    file.execute(str(CreateTable(counters, if_not_exists=True).compile(dialect=DIALECT.grammar)))
-    for index in counters.indexes:
-        file.execute(str(CreateIndex(index, if_not_exists=True).compile(dialect=DIALECT.grammar)))
+    for part in _TABLE:
+        file.execute(part.plan(DIALECT).sql)

@@ -8,26 +8,25 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Insert, and_, bindparam, case, delete, select, update
-
 from lingpai.core.chance import SECOND, Clock
 from lingpai.ephemeral import UNLIMITED, Count, Entry
 from lingpai.ephemeral.counters import Counters, FileCounters, TableCounters
-from lingpai.store.database import Database, Inserter, Query, reader
-from lingpai.store.schema import entries
+from lingpai.store.database import Database, Query, reader
+from lingpai.store.deferred import ColumnElement, Insert, Inserter, and_, bindparam, case, delete, entries, select, update
 
 DEAD = -1
 """`tries` of an entry that bore its last wrong proof. The row stays until its time is over."""
 
-_columns = (entries.c.value, entries.c.proof, entries.c.tries, entries.c.expires_at)
+_KEPT = ("value", "proof", "tries", "expires_at")
+_columns = [entries.c[name] for name in _KEPT]
 _live = and_(entries.c.expires_at > bindparam("now"), entries.c.tries != DEAD)
 _this = and_(entries.c.key == bindparam("key"), _live)
 _over = entries.c.expires_at <= bindparam("now")
 
 
 def _put(insert: Inserter, where: ColumnElement[bool] | None = None) -> Insert:
-    one = insert(entries).values({column.name: bindparam(column.name) for column in entries.c})
-    new = {column.name: one.excluded[column.name] for column in _columns}
+    one = insert(entries).values({name: bindparam(name) for name in ("key", *_KEPT)})
+    new = {name: one.excluded[name] for name in _KEPT}
     return one.on_conflict_do_update(index_elements=[entries.c.key], set_=new, where=where)
 
 

@@ -8,8 +8,6 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 
-from email_validator import validate_email
-
 from lingpai.core import hostnames
 from lingpai.core.chance import moment
 from lingpai.core.model import Letter
@@ -51,6 +49,8 @@ def recipient(address: str) -> Address:
     Quoted local parts are refused: they hide a second @. The local part stays as it was stored, whatever the check
     would normalise it to: mail goes to the stored spelling alone.
     """
+    from email_validator import validate_email  # noqa: PLC0415 - as in `core/rules.py`
+
     found = validate_email(address, check_deliverability=False)
     return Address("", address.rpartition("@")[0], found.ascii_domain)
 

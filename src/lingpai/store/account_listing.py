@@ -1,16 +1,14 @@
 """Accounts for an operator who looks for them: a page at a time, in the order of a key, and without their passwords."""
 
-from sqlalchemy import BigInteger, Integer, Text, bindparam, case, func, or_, select
-
 from lingpai.core.model import Account, Kind
-from lingpai.store.account_rows import COLUMNS, account_reader, joined_identifier
+from lingpai.store.account_rows import COLUMNS, PASSWORD, account_reader, joined_identifier
 from lingpai.store.database import Query, Row, Transaction, picker
-from lingpai.store.schema import accounts, identifiers
+from lingpai.store.deferred import BigInteger, Integer, Text, accounts, bindparam, case, func, identifiers, or_, select
 
 _LIMIT = bindparam("limit", type_=BigInteger())
 _BARE = tuple(
     # Only whether there is one leaves the database.
-    case((accounts.c.password.is_not(None), "")).label("password") if column.name == "password" else column
+    case((accounts.c.password.is_not(None), "")).label("password") if column is PASSWORD else column
     for column in COLUMNS
 )
 

@@ -5,14 +5,15 @@ from typing import Any
 
 from lingpai.core.model import THIRD_PARTIES, Account
 from lingpai.store.database import Query, Row, picker
-from lingpai.store.schema import accounts, identifiers
+from lingpai.store.deferred import accounts, identifiers
 
 joined_identifier = identifiers.alias("beside")
 
+PASSWORD = accounts.c.password
 COLUMNS = (
     accounts.c.id,
     accounts.c.realm,
-    accounts.c.password,
+    PASSWORD,
     accounts.c.nickname,
     accounts.c.locale,
     accounts.c.created_at,
@@ -30,8 +31,10 @@ COLUMNS = (
     joined_identifier.c.asleep_at.label("beside_asleep_at"),
 )
 """What an account is read from (`account_reader`): its own columns, and those of one identifier that lies beside it."""
-_ACCOUNT = tuple(name for name in Account.__struct_fields__ if name in accounts.c)
-assert Account.__struct_fields__[: len(_ACCOUNT)] == _ACCOUNT, "an account's own columns are its first fields, in any order of the columns"
+_OTHERS = ("email", "email_proved_at", "phone", "phone_proved_at", "name", "linked", "email_key", "asleep")
+"""An account's last fields, which its identifiers say; those before are its own columns."""
+_ACCOUNT = Account.__struct_fields__[: -len(_OTHERS)]
+assert Account.__struct_fields__ == (*_ACCOUNT, *_OTHERS)
 _IDENTIFIER = ("beside_kind", "beside_value", "beside_proved_at", "beside_key", "beside_asleep_at")
 
 _THIRD_PARTIES = frozenset(THIRD_PARTIES)

@@ -2,14 +2,12 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import BigInteger, Text, bindparam, cast, insert, or_, select, update
-from sqlalchemy import delete as removal
-
 from lingpai.core.model import Account, Address, Identifier, Kind
 from lingpai.store import outbox
 from lingpai.store.account_rows import COLUMNS, account_reader, joined_identifier
 from lingpai.store.database import Query, Transaction, picker, reader
-from lingpai.store.schema import accounts, identifiers
+from lingpai.store.deferred import BigInteger, Text, accounts, bindparam, cast, identifiers, insert, or_, select, update
+from lingpai.store.deferred import delete as removal
 
 _sought = identifiers.alias("sought")
 

@@ -1,11 +1,9 @@
 """Single addresses of an account: whether it has one, and how that one is spelled."""
 
-from sqlalchemy import bindparam, update
-
 from lingpai.core.model import Address, Kind
 from lingpai.store.accounts import identifiers_of
 from lingpai.store.database import Query, Transaction
-from lingpai.store.schema import identifiers
+from lingpai.store.deferred import bindparam, identifiers, update
 
 _RESPELL = Query(
     update(identifiers)

@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, bindparam, delete, insert, select
-
 from lingpai.core import journal
 from lingpai.core.chance import Clock
 from lingpai.core.model import RequestContext
 from lingpai.store.database import Query, Transaction, reader
-from lingpai.store.schema import audit
+from lingpai.store.deferred import BigInteger, audit, bindparam, delete, insert, select
 
 AGENT = 255
 """Characters kept of what a program says it is."""

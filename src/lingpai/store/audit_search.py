@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, ColumnElement, and_, bindparam, or_, select
-
 from lingpai.store.audit import Event
 from lingpai.store.database import Query, Row, Transaction, reader
-from lingpai.store.schema import audit
+from lingpai.store.deferred import BigInteger, ColumnElement, and_, audit, bindparam, or_, select
 
 
 @dataclass(frozen=True, slots=True)

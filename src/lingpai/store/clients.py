@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select
-
 from lingpai.store.database import Query, Transaction, reader
-from lingpai.store.schema import clients
+from lingpai.store.deferred import bindparam, clients, delete, select
 
 
 @dataclass(frozen=True, slots=True)

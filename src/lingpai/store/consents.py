@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Text, bindparam, delete, insert, select
-
 from lingpai.store.database import Query, Transaction, reader
-from lingpai.store.schema import accounts, consents
+from lingpai.store.deferred import BigInteger, Text, accounts, bindparam, consents, delete, insert, select
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,66 +1,39 @@
 """A database as the store's modules see it: run one statement, or several in a transaction.
 
 Two implementations: `sqlite` (apsw; reads run inline on the event loop, commits wait for the disk on a thread) and `postgres` (asyncpg).
-A statement is written once in SQLAlchemy Core, compiled once per database, and run on the raw driver.
+A statement is written once in SQLAlchemy Core, compiled ahead for each database (`ahead/`), and run on the raw driver.
 """
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from inspect import signature
 from operator import itemgetter
-from typing import Any, Protocol, TypeVar, cast
-
-from sqlalchemy import FromClause, TableClause
-from sqlalchemy.dialects.sqlite import Insert, insert
-from sqlalchemy.engine.default import DefaultDialect
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.elements import BindParameter, ClauseElement
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from lingpai.core.errors import StoreConflict, StoreDown, StoreUnsure
 from lingpai.core.outages import MUTE
+from lingpai.store.ahead.answers import COLUMNS
+
+if TYPE_CHECKING:
+    from lingpai.store.deferred import ClauseElement, Inserter
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
 Parameters = Mapping[str, Any]
-
-Inserter = Callable[[TableClause], Insert]
-"""Makes the INSERT that may have an ON CONFLICT. PostgreSQL's is another class, but has the same methods, word for word."""
-
-
-_BYTES = {"sqlite": "X'{}'", "postgresql": r"'\x{}'"}
-
-
-class _Constants(SQLCompiler):
-    """Writes constants into the SQL itself: only where it reads them does a database see that a partial index fits."""
-
-    def visit_bindparam(self, bindparam: BindParameter[Any], *args: Any, **kwargs: Any) -> str:
-        if isinstance(bindparam.value, bytes) and not bindparam.required:
-            # SQLAlchemy writes these as a text, which SQLite would keep as one in a column of bytes.
-            return _BYTES[self.dialect.name].format(bindparam.value.hex())
-        if not bindparam.required:
-            kwargs["literal_binds"] = True
-        return str(super().visit_bindparam(bindparam, *args, **kwargs))  # type: ignore[no-untyped-call]  # SQLAlchemy's compilers are
-
-    def get_from_hint_text(self, table: FromClause, text: str | None) -> str | None:
-        """`with_hint` behind a table's name, which SQLAlchemy writes for no database of ours."""
-        return text
 
 
 @dataclass(frozen=True, slots=True)
 class SqlDialect:
     """How a database writes SQL. Each is made where its driver is, so that a process loads only the one that it uses."""
 
-    grammar: DefaultDialect
-    insert: Inserter
-
-
-def with_constants(grammar: DefaultDialect, insert: Inserter) -> SqlDialect:
-    """The dialect, with values that are part of the statement written into the SQL; only `bindparam`s are left open."""
-    grammar.statement_compiler = cast("type[SQLCompiler]", type("Compiler", (_Constants, grammar.statement_compiler), {}))
-    return SqlDialect(grammar, insert)
+    name: Literal["sqlite", "postgres"]
+    ahead: Mapping[str, tuple[str, tuple[str, ...]]]
+    """Statements that were compiled before, by `Query.name`: the SQL, and the names of its values as it asks for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,34 +57,59 @@ class Plan:
 class Query:
     """A statement with named values (`bindparam`), ready for both databases.
 
-    Write it at module level; it compiles when it is first run. Values are int, str, bytes or None, as the columns are.
+    Write it at module level, with what `store/deferred.py` offers, and run `make statements`: then what serves finds it compiled.
+    One that is not found there, such as one that a function makes, is compiled when it is first run, which loads SQLAlchemy.
+    Values are int, str, bytes or None, as the columns are.
     """
 
-    def __init__(self, statement: ClauseElement | Callable[[Inserter], ClauseElement]) -> None:
+    def __init__(self, statement: "ClauseElement | Callable[[Inserter], ClauseElement]") -> None:
         """One with ON CONFLICT is a function of the dialect's INSERT."""
         self.statement = statement
+        # As `namedtuple` and `NewType` learn it: nothing else says where it is being written.
+        self._module = sys._getframe(1).f_globals
         self._plans: dict[str, Plan] = {}
 
+    @cached_property
+    def name(self) -> str:
+        """Where it stands, such as `store.accounts._FIND`; empty for one that is not a module's own."""
+        module = self._module["__name__"].removeprefix("lingpai.")
+        return next((f"{module}.{name}" for name, query in named_queries(self._module) if query is self), "")
+
     def plan(self, dialect: SqlDialect) -> Plan:
-        """The statement for one database; compiled once."""
+        """The statement for one database."""
         try:
-            return self._plans[dialect.grammar.name]
+            return self._plans[dialect.name]
         except KeyError:
-            plan = self._plans[dialect.grammar.name] = self._compile(dialect)
+            sql, names = dialect.ahead.get(self.name) or _grammar().compiled(self.statement, dialect.name)
+            plan = self._plans[dialect.name] = Plan(sql, _layer(names))
             return plan
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """What the columns of its answer are called, in the statement's order; empty where it answers nothing."""
-        return tuple(getattr(self.written(insert), "exported_columns", {}).keys())
+        found = COLUMNS.get(self.name)
+        return _grammar().answered(self.statement) if found is None else found
 
-    def written(self, insert: Inserter) -> ClauseElement:
-        """The statement, with this INSERT where it has an ON CONFLICT."""
-        return self.statement if isinstance(self.statement, ClauseElement) else self.statement(insert)
 
-    def _compile(self, dialect: SqlDialect) -> Plan:
-        compiled = self.written(dialect.insert).compile(dialect=dialect.grammar)
-        return Plan(str(compiled), _layer(tuple(getattr(compiled, "positiontup", None) or ())))
+def named_queries(module: Mapping[str, Any]) -> Iterator[tuple[str, Query]]:
+    """Each query of a module's own, with its name there; of one that stands in a mapping or a tuple the place in it too."""
+    for name, value in list(module.items()):
+        if not name.startswith("__"):
+            yield from ((key, query) for key, query in _queries_in(name, value) if query._module is module)
+
+
+def _queries_in(name: str, value: Any) -> Iterator[tuple[str, Query]]:
+    if isinstance(value, Query):
+        yield name, value
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, tuple) else ()
+    for key, each in inner:
+        yield from _queries_in(f"{name}.{key}", each)
+
+
+def _grammar() -> ModuleType:
+    from lingpai.store import grammar  # noqa: PLC0415 - SQLAlchemy takes as long to load as a fourth of the service
+
+    return grammar
 
 
 def _layer(names: tuple[str, ...]) -> Callable[[Parameters], Row]:

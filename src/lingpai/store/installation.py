@@ -1,10 +1,7 @@
 """What is true of the whole installation, whichever node looks: a word to a name. Asked at start and by commands, never by a request."""
 
-from sqlalchemy import bindparam, delete, select, update
-from sqlalchemy.dialects.sqlite import Insert
-
 from lingpai.store.database import Query, Transaction
-from lingpai.store.schema import installation
+from lingpai.store.deferred import Insert, bindparam, delete, installation, select, update
 
 SINCE = "0007"
 """The revision that made the table."""

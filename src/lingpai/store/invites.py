@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Text, bindparam, insert, or_, select, update
-
 from lingpai.store.database import Query, Transaction, reader
-from lingpai.store.schema import accounts, invites
+from lingpai.store.deferred import BigInteger, Text, accounts, bindparam, insert, invites, or_, select, update
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select, update
-
 from lingpai.store.database import Query, Transaction, reader
-from lingpai.store.schema import signing_keys
+from lingpai.store.deferred import bindparam, delete, select, signing_keys, update
 
 
 @dataclass(frozen=True, slots=True)

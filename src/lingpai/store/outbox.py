@@ -4,12 +4,10 @@ import asyncio
 from collections.abc import Iterable
 from typing import Protocol
 
-from sqlalchemy import BigInteger, bindparam, delete, func, insert, or_, select, update
-
 from lingpai.core import rules
 from lingpai.core.model import Channel, Identifier, Kind, Letter, LetterState, Locale
 from lingpai.store.database import Query, Transaction, picker, reader
-from lingpai.store.schema import letters
+from lingpai.store.deferred import BigInteger, bindparam, delete, func, insert, letters, or_, select, update
 
 CHANNELS: dict[Kind, Channel] = {"email": "email", "phone": "sms"}
 """How an identifier is written to, where it can be."""

@@ -1,9 +1,7 @@
 """Failed letters once more, while their contents are there; what becomes of those contents else."""
 
-from sqlalchemy import BigInteger, bindparam, select, update
-
 from lingpai.store.database import Query, Transaction, picker
-from lingpai.store.schema import letters
+from lingpai.store.deferred import BigInteger, bindparam, letters, select, update
 
 _LIMIT = bindparam("limit", type_=BigInteger())
 _FATE = Query(select(letters.c.state, letters.c.expires_at).where(letters.c.id == bindparam("letter")))

@@ -2,11 +2,9 @@
 
 from typing import Any
 
-from sqlalchemy import Table, bindparam, select
-
 from lingpai.store import accounts, outbox
 from lingpai.store.database import Query, Transaction
-from lingpai.store.schema import letters, metadata
+from lingpai.store.deferred import Select, bindparam, computed, deferred, letters, metadata, select
 
 WITHHELD = frozenset(
     (
@@ -24,13 +22,8 @@ WITHHELD = frozenset(
 """What is no use to its owner and of use to a thief, or the service's own bookkeeping."""
 _OWNERS = {"accounts": "id", "invites": "owner_id"}
 """The column that says whose a row is, where it is not `account_id`."""
-
-
-def _owner(table: Table) -> str:
-    return _OWNERS.get(table.name, "account_id")
-
-
-TABLES = tuple(table for table in metadata.sorted_tables if _owner(table) in table.c)
+TABLES = ("accounts", "audit", "letters", "consents", "identifiers", "invites", "logins", "questions", "sessions")
+"""Those with rows that are somebody's own, each after those that it points to."""
 IMPERSONAL = {
     "signing_keys": "the service's own",
     "clients": "other services",
@@ -39,14 +32,19 @@ IMPERSONAL = {
     "counters": "rate limits: for a few days at most",
 }
 """Tables that say nothing of one person for longer than a few days, each with the reason. A table is personal, or stands here."""
-_COLUMNS = {table.name: [column for column in table.c if f"{table.name}.{column.name}" not in WITHHELD] for table in TABLES}
+
+
+@deferred
+def _rows(name: str) -> "Select[Any]":
+    """All that is not withheld of a table's rows, in the order of their keys."""
+    table = computed(metadata).tables[name]
+    return select(*(column for column in table.c if f"{name}.{column.name}" not in WITHHELD)).order_by(*table.primary_key)
+
+
 _READ = {
-    table.name: Query(select(*_COLUMNS[table.name]).where(table.c[_owner(table)] == bindparam("account_id")).order_by(*table.primary_key))
-    for table in TABLES
+    name: Query(_rows(name).where(metadata.tables[name].c[_OWNERS.get(name, "account_id")] == bindparam("account_id"))) for name in TABLES
 }
-
-
-_LETTER = Query(select(*_COLUMNS["letters"]).where(letters.c.id == bindparam("letter")))
+_LETTER = Query(_rows("letters").where(letters.c.id == bindparam("letter")))
 
 
 async def everything(tx: Transaction, *, account_id: int) -> dict[str, list[dict[str, Any]]]:

@@ -1,9 +1,7 @@
 """The small write by which a store shows that it serves."""
 
-from sqlalchemy import Insert, bindparam
-
-from lingpai.store.database import Inserter, Query
-from lingpai.store.schema import entries
+from lingpai.store.database import Query
+from lingpai.store.deferred import Insert, Inserter, bindparam, entries
 
 _YEARS = 10 * 365 * 86_400_000
 """Milliseconds; so long after the last probe a purge may take it for an entry that is over."""

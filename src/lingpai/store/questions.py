@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, delete, or_, select, update
-
 from lingpai.core.model import Kind
 from lingpai.store.database import Query, Transaction, picker, reader
-from lingpai.store.schema import identifiers, questions
+from lingpai.store.deferred import BindParameter, bindparam, delete, identifiers, or_, questions, select, update
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,24 @@ else be another person's, and a stamp that has grown since would be good again f
 restore, a thousand for each second: so those of a second restore lie above what was given out after the first, of the same backup too.
 """
 
-from sqlalchemy import BigInteger, bindparam, delete, or_, select, text, update
-
 from lingpai.core.model import Account
 from lingpai.store import accounts as rows
 from lingpai.store.database import Database, Query, Transaction
-from lingpai.store.schema import accounts, entries, letters, logins, sessions, signing_keys
+from lingpai.store.deferred import (
+    BigInteger,
+    accounts,
+    bindparam,
+    delete,
+    entries,
+    letters,
+    logins,
+    or_,
+    select,
+    sessions,
+    signing_keys,
+    text,
+    update,
+)
 
 FIRST_DAY = 1_767_225_600_000
 """2026-01-01, before the first version: milliseconds since then are what numbers and stamps go on by."""

@@ -9,13 +9,27 @@ same time: what was first is ended, and what is last finds that the session it s
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, BindParameter, LargeBinary, Text, bindparam, case, delete, func, insert, select, update
 
 from lingpai.core.model import PASSWORD, Account, LoginProof, Session
 from lingpai.store.account_rows import COLUMNS, account_reader, joined_identifier
 from lingpai.store.accounts import lock_if_unchanged
 from lingpai.store.database import Query, Transaction, picker, reader
-from lingpai.store.schema import accounts, logins, sessions
+from lingpai.store.deferred import (
+    BigInteger,
+    BindParameter,
+    LargeBinary,
+    Text,
+    accounts,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    logins,
+    select,
+    sessions,
+    update,
+)
 
 SEEN_EVERY = 600_000
 """Milliseconds between two writes of when a session was last seen: a check must not cost a write."""

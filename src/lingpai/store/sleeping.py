@@ -1,10 +1,8 @@
 """Identifiers that sleep since a reset: they log nobody in by themselves, and earn no reset, until they are woken (contract, 10.5)."""
 
-from sqlalchemy import bindparam, update
-
 from lingpai.store import accounts
 from lingpai.store.database import Query, Transaction
-from lingpai.store.schema import identifiers
+from lingpai.store.deferred import bindparam, identifiers, update
 
 _ONE_OF = (identifiers.c.account_id == bindparam("account_id")) & (identifiers.c.id == bindparam("identifier_id"))
 _SLEEP = Query(

@@ -14,19 +14,18 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import apsw
-from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.errors import Cause, StoreDown, StoreMoving, StoreUnsure
 from lingpai.core.outages import Outage
 from lingpai.core.tracing import span
-from lingpai.store.database import PoolUse, Query, Row, Transaction, uninterrupted, with_constants
+from lingpai.store.ahead.sqlite import STATEMENTS
+from lingpai.store.database import PoolUse, Query, Row, SqlDialect, Transaction, uninterrupted
 from lingpai.store.probe import PROBE
 
 T = TypeVar("T")
 
-DIALECT = with_constants(SQLiteDialect(paramstyle="qmark"), insert)
+DIALECT = SqlDialect("sqlite", STATEMENTS)
 TRACED = {"db.system.name": "sqlite"}
 """What a trace says of a transaction. It says nothing of what is only read: that takes microseconds."""
 TURN_TIMEOUT = 5.0

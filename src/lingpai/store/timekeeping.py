@@ -10,11 +10,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import BigInteger, cast, extract, func, select
 
 from lingpai.core.chance import NANOSECONDS, SECOND, STEP, Chance, Clock, DatabaseClock, SystemClock
 from lingpai.core.errors import StoreDown
 from lingpai.store.database import Database, Query
+from lingpai.store.deferred import BigInteger, cast, extract, func, select
 
 EVERY = (28.0, 32.0)
 """Seconds between two measurements, drawn anew each time, so that nodes do not ask in step."""

@@ -1,11 +1,9 @@
 """Registrations that nobody has proved: they end after a time (contract, 8.12)."""
 
-from sqlalchemy import BigInteger, bindparam, delete, exists, select
-
 from lingpai.store import outbox
 from lingpai.store.accounts import lock_row
 from lingpai.store.database import Query, Transaction
-from lingpai.store.schema import accounts, identifiers
+from lingpai.store.deferred import BigInteger, accounts, bindparam, delete, exists, identifiers, select
 
 _proved = identifiers.alias("proved")
 _PAST = (

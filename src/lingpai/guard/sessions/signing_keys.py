@@ -10,9 +10,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
-
-from joserfc.jwk import ECKey, Key, OKPKey, RSAKey, import_key
+from typing import TYPE_CHECKING, Any, Literal
 
 from lingpai.core.chance import SECOND, Chance, Clock
 from lingpai.core.errors import StoreDown
@@ -21,6 +19,9 @@ from lingpai.guard.sessions.jws import Verifier
 from lingpai.store import keys
 from lingpai.store.database import Database, Transaction
 from lingpai.store.keys import SigningKey
+
+if TYPE_CHECKING:
+    from joserfc.jwk import Key
 
 Alg = Literal["ES256", "EdDSA", "RS256"]
 KeyState = Literal["announced", "current", "retired", "over", "revoked"]
@@ -54,7 +55,7 @@ class Signer:
 
     kid: str
     alg: str
-    key: Key
+    key: "Key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,12 +223,16 @@ class SigningKeyRing:
         living = (row for row in rows if state(rows, row, now) in ("announced", "current", "retired"))
         return {row.kid: known.get(row.kid) or Verifier.of(json.loads(row.public)) for row in living}
 
-    def _opened(self, row: SigningKey) -> Key:
+    def _opened(self, row: SigningKey) -> "Key":
+        from joserfc.jwk import import_key  # noqa: PLC0415 - as in `jws.py`
+
         assert row.private is not None, "what has none is never current"
         return import_key(json.loads(self._secret_box.open(row.private, signing_key(row.kid))))
 
 
-def _generate(alg: Alg) -> Key:
+def _generate(alg: Alg) -> "Key":
+    from joserfc.jwk import ECKey, OKPKey, RSAKey  # noqa: PLC0415 - as in `jws.py`
+
     match alg:
         case "ES256":
             return ECKey.generate_key("P-256")

@@ -8,9 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Literal
 
-import phonenumbers
 import structlog
-from phonenumbers import PhoneNumberType
 
 from lingpai.core.chance import SECOND, Clock, moment
 from lingpai.core.errors import BadInput, Limited, StoreDown
@@ -63,16 +61,7 @@ class State:
     open: tuple[Breaker, ...]
 
 
-_TAKES_NO_TEXT: Final = frozenset(
-    (
-        PhoneNumberType.FIXED_LINE,
-        PhoneNumberType.TOLL_FREE,
-        PhoneNumberType.PREMIUM_RATE,
-        PhoneNumberType.SHARED_COST,
-        PhoneNumberType.UAN,
-        PhoneNumberType.VOICEMAIL,
-    )
-)
+_TAKES_NO_TEXT: Final = ("FIXED_LINE", "TOLL_FREE", "PREMIUM_RATE", "SHARED_COST", "UAN", "VOICEMAIL")
 """What a number may be that no text message reaches; where mobile and fixed cannot be told apart, it may be mobile."""
 
 
@@ -134,10 +123,12 @@ class SmsBudgets:
 
         The region is the number's own: +1 is not one country, and +882 or +979 are none (they cost most).
         """
+        import phonenumbers  # noqa: PLC0415 - as in `core/rules.py`
+
         number = phonenumbers.parse(phone.value)
         if phonenumbers.region_code_for_number(number) not in self._rules.countries:
             raise BadInput(field, "sms-country")
-        if phonenumbers.number_type(number) in _TAKES_NO_TEXT:
+        if phonenumbers.PhoneNumberType.to_string(phonenumbers.number_type(number)) in _TAKES_NO_TEXT:
             raise BadInput(field, "sms-number")
 
     def _sms_budgets(self, phone: Address, *, ordinary: bool = False) -> tuple[_Budget, _Budget]:

@@ -6,10 +6,10 @@ No pictures and nothing remote; well under 20 KB; light and dark as the reader's
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lingpai.core import words
 from lingpai.core.languages import LANGUAGES
@@ -18,6 +18,9 @@ from lingpai.post import Message
 from lingpai.settings import Pages
 from lingpai.settings.theme import Theme, reach
 from lingpai.settings.theme import theme as themed
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 LetterValues = Mapping[str, str | int]
 
@@ -97,15 +100,21 @@ class Sheet:
 
 
 # Two environments: what is written as text must not be escaped, what is written as HTML must.
-_TEXT = Environment(
-    loader=FileSystemLoader(Path(__file__).parent),
-    autoescape=False,  # noqa: S701 - plain text; `_line` keeps a value in its line
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_HTML = _TEXT.overlay(autoescape=True)
-_HTML.globals["reach"] = reach
+@cache
+def _templates() -> "tuple[Environment, Environment]":
+    """Those of the text, and of the HTML."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - as in `web/pages`
+
+    text = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=False,  # noqa: S701 - plain text; `_line` keeps a value in its line
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    html = text.overlay(autoescape=True)
+    html.globals["reach"] = reach
+    return text, html
 
 
 def render(letter: Letter, values: LetterValues, brand: str, theme: Theme = PLAIN, support: str = "") -> Message:
@@ -116,8 +125,9 @@ def render(letter: Letter, values: LetterValues, brand: str, theme: Theme = PLAI
     if letter.channel == "sms":
         return _text_message(letter, values, _line(brand))
     sheet = _sheet(letter, values, _line(brand), _line(support))
-    text = _TEXT.get_template("letter.txt").render(sheet=sheet)
-    return Message(sheet.subject, text, _HTML.get_template("letter.html").render(sheet=sheet, theme=theme))
+    text, html = _templates()
+    words_alone = text.get_template("letter.txt").render(sheet=sheet)
+    return Message(sheet.subject, words_alone, html.get_template("letter.html").render(sheet=sheet, theme=theme))
 
 
 def _sheet(letter: Letter, values: LetterValues, product: str, support: str) -> Sheet:

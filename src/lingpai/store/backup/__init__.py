@@ -9,11 +9,9 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sqlalchemy import func, select
-
 from lingpai.core.chance import Chance, Clock
 from lingpai.store.database import Database, Query
-from lingpai.store.schema import accounts
+from lingpai.store.deferred import accounts, func, select
 
 PORTION = 256 * 1024
 """Bytes that are read at once."""

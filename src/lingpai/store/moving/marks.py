@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
-from sqlalchemy import Insert, bindparam, delete, func, select, text
 
 from lingpai.store import installation as agreed
-from lingpai.store.database import Database, Inserter, Query, Transaction
-from lingpai.store.schema import installation, letters, metadata
+from lingpai.store.database import Database, Query, Transaction
+from lingpai.store.deferred import Insert, Inserter, bindparam, delete, func, installation, letters, select, text
 
 MOVE = "move"
 """The name under which it stands in `installation`. The row itself is not carried."""
@@ -92,7 +91,9 @@ _IN_HAND = {
 
 
 def _guards(*, in_hand: bool) -> Iterator[_Guard]:
-    passing = {installation.name: _OF_THE_MARK} | ({letters.name: _IN_HAND} if in_hand else {})
+    from lingpai.store.schema import metadata  # noqa: PLC0415 - it loads SQLAlchemy, and only a move asks
+
+    passing = {"installation": _OF_THE_MARK} | ({"letters": _IN_HAND} if in_hand else {})
     for table in metadata.tables:
         for event in ("INSERT", "UPDATE", "DELETE"):
             yield _Guard(table, event, passing.get(table, {}).get(event))

@@ -6,12 +6,12 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, asyn
 from typing import Any, TypeVar
 
 import asyncpg
-from sqlalchemy import text
 
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.errors import StoreConflict, StoreDown
 from lingpai.core.tracing import span
 from lingpai.store.database import PoolUse, Query, Row, Transaction, committing, uninterrupted
+from lingpai.store.deferred import text
 from lingpai.store.postgres.hosts import Hosts
 from lingpai.store.postgres.pool import TIMEOUT, Pool
 from lingpai.store.postgres.transactions import AGAIN, RepeatedTransaction, Statements

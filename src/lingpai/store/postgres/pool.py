@@ -4,25 +4,24 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from types import TracebackType
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 from weakref import WeakSet
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.errors import StoreConflict, StoreDown
 from lingpai.core.outages import Outage, StoreWatch
-from lingpai.store.database import Inserter, PoolUse, cancel_at_next_await, with_constants
+from lingpai.store.ahead.postgres import STATEMENTS
+from lingpai.store.database import PoolUse, SqlDialect, cancel_at_next_await
 from lingpai.store.postgres.faults import store_down
 from lingpai.store.postgres.hosts import Connected, Hosts
 from lingpai.store.probe import PROBE
 
 Leased: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 
-DIALECT = with_constants(PGDialect_asyncpg(), cast("Inserter", insert))  # type: ignore[no-untyped-call]  # SQLAlchemy's dialects are
+DIALECT = SqlDialect("postgres", STATEMENTS)
 
 TIMEOUT = 5.0
 """Seconds for a free connection, and for one statement, while the server lives; then StoreDown."""

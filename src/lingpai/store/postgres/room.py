@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import text
-
 from lingpai.store.database import Query, Transaction
+from lingpai.store.deferred import text
 
 _ROOM = Query(
     text(

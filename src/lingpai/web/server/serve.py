@@ -88,6 +88,7 @@ async def serve(app: App, sockets: Sequence[socket.socket], clock: Clock, chance
     with _orders(terms) as orders, _beating(life.beat, terms.beat_seconds):
         await server.start()
         gc.freeze()  # what start made lives as long as the process: no collection need look at it again
+        gc.enable()
         life.ready()
         await _told_to_end(orders, life)
         server.leave()

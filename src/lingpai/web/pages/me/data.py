@@ -18,7 +18,7 @@ from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
 
 PATH = "/me/data"
-Export = msgspec.defstruct("Export", [(str(table.name), list[dict[str, Any]]) for table in personal.TABLES])
+Export = msgspec.defstruct("Export", [(table, list[dict[str, Any]]) for table in personal.TABLES])
 """What is downloaded: a list of rows for each table."""
 
 

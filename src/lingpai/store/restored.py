@@ -5,9 +5,10 @@ else be another person's, and a stamp that has grown since would be good again f
 restore, a thousand for each second: so those of a second restore lie above what was given out after the first, of the same backup too.
 """
 
-from sqlalchemy import BigInteger, bindparam, delete, or_, select, text, update
+from sqlalchemy import BigInteger, bindparam, delete, or_, text, update
 
 from lingpai.core.model import Account
+from lingpai.store import account_listing
 from lingpai.store import accounts as rows
 from lingpai.store.database import Database, Query, Transaction
 from lingpai.store.schema import accounts, entries, letters, logins, sessions, signing_keys
@@ -49,7 +50,6 @@ _CLOSE = Query(
     .where(accounts.c.id == bindparam("account_id"), _OLDER)
     .values(locked_at=bindparam("locked_at"), deletes_at=bindparam("deletes_at"))
 )
-_NAMED = Query(select(accounts.c.id).where(accounts.c.realm == bindparam("realm"), accounts.c.public_id == bindparam("public_id")))
 
 
 async def end_everything(tx: Transaction, store: Database, *, at: int) -> None:
@@ -74,8 +74,8 @@ async def _go_on(tx: Transaction, store: Database, leap: int) -> None:
 
 async def named(tx: Transaction, *, realm: str, public_id: str) -> Account | None:
     """The account that others call so."""
-    row = await tx.row(_NAMED, realm=realm, public_id=public_id)
-    return await rows.by_id(tx, row[0]) if row else None
+    number = await account_listing.by_public_id(tx, realm=realm, public_id=public_id)
+    return await rows.by_id(tx, number) if number else None
 
 
 async def close(tx: Transaction, *, account_id: int, at: int, locked_at: int | None, deletes_at: int | None) -> bool:

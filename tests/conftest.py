@@ -224,11 +224,15 @@ async def ephemeral(ephemeral_url: str, clock: FakeClock, chance: FakeChance, tm
     """What lasts minutes, empty, in each of its implementations."""
     opened: Ephemeral
     if ephemeral_url.startswith("unix://"):
+        from lingpai.ephemeral import valkey_client
         from lingpai.ephemeral.valkey import ValkeyEphemeral
 
-        opened = ValkeyEphemeral(ephemeral_url, clock, chance)
-        yield opened
-        await opened.close()
+        with pytest.MonkeyPatch.context() as patch:
+            for patience in ("PATIENCE", "SOCKET_PATIENCE"):  # as in `patient_with_stores`: a server that is never lost here
+                patch.setattr(valkey_client, patience, 10.0)
+            opened = ValkeyEphemeral(ephemeral_url, clock, chance)
+            yield opened
+            await opened.close()
         return
     from lingpai.ephemeral.sql import SqlEphemeral
 

@@ -12,8 +12,7 @@ from typing import Any
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest, ExportTraceServiceResponse
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-SECONDS = 40
-"""How long anything may take here, on a machine that does much else."""
+from running import SECONDS
 
 
 @dataclass(frozen=True)
@@ -29,8 +28,6 @@ class Heard:
     failed: bool
     of: dict[str, Any]
     """Who says so: the resource's attributes."""
-    process: int
-    """The port from which its connection came tells processes apart."""
 
 
 class OtlpReceiver:
@@ -51,13 +48,13 @@ class OtlpReceiver:
         self._loop = loop
         self._news = asyncio.Event()
 
-    def hear(self, headers: dict[str, str], body: bytes, port: int) -> None:
+    def hear(self, headers: dict[str, str], body: bytes) -> None:
         """On a thread of the server."""
         self._on_loop(self.asked.set)
         self.open.wait(SECONDS)
         message = ExportTraceServiceRequest.FromString(body)
         found = [
-            _heard(span, _attributes(part.resource.attributes), port)
+            _heard(span, _attributes(part.resource.attributes))
             for part in message.resource_spans
             for scope in part.scope_spans
             for span in scope.spans
@@ -99,11 +96,11 @@ class OtlpReceiver:
         return [one for one in self.spans if one.trace == span.trace and one.id != span.id]
 
 
-def _heard(span: Span, of: dict[str, Any], port: int) -> Heard:
+def _heard(span: Span, of: dict[str, Any]) -> Heard:
     kind = Span.SpanKind.Name(span.kind).removeprefix("SPAN_KIND_").lower()
     failed = span.status.code == Status.STATUS_CODE_ERROR
     ids = (span.trace_id.hex(), span.span_id.hex(), span.parent_span_id.hex())
-    return Heard(span.name, kind, *ids, _attributes(span.attributes), failed, of, port)
+    return Heard(span.name, kind, *ids, _attributes(span.attributes), failed, of)
 
 
 def _attributes(pairs: Any) -> dict[str, Any]:
@@ -122,7 +119,7 @@ async def receiving() -> AsyncIterator[tuple[OtlpReceiver, str]]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             assert self.path == "/v1/traces"
             assert self.headers["Content-Type"] == "application/x-protobuf"
-            receiver.hear(dict(self.headers.items()), gzip.decompress(body), self.client_address[1])
+            receiver.hear(dict(self.headers.items()), gzip.decompress(body))
             answer = ExportTraceServiceResponse().SerializeToString()
             try:
                 self.send_response(receiver.status)

@@ -34,7 +34,7 @@ async def nginx(folder: Path, nodes: Sequence[str], upstream: str = "", location
     )
     process = await asyncio.create_subprocess_exec(needed("nginx"), "-c", str(file), "-e", f"{folder}/nginx.err")
     try:
-        await _listening(port, process)
+        await listening(port, process)
         yield port
     finally:
         if process.returncode is None:
@@ -42,7 +42,8 @@ async def nginx(folder: Path, nodes: Sequence[str], upstream: str = "", location
         await process.wait()
 
 
-async def _listening(port: int, process: asyncio.subprocess.Process) -> None:
+async def listening(port: int, process: asyncio.subprocess.Process) -> None:
+    """Until nginx takes connections; raises where it has ended."""
     async with asyncio.timeout(SECONDS):
         while process.returncode is None:
             try:

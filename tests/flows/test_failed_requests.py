@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from flows.births import mailed_code, mailed_token
 from flows.made import ADA, PASSWORD, born, here
 from lingpai.core.errors import StoreDown, TooSoon
 from lingpai.flows import Services, activate, recover, register
@@ -18,17 +19,6 @@ async def down(*_: object, **__: object) -> None:
     raise StoreDown
 
 
-async def mailed_link(town: Town) -> str:
-    """The token of the newest link."""
-    text: str = (await town.mails(ADA.value))[-1]["text"]
-    return next(word for word in text.split() if "vcode=" in word).partition("vcode=")[2]
-
-
-async def mailed_code(town: Town) -> str:
-    text: str = (await town.mails(ADA.value))[-1]["text"]
-    return next(word for word in text.split() if word.isdigit() and len(word) == 6)
-
-
 async def fails(monkeypatch: pytest.MonkeyPatch, letter: str, request: Callable[[], Awaitable[object]]) -> None:
     """The request, whose letter cannot be written down."""
     with monkeypatch.context() as patch:
@@ -40,7 +30,7 @@ async def fails(monkeypatch: pytest.MonkeyPatch, letter: str, request: Callable[
 async def test_a_reset_link_outlives_a_request_that_failed(town: Town, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     await born(services, ADA)
     await recover.ask_link(services, here(), ADA)
-    token = await mailed_link(town)
+    token = await mailed_token(services)
     town.clock.advance(minutes=10)
     await fails(monkeypatch, "reset", lambda: recover.ask_link(services, here(), ADA))
     await recover.by_link(services, here(), ADA, token, NEW)
@@ -49,7 +39,7 @@ async def test_a_reset_link_outlives_a_request_that_failed(town: Town, services:
 async def test_a_reset_code_outlives_a_request_that_failed(town: Town, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     await born(services, ADA)
     await recover.ask_code(services, here(), ADA)
-    code = await mailed_code(town)
+    code = await mailed_code(services)
     town.clock.advance(minutes=2)
     await fails(monkeypatch, "reset_code", lambda: recover.ask_code(services, here(), ADA))
     await recover.by_code(services, here(), ADA, code, NEW)
@@ -59,7 +49,7 @@ async def test_a_registrations_code_outlives_a_request_for_another_that_failed(
     town: Town, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await register.ask_code(services, here(), ADA)
-    code = await mailed_code(town)
+    code = await mailed_code(services)
     town.clock.advance(minutes=2)
     await fails(monkeypatch, "register_code", lambda: register.ask_code(services, here(), ADA))
     await register.by_code(services, here(), Application(ADA, PASSWORD), code)
@@ -69,7 +59,7 @@ async def test_an_activation_link_outlives_requests_for_another_that_failed(
     town: Town, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await register.by_link(services, here(), Application(ADA, PASSWORD))
-    token = await mailed_link(town)
+    token = await mailed_token(services)
     town.clock.advance(minutes=2)
     await fails(monkeypatch, "activate", lambda: activate.again(services, here(), ADA))
     await fails(monkeypatch, "activate", lambda: register.by_link(services, here(), Application(ADA, PASSWORD)))

@@ -71,7 +71,7 @@ async def test_by_a_phone_or_a_name_the_browser_that_asked_is_logged_in_too(town
 async def test_who_asked_for_another_account_or_in_another_realm_is_not_logged_in(town: Town, by: By) -> None:
     services = town.house.services
     for other, realm in ((BOB, "main"), (ADA, "boss")):
-        await born(services, other if other == BOB else ADA, realm=realm)
+        await born(services, other, realm=realm)
     await born(services, ADA)
     for asked in (await ask(services, by, BOB), (await ask(services, by, ctx=HERE.within("boss"))).within("main")):
         await ask(services, by, ctx=ELSEWHERE)

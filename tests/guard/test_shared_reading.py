@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from fakes import FakeClock
+from fakes import FakeClock, settle
 from lingpai.core.metrics import Report
 from lingpai.core.shared_reading import SharedReading
 from lingpai.flows.observe import Observation
@@ -31,11 +31,11 @@ async def test_many_share_one_reading_and_who_gives_up_takes_it_from_nobody() ->
     clock, reader = FakeClock(), OneReader()
     shared = SharedReading(reader, 5, clock)
     impatient, *others = [asyncio.create_task(shared.latest()) for _ in range(4)]
-    await asyncio.sleep(0)  # noqa: TID251 - they begin
+    await settle()  # they begin
     impatient.cancel()
     clock.advance(seconds=9)
     others.append(asyncio.create_task(shared.latest()))
-    await asyncio.sleep(0)  # noqa: TID251 - it too, while the first reading goes on
+    await settle()  # it too, while the first reading goes on
     reader.free.set()
     assert len(set(map(id, await asyncio.gather(*others)))) == 1
     assert reader.readings == 1
@@ -59,7 +59,7 @@ async def test_scrapes_that_come_together_ask_the_database_once(monkeypatch: pyt
         await app(cast(Any, {"method": "GET", "raw_path": b"/metrics", "headers": []}), cast(Any, None), send)
 
     scrapes = [asyncio.create_task(scrape()) for _ in range(3)]
-    await asyncio.sleep(0)  # noqa: TID251 - they begin
+    await settle()  # they begin
     reader.free.set()
     await asyncio.gather(*scrapes)
     assert (answered.count(200), reader.readings) == (3, 1)

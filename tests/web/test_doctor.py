@@ -36,6 +36,7 @@ from lingpai_testing.texts import SmsGateway
 from mailserver import DROP, Authority, MailServer, mail_server
 from needed import needed
 from postgresql import Postgres
+from proxying import listening
 from running import SECONDS, Ended, lingpai, lingpai_here, serving
 
 SECRET = "a secret of 32 bytes, or a few more"
@@ -515,18 +516,6 @@ async def proxies(folder: Path, service: str, authority: Authority) -> AsyncIter
     finally:
         process.terminate()
         await process.wait()
-
-
-async def listening(port: int, process: asyncio.subprocess.Process) -> None:
-    async with asyncio.timeout(SECONDS):
-        while process.returncode is None:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                continue
-            writer.close()
-            return
-    raise AssertionError("nginx has ended")
 
 
 async def test_a_proxy_that_hides_who_asks_or_believes_everybody_is_found(place: Installation, tmp_path: Path) -> None:

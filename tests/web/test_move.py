@@ -17,7 +17,7 @@ from sqlalchemy import text
 from conftest import open_database
 from fakes import START, FakeChance, FakeClock
 from lingpai.assembly.schema import UnservedDatabase
-from lingpai.core.errors import StoreMoving
+from lingpai.core.errors import StoreDown, StoreMoving
 from lingpai.core.model import Letter, RequestContext
 from lingpai.ephemeral.counters import FileCounters
 from lingpai.flows import moving
@@ -31,7 +31,7 @@ from lingpai.store.moving.arrival import Arrival, open_arrival
 from lingpai.store.moving.tables import PAGE, MovedTable, moved_tables
 from lingpai.store.schema import metadata
 from lingpai.web.dialects import dialects
-from postgresql import Postgres, migrate
+from postgresql import Postgres, migrate, psql
 from rows import new_account, new_letters, new_login, until_blocked
 from running import SECONDS, Ended, lingpai, lingpai_here, start
 from web.people import ADA, GOOD, member
@@ -338,6 +338,15 @@ async def test_what_does_not_fit_is_said_in_words_and_closes_nothing(desk: Desk,
     async with opened(desk.source) as source:
         assert await marks.find(source) is None
         assert await new_account(source, "free@example.com")
+
+
+async def test_a_standby_or_what_else_takes_no_writes_is_refused_in_words(desk: Desk, postgres_url: str) -> None:
+    psql(postgres_url, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); END $$")
+    with pytest.raises(StoreDown, match="store-down") as down:
+        async with open_arrival(desk.target):
+            pass
+    assert down.value.cause == "read-only"
+    assert "a database does not serve: " in await desk.refused("--to", desk.target)
 
 
 async def test_a_login_that_may_make_no_tables_is_said_in_words(desk: Desk, postgres: Postgres, empty_postgres_url: str) -> None:

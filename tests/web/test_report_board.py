@@ -33,7 +33,7 @@ def test_another_process_sees_it() -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 15, 20, 60])
-def test_a_kill_in_the_middle_of_writing_leaves_the_report_before(cut: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kill_in_the_middle_of_writing_leaves_the_report_before(cut: int) -> None:
     board = ReportBoard(1)
     board.write(0, counted(1))
     board.write(0, counted(2))

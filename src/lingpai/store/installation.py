@@ -15,7 +15,7 @@ _FIND = Query(select(installation.c.value).where(installation.c.name == bindpara
 _ADD = Query(lambda insert: insert(installation).values(name=bindparam("name"), value=bindparam("value")).on_conflict_do_nothing())
 _AS_READ = (installation.c.name == bindparam("sought"), installation.c.value == bindparam("old"))
 _REPLACE = Query(update(installation).where(*_AS_READ).values(value=bindparam("new")))
-_PUT = Query(lambda insert: _over(insert(installation).values(name=bindparam("name"), value=bindparam("value"))))
+PUT = Query(lambda insert: _over(insert(installation).values(name=bindparam("name"), value=bindparam("value"))))
 _REMOVE = Query(delete(installation).where(*_AS_READ))
 
 
@@ -49,7 +49,7 @@ async def remove(tx: Transaction, name: str, *, old: str) -> bool:
 
 async def backed_up(tx: Transaction, at: int) -> None:
     """There is a whole backup of what the database held at that moment."""
-    await tx.execute(_PUT, name=LAST_BACKUP, value=str(at))
+    await tx.execute(PUT, name=LAST_BACKUP, value=str(at))
 
 
 async def last_backup(tx: Transaction) -> int | None:

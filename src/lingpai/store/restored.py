@@ -6,6 +6,7 @@ restore, a thousand for each second: so those of a second restore lie above what
 """
 
 from lingpai.core.model import Account
+from lingpai.store import account_listing
 from lingpai.store import accounts as rows
 from lingpai.store.database import Database, Query, Transaction
 from lingpai.store.deferred import (
@@ -17,7 +18,6 @@ from lingpai.store.deferred import (
     letters,
     logins,
     or_,
-    select,
     sessions,
     signing_keys,
     text,
@@ -61,7 +61,6 @@ _CLOSE = Query(
     .where(accounts.c.id == bindparam("account_id"), _OLDER)
     .values(locked_at=bindparam("locked_at"), deletes_at=bindparam("deletes_at"))
 )
-_NAMED = Query(select(accounts.c.id).where(accounts.c.realm == bindparam("realm"), accounts.c.public_id == bindparam("public_id")))
 
 
 async def end_everything(tx: Transaction, store: Database, *, at: int) -> None:
@@ -86,8 +85,8 @@ async def _go_on(tx: Transaction, store: Database, leap: int) -> None:
 
 async def named(tx: Transaction, *, realm: str, public_id: str) -> Account | None:
     """The account that others call so."""
-    row = await tx.row(_NAMED, realm=realm, public_id=public_id)
-    return await rows.by_id(tx, row[0]) if row else None
+    number = await account_listing.by_public_id(tx, realm=realm, public_id=public_id)
+    return await rows.by_id(tx, number) if number else None
 
 
 async def close(tx: Transaction, *, account_id: int, at: int, locked_at: int | None, deletes_at: int | None) -> bool:

@@ -60,7 +60,7 @@ async def answers_in_clear(url: str) -> bool:
 
 def _client(url: str, reply: httpx.Response, subject: Subject) -> Finding:
     if subject.secret_box is None:
-        return not_asked("public", "no_secret")
+        return not_asked("public", "secret")
     try:
         seen = msgspec.json.decode(reply.content, type=SeenClient)
     except msgspec.ValidationError:

@@ -18,6 +18,7 @@ import msgspec
 
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.model import Letter
+from lingpai.core.outages import reason
 from lingpai.post import CheckFailed, CheckStage, Message, Permanent, Sender, SendError, Temporary, Unsure, by_tls
 from lingpai.settings.brought import refuse_name
 from lingpai.settings.outside import GatewaySettings, Sms, Templates
@@ -119,7 +120,7 @@ class Line:
         try:
             return await self._ask(url, headers, body, method)
         except httpx.RequestError as error:
-            raise CheckFailed("tls" if by_tls(error) else "connection", str(error) or type(error).__name__) from None
+            raise CheckFailed("tls" if by_tls(error) else "connection", reason(error)) from None
 
     async def close(self) -> None:
         """Lets go of connections; the next message makes new ones."""

@@ -9,7 +9,7 @@ import re
 import shutil
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, cast
 
 import asyncpg
@@ -23,7 +23,7 @@ from lingpai.store.migrate import RESTORING, adopt, finish, latest
 from lingpai.store.moving.marks import MOVE
 from lingpai.store.postgres import open_postgres
 from lingpai.store.postgres.alone import LOCK_SECONDS, hold_alone
-from lingpai.store.postgres.faults import store_down
+from lingpai.store.postgres.faults import translated
 from lingpai.store.postgres.pool import DIALECT
 from lingpai.store.schema import installation, metadata, volatile
 
@@ -72,7 +72,7 @@ async def snapshot(url: str) -> AsyncIterator[Snapshot]:
     program = _program("pg_dump")
     async with _connected(url) as connection, connection.transaction(isolation="repeatable_read", readonly=True):
         await _same_version(program, connection)
-        with _translated():
+        with translated():
             name = await connection.fetchval("SELECT pg_export_snapshot()")
             revision = await connection.fetchval("SELECT version_num FROM alembic_version")
             home = await connection.fetchval(_HOME)
@@ -102,7 +102,7 @@ class PostgresRestored:
 
     async def held(self) -> Mapping[str, int] | None:
         async with _connected(self._url) as connection:
-            with _translated():
+            with translated():
                 if not await connection.fetchval(_TABLES):
                     return None
                 self._replaces = True
@@ -119,7 +119,7 @@ class PostgresRestored:
         program = _program("psql")
         async with _connected(self._url) as connection:
             await _same_version(program, connection)
-            with _translated():
+            with translated():
                 if not await hold_alone(connection):
                     raise Unusable("another `lingpai restore`, or a `lingpai move`, is at work in this database")
                 users = await connection.fetchval(_USERS)
@@ -219,7 +219,7 @@ async def _running(program: str, url: str, *options: str, out: int) -> AsyncIter
 
 @asynccontextmanager
 async def _connected(url: str) -> AsyncIterator["Connected"]:
-    with _translated():
+    with translated():
         connection = await asyncpg.connect(
             url, target_session_attrs=cast("SessionAttribute", target_of(url)), server_settings={"application_name": "lingpai-backup"}
         )
@@ -227,15 +227,3 @@ async def _connected(url: str) -> AsyncIterator["Connected"]:
         yield connection
     finally:
         await connection.close()
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """What the driver says, in our words. Raises StoreDown."""
-    try:
-        yield
-    except Exception as error:
-        down = store_down(error)
-        if down is None:
-            raise
-        raise down from error

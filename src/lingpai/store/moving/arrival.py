@@ -12,10 +12,11 @@ from sqlalchemy import delete
 from lingpai.settings.postgresql import target_of
 from lingpai.store import migrate
 from lingpai.store.database import Query, Row
-from lingpai.store.moving.marks import MOVE, PUT, Move, encoded
+from lingpai.store.installation import PUT
+from lingpai.store.moving.marks import MOVE, Move, encoded
 from lingpai.store.moving.tables import PAGE, MovedTable, digest, moved_tables
 from lingpai.store.postgres.alone import hold_alone
-from lingpai.store.postgres.faults import store_down
+from lingpai.store.postgres.faults import translated
 from lingpai.store.postgres.hosts import Connected
 from lingpai.store.postgres.pool import DIALECT
 from lingpai.store.schema import entries, installation
@@ -132,7 +133,7 @@ class Arrival:
 
     async def _put(self, move: Move) -> None:
         plan = PUT.plan(DIALECT)
-        await self._connection.execute(plan.sql, *plan.bind({"value": encoded(move)}))
+        await self._connection.execute(plan.sql, *plan.bind({"name": MOVE, "value": encoded(move)}))
 
 
 def _number(table: str) -> str:
@@ -146,11 +147,9 @@ def _number(table: str) -> str:
 def _in_words(table: str = "") -> Iterator[None]:
     """What the driver says in our words. `table`: what does not fit there is Unfit."""
     try:
-        yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-        down = store_down(error)
-        if down:
-            raise down from error
+        with translated():
+            yield
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         if table:
             raise Unfit(table, str(error)) from error
         raise

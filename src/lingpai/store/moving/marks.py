@@ -12,7 +12,7 @@ import msgspec
 
 from lingpai.store import installation as agreed
 from lingpai.store.database import Database, Query, Transaction
-from lingpai.store.deferred import Insert, Inserter, bindparam, delete, func, installation, letters, select, text
+from lingpai.store.deferred import bindparam, delete, func, installation, letters, select, text
 
 MOVE = "move"
 """The name under which it stands in `installation`. The row itself is not carried."""
@@ -46,12 +46,6 @@ class Move(msgspec.Struct, frozen=True):
     """On the new one's side."""
 
 
-def _put(insert: Inserter) -> Insert:
-    one = insert(installation).values(name=MOVE, value=bindparam("value"))
-    return one.on_conflict_do_update(index_elements=[installation.c.name], set_={"value": one.excluded.value})
-
-
-PUT = Query(_put)
 REMOVE = Query(delete(installation).where(installation.c.name == MOVE))
 TRIGGERS = Query(text(r"SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'moving\_%' ESCAPE '\'"))
 _LEASED = Query(
@@ -107,7 +101,7 @@ async def find(tx: Transaction) -> Move | None:
 
 async def put(tx: Transaction, move: Move) -> Move:
     """Writes it down, in the place of what stands there."""
-    await tx.execute(PUT, value=encoded(move))
+    await tx.execute(agreed.PUT, name=MOVE, value=encoded(move))
     return move
 
 

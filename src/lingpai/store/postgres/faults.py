@@ -1,5 +1,8 @@
 """What an error of the driver means: a store that cannot serve and why, a transaction to be tried again, or a mistake of ours."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import asyncpg
 
 from lingpai.core.errors import Cause, StoreConflict, StoreDown
@@ -45,6 +48,18 @@ def store_down(error: BaseException) -> StoreDown | None:
         return StoreConflict()
     cause = cause_of(error)
     return StoreDown(cause) if cause else None
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Around what asks the driver by hand: a server that cannot serve is StoreDown, with the driver's own error behind it."""
+    try:
+        yield
+    except Exception as error:
+        down = store_down(error)
+        if down is None:
+            raise
+        raise down from error
 
 
 def cause_of(error: BaseException) -> Cause | None:

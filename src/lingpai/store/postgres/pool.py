@@ -15,7 +15,7 @@ from lingpai.core.errors import StoreConflict, StoreDown
 from lingpai.core.outages import Outage, StoreWatch
 from lingpai.store.ahead.postgres import STATEMENTS
 from lingpai.store.database import PoolUse, SqlDialect, cancel_at_next_await
-from lingpai.store.postgres.faults import store_down
+from lingpai.store.postgres.faults import store_down, translated
 from lingpai.store.postgres.hosts import Connected, Hosts
 from lingpai.store.probe import PROBE
 
@@ -109,14 +109,9 @@ class Pool:
 
     async def _probe(self) -> None:
         """Whether the server serves: it takes a connection, and writes something small."""
-        try:
+        with translated():
             async with asyncio.timeout(PROBE_TIMEOUT):
                 await _write(await self._hosts.connect(knock=True), self._clock.now())
-        except Exception as error:
-            down = store_down(error)
-            if down is None:
-                raise
-            raise down from error
 
 
 class Answers:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from lingpai.store.postgres.faults import store_down
+from lingpai.store.postgres.faults import translated
 from lingpai.store.postgres.hosts import Connected, Hosts
 
 Pooling = Literal["none", "session", "transaction"]
@@ -21,12 +21,8 @@ async def pooling(url: str) -> Pooling:
     hosts = Hosts(url, command_timeout=TIMEOUT_SECONDS, statement_cache_size=0, server_settings={"application_name": "lingpai"})
     connections: list[Connected] = []
     try:
-        return await _met(hosts, connections)
-    except Exception as error:
-        down = store_down(error)
-        if down is None:
-            raise
-        raise down from error
+        with translated():
+            return await _met(hosts, connections)
     finally:
         for one in connections:
             one.terminate()

@@ -19,6 +19,7 @@ from lingpai.web.request import request as exchanges
 from lingpai.web.request.body import Gone, Receive
 from lingpai.web.request.brand import Brand
 from lingpai.web.request.calls import Call, Mount, Reply
+from lingpai.web.request.client_ip import ClientIps
 from lingpai.web.request.fields import read
 from lingpai.web.request.request import About, Request, RequestFactory, Scope, printable
 
@@ -52,11 +53,12 @@ class App:
         self._metrics = services.metrics
         self._monotonic = services.clock.monotonic
         self._routes = Routes(mounts, pages, home, endpoints)
-        self._reception = RequestFactory(services.settings, services.clock, services.chance, services.device_cookies, brand)
+        clients = ClientIps(services.settings.trusted_proxies)
+        self._reception = RequestFactory(services.settings, clients, services.clock, services.chance, services.device_cookies, brand)
         self._sites = OriginPolicy(services.settings, (host for mount in mounts for host in mount.settings.hosts))
         self._response_headers = ResponseHeaders(services.settings)
         self._refusals = RefusalTrail(services)
-        self._traces = RequestTraces(services)
+        self._traces = RequestTraces(services, clients)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, as ASGI 3 has it; other kinds of scope are none of ours."""
@@ -184,7 +186,7 @@ class App:
         counted_as = route.counted_as if route else "nowhere"
         kind = "check" if route and route.call.quiet else "call"
         self._metrics.observe(self._monotonic() - started, ("request_seconds", counted_as, kind, _CLASSES[reply.status // 100]))
-        if route and (route.logs_in or reply.gives_jwt):
+        if route and route.logs_in:
             self._metrics.count("logins", counted_as, route.call.path, _outcome(route, reply))
 
     def _note(self, request: Request, reply: Reply, started: float, checks: journal.Journal) -> None:

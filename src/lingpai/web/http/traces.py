@@ -15,9 +15,9 @@ _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTION
 class RequestTraces:
     """Begins them, where the service records any."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, clients: ClientIps) -> None:
         self._recorder = services.traces
-        self._clients = ClientIps(services.settings.trusted_proxies)
+        self._clients = clients
         self._scheme = urlsplit(services.settings.public_url).scheme or "http"
 
     def begin(self, scope: Scope, route: Route | None, request: Request) -> Span:

@@ -113,8 +113,8 @@ class About(msgspec.Struct, frozen=True):
 class RequestFactory:
     """Makes a Request of what the server hands over."""
 
-    def __init__(self, settings: Settings, clock: Clock, chance: Chance, devices: DeviceCookies, brand: Brand) -> None:
-        self._clients = ClientIps(settings.trusted_proxies)
+    def __init__(self, settings: Settings, clients: ClientIps, clock: Clock, chance: Chance, devices: DeviceCookies, brand: Brand) -> None:
+        self._clients = clients
         self._session = cookies.session(settings)
         self._prelogin_token = cookies.prelogin_token(settings)
         self._brand = brand

@@ -21,7 +21,7 @@ VALUES: dict[str, str | int] = {
     "days": 7,
 }
 CODE: dict[str, str | int] = {"code": "048213", "minutes": 10}
-CODES = ("register_code", "reset_code", "bind_code", "login_code")
+CODES = ("register_code", "reset_code", "bind_code", "login_code", "confirm_code")
 NOTICES = [template for template in FORMS if template not in (*CODES, "activate", "reset")]
 EVIL = "\"'><b>{{7*7}}{code}\r\n\u2028\u202eevil\x1b[31m"
 

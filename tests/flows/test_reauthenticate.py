@@ -117,7 +117,7 @@ async def test_a_mailed_code_proves_the_owner_of_an_account_without_a_password_o
     account = await born(services, ADA, PHONE, password=None)
     ctx, mine = await stale(town, account)
     assert await reauthenticate.ask_code(services, ctx, mine) == ADA
-    assert await told(services) == [("login_code", ADA.value)]
+    assert await told(services) == [("confirm_code", ADA.value)]
     sent = await mailed_code(services)
     await reauthenticate.by_code(services, ctx, mine, sent)
     assert await is_fresh(services, ctx, mine)
@@ -130,7 +130,7 @@ async def test_where_there_is_only_a_phone_the_code_goes_by_text(town: Town) -> 
     services = town.house.services
     ctx, mine = await stale(town, await born(services, NAME, PHONE, password=None))
     assert await reauthenticate.ask_code(services, ctx, mine) == PHONE
-    assert await told(services) == [("login_code", PHONE.value)]
+    assert await told(services) == [("confirm_code", PHONE.value)]
     await reauthenticate.by_code(services, ctx, mine, await mailed_code(services))
     assert await is_fresh(services, ctx, mine)
 
@@ -241,4 +241,4 @@ async def test_of_sixty_four_that_use_one_code_at_once_one_has_proved_it(town: T
 async def test_of_sixty_four_that_ask_for_a_code_at_once_one_is_sent_it(services: Services) -> None:
     ctx, mine = await entered(services, await born(services, ADA))
     assert await race(lambda each: reauthenticate.ask_code(services, each, mine), ctx) == {"won": 1, "too-soon": 63}
-    assert await told(services) == [("login_code", ADA.value)]
+    assert await told(services) == [("confirm_code", ADA.value)]

@@ -15,8 +15,9 @@ Kind = Literal["email", "phone", "name", "qq", "weibo", "wechat"]
 """What an identifier is. A third party's is keyed by person (`union:…`) or by person within one app (`app:…:…`)."""
 THIRD_PARTIES: tuple[Kind, ...] = ("qq", "weibo", "wechat")
 Channel = Literal["email", "sms"]
-Purpose = Literal["register", "activate", "reset", "bind", "login"]
-"""What a message is asked for; shared by the dialects of a realm (contract, rule 7)."""
+Purpose = Literal["register", "activate", "reset", "bind", "login", "confirm"]
+"""What a message is asked for; shared by the dialects of a realm (contract, rule 7). `login` opens one, `confirm` proves one anew: what
+anybody may ask for at `/login` neither takes the place of what an owner asked for inside, nor serves there."""
 Locale = str
 """A language that we speak, by its tag (BCP 47): the name of a file in `core/locales`."""
 DEFAULT_LOCALE: Locale = "zh-Hans"

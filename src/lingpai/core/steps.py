@@ -4,8 +4,9 @@ from typing import Literal
 
 import msgspec
 
-StepNeed = Literal["code", "cancel_deletion"]
-"""What the step takes: the code that was just sent; or the owner's word that the account, which waits for its deletion, is to stay."""
+StepNeed = Literal["code", "cancel_deletion", "create_account", "recognise"]
+"""What the step takes: the code that was just sent; the owner's word that the account, which waits for its deletion, is to stay; what an
+account is made with, for an address that was just proved and is nobody's; whether an account that nobody has used for long is one's own."""
 
 
 class Step(msgspec.Struct, frozen=True):

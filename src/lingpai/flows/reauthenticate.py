@@ -25,11 +25,11 @@ async def ask_code(services: Services, ctx: RequestContext, login: Authenticated
     to, account = reached(login.account), login.account
     if to is None:
         raise StaleLogin
-    async with sending(services, ctx, "login", to, known=True) as message:
-        who = guesser(ctx, "login", account, to)
+    async with sending(services, ctx, "confirm", to, known=True) as message:
+        who = guesser(ctx, "confirm", account, to)
         code = await new_code(services, ctx, message, who, to, bound_to(account), CODE_LENGTH)
         async with services.store.begin() as tx:
-            await services.letters.login_code(tx, ctx, account if message.lands else None, code.text, code.page)
+            await services.letters.confirm_code(tx, ctx, account if message.lands else None, code.text, code.page)
             await services.audit.note(tx, ctx, "confirm.ask", account_id=account.id)
     return to
 
@@ -38,13 +38,13 @@ async def by_code(services: Services, ctx: RequestContext, login: Authenticated,
     """Opens sensitive steps. Raises BadCode."""
     await services.limits.spend("check_client", ctx.client)
     to, account = reached(login.account), login.account
-    right = await peek_code(services, guesser(ctx, "login", account, to), to.key, code) if to else None
-    entry = await services.one_time.take_code("login", account.realm, to.key, code) if to and right else None
+    right = await peek_code(services, guesser(ctx, "confirm", account, to), to.key, code) if to else None
+    entry = await services.one_time.take_code("confirm", account.realm, to.key, code) if to and right else None
     if to is None or entry is None or not services.one_time.binds(entry, account):
         why = BadCode()
         await services.audit.note(services.store, ctx, "confirm", why.code, account_id=account.id)
         raise why
-    async with restoring(partial(services.one_time.put_back, "login", account.realm, to.key, entry)):
+    async with restoring(partial(services.one_time.put_back, "confirm", account.realm, to.key, entry)):
         return await authentication.confirm(services, ctx, login)
 
 

@@ -17,12 +17,12 @@ from lingpai.guard.passwords.hashing import HashingSlot
 from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.steps import invitations
 from lingpai.steps.authentication import is_known
-from lingpai.steps.first_proof import forget_strangers
+from lingpai.steps.first_proof import take_over
 from lingpai.steps.guesses import NewCode, guesser, new_code, peek_code
 from lingpai.steps.open_registration import Judged, compared, counted, disagree, is_proved, judged, looking
 from lingpai.steps.sending import AskedMessage, BegunStep, may_notice, new_link, sending
 from lingpai.steps.spending import kill_open, spending_code
-from lingpai.store import accounts, consents, sessions
+from lingpai.store import accounts, consents
 from lingpai.store.database import Transaction
 
 T = TypeVar("T")
@@ -284,7 +284,7 @@ async def _no_login(tx: Transaction, new: int) -> int:
 async def _log_in(services: Services, ctx: RequestContext, amr: str, tx: Transaction, new: int) -> IssuedSession:
     account = await accounts.by_id(tx, new)
     assert account is not None, "this transaction has made it"
-    return await services.session_issuer.first_cookie(tx, account, ctx, amr=amr)
+    return await services.session_issuer.cookie_within(tx, account, ctx, amr=amr)
 
 
 async def _settle(services: Services, ctx: RequestContext, application: Application, password: str, then: Then[T]) -> T:
@@ -294,24 +294,13 @@ async def _settle(services: Services, ctx: RequestContext, application: Applicat
         account = await _add(services, tx, ctx, password)
         if not await accounts.add_identifier(tx, account_id=account, realm=ctx.realm, address=application.address, proved_at=now):
             await accounts.withdraw(tx, account_id=account)
-            account = await _take_over(tx, ctx, application.address, password, now)
+            account = await take_over(tx, ctx.realm, application.address, password, now)
+            if not account:
+                raise BadCode
         await invitations.spend(tx, services.settings, ctx.realm, application.invite, account, now)
         await _agree(services, tx, ctx, application, account)
         await services.audit.note(tx, ctx, "register", account_id=account)
         return await then(tx, account)
-
-
-async def _take_over(tx: Transaction, ctx: RequestContext, email: Address, password: str, now: int) -> int:
-    waiting = await accounts.find(tx, ctx.realm, email.kind, email.key)
-    if waiting is None or waiting.locked_at or email.kind != "email":
-        raise BadCode
-    if not await accounts.prove(tx, account_id=waiting.id, kind="email", key=email.key, at=now):
-        # Its owner has proved it in another way meanwhile.
-        raise BadCode
-    await forget_strangers(tx, waiting.id, email)
-    await accounts.set_password(tx, account_id=waiting.id, password=password, at=now)
-    await sessions.end_all(tx, account_id=waiting.id)
-    return waiting.id
 
 
 async def begin_by_phone(services: Services, ctx: RequestContext, phone: Address, password: str, *, reveal: bool = False) -> Step:

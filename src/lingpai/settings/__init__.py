@@ -223,6 +223,10 @@ class Pages(msgspec.Struct, frozen=True):
         tuple[Literal["link", "code", "phone"], ...],
         Meta(description="how one may register: a mailed link, a mailed code, a texted code", extra={"form": forms.registration}),
     ] = ("link",)
+    login: Annotated[
+        tuple[Literal["code", "password"], ...],
+        Meta(min_length=1, description="how one may log in at /login, the first one first", extra={"form": forms.entrance}),
+    ] = ("code", "password")
     logo: Annotated[str, Meta(max_length=1_024, description="a picture's file, SVG or PNG, 64 KiB at most, shown beside the name")] = ""
     accent: Annotated[
         str, Meta(description="the colour of buttons and links; its contrast is checked at start", extra={"form": forms.colour})

@@ -91,6 +91,13 @@ def registration(text: str) -> str:
     return text
 
 
+def entrance(text: str) -> str:
+    """A way to log in."""
+    if text not in ("code", "password"):
+        raise ValueError("code or password")
+    return text
+
+
 def colour(text: str) -> str:
     """`#0b57d0`."""
     if not re.fullmatch("#[0-9a-fA-F]{6}", text):

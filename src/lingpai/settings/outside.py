@@ -66,6 +66,15 @@ class Sms(msgspec.Struct, frozen=True):
     prefix_hourly: Annotated[
         int, Meta(ge=1, le=10_000_000, description="messages an hour to numbers that begin with the same 7 digits after the +")
     ] = 200
+    recycled_days: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=3_650,
+            description="days without a login after which a phone's code alone opens no account unasked, since the number may have a new "
+            "owner; a login is remembered for audit.keep_days",
+        ),
+    ] = 180
     gateways: dict[str, GatewaySettings] = {}
     """By name, each a table of its own in the file: `[sms.aliyun]`. Which there are is known above (`assembly/configuration.py`)."""
 

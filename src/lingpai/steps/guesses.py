@@ -12,7 +12,7 @@ from lingpai.steps.authentication import device_of
 from lingpai.steps.sending import AskedMessage
 from lingpai.steps.services import Services
 
-PAGES: dict[Purpose, str] = {"register": "/register", "bind": "/me/security", "login": "/me/confirm"}
+PAGES: dict[Purpose, str] = {"register": "/register", "bind": "/me/security", "login": "/login", "confirm": "/me/confirm"}
 """The hosted page that takes a code of letters, by what it is for; `/forgot` takes the others."""
 
 ON_ADDRESS: frozenset[Purpose] = frozenset(("register", "bind"))

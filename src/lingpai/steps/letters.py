@@ -15,7 +15,10 @@ from lingpai.store import outbox
 from lingpai.store.database import Transaction
 
 LetterFacts = dict[str, str | int]
-Notice = Literal["password_changed", "questions_tried", "questions_changed", "email_changed", "phone_changed", "linked", "unlinked"]
+Notice = (
+    Literal["password_changed", "questions_tried", "questions_changed", "email_changed", "phone_changed", "linked", "unlinked"]
+    | Literal["new_login", "phone_left"]
+)
 """What an owner is told of. `email_changed` goes to the old address: its writer gives the account as it was."""
 
 Added = tuple[str, int]
@@ -72,9 +75,13 @@ class Letters:
         """A code that proves an address that is to be the account's own. It carries no account: the address may be somebody else's."""
         await self._add(tx, "bind_code", to, None, ctx.locale, _code(code, page), CODE_LIFE)
 
-    async def login_code(self, tx: Transaction, ctx: RequestContext, account: Account | None, code: str, page: str = "") -> None:
+    async def login_code(self, tx: Transaction, ctx: RequestContext, to: Address, account: Account | None, code: str, page: str = "") -> None:
+        """A code that logs in whoever reads it there, or proves an address that has no account (None)."""
+        await self._add(tx, "login_code", to, account, ctx.locale, _code(code, page), CODE_LIFE)
+
+    async def confirm_code(self, tx: Transaction, ctx: RequestContext, account: Account | None, code: str, page: str = "") -> None:
         """A code by which an account without a password shows that it is still its owner; None: the same work, and nobody is written to."""
-        await self._write(tx, "login_code", account, ctx.locale, _code(code, page), CODE_LIFE)
+        await self._write(tx, "confirm_code", account, ctx.locale, _code(code, page), CODE_LIFE)
 
     async def notice(
         self,
@@ -84,13 +91,15 @@ class Letters:
         account: Account | None,
         added: Added = NOTHING,
         ways: tuple[WayIn, ...] = (),
+        by: Kind | None = None,
     ) -> None:
         """Tells the owner of what has happened, what was `added` by it, and after a reset which `ways` lead into the account.
 
-        None: the same work, and nobody is told.
+        None: the same work, and nobody is told. `by`: to its mail or to its phone; None: to its mail, else to its phone.
         """
-        values = self._notice(ctx, template, _reached(account), account, added) | self._listed(ways)
-        await self._write(tx, template, account, _spoken(account, ctx), values, NOTICE_LIFE)
+        to = _reached(account, by)
+        values = self._notice(ctx, template, to, account, added) | self._listed(ways)
+        await self._add(tx, template, to, account, _spoken(account, ctx), values, NOTICE_LIFE)
 
     async def deletion(self, tx: Transaction, ctx: RequestContext, account: Account | None, url: str, days: int, deletes_at: int) -> None:
         """Tells the owner that the account will be deleted, and how to keep it; None as for a notice."""

@@ -21,12 +21,12 @@ async def spending_code(services: Services, ctx: RequestContext, purpose: Purpos
     journal.passed("code")
     async with restoring(partial(services.one_time.put_back, purpose, ctx.realm, key, taken)):
         yield taken
-    await _give_back_counts(services, ctx, purpose)
+    await give_back_counts(services, ctx, "message_client", "check_client", *(("register_client",) if purpose == "register" else ()))
 
 
-async def _give_back_counts(services: Services, ctx: RequestContext, purpose: Purpose) -> None:
+async def give_back_counts(services: Services, ctx: RequestContext, *names: str) -> None:
     """A code that was used rightly costs its client nothing (contract, 7.12): a whole school may sit behind one address. Raises nothing."""
-    for name in ("message_client", "check_client", *(("register_client",) if purpose == "register" else ())):
+    for name in names:
         with suppress(Limited, StoreDown):
             await services.limits.spend("client_returned", f"{name} {ctx.client}")
             await services.limits.give_back(name, ctx.client)

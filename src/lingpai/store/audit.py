@@ -39,6 +39,12 @@ _OF = Query(
     .limit(bindparam("limit", type_=BigInteger()))
 )
 _event = reader(Event, _OF)
+_LAST = Query(
+    select(audit.c.at)
+    .where(audit.c.account_id == bindparam("account_id"), audit.c.event == bindparam("event"), audit.c.result == "ok")
+    .order_by(audit.c.id.desc())
+    .limit(1)
+)
 _past = (
     select(audit.c.id)
     .where(audit.c.at < bindparam("before"))
@@ -96,6 +102,12 @@ class AuditTrail:
 async def of(tx: Transaction, *, account_id: int, limit: int) -> list[Event]:
     """The account's last entries, newest first."""
     return [_event(row) for row in await tx.rows(_OF, account_id=account_id, limit=limit)]
+
+
+async def last(tx: Transaction, *, account_id: int, event: str) -> int:
+    """When this last went well for the account; 0 where the trail, which is purged, does not hold it."""
+    row = await tx.row(_LAST, account_id=account_id, event=event)
+    return int(row[0]) if row else 0
 
 
 async def purge(tx: Transaction, before: int, limit: int) -> int:

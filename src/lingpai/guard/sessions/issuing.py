@@ -89,13 +89,15 @@ class SessionIssuer:
         self, account: Account, origin: RequestContext, upgraded: str | None = None, *, amr: str = "pwd", remember: bool = False
     ) -> IssuedSession:
         """A session for a browser; its old one ends. `remember`: of `sessions.remember_days` (contract, 11.4)."""
-        token, lifetime = self._chance.token(), self._remembered if remember else self._hours * HOUR
+        token, lifetime = self._chance.token(), self._lifetime(remember=remember)
         await self._open(account, origin, _New(digest(token), lifetime, LoginProof("cookie", amr), origin.session), upgraded)
         return IssuedSession(account, token, self._devices.write(origin.device, origin.known_to, account), lifetime)
 
-    async def first_cookie(self, tx: Transaction, account: Account, origin: RequestContext, *, amr: str) -> IssuedSession:
-        """As `cookie`, in the transaction that makes the account what it is: a registration that logs in is one thing."""
-        token, lifetime = self._chance.token(), self._hours * HOUR
+    async def cookie_within(
+        self, tx: Transaction, account: Account, origin: RequestContext, *, amr: str, remember: bool = False
+    ) -> IssuedSession:
+        """As `cookie`, in the transaction that makes the account what it is, or has looked once more: both are one thing, or nothing."""
+        token, lifetime = self._chance.token(), self._lifetime(remember=remember)
         new = _New(digest(token), lifetime, LoginProof("cookie", amr), origin.session)
         if not await self._add(tx, account, origin, new, None):
             raise WrongPassword
@@ -161,6 +163,9 @@ class SessionIssuer:
     def signed(self, signer: "Signer", account: Account, renewed: RenewedJwt) -> str:
         """The JWT, once the transaction that added its session row is over."""
         return self._jwts.issue(signer, account_id=account.id, sid=renewed.sid, locale=account.locale, lifetime=renewed.lifetime)
+
+    def _lifetime(self, *, remember: bool) -> int:
+        return self._remembered if remember else self._hours * HOUR
 
     @property
     def _jwts(self) -> "JwtTokens":

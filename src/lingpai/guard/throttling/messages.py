@@ -13,7 +13,7 @@ from typing import Final, get_args
 from lingpai.core import journal
 from lingpai.core.chance import SECOND, Clock
 from lingpai.core.errors import BadInput, Limited, MessagesSpent, MessagesSpentToday, NotOffered, StoreDown, TooSoon
-from lingpai.core.model import Account, Address, Purpose, RequestContext
+from lingpai.core.model import Account, Address, Kind, Purpose, RequestContext
 from lingpai.ephemeral import Entry, Ephemeral
 from lingpai.ephemeral.local import seconds
 from lingpai.guard.throttling.rates import RateLimiter
@@ -137,13 +137,13 @@ class MessageThrottle:
                     for name in (*PER_PURPOSE, *STRANGERS):
                         await self._limits.clear(name, counter)
 
-    async def reached(self, account: Account, *, kept: bool = False) -> Account | None:
+    async def reached(self, account: Account, *, by: Kind | None = None, kept: bool = False) -> Account | None:
         """The account, where its owner may be told of something now; None where that takes a text message and the budgets have none left.
 
-        `kept`: of what has a part of the budgets of its own. Asked once it is sure that there is something to tell: it counts. What was
-        sent before does not silence it (contract, rule 7).
+        `by`: as for `Letters.notice`. `kept`: of what has a part of the budgets of its own. Asked once it is sure that there is something
+        to tell: it counts. What was sent before does not silence it (contract, rule 7).
         """
-        if account.email or account.phone is None or not account.phone_proved_at:
+        if by == "email" or (by is None and account.email) or account.phone is None or not account.phone_proved_at:
             return account
         phone = Address("phone", account.phone, account.phone)
         try:

@@ -51,19 +51,22 @@ FORMS = {
     "reset_code": LetterForm(),
     "bind_code": LetterForm(),
     "login_code": LetterForm(),
+    "confirm_code": LetterForm(),
     "questions_tried": LetterForm(link="reset_url", when="at"),
     "questions_changed": LetterForm(link="reset_url", when="at"),
     "email_changed": LetterForm(when="at", code=False, help=True),
     "phone_changed": LetterForm(link="reset_url", when="at"),
     "linked": LetterForm(link="reset_url", when="at"),
     "unlinked": LetterForm(link="reset_url", when="at"),
+    "new_login": LetterForm(link="reset_url", when="at"),
+    "phone_left": LetterForm(link="reset_url", when="at"),
     "closing": LetterForm(link="url", when="at"),
     "taken": LetterForm(link="reset_url", when="at"),
     "password_changed": LetterForm(link="reset_url", when="at"),
 }
 
 
-UNSAID = frozenset(("questions_tried", "questions_changed", "email_changed", "phone_changed", "linked", "unlinked"))
+UNSAID = frozenset(("questions_tried", "questions_changed", "email_changed", "phone_changed", "linked", "unlinked", "phone_left"))
 """Notices that share one text message: what exactly was changed is seen after logging in."""
 
 

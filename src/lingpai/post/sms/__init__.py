@@ -57,6 +57,7 @@ TEXTS: Mapping[str, Literal["code", "notice", "taken"]] = {
     "reset_code": "code",
     "bind_code": "code",
     "login_code": "code",
+    "confirm_code": "code",
     "password_changed": "notice",
     "questions_tried": "notice",
     "questions_changed": "notice",
@@ -64,6 +65,8 @@ TEXTS: Mapping[str, Literal["code", "notice", "taken"]] = {
     "phone_changed": "notice",
     "linked": "notice",
     "unlinked": "notice",
+    "new_login": "notice",
+    "phone_left": "notice",
     "closing": "notice",
     "taken": "taken",
 }

@@ -26,6 +26,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     'store.accounts._LOCK_ROW': ('id',),
     'store.accounts._TAKE_UNPROVED': ('realm', 'value', 'added_at'),
     'store.accounts._UNCHANGED': ('id',),
+    'store.audit._LAST': ('at',),
     'store.audit._OF': ('id', 'at', 'realm', 'account_id', 'event', 'result', 'ip', 'agent', 'request_id', 'detail'),
     'store.backup.ACCOUNTS': ('realm', 'count'),
     'store.clients._DIGEST': ('digest',),

@@ -51,6 +51,7 @@ STATEMENTS: dict[str, tuple[str, tuple[str, ...]]] = {
     'store.accounts._UPGRADE': ('UPDATE accounts SET password=? WHERE accounts.id = ? AND accounts.password = ?', ('new', 'account_id', 'old')),
     'store.addresses._RESPELL': ('UPDATE identifiers SET value=? WHERE identifiers.account_id = ? AND identifiers.kind = ? AND identifiers."key" = ? AND identifiers.proved_at IS NOT NULL', ('value', 'account_id', 'kind', 'key')),
     'store.audit._ADD': ('INSERT INTO audit (at, realm, account_id, event, result, ip, agent, request_id, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)', ('at', 'realm', 'account_id', 'event', 'result', 'ip', 'agent', 'request_id', 'detail')),
+    'store.audit._LAST': ("SELECT audit.at \nFROM audit \nWHERE audit.account_id = ? AND audit.event = ? AND audit.result = 'ok' ORDER BY audit.id DESC\n LIMIT 1 OFFSET 0", ('account_id', 'event')),
     'store.audit._OF': ('SELECT audit.id, audit.at, audit.realm, audit.account_id, audit.event, audit.result, audit.ip, audit.agent, audit.request_id, audit.detail \nFROM audit \nWHERE audit.account_id = ? ORDER BY audit.id DESC\n LIMIT ? OFFSET 0', ('account_id', 'limit')),
     'store.audit._PURGE': ('WITH past AS \n(SELECT audit.id AS id \nFROM audit \nWHERE audit.at < ? ORDER BY audit.at\n LIMIT ? OFFSET 0)\n DELETE FROM audit WHERE audit.id IN (SELECT past.id \nFROM past)', ('before', 'limit')),
     'store.backup.ACCOUNTS': ('SELECT accounts.realm, count(*) AS count_1 \nFROM accounts GROUP BY accounts.realm ORDER BY accounts.realm', ()),

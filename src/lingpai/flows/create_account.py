@@ -1,0 +1,111 @@
+"""An account for the address that a code at the login has just proved: what that login's further step asks for, and no password."""
+
+from dataclasses import dataclass
+
+from lingpai.core.errors import BadGrant
+from lingpai.core.model import Account, Address, RequestContext
+from lingpai.flows import Services
+from lingpai.guard.sessions.issuing import IssuedSession
+from lingpai.steps import invitations, proved_address
+from lingpai.steps.code_entry import amr_of
+from lingpai.steps.first_proof import take_over
+from lingpai.steps.open_registration import looking
+from lingpai.steps.proved_address import ProvedAddress
+from lingpai.steps.spending import give_back_counts, kill_open
+from lingpai.store import accounts, consents
+from lingpai.store.database import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """What its owner says of it, already clean."""
+
+    nickname: str = ""
+    invite: str = ""
+    consents: tuple[tuple[str, str], ...] = ()
+    """What was agreed to: pairs of a document (`terms`, `privacy`) and its version."""
+
+
+async def create(services: Services, ctx: RequestContext, address: Address, new: NewAccount) -> IssuedSession:
+    """Makes the account and logs in; of racing callers with one proof exactly one. A password can be set later.
+
+    An account that waited there for its proof is the prover's own from now on, and what others set before dies with it (contract, 8.7). A
+    phone leaves the account that it named, whose proved mail address is told. `address`: the one that the page showed. Raises BadGrant,
+    NotInvited, Limited; of these only a BadGrant in the last moment spends the proof.
+    """
+    await services.limits.check("register_client", ctx.client)
+    proof = await proved_address.peek(services, ctx)
+    if proof is None:
+        raise BadGrant
+    if asks_invite(proof):
+        async with looking(services, ctx):
+            await invitations.check(services.store, services.settings, ctx.realm, new.invite, services.clock.now())
+    async with proved_address.spending(services, ctx, address) as proof:
+        issued = await _counted(services, ctx, proof, new)
+    await give_back_counts(services, ctx, "register_client")
+    await kill_open(services, ctx.realm, [address.key])
+    return issued
+
+
+def asks_invite(proof: ProvedAddress) -> bool:
+    """Whether it is a registration: an account that waits for its proof was one before."""
+    return proof.need == "recognise" or not proof.account_id
+
+
+async def _counted(services: Services, ctx: RequestContext, proof: ProvedAddress, new: NewAccount) -> IssuedSession:
+    await services.limits.spend("register_client", ctx.client)
+    try:
+        return await _create(services, ctx, proof, new)
+    except BaseException:
+        await services.limits.give_back("register_client", ctx.client)
+        raise
+
+
+async def _create(services: Services, ctx: RequestContext, proof: ProvedAddress, new: NewAccount) -> IssuedSession:
+    former = await proved_address.account_there(services, proof) if proof.need == "recognise" else None
+    now = services.clock.now()
+    async with services.store.begin() as tx:
+        if former:
+            await _leave(services, tx, ctx, former, proof.address)
+        account_id = await _owned(services, tx, ctx, proof, new.nickname)
+        if asks_invite(proof):
+            await invitations.spend(tx, services.settings, ctx.realm, new.invite, account_id, now)
+        for document, version in new.consents:
+            await consents.add(tx, account_id=account_id, document=document, version=version, at=now, ip=ctx.ip)
+        await services.audit.note(tx, ctx, "register", account_id=account_id, detail="code")
+        account = await accounts.by_id(tx, account_id)
+        assert account is not None, "this transaction has made it, or holds it"
+        issued = await services.session_issuer.cookie_within(tx, account, ctx, amr=amr_of(proof.address), remember=proof.remember)
+    if former:
+        services.bell.ring()
+    return issued
+
+
+async def _leave(services: Services, tx: Transaction, ctx: RequestContext, former: Account, phone: Address) -> None:
+    """The number leaves the account that it named; what it had earned there is worth nothing."""
+    if not await accounts.lock_if_unchanged(tx, former):
+        raise BadGrant
+    await accounts.remove_identifier(tx, account_id=former.id, kind=phone.kind, key=phone.key)
+    await accounts.outdate_proofs(tx, account_id=former.id)
+    if former.proved_mail:
+        await services.letters.notice(tx, ctx, "phone_left", former, by="email")
+    await services.audit.note(tx, ctx, "phone.left", account_id=former.id)
+
+
+async def _owned(services: Services, tx: Transaction, ctx: RequestContext, proof: ProvedAddress, nickname: str) -> int:
+    """The account that has the address now: a new one, or the one that waited there. Raises BadGrant where it is somebody's by now."""
+    now = services.clock.now()
+    new = await accounts.add(
+        tx, realm=ctx.realm, password=None, nickname=nickname, locale=ctx.locale, created_at=now, created_ip=ctx.ip
+    )
+    if await accounts.add_identifier(tx, account_id=new, realm=ctx.realm, address=proof.address, proved_at=now):
+        if not asks_invite(proof):
+            # The account that waited there is gone meanwhile: this one would be nobody's invitee.
+            raise BadGrant
+        return new
+    await accounts.withdraw(tx, account_id=new)
+    waiting = await take_over(tx, ctx.realm, proof.address, None, now)
+    if not waiting:
+        raise BadGrant
+    await accounts.rename(tx, account_id=waiting, nickname=nickname)
+    return waiting

@@ -1,14 +1,17 @@
 """The product's own look: its picture and its colours, and whether people can read what is written in them."""
 
+import colorsys
 from dataclasses import dataclass
 from pathlib import Path
 
 from lingpai.settings import Pages
 
-LIGHT, DARK = "#ffffff", "#14171a"
-"""The grounds that pages and mails are written on (`static/style.css`)."""
+LIGHT, DARK = "#f5f7f9", "#14171a"
+"""What the accent is harder to read on, in each scheme, of the pages' ground and their cards (`static/style.css`)."""
 CONTRAST = 4.5
 """What text needs against its ground (WCAG 2.2, 1.4.3)."""
+LIVELY = 7.0
+"""What an accent gets on the dark ground that nobody has chosen: the first one that can be read there is a muddy one."""
 LOGO_LIMIT = 65_536
 _STEPS = 64
 _BLACK, _WHITE = "#000000", "#ffffff"
@@ -40,13 +43,17 @@ def theme(pages: Pages) -> Theme:
 
 
 def lightened(colour: str) -> str:
-    """The colour, with as little white mixed in as it takes to be read on the dark ground."""
-    parts = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
-    for white in range(_STEPS + 1):
-        mixed = "#" + "".join(f"{part + (255 - part) * white // _STEPS:02x}" for part in parts)
-        if contrast(mixed, DARK) >= CONTRAST:
-            return mixed
+    """The colour as it is where it stands out on the dark ground, else only as much lighter: its hue and its saturation stay."""
+    hue, lightness, saturation = colorsys.rgb_to_hls(*(int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)))
+    for step in range(_STEPS + 1):
+        lighter = _hex(*colorsys.hls_to_rgb(hue, lightness + (1 - lightness) * step / _STEPS, saturation))
+        if contrast(lighter, DARK) >= LIVELY:
+            return lighter
     raise AssertionError("white is read on the dark ground")
+
+
+def _hex(*parts: float) -> str:
+    return "#" + "".join(f"{round(255 * part):02x}" for part in parts)
 
 
 def reach(support: str) -> str:

@@ -29,12 +29,13 @@ from lingpai.core.errors import (
 from lingpai.core.steps import Step
 from lingpai.flows import Services, reauthenticate, social
 from lingpai.flows.social import Journey
-from lingpai.social import ProviderName, Surface
+from lingpai.social import ProviderName
 from lingpai.steps.authentication import Authenticated, activated
 from lingpai.web.pages import page
 from lingpai.web.pages.shared.cancel_deletion import cancel_deletion_page
 from lingpai.web.pages.shared.links import for_realm, kind_of, links
 from lingpai.web.pages.shared.return_context import HOME, ReturnContext, inside, onward, present, return_context
+from lingpai.web.pages.shared.thirds import surface_of
 from lingpai.web.request.calls import Call, Handler, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text
 from lingpai.web.request.request import Request
@@ -82,7 +83,7 @@ async def start(name: ProviderName, services: Services, mount: Mount, request: R
         return onward(f"{services.settings.public_url}{request.path}?{urlencode(request.query)}")
     context = return_context(services, request)
     try:
-        url, prelogin_token = await social.begin(services, request.ctx, name, context.end, surface=_surface(services, request, name))
+        url, prelogin_token = await social.begin(services, request.ctx, name, context.end, surface=surface_of(services, request, name))
     except NotOffered:
         return _missing(request, name)
     return onward(url, prelogin_token=prelogin_token)
@@ -141,7 +142,7 @@ async def link(services: Services, mount: Mount, request: Request, which: Connec
     name = which.provider
     try:
         login = await reauthenticate.require(services, request.ctx, owner)
-        surface = _surface(services, request, name)
+        surface = surface_of(services, request, name)
         url, prelogin_token = await social.begin(services, request.ctx, name, SECURITY, surface=surface, link=login)
     except StaleLogin:
         return _to_confirm()
@@ -171,11 +172,6 @@ async def _owner(services: Services, request: Request) -> Authenticated:
 
 def _to_confirm() -> Reply:
     return onward(f"/me/confirm?{urlencode({'next': SECURITY}, safe='/')}")
-
-
-def _surface(services: Services, request: Request, name: ProviderName) -> Surface:
-    inside = name == "wechat" and "MicroMessenger" in request.ctx.agent and services.settings.social.wechat.inapp_id
-    return "inapp" if inside else "web"
 
 
 def _called(request: Request, name: ProviderName) -> str:

@@ -15,6 +15,7 @@ from lingpai.web.pages import authorization, page, puzzles
 from lingpai.web.pages.shared.cancel_deletion import cancel_deletion_page
 from lingpai.web.pages.shared.forms import TYPED_LENGTH, form_page
 from lingpai.web.pages.shared.return_context import ReturnContext, anybody, called, inside, onward, return_context
+from lingpai.web.pages.shared.thirds import offered_thirds
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
@@ -120,7 +121,7 @@ def _form(
         context=context,
         puzzle=puzzle,
         way_out=way_out,
-        providers=tuple(services.providers),
+        thirds=offered_thirds(services, request),
         others=context.others(services.settings, request.locale, account=str(typed.get("account") or "")[:TYPED_LENGTH]),
     )
     return replace(reply, prelogin_token=puzzle.prelogin_token) if puzzle else reply

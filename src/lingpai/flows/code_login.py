@@ -113,7 +113,9 @@ def _holder(services: Services, account: Account | None, address: Address, entry
     raise BadCode
 
 
-async def _opened(services: Services, ctx: RequestContext, account: Account | None, address: Address, *, remember: bool) -> IssuedSession | Step:
+async def _opened(
+    services: Services, ctx: RequestContext, account: Account | None, address: Address, *, remember: bool
+) -> IssuedSession | Step:
     if account is None or (address.kind == "email" and account.email_proved_at is None):
         return await _further(services, ctx, address, "create_account", account, remember=remember)
     if account.locked_at is not None:

@@ -95,9 +95,7 @@ async def _leave(services: Services, tx: Transaction, ctx: RequestContext, forme
 async def _owned(services: Services, tx: Transaction, ctx: RequestContext, proof: ProvedAddress, nickname: str) -> int:
     """The account that has the address now: a new one, or the one that waited there. Raises BadGrant where it is somebody's by now."""
     now = services.clock.now()
-    new = await accounts.add(
-        tx, realm=ctx.realm, password=None, nickname=nickname, locale=ctx.locale, created_at=now, created_ip=ctx.ip
-    )
+    new = await accounts.add(tx, realm=ctx.realm, password=None, nickname=nickname, locale=ctx.locale, created_at=now, created_ip=ctx.ip)
     if await accounts.add_identifier(tx, account_id=new, realm=ctx.realm, address=proof.address, proved_at=now):
         if not asks_invite(proof):
             # The account that waited there is gone meanwhile: this one would be nobody's invitee.

@@ -75,7 +75,9 @@ class Letters:
         """A code that proves an address that is to be the account's own. It carries no account: the address may be somebody else's."""
         await self._add(tx, "bind_code", to, None, ctx.locale, _code(code, page), CODE_LIFE)
 
-    async def login_code(self, tx: Transaction, ctx: RequestContext, to: Address, account: Account | None, code: str, page: str = "") -> None:
+    async def login_code(
+        self, tx: Transaction, ctx: RequestContext, to: Address, account: Account | None, code: str, page: str = ""
+    ) -> None:
         """A code that logs in whoever reads it there, or proves an address that has no account (None)."""
         await self._add(tx, "login_code", to, account, ctx.locale, _code(code, page), CODE_LIFE)
 

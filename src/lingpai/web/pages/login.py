@@ -1,4 +1,4 @@
-"""Logging in with a password: `/login`, and what may stand in the way there."""
+"""Logging in: `/login`, which shows the ways that the operator offers; and the one with a password, with what may stand in its way."""
 
 from typing import Annotated
 
@@ -6,16 +6,18 @@ import msgspec
 from msgspec.structs import replace
 
 from lingpai.core import rules, words
-from lingpai.core.errors import BadCaptcha, BadCredentials, BadInput, Limited, NotActivated, Refusal
+from lingpai.core.errors import BadCaptcha, BadCredentials, BadInput, Limited, NotActivated, NotOffered, Refusal
 from lingpai.core.model import Address
 from lingpai.core.steps import Step
 from lingpai.flows import Services, login
 from lingpai.settings.realms import with_jwts
-from lingpai.web.pages import authorization, page, puzzles
+from lingpai.web.pages import authorization, code_login, page, puzzles
 from lingpai.web.pages.shared.cancel_deletion import cancel_deletion_page
 from lingpai.web.pages.shared.forms import TYPED_LENGTH, form_page
-from lingpai.web.pages.shared.return_context import ReturnContext, anybody, called, inside, onward, return_context
+from lingpai.web.pages.shared.logged_in import logged_in
+from lingpai.web.pages.shared.return_context import ReturnContext, anybody, called, inside, return_context
 from lingpai.web.pages.shared.thirds import offered_thirds
+from lingpai.web.pages.shared.ways_in import offered, way_in
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
@@ -29,6 +31,12 @@ class LoginOpened(msgspec.Struct, frozen=True, kw_only=True):
     """Filled in: an address that was registered or reset a moment ago."""
     switch: Annotated[str, Text(1, 16, optional=True)] = ""
     """Whoever is logged in wants to be somebody else."""
+    way: Annotated[str, Text(1, 16, optional=True)] = ""
+    """Which of the ways that are offered; none or another one: the first."""
+    again: Annotated[str, Text(1, 32, optional=True)] = ""
+    """A code has been asked for, and when another may be."""
+    step: Annotated[str, Text(1, 16, optional=True)] = ""
+    """This browser has proved an address, and goes on from there."""
 
 
 class LoginForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,14 +49,22 @@ class LoginForm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def show(services: Services, mount: Mount, request: Request, opened: LoginOpened) -> Reply:
-    """GET /login: the form; who is logged in already may go on; a one-time link asks first (contract, mailcode)."""
+    """GET /login: the form of a way in, or where one stands in it; who is logged in may go on; a one-time link asks first (mailcode)."""
     if opened.authorization and with_jwts(services.settings):
         return await authorization.ask(services, request, authorization.AuthorizationOpened(authorization=opened.authorization))
     context = return_context(services, request)
     account = None if opened.switch else await inside(services, request)
     if account:
         return page("signed_in.html", request, context=context, who=called(account))
-    return _form(services, request, context, typed={"account": "" if request.mended else opened.account})
+    if opened.step:
+        return await code_login.further(services, request, context)
+    if way_in(services, opened.way) == "code":
+        return (
+            code_login.code_page(services, request, context)
+            if opened.again and opened.account
+            else await code_login.address_page(services, request, context)
+        )
+    return _form(services, request, context, typed={**request.fields, "account": "" if request.mended else opened.account})
 
 
 async def enter(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
@@ -57,20 +73,18 @@ async def enter(services: Services, mount: Mount, request: Request, _: Nothing) 
     if "show" in request.fields:
         return await _again(services, request, context, None)
     try:
+        offered(services, "password")
         form = read(request.fields, LoginForm)
         opened = await login.for_cookie(services, request.ctx, _attempt(request, form))
     except NotActivated:
         email = str(request.fields["account"]).strip()
         reply = page("not_activated.html", request, here=context.to("/login"), email=email, context=context)
         return replace(reply, refused=NotActivated.code)
-    except (BadInput, BadCredentials, BadCaptcha, Limited) as why:
+    except (BadInput, BadCredentials, BadCaptcha, Limited, NotOffered) as why:
         return await _again(services, request, context, why)
     if isinstance(opened, Step):
         return cancel_deletion_page(request, context, opened)
-    # What was begun before the login ends with it: somebody may have planted its token.
-    prelogin_token = "" if request.ctx.prelogin_token else None
-    cookies = {"session": opened.token, "device": opened.device, "prelogin_token": prelogin_token}
-    return onward(context.end, **cookies, session_life=opened.lifetime)
+    return logged_in(request, opened, context.end)
 
 
 def _attempt(request: Request, form: LoginForm) -> login.Try:
@@ -85,7 +99,7 @@ def _attempt(request: Request, form: LoginForm) -> login.Try:
 
 
 async def _again(
-    services: Services, request: Request, context: ReturnContext, why: BadInput | BadCredentials | BadCaptcha | Limited | None
+    services: Services, request: Request, context: ReturnContext, why: BadInput | BadCredentials | BadCaptcha | Limited | NotOffered | None
 ) -> Reply:
     """The form once more, with a captcha from where the flow asks for one."""
     shown: Refusal | None = why
@@ -117,10 +131,11 @@ def _form(
         typed=typed,
         field_of={BadCaptcha: "captcha"},
         label_of={"account": words.label("anybody", request.locale)},
-        here=context.to("/login", account=str(typed.get("account") or "")[:TYPED_LENGTH]),
+        here=context.to("/login", way="password", account=str(typed.get("account") or "")[:TYPED_LENGTH]),
         context=context,
         puzzle=puzzle,
         way_out=way_out,
+        ways=services.settings.pages.login,
         thirds=offered_thirds(services, request),
         others=context.others(services.settings, request.locale, account=str(typed.get("account") or "")[:TYPED_LENGTH]),
     )

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec.structs import replace
 
-from lingpai.core import pasted, rules, words
+from lingpai.core import pasted, rules
 from lingpai.core.errors import (
     BadCaptcha,
     BadCode,
@@ -23,6 +23,7 @@ from lingpai.flows import Services, register
 from lingpai.settings.realms import invites_in
 from lingpai.web.pages import page, puzzles
 from lingpai.web.pages.activation import sent_page
+from lingpai.web.pages.shared.consents import agreed, papers
 from lingpai.web.pages.shared.forms import TYPED_LENGTH, again, digits, form_page, left
 from lingpai.web.pages.shared.return_context import ReturnContext, onward, return_context, typed_email
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
@@ -159,10 +160,7 @@ def _answered(request: Request) -> Any:
 def _application(services: Services, request: Request, address: Address) -> register.Application:
     """What is asked for, with what was agreed to. Raises BadInput where it has to be agreed to and was not."""
     chosen = read(request.fields, Chosen)
-    papers = (("terms", services.settings.pages.terms), ("privacy", services.settings.pages.privacy))
-    consents = tuple((document, legal.version) for document, legal in papers if legal.url)
-    if consents and not chosen.agree:
-        raise BadInput("agree", "agree")
+    consents = agreed(services, agree=bool(chosen.agree))
     return register.Application(address, chosen.password, invite=chosen.invite.strip(), consents=consents)
 
 
@@ -176,7 +174,7 @@ def _form(services: Services, request: Request, context: ReturnContext, by: Regi
         why,
         typed=request.fields,
         field_of=_FIELD_OF,
-        label_of={"agree": _papers(services, request)},
+        label_of={"agree": papers(services, request.locale)},
         here=context.to("/register", **{"way": by, "invite": _invite(request), **asked}, again=next_at),
         context=context,
         by=by,
@@ -187,13 +185,6 @@ def _form(services: Services, request: Request, context: ReturnContext, by: Regi
         seconds=seconds,
         again=next_at,
     )
-
-
-def _papers(services: Services, request: Request) -> str:
-    """What has to be agreed to, as people call it; only what there is."""
-    context = (("pages.terms", services.settings.pages.terms), ("pages.privacy", services.settings.pages.privacy))
-    titles = [words.text(key, request.locale) for key, legal in context if legal.url]
-    return words.text("pages.form.and", request.locale).join(titles)
 
 
 def _invite(request: Request) -> str:

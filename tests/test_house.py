@@ -241,6 +241,7 @@ CHECKS = frozenset(
 """What makes the value that a flow takes: who is logged in, and who has just proved it. Nobody else can (docs/why.md)."""
 VIEWS = frozenset(
     (
+        *("code_login.proved", "code_login.recognisable", "create_account.asks_invite"),
         *("invites.given", "login.asks_captcha", "questions.has_questions", "reauthenticate.reached", "sessions.listing"),
         *("social.callback", "social.has_other_way_in", "ways_in.asleep"),
     )
@@ -251,6 +252,7 @@ JOINS = {
     "web/pages/connect.py come_back": "the state that is spent first says in which realm the answer is read, and where a refusal leads",
     "web/pages/login.py enter": _AGAIN,
     "web/pages/register.py send_code": _AGAIN,
+    "web/pages/code_login.py send": _AGAIN,
     "web/pages/questions.py answer": _AGAIN,
 }
 """Calls of more than one flow, each with its reason."""

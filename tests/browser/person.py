@@ -110,7 +110,10 @@ class Person:
         await self.enter(account, password)
 
     async def enter(self, account: str, password: str) -> None:
-        """The form of a login page that is open."""
+        """The form of a login page that is open; where that first offers a code, whoever has a password goes on to the other way."""
+        await expect(self.page.locator("form[action^='/page/login']").first).to_be_visible()
+        if await self.field("pages.by_code.account").count():
+            await self.press("pages.by_code.way.password")
         await self.fill("pages.login.account", account)
         await self.fill("pages.password", password)
         await self.press("pages.login.button")

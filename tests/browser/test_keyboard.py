@@ -45,6 +45,8 @@ async def test_the_keyboard_alone_registers_logs_in_and_out(ada: Person) -> None
     await tab_to(ada, ada.page.get_by_role("link", name=ada.word("pages.to_login")))
     await keys.press("Enter")
     await ada.sees("pages.login.title")
+    await tab_to(ada, ada.page.get_by_role("button", name=ada.word("pages.by_code.way.password")))
+    await keys.press("Enter")
     await type_into(ada, "pages.login.account", ADA)
     await type_into(ada, "pages.password", GOOD)
     await keys.press("Enter")
@@ -68,7 +70,7 @@ async def test_the_summary_has_the_focus_and_leads_to_each_field(ada: Person) ->
 
 
 async def test_caps_lock_is_told_while_it_is_on(ada: Person) -> None:
-    await ada.go("/login")
+    await ada.go("/login?way=password")
     field, told = ada.field("pages.password"), ada.page.locator("#password-caps")
     press = "(one, on) => one.dispatchEvent(new KeyboardEvent('keydown', {key: 'A', bubbles: true, modifierCapsLock: on}))"
     for on, text in ((True, ada.word("pages.form.caps")), (False, "")):

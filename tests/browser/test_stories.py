@@ -61,6 +61,7 @@ async def test_a_link_registers_and_another_helps_who_forgot(ada: Person) -> Non
 
 async def forgets(person: Person) -> None:
     """From the login page to a new password, by a mailed link."""
+    await person.press("pages.by_code.way.password")
     await person.follow("pages.login.forgot")
     await person.fill("pages.login.account", ADA)
     await person.choose("pages.forgot.link")

@@ -40,7 +40,7 @@ async def test_a_login_leads_back_to_the_product(ada: Person, product: str) -> N
     """The browser holds `form-action` for the redirect too."""
     await member(ada.town)
     ada.expected.add(product.removeprefix("http://"))
-    await ada.page.goto(f"{ada.town.url}/login?next={product}/back")
+    await ada.page.goto(f"{ada.town.url}/login?way=password&next={product}/back")
     await ada.page.fill("[name=account]", ADA)
     await ada.page.fill("[name=password]", GOOD)
     async with ada.page.expect_navigation(url=f"{product}/back"):

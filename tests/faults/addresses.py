@@ -112,6 +112,8 @@ MORE = (
 REGISTER_PAGE = AskedCall("maillink", "/page/register", {"email": MAIL, **_AGREED})
 PAGES = (
     AskedCall("maillink", "/page/login", {"account": MAIL, "password": WRONG}),
+    AskedCall("maillink", "/page/login/code", {"account": MAIL}),
+    AskedCall("maillink", "/page/login/enter", {"account": MAIL, "code": "000000"}),
     AskedCall("maillink", "/page/forgot", {"account": MAIL, "by": "code"}),
     AskedCall("maillink", "/page/forgot", {"account": MAIL, "by": "link"}),
     AskedCall("maillink", "/page/forgot/code", {"account": MAIL, "code": "000000", "password": WRONG}),

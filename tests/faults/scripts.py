@@ -3,7 +3,8 @@
 from faults.stage import Deed, FormDeed, StepDeed, code_of
 from lingpai.web.dialects import dialects
 
-ADA, NEW, BOB = "ada@pages.example.com", "ada@new.example.com", "bob@pages.example.com"
+ADA, NEW = "ada@pages.example.com", "ada@new.example.com"
+BOB, EVE = "bob@pages.example.com", "eve@pages.example.com"
 PHONE, E164 = "13800138000", "+8613800138000"
 FIRST, SECOND, THIRD, FOURTH = "correct-horse-battery", "another-horse-entirely", "nine-yellow-umbrellas", "seven-grey-otters-play"
 ANSWERS = {"answer_one": "by the mill", "answer_two": "the tall one", "answer_three": "a grey one"}
@@ -12,7 +13,7 @@ QUESTIONS = {"question_one": "First street?", "question_two": "First school?", "
 PAGES: tuple[Deed, ...] = (
     FormDeed("/page/register", {"email": ADA, "password": FIRST}, path="/register"),
     FormDeed(path="/page/activate", mailed_to=ADA),
-    FormDeed("/page/login", {"account": ADA, "password": FIRST}, path="/login"),
+    FormDeed("/page/login", {"account": ADA, "password": FIRST}, path="/login?way=password"),
     FormDeed("/page/me/profile", {"nickname": "Ada"}, path="/me/profile"),
     FormDeed("/page/me/phone", {"phone": PHONE}, path="/me/phone"),
     FormDeed("/page/me/phone", {"code": code_of(E164)}),
@@ -22,8 +23,15 @@ PAGES: tuple[Deed, ...] = (
     FormDeed("/page/me/password", {"old_password": FIRST, "password": SECOND}, path="/me/password"),
     FormDeed("/page/not-me", path="/page/not-me", mailed_to=NEW),
     FormDeed("/page/forgot/password", {"password": THIRD}, stands=True),
-    FormDeed("/page/login", {"account": NEW, "password": THIRD}, path="/login", pause=660),
+    FormDeed("/page/login", {"account": NEW, "password": THIRD}, path="/login?way=password", pause=660),
     FormDeed("/page/me/confirm", {"password": THIRD}, path="/me/confirm"),
+    FormDeed("/page/logout", path="/logout"),
+    FormDeed("/page/login/code", {"account": NEW}, path="/login"),
+    FormDeed("/page/login/enter", {"code": code_of(NEW)}),
+    FormDeed("/page/logout", path="/logout"),
+    FormDeed("/page/login/code", {"account": EVE}, path="/login"),
+    FormDeed("/page/login/enter", {"code": code_of(EVE)}),
+    FormDeed("/page/login/create", {"nickname": "Eve"}, path="/login?step=new"),
     FormDeed("/page/logout", path="/logout"),
     FormDeed("/page/forgot", {"account": NEW, "by": "link"}, path="/forgot"),
     FormDeed("/page/reset", {"password": FOURTH}, path="/page/reset", mailed_to=NEW, leads_on=True),

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
@@ -61,6 +62,13 @@ class Installation:
                 await self.mail.arrival()
         return found[-1]
 
+    async def code(self, to: str) -> str:
+        """The code of digits that was mailed to an address; waits for that mail."""
+        async with asyncio.timeout(PATIENCE):
+            while not (found := [code for arrived in self.mail.arrived if to in arrived.recipients for code in codes(arrived)]):
+                await self.mail.arrival()
+        return found[-1]
+
 
 def install(folder: Path, database_url: str, mail: MailServer, *more: str) -> Installation:
     """Limits that nobody meets, and quick hashes, many at a time, so that callers who came together go on together.
@@ -99,6 +107,13 @@ def warned(running: Running) -> list[dict[str, Any]]:
     """All that a process warns of, but for its answers, its limits' keeper and what is doubtful about its settings."""
     lines = [line for line in running.events if line["level"] in ("warning", "error", "critical")]
     return [line for line in lines if line["event"] not in ELSEWHERE]
+
+
+def codes(arrived: Arrived) -> list[str]:
+    """The codes of digits that stand alone on a line of a mail."""
+    body = arrived.mail.get_body(("plain",))
+    assert body is not None
+    return [line.strip() for line in body.get_content().splitlines() if re.fullmatch(r"[0-9]{6}", line.strip())]
 
 
 def leads(arrived: Arrived, path: str) -> dict[str, str]:
@@ -141,10 +156,10 @@ def get(path: str, query: dict[str, str], client: str) -> bytes:
     return _head("GET", f"{path}?{urlencode(query)}", client, "").encode()
 
 
-def post(path: str, fields: dict[str, Any], client: str) -> bytes:
-    """As `get`, with a body in JSON."""
-    body = json.dumps(fields).encode()
-    return _head("POST", path, client, f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n").encode() + body
+def post(path: str, fields: dict[str, Any], client: str, cookie: str = "") -> bytes:
+    """As `get`, with a body in JSON, and the cookie that the browser has."""
+    body, brought = json.dumps(fields).encode(), f"Cookie: {cookie}\r\n" if cookie else ""
+    return _head("POST", path, client, f"{brought}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n").encode() + body
 
 
 def _head(method: str, target: str, client: str, more: str) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from conftest import open_database
 from fakes import FakeChance, FakeClock
 from faults.service import TRUST, Installation, caller, get, install, post, race
+from frontdoor import Answer
 from lingpai.core import words
 from lingpai.store.database import Query
 from mailserver import mail_server
@@ -126,6 +127,37 @@ async def test_two_that_register_an_address_in_the_same_instant_at_two_processes
 
 PAIRS = 16
 """Instants: the moment that matters is short."""
+
+
+async def test_of_64_callers_racing_with_a_login_code_exactly_one_is_let_in(twins: Twins) -> None:
+    for email in PEOPLE:
+        await twins.say("/register", email=email, password=PASSWORD)
+        await twins.ada.get("/activate_account", params=await twins.installation.link(email, "/activate_account"))
+        replies = await race_with_code(twins, email)
+        assert Counter(reply.status for reply in replies) == {303: 1, 422: CALLERS - 1}
+    assert await twins.events("login") == len(PEOPLE)
+    assert await twins.count("SELECT count(*) FROM sessions") == len(PEOPLE)
+
+
+async def race_with_code(twins: Twins, email: str) -> list[Answer]:
+    """All with the one code that was mailed there."""
+    await twins.ada.post("/page/login/code", json={"account": email})
+    form = {"account": email, "code": await twins.installation.code(email)}
+    return await race(twins.ports, [post("/page/login/enter", form, client(number)) for number in range(CALLERS)])
+
+
+async def test_of_64_callers_racing_with_a_strangers_one_proof_exactly_one_makes_the_account(twins: Twins) -> None:
+    for email in PEOPLE:
+        replies = await race_with_code(twins, email)
+        assert Counter(reply.status for reply in replies) == {303: 1, 422: CALLERS - 1}
+        (proved,) = [reply for reply in replies if reply.status == 303]
+        cookie = proved["set-cookie"].partition(";")[0]
+        replies = await race(
+            twins.ports, [post("/page/login/create", {"account": email}, client(number), cookie) for number in range(CALLERS)]
+        )
+        assert Counter(reply["location"] for reply in replies) == {"/me": 1, "/login?step=new": CALLERS - 1}
+    for table in ("accounts", "identifiers", "sessions"):
+        assert await twins.count(f"SELECT count(*) FROM {table}") == len(PEOPLE), table
 
 
 async def test_of_three_commands_that_rotate_the_key_at_once_one_makes_it(tmp_path: Path, database_url: str) -> None:

@@ -120,7 +120,12 @@ class Reader:
         return await self._on(await self.browser.get(path))
 
     async def send(self, action: str, **typed: str) -> Page:
-        """Fills in the form that posts to `action` and sends it. What is typed must be there to type into."""
+        """Fills in the form that posts to `action` and sends it. What is typed must be there to type into.
+
+        Whoever has a password, before a login page that first offers a code, goes to the one with a password.
+        """
+        if action == "/page/login" and (first := next((form for form in self.page.forms if form.action == "/page/login/code"), None)):
+            await self.post("/page/login/way", **first.fields, way="password")
         form = self.page.form(action)
         assert set(typed) <= set(form.fields) | form.boxes | {"show"}, (typed, form)
         return await self.post(action, **{**form.fields, **typed})

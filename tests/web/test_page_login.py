@@ -39,7 +39,7 @@ async def ada(town: Town) -> Reader:
     """Somebody who has an account, before an open login page."""
     await member(town)
     reader = Reader(town)
-    await reader.open("/login")
+    await reader.open("/login?way=password")
     return reader
 
 
@@ -153,7 +153,7 @@ async def test_who_is_logged_in_may_go_on_or_be_somebody_else(ada: Reader) -> No
     assert ADA in page.text
     assert page.link("/me") == "/me/security"
     page = await ada.open(page.link("switch"))
-    assert page.form("/page/login").fields["next"] == "/me/security"
+    assert page.form("/page/login/code").fields["next"] == "/me/security"
 
 
 @pytest.mark.parametrize("changes", [{"hiyouth": HiyouthSettings()}])
@@ -415,7 +415,7 @@ async def test_a_planted_session_is_not_the_one_that_logs_in(ada: Reader) -> Non
     await eve.log_in("eve@example.com", GOOD)
     planted = eve.browser.cookies["lingpai_session"]
     ada.browser.cookies.set("lingpai_session", planted, domain="127.0.0.1", path="/")
-    await ada.open("/login?switch=yes")
+    await ada.open("/login?switch=yes&way=password")
     await ada.send("/page/login", account=ADA, password=GOOD)
     own = re.findall("lingpai_session=([^;]+)", ada.page.reply.headers["set-cookie"])
     assert own
@@ -458,7 +458,7 @@ async def test_the_front_leads_in_or_to_ones_own_space(
     settings = replace(settings_for(tmp_path, database_url), dev=False, mail=MailSettings(smtp_url="smtp://127.0.0.1:9"))
     earnest = Town(await build(settings, clock, chance), clock)
     reader = Reader(earnest)
-    assert (await reader.open("/")).form("/page/login")
+    assert (await reader.open("/")).form("/page/login/code")
     reader.browser.cookies = ada.browser.cookies
     await reader.open("/")
     assert reader.where == "/me"
@@ -477,7 +477,7 @@ async def test_the_front_stands_for_itself_alone(town: Town) -> None:
 @pytest.mark.parametrize("language", ["zh-Hans", "en"])
 async def test_the_switch_of_languages_leads_back_to_the_page(town: Town, language: str) -> None:
     reader = Reader(town, language)
-    await reader.open("/login?next=/me/data")
+    await reader.open("/login?way=password&next=/me/data")
     other: Any = {"zh-Hans": "en", "en": "zh-Hans"}[language]
     page = await reader.post("/page/language", **reader.page.form("/page/language").fields, language=other)
     assert page.language == other

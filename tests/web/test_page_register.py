@@ -39,7 +39,7 @@ async def account(town: Town, kind: Kind = "email", key: str = ADA, realm: str =
 
 async def logged_in(reader: Reader) -> bool:
     """Whether the browser has a session: /login offers to go on then."""
-    return not any(form.action == "/page/login" for form in (await reader.open("/login")).forms)
+    return not any(form.action == "/page/login/code" for form in (await reader.open("/login")).forms)
 
 
 # By link

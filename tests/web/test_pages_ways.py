@@ -68,8 +68,8 @@ async def test_an_employer_registers_by_link_and_logs_in(town: Town) -> None:
     assert queries(reader.page, "/login") == [{"type": "boss", "account": ADA}]
     assert queries(reader.page, "/forgot") == [{"type": "boss", "email": ADA}]
     await reader.open(reader.page.link("/login?"))
-    assert reader.page.form("/page/login").fields["account"] == ADA
-    await reader.send("/page/login", password=GOOD)
+    assert reader.page.form("/page/login/code").fields["account"] == ADA
+    await reader.send("/page/login", account=ADA, password=GOOD)
     assert reader.where == "/me"
 
 
@@ -186,7 +186,7 @@ async def test_who_registers_by_link_arrives_where_they_wanted_to_be(town: Town)
     assert {"next": "/me/data", "account": ADA} in queries(page, "/login")
     page = await reader.follow(ADA)
     await reader.open(page.link("/login?"))
-    await reader.send("/page/login", password=GOOD)
+    await reader.send("/page/login", account=ADA, password=GOOD)
     assert reader.where == "/me/data"
 
 

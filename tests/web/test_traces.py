@@ -140,6 +140,10 @@ async def test_so_it_is_at_sessions_login_behind_its_captcha(town: Town, stores:
 
 PAGES: list[tuple[str, str, dict[str, str], str]] = [
     ("POST", "/page/login", {"password": "not-the-password-7"}, "account"),
+    ("POST", "/page/login/code", {}, "account"),
+    ("POST", "/page/login/enter", {"code": "000000"}, "account"),
+    ("POST", "/page/login/create", {}, "account"),
+    ("POST", "/page/login/recognise", {}, "account"),
     ("POST", "/page/forgot", {"by": "code"}, "account"),
     ("POST", "/page/forgot", {"by": "link"}, "account"),
     ("POST", "/page/forgot", {"by": "questions"}, "account"),

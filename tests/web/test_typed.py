@@ -17,7 +17,7 @@ LONGEST = ("quả chuối xanh dưới mặt trời đỏ và chiếc xe đạp 
 WIDE = {ord("!") + place: 0xFF01 + place for place in range(94)}
 BETTER = "another staple entirely"
 PHONE, E164 = "（+86）139\u00a09526\u20115229。", "+8613995265229"
-PASSWORD_PAGES = ("/login", "/register", "/me/password", "/me/confirm")
+PASSWORD_PAGES = ("/login?way=password", "/register", "/me/password", "/me/confirm")
 
 
 @pytest.fixture

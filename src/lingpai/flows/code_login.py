@@ -14,7 +14,7 @@ from lingpai.steps.authentication import is_known
 from lingpai.steps.code_entry import let_in
 from lingpai.steps.guesses import guesser, new_code, peek_code
 from lingpai.steps.proved_address import ProvedAddress
-from lingpai.steps.sending import sending
+from lingpai.steps.sending import AskedMessage, sending
 from lingpai.steps.spending import spending_code
 from lingpai.store import accounts
 
@@ -34,14 +34,19 @@ async def ask(services: Services, ctx: RequestContext, address: Address, *, answ
     account = await accounts.find(services.store, ctx.realm, address.kind, address.key)
     owner = str(account.id) if account else f"{address.kind}:{address.key}"
     async with sending(services, ctx, "login", address, known=is_known(ctx, account), owner=owner) as message:
-        message.sent = sent = message.lands and _may_read(services, account, address)
-        holder = FREE if sent and account is None else bound_to(account if sent else None)
-        code = await new_code(services, ctx, message, guesser(ctx, "login", account, address), address, holder, ctx.code_length)
-        async with services.store.begin() as tx:
-            to = _spelled(account, address) if sent else Address(address.kind, "", "")
-            await services.letters.login_code(tx, ctx, to, account if sent else None, code.text, code.page)
-            result = "ok" if sent else "nothing-sent"
-            await services.audit.note(tx, ctx, "login.ask", result, account_id=account.id if account else None)
+        message.sent = message.lands and _may_read(services, account, address)
+        await _send_code(services, ctx, address, account, message)
+
+
+async def _send_code(services: Services, ctx: RequestContext, address: Address, account: Account | None, message: AskedMessage) -> None:
+    reader = account if message.sent else None
+    holder = FREE if message.sent and account is None else bound_to(reader)
+    code = await new_code(services, ctx, message, guesser(ctx, "login", account, address), address, holder, ctx.code_length)
+    async with services.store.begin() as tx:
+        to = _spelled(account, address) if message.sent else Address(address.kind, "", "")
+        await services.letters.login_code(tx, ctx, to, reader, code.text, code.page)
+        result = "ok" if message.sent else "nothing-sent"
+        await services.audit.note(tx, ctx, "login.ask", result, account_id=account.id if account else None)
 
 
 async def enter(services: Services, ctx: RequestContext, address: Address, code: str, *, remember: bool = False) -> IssuedSession | Step:
@@ -53,14 +58,19 @@ async def enter(services: Services, ctx: RequestContext, address: Address, code:
     await services.limits.spend("check_client", ctx.client)
     account = await accounts.find(services.store, ctx.realm, address.kind, address.key)
     try:
-        if await peek_code(services, guesser(ctx, "login", account, address), address.key, code) is None:
-            raise BadCode
-        async with spending_code(services, ctx, "login", address.key, code) as entry:
-            account = _holder(services, account, address, entry)
-            return await _opened(services, ctx, account, address, remember=remember)
+        return await _enter(services, ctx, account, address, code, remember=remember)
     except BadCode as why:
         await services.audit.note(services.store, ctx, "login", why.code, account_id=account.id if account else None)
         raise
+
+
+async def _enter(
+    services: Services, ctx: RequestContext, account: Account | None, address: Address, code: str, *, remember: bool
+) -> IssuedSession | Step:
+    if await peek_code(services, guesser(ctx, "login", account, address), address.key, code) is None:
+        raise BadCode
+    async with spending_code(services, ctx, "login", address.key, code) as entry:
+        return await _opened(services, ctx, _holder(services, account, address, entry), address, remember=remember)
 
 
 async def recognise(services: Services, ctx: RequestContext, phone: Address) -> IssuedSession:
@@ -90,9 +100,9 @@ def _may_read(services: Services, account: Account | None, address: Address) -> 
     """
     if account is None:
         return True
-    own = address.key == (account.email_key if address.kind == "email" else account.phone)
+    matches = address.key == (account.email_key if address.kind == "email" else account.phone)
     locked = account.locked_at is not None and (account.deletes_at or 0) <= services.clock.now()
-    why = "locked" if locked else "asleep" if account.sleeps(address) else "" if own else "unknown-account"
+    why = "locked" if locked else "asleep" if account.sleeps(address) else "" if matches else "unknown-account"
     if why:
         journal.refused(why)
     return not why
@@ -130,4 +140,4 @@ async def _further(
     services: Services, ctx: RequestContext, address: Address, need: StepNeed, account: Account | None, *, remember: bool
 ) -> Step:
     await services.audit.note(services.store, ctx, "login", need.replace("_", "-"), account_id=account.id if account else None)
-    return await proved_address.keep(services, ctx, address, need, account, remember=remember)
+    return await proved_address.store(services, ctx, address, need, account, remember=remember)

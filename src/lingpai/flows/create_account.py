@@ -34,12 +34,7 @@ async def create(services: Services, ctx: RequestContext, address: Address, new:
     NotInvited, Limited; of these only a BadGrant in the last moment spends the proof.
     """
     await services.limits.check("register_client", ctx.client)
-    proof = await proved_address.peek(services, ctx)
-    if proof is None:
-        raise BadGrant
-    if asks_invite(proof):
-        async with looking(services, ctx):
-            await invitations.check(services.store, services.settings, ctx.realm, new.invite, services.clock.now())
+    await _look_at_invite(services, ctx, new.invite)
     async with proved_address.spending(services, ctx, address) as proof:
         issued = await _counted(services, ctx, proof, new)
     await give_back_counts(services, ctx, "register_client")
@@ -50,6 +45,15 @@ async def create(services: Services, ctx: RequestContext, address: Address, new:
 def asks_invite(proof: ProvedAddress) -> bool:
     """Whether it is a registration: an account that waits for its proof was one before."""
     return proof.need == "recognise" or not proof.account_id
+
+
+async def _look_at_invite(services: Services, ctx: RequestContext, invite: str) -> None:
+    proof = await proved_address.peek(services, ctx)
+    if proof is None:
+        raise BadGrant
+    if asks_invite(proof):
+        async with looking(services, ctx):
+            await invitations.check(services.store, services.settings, ctx.realm, invite, services.clock.now())
 
 
 async def _counted(services: Services, ctx: RequestContext, proof: ProvedAddress, new: NewAccount) -> IssuedSession:
@@ -72,13 +76,16 @@ async def _create(services: Services, ctx: RequestContext, proof: ProvedAddress,
             await invitations.spend(tx, services.settings, ctx.realm, new.invite, account_id, now)
         for document, version in new.consents:
             await consents.add(tx, account_id=account_id, document=document, version=version, at=now, ip=ctx.ip)
-        await services.audit.note(tx, ctx, "register", account_id=account_id, detail="code")
-        account = await accounts.by_id(tx, account_id)
-        assert account is not None, "this transaction has made it, or holds it"
-        issued = await services.session_issuer.cookie_within(tx, account, ctx, amr=amr_of(proof.address), remember=proof.remember)
-    if former:
-        services.bell.ring()
+        issued = await _opened(services, tx, ctx, account_id, proof)
+    services.bell.ring()
     return issued
+
+
+async def _opened(services: Services, tx: Transaction, ctx: RequestContext, account_id: int, proof: ProvedAddress) -> IssuedSession:
+    await services.audit.note(tx, ctx, "register", account_id=account_id, detail="code")
+    account = await accounts.by_id(tx, account_id)
+    assert account is not None, "this transaction has made it, or holds it"
+    return await services.session_issuer.cookie_within(tx, account, ctx, amr=amr_of(proof.address), remember=proof.remember)
 
 
 async def _leave(services: Services, tx: Transaction, ctx: RequestContext, former: Account, phone: Address) -> None:

@@ -18,7 +18,7 @@ class Templates(msgspec.Struct, frozen=True):
         Meta(
             max_length=64,
             description="template of a code of 8 characters, which not every client's field takes: takes code and minutes, and names the "
-            "addresses of /forgot and /register; empty: the one of a code",
+            "addresses of /login, /forgot and /register; empty: the one of a code",
         ),
     ] = ""
     notice: Annotated[
@@ -32,7 +32,7 @@ class Templates(msgspec.Struct, frozen=True):
             yield (
                 "templates.code_long",
                 "'': a code of 8 characters, which is sent after too many wrong ones, goes out with templates.code, whose text does not "
-                "say that it is taken at /forgot and /register; the field of an old client may take 6 digits and no more",
+                "say that it is taken at /login, /forgot and /register; the field of an old client may take 6 digits and no more",
             )
 
 

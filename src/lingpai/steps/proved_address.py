@@ -40,7 +40,7 @@ class ProvedAddress(msgspec.Struct, frozen=True):
         return account if held and account and account.locked_at is None else None
 
 
-async def keep(
+async def store(
     services: Services, ctx: RequestContext, address: Address, need: StepNeed, account: Account | None, *, remember: bool
 ) -> Step:
     """The step that the browser goes on to; its state is the browser's new token."""
@@ -86,11 +86,11 @@ async def may_be_recycled(services: Services, account: Account, address: Address
 
 
 def other_ways(services: Services, account: Account) -> tuple[str, ...]:
-    """What else lets the owner of a phone's account in: `password`, `email`, and third parties by their names; none that sleeps."""
+    """What else lets the owner of a phone's account in at the pages: `password`, `email`, third parties by name; none that sleeps."""
     asleep = {kind for kind, _ in account.asleep}
-    found = [("password", account.password is not None), ("email", account.reset_mail is not None)]
+    typed = account.password is not None and "password" in services.settings.pages.login
     third = [(name, name in services.providers and name not in asleep) for name in account.linked]
-    return tuple(name for name, there in (*found, *third) if there)
+    return tuple(name for name, opens in (("password", typed), ("email", account.reset_mail is not None), *third) if opens)
 
 
 async def account_there(services: Services, proved: ProvedAddress) -> Account:

@@ -78,12 +78,14 @@ async def send(services: Services, mount: Mount, request: Request, _: Nothing) -
         offered(services, "code")
         to = read(request.fields, CodeAsked).account
         if to.kind == "phone" and ("show" in request.fields or "captcha_id" not in request.fields):
-            return await address_page(services, request, context, captcha=True)
+            return await _puzzled(services, request, context)
         await code_login.ask(services, request.ctx, to, answer=_answered(request) if to.kind == "phone" else None)
     except TooSoon as wait:
         early, seconds = "yes", wait.seconds
     except (BadInput, BadCaptcha, NotOffered, Limited, MessagesSpent) as why:
-        return await address_page(services, request, context, why, captcha="captcha_id" in request.fields)
+        if "captcha_id" in request.fields:
+            return await _puzzled(services, request, context, why)
+        return address_page(services, request, context, why)
     # On to the page that says it: a reload of that sends nothing.
     return onward(context.to("/login", way="code", **_typed(request), early=early, again=again(services, seconds)))
 
@@ -97,7 +99,7 @@ async def enter(services: Services, mount: Mount, request: Request, _: Nothing) 
         outcome = await code_login.enter(services, request.ctx, form.account, form.code, remember=form.remember == "yes")
     except (BadInput, BadCode, Limited, NotOffered) as why:
         if isinstance(why, BadInput) and why.field == "account":
-            return await address_page(services, request, context, why)
+            return address_page(services, request, context, why)
         return code_page(services, request, context, why)
     if not isinstance(outcome, Step):
         return logged_in(request, outcome, context.end)
@@ -141,21 +143,30 @@ async def further(services: Services, request: Request, context: ReturnContext, 
             return _recognise_page(services, request, context, proof, *await code_login.recognisable(services, proof))
     except BadGrant:
         pass
-    reply = await address_page(services, request, context, BadGrant())
+    reply = address_page(services, request, context, BadGrant())
     return replace(reply, status=200)
 
 
-async def address_page(
-    services: Services, request: Request, context: ReturnContext, why: Refusal | None = None, *, captcha: bool = False
+async def _puzzled(services: Services, request: Request, context: ReturnContext, why: Refusal | None = None) -> Reply:
+    """The address once more, with a captcha."""
+    puzzle = await puzzles.puzzle_after(services, request, why)
+    reply = address_page(services, request, context, puzzles.mended(why, request) if isinstance(why, BadCaptcha) else why, puzzle)
+    return replace(reply, prelogin_token=puzzle.prelogin_token) if puzzle else reply
+
+
+def address_page(
+    services: Services,
+    request: Request,
+    context: ReturnContext,
+    why: Refusal | None = None,
+    puzzle: puzzles.CaptchaPuzzle | None = None,
 ) -> Reply:
-    """The one field, and with `captcha` a captcha; the code goes to what is typed there."""
-    shown = puzzles.mended(why, request) if isinstance(why, BadCaptcha) else why
-    puzzle = await puzzles.puzzle_after(services, request, why) if captcha else None
+    """The one field; the code goes to what is typed there."""
     account = "" if request.mended and request.method == "GET" else str(request.fields.get("account") or "")
-    reply = form_page(
+    return form_page(
         "login_address.html",
         request,
-        shown,
+        why,
         typed={**request.fields, "account": account},
         field_of=_FIELD_OF,
         label_of={"account": _label(services, request)},
@@ -167,7 +178,6 @@ async def address_page(
         thirds=offered_thirds(services, request),
         others=context.others(services.settings, request.locale, account=account[:TYPED_LENGTH]),
     )
-    return replace(reply, prelogin_token=puzzle.prelogin_token) if puzzle else reply
 
 
 def code_page(services: Services, request: Request, context: ReturnContext, why: Refusal | None = None) -> Reply:

@@ -142,8 +142,6 @@ PAGES: list[tuple[str, str, dict[str, str], str]] = [
     ("POST", "/page/login", {"password": "not-the-password-7"}, "account"),
     ("POST", "/page/login/code", {}, "account"),
     ("POST", "/page/login/enter", {"code": "000000"}, "account"),
-    ("POST", "/page/login/create", {}, "account"),
-    ("POST", "/page/login/recognise", {}, "account"),
     ("POST", "/page/forgot", {"by": "code"}, "account"),
     ("POST", "/page/forgot", {"by": "link"}, "account"),
     ("POST", "/page/forgot", {"by": "questions"}, "account"),
@@ -225,8 +223,8 @@ ADDRESS = {"account", "email", "emailaccount", "phone"}
 """What a field is called, in any case, that takes an address or a name."""
 TOLD = {"/session/sign_up"}
 """Whose own answer tells that a name is taken (seed 003)."""
-OWN = {"/page/me", "/page/me/way"}
-"""Forms about what the account that is logged in has."""
+OWN = {"/page/me", "/page/me/way", "/page/login/create", "/page/login/recognise"}
+"""Forms about what the account that is logged in has, or what the browser has proved."""
 
 
 def looks_for_an_address(call: Call) -> bool:

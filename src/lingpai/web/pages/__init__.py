@@ -3,6 +3,7 @@
 A page works without JavaScript; all that it loads comes from `/static/`.
 """
 
+import re
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,9 +27,9 @@ HTML = "text/html; charset=utf-8"
 def page(template: str, request: Request, *, here: str = "", **values: Any) -> Reply:
     """The template filled in for this request.
 
-    A template knows `t(key, **values)` for words in the request's language, `when(instant)`, `spaced(phone)`, `static(name)` for the
-    address of a file in `/static/`, `locale`, `brand`, `product`, `request_id`, and the values given; a name that it does not know
-    raises.
+    A template knows `t(key, **values)` for words in the request's language, `when(instant)`, `spaced(phone)`, `breakable(address)`,
+    `static(name)` for the address of a file in `/static/`, `locale`, `brand`, `product`, `request_id`, and the values given; a name that
+    it does not know raises.
     `here` is where the switch of languages leads back to, where that is not the request's own address (see `readable_at`).
     """
     html = (
@@ -82,6 +83,11 @@ def spaced(text: str) -> str:
     return rules.in_groups(text)
 
 
+def breakable(text: str) -> Markup:
+    """An address that a line may break at its dots and its `@`, and a phone number in its groups; for a sentence that `t` makes."""
+    return Markup("<wbr>").join(part for part in re.split(r"(?<=[.@])", spaced(text)) if part)
+
+
 @cache
 def templates() -> "Environment":
     """All of them, compiled as they are needed."""
@@ -95,5 +101,7 @@ def templates() -> "Environment":
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.globals.update(spaced=spaced, static=link, tongues={locale: words.text("pages.tongue", locale) for locale in words.LOCALES})
+    made.globals.update(
+        spaced=spaced, breakable=breakable, static=link, tongues={locale: words.text("pages.tongue", locale) for locale in words.LOCALES}
+    )
     return made

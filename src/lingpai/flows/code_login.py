@@ -129,8 +129,9 @@ async def _opened(
     if account is None or (address.kind == "email" and account.email_proved_at is None):
         return await _further(services, ctx, address, "create_account", account, remember=remember)
     if account.locked_at is not None:
+        step = await services.grants.cancel_deletion_step(account)
         await services.audit.note(services.store, ctx, "login", "closing", account_id=account.id)
-        return await services.grants.cancel_deletion_step(account)
+        return step
     if await proved_address.may_be_recycled(services, account, address):
         return await _further(services, ctx, address, "recognise", account, remember=remember)
     return await let_in(services, ctx, account, address, BadCode, remember=remember)
@@ -139,5 +140,7 @@ async def _opened(
 async def _further(
     services: Services, ctx: RequestContext, address: Address, need: StepNeed, account: Account | None, *, remember: bool
 ) -> Step:
+    # The right before its entry: where it cannot be kept, nothing was done, and the trail does not say so.
+    step = await proved_address.store(services, ctx, address, need, account, remember=remember)
     await services.audit.note(services.store, ctx, "login", need.replace("_", "-"), account_id=account.id if account else None)
-    return await proved_address.store(services, ctx, address, need, account, remember=remember)
+    return step

@@ -12,7 +12,7 @@ _SHAPE = re.compile(r"([0-9a-f]{8})-[\w-]{8}")
 
 def new_request_id(clock: Clock, chance: Chance) -> str:
     """The second since 1970 in hexadecimal, and 48 random bits: `6a1b2c3d-Q8x_2bLk`."""
-    return f"{clock.now() // SECOND:08x}-{chance.token(6)}"
+    return f"{clock.now() // SECOND:08x}-{chance.tag()}"
 
 
 def second_of(request_id: str) -> int | None:

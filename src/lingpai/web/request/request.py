@@ -23,8 +23,11 @@ Headers = Mapping[bytes, bytes]
 
 _PURPOSES = frozenset((b"sec-purpose", b"purpose", b"x-purpose", b"x-moz"))
 _AGENT_LENGTH = 256
+_HOST_LENGTH = 260
 _ASKED = 512
 """Bytes of Accept-Language that are read: what is remembered of it must not grow with what is sent."""
+_UNKNOWN: tuple[str, frozenset[str]] = ("", frozenset())
+"""What a request without a device cookie says of its browser."""
 _PRELOGIN_TOKEN = re.compile("[A-Za-z0-9_-]{43}")
 _Q = re.compile(r"(?:^|[;\s])q=([01](?:\.\d{0,3})?)")
 
@@ -153,7 +156,7 @@ class RequestFactory:
         client, ip = self._clients.find(peer[0] if peer else "", forwarded.decode("latin-1") if forwarded else "")
         asked, token = headers.get(b"accept-language"), brought.get(self._prelogin_token)
         known = brought.get(cookies.DEVICE) if about.changes else None
-        device, accounts = self._devices.read(known) if known else ("", frozenset[str]())
+        device, accounts = self._devices.read(known) if known else _UNKNOWN
         return RequestContext(
             client=client,
             ip=ip,
@@ -171,8 +174,17 @@ class RequestFactory:
 
 def host(headers: Headers) -> str:
     """The host that was asked for, in lower case, without its port and closing dot."""
-    name = headers.get(b"host", b"").decode("latin-1").lower()
+    header = headers.get(b"host", b"")
+    # No host's name is longer than 253 characters; what is remembered must not grow with what is sent.
+    return _known_host(header) if len(header) <= _HOST_LENGTH else _host(header)
+
+
+def _host(header: bytes) -> str:
+    name = header.decode("latin-1").lower()
     return name.rpartition("]")[0] + "]" if name.startswith("[") else name.partition(":")[0].rstrip(".")
+
+
+_known_host = lru_cache(maxsize=256)(_host)
 
 
 def _agent(header: bytes) -> str:

@@ -53,7 +53,8 @@ def account_reader(query: Query) -> Callable[[Sequence[Row]], Account]:
             kind, value, proved_at, key, asleep_at = identifier(rows[0])
             if kind == "email" and asleep_at is None:
                 # As most accounts are. What follows would say the same; each session check reads one.
-                return Account(*columns(rows[0]), value, proved_at, None, None, None, (), key)
+                mail: Row = (value, proved_at, None, None, None, (), key)
+                return Account(*columns(rows[0]), *mail)
         return joined(rows)
 
     def joined(rows: Sequence[Row]) -> Account:

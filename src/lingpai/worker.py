@@ -56,6 +56,12 @@ INSISTENCE = (0.1, 0.3)
 GRACE_SECONDS = 10.0
 """What running attempts are given when the worker is told to stop (contract: SIGTERM)."""
 
+GIVE_WAY_SECONDS = 2.0
+"""How long past its time a letter waits at most while passwords wait for their hash: a mail takes longer on its way, and nobody is kept
+waiting for the answer."""
+GLANCE_SECONDS = 0.1
+"""Between two looks whether any still does."""
+
 SEND_JITTER = 0.4
 """Most seconds between the bell and the look for letters: an answer's successor must not tell whether a letter was written (A46)."""
 
@@ -96,12 +102,14 @@ class Worker:
         settings: Settings,
         send_seconds: float = SEND_SECONDS,
         send_jitter: float = 0.0,
+        hashes_wait: Callable[[], bool] = bool,
         metrics: Metrics | None = None,
         traces: Recorder | None = None,
     ) -> None:
         """`send_seconds` is under LEASE_SECONDS: the end of the attempt comes before the end of the lease.
 
-        `send_jitter`: most seconds between the bell and the look for letters (see SEND_JITTER).
+        `send_jitter`: most seconds between the bell and the look for letters (see SEND_JITTER). `hashes_wait`: whether passwords wait for
+        their hash in this process; never where nobody says.
         """
         assert send_seconds < LEASE_SECONDS
         self._store = store
@@ -114,8 +122,10 @@ class Worker:
         self._metrics = metrics or Metrics()
         self._traces = traces
         self._settings = settings
+        self._theme = themed(settings.pages)
         self._send_seconds = send_seconds
         self._send_jitter = send_jitter
+        self._hashes_wait = hashes_wait
         self._owner = chance.token(12)
         self._unwritten: set[int] = set()
         """Letters whose outcome is still to be written down."""
@@ -129,6 +139,7 @@ class Worker:
         purging = asyncio.create_task(self._purge_for_ever())
         try:
             while not stop.is_set():
+                await self._give_way(stop)
                 if await self._fill() or await self._ended(stop):
                     continue
                 # So that the next request of whoever caused a letter does not meet the work on it.
@@ -208,6 +219,16 @@ class Worker:
         while True:
             await self._clock.sleep(self._chance.spread(45, 75))
             await self.purge()
+
+    async def _give_way(self, stop: asyncio.Event) -> None:
+        """Returns when no password waits for its hash, or when some letter has waited for long enough; at once where none is due."""
+        with suppress(StoreDown):  # then there is nothing to do anyway
+            while self._hashes_wait() and not stop.is_set():
+                now = self._clock.now()
+                due = await outbox.oldest_due(self._store, now)
+                if due is None or now - due >= GIVE_WAY_SECONDS * SECOND:
+                    return
+                await self._clock.sleep(GLANCE_SECONDS)
 
     def _under_way(self) -> set[asyncio.Task[None]]:
         return set().union(*self._busy.values())
@@ -320,8 +341,8 @@ class Worker:
             raise Permanent("its contents were erased")
         if letter.error == SENDING:
             raise Unsure("the worker ended while it was being sent; it may have been sent")
-        pages = self._settings.pages
-        message = render(letter, self._letters.values(letter.sealed), self._settings.product, themed(pages), pages.support)
+        support = self._settings.pages.support
+        message = render(letter, self._letters.values(letter.sealed), self._settings.product, self._theme, support)
         if not letter.recipient:
             return Outcome("nobody")
         sender = self._senders.get(letter.channel)

@@ -57,10 +57,8 @@ GRACE_SECONDS = 10.0
 """What running attempts are given when the worker is told to stop (contract: SIGTERM)."""
 
 GIVE_WAY_SECONDS = 2.0
-"""How long past its time a letter waits at most while passwords wait for their hash: a mail takes longer on its way, and nobody is kept
-waiting for the answer."""
-GLANCE_SECONDS = 0.1
-"""Between two looks whether any still does."""
+"""How long a letter that is due is left alone while passwords wait for their hash: a mail takes longer on its way, and for the hash
+somebody waits. Longer than this it gives way to nobody, so that letters leave as fast as they come, however long a storm lasts."""
 
 SEND_JITTER = 0.4
 """Most seconds between the bell and the look for letters: an answer's successor must not tell whether a letter was written (A46)."""
@@ -139,7 +137,6 @@ class Worker:
         purging = asyncio.create_task(self._purge_for_ever())
         try:
             while not stop.is_set():
-                await self._give_way(stop)
                 if await self._fill() or await self._ended(stop):
                     continue
                 # So that the next request of whoever caused a letter does not meet the work on it.
@@ -220,16 +217,6 @@ class Worker:
             await self._clock.sleep(self._chance.spread(45, 75))
             await self.purge()
 
-    async def _give_way(self, stop: asyncio.Event) -> None:
-        """Returns when no password waits for its hash, or when some letter has waited for long enough; at once where none is due."""
-        with suppress(StoreDown):  # then there is nothing to do anyway
-            while self._hashes_wait() and not stop.is_set():
-                now = self._clock.now()
-                due = await outbox.oldest_due(self._store, now)
-                if due is None or now - due >= GIVE_WAY_SECONDS * SECOND:
-                    return
-                await self._clock.sleep(GLANCE_SECONDS)
-
     def _under_way(self) -> set[asyncio.Task[None]]:
         return set().union(*self._busy.values())
 
@@ -255,17 +242,17 @@ class Worker:
     async def _claim(self, channel: Channel, busy: int = 0) -> list[Letter]:
         """No more than are sent at once: a lease must not run while its letter waits for a free slot."""
         now, limit = self._clock.now(), self._breakers[channel].admitted(SLOTS, busy)
-        if not limit or not await outbox.due(self._store, channel=channel, now=now):
+        ripe = now - round(GIVE_WAY_SECONDS * SECOND) if self._hashes_wait() else now
+        if not limit or not await outbox.due(self._store, channel=channel, now=ripe):
             return []
         limit = await self._rates[channel].take(limit) if channel in self._rates else limit
-        letters = await self._lease(channel, now, limit) if limit else []
+        letters = await self._lease(channel, ripe, now + LEASE_SECONDS * SECOND, limit) if limit else []
         await self._give_back(channel, limit - len(letters))
         return letters
 
-    async def _lease(self, channel: Channel, now: int, limit: int) -> list[Letter]:
-        until = now + LEASE_SECONDS * SECOND
+    async def _lease(self, channel: Channel, ripe: int, until: int, limit: int) -> list[Letter]:
         async with self._store.begin() as tx:
-            letters = await outbox.claim(tx, channel=channel, now=now, owner=self._owner, lease_until=until, limit=limit)
+            letters = await outbox.claim(tx, channel=channel, now=ripe, owner=self._owner, lease_until=until, limit=limit)
         # After a long loss of the store the lease of such a one was over. It has gone out, and is leased anew until that is written down.
         return [letter for letter in letters if letter.id not in self._unwritten]
 

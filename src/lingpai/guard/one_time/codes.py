@@ -138,7 +138,7 @@ class OneTimeSecrets:
         """As `new_code`, of 8 unambiguous small letters and digits; `find_recovery_code` finds it without its address."""
         word = self._chance.code(WORD_LENGTH, WORD_ALPHABET)
         beside = {self._word_place(purpose, realm, word): Entry(key.encode(), life=CODE_LIFE)}
-        await self._keep_code(purpose, realm, key, holder, word, tries, replaced, beside)
+        await self._keep_code(purpose, realm, key, holder, word, tries, replaced, beside=beside)
         return word
 
     async def new_long_code(self, purpose: Purpose, realm: str, key: str, holder: str, *, replaced: Replaced | None = None) -> str:
@@ -228,6 +228,7 @@ class OneTimeSecrets:
         code: str,
         tries: int,
         replaced: Replaced | None,
+        *,
         beside: Mapping[str, Entry] = NOTHING_BESIDE,
     ) -> None:
         entry = Entry(holder.encode(), self._code_digest(purpose, realm, key, code), CODE_LIFE, tries)

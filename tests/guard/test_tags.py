@@ -32,3 +32,12 @@ def test_threads_that_draw_at_once_have_no_tag_twice() -> None:
     assert len(set(drawn)) == len(drawn) == 16_000
     assert {len(tag) for tag in drawn} == {8}
     assert set("".join(drawn)) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+
+
+def test_each_character_of_a_code_is_drawn_evenly_at_each_place() -> None:
+    """By chance alone one of these counts strays so far once in 10^9 runs."""
+    codes = [SystemChance().code(4, "abc") for _ in range(9_000)]
+    counts = [sum(code[place] == letter for code in codes) for place in range(4) for letter in "abc"]
+    assert all(abs(count - 3_000) < 300 for count in counts), counts
+    assert SystemChance().code(0) == ""
+    assert SystemChance().code(3, "x") == "xxx"

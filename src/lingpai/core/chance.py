@@ -136,7 +136,13 @@ class SystemChance:
             return drawn[:_TAG]
 
     def code(self, length: int, alphabet: str = "0123456789") -> str:
-        return "".join(secrets.choice(alphabet) for _ in range(length))
+        # One number as large as there are codes: a call of the system for each character made a hundred of them for one link.
+        number = secrets.randbelow(len(alphabet) ** length)
+        drawn = []
+        for _ in range(length):
+            number, place = divmod(number, len(alphabet))
+            drawn.append(alphabet[place])
+        return "".join(drawn)
 
     def spread(self, low: float, high: float) -> float:
         return random.uniform(low, high)  # noqa: S311 - jitter, not a secret

@@ -19,10 +19,15 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
+import apsw
 import people
+from bare import ALIVE
 from crew import HERE, PATIENCE, Helper, Process, first_answer, free_port
 from places import folder, postgres
 from service import House, Service
+
+from lingpai.guard.crypto import digest
+from lingpai.store import sqlite
 
 CHECK_CALLERS, LOGIN_CALLERS = 32, 16
 CHECKS, REGISTRATIONS = 0.75, 0.80
@@ -109,7 +114,7 @@ class Costs:
 
     def __init__(self, stack: ExitStack, sizes: Sizes, name: str) -> None:
         self._sizes = sizes
-        place = stack.enter_context(folder())
+        place = self.place = stack.enter_context(folder())
         self._sink = stack.enter_context(Helper("sink.py"))
         url = f"sqlite:///{place}/lingpai.db" if name == "sqlite" else stack.enter_context(postgres(place))
         house = House(place, url, self._sink.greeting)
@@ -192,6 +197,24 @@ def _line(what: str, figure: str, beside: str, must: str, reached: bool) -> str:
     return f"  {what:<40} {figure:<12} {beside:<44} {must:<10} {'reached' if reached else 'MISSED'}"
 
 
+def cache(place: Path) -> str:
+    """What a cache of sessions would save on SQLite, and what it would have to ask first: whether anybody has written anything since."""
+    connection, now = apsw.Connection(str(place)), int(time.time() * 1_000)
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
+    plan = ALIVE.plan(sqlite.DIALECT)
+    row = plan.bind({"digest": digest(people.token(0)), "realm": "main", "now": now})
+    read, asked = _each(connection, plan.sql, row), _each(connection, "PRAGMA data_version", ())
+    return f"  {'a session read by its key':<40} {read:.1f} us       PRAGMA data_version {asked:.1f} us"
+
+
+def _each(connection: apsw.Connection, sql: str, values: Any, times: int = 5_000) -> float:
+    """Microseconds of CPU."""
+    before = time.thread_time()
+    for _ in range(times):
+        assert connection.execute(sql, values).fetchall()
+    return (time.thread_time() - before) / times * 1e6
+
+
 def main() -> None:
     """Measures what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -205,9 +228,9 @@ def main() -> None:
                 costs = Costs(stack, sizes, name)
                 costs.round()
                 rounds = [costs.round() for _ in range(sizes.rounds)]
-            print(f"\n{name}, CPU of all its processes; medians of {sizes.rounds} rounds")
-            for line in lines(rounds, most):
-                print(line, flush=True)
+                print(f"\n{name}, CPU of all its processes; medians of {sizes.rounds} rounds")
+                found = [*lines(rounds, most), *([cache(costs.place / "lingpai.db")] if name == "sqlite" else [])]
+            print("\n".join(found), flush=True)
 
 
 if __name__ == "__main__":

@@ -47,7 +47,8 @@ class ResponseHeaders:
         """The same lines as they are sent, of a 200 of which nothing but its length is particular; None for any other."""
         if reply.status != 200 or reply.headers or not (reply.session is reply.device is reply.prelogin_token is reply.language is None):
             return None
-        return b"%bx-request-id: %b\r\ncontent-length: %d\r\n" % (self._block(reply.media_type), request_id.encode(), len(reply.body))
+        block = self._blocks.get(reply.media_type) or self._block(reply.media_type)
+        return b"%bx-request-id: %b\r\ncontent-length: %d\r\n" % (block, request_id.encode(), len(reply.body))
 
     def lines(self, reply: Reply, request_id: str) -> Lines:
         """All header lines of a reply but those of CORS."""
@@ -71,11 +72,8 @@ class ResponseHeaders:
         return lines
 
     def _block(self, media_type: str) -> bytes:
-        known = self._blocks.get(media_type)
-        if known is None:
-            lines = (*self._kind(media_type), _NO_STORE)
-            known = self._blocks[media_type] = b"".join(b"%b: %b\r\n" % line for line in lines)
-        return known
+        lines = (*self._kind(media_type), _NO_STORE)
+        return self._blocks.setdefault(media_type, b"".join(b"%b: %b\r\n" % line for line in lines))
 
     def _kind(self, media_type: str) -> Lines:
         known = self._kinds.get(media_type)

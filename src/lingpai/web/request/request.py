@@ -11,12 +11,12 @@ from msgspec.structs import replace
 from lingpai.core import words
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.model import NOWHERE, Links, Locale, RequestContext
-from lingpai.core.request_ids import new_request_id
+from lingpai.core.request_ids import RequestIds
 from lingpai.guard.sessions.device_cookie import DeviceCookies
 from lingpai.settings import Settings
 from lingpai.web.request import cookies
 from lingpai.web.request.brand import Brand
-from lingpai.web.request.client_ip import ClientIps
+from lingpai.web.request.client_ip import LONGEST, ClientIps
 
 Scope = MutableMapping[str, Any]
 Headers = Mapping[bytes, bytes]
@@ -121,10 +121,9 @@ class RequestFactory:
         self._session = cookies.session(settings)
         self._prelogin_token = cookies.prelogin_token(settings)
         self._brand = brand
-        self._clock, self._chance = clock, chance
+        self._new_id = RequestIds(clock, chance).new
         self._devices = devices
-        self._accepted = lru_cache(maxsize=1_024)(words.accepted)
-        self._agent = lru_cache(maxsize=1_024)(_agent)
+        self._origin = lru_cache(maxsize=4_096)(self._read_origin)
 
     def make(self, scope: Scope, headers: Headers, host: str, path: bytes, language: Locale, about: About) -> Request:
         """The request, its fields still to be read. `language` is spoken where the request asks for none that we have.
@@ -142,7 +141,7 @@ class RequestFactory:
             ctx=self._context(scope, headers, brought, language, about),
             page_realm=about.page_realm,
             cookies=brought,
-            spends=method != "HEAD" and not _only_looks(headers),
+            spends=method != "HEAD" and (_PURPOSES.isdisjoint(headers) or not _only_looks(headers)),
             brand=self._brand,
         )
         if cookies.LANGUAGE in brought and request.wants_html:
@@ -152,17 +151,23 @@ class RequestFactory:
 
     def _context(self, scope: Scope, headers: Headers, brought: dict[str, str], language: Locale, about: About) -> RequestContext:
         peer = scope.get("client")
-        forwarded = headers.get(b"x-forwarded-for")
-        client, ip = self._clients.find(peer[0] if peer else "", forwarded.decode("latin-1") if forwarded else "")
-        asked, token = headers.get(b"accept-language"), brought.get(self._prelogin_token)
+        client, ip, agent, locale = self._origin(
+            peer[0] if peer else "",
+            # Where nobody is believed, what is claimed shall not fill the memory either.
+            headers.get(b"x-forwarded-for", b"")[-LONGEST:] if self._clients.believes else b"",
+            headers.get(b"user-agent", b"")[: 4 * _AGENT_LENGTH],
+            headers.get(b"accept-language", b"")[:_ASKED],
+            language,
+        )
+        token = brought.get(self._prelogin_token)
         known = brought.get(cookies.DEVICE) if about.changes else None
         device, accounts = self._devices.read(known) if known else _UNKNOWN
         return RequestContext(
             client=client,
             ip=ip,
-            agent=self._agent(headers.get(b"user-agent", b"")[: 4 * _AGENT_LENGTH]),
-            locale=self._accepted(asked[:_ASKED].decode("latin-1"), language) if asked else language,
-            request_id=new_request_id(self._clock, self._chance),
+            agent=agent,
+            locale=locale,
+            request_id=self._new_id(),
             known_to=accounts,
             device=device,
             session=brought.get(self._session, ""),
@@ -170,6 +175,11 @@ class RequestFactory:
             realm=about.realm,
             links=about.links,
         )
+
+    def _read_origin(self, peer: str, forwarded: bytes, agent: bytes, asked: bytes, language: Locale) -> tuple[str, str, str, Locale]:
+        """Who asks, by what program, in which language: one browser says the same each time, so it is read once."""
+        client, ip = self._clients.find(peer, forwarded.decode("latin-1"))
+        return client, ip, _agent(agent), words.accepted(asked.decode("latin-1"), language) if asked else language
 
 
 def host(headers: Headers) -> str:
@@ -205,7 +215,5 @@ def _prelogin_token(cookie: str) -> str:
 
 def _only_looks(headers: Headers) -> bool:
     """Whether a browser or a mail program fetches this ahead of its reader."""
-    if _PURPOSES.isdisjoint(headers):
-        return False
     purposes = b" ".join(headers[name].lower() for name in _PURPOSES if name in headers)
     return any(word in purposes for word in (b"prefetch", b"preview", b"prerender"))

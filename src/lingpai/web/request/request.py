@@ -21,6 +21,8 @@ from lingpai.web.request.client_ip import LONGEST, ClientIps
 Scope = MutableMapping[str, Any]
 Headers = Mapping[bytes, bytes]
 
+HEADERS = "lingpai.headers"
+"""Under which our server leaves them in the scope by name, where each came once: it has had to look at them itself."""
 _PURPOSES = frozenset((b"sec-purpose", b"purpose", b"x-purpose", b"x-moz"))
 _AGENT_LENGTH = 256
 _HOST_LENGTH = 260
@@ -92,6 +94,9 @@ def _quality(options: str) -> float:
 
 def headers(scope: Scope) -> Headers:
     """The headers by name; those that came more than once are joined in their order, so that none is overlooked."""
+    known: Headers | None = scope.get(HEADERS)
+    if known is not None:
+        return known
     lines: list[tuple[bytes, bytes]] = scope["headers"]
     found = dict(lines)
     if len(found) == len(lines):

@@ -8,6 +8,7 @@ import asyncio
 import socket
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import cast
 
 import httptools
 import structlog
@@ -20,6 +21,7 @@ from lingpai.core.chance import Chance, Clock
 from lingpai.core.request_ids import new_request_id
 from lingpai.settings.forms import UNIX
 from lingpai.web.http.response_headers import PLAIN
+from lingpai.web.request.request import HEADERS
 from lingpai.web.server.cycle import FrontCycle
 
 BETWEEN, HEAD, BODY = range(3)
@@ -178,8 +180,10 @@ class FrontProtocol(HttpToolsProtocol):
         codings = names.get(b"transfer-encoding")
         version = self.parser.get_http_version()
         hostless = version == "1.0" and self.url in HOSTLESS
-        doubled = len(names) < len(self.headers) and self._doubled()
-        if doubled or not (b"host" in names or hostless) or version not in ("1.1", "1.0"):
+        several = len(names) < len(self.headers)
+        if not several:
+            cast("dict[str, object]", self.scope)[HEADERS] = names
+        if (several and self._doubled()) or not (b"host" in names or hostless) or version not in ("1.1", "1.0"):
             return HTTPStatus.BAD_REQUEST
         if codings is not None and (b"content-length" in names or version == "1.0" or codings.lower() != b"chunked"):
             return HTTPStatus.BAD_REQUEST

@@ -110,19 +110,15 @@ class Worker:
         their hash in this process; never where nobody says.
         """
         assert send_seconds < LEASE_SECONDS
-        self._store = store
-        self._ephemeral = ephemeral
+        self._store, self._ephemeral = store, ephemeral
         self._letters = Letters(secret_box, clock)
         self._senders = senders
-        self._clock = clock
-        self._chance = chance
+        self._clock, self._chance = clock, chance
         self._bell = bell
         self._metrics = metrics or Metrics()
         self._traces = traces
-        self._settings = settings
-        self._theme = themed(settings.pages)
-        self._send_seconds = send_seconds
-        self._send_jitter = send_jitter
+        self._settings, self._theme = settings, themed(settings.pages)
+        self._send_seconds, self._send_jitter = send_seconds, send_jitter
         self._hashes_wait = hashes_wait
         self._owner = chance.token(12)
         self._unwritten: set[int] = set()

@@ -144,8 +144,8 @@ class SystemChance:
         number = secrets.randbelow(len(alphabet) ** length)
         drawn = []
         for _ in range(length):
-            number, place = divmod(number, len(alphabet))
-            drawn.append(alphabet[place])
+            number, index = divmod(number, len(alphabet))
+            drawn.append(alphabet[index])
         return "".join(drawn)
 
     def spread(self, low: float, high: float) -> float:

@@ -27,7 +27,7 @@ class Entry(msgspec.Struct, frozen=True):
     """Wrong proofs it still bears before it is dead; UNLIMITED bears any number."""
 
 
-NOTHING_BESIDE: Mapping[str, Entry] = MappingProxyType({})
+NO_COMPANIONS: Mapping[str, Entry] = MappingProxyType({})
 
 
 class Count(msgspec.Struct, frozen=True):
@@ -48,10 +48,10 @@ class Ephemeral(Protocol):
         """
         ...
 
-    async def replace(self, key: str, entry: Entry, beside: Mapping[str, Entry] = NOTHING_BESIDE) -> Entry | None:
+    async def replace(self, key: str, entry: Entry, companions: Mapping[str, Entry] = NO_COMPANIONS) -> Entry | None:
         """As `put`, and what lived there until then, in the same atomic step: of it and a racing `take` one gets it.
 
-        What is to stand `beside` it is put in that step too, or before it: whoever finds the entry finds that.
+        What is to stand beside it, its `companions`, is put in that step too, or before it: whoever finds the entry finds that.
         Whoever is cancelled meanwhile hears of that afterwards, and so knows what to put back.
         """
         ...

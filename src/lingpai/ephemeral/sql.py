@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lingpai.core.chance import SECOND, Clock
-from lingpai.ephemeral import NOTHING_BESIDE, UNLIMITED, Count, Entry
+from lingpai.ephemeral import NO_COMPANIONS, UNLIMITED, Count, Entry
 from lingpai.ephemeral.counters import Counters, FileCounters, TableCounters
 from lingpai.store.database import Database, Query, reader
 from lingpai.store.deferred import ColumnElement, Insert, Inserter, and_, bindparam, case, delete, entries, select, update
@@ -78,11 +78,11 @@ class SqlEphemeral:
         now = self._clock.now()
         return await self._database.execute(PUT_NEW if only_new else PUT, **_values(key, entry, now), now=now) == 1
 
-    async def replace(self, key: str, entry: Entry, beside: Mapping[str, Entry] = NOTHING_BESIDE) -> Entry | None:
+    async def replace(self, key: str, entry: Entry, companions: Mapping[str, Entry] = NO_COMPANIONS) -> Entry | None:
         now = self._clock.now()
         async with self._database.begin() as tx:
             row = await tx.row(LOCK, key=key, now=now)
-            for each, kept in {**beside, key: entry}.items():
+            for each, kept in {**companions, key: entry}.items():
                 await tx.execute(PUT, **_values(each, kept, now))
         return _entry(_READ[LOCK](row) if row else None, now)
 

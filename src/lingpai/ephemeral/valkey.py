@@ -12,7 +12,7 @@ from math import ceil
 from typing import Any
 
 from lingpai.core.chance import SECOND, Chance, Clock
-from lingpai.ephemeral import NOTHING_BESIDE, Count, Entry
+from lingpai.ephemeral import NO_COMPANIONS, Count, Entry
 from lingpai.ephemeral.valkey_client import ValkeyClient
 from lingpai.store.database import uninterrupted
 
@@ -104,8 +104,8 @@ class ValkeyEphemeral:
         values = (*_values(entry, self._clock.now()), int(only_new))
         return bool(await self._client.ask(lambda: self._put([_entry_key(key)], values)))
 
-    async def replace(self, key: str, entry: Entry, beside: Mapping[str, Entry] = NOTHING_BESIDE) -> Entry | None:
-        for each, kept in beside.items():
+    async def replace(self, key: str, entry: Entry, companions: Mapping[str, Entry] = NO_COMPANIONS) -> Entry | None:
+        for each, kept in companions.items():
             await self.put(each, kept)
         now = self._clock.now()
         asking = self._client.ask(lambda: self._replace([_entry_key(key)], _values(entry, now)))

@@ -14,7 +14,7 @@ import msgspec
 
 from lingpai.core.chance import Chance
 from lingpai.core.model import Account, Purpose
-from lingpai.ephemeral import NOTHING_BESIDE, UNLIMITED, Entry, Ephemeral
+from lingpai.ephemeral import NO_COMPANIONS, UNLIMITED, Entry, Ephemeral
 from lingpai.guard.crypto import BadSeal, SecretBox, digest
 from lingpai.guard.one_time import link_tokens
 
@@ -137,8 +137,8 @@ class OneTimeSecrets:
     ) -> str:
         """As `new_code`, of 8 unambiguous small letters and digits; `find_recovery_code` finds it without its address."""
         word = self._chance.code(WORD_LENGTH, WORD_ALPHABET)
-        beside = {self._word_place(purpose, realm, word): Entry(key.encode(), life=CODE_LIFE)}
-        await self._keep_code(purpose, realm, key, holder, word, tries, replaced, beside=beside)
+        companions = {self._word_place(purpose, realm, word): Entry(key.encode(), life=CODE_LIFE)}
+        await self._keep_code(purpose, realm, key, holder, word, tries, replaced, companions=companions)
         return word
 
     async def new_long_code(self, purpose: Purpose, realm: str, key: str, holder: str, *, replaced: Replaced | None = None) -> str:
@@ -229,16 +229,16 @@ class OneTimeSecrets:
         tries: int,
         replaced: Replaced | None,
         *,
-        beside: Mapping[str, Entry] = NOTHING_BESIDE,
+        companions: Mapping[str, Entry] = NO_COMPANIONS,
     ) -> None:
         entry = Entry(holder.encode(), self._code_digest(purpose, realm, key, code), CODE_LIFE, tries)
-        await self._replace(self._entry_key("code", purpose, realm, key), entry, replaced, beside)
+        await self._replace(self._entry_key("code", purpose, realm, key), entry, replaced, companions)
 
-    async def _replace(self, key: str, entry: Entry, replaced: Replaced | None, beside: Mapping[str, Entry]) -> None:
+    async def _replace(self, key: str, entry: Entry, replaced: Replaced | None, companions: Mapping[str, Entry]) -> None:
         replaced = replaced or Replaced()
         # Noted before: where the answer is lost it may be there all the same.
         replaced.key, replaced.proof = key, entry.proof
-        replaced.note(key, await self._ephemeral.replace(key, entry, beside))
+        replaced.note(key, await self._ephemeral.replace(key, entry, companions))
 
     def _word_place(self, purpose: Purpose, realm: str, word: str) -> str:
         digest = self._secret_box.digest(word, f"word:{purpose}:{realm}")

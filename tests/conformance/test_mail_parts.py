@@ -25,7 +25,7 @@ def read(text: str, html: str | None) -> list[str]:
     assert not got.defects
     parts = list(got.iter_parts()) if got.is_multipart() else [got]
     assert [part.get_content_type() for part in parts] == ["text/plain", "text/html"][: len(parts)]
-    return [part.get_content() for part in parts]
+    return [part.get_content().replace("\r\n", "\n") for part in parts]
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=30), max_size=5))

@@ -180,6 +180,29 @@ def patient_with_stores() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def unsynced_sqlite() -> Iterator[Any]:
+    """What a test has written need not outlast the machine: a commit waits for no disk, as PostgreSQL's does not (`Postgres.start`).
+
+    Of a test's twenty commits each would wait milliseconds, in which nothing is done. Processes of the product wait as they always do.
+    Returns what is meant.
+    """
+    from lingpai.store.sqlite import open_sqlite
+
+    meant = open_sqlite.__kwdefaults__["synchronous"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(open_sqlite.__kwdefaults__, "synchronous", "OFF")  # whoever has imported it has this one
+        yield meant
+
+
+@pytest.fixture
+def synced_sqlite(unsynced_sqlite: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For this test a commit waits for the disk, as the product has it."""
+    from lingpai.store.sqlite import open_sqlite
+
+    monkeypatch.setitem(open_sqlite.__kwdefaults__, "synchronous", unsynced_sqlite)
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)

@@ -1,5 +1,6 @@
 -- Accounts i + 1 for each number i, with an address; one in {share} of them has a login that lives, others an entry of the trail, or a letter.
 -- The newest 3 in 100 have been here for less than the days in which an address has to be proved: some of them have not done it.
+-- Sessions were seen lately, as those are that are checked all day: the first check after ten minutes writes that down, others write nothing.
 
 INSERT INTO accounts (id, realm, password, nickname, locale, created_at, created_ip, public_id)
 {numbers} SELECT i + 1, 'main', '{phc}', 'somebody ' || i, 'zh-Hans', {born}, {ip}, CAST(i + 1 AS TEXT) FROM n;
@@ -12,7 +13,7 @@ INSERT INTO logins (id, account_id, realm, kind, amr, created_at, ends_at, ip, a
 FROM n WHERE i % {share} = 0;
 
 INSERT INTO sessions (account_id, realm, digest, created_at, expires_at, seen_at, ip, agent, kind, login_id, amr, proved_at)
-{numbers} SELECT i + 1, 'main', {digest}, {now} - i % {day}, {now} + 30 * {day} - i % {day}, {now}, {ip}, '{agent}', 'cookie', i + 1, 'pwd',
+{numbers} SELECT i + 1, 'main', {digest}, {now} - i % {day}, {now} + 30 * {day} - i % {day}, {now} + {day}, {ip}, '{agent}', 'cookie', i + 1, 'pwd',
 {now} - i % {day} FROM n WHERE i % {share} = 0;
 
 INSERT INTO audit (at, realm, account_id, event, result, ip, agent, request_id, detail)

@@ -30,7 +30,7 @@ PAGES = (
     "/me/link",
     "/me/safety",
 )
-MORE = ("/me/invites", "/me/data", "/me/delete", "/me/confirm", "/me/unlink?provider=qq")
+MORE = ("/me/safety", "/me/invites", "/me/data", "/me/delete", "/me/confirm", "/me/unlink?provider=qq")
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ _FRAMED = (
 )
 """A mail has its styles in itself, as mails must; nothing in it runs, is fetched or is sent. Its links open a window of their own."""
 _CODE = re.compile(
-    rf"^(?:[0-9]{{4,8}}|[{WORD_ALPHABET}]{{{WORD_LENGTH}}})$|(?<![\w./:@+-])[0-9]{{4,8}}(?![\w/:@-]|\.[0-9])", re.ASCII | re.MULTILINE
+    rf"^(?:[0-9]{{4,8}}|[{WORD_ALPHABET}]{{{WORD_LENGTH}}})$|(?<![\w./:@+=&?%-])[0-9]{{4,8}}(?![\w/:@-]|\.[0-9])", re.ASCII | re.MULTILINE
 )
 """A code on a line of its own, or digits within a sentence that are no part of an address, a number or a date."""
 

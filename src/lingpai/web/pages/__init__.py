@@ -3,6 +3,7 @@
 A page works without JavaScript; all that it loads comes from `/static/`.
 """
 
+import re
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,14 +22,18 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 HTML = "text/html; charset=utf-8"
+_LINE = 24
+"""Characters of an address that any line has room for."""
+_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
+_AT = re.compile(r"([@.])")
 
 
 def page(template: str, request: Request, *, here: str = "", **values: Any) -> Reply:
     """The template filled in for this request.
 
-    A template knows `t(key, **values)` for words in the request's language, `when(instant)`, `spaced(phone)`, `static(name)` for the
-    address of a file in `/static/`, `locale`, `brand`, `product`, `request_id`, and the values given; a name that it does not know
-    raises.
+    A template knows `t(key, **values)` for words in the request's language, `when(instant)`, `spaced(phone)`, `breakable(address)`,
+    `static(name)` for the address of a file in `/static/`, `locale`, `brand`, `product`, `request_id`, and the values given; a name that
+    it does not know raises.
     `here` is where the switch of languages leads back to, where that is not the request's own address (see `readable_at`).
     """
     html = (
@@ -78,8 +83,15 @@ def _word(request: Request, key: str, **values: str | int | Markup) -> str:
 
 
 def spaced(text: str) -> str:
-    """A phone number as people read it, `+86 139 9526 5229`; any other text as it is."""
-    return rules.in_groups(text)
+    """A phone number as people read it, `+86 139 9526 5229`; a long address may be broken; any other text as it is."""
+    return breakable(text) if len(text) > _LINE else rules.in_groups(text)
+
+
+def breakable(text: str) -> str:
+    """A mail address, which goes on in the next line at its `@` or at a dot, not inside a word; any other text as it is."""
+    if isinstance(text, Markup) or not _ADDRESS.fullmatch(text):
+        return text
+    return Markup(_AT.sub(r"<wbr>\1", str(escape(text))))  # noqa: S704 - escaped, and marked at dots and `@` alone
 
 
 @cache
@@ -95,5 +107,7 @@ def templates() -> "Environment":
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.globals.update(spaced=spaced, static=link, tongues={locale: words.text("pages.tongue", locale) for locale in words.LOCALES})
+    made.globals.update(
+        spaced=spaced, breakable=breakable, static=link, tongues={locale: words.text("pages.tongue", locale) for locale in words.LOCALES}
+    )
     return made

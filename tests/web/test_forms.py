@@ -317,8 +317,8 @@ def test_a_phone_number_is_read_in_groups(text: str, said: str) -> None:
     ("text", "said"),
     [
         ("ada@example.com", "ada@example.com"),
-        ("somebody.with.a.long.name@mail.example.com", "somebody<wbr>.with<wbr>.a<wbr>.long<wbr>.name<wbr>@mail<wbr>.example<wbr>.com"),
-        ("<b>.somebody@a-host.example.com", "&lt;b&gt;<wbr>.somebody<wbr>@a-host<wbr>.example<wbr>.com"),
+        ("somebody.with.a.long.name@mail.example.com", "somebody.<wbr>with.<wbr>a.<wbr>long.<wbr>name@<wbr>mail.<wbr>example.<wbr>com"),
+        ("<b>.somebody@a-host.example.com", "&lt;b&gt;.<wbr>somebody@<wbr>a-host.<wbr>example.<wbr>com"),
         ("a sentence that is long. And has an @ in it.", "a sentence that is long. And has an @ in it."),
     ],
 )

@@ -88,10 +88,10 @@ def spaced(text: str) -> str:
 
 
 def breakable(text: str) -> str:
-    """A mail address, which goes on in the next line at its `@` or at a dot, not inside a word; any other text as it is."""
+    """A mail address that goes on in the next line after its `@` or a dot, not inside a word; a phone number in its groups."""
     if isinstance(text, Markup) or not _ADDRESS.fullmatch(text):
-        return text
-    return Markup(_AT.sub(r"<wbr>\1", str(escape(text))))  # noqa: S704 - escaped, and marked at dots and `@` alone
+        return rules.in_groups(text)
+    return Markup(_AT.sub(r"\1<wbr>", str(escape(text))))  # noqa: S704 - escaped, and marked at dots and `@` alone
 
 
 @cache

@@ -77,9 +77,17 @@ class Person:
         await self.page.get_by_role("link", name=self.word(key, **values), exact=True).first.click()
 
     async def act(self, action: str, thing: str) -> None:
-        """Presses the one action of a row: "Change: Password"."""
-        name = f"{self.word(action)}: {self.word(thing)}"
-        await self.page.get_by_label(name, exact=True).click()
+        """Presses a row by the thing that it begins with and the action that it ends with: "Password, changed 3 days ago, Change"."""
+        await self._row(f"{re.escape(self.word(thing))} .* {re.escape(self.word(action))}").click()
+
+    async def turn_to(self, thing: str) -> None:
+        """Presses a row that is an action itself: "Delete account"."""
+        await self._row(f"{re.escape(self.word(thing))} .*").click()
+
+    def _row(self, called: str) -> Locator:
+        found = re.compile(f"^{called}$")
+        rows = self.page.locator("main .rows")
+        return rows.get_by_role("link", name=found).or_(rows.get_by_role("button", name=found))
 
     async def sees(self, key: str, **values: str | int) -> None:
         """The page's one heading."""
@@ -103,7 +111,7 @@ class Person:
     async def is_home(self, known_by: str) -> None:
         """In one's own space, which names the address, number or name that one has."""
         await self.page.wait_for_url(f"{self.town.url}/me")
-        await expect(self.page.get_by_role("definition").filter(has_text=known_by)).to_be_visible()
+        await expect(self.page.locator(".row").get_by_text(known_by, exact=True)).to_be_visible()
 
     async def log_in(self, account: str, password: str, path: str = "/login") -> None:
         await self.go(path)

@@ -28,7 +28,6 @@ async def home(ada: Person) -> Person:
 
 @STRAIGHT
 async def test_another_address_is_proved_and_the_old_one_told(home: Person) -> None:
-    await home.act("pages.me.home.look", "pages.me.security.title")
     await home.act("pages.me.change", "pages.email")
     await home.reads("pages.me.email.replaces", held=ADA)
     await home.fill("pages.me.email.new", NEW)
@@ -85,9 +84,8 @@ async def test_one_device_logs_another_out(home: Person, another: Visits) -> Non
 
 @STRAIGHT
 async def test_all_that_is_kept_can_be_taken_along(home: Person) -> None:
-    await home.act("pages.me.home.look", "pages.me.data.title")
     async with home.page.expect_download() as started:
-        await home.act("pages.me.data.download", "pages.me.data.export")
+        await home.turn_to("pages.me.data.export")
     download = await started.value
     assert download.suggested_filename.endswith(".json")
     told = json.loads(Path(await download.path()).read_text("utf-8"))  # noqa: ASYNC240 - a small file on the own disk
@@ -98,7 +96,7 @@ async def test_all_that_is_kept_can_be_taken_along(home: Person) -> None:
 @CROSSED
 async def test_who_deletes_the_account_may_come_back(home: Person) -> None:
     await home.go("/me/data")
-    await home.act("pages.me.data.delete", "pages.me.delete.title")
+    await home.turn_to("pages.me.delete.title")
     await home.page.get_by_label(home.word("pages.me.delete.sure")).check()
     await home.press("pages.me.delete.button")
     await home.sees("pages.me.closed.title")

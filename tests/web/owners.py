@@ -15,6 +15,8 @@ from web.speakers import Maillink
 from web.town import Browser, Town
 
 HTML = {"Accept": "text/html,*/*;q=0.8", "Accept-Language": "en", "Sec-Fetch-Site": "same-origin"}
+SIDE = ("#main", "/me", "/me/security", "/me/safety", "/me/data")
+"""What every page of one's own leads to."""
 CHROME = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
 
 

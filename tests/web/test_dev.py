@@ -1,5 +1,6 @@
 """Dev mode's inbox (contract, "For trying and testing")."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -117,6 +118,51 @@ async def test_an_empty_inbox_says_so(inbox: App) -> None:
     assert "还没有消息" in (await ask(inbox, "GET", "/dev/inbox")).body.decode()
 
 
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Enter this code:\n\n482913\n\nIt works once.", "482913"),
+        ("【星火】482913 是您的验证码，10 分钟内有效。", "482913"),
+        ("Your code is 4829. Don't share it.", "4829"),
+        ("If it's you, enter this code:\n\nh7k2mn4p\n\nIt is valid for 10 minutes.", "h7k2mn4p"),
+        ("When: 2026-09-21 14:13 UTC\nFrom IP address: 198.51.100.7\nadd 8613995265229", ""),
+        ("This message was sent to +8613995265229 and to 1234@example.com", ""),
+        ("Open http://127.0.0.1:8000/x?code=482913", ""),
+    ],
+)
+async def test_the_code_that_a_message_brings_stands_apart_to_be_copied(store: Database, inbox: App, text: str, code: str) -> None:
+    await catch(store, "a@example.com", Message("S", text))
+    html = (await ask(inbox, "GET", "/dev/inbox", accept_language="en")).body.decode()
+    assert re.findall(r'id="code-1">([^<]*)<', html) == [code] * bool(code)
+
+
+async def test_the_page_is_narrowed_by_address_and_says_where_nothing_went(store: Database, inbox: App) -> None:
+    await catch(store, "a@example.com", Message("To A", "T"))
+    await catch(store, "b@example.com", Message("To B", "T"))
+    narrowed = (await ask(inbox, "GET", "/dev/inbox?to=b%40example.com", accept_language="en")).body.decode()
+    assert "To B" in narrowed
+    assert "To A" not in narrowed
+    assert 'name="to" value="b@example.com"' in narrowed
+    assert 'href="/dev/inbox.json?to=b%40example.com"' in narrowed
+    assert "No messages to c@example.com." in (await ask(inbox, "GET", "/dev/inbox?to=c@example.com", accept_language="en")).body.decode()
+
+
+async def test_a_mail_is_shown_as_it_is_and_nothing_in_it_runs_or_is_fetched(store: Database, inbox: App) -> None:
+    await catch(store, "a@example.com", Message("S", "T", '<html><head></head><p style="color: red">hi</p></html>'))
+    await catch(store, "+8613800138000", Message("", "482913"), "sms")
+    page = await ask(inbox, "GET", "/dev/inbox")
+    assert re.findall(r'<iframe src="([^"]+)"', page.body.decode()) == ["/dev/inbox/1"]
+    assert "frame-src 'self'" in page["content-security-policy"]
+    assert "script-src 'self'" in page["content-security-policy"]
+    shown = await ask(inbox, "GET", "/dev/inbox/1")
+    assert shown.body.decode() == '<html><head><base target="_blank"></head><p style="color: red">hi</p></html>'
+    policy = shown["content-security-policy"]
+    assert policy.startswith("default-src 'none'; style-src 'unsafe-inline';")
+    assert policy.endswith("sandbox allow-popups allow-popups-to-escape-sandbox")
+    for path in ("2", "3", "x", "-1"):
+        assert (await ask(inbox, "GET", f"/dev/inbox/{path}")).status == 400, path
+
+
 async def test_outside_dev_mode_there_is_no_inbox() -> None:
-    for path in ("/dev/inbox", "/dev/inbox.json"):
+    for path in ("/dev/inbox", "/dev/inbox.json", "/dev/inbox/1"):
         assert (await ask(app(), "GET", path)).status == 404

@@ -47,12 +47,17 @@ async def read(town: Town, path: str, locale: Locale = "en") -> str:
     async with town.browser() as browser:
         answer = await browser.get(path, headers={"Accept": "text/html", "Accept-Language": READERS[locale]})
     assert answer.status_code == 200, path
-    return answer.text
+    return unbadged(answer.text)
+
+
+def unbadged(page: str) -> str:
+    """The page with each call's methods as plain text before its path."""
+    return re.sub(r'<span class="method [a-z]+">([^<]*)</span>', r"\1", page)
 
 
 def section(page: str, call: Call) -> str:
     anchor = f"{call.methods[0].lower()}{call.path.replace('/', '-')}"
-    found = re.search(rf'<section class="part" id="{re.escape(anchor)}">(.*?)</section>', page, re.DOTALL)
+    found = re.search(rf'<section class="panel part" id="{re.escape(anchor)}">(.*?)</section>', page, re.DOTALL)
     assert found, anchor
     return unescape(found[1])
 
@@ -150,11 +155,22 @@ async def test_the_house_describes_what_other_services_call(town: Town) -> None:
 @pytest.mark.parametrize("prefix", ["/", "/old"])
 async def test_a_call_stands_at_its_mount(prefix: str) -> None:
     answer = await ask(reference(prefix), "GET", "/docs/notes", accept_language="en")
-    shown = unescape(answer.body.decode())
+    shown = unescape(unbadged(answer.body.decode()))
     base = prefix.rstrip("/")
     assert f"POST {base}/write" in shown
     assert f"curl https://id.example.com{base}/write -d title=xx" in shown
     assert (await ask(reference(prefix), "POST", f"{base}/write", b"title=xx")).json()["said"] == "xx/None"
+
+
+async def test_the_list_at_the_side_leads_to_every_call_of_every_chapter(town: Town) -> None:
+    for path in ("/docs", "/docs/mailcode"):
+        page = await read(town, path)
+        side = page[page.index("<nav") : page.index("</nav>")]
+        for dialect in DIALECTS:
+            base = "" if path.endswith(dialect.name) else f"/docs/{dialect.name}"
+            for call in dialect.calls:
+                assert f'href="{base}#{call.methods[0].lower()}{call.path.replace("/", "-")}"' in side
+        assert side.count("<ul>") == (path != "/docs"), "the others' calls are only searched for"
 
 
 def reference(prefix: str = "/", **settings: Any) -> App:
@@ -220,6 +236,6 @@ async def test_an_address_with_a_password_in_it_is_shown_without(tmp_path: Path,
 
 
 async def test_a_dialect_without_a_walk_is_described_all_the_same() -> None:
-    shown = unescape((await ask(reference(), "GET", "/docs/notes", accept_language="en")).body.decode())
+    shown = unescape(unbadged((await ask(reference(), "GET", "/docs/notes", accept_language="en")).body.decode()))
     assert all(f"{', '.join(call.methods)} {call.path}" in shown for call in NOTES.calls)
     assert (await ask(app(), "GET", "/docs/notes")).status == 404

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from markupsafe import escape
 
 import lingpai.web
 from lingpai.assembly.configuration import load
@@ -310,6 +311,19 @@ async def test_what_is_marked_up_stays_so_in_a_text_and_all_else_is_escaped(pers
 @pytest.mark.parametrize(("text", "said"), [("+8613995265229", "+86 139 9526 5229"), ("+85251234567", "+852 5123 4567"), ("+1", "+1")])
 def test_a_phone_number_is_read_in_groups(text: str, said: str) -> None:
     assert pages.spaced(text) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("ada@example.com", "ada@example.com"),
+        ("somebody.with.a.long.name@mail.example.com", "somebody.<wbr>with.<wbr>a.<wbr>long.<wbr>name@<wbr>mail.<wbr>example.<wbr>com"),
+        ("<b>.somebody@a-host.example.com", "&lt;b&gt;.<wbr>somebody@<wbr>a-host.<wbr>example.<wbr>com"),
+        ("a sentence that is long. And has an @ in it.", "a sentence that is long. And has an @ in it."),
+    ],
+)
+def test_a_long_address_is_broken_at_its_dots_and_not_inside_a_word(text: str, said: str) -> None:
+    assert escape(pages.spaced(text)) == said
 
 
 BRANDED = {

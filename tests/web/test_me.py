@@ -5,20 +5,32 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from lingpai.core import rules
 from lingpai.core.words import TEXTS
 from lingpai.flows import invites as invite_flow
 from lingpai.settings import Invites
 from lingpai.store import accounts
 from lingpai.web.dialects.mailcode.settings import MailcodeSettings
-from web.owners import HTML, Owner, born, elsewhere, owner
+from web.owners import HTML, SIDE, Owner, born, elsewhere, owner
 from web.people import ADA
 from web.speakers import Maillink
 from web.town import Town
 
 EN = TEXTS["en"]
 BOB = "bob@example.com"
-PAGES = ("/me", "/me/profile", "/me/security", "/me/password", "/me/email", "/me/phone", "/me/questions", "/me/devices", "/me/link")
-MORE = ("/me/invites", "/me/data", "/me/delete", "/me/confirm", "/me/unlink?provider=qq")
+PAGES = (
+    "/me",
+    "/me/profile",
+    "/me/security",
+    "/me/password",
+    "/me/email",
+    "/me/phone",
+    "/me/questions",
+    "/me/devices",
+    "/me/link",
+    "/me/safety",
+)
+MORE = ("/me/safety", "/me/invites", "/me/data", "/me/delete", "/me/confirm", "/me/unlink?provider=qq")
 
 
 @pytest.fixture
@@ -66,14 +78,34 @@ async def test_another_site_sends_no_form_of_ours(ada: Owner, path: str) -> None
     assert reply.status_code == 403
 
 
-async def test_the_first_page_says_who_one_is_and_leads_to_five_others(ada: Owner) -> None:
+async def test_the_first_page_says_who_one_is_and_leads_to_everything(ada: Owner) -> None:
     page = await ada.see("/me")
     assert ADA in page
-    rows = [link for link in page.links if link.startswith("/me/")]
-    assert rows == ["/me/profile", "/me/security", "/me/devices", "/me/link", "/me/invites", "/me/data"]
+    ways, safety = ["/me/phone", "/me/email", "/me/password"], ["/me/questions", "/me/devices", "/me/link"]
+    data, others = ["/me/profile", "/me/data.json", "/me/delete"], ["/me/invites"]
+    missing = ["/me/phone"]
+    assert [link for link in page.links if link not in SIDE] == [*missing, *ways, *safety, *data, *others]
     assert "Logged in on 1 device" in page
     await elsewhere(ada.town)
     assert "Logged in on 2 devices" in await ada.see("/me")
+
+
+async def test_what_is_still_open_is_said_once_at_the_top_until_it_is_done(ada: Owner) -> None:
+    page = await ada.see("/me")
+    assert page.text.count(EN["pages.me.open.phone"]) == 1
+    assert page.text.index(EN["pages.me.open.phone"]) < page.text.index(EN["pages.me.security.title"] + " Phone")
+    assert EN["pages.me.open.email"] not in page
+    assert EN["pages.me.open.phone"] not in await ada.see("/me/security")
+    _, account = await ada.who()
+    async with ada.services.store.begin() as tx:
+        phone = rules.phone("13800138000")
+        assert await accounts.add_identifier(tx, account_id=account.id, realm="main", address=phone, proved_at=None)
+    page = await ada.see("/me")
+    assert EN["pages.me.open.phone"] not in page
+    assert EN["pages.me.open.unproved"] in page
+    page = await ada.submit(await ada.see("/me/phone"), "/page/me/phone", phone="13800138000")
+    await ada.submit(page, "/page/me/phone", code=await ada.code("+8613800138000"))
+    assert EN["pages.me.open.title"] not in await ada.see("/me")
 
 
 async def test_a_picture_of_a_third_party_is_not_fetched(ada: Owner) -> None:
@@ -208,7 +240,7 @@ async def test_nobody_sees_what_others_have_given(ada: Owner) -> None:
 async def test_both_languages_are_spoken(ada: Owner) -> None:
     ada.browser.headers.update(HTML | {"Accept-Language": "zh-CN"})
     page = await ada.see("/me/security")
-    assert page.heading == "账号安全"
+    assert page.heading == "登录方式"
     assert "上次修改：刚刚" in page
 
 

@@ -41,7 +41,7 @@ async def test_devices_name_program_place_and_time_in_words(ada: Owner) -> None:
     page = await ada.see("/me/devices")
     assert "This device · active now · 198.51.100.7 · logged in 2 hours ago" in page
     assert "Last used 2 hours ago · 203.0.113.77" in page
-    assert "OkHttpLast used just now · 203.0.113.78 · client token" in page
+    assert "OkHttp Last used just now · 203.0.113.78 · client token" in page
     assert page.text.index("This device") < page.text.index("OkHttp") < page.text.index("203.0.113.77")
     assert "Chrome, Windows" not in page, "they had not said so when they logged in"
     assert await phone.who()

@@ -1,6 +1,5 @@
 """What changes who may get in: each step only right after a login or a proof, each told to the owner."""
 
-import re
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,7 +13,7 @@ from lingpai.settings import Social
 from lingpai.settings.outside import Keys
 from lingpai.store import accounts, sleeping
 from lingpai.web.dialects.session.settings import SessionDialectSettings
-from web.owners import Owner, born, elsewhere, owner
+from web.owners import SIDE, Owner, born, elsewhere, owner
 from web.people import ADA, GOOD
 from web.speakers import Maillink
 from web.town import Town
@@ -262,7 +261,7 @@ async def test_questions_are_set_changed_and_taken_away(ada: Owner) -> None:
     assert asked.form("/page/me/questions").fields == {"remove": "yes"}
     assert await questions.has_questions(ada.services, await account_of(ada)), "a link asks, and takes nothing away"
     gone = await ada.send("/page/me/questions", remove="yes")
-    assert gone.headers["location"] == "/me/security?done=questions-removed"
+    assert gone.headers["location"] == "/me/safety?done=questions-removed"
     assert not await questions.has_questions(ada.services, await account_of(ada))
     assert len(await ada.town.mails(ADA)) == mails + 1
     await ada.send("/page/me/questions", remove="yes")
@@ -282,8 +281,9 @@ async def test_two_questions_that_are_the_same_are_refused_and_no_answer_is_show
     "changes", [{"session": SessionDialectSettings(questions="off")}, {"session": SessionDialectSettings(enabled=False)}]
 )
 async def test_questions_that_are_off_are_not_offered(ada: Owner) -> None:
-    assert "/me/questions" not in (await ada.see("/me/security")).links
-    assert (await ada.get("/me/questions")).headers["location"] == "/me/security"
+    for page in ("/me", "/me/safety"):
+        assert "/me/questions" not in (await ada.see(page)).links
+    assert (await ada.get("/me/questions")).headers["location"] == "/me/safety"
     await ada.send("/page/me/questions", **THREE)
     assert not await questions.has_questions(ada.services, await account_of(ada))
 
@@ -326,8 +326,11 @@ async def test_a_third_party_is_linked_and_unlinked_from_here(town: Town) -> Non
 
 async def test_each_way_in_stands_there_with_its_state(ada: Owner) -> None:
     page = await ada.see("/me/security")
-    assert [link for link in page.links if link != "/me"] == ["#main", "/me/password", "/me/email", "/me/phone", "/me/questions"]
-    assert re.search(r"Password ?Last changed just now Change Email ?ada@example.com Change Phone ?Not set Add", page.text)
+    assert [link for link in page.links if link not in SIDE] == ["/me/phone", "/me/email", "/me/password"]
+    assert "Phone Not added Add Email ada@example.com Change Password Last changed just now Change" in page.text
+    page = await ada.see("/me/safety")
+    assert [link for link in page.links if link not in SIDE] == ["/me/questions", "/me/devices", "/me/link"]
+    assert "Security questions Not set Set Devices Logged in on 1 device View" in page.text
     async with ada.services.store.begin() as tx:
         account = await account_of(ada)
         await accounts.set_password(tx, account_id=account.id, password=None, at=1)

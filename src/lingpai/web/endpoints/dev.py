@@ -1,16 +1,19 @@
 """Dev mode: the messages that were caught instead of sent, as a page and as JSON."""
 
+import re
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec.structs import replace
 
 from lingpai.core import words
 from lingpai.core.chance import moment
 from lingpai.core.errors import BadInput, CrossSite
 from lingpai.core.model import Channel, Letter
+from lingpai.guard.one_time.codes import WORD_ALPHABET, WORD_LENGTH
 from lingpai.store import outbox
-from lingpai.web.pages import page
+from lingpai.web.pages import HTML, page
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text
 from lingpai.web.request.request import Request
@@ -25,6 +28,23 @@ SHOWN = 200
 """Messages that the page shows at most: the newest."""
 LISTED = 10_000
 """Messages that the JSON lists at most: the newest."""
+
+_FRAMES = (
+    "content-security-policy",
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; frame-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'",
+)
+"""The inbox alone shows frames, of its own mails."""
+_FRAMED = (
+    "content-security-policy",
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; "
+    "sandbox allow-popups allow-popups-to-escape-sandbox",
+)
+"""A mail has its styles in itself, as mails must; nothing in it runs, is fetched or is sent. Its links open a window of their own."""
+_CODE = re.compile(
+    rf"^(?:[0-9]{{4,8}}|[{WORD_ALPHABET}]{{{WORD_LENGTH}}})$|(?<![\w./:@+=&?%-])[0-9]{{4,8}}(?![\w/:@-]|\.[0-9])", re.ASCII | re.MULTILINE
+)
+"""A code on a line of its own, or digits within a sentence that are no part of an address, a number or a date."""
 
 
 def _identity(text: str, field: str) -> int:
@@ -51,6 +71,12 @@ class Caught(msgspec.Struct, frozen=True):
     html: str | None
     created_at: str
 
+    @property
+    def code(self) -> str:
+        """The code that it brings; empty where it brings none."""
+        found = _CODE.search(self.text)
+        return found[0] if found else ""
+
 
 def _at_home(services: "Services", request: Request) -> None:
     """Raises CrossSite for another host's name: a page elsewhere whose name was bent to this machine (DNS rebinding)."""
@@ -59,10 +85,22 @@ def _at_home(services: "Services", request: Request) -> None:
 
 
 async def inbox(services: "Services", mount: Mount, request: Request, form: Filter) -> Reply:
-    """GET /dev/inbox: the newest first, links clickable."""
+    """GET /dev/inbox: the newest first, links clickable, mails also as mail programs show them."""
     _at_home(services, request)
     letters = await outbox.recent(services.store, to=form.to, after=form.after, limit=SHOWN)
-    return page("dev_inbox.html", request, letters=[_shown(letter) for letter in reversed(letters)])
+    shown = page("dev_inbox.html", request, letters=[_shown(letter) for letter in reversed(letters)], to=form.to or "")
+    return replace(shown, headers=(_FRAMES,))
+
+
+async def preview(services: "Services", mount: Mount, request: Request, _: Nothing) -> Reply:
+    """GET /dev/inbox/{id}: a mail's HTML, for the frame beside its text."""
+    _at_home(services, request)
+    number = _identity(request.path.rpartition("/")[2], "id")
+    letters = await outbox.recent(services.store, to=None, after=number - 1, limit=LISTED)
+    html = next((letter.html for letter in letters if letter.id == number), None)
+    if html is None:
+        raise BadInput("id", "characters")
+    return Reply(html.replace("<head>", '<head><base target="_blank">', 1).encode(), media_type=HTML, headers=(_FRAMED,))
 
 
 async def inbox_json(services: "Services", mount: Mount, request: Request, form: Filter) -> Reply:
@@ -95,5 +133,6 @@ def _shown(letter: Letter) -> Caught:
 CALLS = (
     Call(("GET",), "/dev/inbox", inbox, Filter, changes=False),
     Call(("GET",), "/dev/inbox.json", inbox_json, Filter, changes=False, quiet=True),
+    Call(("GET",), "/dev/inbox/", preview, changes=False, quiet=True),
     Call(("GET",), "/dev/captcha/", captcha, gives=Peek, changes=False, quiet=True),
 )

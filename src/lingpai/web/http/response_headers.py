@@ -19,6 +19,7 @@ def policy(settings: Settings) -> str:
     return POLICY.replace("form-action 'self'", " ".join(("form-action 'self'", *dict.fromkeys(settings.pages.next))))
 
 
+_POLICY = "content-security-policy"
 PLAIN = "lingpai.response.plain"
 """An extension of ASGI that our server offers: `head` and `body` of a 200 in one message, its header lines in bytes as they are sent."""
 
@@ -35,7 +36,7 @@ class ResponseHeaders:
         self._cookies = Cookies(settings)
         self._always: Lines = [_NOSNIFF, *([(b"strict-transport-security", b"max-age=31536000")] if secure else [])]
         self._page: Lines = [
-            (b"content-security-policy", policy(settings).encode()),
+            (_POLICY.encode(), policy(settings).encode()),
             # Under `no-referrer` a form's Origin is `null` (Fetch, 3.2), and over plain http, or from an old browser, it is all there is.
             (b"referrer-policy", b"strict-origin"),
             (b"cross-origin-opener-policy", b"same-origin"),
@@ -51,13 +52,15 @@ class ResponseHeaders:
         return b"%bx-request-id: %b\r\ncontent-length: %d\r\n" % (block, request_id.encode(), len(reply.body))
 
     def lines(self, reply: Reply, request_id: str) -> Lines:
-        """All header lines of a reply but those of CORS."""
+        """All header lines of a reply but those of CORS. A reply's own policy of what it may load stands instead of the pages'."""
         lines = [*self._kind(reply.media_type), (b"x-request-id", request_id.encode())]
         if reply.status not in _BODILESS:
             lines.append((b"content-length", b"%d" % len(reply.body)))
         if not reply.headers and reply.session is reply.device is reply.prelogin_token is reply.language is None:
             lines.append(_NO_STORE)
             return lines
+        if any(name == _POLICY for name, _ in reply.headers):
+            lines = [line for line in lines if line[0] != _POLICY.encode()]
         lines += [(name.encode(), value.encode("latin-1")) for name, value in reply.headers]
         if all(name != "cache-control" for name, _ in reply.headers):
             lines.append(_NO_STORE)

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 HTML = "text/html; charset=utf-8"
+_LINE = 24
+"""Characters of an address that any line has room for."""
+_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
+_AT = re.compile(r"([@.])")
 
 
 def page(template: str, request: Request, *, here: str = "", **values: Any) -> Reply:
@@ -79,13 +83,15 @@ def _word(request: Request, key: str, **values: str | int | Markup) -> str:
 
 
 def spaced(text: str) -> str:
-    """A phone number as people read it, `+86 139 9526 5229`; any other text as it is."""
-    return rules.in_groups(text)
+    """A phone number as people read it, `+86 139 9526 5229`; a long address may be broken; any other text as it is."""
+    return breakable(text) if len(text) > _LINE else rules.in_groups(text)
 
 
-def breakable(text: str) -> Markup:
-    """An address that a line may break at its dots and its `@`, and a phone number in its groups; for a sentence that `t` makes."""
-    return Markup("<wbr>").join(part for part in re.split(r"(?<=[.@])", spaced(text)) if part)
+def breakable(text: str) -> str:
+    """A mail address that goes on in the next line after its `@` or a dot, not inside a word; a phone number in its groups."""
+    if isinstance(text, Markup) or not _ADDRESS.fullmatch(text):
+        return rules.in_groups(text)
+    return Markup(_AT.sub(r"\1<wbr>", str(escape(text))))  # noqa: S704 - escaped, and marked at dots and `@` alone
 
 
 @cache

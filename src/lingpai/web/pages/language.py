@@ -1,4 +1,4 @@
-"""The switch of languages at the foot of every page."""
+"""The switch of languages at the top right of every page."""
 
 from typing import Annotated
 

@@ -26,7 +26,7 @@ def calls(settings: Settings, mounts: Sequence[Mount], pages: Sequence[Call] = (
     """`/docs` and `/docs/{name}`, and in dev mode `/`. `pages` are described as far as programs call them."""
     chapters = [*(_chapter(settings, mount) for mount in mounts), _service(settings, mounts, pages)]
     index = Call(("GET",), "/docs", partial(_index, chapters), changes=False, quiet=True)
-    each = [Call(("GET",), f"/docs/{chapter.name}", partial(_show, chapter), changes=False, quiet=True) for chapter in chapters]
+    each = [Call(("GET",), f"/docs/{chapter.name}", partial(_show, chapters, chapter), changes=False, quiet=True) for chapter in chapters]
     start = Call(("GET",), "/", partial(_start, chapters), changes=False, quiet=True)
     return (index, *each, *([start] if settings.dev else []))
 
@@ -54,24 +54,28 @@ def _service(settings: Settings, mounts: Sequence[Mount], pages: Sequence[Call])
 
 async def _index(chapters: Sequence[Chapter], services: "Services", mount: Mount, request: Request, _: Nothing) -> Reply:
     """GET /docs."""
-    home = services.settings.public_url
-    found = [(chapter, title(chapter.name, request.locale), entries(chapter, request, home)) for chapter in chapters]
-    return page("docs_index.html", request, chapters=found)
+    return page("docs_index.html", request, contents=_contents(chapters, services, request), chapter=None)
 
 
-async def _show(chapter: Chapter, services: "Services", mount: Mount, request: Request, _: Nothing) -> Reply:
+async def _show(chapters: Sequence[Chapter], chapter: Chapter, services: "Services", mount: Mount, request: Request, _: Nothing) -> Reply:
     """GET /docs/{name}."""
-    home = services.settings.public_url
     return page(
         "docs.html",
         request,
+        contents=_contents(chapters, services, request),
         chapter=chapter,
         title=title(chapter.name, request.locale),
-        entries=entries(chapter, request, home),
+        entries=entries(chapter, request, services.settings.public_url),
         common=common(chapter.renderer, request),
         assignments=partial(_assignments, chapter, services.settings),
         dev=services.settings.dev,
     )
+
+
+def _contents(chapters: Sequence[Chapter], services: "Services", request: Request) -> list[tuple[Chapter, str, list[ReferenceEntry]]]:
+    """Every call there is, which the list at the side leads to and is searched in."""
+    home = services.settings.public_url
+    return [(chapter, title(chapter.name, request.locale), entries(chapter, request, home)) for chapter in chapters]
 
 
 def _assignments(chapter: Chapter, settings: Settings, one: Tried) -> list[str]:

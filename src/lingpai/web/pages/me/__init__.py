@@ -3,12 +3,13 @@
 Every form that has done its work leads on by GET; `?done=` names what it did, out of a fixed set.
 """
 
-from lingpai.web.pages.me import confirm, contact, data, devices, invites, overview, password, profile, questions, security
+from lingpai.web.pages.me import confirm, contact, data, devices, invites, overview, password, profile, questions, safety, security
 
 CALLS = (
     *overview.CALLS,
     *profile.CALLS,
     *security.CALLS,
+    *safety.CALLS,
     *password.CALLS,
     *contact.CALLS,
     *questions.CALLS,

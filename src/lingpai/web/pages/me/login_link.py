@@ -10,8 +10,8 @@ from lingpai.core import rules
 from lingpai.core.chance import SECOND
 from lingpai.core.errors import BadInput
 from lingpai.flows import Services, authorize
-from lingpai.web.pages.me.overview import linkable
 from lingpai.web.pages.me.owner import Me, owner_only, show
+from lingpai.web.pages.me.safety import linkable
 from lingpai.web.pages.shared.return_context import HOME, onward
 from lingpai.web.request.calls import Call, Nothing, Reply
 from lingpai.web.request.fields import Text, read

@@ -1,11 +1,14 @@
-"""`/me`: who one is, and where one goes from here; where the address is not proved yet, that and nothing else."""
+"""`/me`: who one is, what is still open, and all that can be done; where the address is not proved yet, that and nothing else."""
 
 from typing import Any
 
 from lingpai.core.errors import MessagesSpent, TooSoon
-from lingpai.flows import Services, activate, invites, sessions
-from lingpai.settings.realms import with_jwts
+from lingpai.core.model import Account
+from lingpai.flows import Services, activate, invites
+from lingpai.web.pages.me.contact import texts
 from lingpai.web.pages.me.owner import Me, done_at, owner_only, show
+from lingpai.web.pages.me.safety import safety_shown
+from lingpai.web.pages.me.security import ways_shown
 from lingpai.web.pages.shared.return_context import HOME, called, onward
 from lingpai.web.request.calls import Call, Nothing, Reply
 from lingpai.web.request.request import Request
@@ -15,9 +18,10 @@ async def home(services: Services, request: Request, me: Me, _: Nothing) -> Repl
     """GET /me."""
     if me.account.restricted:
         return show("unproved", request, me)
-    logins = await sessions.listing(services, me.login)
+    ways, safety = await ways_shown(services, request, me), await safety_shown(services, me)
     given = await invites.given(services, me.account)
-    return show("home", request, me, logins=len(logins), left=given.left, links=linkable(services, me), **named(me))
+    missing = still_open(services, me.account, asleep=bool(ways["asleep"]))
+    return show("home", request, me, **ways, **safety, open=missing, left=given.left, called=called(me.account), **named(me))
 
 
 async def again(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
@@ -34,9 +38,16 @@ async def again(services: Services, request: Request, me: Me, _: Nothing) -> Rep
     return done_at(HOME, "proof-sent")
 
 
-def linkable(services: Services, me: Me) -> bool:
-    """Whether a one-time login link can be made: it is for accounts of a dialect that gives JWTs, by a login that no link has opened."""
-    return me.account.realm in with_jwts(services.settings) and not me.session.by_link
+def still_open(services: Services, account: Account, *, asleep: bool) -> list[tuple[str, str, str]]:
+    """What its owner has still to do: a key of `pages.me.open`, where it is done, and how that is called (`pages.me`)."""
+    found = [("asleep", "/me/security", "settle")] if asleep else []
+    if not account.email:
+        found.append(("email", "/me/email", "add"))
+    if account.phone and not account.phone_proved_at:
+        found.append(("unproved", "/me/phone", "prove"))
+    elif not account.phone and texts(services):
+        found.append(("phone", "/me/phone", "add"))
+    return found
 
 
 def named(me: Me) -> dict[str, Any]:

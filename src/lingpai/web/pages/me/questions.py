@@ -18,7 +18,7 @@ from lingpai.web.request.request import Request
 
 QuestionText = Annotated[str, Text(1, 320, rules.question)]
 AnswerText = Annotated[str, Text(1, 320, rules.answer)]
-SECURITY = "/me/security"
+SAFETY = "/me/safety"
 FIELDS = ("question_one", "question_two", "question_three")
 
 
@@ -51,7 +51,7 @@ def offered(settings: Settings, realm: str) -> bool:
 async def form(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """GET /me/questions; with `remove`, says what is lost, and asks; changes nothing."""
     if not offered(services.settings, me.account.realm):
-        return onward(SECURITY)
+        return onward(SAFETY)
     if "remove" in request.query and await questions.has_questions(services, me.account):
         return show("questions_remove", request, me)
     return await _form(services, request, me)
@@ -61,9 +61,9 @@ async def save(services: Services, request: Request, me: Me, _: Nothing) -> Repl
     """POST /page/me/questions: sets them, or with `remove` takes them away."""
     if "remove" in request.fields:
         await questions.remove(services, request.ctx, me.fresh)
-        return done_at(SECURITY, "questions-removed")
+        return done_at(SAFETY, "questions-removed")
     if not offered(services.settings, me.account.realm):
-        return onward(SECURITY)
+        return onward(SAFETY)
     try:
         form = read(request.fields, QuestionsForm)
         _differ(form.texts)
@@ -71,7 +71,7 @@ async def save(services: Services, request: Request, me: Me, _: Nothing) -> Repl
         await questions.put(services, request.ctx, me.login, form.texts, form.answers, mode=mode)
     except BadInput as why:
         return await _form(services, request, me, why)
-    return done_at(SECURITY, "questions")
+    return done_at(SAFETY, "questions")
 
 
 def _differ(texts: tuple[str, str, str]) -> None:

@@ -1,20 +1,20 @@
 """`/me/security`: each way into the account, with its state and its one action."""
 
 from dataclasses import dataclass
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
 import msgspec
 
 from lingpai.core import words
 from lingpai.core.model import Account
-from lingpai.flows import Services, questions, social, ways_in
+from lingpai.flows import Services, social, ways_in
 from lingpai.social import ProviderName
 from lingpai.web.pages.connect import ConnectWhich
 from lingpai.web.pages.me.contact import texts
 from lingpai.web.pages.me.owner import Me, done_at, owner_only, show
-from lingpai.web.pages.me.questions import offered
 from lingpai.web.pages.shared.forms import digits
 from lingpai.web.pages.shared.relative_time import ago
+from lingpai.web.pages.shared.thirds import wechat_elsewhere
 from lingpai.web.request.calls import Call, Nothing, Reply
 from lingpai.web.request.fields import Text
 from lingpai.web.request.request import Request
@@ -31,6 +31,8 @@ class Third:
     linked: bool
     last: str
     """Where it is the last way in: `way`, for which a password makes another, or `address`, where one is missing for that too."""
+    elsewhere: str
+    """Where it can be linked, which it cannot be in this browser: a key of `pages.thirds`; or empty."""
 
 
 class SleepingChosen(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,18 +44,18 @@ class SleepingChosen(msgspec.Struct, frozen=True, kw_only=True):
 
 async def overview(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """GET /me/security."""
-    account, asks = me.account, offered(services.settings, me.account.realm)
-    return show(
-        "security",
-        request,
-        me,
-        changed=ago(services.clock.now(), account.password_changed_at or account.created_at, request.locale),
-        phones=texts(services) or account.phone is not None,
-        asks=asks,
-        asked=asks and await questions.has_questions(services, account),
-        thirds=_thirds(services, request, account),
-        asleep=[(way.number, _called(way, request), way.value) for way in await ways_in.asleep(services, account)],
-    )
+    return show("security", request, me, **await ways_shown(services, request, me))
+
+
+async def ways_shown(services: Services, request: Request, me: Me) -> dict[str, Any]:
+    """What the rows of all ways in are told (`templates/parts/me.html`)."""
+    account = me.account
+    return {
+        "changed": ago(services.clock.now(), account.password_changed_at or account.created_at, request.locale),
+        "phones": texts(services) or account.phone is not None,
+        "thirds": _thirds(services, request, account),
+        "asleep": [(way.number, _called(way, request), way.value) for way in await ways_in.asleep(services, account)],
+    }
 
 
 async def settle(services: Services, request: Request, me: Me, chosen: SleepingChosen) -> Reply:
@@ -75,10 +77,17 @@ async def ask_unlink(services: Services, request: Request, me: Me, which: Connec
 
 
 def _thirds(services: Services, request: Request, account: Account) -> list[Third]:
+    elsewhere = wechat_elsewhere(services, request)
     return [
-        Third(name, words.text(f"provider.{name}", request.locale), name in account.linked, _last(services, account, name))
+        Third(
+            name,
+            words.text(f"provider.{name}", request.locale),
+            name in account.linked,
+            _last(services, account, name),
+            elsewhere if name == "wechat" else "",
+        )
         for name in NAMES
-        if name in account.linked or name in services.providers
+        if name in account.linked or (name in services.providers and (name != "wechat" or elsewhere != "nowhere"))
     ]
 
 

@@ -13,6 +13,7 @@ from lingpai.flows import Services, activate, code_login, create_account, invite
 from lingpai.flows.create_account import NewAccount
 from lingpai.flows.register import Application
 from lingpai.settings import Invites, Limits, Rate
+from lingpai.steps import proved_address
 from lingpai.store import accounts, consents
 from web.town import Town
 
@@ -192,6 +193,23 @@ async def test_an_owner_who_came_back_meanwhile_keeps_the_number(town: Town) -> 
     former, browser = await left_behind(town, ADA)
     async with services.store.begin() as tx:
         await accounts.set_password(tx, account_id=former.id, password="another", at=1)
+    with pytest.raises(BadGrant):
+        await create_account.create(services, browser, PHONE, NewAccount())
+    assert (await known(services, former)).phone == PHONE.value
+
+
+async def test_an_owner_who_comes_back_in_the_last_moment_keeps_the_number_too(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    services = town.house.services
+    former, browser = await left_behind(town, ADA)
+    looked = proved_address.account_there
+
+    async def look(*given: Any) -> Account:
+        found = await looked(*given)
+        async with services.store.begin() as tx:
+            await accounts.set_password(tx, account_id=former.id, password="another", at=1)
+        return found
+
+    monkeypatch.setattr(proved_address, "account_there", look)
     with pytest.raises(BadGrant):
         await create_account.create(services, browser, PHONE, NewAccount())
     assert (await known(services, former)).phone == PHONE.value

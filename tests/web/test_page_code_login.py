@@ -404,5 +404,5 @@ async def test_a_login_page_with_all_that_it_loads_is_light(town: Town, path: st
     files = set(re.findall(r"/static/[\w.-]+(?:\?v=\w+)?", page.reply.text))
     assert len(files) >= 3
     sizes = [len((await town.browser().get(file)).content) for file in files]
-    assert sum(sizes) + len(page.reply.content) < 30 * 1024
+    assert sum(sizes) + len(page.reply.content) < 30_000
     assert assets.link("form.js") in files

@@ -115,8 +115,8 @@ async def create(services: Services, mount: Mount, request: Request, _: Nothing)
         form = read(request.fields, AccountAsked)
         wishes = create_account.NewAccount(form.nickname, form.invite.strip(), agreed(services, agree=bool(form.agree)))
         opened = await create_account.create(services, request.ctx, form.account, wishes)
-    except BadGrant:
-        return onward(context.to("/login", step="new"))
+    except BadGrant as why:
+        return replace(onward(context.to("/login", step="new")), refused=why.code)
     except (BadInput, NotInvited, Limited) as why:
         return await further(services, request, context, why)
     return logged_in(request, opened, "/me/password" if form.then == "password" else context.end)
@@ -128,8 +128,8 @@ async def recognise(services: Services, mount: Mount, request: Request, _: Nothi
     try:
         form = read(request.fields, CodeAsked)
         opened = await code_login.recognise(services, request.ctx, form.account)
-    except (BadGrant, BadInput):
-        return onward(context.to("/login", step="new"))
+    except (BadGrant, BadInput) as why:
+        return replace(onward(context.to("/login", step="new")), refused=why.code)
     return logged_in(request, opened, context.end)
 
 

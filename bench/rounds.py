@@ -32,7 +32,6 @@ class Spans:
     """How long each part takes, in seconds."""
 
     rounds: int
-    starts: int
     raw: float
     logins: float
     checks: float
@@ -43,8 +42,8 @@ class Spans:
     settle: float = 0.7
 
 
-FULL = Spans(rounds=3, starts=5, raw=2.0, logins=4.0, checks=2.0, probe=2.5, storm=4.0, registrations=2.5)
-QUICK = Spans(rounds=1, starts=1, raw=0.4, logins=1.0, checks=0.5, probe=0.5, storm=1.0, registrations=0.7, warm=0.3, settle=0.3)
+FULL = Spans(rounds=3, raw=2.0, logins=4.0, checks=2.0, probe=2.5, storm=4.0, registrations=2.5)
+QUICK = Spans(rounds=1, raw=0.4, logins=1.0, checks=0.5, probe=0.5, storm=1.0, registrations=0.7, warm=0.3, settle=0.3)
 
 
 @dataclass(frozen=True)

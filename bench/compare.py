@@ -12,9 +12,10 @@ import platform
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from subprocess import CalledProcessError
 
 import installing
 import products
@@ -61,9 +62,10 @@ def _measured(*, quick: bool) -> Heats:
         for number in range(spans.rounds):
             for one in contenders:
                 print(f"round {number + 1} of {spans.rounds}: {label(one)}", file=sys.stderr, flush=True)
-                heats[label(one)].append(contest.heat(one))
+                with _left_out(label(one)):
+                    heats[label(one)].append(contest.heat(one))
     _introduce(spans.rounds)
-    return heats
+    return {name: each for name, each in heats.items() if len(each) == spans.rounds}
 
 
 def _contenders(stack: ExitStack, place: Path) -> Iterator[Contender]:
@@ -73,13 +75,21 @@ def _contenders(stack: ExitStack, place: Path) -> Iterator[Contender]:
         (ours := place / name).mkdir()
         url = f"sqlite:///{ours}/lingpai.db" if database == "SQLite" else stack.enter_context(postgres(ours))
         yield Ours(House(ours, url, sink.greeting), database)
-    for peers in (_from_npm(stack, place), _from_pypi(place)):
-        try:
+    for registry, peers in (("npm", _from_npm(stack, place)), ("PyPI", _from_pypi(place))):
+        with _left_out(f"the peers from {registry}"):
             for peer in peers:
-                peer.settle()
-                yield peer
-        except LeftOut as reason:
-            print(f"Left out: {reason}", flush=True)
+                with _left_out(label(peer)):
+                    peer.settle()
+                    yield peer
+
+
+@contextmanager
+def _left_out(what: str) -> Iterator[None]:
+    """One that cannot be set up, does not start or ends on the way is not in the table, and that is said."""
+    try:
+        yield
+    except (LeftOut, OSError, RuntimeError, AssertionError, CalledProcessError) as reason:
+        print(f"Left out: {what}: {reason}", *getattr(reason, "__notes__", ()), flush=True)
 
 
 def _from_npm(stack: ExitStack, place: Path) -> Iterator[products.Peer]:

@@ -56,7 +56,7 @@ class Process:
         found = [self.process.pid]
         for pid in found:
             for children in Path(f"/proc/{pid}/task").glob("*/children"):
-                found += map(int, children.read_text().split())
+                found += map(int, _text(children).split())
         return found
 
     def resident(self) -> float:
@@ -77,8 +77,16 @@ class Process:
             Path(f"/proc/{pid}/clear_refs").write_text("5")
 
     def _sum(self, file: str, name: str) -> float:
-        texts = (Path(f"/proc/{pid}/{file}").read_text() for pid in self.pids())
+        texts = (_text(Path(f"/proc/{pid}/{file}")) for pid in self.pids())
         return sum(int(kib) * 1_024 for text in texts for kib in re.findall(rf"^{name}:\s+(\d+) kB", text, re.MULTILINE)) / 1e6
+
+
+def _text(file: Path) -> str:
+    """Of a process that has just ended: nothing."""
+    try:
+        return file.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 class Helper(Process):

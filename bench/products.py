@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from http.client import HTTPMessage
 from pathlib import Path
-from subprocess import run
+from subprocess import DEVNULL, run
 from typing import Any
 
 import people
@@ -77,7 +77,10 @@ def _allauth(folder: Path) -> Peer:
 
 
 def _pocketbase(folder: Path) -> Peer:
-    command = [PYTHON / "pocketbase", "serve", "--dir", folder / "data", "--migrationsDir", PINS / "pocketbase", "--http"]
+    """With a superuser: without one each start opens a browser."""
+    program, told = PYTHON / "pocketbase", ("--dir", folder / "data", "--migrationsDir", PINS / "pocketbase")
+    run([program, "superuser", "upsert", "admin@example.com", people.PASSWORD, *told], check=True, stdout=DEVNULL, env=environment())
+    command = [program, "serve", *told, "--http"]
     return Peer(POCKETBASE, "SQLite", SPEECHES[POCKETBASE], folder, lambda port: [*command, f"127.0.0.1:{port}"])
 
 

@@ -61,7 +61,7 @@ settings.configure(
 django.setup()
 
 from django.core.management import call_command  # noqa: E402 - not before there are settings
-from django.urls import include, path  # noqa: E402
+from django.urls import include, path  # noqa: E402 - as above
 
 urlpatterns = [path("_allauth/", include("allauth.headless.urls"))]
 application = WSGIHandler()

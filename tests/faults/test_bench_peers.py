@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,21 @@ def test_what_pip_installs_is_pinned_by_version_and_hashes() -> None:
     assert [line for line in locked if not re.match(r"[\w.-]+==\S+ .*--hash=sha256:[0-9a-f]{64}", line)] == []
 
 
-def test_make_sets_our_own_up_and_runs_the_comparison_and_nothing_else() -> None:
-    told = subprocess.run([needed("make"), "-n", "bench-peers"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
-    assert [line for line in told.splitlines() if "bench/" in line] == [".venv/bin/python bench/compare.py"]
+def made(target: str) -> list[str]:
+    """What `make` would run for it once all is set up."""
+    told = subprocess.run([needed("make"), "-n", target], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    return [line for line in told if re.match(r"\.venv/bin/\w+ (bench|tests)/", line)]
+
+
+def test_what_the_page_shows_runs_the_programs_that_tests_run_in_short_form() -> None:
+    page = (ROOT / "docs" / "performance.md").read_text("utf-8")
+    (block,) = re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    shown = {command: made(command.removeprefix("make ")) for command in block.splitlines()}
+    assert list(shown) == ["make bench", "make bench-peers", "make soak"]
+    assert ".venv/bin/python bench/run.py" in shown["make bench"]
+    assert ".venv/bin/python bench/starts.py" in shown["make bench"]
+    assert shown["make bench-peers"] == [".venv/bin/python bench/compare.py"]
+    assert shown["make soak"] == [".venv/bin/pytest tests/faults/test_soak.py --soak 30"]
 
 
 def test_where_there_is_no_npm_that_is_said_and_nothing_is_tried(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -83,11 +96,12 @@ def test_a_peer_is_started_asked_and_its_refusals_are_counted(tmp_path: Path) ->
     from crew import Helper
     from rounds import QUICK
 
+    short = replace(QUICK, logins=0.3, checks=0.2, storm=0.3, registrations=0.2, warm=0.2, settle=0.1)
     speech = Speech("/register", "/login", lambda _headers, said: Request("GET", "/me", {"authorization": said["token"]}))
     peer = Peer("fake", "SQLite", speech, tmp_path, lambda port: [sys.executable, FAKE, str(port)])
     peer.settle()
     with Helper("load.py") as crowd, Helper("load.py") as probe:
-        heat = Contest(crowd, probe, QUICK).heat(peer)
+        heat = Contest(crowd, probe, short).heat(peer)
     assert min(heat.logins, heat.checks, heat.storm_p99, heat.megabytes, heat.start) > 0
     assert heat.registrations == 0
     assert heat.wrong > 10

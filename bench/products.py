@@ -62,6 +62,7 @@ def from_pypi(folder: Path) -> Iterator[Peer]:
 
 
 def _fastapi_users(folder: Path, processes: int) -> Peer:
+    run([PYTHON / "python", PINS / "fastapi_users_app.py"], check=True, env=environment() | _database(folder))
     told = ("--app-dir", PINS, "--no-access-log", "--log-level", "warning", "--workers", str(processes))
     command = [PYTHON / "python", "-m", "uvicorn", "fastapi_users_app:app", *told, "--port"]
     name = f"{FASTAPI_USERS}, {processes} {'process' if processes == 1 else 'processes'}"

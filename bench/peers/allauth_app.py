@@ -1,4 +1,4 @@
-"""django-allauth, headless, for gunicorn; PEER_DATABASE is a file of SQLite, which `python allauth_app.py` makes ready.
+"""django-allauth, headless, for gunicorn; PEER_DATABASE is a file of SQLite, which this program makes ready.
 
 For speed: Argon2 with our parameters, WAL, kept connections, no middleware that it does not need; no limits, no log, no mail.
 """

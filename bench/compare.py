@@ -20,7 +20,7 @@ from subprocess import CalledProcessError
 import installing
 import products
 from contenders import Contender, Ours
-from contest import AIM, Contest, Heats, label, plain, ratios, read, table
+from contest import AIM, Contest, Heats, label, noise, plain, ratios, read, table
 from crew import Helper
 from installing import LeftOut
 from places import folder, postgres
@@ -41,7 +41,7 @@ def main() -> None:
     heats = read(asked.kept.read_bytes()) if asked.kept else _measured(quick=asked.quick)
     if asked.json:
         asked.json.write_text(json.dumps(plain(heats), indent=1))
-    print(*table(heats), "", *ratios(heats), sep="\n")
+    print(*table(heats), "", *ratios(heats), noise(heats), sep="\n")
     print(f"  the aim is {AIM} times the checks of the best peer on SQLite")
     for name, each in heats.items():
         for heat in each:

@@ -11,7 +11,7 @@ from contenders import Contender, Served
 from crew import Helper
 from load import Kind, Outcome, Plan
 from report import Line
-from rounds import CHECK_CALLERS, LOGIN_CALLERS, PROBE_CALLERS, PROBE_PACE, Spans
+from rounds import CHECK_CALLERS, LOGIN_CALLERS, PROBE_CALLERS, PROBE_PACE, Spans, busy
 
 STORM_CALLERS = 64
 LOGINS, CHECKS = 1.3, {"SQLite": 15.0, "PostgreSQL": 14.0}
@@ -41,6 +41,8 @@ class Heat:
     """Connections that it closed."""
     strange: str
     """The first answer of those."""
+    others: float
+    """Cores that were busy with other things before it began."""
 
 
 class Contest:
@@ -53,13 +55,14 @@ class Contest:
 
     def heat(self, one: Contender) -> Heat:
         """Starts it, measures it, ends it."""
+        others = busy(self._spans.settle)
         served = one.serve()
         try:
-            return self._measured(one, served)
+            return self._measured(one, served, others)
         finally:
             served.stop()
 
-    def _measured(self, one: Contender, served: Served) -> Heat:
+    def _measured(self, one: Contender, served: Served, others: float) -> Heat:
         spans = self._spans
         self._tell(self._crowd, one, served, "login", LOGIN_CALLERS, spans.logins)
         time.sleep(spans.warm + spans.logins / 2)
@@ -75,7 +78,7 @@ class Contest:
         strange = next((outcome.strange for outcome in all_ if outcome.strange), "")
         lost = sum(outcome.lost for outcome in all_)
         rates = logins.rate, checks.rate, probe.waits.p99, registrations.rate
-        return Heat(*rates, megabytes, served.answered, wrong, lost, strange)
+        return Heat(*rates, megabytes, served.answered, wrong, lost, strange, others)
 
     def _ask(self, one: Contender, served: Served, kind: Kind, callers: int, seconds: float) -> Outcome:
         self._tell(self._crowd, one, served, kind, callers, seconds)
@@ -145,6 +148,12 @@ def ratios(heats: Heats) -> Iterator[Line]:
     if (ours := heats.get(f"{OURS}, SQLite")) and (other := heats.get(f"{STATELESS}, SQLite")):
         share = _share(ours, other, lambda heat: heat.checks)
         yield Line("session checks, SQLite", f"{share:.1f} times", f"{STATELESS}, whose sessions are no rows")
+
+
+def noise(heats: Heats) -> Line:
+    """Ours suffers first from whatever else runs: its hashing gives way to everything."""
+    others = median(heat.others for each in heats.values() for heat in each)
+    return Line("cores busy with other things", f"{others:.2f}", "" if others < 0.1 else "too many: these figures say little")
 
 
 def _times(what: str, ours: list[Heat], peer: list[Heat], who: str, least: float, pick: Callable[[Heat], float]) -> Line:

@@ -104,7 +104,7 @@ class Bench:
 
     def round(self, spans: Spans) -> Round:
         """Measures everything once."""
-        others = _busy(spans.settle)
+        others = busy(spans.settle)
         before = self._raw_rate(spans)
         logins, hashing = self._logins(spans)
         after = self._raw_rate(spans)
@@ -161,7 +161,7 @@ class Bench:
         helper.tell(msgspec.to_builtins(Plan(kind=kind, callers=callers, begin=begin, end=begin + seconds, **given)))
 
 
-def _busy(seconds: float) -> float:
+def busy(seconds: float) -> float:
     """Cores that are busy (proc(5), stat: all but idle and iowait), while the bench does nothing."""
     before = _idle()
     time.sleep(seconds)

@@ -111,7 +111,7 @@ def test_a_peer_is_started_asked_and_its_refusals_are_counted(tmp_path: Path) ->
 
 def heat(**figures: float) -> dict[str, Any]:
     usual = {"logins": 100.0, "checks": 500.0, "storm_p99": 4.0, "registrations": 80.0, "megabytes": 104.8576, "start": 0.4}
-    return {"wrong": 0, "lost": 0, "strange": ""} | usual | figures
+    return {"wrong": 0, "lost": 0, "strange": "", "others": 1.5} | usual | figures
 
 
 @contextmanager
@@ -144,3 +144,4 @@ def test_medians_errors_and_ratios_within_each_round_are_printed_with_what_must_
     ]
     assert told[1][2] == "10,000 beside 800 of fastapi-users, 2 processes"
     assert any("HTTP/1.1 500" in line for line in lines)
+    assert any(re.fullmatch(r" +cores busy with other things +1.50 +too many: these figures say little", line) for line in lines)

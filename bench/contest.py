@@ -69,10 +69,11 @@ class Contest:
         megabytes = served.proportional()
         logins = _heard(self._crowd)
         checks = self._ask(one, served, "check", CHECK_CALLERS, spans.checks)
+        registrations = self._ask(one, served, "registration", LOGIN_CALLERS, spans.registrations)
+        # Last, for some go on hashing for those who have left.
         self._tell(self._crowd, one, served, "login", STORM_CALLERS, spans.storm)
         self._tell(self._probe, one, served, "check", PROBE_CALLERS, spans.storm, pace=PROBE_PACE)
         storm, probe = _heard(self._crowd), _heard(self._probe)
-        registrations = self._ask(one, served, "registration", LOGIN_CALLERS, spans.registrations)
         all_ = (logins, checks, storm, probe, registrations)
         wrong = sum(outcome.other for outcome in all_)
         strange = next((outcome.strange for outcome in all_ if outcome.strange), "")

@@ -44,6 +44,9 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
+pytestmark = pytest.mark.usefixtures("synced_sqlite")
+
+
 class Sick(apsw.VFS):
     """A disk that is full, or slow to sync, when a test says so."""
 

@@ -94,6 +94,11 @@ class PasswordHasher:
         """How many places are held."""
         return self._queue.taken
 
+    @property
+    def waiting(self) -> int:
+        """How many of those have no thread yet."""
+        return max(self._queue.taken - len(self._pool.threads), 0)
+
     async def run(self, work: Callable[[], T]) -> T:
         """Runs it on a hashing thread; counted is how long it waited for one."""
         began = asked = self._clock.monotonic()
@@ -109,10 +114,6 @@ class PasswordHasher:
                 return await self._pool.run(begin)
             finally:
                 self._metrics.observe(began - asked, ("hash_wait_seconds",))
-
-    async def run_uncounted(self, work: Callable[[], T]) -> T:
-        """Runs it on a hashing thread; nobody waits for it."""
-        return await self._pool.run(work)
 
     # What follows runs on the hashing threads.
 

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, get_args
 
 import structlog
@@ -151,18 +152,17 @@ class Worker:
     async def purge(self) -> int:
         """Deletes what is past its time, a batch at a time; returns how many rows. Any number of workers may."""
         now, store = self._clock.now(), self._store
-        trail = now - self._settings.audit.keep_days * DAY
         sweeps: tuple[Callable[[], Awaitable[int]], ...] = (
             lambda: self._ephemeral.purge(BATCH),
             lambda: sessions.purge(store, now, BATCH),
             lambda: sessions.purge_logins(store, now, BATCH),
             lambda: outbox.purge(store, now - self._settings.audit.keep_letters_days * DAY, BATCH),
             lambda: outbox_retry.erase_expired(store, now, BATCH),
-            lambda: audit.purge(store, trail, BATCH),
+            lambda: audit.purge(store, now - self._settings.audit.keep_days * DAY, BATCH),
             lambda: self._delete_due(now),
-            lambda: self._end_unproved(now),
         )
-        return sum([await self._swept(sweep) for sweep in sweeps])
+        total = sum([await self._swept(partial(self._sweep, sweep)) for sweep in sweeps])
+        return total + await self._swept(partial(self._end_unproved, now))
 
     async def _delete_due(self, now: int) -> int:
         """Deletes accounts whose owners have asked for it, and have not taken it back in time."""
@@ -177,23 +177,29 @@ class Worker:
 
     async def _end_unproved(self, now: int) -> int:
         """Deletes registrations that nobody has proved in time (contract, 8.12)."""
-        before = now - self._settings.registrations.unproved_days * DAY
-        found = await unproved.past(self._store, before=before, limit=BATCH)
-        for account_id in found:
-            async with self._store.begin() as tx:
-                if await unproved.end(tx, account_id=account_id, before=before):
-                    await self._note(tx, now, account_id, "unproved")
-        return len(found)
+        before, total, after = now - self._settings.registrations.unproved_days * DAY, 0, unproved.FIRST
+        while after is not None:
+            found, after = await unproved.past(self._store, before=before, limit=BATCH, after=after)
+            for account_id in found:
+                async with self._store.begin() as tx:
+                    if await unproved.end(tx, account_id=account_id, before=before):
+                        await self._note(tx, now, account_id, "unproved")
+            total += len(found)
+            await self._pause(further=after is not None)
+        return total
+
+    async def _pause(self, *, further: bool) -> None:
+        if further:  # the store's other callers come first
+            await self._clock.sleep(self._chance.spread(0.05, 0.15))
 
     @staticmethod
     async def _note(tx: Transaction, now: int, account_id: int, event: str) -> None:
-        origin = RequestContext("worker", "worker")
-        await audit.add(tx, at=now, realm="", account_id=account_id, event=event, result="ok", origin=origin)
+        await audit.add(tx, at=now, realm="", account_id=account_id, event=event, result="ok", origin=RequestContext("worker", "worker"))
 
     async def _swept(self, sweep: Callable[[], Awaitable[int]]) -> int:
         """One that fails keeps no other from its work, and is made again in the next round."""
         try:
-            return await self._sweep(sweep)
+            return await sweep()
         except StoreDown:
             pass  # the store tells of its loss, once for everybody
         except Exception as error:  # noqa: BLE001 - the next round may fare better; the cause is in the log
@@ -202,10 +208,10 @@ class Worker:
         return 0
 
     async def _sweep(self, sweep: Callable[[], Awaitable[int]]) -> int:
-        total = count = await sweep()
+        total, count = 0, BATCH
         while count >= BATCH:
-            await self._clock.sleep(self._chance.spread(0.05, 0.15))  # the store's other callers come first
             total += (count := await sweep())
+            await self._pause(further=count >= BATCH)
         return total
 
     async def _purge_for_ever(self) -> None:

@@ -110,6 +110,10 @@ async def busy(services: Services, mount: Mount, request: Request, _: Nothing) -
     raise Overloaded(3)
 
 
+async def lost(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
+    raise StoreDown("slow")
+
+
 async def limited(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     raise Limited("login_client", 42)
 
@@ -133,6 +137,7 @@ CALLS = (
     Call(("POST",), "/bug", bug, gives=Told),
     Call(("POST",), "/busy", busy, gives=Told),
     Call(("POST",), "/limited", limited, gives=Told),
+    Call(("POST",), "/lost", lost, gives=Told),
     Call(("GET",), "/show", show, Note, changes=False),
     Call(("GET",), "/wait", wait, gives=Told, changes=False),
 )

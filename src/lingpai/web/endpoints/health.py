@@ -68,7 +68,7 @@ async def readiness(services: "Services") -> Reply:
         down = tuple(LostStore(store, cause) for store, cause in lost.items())
         if set(lost.values()) == {"moving"}:
             return Reply(msgspec.json.encode(Health("moving", down)))
-        return Reply(msgspec.json.encode(Health("down", down)), 503, headers=(("retry-after", "2"),))
+        return Reply(msgspec.json.encode(Health("down", down)), 503, retry_after=2)
     return Reply(msgspec.json.encode(Health("ok")))
 
 

@@ -56,7 +56,7 @@ class App:
         clients = ClientIps(services.settings.trusted_proxies)
         self._reception = RequestFactory(services.settings, clients, services.clock, services.chance, services.device_cookies, brand)
         self._sites = OriginPolicy(services.settings, (host for mount in mounts for host in mount.settings.hosts))
-        self._response_headers = ResponseHeaders(services.settings)
+        self._response_headers = ResponseHeaders(services.settings, services.chance)
         self._refusals = RefusalTrail(services)
         self._traces = RequestTraces(services, clients)
 
@@ -125,12 +125,13 @@ class App:
         return reply, route is None or not route.call.quiet
 
     async def _answer(self, entry: PathEntry, route: Route | None, request: Request, scope: Scope, receive: Receive) -> Reply:
+        if route and route.call.hashes and self._services.passwords.full:
+            await self._turn_away(route.call, request)
         whole = await self._body(request, receive)
         if route is None:
             return self._elsewhere(entry, request)
         call = route.call
-        if call.changes and (request.spends or call.exempt):
-            await self._services.limits.spend("client", request.ctx.client)
+        await self._spend(call, request)
         self._fill(call, request, scope["query_string"], whole)
         request.speak(route.errors.chosen(request.fields))
         # A look needs no leave.
@@ -141,6 +142,17 @@ class App:
             # Its declaration decides whether another site may call it: the first test of a login that forgot it fails here.
             raise RuntimeError(f"{call.path} logs in, and does not say sets_session=True")
         return reply
+
+    async def _turn_away(self, call: Call, request: Request) -> None:
+        """Raises Overloaded, or what stands before it, for next to nothing: nine of ten in a storm end here."""
+        body.judge(request.headers)
+        await self._spend(call, request)
+        await self._services.passwords.turn_away()
+
+    async def _spend(self, call: Call, request: Request) -> None:
+        """Counts on the coarse cap."""
+        if call.changes and (request.spends or call.exempt):
+            await self._services.limits.spend("client", request.ctx.client)
 
     async def _body(self, request: Request, receive: Receive) -> bytes:
         """Size is judged before anything else; a body that no method of ours has is not waited for."""

@@ -14,11 +14,12 @@ import structlog
 from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-from uvicorn.server import ServerState
 
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.request_ids import new_request_id
+from lingpai.core.retries import retry_after
 from lingpai.settings.forms import UNIX
+from lingpai.web.server.connections import Connections
 from lingpai.web.server.cycle import FrontCycle
 
 BETWEEN, HEAD, BODY = range(3)
@@ -47,18 +48,8 @@ class Bounds:
     """How long a connection that was refused is still read and thrown away: closed at once, the refusal itself could be lost on its way."""
     first_seconds: float = 2
     """How long a connection that has just been made may take, while its process ends, to begin its first request."""
-
-
-class Connections(ServerState):
-    """All connections of one server."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.none = asyncio.Event()
-        """Set while there is none."""
-        self.none.set()
-        self.leaving = False
-        """Whether each connection is to end with its next reply: a proxy that keeps connections then goes elsewhere by itself."""
+    connections: int = 2_000
+    """How many there may be at once."""
 
 
 class FrontProtocol(HttpToolsProtocol):
@@ -91,6 +82,8 @@ class FrontProtocol(HttpToolsProtocol):
             self.client = (UNIX, 0)
         self._all.none.clear()
         self._by(self._bounds.head_seconds)
+        if not self._all.make_room(self):
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -227,6 +220,31 @@ class FrontProtocol(HttpToolsProtocol):
         else:
             self._by(self._bounds.first_seconds)
 
+    @property
+    def ends(self) -> bool:
+        """As `Yielding` has it."""
+        return bool(self.transport.is_closing())
+
+    def yields(self) -> tuple[int, float] | None:
+        """As `Yielding` has it."""
+        if self._over:
+            return 0, 0.0
+        if self._busy() and (self._stage != BODY or self.pipeline):
+            return None
+        if self._stage == BETWEEN:
+            return 0, self.timeout_keep_alive_task.when() if self.timeout_keep_alive_task else 0.0
+        return 1, self._deadline - (self._bounds.head_seconds if self._stage == HEAD else self._bounds.body_seconds)
+
+    def give_way(self) -> None:
+        """As `Yielding` has it. Nothing more is read: what is on its way may cost the last word."""
+        asked = not self._over and (self._stage == BODY or self._seen_of_head())
+        if self._stage == BODY:
+            self._abandon()
+        if asked:
+            self.transport.write(self._last_word(HTTPStatus.SERVICE_UNAVAILABLE))
+        self._over = True
+        self.transport.close()
+
     def _seen_of_head(self) -> bool:
         return self._stage == HEAD and (self._seen > 0 or self._begun_within)
 
@@ -275,6 +293,7 @@ class FrontProtocol(HttpToolsProtocol):
             b"x-content-type-options: nosniff",
             b"x-request-id: " + request_id.encode(),
             b"connection: close",
+            *([b"retry-after: %d" % retry_after(self._chance, 1)] if status is HTTPStatus.SERVICE_UNAVAILABLE else []),
         ]
         return b"\r\n".join([*lines, b"", text])
 

@@ -15,8 +15,9 @@ from uvicorn.config import Config
 
 from lingpai.core.chance import SECOND, Chance, Clock
 from lingpai.web.http.app import App
+from lingpai.web.server.connections import Connections
 from lingpai.web.server.listening import BACKLOG, Listener
-from lingpai.web.server.protocol import Bounds, Connections, FrontProtocol
+from lingpai.web.server.protocol import Bounds, FrontProtocol
 
 T = TypeVar("T")
 AsgiApplication = Callable[[Any, Any, Any], Awaitable[None]]
@@ -209,7 +210,7 @@ class Server:
             timeout_keep_alive=bounds.idle_seconds,
         )
         self._config.load()
-        self._connections = Connections()
+        self._connections = Connections(bounds.connections)
         self._servers: list[asyncio.Server] = []
         self._adopting: set[asyncio.Task[Any]] = set()
         self._ticking: asyncio.TimerHandle | None = None

@@ -1,0 +1,57 @@
+"""All connections of one server: how many there may be, and who gives way to whom."""
+
+import asyncio
+from typing import Protocol, cast
+
+from uvicorn.server import ServerState
+
+SHARE = 16
+"""One in so many gives way at once, where any must: to look at all of them for each that comes would cost more than to serve it."""
+
+
+class Yielding(Protocol):
+    """A connection, as its server asks it to give way."""
+
+    @property
+    def ends(self) -> bool:
+        """It is closed already, and only not gone."""
+        ...
+
+    def yields(self) -> tuple[int, float] | None:
+        """Whom it goes before: the lowest gives way first. None: it is being answered, and stays."""
+        ...
+
+    def give_way(self) -> None:
+        """It closes, and says why to whoever has begun to ask."""
+        ...
+
+
+class Connections(ServerState):
+    """All connections of one server."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+        self.none = asyncio.Event()
+        """Set while there is none."""
+        self.none.set()
+        self.leaving = False
+        """Whether each connection is to end with its next reply: a proxy that keeps connections then goes elsewhere by itself."""
+
+    def make_room(self, new: Yielding) -> bool:
+        """Whether there is room for a new one: where there is none, those give way on which nothing is answered.
+
+        First who was refused and lingers, or was answered and has asked nothing since, the longest first; then who has been asking for the
+        longest and is not done. So a crowd that holds connections open keeps nobody out who asks at once.
+        """
+        if len(self.connections) <= self.most:
+            return True
+        here = [one for one in cast("set[Yielding]", self.connections) if not one.ends]
+        over = len(here) - self.most
+        if over <= 0:
+            return True
+        found = sorted((rank, number) for number, one in enumerate(here) if one is not new and (rank := one.yields()))
+        leaving = [here[number] for _, number in found[: over + self.most // SHARE]]
+        for one in leaving:
+            one.give_way()
+        return len(leaving) >= over

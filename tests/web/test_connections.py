@@ -1,0 +1,157 @@
+"""How many connections there may be at once, who gives way to a new one, and what is told to one for which there is no room."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from frontdoor import answers, mount, services, serving, wired
+from lingpai.assembly.front import application
+from lingpai.core.chance import SystemClock
+from lingpai.web.server.connections import SHARE
+from lingpai.web.server.protocol import Bounds
+
+HOST = b"Host: id.example.com\r\n"
+WHO = b"GET /who HTTP/1.1\r\n" + HOST
+WAIT = b"GET /wait HTTP/1.1\r\n" + HOST + b"\r\n"
+CLOCK = SystemClock()
+MOST = 2 * SHARE
+GIVES_WAY = 1 + MOST // SHARE
+"""How many close at once where one has to."""
+
+
+@dataclass
+class Peer:
+    """The other end of a connection."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def tell(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def answered(self) -> bytes:
+        """One answer on a connection that stays."""
+        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 20)
+        (answer,) = answers(head)
+        return head + await self.reader.readexactly(int(answer["content-length"]))
+
+    async def rest(self) -> bytes:
+        """What comes until it closes."""
+        return await asyncio.wait_for(self.reader.read(), 20)
+
+
+class Crowd:
+    """Connections to one port."""
+
+    def __init__(self, port: int, stack: AsyncExitStack) -> None:
+        self._port = port
+        self._stack = stack
+
+    async def come(self, count: int = 1, said: bytes = b"") -> list[Peer]:
+        found = [Peer(*await asyncio.open_connection("127.0.0.1", self._port)) for _ in range(count)]
+        for peer in found:
+            self._stack.callback(peer.writer.close)
+            await peer.tell(said)
+        return found
+
+
+@asynccontextmanager
+async def crowded(served: Any = None, **bounds: Any) -> AsyncIterator[tuple[Crowd, Any]]:
+    """A server with room for MOST, and whoever comes there."""
+    async with serving(served, bounds=Bounds(connections=MOST, **bounds)) as (server, port), AsyncExitStack() as stack:
+        yield Crowd(port, stack), server._connections
+
+
+async def first(count: int, ends: list[Coroutine[Any, Any, bytes]]) -> list[bytes]:
+    """What the first of them come to; the others go on, and are not waited for."""
+    tasks = [asyncio.create_task(end) for end in ends]
+    found = [await done for _, done in zip(range(count), asyncio.as_completed(tasks), strict=False)]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return found
+
+
+async def seen(true: Any) -> None:
+    async with asyncio.timeout(20):
+        while not true():
+            await CLOCK.sleep(0.001)
+
+
+@wired
+async def test_past_the_most_those_that_idle_the_longest_are_closed_without_a_word() -> None:
+    async with crowded() as (crowd, there):
+        idle = []
+        for _ in range(MOST):
+            (peer,) = await crowd.come(said=WHO + b"\r\n")
+            await peer.answered()
+            idle.append(peer)
+        (new,) = await crowd.come(said=WHO + b"\r\n")
+        assert answers(await new.answered())[0].status == 200
+        assert [await peer.rest() for peer in idle[:GIVES_WAY]] == [b""] * GIVES_WAY
+        await idle[GIVES_WAY].tell(WHO + b"\r\n")
+        assert answers(await idle[GIVES_WAY].answered())[0].status == 200
+        assert len(there.connections) == MOST + 1 - GIVES_WAY
+
+
+@pytest.mark.parametrize(
+    ("begun", "told"),
+    [
+        pytest.param(b"", None, id="silent"),
+        pytest.param(WHO, 503, id="slow head"),
+        pytest.param(b"POST /write HTTP/1.1\r\n" + HOST + b"Content-Length: 15\r\n\r\n{", 503, id="slow body"),
+    ],
+)
+@wired
+async def test_a_crowd_that_only_holds_connections_keeps_nobody_out(begun: bytes, told: int | None) -> None:
+    async with crowded() as (crowd, there):
+        slow = await crowd.come(MOST, begun)
+        await seen(lambda: sum(begun == b"" or bool(one._seen or one._busy()) for one in there.connections) == MOST)
+        (new,) = await crowd.come(said=WHO + b"\r\n")
+        assert answers(await new.answered())[0].status == 200
+        for data in await first(GIVES_WAY, [peer.rest() for peer in slow]):
+            got = answers(data)
+            assert [answer.status for answer in got] == ([told] if told else [])
+            assert all(1 <= int(answer["retry-after"]) <= 3 for answer in got)
+        assert len(there.connections) == MOST + 1 - GIVES_WAY
+
+
+@wired
+async def test_what_is_being_answered_stays_and_one_more_is_told_to_come_again() -> None:
+    made = services()
+    served = application(made, (mount(),), mount())
+    async with crowded(served, linger_seconds=0.1) as (crowd, there):
+        waiting = await crowd.come(MOST, WAIT)
+        await seen(lambda: sum(one._busy() for one in there.connections) == MOST)
+        told = await crowd.come(1, WHO + b"\r\n")
+        (got,) = answers(await told[0].rest())
+        assert (got.status, got["connection"]) == (503, "close")
+        assert 1 <= int(got["retry-after"]) <= 3
+        made.gate.set()
+        assert [answers(await peer.answered())[0].status for peer in waiting] == [200] * MOST
+
+
+@wired
+async def test_those_that_were_told_make_no_crowd_of_their_own() -> None:
+    async with crowded(application(services(), (mount(),), mount()), linger_seconds=20) as (crowd, there):
+        await crowd.come(MOST, WAIT)
+        await seen(lambda: sum(one._busy() for one in there.connections) == MOST)
+        told = await crowd.come(5 * MOST)
+        assert [answers(await peer.rest())[0].status for peer in told] == [503] * 5 * MOST
+        await seen(lambda: len(there.connections) == MOST + 1)
+        for one in list(there.connections):
+            one.transport.abort()
+
+
+@wired
+async def test_connections_that_come_and_go_are_not_counted_twice() -> None:
+    async with crowded() as (crowd, there):
+        for _ in range(3):
+            for peer in await crowd.come(MOST, WHO + b"Connection: close\r\n\r\n"):
+                assert answers(await peer.rest())[0].status == 200
+        await seen(lambda: not there.connections)

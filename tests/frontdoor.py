@@ -130,7 +130,7 @@ async def wait(services: Services, mount: Mount, request: Request, _: Nothing) -
 CALLS = (
     Call(("POST",), "/write", write, Note, Told),
     Call(("GET",), "/look", look, Note, Told, changes=False),
-    Call(("GET",), "/who", who, gives=Told, changes=False, quiet=True, refusals=(NotLoggedIn,)),
+    Call(("GET",), "/who", who, gives=Told, changes=False, quiet=True, goes_first=True, refusals=(NotLoggedIn,)),
     Call(("POST",), "/enter", enter, gives=Told, sets_session=True),
     Call(("POST",), "/leave", leave, gives=Told),
     Call(("POST",), "/forgetful", forgetful, gives=Told),

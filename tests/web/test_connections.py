@@ -4,15 +4,19 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
 
-from frontdoor import answers, mount, services, serving, wired
+from fakes import FakeChance, FakeClock
+from frontdoor import answers, app, mount, services, serving, wired
 from lingpai.assembly.front import application
 from lingpai.core.chance import SystemClock
-from lingpai.web.server.connections import SHARE
+from lingpai.web.server.connections import AT_ONCE, SHARE, Turns
+from lingpai.web.server.listening import listen
 from lingpai.web.server.protocol import Bounds
+from lingpai.web.server.serve import Server
 
 HOST = b"Host: id.example.com\r\n"
 WHO = b"GET /who HTTP/1.1\r\n" + HOST
@@ -155,3 +159,49 @@ async def test_connections_that_come_and_go_are_not_counted_twice() -> None:
             for peer in await crowd.come(MOST, WHO + b"Connection: close\r\n\r\n"):
                 assert answers(await peer.rest())[0].status == 200
         await seen(lambda: not there.connections)
+
+
+def test_so_many_requests_begin_in_one_turn_of_the_loop_and_all_in_their_order() -> None:
+    async def story() -> list[list[int]]:
+        turns, begun = Turns(), []
+        for number in range(2 * AT_ONCE + 1):
+            turns.begin(partial(begun.append, number))
+        rounds = [list(begun)]
+        while len(begun) <= 2 * AT_ONCE:
+            await asyncio.sleep(0)  # noqa: TID251 - one turn
+            rounds.append(list(begun))
+        turns.begin(partial(begun.append, -1))
+        return [*rounds, begun[-1:]]
+
+    first, second, third, last = asyncio.run(story())
+    assert (len(first), len(second), third) == (AT_ONCE, 2 * AT_ONCE, list(range(2 * AT_ONCE + 1)))
+    assert last == [-1]
+
+
+@wired
+async def test_a_session_check_does_not_wait_for_those_that_came_before_it() -> None:
+    """Counted, not timed: how many of a crowd that came in one moment were answered before it."""
+    done: list[str] = []
+
+    async def note(scope: Any, receive: Any, send: Any) -> None:
+        done.append(scope["path"])
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
+    listening = listen("127.0.0.1", 0)
+    server = Server(note, [listening], FakeClock(auto=True), FakeChance(), Bounds(), {b"/who"})
+    await server.start()
+    async with AsyncExitStack() as stack:
+        crowd = Crowd(listening.getsockname()[1], stack)
+        others, (check,) = await crowd.come(20), await crowd.come()
+        for peer in others:
+            peer.writer.write((b"GET /other HTTP/1.1\r\n" + HOST + b"\r\n") * 20)
+        check.writer.write(WHO + b"\r\n")
+        await check.answered()
+        before = done.index("/who")
+        assert before <= 20 + 2 * AT_ONCE < 20 * 20
+    await server.drain(1)
+
+
+def test_only_session_checks_and_probes_go_before_others() -> None:
+    assert app().first == {b"/who", b"/healthz", b"/readyz"}

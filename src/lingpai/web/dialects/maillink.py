@@ -353,6 +353,7 @@ DIALECT = Dialect(
             gives=MaillinkCard,
             changes=False,
             quiet=True,
+            goes_first=True,
             refusals=(NotLoggedIn,),
             summary="summary.maillink.user_info",
         ),

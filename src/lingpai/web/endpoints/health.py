@@ -73,6 +73,6 @@ async def readiness(services: "Services") -> Reply:
 
 
 CALLS = (
-    Call(("GET",), "/healthz", alive, gives=Health, changes=False, quiet=True, summary="summary.house.alive"),
-    Call(("GET",), "/readyz", ready, gives=Health, changes=False, quiet=True, summary="summary.house.ready"),
+    Call(("GET",), "/healthz", alive, gives=Health, changes=False, quiet=True, goes_first=True, summary="summary.house.alive"),
+    Call(("GET",), "/readyz", ready, gives=Health, changes=False, quiet=True, goes_first=True, summary="summary.house.ready"),
 )

@@ -53,6 +53,8 @@ class App:
         self._metrics = services.metrics
         self._monotonic = services.clock.monotonic
         self._routes = Routes(mounts, pages, home, endpoints)
+        self.first = self._routes.first()
+        """Paths of calls that wait for no others."""
         clients = ClientIps(services.settings.trusted_proxies)
         self._reception = RequestFactory(services.settings, clients, services.clock, services.chance, services.device_cookies, brand)
         self._sites = OriginPolicy(services.settings, (host for mount in mounts for host in mount.settings.hosts))

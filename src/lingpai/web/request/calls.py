@@ -80,6 +80,8 @@ class Call:
     """It takes a place in the hashing queue whatever it is asked: while there is none it is refused before its body is looked at."""
     quiet: bool = False
     """A session check: one that passes writes no log line."""
+    goes_first: bool = False
+    """Others wait for it where many come at once: a session check, and whether the process lives."""
     completes: "Callable[[Services, Mount, Request, Refusal], Awaitable[None]] | None" = None
     """Adds to a refusal's details what every refusal of this call tells, whoever raised it, also before the handler was asked."""
     refusals: tuple[type[Refusal], ...] = ()

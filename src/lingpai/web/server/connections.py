@@ -1,12 +1,18 @@
 """All connections of one server: how many there may be, and who gives way to whom."""
 
 import asyncio
+from collections import deque
+from collections.abc import Callable, Container
 from typing import Protocol, cast
 
 from uvicorn.server import ServerState
 
 SHARE = 16
 """One in so many gives way at once, where any must: to look at all of them for each that comes would cost more than to serve it."""
+
+
+AT_ONCE = 4
+"""Requests that begin in one turn of the loop: each may keep it for a good part of a millisecond."""
 
 
 class Yielding(Protocol):
@@ -26,12 +32,49 @@ class Yielding(Protocol):
         ...
 
 
+class Turns:
+    """When requests begin: so many in one turn of the loop, in the order they came, and some (`Connections.first`) between them at once.
+
+    What waits for nothing runs to its end once it has begun, so that whoever comes after two hundred others would wait for all of them.
+    """
+
+    def __init__(self) -> None:
+        self._begun = 0
+        """In this turn of the loop."""
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._turns = False
+        """Whether there is to be a next one."""
+
+    def begin(self, request: Callable[[], None]) -> None:
+        """It is called now, or when it is its turn."""
+        if self._begun < AT_ONCE and not self._waiting:
+            self._begun += 1
+            request()
+        else:
+            self._waiting.append(request)
+        if not self._turns:
+            self._turns = True
+            asyncio.get_running_loop().call_soon(self._next)
+
+    def _next(self) -> None:
+        self._begun = 0
+        while self._waiting and self._begun < AT_ONCE:
+            self._begun += 1
+            self._waiting.popleft()()
+        self._turns = self._begun > 0
+        if self._turns:
+            asyncio.get_running_loop().call_soon(self._next)
+
+
 class Connections(ServerState):
     """All connections of one server."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, first: Container[bytes] = ()) -> None:
+        """`first`: paths of what does not wait for its turn."""
         super().__init__()
         self.most = most
+        self.first = first
+        self.turns = Turns()
         self.none = asyncio.Event()
         """Set while there is none."""
         self.none.set()

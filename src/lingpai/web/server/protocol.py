@@ -7,6 +7,7 @@ bytes are; an application never sees them.
 import asyncio
 import socket
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 
 import httptools
@@ -197,7 +198,14 @@ class FrontProtocol(HttpToolsProtocol):
         assert isinstance(cycle, FrontCycle)
         cycle.ends = self._ends
         self._running = cycle
-        super()._start_asgi_task(cycle, app)
+        if cycle.scope["raw_path"] in self._all.first:
+            super()._start_asgi_task(cycle, app)
+        else:
+            self._all.turns.begin(partial(self._in_its_turn, cycle, app))
+
+    def _in_its_turn(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        if not cycle.disconnected:  # else nobody waits for it any more
+            super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
         self._running = None

@@ -350,6 +350,7 @@ DIALECT = Dialect(
             gives=MailcodeCard,
             changes=False,
             quiet=True,
+            goes_first=True,
             refusals=(NotLoggedIn,),
             summary="summary.mailcode.my",
         ),

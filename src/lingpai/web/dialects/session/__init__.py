@@ -198,6 +198,7 @@ DIALECT = Dialect(
             gives=SessionCard,
             changes=False,
             quiet=True,
+            goes_first=True,
             refusals=(NotLoggedIn,),
             summary="summary.session.user_info",
         ),

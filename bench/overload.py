@@ -78,7 +78,7 @@ class Found:
     @property
     def times(self) -> float:
         """The check's p99 under it, over what it was before."""
-        return self.under.waits.p99 / self.idle.waits.p99
+        return self.under.waits.p99 / max(self.idle.waits.p99, 0.001) if self.under.right else float("inf")
 
     @property
     def reached(self) -> bool:

@@ -15,7 +15,7 @@ from lingpai.assembly.front import application
 from lingpai.core.chance import SystemClock
 from lingpai.web.server.connections import AT_ONCE, SHARE, Turns
 from lingpai.web.server.listening import listen
-from lingpai.web.server.protocol import Bounds
+from lingpai.web.server.protocol import Bounds, FrontProtocol
 from lingpai.web.server.serve import Server
 
 HOST = b"Host: id.example.com\r\n"
@@ -195,13 +195,39 @@ async def test_a_session_check_does_not_wait_for_those_that_came_before_it() -> 
         crowd = Crowd(listening.getsockname()[1], stack)
         others, (check,) = await crowd.come(20), await crowd.come()
         for peer in others:
-            peer.writer.write((b"GET /other HTTP/1.1\r\n" + HOST + b"\r\n") * 20)
+            peer.writer.write((b"GET /other HTTP/1.1\r\n" + HOST + b"\r\n") * 10)
         check.writer.write(WHO + b"\r\n")
         await check.answered()
         before = done.index("/who")
-        assert before <= 20 + 2 * AT_ONCE < 20 * 20
+        assert before <= 20 + 2 * AT_ONCE < 20 * 10
     await server.drain(1)
 
 
 def test_only_session_checks_and_probes_go_before_others() -> None:
     assert app().first == {b"/who", b"/healthz", b"/readyz"}
+
+
+@wired
+async def test_a_row_of_requests_without_end_is_cut_off_and_what_came_before_is_answered() -> None:
+    async with crowded(linger_seconds=0.1, in_a_row=4) as (crowd, _):
+        (peer,) = await crowd.come(said=(WHO + b"\r\n") * 100)
+        statuses = [answer.status for answer in answers(await peer.rest())]
+    assert statuses == [200] * 5 + [503], "one that is being answered, four that wait, and one more"
+
+
+@wired
+async def test_what_is_thrown_away_is_read_in_sips(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted, not timed: each piece is followed by a pause. A crowd that goes on sending would keep the loop busy with reading."""
+    read: list[int] = []
+    sip = FrontProtocol._sip
+
+    def counted(self: FrontProtocol) -> None:
+        sip(self)
+        read.append(self.transport.is_reading())
+
+    monkeypatch.setattr(FrontProtocol, "_sip", counted)
+    async with crowded() as (crowd, _):
+        (peer,) = await crowd.come(said=b"POST /write HTTP/1.1\r\n" + HOST + b"Content-Length: 20000000\r\n\r\n" + bytes(5_000_000))
+        assert answers(await peer.answered())[0].status == 413
+    assert read
+    assert not any(read)

@@ -47,10 +47,14 @@ class Bounds:
     """A proxy must close first, or it sends a request into a connection that is just being closed: nginx does after 60 s."""
     linger_seconds: float = 2
     """How long a connection that was refused is still read and thrown away: closed at once, the refusal itself could be lost on its way."""
+    sip_seconds: float = 0.01
+    """How long nothing is read from it between two pieces of what is thrown away: a crowd that sends on and on must not keep the loop."""
     first_seconds: float = 2
     """How long a connection that has just been made may take, while its process ends, to begin its first request."""
     connections: int = 2_000
     """How many there may be at once."""
+    in_a_row: int = 16
+    """Requests that one may send before the first of them is answered; what is more is refused."""
 
 
 class FrontProtocol(HttpToolsProtocol):
@@ -96,6 +100,7 @@ class FrontProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._over:
+            self._sip()
             return
         self._unset_keepalive_if_required()
         if self._stage == BETWEEN:
@@ -110,6 +115,16 @@ class FrontProtocol(HttpToolsProtocol):
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         elif self._stage == BODY and self._seen > self._bounds.flood:
             self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
+    def _sip(self) -> None:
+        """What has come is thrown away; more of it is not read at once."""
+        if not self.transport.is_closing():
+            self.transport.pause_reading()
+            self.loop.call_later(self._bounds.sip_seconds, self._sip_again)
+
+    def _sip_again(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
 
     def _feed(self, data: bytes) -> None:
         """Parses. An upgrade is declined by reading the request once more without it (RFC 9110, 7.8).
@@ -147,7 +162,7 @@ class FrontProtocol(HttpToolsProtocol):
             self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        self._fault = self._judge()
+        self._fault = self._judge() if len(self.pipeline) < self._bounds.in_a_row else HTTPStatus.SERVICE_UNAVAILABLE
         if self._fault:
             raise ValueError(self._fault)
         if self.parser.should_upgrade():

@@ -63,6 +63,7 @@ statements: $(READY)
 
 bench: $(READY)
 	$(BIN)/python bench/run.py
+	$(BIN)/python bench/overload.py
 	$(BIN)/python bench/captchas.py
 	$(BIN)/python bench/tokens.py
 	$(BIN)/python bench/questions.py

@@ -1,7 +1,8 @@
 """A PostgreSQL that is slow, and not lost: somebody else holds what requests need. Everything is answered, or told to come again, in time.
 
 It says its figures;
-`tests/conformance/test_store_patience.py` counts the same without a clock of the machine. One that is frozen is `test_postgres_lost.py`'s.
+`tests/conformance/test_store_time_budget.py` counts the same without a clock of the machine. One that is
+frozen is `test_postgres_lost.py`'s.
 """
 
 from collections.abc import AsyncIterator, Callable

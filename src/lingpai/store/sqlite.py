@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar
 import apsw
 import structlog
 
-from lingpai.core import patience
+from lingpai.core import time_budget
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.errors import Cause, StoreDown, StoreMoving, StoreUnsure
 from lingpai.core.outages import Outage
@@ -135,7 +135,7 @@ class SqliteDatabase:
 
     @asynccontextmanager
     async def _begin(self) -> AsyncIterator[Transaction]:
-        with span("transaction", "client", TRACED) as traced, patience.waiting(self._clock):
+        with span("transaction", "client", TRACED) as traced, time_budget.waiting(self._clock):
             await self._acquire()
             try:
                 await self._patiently(self._start)
@@ -156,7 +156,7 @@ class SqliteDatabase:
             return
         self._waiting += 1
         try:
-            async with asyncio.timeout(patience.at_most(TURN_TIMEOUT, self._clock)):
+            async with asyncio.timeout(time_budget.at_most(TURN_TIMEOUT, self._clock)):
                 await self._turn.acquire()
         except TimeoutError as error:
             raise StoreDown("slow") from error
@@ -165,7 +165,7 @@ class SqliteDatabase:
 
     async def _patiently(self, work: Callable[[], T]) -> T:
         """Tries until no other process is in the way; the loop runs on between the tries."""
-        end = self._clock.monotonic() + patience.at_most(TURN_TIMEOUT, self._clock)
+        end = self._clock.monotonic() + time_budget.at_most(TURN_TIMEOUT, self._clock)
         while True:
             try:
                 return work()
@@ -184,7 +184,7 @@ class SqliteDatabase:
         """Returns, or raises, only once the commit is over: until then nobody else may use the connection."""
         commit = asyncio.get_running_loop().run_in_executor(self._thread, self._writer.execute, "COMMIT")
         try:
-            await uninterrupted(commit, patience.left(self._clock))
+            await uninterrupted(commit, time_budget.left(self._clock))
         except TimeoutError as error:
             self._late = True
             commit.add_done_callback(self._is_over)

@@ -10,7 +10,7 @@ from weakref import WeakSet
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from lingpai.core import patience
+from lingpai.core import time_budget
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.errors import StoreConflict, StoreDown
 from lingpai.core.outages import Outage, StoreWatch
@@ -56,7 +56,7 @@ class Pool:
 
     def left(self) -> float | None:
         """Seconds that whoever holds a connection may still wait; None: as long as for any statement."""
-        return patience.left(self._clock)
+        return time_budget.left(self._clock)
 
     @property
     def use(self) -> PoolUse:
@@ -68,7 +68,7 @@ class Pool:
     async def lease(self) -> AsyncIterator[Leased]:
         """A connection for the block. Raises StoreDown, at once while the server is lost."""
         self.watch.admit()
-        with patience.waiting(self._clock):
+        with time_budget.waiting(self._clock):
             async with self._lent() as connection:
                 yield connection
 
@@ -77,7 +77,7 @@ class Pool:
         self._wanted += 1
         try:
             with self.answers:
-                async with asyncio.timeout(patience.at_most(self._timeout, self._clock)):
+                async with asyncio.timeout(time_budget.at_most(self._timeout, self._clock)):
                     connection = await self._pool.acquire()
             held = _Held(self.watch)
             try:
@@ -92,7 +92,7 @@ class Pool:
         """Raises nothing: what was done on the connection stays done, whatever becomes of it."""
         try:
             with suppress(StoreDown), self.answers:
-                await self._pool.release(connection, timeout=patience.at_most(self._timeout, self._clock))
+                await self._pool.release(connection, timeout=time_budget.at_most(self._timeout, self._clock))
         except asyncio.CancelledError:
             # The driver gives it back all the same.
             cancel_at_next_await()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from msgspec.structs import replace
 
-from lingpai.core import journal, patience
+from lingpai.core import journal, time_budget
 from lingpai.core.errors import BadCredentials, BadInput, CrossSite, Refusal, Unavailable
 from lingpai.web.http.cross_origin import OriginPolicy
 from lingpai.web.http.refusals import RefusalTrail
@@ -67,7 +67,7 @@ class App:
         if scope["type"] != "http":
             return
         started, checks = self._monotonic(), journal.open_journal()
-        patience.begin()
+        time_budget.begin()
         headers = exchanges.headers(scope)
         path: bytes = scope["raw_path"]
         host = exchanges.host(headers)

@@ -389,13 +389,6 @@ DIALECT = Dialect(
             refusals=(NotLoggedIn,),
             summary="summary.mailcode.invite_list",
         ),
-        Call(
-            ("POST",),
-            "/user/logout",
-            log_out,
-            gives=MailcodeDone,
-            refusals=(NotLoggedIn,),
-            summary="summary.mailcode.log_out",
-        ),
+        Call(("POST",), "/user/logout", log_out, gives=MailcodeDone, refusals=(NotLoggedIn,), summary="summary.mailcode.log_out"),
     ),
 )

@@ -15,7 +15,7 @@ LEAST = 0.05
 """Seconds that a call may take when all of that is spent: to undo what is half done."""
 
 
-class Patience:
+class TimeBudget:
     """One request's."""
 
     __slots__ = ("left", "since", "waits")
@@ -28,39 +28,39 @@ class Patience:
         """In how many blocks it waits now, one within the other or side by side."""
 
 
-_current: ContextVar[Patience | None] = ContextVar("patience", default=None)
+_current: ContextVar[TimeBudget | None] = ContextVar("time-budget", default=None)
 
 
 def begin() -> None:
-    """A request begins; what runs in this context from now on shares its patience."""
-    _current.set(Patience())
+    """A request begins; what runs in this context from now on shares its budget."""
+    _current.set(TimeBudget())
 
 
 def left(clock: Clock) -> float | None:
     """Seconds that the request still waits, LEAST or more; None where it is no request that waits."""
-    patience = _current.get()
-    if patience is None:
+    budget = _current.get()
+    if budget is None:
         return None
-    waited = clock.monotonic() - patience.since if patience.waits else 0.0
-    return max(patience.left - waited, LEAST)
+    waited = clock.monotonic() - budget.since if budget.waits else 0.0
+    return max(budget.left - waited, LEAST)
 
 
 @contextmanager
 def waiting(clock: Clock) -> Iterator[None]:
     """Around all that waits for a database."""
-    patience = _current.get()
-    if patience is None:
+    budget = _current.get()
+    if budget is None:
         yield
         return
-    if not patience.waits:
-        patience.since = clock.monotonic()
-    patience.waits += 1
+    if not budget.waits:
+        budget.since = clock.monotonic()
+    budget.waits += 1
     try:
         yield
     finally:
-        patience.waits -= 1
-        if not patience.waits:
-            patience.left -= clock.monotonic() - patience.since
+        budget.waits -= 1
+        if not budget.waits:
+            budget.left -= clock.monotonic() - budget.since
 
 
 def at_most(seconds: float, clock: Clock) -> float:

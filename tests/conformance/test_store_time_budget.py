@@ -1,7 +1,7 @@
 """A request waits for a database that is slow for less than a second in all; what is no request waits as it always did."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import apsw
@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from fakes import FakeChance, FakeClock, settle
-from lingpai.core import patience
+from lingpai.core import time_budget
 from lingpai.core.chance import SystemChance, SystemClock
 from lingpai.core.errors import StoreDown, StoreUnsure
 from lingpai.store import accounts
@@ -21,13 +21,13 @@ from store_disks import Sick
 SECONDS = 0.3
 """What a request waits here."""
 SOON = 5.0
-"""Seconds on a machine that does much else; without any patience it would be ten."""
+"""Seconds on a machine that does much else; without any budget it would be ten."""
 CLOCK = SystemClock()
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "REQUEST", SECONDS)
+    monkeypatch.setattr(time_budget, "REQUEST", SECONDS)
 
 
 @pytest.fixture
@@ -45,14 +45,14 @@ async def elsewhere(postgres_url: str) -> AsyncIterator[asyncpg.Connection]:
     await connection.close()
 
 
-async def spent_by(work: object) -> float:
+async def spent_by(work: Callable[[], Awaitable[object]]) -> float:
     """Seconds until a request of its own was told that the store is slow."""
 
     async def request() -> float:
-        patience.begin()
+        time_budget.begin()
         began = CLOCK.monotonic()
         with pytest.raises(StoreDown) as why:
-            await work()  # type: ignore[operator]
+            await work()
         assert why.value.cause == "slow"
         return CLOCK.monotonic() - began
 
@@ -80,8 +80,8 @@ async def test_the_statements_of_a_request_share_its_patience(store: PostgresDat
     async def twice() -> None:
         with pytest.raises(StoreDown):
             await accounts.lock(store, account_id=made, at=1)
-        left = patience.left(CLOCK)
-        assert left == patience.LEAST
+        left = time_budget.left(CLOCK)
+        assert left == time_budget.LEAST
         await accounts.lock(store, account_id=made, at=1)
 
     async with elsewhere.transaction():
@@ -99,7 +99,7 @@ async def test_a_commit_that_the_server_does_not_answer_in_time_is_unsure(store:
     )
 
     async def register() -> None:
-        patience.begin()
+        time_budget.begin()
         began = CLOCK.monotonic()
         with pytest.raises(StoreUnsure):
             await new_account(store)
@@ -128,7 +128,7 @@ async def test_a_request_behind_another_processs_write_to_sqlite_is_told_in_time
 
     async def waited(*, request: bool) -> float:
         if request:
-            patience.begin()
+            time_budget.begin()
         began = clock.monotonic()
         with pytest.raises(StoreDown):
             await new_account(store)
@@ -149,7 +149,7 @@ async def test_a_commit_to_a_slow_disk_is_unsure_and_nobody_uses_its_connection_
     disk.may_sync.clear()
 
     async def register(email: str) -> None:
-        patience.begin()
+        time_budget.begin()
         await new_account(store, email)
 
     with pytest.raises(StoreUnsure):

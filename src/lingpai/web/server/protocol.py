@@ -53,7 +53,7 @@ class Bounds:
     """How long a connection that has just been made may take, while its process ends, to begin its first request."""
     connections: int = 2_000
     """How many there may be at once."""
-    in_a_row: int = 16
+    in_a_row: int = 4
     """Requests that one may send before the first of them is answered; what is more is refused."""
 
 

@@ -2,13 +2,16 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 BIN := .venv/bin
-# Three marks in one .venv: what serves is there; and so is what works on it; and so is what checks deploy/.
+# Marks in one .venv: what serves is there; and so is what works on it; and so is what checks deploy/.
 SERVING := .venv/.serving
 READY := .venv/.ready
 DEPLOYING := .venv/.deploying
+# And a fourth: that what serves runs the statements that stand in the modules, and not older ones (`make statements`).
+IN_STEP := .venv/.in-step
 
-# Another environment that happens to be active has no say here.
-unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
+# Another environment that happens to be active has no say here. Nor has a container that keeps nothing compiled: tests start the command
+# hundreds of times, and compiling it anew is a third of each start.
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test lint types unit faults soak format statements bench lock release deploy-checks
@@ -25,7 +28,7 @@ help:
 # Elsewhere: make serve PORT=9000 DATA=/path/to/folder
 PORT ?= 8000
 DATA ?= lingpai-data
-serve: $(SERVING)
+serve: $(SERVING) $(IN_STEP)
 	$(BIN)/lingpai serve --dev --port $(PORT) --data $(DATA)
 
 test: $(READY)
@@ -91,8 +94,9 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 LOCKED := $(INSTALL) --only-binary :all: --require-hashes
 
 # Argon2 is the limit of the whole service, and one for processors with AVX2 is nearly twice as quick as the published one. Where there is such
-# a processor and a compiler, it is built while the rest is installed, and takes the place of the published one; else that one serves.
-ARGON2 := .venv/argon2-$(shell sed -n 's/^argon2-cffi-bindings==\([0-9.]*\).*/\1/p' requirements.lock)
+# a processor and a compiler, it is built while the rest is installed, and deploy/argon2.pth chooses between the two at each start.
+ARGON2 := .venv/argon2
+BUILT := $(ARGON2)/argon2_cffi_bindings-$(shell sed -n 's/^argon2-cffi-bindings==\([0-9.]*\).*/\1/p' requirements.lock).dist-info
 BUILD_ARGON2 := PYTHON=$(BIN)/python deploy/docker/build-argon2 requirements.lock deploy/docker/requirements-build.lock $(ARGON2)
 
 # The build back end is locked too, so that building our own package fetches nothing that has no hash.
@@ -100,16 +104,20 @@ $(SERVING): requirements.lock requirements-build.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit(1)' 2>/dev/null || { echo "Lingpai needs Python 3.11 or newer; $(PYTHON) is not. Say which one: make PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "Setting up .venv (once, and when the locked versions change)"
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	@[ -d $(BUILT) ] || rm -rf $(ARGON2)
 	@if [ ! -d $(ARGON2) ] && grep -qsw avx2 /proc/cpuinfo; then $(BUILD_ARGON2) >.venv/argon2.log 2>&1 & fi; \
 	$(LOCKED) --requirement requirements.lock --requirement requirements-build.lock \
 	&& $(INSTALL) --no-deps --no-build-isolation --editable .; installed=$$?; wait; exit $$installed
-	@if [ -d $(ARGON2) ] && PYTHONPATH=$(ARGON2) $(BIN)/python -c 'import argon2.low_level' 2>>.venv/argon2.log; then \
-		$(BIN)/python -m pip uninstall --quiet --yes argon2-cffi-bindings \
-		&& cp -R $(ARGON2)/. "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("platlib"))')"; \
+	@if [ -d $(BUILT) ]; then \
+		cp deploy/argon2.pth "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("platlib"))')"; \
 	elif [ -s .venv/argon2.log ]; then \
-		echo "Argon2 serves as published: it could not be built for this processor, which would make logins nearly twice as quick"; \
-		echo "(docs/production.md, \"Faster hashing\"; .venv/argon2.log says why)"; \
+		echo "Argon2 serves as published: it could not be built for this processor, which would make logins nearly twice as quick."; \
+		echo ".venv/argon2.log says why; once that is mended: rm $@, and make again (docs/production.md, \"Faster hashing\")."; \
 	fi
+	@touch $@
+
+$(IN_STEP): $(SERVING) tools/statements.py $(shell find src/lingpai/store src/lingpai/ephemeral -name '*.py')
+	@$(BIN)/python tools/statements.py --check
 	@touch $@
 
 # Everything comes as a wheel but these parts of Aliyun's SDK (a test checks our signatures against it), which have none.

@@ -159,7 +159,8 @@ def valkey_url(valkey_server: ValkeyServer) -> str:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    return needed("chromium", "chromium-browser", "google-chrome")
+    """Without the browser's own windows, profiles and extensions, which no page of ours meets, it costs a third."""
+    return needed("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -178,6 +179,42 @@ def patient_with_stores() -> Iterator[None]:
             patch.setattr(store, "PROBE_TIMEOUT", 10.0)
         patch.setattr(hosts, "SECONDS", 10.0)
         patch.setattr(time_budget, "REQUEST", 10.0)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unsynced_sqlite() -> Iterator[Any]:
+    """What a test has written need not outlast the machine: a commit waits for no disk, as PostgreSQL's does not (`Postgres.start`).
+
+    Of a test's twenty commits each would wait milliseconds, in which nothing is done. Processes of the product wait as they always do.
+    Returns what is meant.
+    """
+    from lingpai.store.sqlite import open_sqlite
+
+    meant = open_sqlite.__kwdefaults__["synchronous"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(open_sqlite.__kwdefaults__, "synchronous", "OFF")  # whoever has imported it has this one
+        yield meant
+
+
+@pytest.fixture
+def synced_sqlite(unsynced_sqlite: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For this test a commit waits for the disk, as the product has it."""
+    from lingpai.store.sqlite import open_sqlite
+
+    monkeypatch.setitem(open_sqlite.__kwdefaults__, "synchronous", unsynced_sqlite)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_root(ground: Path) -> Iterator[None]:
+    """Nobody beyond this machine is asked, and none here has a certificate of the public roots: each client would read 140 of them."""
+    import certifi
+
+    end = "-----END CERTIFICATE-----\n"
+    root = ground / "root.pem"
+    root.write_text(Path(certifi.where()).read_text("utf-8").partition(end)[0] + end, "utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(certifi, "where", lambda: str(root))
         yield
 
 

@@ -111,6 +111,11 @@ class Running:
         async with asyncio.timeout(SECONDS):
             return await self.process.wait()
 
+    @property
+    def maps(self) -> str:
+        """The files that its first process has mapped (proc(5))."""
+        return Path(f"/proc/{self.process.pid}/maps").read_text("utf-8")
+
     def _tasks(self) -> Iterator[Path]:
         return Path(f"/proc/{self.process.pid}/task").glob("*/children")
 

@@ -31,6 +31,7 @@ COPIED = (
     "src",
     "testing",
     "tests",
+    "tools",
     "docs",
     "pyproject.toml",
     "README.md",

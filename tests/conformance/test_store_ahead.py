@@ -45,6 +45,16 @@ def test_every_statement_of_a_module_is_there_for_both_databases_and_none_else()
     assert answers.COLUMNS.keys() < names
 
 
+def test_a_statement_that_the_tool_cannot_name_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert TOOL["unnamed"]() == []
+    monkeypatch.setitem(vars(accounts), "Query", Query)
+    exec("class Held:\n    QUERY = Query(_RENAME.statement)\nLISTED = [Query(_RENAME.statement)]", vars(accounts))  # noqa: S102 - as if it stood there
+    try:
+        assert TOOL["unnamed"]() == ["lingpai.store.accounts"]
+    finally:
+        del accounts.Held, accounts.LISTED
+
+
 def test_a_statement_runs_as_it_was_compiled_ahead() -> None:
     ours = SqlDialect("sqlite", {"store.accounts._RENAME": ("SELECT 7", ("new",))})
     plan = Query.plan(again := Query(accounts._RENAME.statement), ours)
@@ -104,6 +114,8 @@ def test_what_cannot_be_put_off_says_so() -> None:
     assert isinstance(table, Deferred)
     with pytest.raises(TypeError, match="true"):
         bool(table.c.id == 1)
+    with pytest.raises(TypeError, match="reads"):
+        f"{table.c.id}"
     with pytest.raises(TypeError, match="name its columns"):
         list(table.c)
     with pytest.raises(ImportError, match="nothing_of_the_kind"):

@@ -45,6 +45,9 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
+pytestmark = pytest.mark.usefixtures("synced_sqlite")
+
+
 @pytest.fixture
 async def store(sqlite_path: Path, clock: FakeClock, chance: FakeChance) -> AsyncIterator[Database]:
     opened = await open_sqlite(sqlite_path, clock, chance)

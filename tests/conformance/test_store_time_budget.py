@@ -141,6 +141,7 @@ async def test_a_request_behind_another_processs_write_to_sqlite_is_told_in_time
     await store.close()
 
 
+@pytest.mark.usefixtures("synced_sqlite")
 async def test_a_commit_to_a_slow_disk_is_unsure_and_nobody_uses_its_connection_until_it_is_over(
     sqlite_path: Path, disk: Sick, chance: FakeChance
 ) -> None:

@@ -41,6 +41,16 @@ def runs(python: Path | str) -> list[str]:
     return subprocess.run([python, "-c", VECTOR], env=INHERITED, capture_output=True, text=True, check=True).stdout.split()
 
 
+@pytest.mark.parametrize(("flags", "chosen"), [("avx avx2 bmi2", True), ("avx avx2x", False), ("avx2", True), ("sse2", False)])
+def test_a_start_takes_the_argon2_that_its_processor_can_run(flags: str, chosen: bool, tmp_path: Path) -> None:
+    """A `.venv` may have been moved to an older machine."""
+    processor = tmp_path / "cpuinfo"
+    processor.write_text(f"processor\t: 0\nflags\t\t: fpu {flags}\nbugs\t\t: none\n")
+    line = (ROOT / "deploy/argon2.pth").read_text("utf-8").splitlines()[-1].replace("/proc/cpuinfo", str(processor))
+    told = subprocess.run([sys.executable, "-c", f"{line}; print(sys.path[0])"], capture_output=True, text=True, check=True).stdout
+    assert (told.strip() == f"{sys.prefix}/argon2") == chosen
+
+
 @pytest.mark.long
 def test_where_there_is_a_compiler_argon2_is_built_for_the_machine_and_stays(checkout: Path) -> None:
     needed("cc", "gcc")

@@ -52,9 +52,9 @@ def vector(kept: int) -> str:
 
 @pytest.mark.parametrize("kept", [32, 0], ids=["kept", "fresh"])
 def test_the_rfcs_own_example_comes_out_in_memory_of_either_kind(kept: int) -> None:
-    mine().bytes[:] = b"\xff" * mine().size
+    mine().view[:] = b"\xff" * mine().size
     assert vector(kept) == "0d640df58d78766c08c037a34a8b53c9d01ef0452d75b65eb52520e96b01e659"
-    assert any(mine().bytes[: 32 * 1_024]) == (kept == 0), "used and wiped, or not touched"
+    assert any(mine().view[: 32 * 1_024]) == (kept == 0), "used and wiped, or not touched"
 
 
 @settings(deadline=None, max_examples=25)
@@ -98,13 +98,13 @@ def test_threads_that_hash_at_once_do_not_meet_in_one_anothers_memory() -> None:
 
 
 def test_nothing_of_a_password_or_of_what_it_became_is_left_in_the_memory(hashes: Argon2) -> None:
-    mine().bytes[:] = b"\xff" * mine().size
+    mine().view[:] = b"\xff" * mine().size
     known = hashes.known(hashes.make(PASSWORD))
     assert known
-    assert not any(mine().bytes), "all of it was used, and wiped"
-    mine().bytes[:] = b"\xff" * mine().size
+    assert not any(mine().view), "all of it was used, and wiped"
+    mine().view[:] = b"\xff" * mine().size
     assert hashes.matches(known, PASSWORD)
-    assert not any(mine().bytes)
+    assert not any(mine().view)
 
 
 def test_the_memory_goes_with_its_thread(hashes: Argon2) -> None:
@@ -124,10 +124,10 @@ def test_the_memory_goes_with_its_thread(hashes: Argon2) -> None:
 def test_a_stored_hash_that_takes_more_than_ours_enlarges_nothing(hashes: Argon2) -> None:
     hashes.make(PASSWORD)
     before = mine()
-    before.bytes[:] = b"\xff" * before.size
+    before.view[:] = b"\xff" * before.size
     hashes.matches(LARGER, PASSWORD)
     assert mine() is before
-    assert all(before.bytes), "nor was it made there"
+    assert all(before.view), "nor was it made there"
 
 
 def test_nobody_keeps_more_than_is_good_for_a_machine() -> None:
@@ -168,6 +168,11 @@ def test_without_huge_pages_the_memory_is_kept_all_the_same() -> None:
     assert told("print(right(), arena.memory())", under="refusals.refuse('madvise')") == ["True", "kept"]
 
 
+def test_advice_that_the_kernel_takes_and_does_not_follow_makes_no_huge_pages() -> None:
+    disabled = "import ctypes; assert ctypes.CDLL(None).prctl(41, 1, 0, 0, 0) == 0"  # PR_SET_THP_DISABLE
+    assert told("print(right(), arena.memory())", under=disabled) == ["True", "kept"]
+
+
 def test_where_no_function_can_be_made_each_hash_has_fresh_memory() -> None:
     story = """
 refusals.refuse_all_new_code()
@@ -189,13 +194,16 @@ def test_where_there_is_no_memory_to_keep_each_hash_has_fresh_memory() -> None:
 
 def test_a_hash_that_fails_half_way_leaves_nothing_either() -> None:
     story = """
+import resource
 refusals.refuse('clone', 'clone3')
 kept = arena.current(4096)
-kept.bytes[:] = b"\\xff" * kept.size
+kept.view[:] = b"\\xff" * kept.size
+room = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize() + 2**20
+resource.setrlimit(resource.RLIMIT_AS, (room, room))  # nor is there memory for as many zeros
 try:
     right(lanes=2)
 except argon2.Unavailable:
-    print("no threads", any(kept.bytes))
+    print("no threads", any(kept.view))
 """
     assert told(story) == ["no", "threads", "False"]
 

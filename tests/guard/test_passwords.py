@@ -20,7 +20,7 @@ from lingpai.core.errors import Overloaded, WeakPassword
 from lingpai.guard.passwords import arena, strength
 from lingpai.guard.passwords.argon2 import Argon2
 from lingpai.guard.passwords.hashing import PasswordHasher, Verdict
-from lingpai.guard.threads import NICE, WorkerThreads
+from lingpai.guard.threads import NICE, WorkerThreads, run_aside
 from lingpai.settings import Hashing
 
 SMALL = Hashing(memory_kib=64, time=2, queue=2)
@@ -226,6 +226,29 @@ async def test_work_is_done_in_the_order_it_came(pool: WorkerThreads, busy: thre
     busy.set()
     await asyncio.gather(*tasks)
     assert done == list(range(20))
+
+
+async def test_nobody_waits_for_work_that_is_done_aside() -> None:
+    """What a hash costs is measured so: neither logins nor an end wait for it, and its memory goes with its thread."""
+    started, go, threads = threading.Event(), threading.Event(), []
+
+    def wait() -> int:
+        threads.append(threading.current_thread())
+        started.set()
+        go.wait()
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    work = asyncio.create_task(run_aside(wait, "aside"))
+    await settle()
+    assert started.wait(10)
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    assert threads[0].daemon, "nor does the process that ends"
+    go.set()
+    threads[0].join(10)
+    assert not threads[0].is_alive()
+    assert await run_aside(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()), "aside") == NICE
 
 
 async def test_work_of_a_caller_who_has_gone_is_not_done(pool: WorkerThreads, busy: threading.Event) -> None:

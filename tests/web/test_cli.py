@@ -312,6 +312,8 @@ async def test_a_node_says_once_which_argon2_runs_and_what_a_hash_costs(sqlite_p
     small = {**REAL, **QUIET, "LINGPAI_HASHING__MEMORY_KIB": "2048"}
     async with serving("--data", sqlite_path.parent, "--workers", workers, **small) as running:
         said = await running.logged("hashing")
+        # Before it forks: what each process would make by itself overwrites what the others have (guard/passwords/arena.py).
+        assert "_argon2_cffi_bindings" in running.maps
         await running.end()
         assert [line["event"] for line in running.events].count("hashing") == 1
     assert said["argon2"] == version("argon2-cffi-bindings")

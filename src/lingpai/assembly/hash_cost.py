@@ -6,7 +6,8 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from lingpai.core.chance import Clock
+from lingpai.core import chance
+from lingpai.settings import Hashing
 
 if TYPE_CHECKING:
     from lingpai.guard.passwords.arena import Memory
@@ -16,7 +17,7 @@ Build = Literal["built", "published", "fit"]
 
 SLOW = 1_000
 """Milliseconds of one hash from which people wait for their login."""
-_HASHES = 5
+_HASHES = 3
 _BINDINGS = "argon2-cffi-bindings"
 
 
@@ -36,15 +37,19 @@ class HashCost:
         return round(threads * 1_000 / self.ms, 1)
 
 
-def measure(make: Callable[[str], object], clock: Clock) -> HashCost:
-    """Makes a few hashes on the calling thread. Raises Unavailable where there is no memory for one.
+def measure(hashing: Hashing) -> HashCost:
+    """Makes a few hashes on the calling thread, whose kept memory goes with it. Raises Unavailable where there is no memory for one.
 
-    The cost is the least of them: the first may find nothing ready, and any may wait for a core. A slow one says enough.
+    The cost is the least of them, in processor time: the first may find nothing ready. A slow one says enough.
     """
     from lingpai.guard.passwords import arena
+    from lingpai.guard.passwords.argon2 import Argon2
 
-    first = _took(make, clock)
-    cost = first if first > SLOW else min(first, *(_took(make, clock) for _ in range(_HASHES - 1)))
+    argon2 = Argon2(hashing, chance.SystemChance())
+    # Lanes have threads of their own, whose processor time is not the caller's: then by the clock.
+    meter = chance.busy if hashing.parallelism == 1 else chance.SystemClock().monotonic
+    first = _took(argon2.make, meter)
+    cost = first if first > SLOW else min(first, *(_took(argon2.make, meter) for _ in range(_HASHES - 1)))
     return HashCost(build(), version(), arena.memory(), round(cost, 1))
 
 
@@ -68,7 +73,7 @@ def _avx2() -> bool:
         return False
 
 
-def _took(make: Callable[[str], object], clock: Clock) -> float:
-    before = clock.monotonic()
+def _took(make: Callable[[str], object], meter: Callable[[], float]) -> float:
+    before = meter()
     make("a password that nobody has")
-    return (clock.monotonic() - before) * 1_000
+    return (meter() - before) * 1_000

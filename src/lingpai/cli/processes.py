@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -210,12 +211,14 @@ async def _live(serving: Serving, life: ServiceLife, terms: Terms) -> bool:
 async def _measure(services: "Services") -> None:
     """Which Argon2 runs here, and what a hash costs."""
     from lingpai.assembly import hash_cost
+    from lingpai.guard.threads import run_aside
 
-    passwords = services.passwords
+    hashing = services.settings.hashing
     try:
-        found = await passwords.run_uncounted(lambda: hash_cost.measure(passwords.make, services.clock))
+        # Not on a hashing thread: logins and stopping would wait for it, and from then on it would keep memory that nobody needs yet.
+        found = await run_aside(partial(hash_cost.measure, hashing), "measuring")
     except Unavailable:
-        log.warning("hashing.no-memory", mib=services.settings.hashing.memory_kib // 1_024)
+        log.warning("hashing.no-memory", mib=hashing.memory_kib // 1_024)
         return
     log.info("hashing", argon2=found.version, build=found.build, memory=found.memory, hash_ms=found.ms)
 

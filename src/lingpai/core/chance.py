@@ -24,6 +24,11 @@ _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 be wrong by as much from waking up until it is measured again."""
 
 
+def busy() -> float:
+    """Seconds of processor time that the calling thread has used: unlike a span, it does not grow while others have the processor."""
+    return time.thread_time()
+
+
 class Clock(Protocol):
     """Where time comes from."""
 

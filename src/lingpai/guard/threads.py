@@ -56,6 +56,18 @@ class WorkerThreads:
             del job  # a password in it must not wait for the next one
 
 
+async def run_aside(work: Callable[[], T], name: str) -> T:
+    """What the work returns or raises, on a thread of its own that ends with it. Whoever is cancelled, or ends, does not wait for it."""
+    future: Future[T] = Future()
+
+    def serve() -> None:
+        _lower()
+        _do(future, work)
+
+    threading.Thread(target=serve, name=name, daemon=True).start()
+    return await asyncio.wrap_future(future)
+
+
 def _do(future: "Future[Any]", work: Callable[[], Any]) -> None:
     if not future.set_running_or_notify_cancel():
         return

@@ -69,10 +69,15 @@ class Query:
         self._module = sys._getframe(1).f_globals
         self._plans: dict[str, Plan] = {}
 
+    @property
+    def module(self) -> str:
+        """Where it was written."""
+        return str(self._module["__name__"])
+
     @cached_property
     def name(self) -> str:
         """Where it stands, such as `store.accounts._FIND`; empty for one that is not a module's own."""
-        module = self._module["__name__"].removeprefix("lingpai.")
+        module = self.module.removeprefix("lingpai.")
         return next((f"{module}.{name}" for name, query in named_queries(self._module) if query is self), "")
 
     def plan(self, dialect: SqlDialect) -> Plan:

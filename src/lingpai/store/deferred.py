@@ -3,8 +3,8 @@
     from lingpai.store.deferred import accounts, bindparam, select
 
 An expression of these is not computed but kept as it stands, as a `Deferred`; its SQL is in `ahead/`, compiled beforehand. To a type
-checker they are the real ones (`deferred.pyi`). Two things cannot be put off, and raise TypeError: whether an expression is true, and
-what a table's columns are (`for column in accounts.c`).
+checker they are the real ones (`deferred.pyi`). Three things cannot be put off, and raise TypeError: whether an expression is
+true, how it reads in a text, and what a table's columns are (`for column in accounts.c`).
 """
 
 import operator
@@ -38,6 +38,9 @@ class Deferred:
 
     def __bool__(self) -> NoReturn:
         raise TypeError("whether an expression is true is not known before it is compiled")
+
+    def __str__(self) -> NoReturn:
+        raise TypeError("how an expression reads is not known before it is compiled")
 
     def __iter__(self) -> NoReturn:
         raise TypeError("what an expression holds is not known before it is compiled: name its columns")

@@ -112,12 +112,10 @@ def judged_room(here: Path, free: float) -> Finding:
 
 async def hashing(subject: Subject) -> list[Finding]:
     """Which build of Argon2 runs, what memory it works in, and what a hash costs here."""
-    from lingpai.guard.passwords.argon2 import Argon2
-
     settings = subject.settings
     built = ok("hashing", hash_cost.build(), version=hash_cost.version())
     try:
-        found = await asyncio.to_thread(hash_cost.measure, Argon2(settings.hashing, subject.chance).make, subject.clock)
+        found = await asyncio.to_thread(hash_cost.measure, settings.hashing)
     except Unavailable:
         return [built, wrong("hashing", "no_memory", mib=settings.hashing.memory_kib // 1_024)]
     return [built, ok("hashing", found.memory), *judged_cost(settings.hashing, found, hashing_threads(settings, 1))]

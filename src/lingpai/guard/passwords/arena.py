@@ -8,6 +8,7 @@ import ctypes
 import mmap
 import threading
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Literal
 
 from argon2.low_level import Type, core, ffi
@@ -18,7 +19,7 @@ MOST = 64 * 1_024
 """The most KiB that a thread keeps: the memory of RFC 9106's second choice. What needs more gets its memory anew each time."""
 
 Memory = Literal["huge", "kept", "fresh"]
-"""Kept in pages that may be huge; kept in ordinary ones; made anew for each hash by the C library."""
+"""Kept in huge pages, some of it at least; kept in ordinary ones; made anew for each hash by the C library."""
 
 
 class Arena:
@@ -32,20 +33,36 @@ class Arena:
         offset = -start % HUGE
         self.address = start + offset
         """Its address."""
-        self.bytes = memoryview(pages)[offset : offset + size]
-        self.huge = _ask_for_huge_pages(pages, offset, size)
+        self.view = memoryview(pages)[offset : offset + size]
+        _ask_for_huge_pages(pages, offset, size)
 
     def wipe(self) -> None:
-        """Zeros."""
-        self.bytes[:] = bytes(self.size)
+        """Zeros; takes no memory for it, for there may be none."""
+        ctypes.memset(self.address, 0, self.size)
+
+    @property
+    def huge(self) -> bool:
+        """Whether the kernel has given huge pages to what was used of it: that it takes the advice promises none (proc(5), smaps)."""
+        with suppress(OSError):  # not Linux
+            return _huge_pages_at(self.address, Path("/proc/self/smaps").read_text("ascii", "replace"))
+        return False
 
 
-def _ask_for_huge_pages(memory: mmap.mmap, offset: int, size: int) -> bool:
-    """Whether the kernel takes the advice. Only for whole ones: what is over would be one more, half of it for nothing."""
-    whole = size - size % HUGE
+def _ask_for_huge_pages(memory: mmap.mmap, offset: int, size: int) -> None:
+    """Only for whole ones: what is over would be one more, half of it for nothing."""
     with suppress(AttributeError, OSError):  # not Linux; a kernel without them
-        memory.madvise(mmap.MADV_HUGEPAGE, offset, whole)
-        return whole > 0
+        memory.madvise(mmap.MADV_HUGEPAGE, offset, size - size % HUGE)
+
+
+def _huge_pages_at(address: int, smaps: str) -> bool:
+    inside = False
+    for line in smaps.splitlines():
+        name, _, value = line.partition(" ")
+        if not name.endswith(":"):
+            low, _, high = name.partition("-")
+            inside = int(low, 16) <= address < int(high, 16)
+        elif inside and name == "AnonHugePages:":
+            return value.split()[0] != "0"
     return False
 
 
@@ -82,7 +99,7 @@ def run(context: Any, kept: int) -> int:
 
 
 def memory() -> Memory:
-    """What this thread's hashes are made in."""
+    """What this thread's hashes have been made in."""
     if _current.arena is None:
         return "fresh"
     return "huge" if _current.arena.huge else "kept"

@@ -116,10 +116,6 @@ class PasswordHasher:
             finally:
                 self._metrics.observe(began - asked, ("hash_wait_seconds",))
 
-    async def run_uncounted(self, work: Callable[[], T]) -> T:
-        """Runs it on a hashing thread; nobody waits for it."""
-        return await self._pool.run(work)
-
     # What follows runs on the hashing threads.
 
     def judge(self, password: str, personal: Sequence[str], min_score: int | None) -> None:

@@ -1,9 +1,12 @@
-"""What a session check is measured against: a bare ASGI handler on uvicorn (httptools, uvloop) that makes the same one-row read.
+"""What a session check is measured against: a bare ASGI handler that makes the same one-row read behind the same protocol class.
 
 `bare.py PORT DATABASE_URL`. The statement is the service's own, on the same driver; no route, no gate, no limits, no headers of safety.
 """
 
+import asyncio
 import hashlib
+import signal
+import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -12,12 +15,14 @@ from typing import Any
 import apsw
 import asyncpg
 import msgspec
-import uvicorn
 import uvloop
 
+from lingpai.core.chance import SystemChance, SystemClock
 from lingpai.store import sqlite
 from lingpai.store.postgres.pool import DIALECT
 from lingpai.store.sessions import _ALIVE as ALIVE
+from lingpai.web.server.protocol import Bounds
+from lingpai.web.server.serve import Server
 
 Row = tuple[Any, ...]
 Read = Callable[[bytes], Awaitable[Row]]
@@ -78,17 +83,12 @@ def application(read: Read) -> Callable[..., Awaitable[None]]:
 
 async def main(port: int, url: str) -> None:
     """Until SIGTERM."""
-    app = application(await reader(url))
-    options: dict[str, Any] = {
-        "http": "httptools",
-        "loop": "uvloop",
-        "lifespan": "off",
-        "ws": "none",
-        "access_log": False,
-        "proxy_headers": False,
-        "log_config": None,
-    }
-    await uvicorn.Server(uvicorn.Config(app, port=port, server_header=False, **options)).serve()
+    with socket.create_server(("127.0.0.1", port)) as listening:
+        app = application(await reader(url))
+        await Server(app, [listening], SystemClock(), SystemChance(), Bounds()).start()
+        stop = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+        await stop.wait()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import re
 import statistics
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import people
@@ -40,12 +41,15 @@ print(flush=True)
 class House:
     """A migrated database with accounts, and the settings that serve it."""
 
-    def __init__(self, folder: Path, database_url: str, smtp_port: int) -> None:
+    def __init__(
+        self, folder: Path, database_url: str, smtp_port: int, settle: Callable[[str], None] | None = None, more: str = ""
+    ) -> None:
+        """`settle` writes other accounts than `people` has; `more` are further settings."""
         self.folder = folder
         self.config = folder / "lingpai.toml"
-        self.config.write_text(_settings(database_url, smtp_port))
+        self.config.write_text(f"{_settings(database_url, smtp_port)}\n{more}\n")
         subprocess.run([*self._command("migrate")], check=True, env=environment(), stdout=subprocess.DEVNULL)
-        asyncio.run(people.settle(database_url))
+        settle(database_url) if settle else asyncio.run(people.settle(database_url))
 
     def serve(self, *before: str) -> "Service":
         """The running service; `before` are options of Python."""

@@ -99,6 +99,9 @@ class FakeChance:
     def token(self, size: int = 32) -> str:
         return base64.urlsafe_b64encode(self._bytes(size)).rstrip(b"=").decode()
 
+    def tag(self) -> str:
+        return self.token(6)
+
     def code(self, length: int, alphabet: str = "0123456789") -> str:
         number = int.from_bytes(self._bytes(length + 16))
         return "".join(alphabet[number // len(alphabet) ** place % len(alphabet)] for place in range(length))

@@ -14,6 +14,7 @@ PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").g
 
 RUN_BY = {
     "README.md": "test_documents",
+    "growth.md": "test_growth",
     "production.md": "test_documents",
     "CONTRIBUTING.md": "",
 }

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, get_args
 
 import structlog
@@ -56,6 +57,10 @@ INSISTENCE = (0.1, 0.3)
 GRACE_SECONDS = 10.0
 """What running attempts are given when the worker is told to stop (contract: SIGTERM)."""
 
+GIVE_WAY_SECONDS = 2.0
+"""How long a letter that is due is left alone while passwords wait for their hash: a mail takes longer on its way, and for the hash
+somebody waits. Longer than this it gives way to nobody, so that letters leave as fast as they come, however long a storm lasts."""
+
 SEND_JITTER = 0.4
 """Most seconds between the bell and the look for letters: an answer's successor must not tell whether a letter was written (A46)."""
 
@@ -96,26 +101,26 @@ class Worker:
         settings: Settings,
         send_seconds: float = SEND_SECONDS,
         send_jitter: float = 0.0,
+        hashes_wait: Callable[[], bool] = bool,
         metrics: Metrics | None = None,
         traces: Recorder | None = None,
     ) -> None:
         """`send_seconds` is under LEASE_SECONDS: the end of the attempt comes before the end of the lease.
 
-        `send_jitter`: most seconds between the bell and the look for letters (see SEND_JITTER).
+        `send_jitter`: most seconds between the bell and the look for letters (see SEND_JITTER). `hashes_wait`: whether passwords wait for
+        their hash in this process; never where nobody says.
         """
         assert send_seconds < LEASE_SECONDS
-        self._store = store
-        self._ephemeral = ephemeral
+        self._store, self._ephemeral = store, ephemeral
         self._letters = Letters(secret_box, clock)
         self._senders = senders
-        self._clock = clock
-        self._chance = chance
+        self._clock, self._chance = clock, chance
         self._bell = bell
         self._metrics = metrics or Metrics()
         self._traces = traces
-        self._settings = settings
-        self._send_seconds = send_seconds
-        self._send_jitter = send_jitter
+        self._settings, self._theme = settings, themed(settings.pages)
+        self._send_seconds, self._send_jitter = send_seconds, send_jitter
+        self._hashes_wait = hashes_wait
         self._owner = chance.token(12)
         self._unwritten: set[int] = set()
         """Letters whose outcome is still to be written down."""
@@ -147,18 +152,17 @@ class Worker:
     async def purge(self) -> int:
         """Deletes what is past its time, a batch at a time; returns how many rows. Any number of workers may."""
         now, store = self._clock.now(), self._store
-        trail = now - self._settings.audit.keep_days * DAY
         sweeps: tuple[Callable[[], Awaitable[int]], ...] = (
             lambda: self._ephemeral.purge(BATCH),
             lambda: sessions.purge(store, now, BATCH),
             lambda: sessions.purge_logins(store, now, BATCH),
             lambda: outbox.purge(store, now - self._settings.audit.keep_letters_days * DAY, BATCH),
             lambda: outbox_retry.erase_expired(store, now, BATCH),
-            lambda: audit.purge(store, trail, BATCH),
+            lambda: audit.purge(store, now - self._settings.audit.keep_days * DAY, BATCH),
             lambda: self._delete_due(now),
-            lambda: self._end_unproved(now),
         )
-        return sum([await self._swept(sweep) for sweep in sweeps])
+        total = sum([await self._swept(partial(self._sweep, sweep)) for sweep in sweeps])
+        return total + await self._swept(partial(self._end_unproved, now))
 
     async def _delete_due(self, now: int) -> int:
         """Deletes accounts whose owners have asked for it, and have not taken it back in time."""
@@ -173,23 +177,29 @@ class Worker:
 
     async def _end_unproved(self, now: int) -> int:
         """Deletes registrations that nobody has proved in time (contract, 8.12)."""
-        before = now - self._settings.registrations.unproved_days * DAY
-        found = await unproved.past(self._store, before=before, limit=BATCH)
-        for account_id in found:
-            async with self._store.begin() as tx:
-                if await unproved.end(tx, account_id=account_id, before=before):
-                    await self._note(tx, now, account_id, "unproved")
-        return len(found)
+        before, total, after = now - self._settings.registrations.unproved_days * DAY, 0, unproved.FIRST
+        while after is not None:
+            found, after = await unproved.past(self._store, before=before, limit=BATCH, after=after)
+            for account_id in found:
+                async with self._store.begin() as tx:
+                    if await unproved.end(tx, account_id=account_id, before=before):
+                        await self._note(tx, now, account_id, "unproved")
+            total += len(found)
+            await self._pause(further=after is not None)
+        return total
+
+    async def _pause(self, *, further: bool) -> None:
+        if further:  # the store's other callers come first
+            await self._clock.sleep(self._chance.spread(0.05, 0.15))
 
     @staticmethod
     async def _note(tx: Transaction, now: int, account_id: int, event: str) -> None:
-        origin = RequestContext("worker", "worker")
-        await audit.add(tx, at=now, realm="", account_id=account_id, event=event, result="ok", origin=origin)
+        await audit.add(tx, at=now, realm="", account_id=account_id, event=event, result="ok", origin=RequestContext("worker", "worker"))
 
     async def _swept(self, sweep: Callable[[], Awaitable[int]]) -> int:
         """One that fails keeps no other from its work, and is made again in the next round."""
         try:
-            return await self._sweep(sweep)
+            return await sweep()
         except StoreDown:
             pass  # the store tells of its loss, once for everybody
         except Exception as error:  # noqa: BLE001 - the next round may fare better; the cause is in the log
@@ -198,10 +208,10 @@ class Worker:
         return 0
 
     async def _sweep(self, sweep: Callable[[], Awaitable[int]]) -> int:
-        total = count = await sweep()
+        total, count = 0, BATCH
         while count >= BATCH:
-            await self._clock.sleep(self._chance.spread(0.05, 0.15))  # the store's other callers come first
             total += (count := await sweep())
+            await self._pause(further=count >= BATCH)
         return total
 
     async def _purge_for_ever(self) -> None:
@@ -234,17 +244,17 @@ class Worker:
     async def _claim(self, channel: Channel, busy: int = 0) -> list[Letter]:
         """No more than are sent at once: a lease must not run while its letter waits for a free slot."""
         now, limit = self._clock.now(), self._breakers[channel].admitted(SLOTS, busy)
-        if not limit or not await outbox.due(self._store, channel=channel, now=now):
+        ripe = now - round(GIVE_WAY_SECONDS * SECOND) if self._hashes_wait() else now
+        if not limit or not await outbox.due(self._store, channel=channel, now=ripe):
             return []
         limit = await self._rates[channel].take(limit) if channel in self._rates else limit
-        letters = await self._lease(channel, now, limit) if limit else []
+        letters = await self._lease(channel, ripe, now + LEASE_SECONDS * SECOND, limit) if limit else []
         await self._give_back(channel, limit - len(letters))
         return letters
 
-    async def _lease(self, channel: Channel, now: int, limit: int) -> list[Letter]:
-        until = now + LEASE_SECONDS * SECOND
+    async def _lease(self, channel: Channel, ripe: int, until: int, limit: int) -> list[Letter]:
         async with self._store.begin() as tx:
-            letters = await outbox.claim(tx, channel=channel, now=now, owner=self._owner, lease_until=until, limit=limit)
+            letters = await outbox.claim(tx, channel=channel, now=ripe, owner=self._owner, lease_until=until, limit=limit)
         # After a long loss of the store the lease of such a one was over. It has gone out, and is leased anew until that is written down.
         return [letter for letter in letters if letter.id not in self._unwritten]
 
@@ -320,8 +330,8 @@ class Worker:
             raise Permanent("its contents were erased")
         if letter.error == SENDING:
             raise Unsure("the worker ended while it was being sent; it may have been sent")
-        pages = self._settings.pages
-        message = render(letter, self._letters.values(letter.sealed), self._settings.product, themed(pages), pages.support)
+        support = self._settings.pages.support
+        message = render(letter, self._letters.values(letter.sealed), self._settings.product, self._theme, support)
         if not letter.recipient:
             return Outcome("nobody")
         sender = self._senders.get(letter.channel)

@@ -58,6 +58,13 @@ async def test_what_is_replaced_is_handed_over_with_the_life_and_the_tries_it_ha
     assert entry.value == b"new"
 
 
+async def test_what_is_put_beside_a_replacement_is_there_with_it(ephemeral: Ephemeral) -> None:
+    await ephemeral.put("beside", Entry(b"older", life=60))
+    assert await ephemeral.replace("key", Entry(b"new", life=60), {"beside": Entry(b"newer", life=600)}) is None
+    found = [await ephemeral.get(key) for key in ("key", "beside")]
+    assert [entry and entry.value for entry in found] == [b"new", b"newer"]
+
+
 async def test_what_was_over_or_dead_is_handed_to_nobody(ephemeral: Ephemeral, lapse: Lapse) -> None:
     await ephemeral.put("over", Entry(b"old", RIGHT, 60))
     lapse(60)

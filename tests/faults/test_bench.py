@@ -85,6 +85,16 @@ def test_two_checkouts_are_measured_beside_each_other() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_what_operations_cost_is_measured_beside_what_they_cannot_do_without(database: str) -> None:
+    command = [sys.executable, BENCH.with_name("costs.py"), "--quick", "--only", database]
+    rows = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=200).stdout
+    told = ("CPU a session check", "CPU a login beside one hash", "CPU a registration with its letter")
+    assert [row for row in told if row not in rows] == []
+    assert ("data_version" in rows) is (database == "sqlite")
+
+
+@pytest.mark.long
 def test_builds_and_memory_of_argon2_are_measured_beside_each_other() -> None:
     """What it prints is for a quiet machine."""
     command = [sys.executable, BENCH.with_name("hashing.py"), "--rounds", "1", "--hashes", "1"]

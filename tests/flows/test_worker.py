@@ -31,7 +31,18 @@ from lingpai.steps.letters import LETTERS
 from lingpai.store import accounts, audit, outbox, outbox_retry, sessions
 from lingpai.store.database import Database, Query, Row, Transaction
 from lingpai.store.outbox import Bell
-from lingpai.worker import BATCH, GRACE_SECONDS, INSISTENCE, LEASE_SECONDS, SEND_SECONDS, SENDING, SLOTS, Worker, masked
+from lingpai.worker import (
+    BATCH,
+    GIVE_WAY_SECONDS,
+    GRACE_SECONDS,
+    INSISTENCE,
+    LEASE_SECONDS,
+    SEND_SECONDS,
+    SENDING,
+    SLOTS,
+    Worker,
+    masked,
+)
 from mailserver import STALL, mail_server
 
 SECRET = b"s" * 32
@@ -474,6 +485,28 @@ async def test_a_letter_that_another_process_wrote_is_found_without_the_bell(yar
         await settle()
         await yard.post()
         await until(lambda: count_sent(yard, 1))
+
+
+async def test_a_letter_gives_way_while_passwords_wait_for_their_hash(yard: Yard) -> None:
+    waiting = [True]
+    worker = yard.worker(Scripted(), hashes_wait=lambda: bool(waiting))
+    await yard.post()
+    assert await worker.once() == 0
+    waiting.clear()
+    assert await worker.once() == 1
+
+
+async def test_where_passwords_never_stop_waiting_each_letter_goes_out_two_seconds_late_and_not_later(yard: Yard) -> None:
+    worker = yard.worker(Scripted(), hashes_wait=lambda: True)
+    for number in range(SLOTS + 1):
+        await yard.post(f"{number}@example.com")
+    yard.clock.advance(seconds=GIVE_WAY_SECONDS / 2)
+    await yard.post("later@example.com")
+    assert await worker.once() == 0
+    yard.clock.advance(seconds=GIVE_WAY_SECONDS / 2)
+    assert [await worker.once() for _ in range(3)] == [SLOTS, 1, 0]
+    yard.clock.advance(seconds=GIVE_WAY_SECONDS / 2)
+    assert await worker.once() == 1
 
 
 async def test_it_waits_for_a_store_that_is_down_and_goes_on(yard: Yard) -> None:

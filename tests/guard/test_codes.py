@@ -162,7 +162,7 @@ class Down:
     async def put(self, key: str, entry: Entry, *, only_new: bool = False) -> bool:
         raise StoreDown
 
-    async def replace(self, key: str, entry: Entry) -> Entry | None:
+    async def replace(self, key: str, entry: Entry, companions: object = None) -> Entry | None:
         raise StoreDown
 
 

@@ -268,6 +268,7 @@ def cycle(wire: Wire, *, keep_alive: bool) -> FrontCycle:
     scope: Any = {"type": "http", "method": "GET"}
     made = FrontCycle(scope, wire, flow, log, log, False, [(b"date", b"now")], asyncio.Event(), False, keep_alive, lambda: None)  # type: ignore[arg-type]  # as much of each as it uses
     made.ends = lambda: False
+    made.plain = b"HTTP/1.1 200 OK\r\ndate: now\r\n"
     return made
 
 

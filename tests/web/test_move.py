@@ -117,6 +117,7 @@ async def audited(database: Database, count: int) -> None:
 async def test_a_release_moves_with_all_its_rows_and_its_people_go_on_with_what_they_hold(tmp_path: Path, empty_postgres_url: str) -> None:
     release, source = RELEASES / VERSION, tmp_path / "old.db"
     restore(f"sqlite:///{source}", (release / "sqlite.sql").read_text("utf-8"))
+    await asyncio.to_thread(migrate, f"sqlite:///{source}")
     desk = Desk(tmp_path, source, empty_postgres_url)
     clock = FakeClock(START + LATER)
     old = await open_town(tmp_path, desk.source, clock, "new")

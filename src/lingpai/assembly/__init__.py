@@ -384,6 +384,7 @@ async def _worker(stack: AsyncExitStack, services: "Services", base: Base) -> "W
         bell=services.bell,
         settings=base.settings,
         send_jitter=SEND_JITTER,
+        hashes_wait=lambda: services.passwords.waiting > 0,
         metrics=base.metrics,
         traces=base.traces,
     )

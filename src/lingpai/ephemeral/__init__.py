@@ -5,6 +5,8 @@ Two implementations, one conformance suite (`tests/conformance`): `sql` (the def
 transaction that holds the row it reads.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 import msgspec
@@ -25,6 +27,9 @@ class Entry(msgspec.Struct, frozen=True):
     """Wrong proofs it still bears before it is dead; UNLIMITED bears any number."""
 
 
+NO_COMPANIONS: Mapping[str, Entry] = MappingProxyType({})
+
+
 class Count(msgspec.Struct, frozen=True):
     """What a counter says after a hit."""
 
@@ -43,9 +48,10 @@ class Ephemeral(Protocol):
         """
         ...
 
-    async def replace(self, key: str, entry: Entry) -> Entry | None:
+    async def replace(self, key: str, entry: Entry, companions: Mapping[str, Entry] = NO_COMPANIONS) -> Entry | None:
         """As `put`, and what lived there until then, in the same atomic step: of it and a racing `take` one gets it.
 
+        What is to stand beside it, its `companions`, is put in that step too, or before it: whoever finds the entry finds that.
         Whoever is cancelled meanwhile hears of that afterwards, and so knows what to put back.
         """
         ...

@@ -3,13 +3,14 @@
 A power cut must not revive a spent code, so entries are committed like accounts. Counters may be lost (`counters.py`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 from lingpai.core.chance import SECOND, Clock
-from lingpai.ephemeral import UNLIMITED, Count, Entry
+from lingpai.ephemeral import NO_COMPANIONS, UNLIMITED, Count, Entry
 from lingpai.ephemeral.counters import Counters, FileCounters, TableCounters
 from lingpai.store.database import Database, Query, reader
 from lingpai.store.deferred import ColumnElement, Insert, Inserter, and_, bindparam, case, delete, entries, select, update
@@ -77,11 +78,12 @@ class SqlEphemeral:
         now = self._clock.now()
         return await self._database.execute(PUT_NEW if only_new else PUT, **_values(key, entry, now), now=now) == 1
 
-    async def replace(self, key: str, entry: Entry) -> Entry | None:
+    async def replace(self, key: str, entry: Entry, companions: Mapping[str, Entry] = NO_COMPANIONS) -> Entry | None:
         now = self._clock.now()
         async with self._database.begin() as tx:
             row = await tx.row(LOCK, key=key, now=now)
-            await tx.execute(PUT, **_values(key, entry, now))
+            for each, kept in {**companions, key: entry}.items():
+                await tx.execute(PUT, **_values(each, kept, now))
         return _entry(_READ[LOCK](row) if row else None, now)
 
     async def get(self, key: str, proof: bytes | None = None) -> Entry | None:

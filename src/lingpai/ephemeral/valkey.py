@@ -6,12 +6,13 @@ become the primary, may know entries that were spent, and a code that is asked f
 """
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
 from math import ceil
 from typing import Any
 
 from lingpai.core.chance import SECOND, Chance, Clock
-from lingpai.ephemeral import Count, Entry
+from lingpai.ephemeral import NO_COMPANIONS, Count, Entry
 from lingpai.ephemeral.valkey_client import ValkeyClient
 from lingpai.store.database import uninterrupted
 
@@ -103,7 +104,9 @@ class ValkeyEphemeral:
         values = (*_values(entry, self._clock.now()), int(only_new))
         return bool(await self._client.ask(lambda: self._put([_entry_key(key)], values)))
 
-    async def replace(self, key: str, entry: Entry) -> Entry | None:
+    async def replace(self, key: str, entry: Entry, companions: Mapping[str, Entry] = NO_COMPANIONS) -> Entry | None:
+        for each, kept in companions.items():
+            await self.put(each, kept)
         now = self._clock.now()
         asking = self._client.ask(lambda: self._replace([_entry_key(key)], _values(entry, now)))
         answer = await uninterrupted(asyncio.ensure_future(asking))

@@ -6,7 +6,7 @@ One link and one code live at a time for each purpose and address: a newer one t
 
 import base64
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -14,7 +14,7 @@ import msgspec
 
 from lingpai.core.chance import Chance
 from lingpai.core.model import Account, Purpose
-from lingpai.ephemeral import UNLIMITED, Entry, Ephemeral
+from lingpai.ephemeral import NO_COMPANIONS, UNLIMITED, Entry, Ephemeral
 from lingpai.guard.crypto import BadSeal, SecretBox, digest
 from lingpai.guard.one_time import link_tokens
 
@@ -92,9 +92,9 @@ class OneTimeSecrets:
         """
         token = link_tokens.new(self._chance)
         entry_key = _of_whom(self._entry_key("link", purpose, realm, key), spare=spare)
-        await self._replace(entry_key, Entry(str(holder).encode(), digest(token), life), replaced)
-        whose = self._secret_box.seal(msgspec.json.encode((realm, key)), _LETTER)
-        await self._ephemeral.put(_letter_place(purpose, token), Entry(whose, life=life))
+        whose = Entry(self._secret_box.seal(msgspec.json.encode((realm, key)), _LETTER), life=life)
+        entry = Entry(str(holder).encode(), digest(token), life)
+        await self._replace(entry_key, entry, replaced, {_letter_place(purpose, token): whose})
         return token
 
     async def whose_link(self, purpose: Purpose, token: str) -> tuple[str, str] | None:
@@ -137,8 +137,8 @@ class OneTimeSecrets:
     ) -> str:
         """As `new_code`, of 8 unambiguous small letters and digits; `find_recovery_code` finds it without its address."""
         word = self._chance.code(WORD_LENGTH, WORD_ALPHABET)
-        await self._keep_code(purpose, realm, key, holder, word, tries, replaced)
-        await self._ephemeral.put(self._word_place(purpose, realm, word), Entry(key.encode(), life=CODE_LIFE))
+        companions = {self._word_place(purpose, realm, word): Entry(key.encode(), life=CODE_LIFE)}
+        await self._keep_code(purpose, realm, key, holder, word, tries, replaced, companions=companions)
         return word
 
     async def new_long_code(self, purpose: Purpose, realm: str, key: str, holder: str, *, replaced: Replaced | None = None) -> str:
@@ -220,16 +220,25 @@ class OneTimeSecrets:
         return f"{form}:{purpose}:{realm}:{name}"
 
     async def _keep_code(
-        self, purpose: Purpose, realm: str, key: str, holder: str, code: str, tries: int, replaced: Replaced | None
+        self,
+        purpose: Purpose,
+        realm: str,
+        key: str,
+        holder: str,
+        code: str,
+        tries: int,
+        replaced: Replaced | None,
+        *,
+        companions: Mapping[str, Entry] = NO_COMPANIONS,
     ) -> None:
         entry = Entry(holder.encode(), self._code_digest(purpose, realm, key, code), CODE_LIFE, tries)
-        await self._replace(self._entry_key("code", purpose, realm, key), entry, replaced)
+        await self._replace(self._entry_key("code", purpose, realm, key), entry, replaced, companions)
 
-    async def _replace(self, key: str, entry: Entry, replaced: Replaced | None) -> None:
+    async def _replace(self, key: str, entry: Entry, replaced: Replaced | None, companions: Mapping[str, Entry]) -> None:
         replaced = replaced or Replaced()
         # Noted before: where the answer is lost it may be there all the same.
         replaced.key, replaced.proof = key, entry.proof
-        replaced.note(key, await self._ephemeral.replace(key, entry))
+        replaced.note(key, await self._ephemeral.replace(key, entry, companions))
 
     def _word_place(self, purpose: Purpose, realm: str, word: str) -> str:
         digest = self._secret_box.digest(word, f"word:{purpose}:{realm}")

@@ -60,7 +60,7 @@ class RollingSecrets(OneTimeSecrets):
         await self._beside.kill(*args, **more)
 
     async def _keep_code(
-        self, purpose: Purpose, realm: str, key: str, holder: str, code: str, tries: int, replaced: Replaced | None
+        self, purpose: Purpose, realm: str, key: str, holder: str, code: str, tries: int, replaced: Replaced | None, **more: Any
     ) -> None:
-        await super()._keep_code(purpose, realm, key, holder, code, tries, replaced)
+        await super()._keep_code(purpose, realm, key, holder, code, tries, replaced, **more)
         await self._beside.end("code", purpose, realm, key, replaced=replaced)

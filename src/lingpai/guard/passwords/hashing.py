@@ -100,6 +100,11 @@ class PasswordHasher:
         """How many places are held."""
         return self._queue.taken
 
+    @property
+    def waiting(self) -> int:
+        """How many of those have no thread yet."""
+        return max(self._queue.taken - len(self._pool.threads), 0)
+
     async def run(self, work: Callable[[], T]) -> T:
         """Runs it on a hashing thread; counted is how long it waited for one."""
         began = asked = self._clock.monotonic()

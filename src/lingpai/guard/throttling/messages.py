@@ -90,15 +90,16 @@ class MessageThrottle:
     async def may_notice(self, ctx: RequestContext, address: Address, *, taken: bool) -> bool:
         """Whether "somebody tried to register your address" may go out: once an hour. Asking counts, where the address is taken.
 
-        Asked for a free address too, with the same work, so that no time tells the two apart.
+        Asked for a free address too, with the same work, so that no time tells the two apart. It is a count, for no secret hangs on it: a
+        power cut may forgive it, and costs the owner one more notice.
         """
-        word = "notice" if taken else "no-notice"
-        return await self._ephemeral.put(f"{word}:{ctx.realm}:{_digest(address)}", Entry(b"", life=KEPT), only_new=True) and taken
+        return (await self._ephemeral.hit(_noticed(ctx.realm, address, taken=taken), KEPT)).total == 1 and taken
 
     async def unnotice(self, ctx: RequestContext, address: Address) -> None:
         """Undoes what `may_notice` has allowed, where the notice could not be written down. Where the store is down it raises nothing."""
         with suppress(StoreDown):
-            await self._ephemeral.take(f"notice:{ctx.realm}:{_digest(address)}")
+            key = _noticed(ctx.realm, address, taken=True)
+            await self._ephemeral.hit(key, KEPT, -(await self._ephemeral.hit(key, KEPT, 0)).total)
 
     async def lands(self, ctx: RequestContext, purpose: Purpose, to: Address, *, known: bool = False, owner: str = "") -> bool:
         """Whether a message may go to this mailbox now; `start` has passed. Silent where it may not, and then nothing is counted.
@@ -273,6 +274,10 @@ def _counter(realm: str, purpose: Purpose, who: str) -> str:
 
 def _landed(realm: str, purpose: Purpose, address: Address) -> str:
     return f"landed:{purpose}:{realm}:{_digest(address)}"
+
+
+def _noticed(realm: str, address: Address, *, taken: bool) -> str:
+    return f"{'noticed' if taken else 'not-noticed'}:{realm}:{_digest(address)}"
 
 
 def _last(realm: str, purpose: Purpose, address: Address) -> str:

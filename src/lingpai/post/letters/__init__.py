@@ -210,4 +210,6 @@ def _link(value: str | int) -> str:
 
 def _line(value: str) -> str:
     """One line: no control, no line end, no invisible mark that turns the order of reading (Unicode C*, Zl, Zp)."""
+    if value.isprintable():
+        return value  # none of these is
     return "".join(" " if unicodedata.category(character)[0] == "C" or character in "\u2028\u2029" else character for character in value)

@@ -11,14 +11,14 @@ from lingpai.core import journal, time_budget
 from lingpai.core.errors import BadCredentials, BadInput, CrossSite, Refusal, Unavailable
 from lingpai.web.http.cross_origin import OriginPolicy
 from lingpai.web.http.refusals import RefusalTrail
-from lingpai.web.http.response_headers import Lines, ResponseHeaders
-from lingpai.web.http.routes import PathEntry, Route, Routes
+from lingpai.web.http.response_headers import PLAIN, ResponseHeaders
+from lingpai.web.http.routes import PathEntry, Route, Routes, series
 from lingpai.web.http.traces import RequestTraces, end_noted
 from lingpai.web.request import body
 from lingpai.web.request import request as exchanges
 from lingpai.web.request.body import Gone, Receive
 from lingpai.web.request.brand import Brand
-from lingpai.web.request.calls import Call, Mount, Reply
+from lingpai.web.request.calls import NOTHING, Call, Mount, Nothing, Reply
 from lingpai.web.request.client_ip import ClientIps
 from lingpai.web.request.fields import read
 from lingpai.web.request.request import About, Request, RequestFactory, Scope, printable
@@ -33,7 +33,8 @@ _PATH_LENGTH = 256
 
 NOTHING_KNOWN = About()
 
-_CLASSES = ("0xx", "1xx", "2xx", "3xx", "4xx", "5xx")
+_NOWHERE = series("nowhere", "call")
+"""What answers are counted as where nothing stands."""
 
 log = structlog.get_logger("lingpai.web")
 
@@ -85,7 +86,7 @@ class App:
                 end_noted(span, reply, _outcome(route, reply))
             if noted:
                 self._note(request, reply, started, checks)
-            if route and checks.refusals:
+            if route and checks.checks and checks.refusals:
                 # After the reply: who is refused is not made to wait for the entry.
                 await self._refusals.note(route, request, checks)
 
@@ -100,9 +101,9 @@ class App:
         except asyncio.CancelledError:
             # The time to drain is over. Whoever still waits is told to come again, and the connection ends.
             errors = route.errors if route else entry.errors
-            await self._send(errors.refuse(Unavailable(), request), request, send)
+            await self._send(errors.refuse(Unavailable(), request), request, scope, send)
             return None
-        await self._send(reply, request, send)
+        await self._send(reply, request, scope, send)
         return reply, noted
 
     async def _settle(self, entry: PathEntry, route: Route | None, request: Request, scope: Scope, receive: Receive) -> tuple[Reply, bool]:
@@ -130,17 +131,24 @@ class App:
     async def _answer(self, entry: PathEntry, route: Route | None, request: Request, scope: Scope, receive: Receive) -> Reply:
         if route and route.call.hashes and self._services.passwords.full:
             await self._turn_away(route.call, request)
-        whole = await self._body(request, receive)
+        # Size is judged before anything else; a body that no method of ours has is not waited for.
+        bodiless = request.method in _BODILESS
+        whole = b"" if bodiless else await body.body(request.headers, receive)
+        if bodiless and b"content-length" in request.headers:
+            body.judge(request.headers)
         if route is None:
             return self._elsewhere(entry, request)
         call = route.call
-        await self._spend(call, request)
-        self._fill(call, request, scope["query_string"], whole)
+        if call.changes and (request.spends or call.exempt):
+            await self._services.limits.spend("client", request.ctx.client)
+        if whole or scope["query_string"]:
+            self._fill(call, request, scope["query_string"], whole)
         request.speak(route.errors.chosen(request.fields))
         # A look needs no leave.
         if (call.changes or call.by_script) and not (call.exempt and call.exempt(request.fields)):
             self._let_change(call, request)
-        reply = await call.handler(self._services, route.mount, request, read(request.fields, call.takes))
+        form = NOTHING if call.takes is Nothing else read(request.fields, call.takes)
+        reply = await call.handler(self._services, route.mount, request, form)
         if reply.session and not call.sets_session:
             # Its declaration decides whether another site may call it: the first test of a login that forgot it fails here.
             raise RuntimeError(f"{call.path} logs in, and does not say sets_session=True")
@@ -149,20 +157,9 @@ class App:
     async def _turn_away(self, call: Call, request: Request) -> None:
         """Raises Overloaded, or what stands before it, for next to nothing: nine of ten in a storm end here."""
         body.judge(request.headers)
-        await self._spend(call, request)
-        await self._services.passwords.turn_away()
-
-    async def _spend(self, call: Call, request: Request) -> None:
-        """Counts on the coarse cap."""
         if call.changes and (request.spends or call.exempt):
             await self._services.limits.spend("client", request.ctx.client)
-
-    async def _body(self, request: Request, receive: Receive) -> bytes:
-        """Size is judged before anything else; a body that no method of ours has is not waited for."""
-        if request.method in _BODILESS:
-            body.judge(request.headers)
-            return b""
-        return await body.body(request.headers, receive)
+        await self._services.passwords.turn_away()
 
     def _let_change(self, call: Call, request: Request) -> None:
         """Raises what stands against a call that changes something: looking ahead, another site, a link that was followed."""
@@ -190,19 +187,24 @@ class App:
             return entry.errors.missing(request, entry.allow)
         return Reply(b"", 204, headers=tuple((name.decode(), value.decode()) for name, value in lines))
 
-    async def _send(self, reply: Reply, request: Request, send: Send) -> None:
-        lines: Lines = self._response_headers.lines(reply, request.ctx.request_id)
-        lines += self._sites.lines(request.headers)
+    async def _send(self, reply: Reply, request: Request, scope: Scope, send: Send) -> None:
+        body = b"" if request.method == "HEAD" else reply.body
+        lines = self._sites.lines(request.headers)
+        if not lines and PLAIN in scope.get("extensions", ()):
+            head = self._response_headers.plain(reply, request.ctx.request_id)
+            if head:
+                await send({"type": PLAIN, "head": head, "body": body})
+                return
+        lines = self._response_headers.lines(reply, request.ctx.request_id) + lines
         await send({"type": "http.response.start", "status": reply.status, "headers": lines})
-        await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else reply.body})
+        await send({"type": "http.response.body", "body": body})
 
     def _count(self, route: Route | None, reply: Reply, started: float) -> None:
         """A session check meets this too: no more than a microsecond."""
-        counted_as = route.counted_as if route else "nowhere"
-        kind = "check" if route and route.call.quiet else "call"
-        self._metrics.observe(self._monotonic() - started, ("request_seconds", counted_as, kind, _CLASSES[reply.status // 100]))
+        counted = route.series if route else _NOWHERE
+        self._metrics.observe(self._monotonic() - started, counted[reply.status // 100])
         if route and route.logs_in:
-            self._metrics.count("logins", counted_as, route.call.path, _outcome(route, reply))
+            self._metrics.count("logins", route.counted_as, route.call.path, _outcome(route, reply))
 
     def _note(self, request: Request, reply: Reply, started: float, checks: journal.Journal) -> None:
         """One line a request: no query, no header, no body, as these hold secrets."""

@@ -21,6 +21,9 @@ def policy(settings: Settings) -> str:
     return POLICY.replace("form-action 'self'", " ".join(("form-action 'self'", *dict.fromkeys(settings.pages.next))))
 
 
+PLAIN = "lingpai.response.plain"
+"""An extension of ASGI that our server offers: `head` and `body` of a 200 in one message, its header lines in bytes as they are sent."""
+
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
 _NO_STORE = (b"cache-control", b"no-store")
 _BODILESS = (204, 304)
@@ -41,6 +44,14 @@ class ResponseHeaders:
             (b"cross-origin-opener-policy", b"same-origin"),
         ]
         self._kinds: dict[str, Lines] = {}
+        self._blocks: dict[str, bytes] = {}
+
+    def plain(self, reply: Reply, request_id: str) -> bytes | None:
+        """The same lines as they are sent, of a 200 of which nothing but its length is particular; None for any other."""
+        if reply.status != 200 or reply.headers or not (reply.session is reply.device is reply.prelogin_token is reply.language is None):
+            return None
+        block = self._blocks.get(reply.media_type) or self._block(reply.media_type)
+        return b"%bx-request-id: %b\r\ncontent-length: %d\r\n" % (block, request_id.encode(), len(reply.body))
 
     def lines(self, reply: Reply, request_id: str) -> Lines:
         """All header lines of a reply but those of CORS."""
@@ -64,6 +75,10 @@ class ResponseHeaders:
         if reply.language is not None:
             lines.append((b"set-cookie", self._cookies.language(reply.language)))
         return lines
+
+    def _block(self, media_type: str) -> bytes:
+        lines = (*self._kind(media_type), _NO_STORE)
+        return self._blocks.setdefault(media_type, b"".join(b"%b: %b\r\n" % line for line in lines))
 
     def _kind(self, media_type: str) -> Lines:
         known = self._kinds.get(media_type)

@@ -3,12 +3,21 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from lingpai.core.metrics import Series
 from lingpai.web.http.error_replies import EnvelopeRenderer, ErrorRenderer, NegotiatedRenderer, PlainRenderer
 from lingpai.web.request.calls import Call, Mount
 from lingpai.web.request.request import About
 
 EVERYWHERE = ""
 """Stands for every host that no dialect names."""
+
+
+_CLASSES = ("0xx", "1xx", "2xx", "3xx", "4xx", "5xx")
+
+
+def series(counted_as: str, kind: str) -> tuple[Series, ...]:
+    """The series of answers that are counted so, by the first digit of their status."""
+    return tuple(("request_seconds", counted_as, kind, each) for each in _CLASSES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +35,15 @@ class Route:
     """Whose it is: the dialect's name, `pages`, or `service`."""
     about: About = field(init=False)
     logs_in: bool = field(init=False)
+    series: tuple[Series, ...] = field(init=False)
+    """What its answers are counted as, by the first digit of their status (`core/metrics.py`)."""
 
     def __post_init__(self) -> None:
         realm = self.mount.settings.realm
         about = About(realm, self.mount.links, self.home_realm if self.call.rooted else realm, self.call.changes)
         object.__setattr__(self, "about", about)
         object.__setattr__(self, "logs_in", self.call.sets_session or self.call.logs_in)
+        object.__setattr__(self, "series", series(self.counted_as, "check" if self.call.quiet else "call"))
 
     @property
     def template(self) -> str:

@@ -46,6 +46,8 @@ class Nothing(msgspec.Struct, frozen=True):
     """What a call takes that takes nothing."""
 
 
+NOTHING = Nothing()
+
 T = TypeVar("T")
 Handler = Callable[["Services", "Mount", "Request", Any], Awaitable[Reply]]
 

@@ -1,6 +1,5 @@
 """Who the client is: an address that limits can count (contract, rule 14)."""
 
-from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 from lingpai.settings.forms import UNIX
@@ -18,7 +17,8 @@ class ClientIps:
     def __init__(self, trusted_proxies: tuple[str, ...]) -> None:
         self._trusts_unix = UNIX in trusted_proxies
         self._trusted = tuple(ip_network(network) for network in trusted_proxies if network != UNIX)
-        self._found = lru_cache(maxsize=4_096)(self._find)
+        self.believes = bool(trusted_proxies)
+        """Whether it reads what anybody says of whom they speak for."""
 
     def find(self, peer: str, forwarded: str = "") -> tuple[str, str]:
         """What limits count (IPv6 by /64), and the whole address.
@@ -27,19 +27,10 @@ class ClientIps:
         only behind a trusted proxy, and then the right-most entry that is none. An entry that is no address stands for
         the proxy that wrote it.
         """
-        # Where nobody is believed, what is claimed shall not fill the cache either.
-        return self._found(peer, forwarded[-LONGEST:] if self._trusted or self._trusts_unix else "")
-
-    def trusts(self, peer: str) -> bool:
-        """Whether the other end of the connection is a trusted proxy."""
-        here = parse(peer)
-        return (here is not None or peer == UNIX) and self._trusts(here)
-
-    def _find(self, peer: str, forwarded: str) -> tuple[str, str]:
         here = parse(peer)
         if here is None and peer != UNIX:
             return peer, peer
-        for entry in reversed(forwarded.split(",") if forwarded else ()):
+        for entry in reversed(forwarded[-LONGEST:].split(",") if forwarded and self.believes else ()):
             if not self._trusts(here):
                 break
             before = parse(entry)
@@ -47,6 +38,11 @@ class ClientIps:
                 break
             here = before
         return (counted(here), str(here)) if here else (UNIX, UNIX)
+
+    def trusts(self, peer: str) -> bool:
+        """Whether the other end of the connection is a trusted proxy."""
+        here = parse(peer)
+        return (here is not None or peer == UNIX) and self._trusts(here)
 
     def _trusts(self, address: IpAddress | None) -> bool:
         return self._trusts_unix if address is None else any(address in network for network in self._trusted)

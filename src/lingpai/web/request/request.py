@@ -11,20 +11,25 @@ from msgspec.structs import replace
 from lingpai.core import words
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.model import NOWHERE, Links, Locale, RequestContext
-from lingpai.core.request_ids import new_request_id
+from lingpai.core.request_ids import RequestIds
 from lingpai.guard.sessions.device_cookie import DeviceCookies
 from lingpai.settings import Settings
 from lingpai.web.request import cookies
 from lingpai.web.request.brand import Brand
-from lingpai.web.request.client_ip import ClientIps
+from lingpai.web.request.client_ip import LONGEST, ClientIps
 
 Scope = MutableMapping[str, Any]
 Headers = Mapping[bytes, bytes]
 
+HEADERS = "lingpai.headers"
+"""Under which our server leaves them in the scope by name, where each came once: it has had to look at them itself."""
 _PURPOSES = frozenset((b"sec-purpose", b"purpose", b"x-purpose", b"x-moz"))
 _AGENT_LENGTH = 256
+_HOST_LENGTH = 260
 _ASKED = 512
 """Bytes of Accept-Language that are read: what is remembered of it must not grow with what is sent."""
+_UNKNOWN: tuple[str, frozenset[str]] = ("", frozenset())
+"""What a request without a device cookie says of its browser."""
 _PRELOGIN_TOKEN = re.compile("[A-Za-z0-9_-]{43}")
 _Q = re.compile(r"(?:^|[;\s])q=([01](?:\.\d{0,3})?)")
 
@@ -89,6 +94,9 @@ def _quality(options: str) -> float:
 
 def headers(scope: Scope) -> Headers:
     """The headers by name; those that came more than once are joined in their order, so that none is overlooked."""
+    known: Headers | None = scope.get(HEADERS)
+    if known is not None:
+        return known
     lines: list[tuple[bytes, bytes]] = scope["headers"]
     found = dict(lines)
     if len(found) == len(lines):
@@ -118,10 +126,9 @@ class RequestFactory:
         self._session = cookies.session(settings)
         self._prelogin_token = cookies.prelogin_token(settings)
         self._brand = brand
-        self._clock, self._chance = clock, chance
+        self._new_id = RequestIds(clock, chance).new
         self._devices = devices
-        self._accepted = lru_cache(maxsize=1_024)(words.accepted)
-        self._agent = lru_cache(maxsize=1_024)(_agent)
+        self._origin = lru_cache(maxsize=4_096)(self._read_origin)
 
     def make(self, scope: Scope, headers: Headers, host: str, path: bytes, language: Locale, about: About) -> Request:
         """The request, its fields still to be read. `language` is spoken where the request asks for none that we have.
@@ -139,7 +146,7 @@ class RequestFactory:
             ctx=self._context(scope, headers, brought, language, about),
             page_realm=about.page_realm,
             cookies=brought,
-            spends=method != "HEAD" and not _only_looks(headers),
+            spends=method != "HEAD" and (_PURPOSES.isdisjoint(headers) or not _only_looks(headers)),
             brand=self._brand,
         )
         if cookies.LANGUAGE in brought and request.wants_html:
@@ -149,17 +156,23 @@ class RequestFactory:
 
     def _context(self, scope: Scope, headers: Headers, brought: dict[str, str], language: Locale, about: About) -> RequestContext:
         peer = scope.get("client")
-        forwarded = headers.get(b"x-forwarded-for")
-        client, ip = self._clients.find(peer[0] if peer else "", forwarded.decode("latin-1") if forwarded else "")
-        asked, token = headers.get(b"accept-language"), brought.get(self._prelogin_token)
+        client, ip, agent, locale = self._origin(
+            peer[0] if peer else "",
+            # Where nobody is believed, what is claimed shall not fill the memory either.
+            headers.get(b"x-forwarded-for", b"")[-LONGEST:] if self._clients.believes else b"",
+            headers.get(b"user-agent", b"")[: 4 * _AGENT_LENGTH],
+            headers.get(b"accept-language", b"")[:_ASKED],
+            language,
+        )
+        token = brought.get(self._prelogin_token)
         known = brought.get(cookies.DEVICE) if about.changes else None
-        device, accounts = self._devices.read(known) if known else ("", frozenset[str]())
+        device, accounts = self._devices.read(known) if known else _UNKNOWN
         return RequestContext(
             client=client,
             ip=ip,
-            agent=self._agent(headers.get(b"user-agent", b"")[: 4 * _AGENT_LENGTH]),
-            locale=self._accepted(asked[:_ASKED].decode("latin-1"), language) if asked else language,
-            request_id=new_request_id(self._clock, self._chance),
+            agent=agent,
+            locale=locale,
+            request_id=self._new_id(),
             known_to=accounts,
             device=device,
             session=brought.get(self._session, ""),
@@ -168,11 +181,25 @@ class RequestFactory:
             links=about.links,
         )
 
+    def _read_origin(self, peer: str, forwarded: bytes, agent: bytes, asked: bytes, language: Locale) -> tuple[str, str, str, Locale]:
+        """Who asks, by what program, in which language: one browser says the same each time, so it is read once."""
+        client, ip = self._clients.find(peer, forwarded.decode("latin-1"))
+        return client, ip, _agent(agent), words.accepted(asked.decode("latin-1"), language) if asked else language
+
 
 def host(headers: Headers) -> str:
     """The host that was asked for, in lower case, without its port and closing dot."""
-    name = headers.get(b"host", b"").decode("latin-1").lower()
+    header = headers.get(b"host", b"")
+    # No host's name is longer than 253 characters; what is remembered must not grow with what is sent.
+    return _known_host(header) if len(header) <= _HOST_LENGTH else _host(header)
+
+
+def _host(header: bytes) -> str:
+    name = header.decode("latin-1").lower()
     return name.rpartition("]")[0] + "]" if name.startswith("[") else name.partition(":")[0].rstrip(".")
+
+
+_known_host = lru_cache(maxsize=256)(_host)
 
 
 def _agent(header: bytes) -> str:
@@ -193,7 +220,5 @@ def _prelogin_token(cookie: str) -> str:
 
 def _only_looks(headers: Headers) -> bool:
     """Whether a browser or a mail program fetches this ahead of its reader."""
-    if _PURPOSES.isdisjoint(headers):
-        return False
     purposes = b" ".join(headers[name].lower() for name in _PURPOSES if name in headers)
     return any(word in purposes for word in (b"prefetch", b"preview", b"prerender"))

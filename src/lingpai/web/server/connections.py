@@ -78,6 +78,8 @@ class Connections(ServerState):
         self.none = asyncio.Event()
         """Set while there is none."""
         self.none.set()
+        self.plain = b""
+        """What a 200 begins with (`FrontCycle.plain`); made anew with each second's Date."""
         self.leaving = False
         """Whether each connection is to end with its next reply: a proxy that keeps connections then goes elsewhere by itself."""
 

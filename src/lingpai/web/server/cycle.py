@@ -5,12 +5,14 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+from lingpai.web.http.response_headers import PLAIN
+
 _SORRY = b"Internal Server Error"
 _SORRY_LINES = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(_SORRY)), (b"cache-control", b"no-store")]
 
 
 class FrontCycle(RequestResponseCycle):
-    """Takes two messages from the application, a head and the whole body, and writes them in one piece.
+    """Takes two messages from the application, a head and the whole body, or one with both (`PLAIN`), and writes them in one piece.
 
     uvicorn writes two, and looks at each header by itself, which a session check feels. The application says how long the body is, and
     sends none for HEAD, 204 and 304; whether the connection stays open is said here.
@@ -18,15 +20,19 @@ class FrontCycle(RequestResponseCycle):
 
     ends: Callable[[], bool]
     """Whether the connection is to end with this reply, though its client would keep it: asked when the reply is written."""
+    plain: bytes
+    """What a 200 begins with: its first line, and those of every reply."""
     _head = b""
 
     async def send(self, message: Any) -> None:
-        """As ASGI has it, for exactly these two messages. Raises RuntimeError for a header that would break its line."""
+        """As ASGI has it, for exactly these messages. Raises RuntimeError for a header that would break its line."""
         if not self.response_started:
-            self._head = self._written(message["status"], message["headers"])
+            whole = message["type"] == PLAIN
+            self._head = self.plain + message["head"] if whole else self._written(message["status"], message["headers"])
             self.response_started = True
             self.waiting_for_100_continue = False
-            return
+            if not whole:
+                return
         if self.flow.write_paused and not self.disconnected:
             await self.flow.drain()
         if not self.disconnected:

@@ -9,6 +9,7 @@ import socket
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
+from typing import cast
 
 import httptools
 import structlog
@@ -20,6 +21,8 @@ from lingpai.core.chance import Chance, Clock
 from lingpai.core.request_ids import new_request_id
 from lingpai.core.retries import retry_after
 from lingpai.settings.forms import UNIX
+from lingpai.web.http.response_headers import PLAIN
+from lingpai.web.request.request import HEADERS
 from lingpai.web.server.connections import Connections
 from lingpai.web.server.cycle import FrontCycle
 
@@ -28,6 +31,7 @@ BETWEEN, HEAD, BODY = range(3)
 HOSTLESS = (b"/healthz", b"/readyz")
 """What may be asked in HTTP/1.0 without a Host: HAProxy's and others' own checks name none (contract, 2.13)."""
 
+_EXTENSIONS: dict[str, dict[object, object]] = {PLAIN: {}}
 _UPGRADE = (b"upgrade", b"http2-settings")
 
 log = structlog.get_logger("lingpai.web")
@@ -149,6 +153,7 @@ class FrontProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope["extensions"] = _EXTENSIONS
         if self._stage == BETWEEN:
             self._expect_head()
             self._begun_within = True
@@ -178,13 +183,16 @@ class FrontProtocol(HttpToolsProtocol):
 
     def _judge(self) -> int:
         """The status with which this head is refused; 0: with none."""
-        names = [name for name, _ in self.headers]
-        lengths, codings = names.count(b"content-length"), names.count(b"transfer-encoding")
+        names = dict(self.headers)
+        codings = names.get(b"transfer-encoding")
         version = self.parser.get_http_version()
-        hosts, hostless = names.count(b"host"), version == "1.0" and self.url in HOSTLESS
-        if hosts > 1 or not (hosts or hostless) or lengths + codings > 1 or version not in ("1.1", "1.0"):
+        hostless = version == "1.0" and self.url in HOSTLESS
+        several = len(names) < len(self.headers)
+        if not several:
+            cast("dict[str, object]", self.scope)[HEADERS] = names
+        if (several and self._doubled()) or not (b"host" in names or hostless) or version not in ("1.1", "1.0"):
             return HTTPStatus.BAD_REQUEST
-        if codings and (version == "1.0" or dict(self.headers)[b"transfer-encoding"].lower() != b"chunked"):
+        if codings is not None and (b"content-length" in names or version == "1.0" or codings.lower() != b"chunked"):
             return HTTPStatus.BAD_REQUEST
         if self.parser.get_method() == b"CONNECT":
             return HTTPStatus.BAD_REQUEST
@@ -193,8 +201,13 @@ class FrontProtocol(HttpToolsProtocol):
         if len(self.url) > self._bounds.target:
             return HTTPStatus.REQUEST_URI_TOO_LONG
         # Who asks in HTTP/1.0 knows no interim answer, and would take it for the answer (RFC 9110, 10.1.1).
-        self.expect_100_continue = version == "1.1" and dict(self.headers).get(b"expect", b"").lower() == b"100-continue"
+        self.expect_100_continue = version == "1.1" and names.get(b"expect", b"").lower() == b"100-continue"
         return 0
+
+    def _doubled(self) -> bool:
+        """Whether a header that frames the request, or says to whom it goes, is there more than once."""
+        names = [name for name, _ in self.headers]
+        return any(names.count(name) > 1 for name in (b"host", b"content-length", b"transfer-encoding"))
 
     def _size(self) -> int:
         line = len(self.parser.get_method()) + len(self.url) + len(b"  HTTP/1.1\r\n\r\n")
@@ -211,7 +224,7 @@ class FrontProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         cycle.__class__ = FrontCycle  # uvicorn makes them, and asks nobody which
         assert isinstance(cycle, FrontCycle)
-        cycle.ends = self._ends
+        cycle.ends, cycle.plain = self._ends, self._all.plain
         self._running = cycle
         if cycle.scope["raw_path"] in self._all.first:
             super()._start_asgi_task(cycle, app)

@@ -294,4 +294,5 @@ class Server:
         """The Date header, each second."""
         date = formatdate(self._clock.now() / SECOND, usegmt=True)
         self._connections.default_headers = [(b"date", date.encode())]
+        self._connections.plain = b"HTTP/1.1 200 OK\r\ndate: %b\r\n" % date.encode()
         self._ticking = asyncio.get_running_loop().call_later(1, self._tick)

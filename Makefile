@@ -68,6 +68,7 @@ statements: $(READY)
 bench: $(READY)
 	$(BIN)/python bench/run.py
 	$(BIN)/python bench/costs.py
+	$(BIN)/python bench/overload.py
 	$(BIN)/python bench/captchas.py
 	$(BIN)/python bench/tokens.py
 	$(BIN)/python bench/questions.py

@@ -76,6 +76,19 @@ def test_each_figure_that_must_be_reached_says_what_it_is_beside_what_and_whethe
     assert missed == ["logins/s", "storm", "storm", "memory while hashing"]
 
 
+@pytest.mark.long
+def test_the_bench_of_overload_brings_each_kind_and_prints_what_came_of_it(tmp_path: Path) -> None:
+    """What it prints is for a quiet machine."""
+    command = [sys.executable, BENCH.with_name("overload.py"), "--quick", "--json", tmp_path / "found"]
+    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=300).stdout
+    found = {one["name"]: one for one in json.loads((tmp_path / "found").read_text())}
+    assert set(found) == {line[2:16].strip() for line in printed.splitlines()[1:]}
+    assert {"logins", "registrations", "introspections", "slow heads", "slow bodies", "slow readers", "huge bodies"} <= found.keys()
+    for name in ("logins", "registrations"):
+        assert found[name]["came"]["answers"]["503"] > 0, name
+    assert sum(found["slow heads"]["came"]["answers"].values()) == found["slow heads"]["came"]["answers"].get("503", 0)
+
+
 def test_the_bench_of_questions_sees_work_that_is_left_out_for_strangers() -> None:
     """Its control. Whether real ones are told apart is asked on a quiet machine, with 2,000 samples a side."""
     printed = subprocess.run([sys.executable, QUESTIONS, "30", "30"], check=True, stdout=subprocess.PIPE, text=True, timeout=300).stdout

@@ -107,11 +107,9 @@ class Worker:
         assert send_seconds < LEASE_SECONDS
         self._store = store
         self._letters = Letters(secret_box, clock)
-        self._senders = senders
         self._clock, self._chance = clock, chance
-        self._bell = bell
-        self._metrics = metrics or Metrics()
-        self._traces = traces
+        self._senders, self._bell = senders, bell
+        self._metrics, self._traces = metrics or Metrics(), traces
         self._settings, self._theme = settings, themed(settings.pages)
         self._send_seconds, self._send_jitter = send_seconds, send_jitter
         self._hashes_wait = hashes_wait

@@ -14,7 +14,8 @@ from lingpai.ephemeral.sql import SqlEphemeral
 from lingpai.guard.crypto import SecretBox
 from lingpai.store.database import Database, Query, Row, Transaction
 from lingpai.store.outbox import Bell
-from lingpai.worker import BATCH, Worker
+from lingpai.worker import Worker
+from lingpai.worker.purging import BATCH
 
 DUE = 2 * BATCH + 50
 """Rows past their time in each table: two full batches and a part of one."""

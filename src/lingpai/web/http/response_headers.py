@@ -66,11 +66,11 @@ class ResponseHeaders:
         if not reply.headers and reply.session is reply.device is reply.prelogin_token is reply.language is None:
             lines.append(_NO_STORE)
             return lines
-        own = {name for name, _ in reply.headers}
-        if _POLICY in own:
+        named = {name for name, _ in reply.headers}
+        if _POLICY in named:
             lines = [line for line in lines if line[0] != _POLICY.encode()]
         lines += [(name.encode(), value.encode("latin-1")) for name, value in reply.headers]
-        if "cache-control" not in own:
+        if "cache-control" not in named:
             lines.append(_NO_STORE)
         return [*lines, *self._set_cookies(reply)]
 

@@ -311,6 +311,7 @@ def pages(reply: httpx.Response) -> Iterator[tuple[str, str]]:
     yield "x-content-type-options", "nosniff"
     published = reply.url.path == "/.well-known/jwks.json" and reply.status_code == 200
     yield "cache-control", "public, max-age=300" if published else "no-store"
+    frames = "; frame-src 'self'" if reply.url.path == "/dev/inbox" and reply.status_code == 200 else ""
     if reply.headers["content-type"].startswith("text/html"):
         yield "content-type", "text/html; charset=utf-8"
         yield "referrer-policy", "strict-origin"
@@ -318,7 +319,7 @@ def pages(reply: httpx.Response) -> Iterator[tuple[str, str]]:
             "content-security-policy",
             (
                 "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; media-src data:; "
-                "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+                f"form-action 'self'; base-uri 'none'; frame-ancestors 'none'{frames}"
             ),
         )
     else:

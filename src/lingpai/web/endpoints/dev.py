@@ -13,6 +13,7 @@ from lingpai.core.errors import BadInput, CrossSite
 from lingpai.core.model import Channel, Letter
 from lingpai.guard.one_time.codes import WORD_ALPHABET, WORD_LENGTH
 from lingpai.store import outbox
+from lingpai.web.http.response_headers import POLICY
 from lingpai.web.pages import HTML, page
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text
@@ -29,11 +30,7 @@ SHOWN = 200
 LISTED = 10_000
 """Messages that the JSON lists at most: the newest."""
 
-_FRAMES = (
-    "content-security-policy",
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; frame-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'",
-)
+_FRAMES = ("content-security-policy", f"{POLICY}; frame-src 'self'")
 """The inbox alone shows frames, of its own mails."""
 _FRAMED = (
     "content-security-policy",

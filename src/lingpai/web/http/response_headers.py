@@ -1,5 +1,7 @@
 """The headers of every reply (contract, rule 3)."""
 
+from collections.abc import Iterator
+
 from lingpai.core.chance import Chance
 from lingpai.core.retries import retry_after
 from lingpai.settings import Settings
@@ -64,20 +66,23 @@ class ResponseHeaders:
         if not reply.headers and reply.session is reply.device is reply.prelogin_token is reply.language is None:
             lines.append(_NO_STORE)
             return lines
-        if any(name == _POLICY for name, _ in reply.headers):
+        named = {name for name, _ in reply.headers}
+        if _POLICY in named:
             lines = [line for line in lines if line[0] != _POLICY.encode()]
         lines += [(name.encode(), value.encode("latin-1")) for name, value in reply.headers]
-        if all(name != "cache-control" for name, _ in reply.headers):
+        if "cache-control" not in named:
             lines.append(_NO_STORE)
+        return [*lines, *self._set_cookies(reply)]
+
+    def _set_cookies(self, reply: Reply) -> Iterator[tuple[bytes, bytes]]:
         if reply.session is not None:
-            lines.append((b"set-cookie", self._cookies.session(reply.session, reply.session_life)))
+            yield b"set-cookie", self._cookies.session(reply.session, reply.session_life)
         if reply.prelogin_token is not None:
-            lines.append((b"set-cookie", self._cookies.prelogin_token(reply.prelogin_token)))
+            yield b"set-cookie", self._cookies.prelogin_token(reply.prelogin_token)
         if reply.device is not None:
-            lines.append((b"set-cookie", self._cookies.device(reply.device)))
+            yield b"set-cookie", self._cookies.device(reply.device)
         if reply.language is not None:
-            lines.append((b"set-cookie", self._cookies.language(reply.language)))
-        return lines
+            yield b"set-cookie", self._cookies.language(reply.language)
 
     def _block(self, media_type: str) -> bytes:
         lines = (*self._kind(media_type), _NO_STORE)

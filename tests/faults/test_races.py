@@ -129,12 +129,26 @@ PAIRS = 16
 """Instants: the moment that matters is short."""
 
 
-async def test_of_64_callers_racing_with_a_login_code_exactly_one_is_let_in(twins: Twins) -> None:
+RACERS = 16
+"""Fewer than an address has guesses, so that each code is judged."""
+
+
+async def raced(twins: Twins, requests: list[bytes]) -> list[Answer]:
+    """What became of each. Who is told to come again, because SQLite was busy for a request's time, does so, at once with all the others."""
+    answered = []
+    while requests:
+        replies = await race(twins.ports, requests)
+        answered += [reply for reply in replies if reply.status != 503]
+        requests = [request for request, reply in zip(requests, replies, strict=True) if reply.status == 503]
+    return answered
+
+
+async def test_of_16_callers_racing_with_a_login_code_exactly_one_is_let_in(twins: Twins) -> None:
     for email in PEOPLE:
         await twins.say("/register", email=email, password=PASSWORD)
         await twins.ada.get("/activate_account", params=await twins.installation.link(email, "/activate_account"))
         replies = await race_with_code(twins, email)
-        assert Counter(reply.status for reply in replies) == {303: 1, 422: CALLERS - 1}
+        assert Counter(reply.status for reply in replies) == {303: 1, 422: RACERS - 1}
     assert await twins.events("login") == len(PEOPLE)
     assert await twins.count("SELECT count(*) FROM sessions") == len(PEOPLE)
 
@@ -143,19 +157,17 @@ async def race_with_code(twins: Twins, email: str) -> list[Answer]:
     """All with the one code that was mailed there."""
     await twins.ada.post("/page/login/code", json={"account": email})
     form = {"account": email, "code": await twins.installation.code(email)}
-    return await race(twins.ports, [post("/page/login/enter", form, client(number)) for number in range(CALLERS)])
+    return await raced(twins, [post("/page/login/enter", form, client(number)) for number in range(RACERS)])
 
 
-async def test_of_64_callers_racing_with_a_strangers_one_proof_exactly_one_makes_the_account(twins: Twins) -> None:
+async def test_of_16_callers_racing_with_a_strangers_one_proof_exactly_one_makes_the_account(twins: Twins) -> None:
     for email in PEOPLE:
         replies = await race_with_code(twins, email)
-        assert Counter(reply.status for reply in replies) == {303: 1, 422: CALLERS - 1}
+        assert Counter(reply.status for reply in replies) == {303: 1, 422: RACERS - 1}
         (proved,) = [reply for reply in replies if reply.status == 303]
         cookie = proved["set-cookie"].partition(";")[0]
-        replies = await race(
-            twins.ports, [post("/page/login/create", {"account": email}, client(number), cookie) for number in range(CALLERS)]
-        )
-        assert Counter(reply["location"] for reply in replies) == {"/me": 1, "/login?step=new": CALLERS - 1}
+        replies = await raced(twins, [post("/page/login/create", {"account": email}, client(number), cookie) for number in range(RACERS)])
+        assert Counter(reply["location"] for reply in replies) == {"/me": 1, "/login?step=new": RACERS - 1}
     for table in ("accounts", "identifiers", "sessions"):
         assert await twins.count(f"SELECT count(*) FROM {table}") == len(PEOPLE), table
 

@@ -134,7 +134,7 @@ RACERS = 16
 
 
 async def raced(twins: Twins, requests: list[bytes]) -> list[Answer]:
-    """What became of each. Who is told to come again, because SQLite was busy for a request's time, does so, at once with all the others."""
+    """What became of each. Who is told to come again, because SQLite was busy for a request's time, does so with all the others."""
     answered = []
     while requests:
         replies = await race(twins.ports, requests)

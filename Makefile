@@ -14,16 +14,17 @@ IN_STEP := .venv/.in-step
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint types unit faults soak format statements bench lock release deploy-checks
+.PHONY: help serve test lint types unit faults soak format statements bench bench-peers lock release deploy-checks
 
 help:
 	@echo "make serve   sets up, migrates and serves in dev mode on SQLite"
 	@echo "make test    sets up, then runs lint, types, import contracts and all tests"
 	@echo "make faults  runs the long forms of tests: more kills, more fuzz, every picture"
-	@echo "make soak    keeps a served process busy for SOAK_MINUTES ($(SOAK_MINUTES)), and looks for leaks and losses"
+	@echo "make soak    keeps a node busy for SOAK_MINUTES ($(SOAK_MINUTES)) on each database, through a restart and stalls, and looks for leaks and losses"
+	@echo "make bench   measures the service beside what it can be at best; make bench-peers beside others, which it installs"
 	@echo "make deploy-checks renders the Helm chart, holds it against Kubernetes' schemas, and lints the Dockerfile"
 	@echo "make release builds the wheels, sources, and the list of what is in them, in dist/"
-	@echo "also: lint, types, unit (the tests alone), format, statements, bench, lock"
+	@echo "also: lint, types, unit (the tests alone), format, statements, lock"
 
 # Elsewhere: make serve PORT=9000 DATA=/path/to/folder
 PORT ?= 8000
@@ -52,7 +53,7 @@ faults: $(READY)
 deploy-checks: $(DEPLOYING)
 	$(BIN)/pytest tests/deploy -m deploy
 
-SOAK_MINUTES ?= 10
+SOAK_MINUTES ?= 30
 soak: $(READY)
 	$(BIN)/pytest tests/faults/test_soak.py --soak $(SOAK_MINUTES)
 
@@ -67,18 +68,23 @@ statements: $(READY)
 bench: $(READY)
 	$(BIN)/python bench/run.py
 	$(BIN)/python bench/costs.py
+	$(BIN)/python bench/overload.py
 	$(BIN)/python bench/captchas.py
 	$(BIN)/python bench/tokens.py
 	$(BIN)/python bench/questions.py
 	$(BIN)/python bench/sizes.py
 	$(BIN)/python bench/starts.py
 
+# Beside others, each at the version that bench/peers pins: from PyPI, and with Node.js from npm.
+bench-peers: $(READY)
+	$(BIN)/python bench/compare.py
+
 # CONTRIBUTING.md, "A release".
 release: $(READY)
 	@$(BIN)/python tools/release.py
 
-# Six locks, one of another: what runs, the same with every extra, what builds our wheel, here and in the image, what works on it, and what
-# checks deploy/.
+# Seven locks, six of them one of another: what runs, the same with every extra, what builds our wheel, here and in the image, what works on
+# it, and what checks deploy/; and the peers that a bench measures, which have an environment of their own.
 # Versions stay where they are unless pyproject.toml asks otherwise; `make lock UPGRADE=--upgrade` moves them all.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 $(UPGRADE)
 lock: $(READY)
@@ -88,6 +94,7 @@ lock: $(READY)
 	$(COMPILE) --output-file deploy/docker/requirements-build.lock --constraint requirements.lock --constraint requirements-build.lock --group pyproject.toml:image
 	$(COMPILE) --output-file requirements-dev.lock --constraint requirements-extras.lock --constraint requirements-build.lock --all-extras --group dev pyproject.toml
 	$(COMPILE) --output-file requirements-deploy.lock --constraint requirements-dev.lock --group pyproject.toml:deploy
+	$(COMPILE) --output-file bench/peers/requirements.lock bench/peers/requirements.in
 
 # Compiling all modules takes a third of the time; a first start compiles the few that it needs.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import select
 import signal
 import socket
@@ -20,10 +21,12 @@ PATIENCE = 60.0
 class Process:
     """A process that ends with its block."""
 
-    def __init__(self, *command: str | Path, stdin: int | None = subprocess.DEVNULL, errors: IO[bytes] | None = None) -> None:
+    def __init__(
+        self, *command: str | Path, stdin: int | None = subprocess.DEVNULL, errors: IO[bytes] | None = None, **variables: str
+    ) -> None:
         self.name = " ".join(map(str, command[:3]))
         self.started = time.monotonic()
-        self.process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=errors, env=environment())
+        self.process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=errors, env=environment() | variables)
 
     def __enter__(self) -> Self:
         return self
@@ -47,6 +50,43 @@ class Process:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+    def pids(self) -> list[int]:
+        """It, and all that it has started."""
+        found = [self.process.pid]
+        for pid in found:
+            for children in Path(f"/proc/{pid}/task").glob("*/children"):
+                found += map(int, _text(children).split())
+        return found
+
+    def resident(self) -> float:
+        """Megabytes (10^6) that are resident, over all processes."""
+        return self._sum("status", "VmRSS")
+
+    def peak(self) -> float:
+        """The most that was resident since `forget_peak`."""
+        return self._sum("status", "VmHWM")
+
+    def proportional(self) -> float:
+        """As `resident`, what processes share counted once."""
+        return self._sum("smaps_rollup", "Pss")
+
+    def forget_peak(self) -> None:
+        """From now on the peak is measured anew (proc(5), clear_refs)."""
+        for pid in self.pids():
+            Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+    def _sum(self, file: str, name: str) -> float:
+        texts = (_text(Path(f"/proc/{pid}/{file}")) for pid in self.pids())
+        return sum(int(kib) * 1_024 for text in texts for kib in re.findall(rf"^{name}:\s+(\d+) kB", text, re.MULTILINE)) / 1e6
+
+
+def _text(file: Path) -> str:
+    """Of a process that has just ended: nothing."""
+    try:
+        return file.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 class Helper(Process):
@@ -89,13 +129,13 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
-def first_answer(process: Process, port: int, request: bytes) -> float:
-    """Seconds from the process's start until it has answered a request. Raises TimeoutError, and RuntimeError where it has ended."""
+def first_answer(process: Process, port: int, request: bytes, start: bytes = b"HTTP/1.1 200") -> float:
+    """Seconds from the process's start until it has answered a request so. Raises TimeoutError, and RuntimeError where it has ended."""
     while process.age() < PATIENCE:
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
                 connection.sendall(request)
-                if connection.recv(4_096).startswith(b"HTTP/1.1 200"):
+                if connection.recv(4_096).startswith(start):
                     return process.age()
         except ConnectionError:
             pass

@@ -9,6 +9,7 @@ import itertools
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal, cast
 
 import msgspec
@@ -36,6 +37,10 @@ class Plan(msgspec.Struct, frozen=True):
     """Requests a second of all callers together; 0: each asks again when it is answered."""
     patient: bool = False
     """Whether a 503 is answered by waiting for as long as Retry-After says, or by asking again at once."""
+    requests: str = ""
+    """A file with a JSON list of what is asked, where that is not what `people` make of `kind`."""
+    mark: str = '"code":200'
+    """What an answer that says success has in it, beside a status of success."""
 
 
 class Spread(msgspec.Struct, frozen=True):
@@ -52,7 +57,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
     seconds: float
     right: int
-    """Answers 200 that say success."""
+    """Answers that say success."""
     refused: int
     """Answers 503."""
     other: int
@@ -77,14 +82,23 @@ class Outcome(msgspec.Struct, frozen=True):
         return (self.right + self.refused + self.other) / self.seconds
 
 
+def _made(plan: Plan) -> list[bytes]:
+    make: Callable[[int], bytes] = getattr(people, plan.kind)
+    many = plan.most if plan.kind == "registration" else people.ACCOUNTS
+    return [make(number) for number in range(plan.first, plan.first + many)]
+
+
+def _written(file: str) -> list[bytes]:
+    return [request.encode() for request in msgspec.json.decode(Path(file).read_bytes(), type=list[str])]
+
+
 class Tally:
     """Counts answers while the plan says so."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        make: Callable[[int], bytes] = getattr(people, plan.kind)
-        numbers = range(plan.first, plan.first + (plan.most if plan.kind == "registration" else people.ACCOUNTS))
-        self._requests = itertools.cycle([make(number) for number in numbers])
+        self._mark = plan.mark.encode()
+        self._requests = itertools.cycle(_written(plan.requests) if plan.requests else _made(plan))
         self._left = plan.most
         self.right: list[float] = []
         self.refused: list[float] = []
@@ -101,7 +115,7 @@ class Tally:
         """Takes an answer down."""
         if not self.plan.begin <= now <= self.plan.end:
             return
-        if answer.startswith(b"HTTP/1.1 200") and b'"code":200' in answer:
+        if answer.startswith(b"HTTP/1.1 2") and self._mark in answer:
             self.right.append(now - asked)
         elif answer.startswith(b"HTTP/1.1 503"):
             self.refused.append(now - asked)
@@ -147,7 +161,7 @@ class Caller(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         answer = self._answer = self._answer + data if self._answer else data
         head = answer.find(b"\r\n\r\n")
-        if head < 0 or len(answer) < head + 4 + _length(answer, head):
+        if head < 0 or not _is_whole(answer, head):
             return
         self._answer = b""
         now = time.monotonic()
@@ -186,9 +200,19 @@ class Caller(asyncio.Protocol):
             self._transport.abort()
 
 
-def _length(answer: bytes, head: int) -> int:
+def _is_whole(answer: bytes, head: int) -> bool:
     at = answer.find(b"content-length: ", 0, head)
-    return int(answer[at + 16 : answer.find(b"\r\n", at, head + 2)]) if at > 0 else 0
+    if at < 0:
+        return _is_whole_elsewhere(answer, head)
+    return len(answer) >= head + 4 + int(answer[at + 16 : answer.find(b"\r\n", at, head + 2)])
+
+
+def _is_whole_elsewhere(answer: bytes, head: int) -> bool:
+    """Of others than this service and its bare handler, who write names in small letters and say how long their answers are."""
+    lines = answer[:head].lower().split(b"\r\n")
+    if b"transfer-encoding: chunked" in lines:
+        return answer.endswith(b"0\r\n\r\n")
+    return len(answer) >= head + 4 + next((int(line[16:]) for line in lines if line.startswith(b"content-length: ")), 0)
 
 
 def _seconds(answer: bytes) -> int:

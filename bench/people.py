@@ -39,6 +39,33 @@ def registration(number: int) -> bytes:
     return _post("/register", number, email=f"newcomer{number}@example.com", password=PASSWORD)
 
 
+def captcha(number: int) -> bytes:
+    """GET /public/captcha: a picture."""
+    return f"GET /public/captcha HTTP/1.1\r\n{_lines(number)}\r\n".encode()
+
+
+def page(number: int) -> bytes:
+    """GET /login: a page."""
+    return f"GET /login HTTP/1.1\r\n{_lines(number)}\r\n".replace("*/*", "text/html").encode()
+
+
+def mail(number: int) -> bytes:
+    """POST /reset_password/send_mail: a letter with a link."""
+    return _post("/reset_password/send_mail", number, email=f"caller{number % ACCOUNTS}@example.com")
+
+
+def introspection(number: int, secret: str) -> bytes:
+    """POST /oauth2/introspect, by the client `bench`, of a token that is none."""
+    body, known = f"token=e30.e30.{number}", base64.b64encode(f"bench:{secret}".encode()).decode()
+    lines = f"{_lines(number)}authorization: Basic {known}\r\ncontent-type: application/x-www-form-urlencoded\r\n"
+    return f"POST /oauth2/introspect HTTP/1.1\r\n{lines}content-length: {len(body)}\r\n\r\n{body}".encode()
+
+
+def huge(number: int) -> bytes:
+    """The head of POST /login with a body of 20 MB."""
+    return f"POST /login HTTP/1.1\r\n{_lines(number)}content-length: 20000000\r\n\r\n".encode()
+
+
 def token(number: int) -> str:
     """An account's session token; made up, so that every process of the bench knows it."""
     return base64.urlsafe_b64encode(hashlib.sha256(b"session %d" % number).digest()).rstrip(b"=").decode()

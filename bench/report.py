@@ -9,8 +9,10 @@ from rounds import CHECK_CALLERS, LOGIN_CALLERS, PROBE_PACE, Round, Storm
 
 Pick = Callable[[Round], float]
 
-LOGINS, CHECKS, STORM_P99, STORM_LOGINS, START, MEMORY = 0.88, 0.5, 10.0, 0.85, 0.8, 120.0
-"""What must be reached: on SQLite, by one process."""
+LOGINS, CHECKS, REGISTRATIONS, STORM_P99, STORM_LOGINS, MEMORY = 0.88, 0.75, 0.80, 5.0, 0.9, 100.0
+"""What must be reached: on SQLite, by one process, on idle cores; MEMORY in MiB."""
+MIB = 1.048576
+"""Megabytes (10^6) of one."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +30,13 @@ class Line:
         return f"  {self.what:<58} {self.figure:<26} {self.beside:<54} {self.must:<8} {verdict}".rstrip()
 
 
-def lines(rounds: list[Round], starts: tuple[float, float], threads: int, *, targets: bool) -> Iterator[Line]:
+def lines(rounds: list[Round], threads: int, *, targets: bool) -> Iterator[Line]:
     """The whole report; targets hold on SQLite."""
-    for line in _lines(rounds, starts, threads):
+    for line in _lines(rounds, threads):
         yield line if targets else Line(line.what, line.figure, line.beside)
 
 
-def _lines(rounds: list[Round], starts: tuple[float, float], threads: int) -> Iterator[Line]:
+def _lines(rounds: list[Round], threads: int) -> Iterator[Line]:
     def mid(pick: Pick) -> float:
         return median(map(pick, rounds))
 
@@ -48,13 +50,10 @@ def _lines(rounds: list[Round], starts: tuple[float, float], threads: int) -> It
     yield Line(f"session check, idle, {PROBE_PACE:.0f}/s, p50 / p99 ms", _waits(one.idle for one in rounds))
     yield from _storm("who asks again at once", rounds, lambda one: one.hasty)
     yield from _storm("who honours Retry-After", rounds, lambda one: one.patient)
-    share = mid(lambda one: one.registrations.rate / one.raw)
-    sent = f"share of raw {share:.2f}, letters/s delivered meanwhile {mid(lambda one: one.letters):.1f}"
-    yield Line(f"registrations/s, {LOGIN_CALLERS} callers", f"{mid(lambda one: one.registrations.rate):.1f}", sent)
+    share = mid(lambda one: one.registrations.rate / one.logins.rate)
+    beside = f"logins/s {mid(lambda one: one.logins.rate):.1f}, letters/s delivered meanwhile {mid(lambda one: one.letters):.1f}"
+    yield _at_least(f"registrations/s, {LOGIN_CALLERS} callers", mid(lambda one: one.registrations.rate), beside, share, REGISTRATIONS)
     yield from _memory(rounds)
-    answer, bare_import = starts
-    beside = f"bare import of the same libraries {bare_import:.2f} s"
-    yield Line("second start to first answer", f"{answer:.2f} s", beside, f"<= {START} s", answer <= START)
     yield from _generator(rounds)
 
 
@@ -68,7 +67,9 @@ def _storm(who: str, rounds: list[Round], pick: Callable[[Round], Storm]) -> Ite
     times = median(storm.logins.offered / one.logins.rate for storm, one in zip(storms, rounds, strict=True))
     share = median(storm.logins.rate / one.logins.rate for storm, one in zip(storms, rounds, strict=True))
     crowd = f"{median(storm.callers for storm in storms):.0f} callers, {times:.1f} times the calm rate offered"
-    yield Line(f"storm, {who}: check p50 / p99 ms", _waits(storm.checks for storm in storms), crowd, f"< {STORM_P99:g} ms", p99 < STORM_P99)
+    yield Line(
+        f"storm, {who}: check p50 / p99 ms", _waits(storm.checks for storm in storms), crowd, f"<= {STORM_P99:g} ms", p99 <= STORM_P99
+    )
     calm = f"calm logins/s {median(one.logins.rate for one in rounds):.1f}"
     yield _at_least("  logins/s in it", median(storm.logins.rate for storm in storms), calm, share, STORM_LOGINS)
     refused = median(storm.logins.refused / storm.logins.seconds for storm in storms)
@@ -78,11 +79,11 @@ def _storm(who: str, rounds: list[Round], pick: Callable[[Round], Storm]) -> Ite
 
 
 def _memory(rounds: list[Round]) -> Iterator[Line]:
-    idle, idle_proportional = rounds[0].memory.idle, rounds[0].memory.idle_proportional
-    yield Line("memory, all processes, idle", f"{idle:.0f} MB resident", f"PSS {idle_proportional:.0f} MB")
-    first, most = rounds[0].memory.hashing, max(one.memory.hashing for one in rounds)
-    beside = f"PSS {max(one.memory.hashing_proportional for one in rounds):.0f} MB; before the first storm {first:.0f} MB resident"
-    yield Line("memory while hashing, the most", f"{most:.0f} MB resident", beside, f"< {MEMORY:g} MB", most < MEMORY)
+    idle, idle_proportional = rounds[0].memory.idle / MIB, rounds[0].memory.idle_proportional / MIB
+    yield Line("memory, all processes, idle, MiB", f"PSS {idle_proportional:.0f}", f"resident {idle:.0f}")
+    most, first = max(one.memory.hashing_proportional for one in rounds) / MIB, rounds[0].memory.hashing_proportional / MIB
+    beside = f"before the first storm {first:.0f}; resident {max(one.memory.hashing for one in rounds) / MIB:.0f}"
+    yield Line("memory while hashing, the most, MiB", f"PSS {most:.0f}", beside, f"<= {MEMORY:g}", most <= MEMORY)
 
 
 def _generator(rounds: list[Round]) -> Iterator[Line]:

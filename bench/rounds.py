@@ -32,7 +32,6 @@ class Spans:
     """How long each part takes, in seconds."""
 
     rounds: int
-    starts: int
     raw: float
     logins: float
     checks: float
@@ -43,8 +42,8 @@ class Spans:
     settle: float = 0.7
 
 
-FULL = Spans(rounds=3, starts=5, raw=2.0, logins=4.0, checks=2.0, probe=2.5, storm=4.0, registrations=2.5)
-QUICK = Spans(rounds=1, starts=1, raw=0.4, logins=1.0, checks=0.5, probe=0.5, storm=1.0, registrations=0.7, warm=0.3, settle=0.3)
+FULL = Spans(rounds=3, raw=2.0, logins=4.0, checks=2.0, probe=2.5, storm=4.0, registrations=2.5)
+QUICK = Spans(rounds=1, raw=0.4, logins=1.0, checks=0.5, probe=0.5, storm=1.0, registrations=0.7, warm=0.3, settle=0.3)
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ class Bench:
 
     def round(self, spans: Spans) -> Round:
         """Measures everything once."""
-        others = _busy(spans.settle)
+        others = busy(spans.settle)
         before = self._raw_rate(spans)
         logins, hashing = self._logins(spans)
         after = self._raw_rate(spans)
@@ -162,7 +161,7 @@ class Bench:
         helper.tell(msgspec.to_builtins(Plan(kind=kind, callers=callers, begin=begin, end=begin + seconds, **given)))
 
 
-def _busy(seconds: float) -> float:
+def busy(seconds: float) -> float:
     """Cores that are busy (proc(5), stat: all but idle and iowait), while the bench does nothing."""
     before = _idle()
     time.sleep(seconds)

@@ -48,7 +48,7 @@ def _introduce(spans: Spans) -> None:
     print(f"Interleaved rounds: {spans.rounds}; figures are medians over them, shares are taken within each round.")
     print(f"The command `lingpai serve`, one process, not in dev mode: {TOLD}.")
     print("Load comes from processes of their own on the same cores, by loopback, over kept connections: they compete with the service.")
-    print(f"Logins: {people.ACCOUNTS:,} accounts, right passwords, as many client addresses. MB are 10^6 bytes.", flush=True)
+    print(f"Logins: {people.ACCOUNTS:,} accounts, right passwords, as many client addresses.", flush=True)
 
 
 def _measure(name: str, spans: Spans) -> list[Round]:
@@ -58,11 +58,10 @@ def _measure(name: str, spans: Spans) -> list[Round]:
         sink = stack.enter_context(Helper("sink.py"))
         url = f"sqlite:///{place}/lingpai.db" if name == "sqlite" else stack.enter_context(postgres(place))
         house = House(place, url, sink.greeting)
-        starts = house.start_times(spans.starts)
         bench = _bench(stack, house, url, sink)
         rounds = [bench.round(spans) for _ in range(spans.rounds)]
     print(f"\n{name}")
-    for line in lines(rounds, starts, CORES, targets=name == "sqlite"):
+    for line in lines(rounds, CORES, targets=name == "sqlite"):
         print(line, flush=True)
     return rounds
 

@@ -169,6 +169,7 @@ def patient_with_stores() -> Iterator[None]:
 
     Tests of lost stores meet processes of the product, which are as impatient as it is.
     """
+    from lingpai.core import time_budget
     from lingpai.ephemeral import valkey_client
     from lingpai.store.postgres import hosts, pool
 
@@ -177,6 +178,7 @@ def patient_with_stores() -> Iterator[None]:
             patch.setattr(store, "SUSPICION", 10.0)
             patch.setattr(store, "PROBE_TIMEOUT", 10.0)
         patch.setattr(hosts, "SECONDS", 10.0)
+        patch.setattr(time_budget, "REQUEST", 10.0)
         yield
 
 

@@ -110,6 +110,10 @@ async def busy(services: Services, mount: Mount, request: Request, _: Nothing) -
     raise Overloaded(3)
 
 
+async def lost(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
+    raise StoreDown("slow")
+
+
 async def limited(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     raise Limited("login_client", 42)
 
@@ -126,13 +130,14 @@ async def wait(services: Services, mount: Mount, request: Request, _: Nothing) -
 CALLS = (
     Call(("POST",), "/write", write, Note, Told),
     Call(("GET",), "/look", look, Note, Told, changes=False),
-    Call(("GET",), "/who", who, gives=Told, changes=False, quiet=True, refusals=(NotLoggedIn,)),
+    Call(("GET",), "/who", who, gives=Told, changes=False, quiet=True, goes_first=True, refusals=(NotLoggedIn,)),
     Call(("POST",), "/enter", enter, gives=Told, sets_session=True),
     Call(("POST",), "/leave", leave, gives=Told),
     Call(("POST",), "/forgetful", forgetful, gives=Told),
     Call(("POST",), "/bug", bug, gives=Told),
     Call(("POST",), "/busy", busy, gives=Told),
     Call(("POST",), "/limited", limited, gives=Told),
+    Call(("POST",), "/lost", lost, gives=Told),
     Call(("GET",), "/show", show, Note, changes=False),
     Call(("GET",), "/wait", wait, gives=Told, changes=False),
 )

@@ -14,10 +14,14 @@ PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").g
 
 RUN_BY = {
     "README.md": "test_documents",
+    "growth.md": "test_growth",
     "production.md": "test_documents",
+    "performance.md": "test_bench_peers",
     "CONTRIBUTING.md": "",
 }
-"""Pages that show commands, and the test file that runs them as they stand; `make test` in CONTRIBUTING.md is what runs this very test."""
+"""Pages that show commands, and the test file that runs them as they stand; `make test` in CONTRIBUTING.md is what runs this very test.
+
+What performance.md shows takes hours: it is seen to be what the short forms of these run, which tests run."""
 
 
 def name(path: Path) -> str:

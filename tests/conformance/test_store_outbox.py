@@ -206,5 +206,5 @@ async def test_what_is_due_is_found_in_the_order_of_time_however_many_wait(sqlit
         for query in (outbox._OLDEST_DUE, outbox._DUE, outbox._CLAIM):
             sql = query.plan(DIALECT).sql
             plan = [step for *_, step in file.execute(f"EXPLAIN QUERY PLAN {sql}", [None] * sql.count("?"))]
-            assert any("ix_letters_due (due_at<?)" in step for step in plan), plan
+            assert any("ix_letters_due (channel=? AND due_at<?)" in step for step in plan), plan
             assert not any("TEMP B-TREE" in step for step in plan), plan

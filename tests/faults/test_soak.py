@@ -1,118 +1,174 @@
-"""A served process that is kept busy: it answers everything, loses no letter, and does not grow. `make soak` lasts longer."""
+"""A served node that is kept busy through a restart and a database that stalls: it answers, loses no letter, and does not grow.
+
+`make soak` lasts half an hour. What is judged is where it stands at the end against where it stood after a sixth of the time, when its new
+processes had warmed up: so the restart comes before, and the stalls come between.
+"""
 
 import asyncio
-import statistics
-from collections import Counter
-from dataclasses import dataclass, field
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 
+from faults.clusters import Cluster
 from faults.service import Installation, caller, install
+from faults.soaking import CLOCK, PASSWORD, PEOPLE, Day, Look, grown
+from faults.storms import seen
 from faults.test_kill import LaterClock, Remains
 from lingpai.assembly import build
-from lingpai.core.chance import SystemClock
 from mailserver import mail_server
-from running import Running
+from running import Running, serving
 
-CALLERS = 8
-PASSWORD = "correct horse battery"
-WRONG = "not the password"
-ADA = "ada@example.com"
-ROOM = 8 * 1_024
-"""KiB that the process may grow, from the second quarter of the soak to its last: caches fill, and SQLite's log is read."""
-EVERY = 4
-"""Rounds between two looks at the memory."""
+STEPS = 60
+RESTART, EARLY, STALLS, LATE = 5, (9, 10, 11), (20, 40), (57, 58, 59)
+"""The steps at which something is done, or looked at."""
+LOOKS = {*EARLY, *LATE, *range(0, STEPS, 10)}
+Say = Callable[[str, object], None]
 
 
-def growth(seen: list[int]) -> float:
-    """By how much the figures of the last quarter are above those of the second, each taken in its middle."""
-    part = len(seen) // 4
-    assert part, "too few figures to judge by"
-    return statistics.median(seen[-part:]) - statistics.median(seen[part : 2 * part])
-
-
-def resident(pid: int) -> int:
-    """KiB of memory that a process has."""
-    (line,) = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS:")]
-    return int(line.split()[1])
-
-
-@dataclass
 class Soak:
-    """Callers who do what people do all day, one after the other, until the time is over."""
+    """One node of two processes, and what is done to it while people come."""
 
-    running: Running
-    until: float
-    rounds: int = 0
-    registered: set[str] = field(default_factory=set)
-    answered: Counter[str] = field(default_factory=Counter)
-    memory: list[int] = field(default_factory=list)
+    def __init__(self, running: Running, day: Day, database: Cluster | Installation, step: float) -> None:
+        self.looks: dict[int, Look] = {}
+        self.stalled = 0
+        """How often somebody was refused while the database stood still, or just afterwards."""
+        self._running = running
+        self._day = day
+        self._database = database
+        self._step = step
 
-    async def rage(self) -> None:
-        async with caller(self.running) as client:
-            reply = await client.post("/login", json={"email": ADA, "password": PASSWORD})
-            client.headers["Cookie"] = f"__Host-lingpai_session={reply.cookies['__Host-lingpai_session']}"
-            await asyncio.gather(*(self._call(client) for _ in range(CALLERS)))
+    async def pass_(self) -> None:
+        """All steps; what takes longer than one puts off those that follow."""
+        for number in range(STEPS):
+            if number == RESTART:
+                await self._restart()
+            if number in STALLS and isinstance(self._database, Cluster):
+                await self._stall(self._database)
+            await CLOCK.sleep(self._step)
+            if number in LOOKS:
+                self.looks[number] = await asyncio.to_thread(Look.at, self._running, self._database)
 
-    async def _call(self, client: httpx.AsyncClient) -> None:
-        while SystemClock().monotonic() < self.until:
-            self.rounds += 1
-            email = f"person{self.rounds}@example.com"
-            if self.rounds % EVERY == 0:
-                self.memory.append(resident(self.running.process.pid))
-            self.hear("register", await client.post("/register", json={"email": email, "password": PASSWORD}))
-            self.registered.add(email)
-            self.hear("who", await client.get("/userinfo/get"))
-            self.hear("wrong", await client.post("/login", json={"email": email, "password": WRONG}))
-            self.hear("forgot", await client.get("/forgot"))
+    async def _restart(self) -> None:
+        """Its processes are replaced one after another, and the new ones warm up."""
+        self._running.tell(signal.SIGHUP)
+        await self._running.logged("renewed")
+        await self._running.logged("stopped", 2)
+        await self._registered(4 * PEOPLE)
 
-    def hear(self, what: str, reply: httpx.Response) -> None:
-        """Counts an answer by its status and, where it is an envelope, its code."""
-        json = reply.headers["content-type"].startswith("application/json")
-        self.answered[f"{what} {reply.status_code} {reply.json()['code'] if json else 'page'}"] += 1
+    async def _stall(self, server: Cluster) -> None:
+        """It takes connections and answers nothing, for a step at least."""
+        before = self._day.refusals
+        server.tell(signal.SIGSTOP)
+        try:
+            await seen(lambda: self._day.refusals >= before + PEOPLE)
+            await CLOCK.sleep(self._step)
+        finally:
+            server.tell(signal.SIGCONT)
+        await self._registered(2 * PEOPLE)  # by then each process has found the database again
+        self.stalled += self._day.refusals - before
+
+    async def _registered(self, count: int) -> None:
+        """Until so many more are."""
+        until = len(self._day.registered) + count
+        await seen(lambda: len(self._day.registered) >= until)
+
+    @property
+    def early(self) -> Look:
+        """When it has warmed up."""
+        return Look.middle([self.looks[number] for number in EARLY])
+
+    @property
+    def late(self) -> Look:
+        """At the end."""
+        return Look.middle([self.looks[number] for number in LATE])
 
 
-async def nothing_is_lost(installation: Installation, soak: Soak) -> None:
+@asynccontextmanager
+async def lived_in(installation: Installation) -> AsyncIterator[tuple[Running, Day]]:
+    """A node with members, who come for as long as the block lasts."""
+    words = ("--workers", "2", "--data", installation.folder, "--config", installation.folder / "lingpai.toml")
+    async with serving(*words) as running:
+        day = Day(running, [f"member{number}@example.com" for number in range(PEOPLE)])
+        await asyncio.gather(*(arrive(running, installation, member) for member in day.members))
+        passing = asyncio.create_task(day.pass_())
+        yield running, day
+        day.over = True
+        await passing
+        assert await running.end() == 0
+        assert [event for event in running.events if event["event"] == "bug"] == []
+
+
+async def arrive(running: Running, installation: Installation, member: str) -> None:
+    """Somebody who stays."""
+    async with caller(running) as client:
+        await client.post("/register", json={"email": member, "password": PASSWORD})
+        await client.get("/activate_account", params=await installation.link(member, "/activate_account"))
+
+
+async def nothing_is_lost(installation: Installation, day: Day) -> None:
+    """Who was told so is registered, and has one letter; who was refused has one or none."""
     house = await build(installation.settings, LaterClock())
     try:
         remains = Remains(house)
         while await house.worker.once():
             pass
-        assert await remains.addresses() == {ADA, *soak.registered}
+        assert (await remains.addresses()) - day.refused == {*day.members, *day.registered}
         assert set(await remains.states()) == {"sent"}
     finally:
         await house.close()
     mailed = installation.mail.recipients
-    assert {to: mailed[to] for to in soak.registered if mailed[to] != 1} == {}
+    assert {to: mailed[to] for to in day.registered if mailed[to] != 1} == {}
+    assert {to: mailed[to] for to in day.refused if mailed[to] > 1} == {}
 
 
-async def test_a_busy_process_answers_everything_loses_nothing_and_does_not_grow(
-    database_url: str, tmp_path: Path, pytestconfig: pytest.Config
+RIGHT = {
+    "register 200 200",
+    "wrong 200 0",
+    "forgot 200 page",
+    "mailed 200 200",
+    "mailed 200 0",
+    "login 200 200",
+    "who 200 200",
+    "logout 200 200",
+}
+"""`mailed 200 0`: a minute has not passed since the last one."""
+
+
+@pytest.fixture
+def stalling(database_kind: str, request: pytest.FixtureRequest) -> Cluster | None:
+    """A PostgreSQL of the test's own, which can be made to stand still; SQLite has nothing that could."""
+    return request.getfixturevalue("server") if database_kind == "postgres" else None
+
+
+async def test_a_node_that_is_restarted_and_whose_database_stalls_answers_everything_loses_nothing_and_does_not_grow(
+    stalling: Cluster | None, sqlite_path: Path, pytestconfig: pytest.Config, tmp_path: Path, say: Say
 ) -> None:
+    step = 60 * pytestconfig.getoption("--soak") / STEPS
     async with mail_server() as mail:
-        installation = install(tmp_path, database_url, mail)
-        async with installation.serve() as running:
-            await arrive(running, installation)
-            soak = Soak(running, SystemClock().monotonic() + 60 * pytestconfig.getoption("--soak"))
-            await soak.rage()
-            assert await running.end() == 0
-            assert [event for event in running.events if event["event"] == "bug"] == []
-        assert soak.answered == dict.fromkeys(("register 200 200", "who 200 200", "wrong 200 0", "forgot 200 page"), soak.rounds)
-        await nothing_is_lost(installation, soak)
-    assert growth(soak.memory) < ROOM, soak.memory
+        installation = install(tmp_path, stalling.url if stalling else f"sqlite:///{sqlite_path}", mail)
+        async with lived_in(installation) as (running, day):
+            soak = Soak(running, day, stalling or installation, step)
+            await soak.pass_()
+        say("answers", dict(day.answered))
+        for number, look in soak.looks.items():
+            say(f"minute {(number + 1) * step / 60:.1f}", look)
+        assert {said for said in day.answered if not said.endswith(" 503")} == RIGHT
+        await nothing_is_lost(installation, day)
+    assert grown(soak.early, soak.late) == {}
+    assert day.refusals == soak.stalled
 
 
-async def arrive(running: Running, installation: Installation) -> None:
-    """Somebody who stays logged in."""
-    async with caller(running) as client:
-        await client.post("/register", json={"email": ADA, "password": PASSWORD})
-        await client.get("/activate_account", params=await installation.link(ADA, "/activate_account"))
-
-
-def test_a_process_that_keeps_a_little_of_each_request_is_seen_to_grow() -> None:
-    """The control of the measure: what is built up at the start is no leak, what goes on growing is one."""
-    start = [60_000 + 500 * min(number, 10) for number in range(80)]
-    assert growth(start) == 0
-    assert growth([kib + 300 * number for number, kib in enumerate(start)]) > ROOM
+def test_a_node_that_keeps_a_little_of_each_request_is_seen_to_grow() -> None:
+    """The control of the measure: each kind of figure alone."""
+    rows = {"accounts": 100, "entries": 400, "sessions": 8}
+    assert grown(Look(120.0, 100, rows), Look(131.0, 120, {"accounts": 50_000, "entries": 200_000, "sessions": 80})) == {}
+    for late in (
+        Look(133.0, 100, rows),
+        Look(120.0, 127, rows),
+        Look(120.0, 100, rows | {"sessions": 500}),
+        Look(120.0, 100, rows | {"accounts": 50_000, "entries": 250_000}),
+    ):
+        assert len(grown(Look(120.0, 100, rows), late)) == 1

@@ -52,7 +52,7 @@ async def test_a_proof_that_is_under_way_is_waited_for(town: Town) -> None:
     waiting = await born(services, ADA, proved=False)
     town.clock.advance(days=31)
     before = services.clock.now() - MONTH
-    assert await unproved.past(services.store, before=before, limit=9) == [waiting.id]
+    assert await unproved.past(services.store, before=before, limit=9) == ([waiting.id], None)
 
     async def ends() -> bool:
         async with services.store.begin() as tx:

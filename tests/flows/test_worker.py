@@ -32,7 +32,6 @@ from lingpai.store import accounts, audit, outbox, outbox_retry, sessions
 from lingpai.store.database import Database, Query, Row, Transaction
 from lingpai.store.outbox import Bell
 from lingpai.worker import (
-    BATCH,
     GIVE_WAY_SECONDS,
     GRACE_SECONDS,
     INSISTENCE,
@@ -43,6 +42,7 @@ from lingpai.worker import (
     Worker,
     masked,
 )
+from lingpai.worker.purging import BATCH
 from mailserver import STALL, mail_server
 
 SECRET = b"s" * 32

@@ -188,21 +188,18 @@ async def test_a_full_queue_refuses_before_any_work_and_after_half_a_second(pass
     with pytest.raises(Overloaded) as why:
         await refused
     assert 0.4 <= clock.slept[0] <= 0.6
-    assert 1 <= why.value.seconds <= 4
+    assert why.value.seconds == 1
     for slot in held:
         await slot.__aexit__(None, None, None)
     assert await kept(passwords)
 
 
-async def test_the_refused_are_not_asked_to_come_back_together(passwords: PasswordHasher, clock: FakeClock) -> None:
+async def test_the_refused_are_not_answered_together(passwords: PasswordHasher, clock: FakeClock) -> None:
     clock.auto = True
-    seconds = set()
     async with passwords.slot(), passwords.slot(), passwords.slot():
         for _ in range(50):
-            with pytest.raises(Overloaded) as why:
+            with pytest.raises(Overloaded):
                 await kept(passwords)
-            seconds.add(why.value.seconds)
-    assert len(seconds) > 1
     assert len(set(clock.slept)) > 1
 
 

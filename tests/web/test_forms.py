@@ -104,7 +104,8 @@ def test_no_secret_is_shown_again(name: str) -> None:
 
 async def test_a_limit_is_a_page_that_says_how_long_to_wait(person: httpx.AsyncClient) -> None:
     reply = await person.post("/page/sample?why=limited", data={})
-    assert (reply.status_code, reply.headers["retry-after"]) == (429, "42")
+    assert reply.status_code == 429
+    assert 42 <= int(reply.headers["retry-after"]) <= 46
     assert "42 seconds" in reply.text
     assert reply.headers["x-request-id"] in reply.text
     assert 'href="/"' in reply.text

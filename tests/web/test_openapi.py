@@ -18,7 +18,7 @@ LOOKED_AT = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
     "response_schema_conformance,unsupported_method,allow_header_conformance"
 )
-BROKEN_ON_PURPOSE = "/(bug|busy|limited|wait|forgetful)$"
+BROKEN_ON_PURPOSE = "/(bug|busy|lost|limited|wait|forgetful)$"
 
 
 @pytest.fixture(scope="module")

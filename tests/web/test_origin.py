@@ -236,7 +236,8 @@ async def test_the_coarse_cap_counts_what_changes_something_for_each_client() ->
     served = app(cap)
     for number in range(3):
         answer = await ask(served, "POST", "/write", b"title=abc", x_forwarded_for=f"203.0.113.{number}")
-    assert (answer.status, answer["retry-after"], answer.json()["why"]) == (429, "17", "limited")
+    assert (answer.status, answer.json()["why"]) == (429, "limited")
+    assert 17 <= int(answer["retry-after"]) <= 19
     assert (await ask(served, "GET", "/look?title=abc")).json()["code"] == 200
     assert (await ask(served, "POST", "/write", b"title=abc", peer="192.0.2.2")).status == 200
     assert cap.spent == {("client", "192.0.2.1"): 3, ("client", "192.0.2.2"): 1}

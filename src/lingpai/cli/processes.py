@@ -59,7 +59,7 @@ class Serving:
     def terms(self, *, beat_seconds: float, ties: Ties | None = None) -> Terms:
         """How one process of it serves."""
         return Terms(
-            Bounds(idle_seconds=self.settings.keep_alive_seconds),
+            Bounds(idle_seconds=self.settings.keep_alive_seconds, connections=self.settings.connections),
             delay_seconds=self.settings.drain.delay_seconds,
             lent=self.given.lent,
             lifeline=ties.lifeline if ties else None,

@@ -2,14 +2,15 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import NoReturn
 
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.errors import Overloaded
 
 HELD = (0.4, 0.6)
 """Seconds for which a refusal is held back: an instant one, to callers that retry at once, starves the lowered threads."""
-RETRY = (1.0, 4.0)
-"""Seconds after which the refused are asked to come again, spread so that they do not come together."""
+RETRY = 1
+"""Seconds after which the refused are asked to come again, at least."""
 
 
 class AdmissionQueue:
@@ -22,12 +23,21 @@ class AdmissionQueue:
         self.taken = 0
         """How many are held."""
 
+    @property
+    def full(self) -> bool:
+        """Whether whoever comes now is refused."""
+        return self.taken >= self._count
+
+    async def turn_away(self) -> NoReturn:
+        """Raises Overloaded, after about half a second."""
+        await self._clock.sleep(self._chance.spread(*HELD))
+        raise Overloaded(RETRY)
+
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
-        """Holds one. Raises Overloaded, after about half a second, where there is none."""
-        if self.taken >= self._count:
-            await self._clock.sleep(self._chance.spread(*HELD))
-            raise Overloaded(int(self._chance.spread(*RETRY)))
+        """Holds one. Where there is none, as `turn_away`."""
+        if self.full:
+            await self.turn_away()
         self.taken += 1
         try:
             yield

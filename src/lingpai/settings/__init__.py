@@ -14,7 +14,7 @@ from msgspec import Meta
 from lingpai.settings import forms
 from lingpai.settings.outside import Sms, Social
 from lingpai.settings.postgresql import DatabaseSettings
-from lingpai.settings.serving import CaptchaSettings, Drain, MetricsSettings, SocketMode, TracesSettings
+from lingpai.settings.serving import CaptchaSettings, ConnectionCount, Drain, MetricsSettings, SocketMode, TracesSettings
 from lingpai.settings.written import Audit, BackupSettings, Log, Registrations
 
 
@@ -350,6 +350,7 @@ class Settings(msgspec.Struct, frozen=True):
     keep_alive_seconds: Annotated[
         int, Meta(ge=1, le=3_600, description="seconds that an idle connection stays open: more than the proxy in front keeps one")
     ] = 75
+    connections: ConnectionCount = 2_000
     node: Annotated[str, Meta(max_length=64, description="what this machine is called in the log; default its host name")] = ""
     socket_mode: SocketMode = "660"
     drain: Drain = Drain()

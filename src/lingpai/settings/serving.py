@@ -16,6 +16,16 @@ SocketMode = Annotated[
     ),
 ]
 
+ConnectionCount = Annotated[
+    int,
+    Meta(
+        ge=64,
+        le=100_000,
+        description="connections that one process holds at once; one more takes the place of an idle or a slow one, and is answered 503 "
+        "where there is none",
+    ),
+]
+
 
 class CaptchaSettings(msgspec.Struct, frozen=True):
     """What tells people from programs."""

@@ -20,9 +20,10 @@ def _page(realm: bool) -> Query:
     chosen = select(accounts.c.id).where(accounts.c.id > bindparam("after"), *ours).order_by(accounts.c.id).limit(_LIMIT).subquery("chosen")
     return Query(
         select(*_BARE)
-        .select_from(chosen)
-        .join(accounts, accounts.c.id == chosen.c.id)
+        .select_from(accounts)
         .outerjoin(joined_identifier, joined_identifier.c.account_id == accounts.c.id)
+        # Where they were joined SQLite read all accounts for each page, and looked which of them are in it.
+        .where(accounts.c.id.in_(select(chosen.c.id)))
         .order_by(accounts.c.id)
     )
 

@@ -208,16 +208,24 @@ def committing() -> Iterator[None]:
         raise StoreUnsure(error.cause) from error
 
 
-async def uninterrupted(work: asyncio.Future[T]) -> T:
-    """What the work comes to, also where the waiter is cancelled meanwhile: it hears of that at its next await."""
+async def uninterrupted(work: asyncio.Future[T], seconds: float | None = None) -> T:
+    """What the work comes to, also where the waiter is cancelled meanwhile: it hears of that at its next await.
+
+    `seconds`: after which nobody waits any more, though the work goes on; then TimeoutError.
+    """
     cancelled = False
-    while not work.done():
-        try:
-            await asyncio.wait([work])
-        except asyncio.CancelledError:
-            cancelled = True
-    if cancelled:
-        cancel_at_next_await()
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            while not work.done():
+                try:
+                    await asyncio.wait([work])
+                except asyncio.CancelledError:
+                    if limit.expired():
+                        raise
+                    cancelled = True
+    finally:
+        if cancelled:
+            cancel_at_next_await()
     return work.result()
 
 

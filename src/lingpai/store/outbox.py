@@ -145,6 +145,7 @@ _ABANDON = Query(
 _DISCARD = Query(delete(letters).where(*_OURS))
 _RELEASE = Query(
     update(letters)
+    .with_hint("INDEXED BY ix_letters_owner", dialect_name="sqlite")  # as above
     .where(letters.c.lease_owner == bindparam("owner"), letters.c.state == "waiting")
     .values(lease_owner=None, lease_until=None, attempts=letters.c.attempts - 1)
 )
@@ -171,7 +172,7 @@ _WAITING = Query(select(func.count().label("number")).where(letters.c.state == "
 _OLDEST_DUE = Query(
     select(letters.c.due_at)
     .with_hint(*_BY_TIME)
-    .where(letters.c.state == "waiting", letters.c.due_at <= bindparam("now"))
+    .where(letters.c.state == "waiting", letters.c.channel == bindparam("channel"), letters.c.due_at <= bindparam("now"))
     .order_by(letters.c.due_at)
     .limit(1)
 )
@@ -354,8 +355,8 @@ async def by_number(tx: Transaction, number: int) -> Letter | None:
 
 async def oldest_due(tx: Transaction, now: int) -> int | None:
     """Since when the letter that has waited longest could have been sent; None where none is due."""
-    row = await tx.row(_OLDEST_DUE, now=now)
-    return row[0] if row else None
+    rows = [await tx.row(_OLDEST_DUE, channel=channel, now=now) for channel in CHANNELS.values()]
+    return min([row[0] for row in rows if row], default=None)
 
 
 async def nobodys(tx: Transaction, addresses: Iterable[Identifier]) -> list[int]:

@@ -20,6 +20,10 @@ WAITING = "state = 'waiting'"
 """Which letters the worker looks through."""
 
 
+FAILED = "state = 'failed' AND sealed IS NOT NULL"
+"""Which letters the worker looks through for contents that are to be erased."""
+
+
 def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
     # Not as `postgresql_where`: SQLAlchemy would load all of that dialect to judge the word, 2.2 MB on SQLite too.
     return Index(name, *columns, unique=unique, info={"where": where})
@@ -219,9 +223,10 @@ letters = Table(
     Column("subject", Text),
     Column("text", Text),
     Column("html", Text),
-    _partial("ix_letters_due", "due_at", where=WAITING),
+    _partial("ix_letters_due", "channel", "due_at", where=WAITING),
     Index("ix_letters_account", "account_id"),
     _partial("ix_letters_nobodys", "channel", where="account_id IS NULL"),
+    _partial("ix_letters_failed", "expires_at", where=FAILED),
     _partial("ix_letters_owner", "lease_owner", where="lease_owner IS NOT NULL"),
     Index("ix_letters_state", "state", "id"),
     Index("ix_letters_ended", "ended_at"),

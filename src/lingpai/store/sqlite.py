@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import apsw
+import structlog
 
+from lingpai.core import time_budget
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.errors import Cause, StoreDown, StoreMoving, StoreUnsure
 from lingpai.core.outages import Outage
@@ -52,6 +54,8 @@ _DOWN = tuple(_CAUSES)
 _GUARDED = "SELECT 1 FROM sqlite_master WHERE type = 'trigger' LIMIT 1"
 """The only triggers that there ever are: they keep what moves to another database from being written (`moving/marks.py`)."""
 _REVISION_TABLE = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'"
+
+log = structlog.get_logger("lingpai.store")
 
 
 def store_down(error: Exception) -> StoreDown:
@@ -101,6 +105,8 @@ class SqliteDatabase:
         self._turn = asyncio.Lock()
         self._waiting = 0
         """How many wait for their turn."""
+        self._late = False
+        """Whether a commit goes on for which nobody waits any more: the turn is its own until it is over."""
         self._outage = Outage("database", clock)
         self._transaction = _SqliteTransaction(writer, self._lost)
         self._closed = False
@@ -129,7 +135,7 @@ class SqliteDatabase:
 
     @asynccontextmanager
     async def _begin(self) -> AsyncIterator[Transaction]:
-        with span("transaction", "client", TRACED) as traced:
+        with span("transaction", "client", TRACED) as traced, time_budget.waiting(self._clock):
             await self._acquire()
             try:
                 await self._patiently(self._start)
@@ -138,9 +144,11 @@ class SqliteDatabase:
                     yield self._transaction
                     await self._commit()
                 finally:
-                    self._roll_back()
+                    if not self._late:
+                        self._roll_back()
             finally:
-                self._turn.release()
+                if not self._late:
+                    self._turn.release()
 
     async def _acquire(self) -> None:
         if not self._waiting and not self._turn.locked():
@@ -148,7 +156,7 @@ class SqliteDatabase:
             return
         self._waiting += 1
         try:
-            async with asyncio.timeout(TURN_TIMEOUT):
+            async with asyncio.timeout(time_budget.at_most(TURN_TIMEOUT, self._clock)):
                 await self._turn.acquire()
         except TimeoutError as error:
             raise StoreDown("slow") from error
@@ -157,7 +165,7 @@ class SqliteDatabase:
 
     async def _patiently(self, work: Callable[[], T]) -> T:
         """Tries until no other process is in the way; the loop runs on between the tries."""
-        end = self._clock.monotonic() + TURN_TIMEOUT
+        end = self._clock.monotonic() + time_budget.at_most(TURN_TIMEOUT, self._clock)
         while True:
             try:
                 return work()
@@ -176,7 +184,11 @@ class SqliteDatabase:
         """Returns, or raises, only once the commit is over: until then nobody else may use the connection."""
         commit = asyncio.get_running_loop().run_in_executor(self._thread, self._writer.execute, "COMMIT")
         try:
-            await uninterrupted(commit)
+            await uninterrupted(commit, time_budget.left(self._clock))
+        except TimeoutError as error:
+            self._late = True
+            commit.add_done_callback(self._is_over)
+            raise StoreUnsure("slow") from error
         except _DOWN as error:
             down = self._lost(error)
             # What is still open will be rolled back. What SQLite has ended by itself it may have ended either way.
@@ -184,6 +196,18 @@ class SqliteDatabase:
         # What moves takes a transaction that changes nothing.
         if self._outage.cause != "moving" or not self._writer.execute(_GUARDED).fetchall():
             self._outage.ends()
+
+    def _is_over(self, commit: "asyncio.Future[apsw.Cursor]") -> None:
+        """A commit for which nobody waits any more: only now may somebody else use the connection."""
+        self._late = False
+        try:
+            if error := commit.exception():
+                log.warning("late-commit-failed", reason=str(error))
+            self._roll_back()
+        except StoreDown:
+            """Said in the log already; whoever comes next meets it too."""
+        finally:
+            self._turn.release()
 
     def _roll_back(self) -> None:
         """Ends what is still open: nothing after a commit, nor where an error has rolled back by itself."""

@@ -81,6 +81,7 @@ class PasswordHasher:
         self._familiar = tuple(familiar)
         self._queue = AdmissionQueue(self.room, clock, chance)
         self._pool = WorkerThreads(threads)
+        self.turn_away = self._queue.turn_away
         self.close = self._pool.close
 
     @asynccontextmanager
@@ -88,6 +89,11 @@ class PasswordHasher:
         """Holds a place. Raises Overloaded, after about half a second, where there is none."""
         async with self._queue.slot():
             yield HashingSlot(self)
+
+    @property
+    def full(self) -> bool:
+        """Whether every place is held."""
+        return self._queue.full
 
     @property
     def taken(self) -> int:

@@ -75,5 +75,5 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     'store.sessions._OPEN': ('id',),
     'store.sessions._RENEW': ('id', 'login_id', 'expires_at'),
     'store.timekeeping._ASK': ('microseconds',),
-    'store.unproved._FOUND': ('id',),
+    'store.unproved._LOOKED_AT': ('id', 'created_at', 'past'),
 }

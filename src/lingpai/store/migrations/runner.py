@@ -44,8 +44,8 @@ _LOCK_TIMEOUT_MS = 500
 second after which PostgreSQL ends one of two transactions that wait for each other."""
 _PAUSE = 0.5
 """Seconds in which they go on before it tries again."""
-_IN_THE_WAY = ("55P03", "40P01")
-"""Lock not available, deadlock detected (PostgreSQL manual, appendix A)."""
+_IN_THE_WAY = ("55P03", "40P01", "40001")
+"""Lock not available, deadlock detected, serialization failure (PostgreSQL manual, appendix A)."""
 
 
 def upgrade(url: str, revision: str) -> None:

@@ -1,4 +1,4 @@
-"""The PostgreSQL that is moved into: by one connection, which keeps any other `lingpai move` out for as long as it is open."""
+"""The PostgreSQL that is moved into: by one connection, while another one keeps any other `lingpai move` out."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -157,15 +157,22 @@ def _in_words(table: str = "") -> Iterator[None]:
 
 @asynccontextmanager
 async def open_arrival(url: str) -> AsyncIterator[Arrival]:
-    """The database at the URL, which leads to PostgreSQL itself: the lock is a session's. Raises Busy and StoreDown."""
+    """The database at the URL. Raises Busy and StoreDown."""
+    async with _connected(url) as lock:
+        with _in_words():
+            if not await hold_alone(lock):
+                raise Busy
+        async with _connected(url) as connection:
+            yield Arrival(url, connection)
+
+
+@asynccontextmanager
+async def _connected(url: str) -> AsyncIterator[Connected]:
     target = cast("SessionAttribute", target_of(url))
     with _in_words():
         connection = await asyncpg.connect(url, timeout=CONNECT_SECONDS, target_session_attrs=target, server_settings=_SESSION)
     try:
-        with _in_words():
-            if not await hold_alone(connection):
-                raise Busy
-        yield Arrival(url, connection)
+        yield connection
     finally:
         with suppress(asyncpg.InterfaceError, OSError, TimeoutError):
             await connection.close(timeout=CONNECT_SECONDS)

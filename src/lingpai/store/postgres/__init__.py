@@ -55,7 +55,7 @@ class PostgresDatabase:
             async with self._pool.lease() as connection:
                 traced.waited()
                 with around():
-                    return await run(Statements(connection, self._pool.answers))
+                    return await run(Statements(connection, self._pool))
 
     def begin(self) -> AbstractAsyncContextManager[Transaction]:
         return self._begin()
@@ -65,7 +65,7 @@ class PostgresDatabase:
         with span("transaction", "client", TRACED) as traced:
             async with self._pool.lease() as connection:
                 traced.waited()
-                transaction = RepeatedTransaction(connection, self._pool.answers)
+                transaction = RepeatedTransaction(connection, self._pool)
                 await transaction.start()
                 try:
                     yield transaction

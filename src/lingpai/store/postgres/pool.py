@@ -10,6 +10,7 @@ from weakref import WeakSet
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from lingpai.core import time_budget
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.errors import StoreConflict, StoreDown
 from lingpai.core.outages import Outage, StoreWatch
@@ -53,6 +54,10 @@ class Pool:
         """Makes room for so many connections; connects nowhere yet."""
         self._pool = await asyncpg.create_pool(min_size=0, max_size=size, connect=self._connect, reset=_as_it_is)
 
+    def left(self) -> float | None:
+        """Seconds that whoever holds a connection may still wait; None: as long as for any statement."""
+        return time_budget.left(self._clock)
+
     @property
     def use(self) -> PoolUse:
         """As it stands now."""
@@ -63,10 +68,16 @@ class Pool:
     async def lease(self) -> AsyncIterator[Leased]:
         """A connection for the block. Raises StoreDown, at once while the server is lost."""
         self.watch.admit()
+        with time_budget.waiting(self._clock):
+            async with self._lent() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def _lent(self) -> AsyncIterator[Leased]:
         self._wanted += 1
         try:
             with self.answers:
-                async with asyncio.timeout(self._timeout):
+                async with asyncio.timeout(time_budget.at_most(self._timeout, self._clock)):
                     connection = await self._pool.acquire()
             held = _Held(self.watch)
             try:
@@ -81,7 +92,7 @@ class Pool:
         """Raises nothing: what was done on the connection stays done, whatever becomes of it."""
         try:
             with suppress(StoreDown), self.answers:
-                await self._pool.release(connection, timeout=self._timeout)
+                await self._pool.release(connection, timeout=time_budget.at_most(self._timeout, self._clock))
         except asyncio.CancelledError:
             # The driver gives it back all the same.
             cancel_at_next_await()

@@ -1,15 +1,17 @@
 """Statements on one connection: each by itself, or several in a transaction that is done again where another one was in its way."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, TypeVar
 
 from lingpai.core.errors import StoreConflict
 from lingpai.store.database import Query, Row
-from lingpai.store.postgres.pool import DIALECT, Answers, Leased
+from lingpai.store.postgres.pool import DIALECT, Leased, Pool
 
 T = TypeVar("T")
-Statement = Callable[[Leased], Awaitable[T]]
+Statement = Callable[[Leased, float | None], Awaitable[T]]
+"""A statement, asked on a connection; seconds for its answer, None: as for any."""
 
 AGAIN = 2
 """How often what was undone because of another transaction is tried again."""
@@ -18,9 +20,9 @@ AGAIN = 2
 class Statements:
     """Runs each statement by itself."""
 
-    def __init__(self, connection: Leased, answers: Answers) -> None:
+    def __init__(self, connection: Leased, pool: Pool) -> None:
         self._connection = connection
-        self._answers = answers
+        self._pool = pool
 
     async def rows(self, query: Query, **values: Any) -> list[Row]:
         plan = query.plan(DIALECT)
@@ -35,8 +37,8 @@ class Statements:
         return await self._run(partial(_execute, plan.sql, plan.bind(values)))
 
     async def _run(self, statement: Statement[T]) -> T:
-        with self._answers:
-            return await statement(self._connection)
+        with self._pool.answers:
+            return await statement(self._connection, self._pool.left())
 
 
 class RepeatedTransaction(Statements):
@@ -46,22 +48,25 @@ class RepeatedTransaction(Statements):
     StoreConflict: what was decided by the first answer may be wrong.
     """
 
-    def __init__(self, connection: Leased, answers: Answers) -> None:
-        super().__init__(connection, answers)
+    def __init__(self, connection: Leased, pool: Pool) -> None:
+        super().__init__(connection, pool)
         self._done: list[tuple[Statement[Any], Any]] = []
         self._transaction = connection.transaction(isolation="read_committed")
 
     async def start(self) -> None:
-        with self._answers:
-            await self._transaction.start()
+        await self._in_time(self._transaction.start)
 
     async def commit(self) -> None:
-        with self._answers:
-            await self._transaction.commit()
+        await self._in_time(self._transaction.commit)
 
     async def rollback(self) -> None:
-        with self._answers:
-            await self._transaction.rollback()
+        await self._in_time(self._transaction.rollback)
+
+    async def _in_time(self, step: Callable[[], Awaitable[None]]) -> None:
+        """A step that the driver gives no time of its own."""
+        with self._pool.answers:
+            async with asyncio.timeout(self._pool.left()):
+                await step()
 
     async def _run(self, statement: Statement[T]) -> T:
         for attempt in range(AGAIN + 1):
@@ -87,10 +92,10 @@ class RepeatedTransaction(Statements):
                 raise StoreConflict
 
 
-async def _fetch(sql: str, values: Row, connection: Leased) -> list[Row]:
-    return [tuple(record) for record in await connection.fetch(sql, *values)]
+async def _fetch(sql: str, values: Row, connection: Leased, seconds: float | None) -> list[Row]:
+    return [tuple(record) for record in await connection.fetch(sql, *values, timeout=seconds)]
 
 
-async def _execute(sql: str, values: Row, connection: Leased) -> int:
-    status: str = await connection.execute(sql, *values)
+async def _execute(sql: str, values: Row, connection: Leased, seconds: float | None) -> int:
+    status: str = await connection.execute(sql, *values, timeout=seconds)
     return int(status.rpartition(" ")[2])

@@ -283,6 +283,7 @@ DIALECT = Dialect(
             MaillinkRegistration,
             MaillinkDone,
             refusals=(WeakPassword, Taken, NotInvited),
+            hashes=True,
             summary="summary.maillink.sign_up",
         ),
         Call(
@@ -293,6 +294,7 @@ DIALECT = Dialect(
             MaillinkDone,
             sets_session=True,
             refusals=(BadCredentials, NotActivated),
+            hashes=True,
             summary="summary.maillink.log_in",
         ),
         Call(
@@ -351,6 +353,7 @@ DIALECT = Dialect(
             gives=MaillinkCard,
             changes=False,
             quiet=True,
+            goes_first=True,
             refusals=(NotLoggedIn,),
             summary="summary.maillink.user_info",
         ),

@@ -68,11 +68,11 @@ async def readiness(services: "Services") -> Reply:
         down = tuple(LostStore(store, cause) for store, cause in lost.items())
         if set(lost.values()) == {"moving"}:
             return Reply(msgspec.json.encode(Health("moving", down)))
-        return Reply(msgspec.json.encode(Health("down", down)), 503, headers=(("retry-after", "2"),))
+        return Reply(msgspec.json.encode(Health("down", down)), 503, retry_after=2)
     return Reply(msgspec.json.encode(Health("ok")))
 
 
 CALLS = (
-    Call(("GET",), "/healthz", alive, gives=Health, changes=False, quiet=True, summary="summary.house.alive"),
-    Call(("GET",), "/readyz", ready, gives=Health, changes=False, quiet=True, summary="summary.house.ready"),
+    Call(("GET",), "/healthz", alive, gives=Health, changes=False, quiet=True, goes_first=True, summary="summary.house.alive"),
+    Call(("GET",), "/readyz", ready, gives=Health, changes=False, quiet=True, goes_first=True, summary="summary.house.ready"),
 )

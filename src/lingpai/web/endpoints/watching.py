@@ -8,6 +8,7 @@ import structlog
 
 from lingpai.core.chance import SECOND
 from lingpai.core.metrics import Report
+from lingpai.core.retries import retry_after
 from lingpai.core.shared_reading import SharedReading
 from lingpai.flows.observe import Observation, observe
 from lingpai.web.endpoints import health
@@ -67,6 +68,7 @@ class WatchApp:
             "content-length": str(len(reply.body)),
             "cache-control": "no-store",
             **dict(reply.headers),
+            **({"retry-after": str(retry_after(self._services.chance, reply.retry_after))} if reply.retry_after else {}),
         }
         head = [(name.encode(), value.encode()) for name, value in lines.items()]
         await send({"type": "http.response.start", "status": reply.status, "headers": head})

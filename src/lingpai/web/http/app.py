@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from msgspec.structs import replace
 
-from lingpai.core import journal
+from lingpai.core import journal, time_budget
 from lingpai.core.errors import BadCredentials, BadInput, CrossSite, Refusal, Unavailable
 from lingpai.web.http.cross_origin import OriginPolicy
 from lingpai.web.http.refusals import RefusalTrail
@@ -54,10 +54,12 @@ class App:
         self._metrics = services.metrics
         self._monotonic = services.clock.monotonic
         self._routes = Routes(mounts, pages, home, endpoints)
+        self.first = self._routes.first()
+        """Paths of calls that wait for no others."""
         clients = ClientIps(services.settings.trusted_proxies)
         self._reception = RequestFactory(services.settings, clients, services.clock, services.chance, services.device_cookies, brand)
         self._sites = OriginPolicy(services.settings, (host for mount in mounts for host in mount.settings.hosts))
-        self._response_headers = ResponseHeaders(services.settings)
+        self._response_headers = ResponseHeaders(services.settings, services.chance)
         self._refusals = RefusalTrail(services)
         self._traces = RequestTraces(services, clients)
 
@@ -66,6 +68,7 @@ class App:
         if scope["type"] != "http":
             return
         started, checks = self._monotonic(), journal.open_journal()
+        time_budget.begin()
         headers = exchanges.headers(scope)
         path: bytes = scope["raw_path"]
         host = exchanges.host(headers)
@@ -126,6 +129,8 @@ class App:
         return reply, route is None or not route.call.quiet
 
     async def _answer(self, entry: PathEntry, route: Route | None, request: Request, scope: Scope, receive: Receive) -> Reply:
+        if route and route.call.hashes and self._services.passwords.full:
+            await self._turn_away(route.call, request)
         # Size is judged before anything else; a body that no method of ours has is not waited for.
         bodiless = request.method in _BODILESS
         whole = b"" if bodiless else await body.body(request.headers, receive)
@@ -148,6 +153,13 @@ class App:
             # Its declaration decides whether another site may call it: the first test of a login that forgot it fails here.
             raise RuntimeError(f"{call.path} logs in, and does not say sets_session=True")
         return reply
+
+    async def _turn_away(self, call: Call, request: Request) -> None:
+        """Raises Overloaded, or what stands before it, for next to nothing: nine of ten in a storm end here."""
+        body.judge(request.headers)
+        if call.changes and (request.spends or call.exempt):
+            await self._services.limits.spend("client", request.ctx.client)
+        await self._services.passwords.turn_away()
 
     def _let_change(self, call: Call, request: Request) -> None:
         """Raises what stands against a call that changes something: looking ahead, another site, a link that was followed."""

@@ -54,6 +54,8 @@ class EnvelopeRenderer:
         self.language = dialect.language
         self._dialect = dialect
         self._plain = plain
+        self._sorry: dict[tuple[type[Unavailable], int, Locale], Reply] = {}
+        """What is told to whoever comes at a bad moment: the same to many, at a moment when work is dear."""
 
     def chosen(self, fields: Mapping[str, Any]) -> Locale | None:
         names = self._dialect.asks_by
@@ -66,7 +68,15 @@ class EnvelopeRenderer:
         status = choose(STATUSES, refusal)
         if status in PAGES and request.wants_html:
             return self._for_reader(request).refuse(refusal, request)
-        return Reply(msgspec.json.encode(self._dialect.envelope(refusal, request.locale)), status, headers=_retry(refusal))
+        if not isinstance(refusal, Unavailable) or len(refusal.details) > 1:
+            return self._reply(refusal, status, request.locale)
+        key = type(refusal), refusal.seconds, request.locale
+        if key not in self._sorry:
+            self._sorry[key] = self._reply(refusal, status, request.locale)
+        return self._sorry[key]
+
+    def _reply(self, refusal: Refusal, status: int, locale: Locale) -> Reply:
+        return Reply(msgspec.json.encode(self._dialect.envelope(refusal, locale)), status, retry_after=_seconds(refusal))
 
     def fail(self, request: Request) -> Reply:
         if request.wants_html:
@@ -96,7 +106,7 @@ class PlainRenderer:
     def refuse(self, refusal: Refusal, request: Request) -> Reply:
         why = words.refusal(refusal, request.locale)
         reply = self._reply(request, refusal.code, words.sentence(why, request.locale) if request.wants_html else why)
-        return replace(reply, status=choose(OWN_STATUSES, refusal), headers=(*_retry(refusal), *_challenge(refusal)))
+        return replace(reply, status=choose(OWN_STATUSES, refusal), headers=_challenge(refusal), retry_after=_seconds(refusal))
 
     def fail(self, request: Request) -> Reply:
         return replace(self._reply(request, "internal-error", words.text(_key("failed", request), request.locale)), status=500)
@@ -145,8 +155,8 @@ def _missing(reply: Reply, allow: str) -> Reply:
     return replace(reply, status=405, headers=(("allow", allow),)) if allow else replace(reply, status=404)
 
 
-def _retry(refusal: Refusal) -> tuple[tuple[str, str], ...]:
-    return (("retry-after", str(refusal.details["seconds"])),) if isinstance(refusal, Limited | Unavailable) else ()
+def _seconds(refusal: Refusal) -> int:
+    return refusal.seconds if isinstance(refusal, Limited | Unavailable) else 0
 
 
 def _challenge(refusal: Refusal) -> tuple[tuple[str, str], ...]:

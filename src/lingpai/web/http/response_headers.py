@@ -1,5 +1,7 @@
 """The headers of every reply (contract, rule 3)."""
 
+from lingpai.core.chance import Chance
+from lingpai.core.retries import retry_after
 from lingpai.settings import Settings
 from lingpai.web.request.calls import Reply
 from lingpai.web.request.cookies import Cookies
@@ -30,7 +32,8 @@ _BODILESS = (204, 304)
 class ResponseHeaders:
     """Writes header lines; those that are always the same are made once."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, chance: Chance) -> None:
+        self._chance = chance
         secure = settings.public_url.startswith("https://")
         self._cookies = Cookies(settings)
         self._always: Lines = [_NOSNIFF, *([(b"strict-transport-security", b"max-age=31536000")] if secure else [])]
@@ -55,6 +58,8 @@ class ResponseHeaders:
         lines = [*self._kind(reply.media_type), (b"x-request-id", request_id.encode())]
         if reply.status not in _BODILESS:
             lines.append((b"content-length", b"%d" % len(reply.body)))
+        if reply.retry_after:
+            lines.append((b"retry-after", b"%d" % retry_after(self._chance, reply.retry_after)))
         if not reply.headers and reply.session is reply.device is reply.prelogin_token is reply.language is None:
             lines.append(_NO_STORE)
             return lines

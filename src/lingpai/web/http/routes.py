@@ -116,6 +116,11 @@ class Routes:
         self._forgiven = {host: _as_mailed(table) for host, table in self._tables.items()}
         self._nowhere = {host: self._strangers(_open_on(host, mounts)) for host in _hosts(mounts)}
 
+    def first(self) -> frozenset[bytes]:
+        """The paths of what goes before others."""
+        found = (table.items() for table in self._tables.values())
+        return frozenset(where for table in found for where, entry in table if any(one.call.goes_first for one in entry.routes.values()))
+
     def find(self, host: str, raw_path: bytes) -> PathEntry:
         """The place at a path, spelled exactly as it was declared: an escaped letter or a closing slash is another path."""
         table = self._tables.get(host)

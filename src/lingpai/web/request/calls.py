@@ -36,6 +36,8 @@ class Reply(msgspec.Struct, frozen=True):
     """The token of a browser that has not logged in; `""` clears it; None leaves it alone."""
     gives_jwt: bool = False
     """Whether somebody has logged in, whose JWT is in the body."""
+    retry_after: int = 0
+    """Seconds after which to come again, at least: the header says a little more (`core/retries.py`); 0: it is not said."""
     refused: str = ""
     """The code of a refusal that is told here; empty: there was none. For whoever counts (`core/metrics.py`)."""
 
@@ -76,8 +78,12 @@ class Call:
     """Mails lead here: its query and its path are read as mail programs may have left them, and a browser always gets a page."""
     rooted: bool = False
     """A hosted page's path that answers in the dialect's voice: it stands where it says, whatever the prefix."""
+    hashes: bool = False
+    """It takes a place in the hashing queue whatever it is asked: while there is none it is refused before its body is looked at."""
     quiet: bool = False
     """A session check: one that passes writes no log line."""
+    goes_first: bool = False
+    """Others wait for it where many come at once: a session check, and whether the process lives."""
     completes: "Callable[[Services, Mount, Request, Refusal], Awaitable[None]] | None" = None
     """Adds to a refusal's details what every refusal of this call tells, whoever raised it, also before the handler was asked."""
     refusals: tuple[type[Refusal], ...] = ()

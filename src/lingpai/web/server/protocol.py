@@ -7,6 +7,7 @@ bytes are; an application never sees them.
 import asyncio
 import socket
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import cast
 
@@ -15,13 +16,14 @@ import structlog
 from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-from uvicorn.server import ServerState
 
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.request_ids import new_request_id
+from lingpai.core.retries import retry_after
 from lingpai.settings.forms import UNIX
 from lingpai.web.http.response_headers import PLAIN
 from lingpai.web.request.request import HEADERS
+from lingpai.web.server.connections import Connections
 from lingpai.web.server.cycle import FrontCycle
 
 BETWEEN, HEAD, BODY = range(3)
@@ -49,22 +51,14 @@ class Bounds:
     """A proxy must close first, or it sends a request into a connection that is just being closed: nginx does after 60 s."""
     linger_seconds: float = 2
     """How long a connection that was refused is still read and thrown away: closed at once, the refusal itself could be lost on its way."""
+    sip_seconds: float = 0.01
+    """How long nothing is read from it between two pieces of what is thrown away: a crowd that sends on and on must not keep the loop."""
     first_seconds: float = 2
     """How long a connection that has just been made may take, while its process ends, to begin its first request."""
-
-
-class Connections(ServerState):
-    """All connections of one server."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.none = asyncio.Event()
-        """Set while there is none."""
-        self.none.set()
-        self.plain = b""
-        """What a 200 begins with (`FrontCycle.plain`); made anew with each second's Date."""
-        self.leaving = False
-        """Whether each connection is to end with its next reply: a proxy that keeps connections then goes elsewhere by itself."""
+    connections: int = 2_000
+    """How many there may be at once."""
+    in_a_row: int = 4
+    """Requests that one may send before the first of them is answered; what is more is refused."""
 
 
 class FrontProtocol(HttpToolsProtocol):
@@ -97,6 +91,8 @@ class FrontProtocol(HttpToolsProtocol):
             self.client = (UNIX, 0)
         self._all.none.clear()
         self._by(self._bounds.head_seconds)
+        if not self._all.make_room(self):
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -108,6 +104,7 @@ class FrontProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._over:
+            self._sip()
             return
         self._unset_keepalive_if_required()
         if self._stage == BETWEEN:
@@ -122,6 +119,16 @@ class FrontProtocol(HttpToolsProtocol):
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         elif self._stage == BODY and self._seen > self._bounds.flood:
             self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
+    def _sip(self) -> None:
+        """What has come is thrown away; more of it is not read at once."""
+        if not self.transport.is_closing():
+            self.transport.pause_reading()
+            self.loop.call_later(self._bounds.sip_seconds, self._sip_again)
+
+    def _sip_again(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
 
     def _feed(self, data: bytes) -> None:
         """Parses. An upgrade is declined by reading the request once more without it (RFC 9110, 7.8).
@@ -160,7 +167,7 @@ class FrontProtocol(HttpToolsProtocol):
             self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
-        self._fault = self._judge()
+        self._fault = self._judge() if len(self.pipeline) < self._bounds.in_a_row else HTTPStatus.SERVICE_UNAVAILABLE
         if self._fault:
             raise ValueError(self._fault)
         if self.parser.should_upgrade():
@@ -219,7 +226,14 @@ class FrontProtocol(HttpToolsProtocol):
         assert isinstance(cycle, FrontCycle)
         cycle.ends, cycle.plain = self._ends, self._all.plain
         self._running = cycle
-        super()._start_asgi_task(cycle, app)
+        if cycle.scope["raw_path"] in self._all.first:
+            super()._start_asgi_task(cycle, app)
+        else:
+            self._all.turns.begin(partial(self._in_its_turn, cycle, app))
+
+    def _in_its_turn(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        if not cycle.disconnected:  # else nobody waits for it any more
+            super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
         self._running = None
@@ -241,6 +255,31 @@ class FrontProtocol(HttpToolsProtocol):
             self.transport.close()
         else:
             self._by(self._bounds.first_seconds)
+
+    @property
+    def ends(self) -> bool:
+        """As `Yielding` has it."""
+        return bool(self.transport.is_closing())
+
+    def yields(self) -> tuple[int, float] | None:
+        """As `Yielding` has it."""
+        if self._over:
+            return 0, 0.0
+        if self._busy() and (self._stage != BODY or self.pipeline):
+            return None
+        if self._stage == BETWEEN:
+            return 0, self.timeout_keep_alive_task.when() if self.timeout_keep_alive_task else 0.0
+        return 1, self._deadline - (self._bounds.head_seconds if self._stage == HEAD else self._bounds.body_seconds)
+
+    def give_way(self) -> None:
+        """As `Yielding` has it. Nothing more is read: what is on its way may cost the last word."""
+        asked = not self._over and (self._stage == BODY or self._seen_of_head())
+        if self._stage == BODY:
+            self._abandon()
+        if asked:
+            self.transport.write(self._last_word(HTTPStatus.SERVICE_UNAVAILABLE))
+        self._over = True
+        self.transport.close()
 
     def _seen_of_head(self) -> bool:
         return self._stage == HEAD and (self._seen > 0 or self._begun_within)
@@ -290,6 +329,7 @@ class FrontProtocol(HttpToolsProtocol):
             b"x-content-type-options: nosniff",
             b"x-request-id: " + request_id.encode(),
             b"connection: close",
+            *([b"retry-after: %d" % retry_after(self._chance, 1)] if status is HTTPStatus.SERVICE_UNAVAILABLE else []),
         ]
         return b"\r\n".join([*lines, b"", text])
 

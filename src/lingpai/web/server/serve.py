@@ -4,7 +4,7 @@ import asyncio
 import gc
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Container, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -15,8 +15,9 @@ from uvicorn.config import Config
 
 from lingpai.core.chance import SECOND, Chance, Clock
 from lingpai.web.http.app import App
+from lingpai.web.server.connections import Connections
 from lingpai.web.server.listening import BACKLOG, Listener
-from lingpai.web.server.protocol import Bounds, Connections, FrontProtocol
+from lingpai.web.server.protocol import Bounds, FrontProtocol
 
 T = TypeVar("T")
 AsgiApplication = Callable[[Any, Any, Any], Awaitable[None]]
@@ -84,7 +85,7 @@ async def serve(app: App, sockets: Sequence[socket.socket], clock: Clock, chance
     sockets stay open for its successor.
     """
     terms = terms or Terms()
-    server = Server(app, sockets, clock, chance, terms.bounds)
+    server = Server(app, sockets, clock, chance, terms.bounds, app.first)
     with _orders(terms) as orders, _beating(life.beat, terms.beat_seconds):
         await server.start()
         gc.freeze()  # what start made lives as long as the process: no collection need look at it again
@@ -190,7 +191,16 @@ async def _first(*waits: Coroutine[Any, Any, Any]) -> Any:
 class Server:
     """Takes connections on sockets that listen already."""
 
-    def __init__(self, app: AsgiApplication, sockets: Sequence[socket.socket], clock: Clock, chance: Chance, bounds: Bounds) -> None:
+    def __init__(
+        self,
+        app: AsgiApplication,
+        sockets: Sequence[socket.socket],
+        clock: Clock,
+        chance: Chance,
+        bounds: Bounds,
+        first: Container[bytes] = (),
+    ) -> None:
+        """`first`: as `Connections` has it."""
         self._clock = clock
         self._chance = chance
         self._bounds = bounds
@@ -209,7 +219,7 @@ class Server:
             timeout_keep_alive=bounds.idle_seconds,
         )
         self._config.load()
-        self._connections = Connections()
+        self._connections = Connections(bounds.connections, first)
         self._servers: list[asyncio.Server] = []
         self._adopting: set[asyncio.Task[Any]] = set()
         self._ticking: asyncio.TimerHandle | None = None

@@ -240,6 +240,7 @@ DIALECT = Dialect(
             gives=shapes.HiyouthCard,
             changes=False,
             quiet=True,
+            goes_first=True,
             refusals=(NotLoggedIn,),
             summary="summary.hiyouth.user_info",
         ),

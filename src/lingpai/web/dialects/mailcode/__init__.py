@@ -350,6 +350,7 @@ DIALECT = Dialect(
             gives=MailcodeCard,
             changes=False,
             quiet=True,
+            goes_first=True,
             refusals=(NotLoggedIn,),
             summary="summary.mailcode.my",
         ),
@@ -388,13 +389,6 @@ DIALECT = Dialect(
             refusals=(NotLoggedIn,),
             summary="summary.mailcode.invite_list",
         ),
-        Call(
-            ("POST",),
-            "/user/logout",
-            log_out,
-            gives=MailcodeDone,
-            refusals=(NotLoggedIn,),
-            summary="summary.mailcode.log_out",
-        ),
+        Call(("POST",), "/user/logout", log_out, gives=MailcodeDone, refusals=(NotLoggedIn,), summary="summary.mailcode.log_out"),
     ),
 )

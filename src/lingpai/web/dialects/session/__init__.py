@@ -104,6 +104,7 @@ DIALECT = Dialect(
             LoggedIn,
             sets_session=True,
             refusals=(BadCaptcha, BadCredentials, NotActivated),
+            hashes=True,
             summary="summary.session.log_in",
         ),
         Call(
@@ -114,6 +115,7 @@ DIALECT = Dialect(
             SignedUp,
             sets_session=True,
             refusals=(WeakPassword, Taken, NotInvited),
+            hashes=True,
             summary="summary.session.sign_up",
         ),
         Call(
@@ -196,6 +198,7 @@ DIALECT = Dialect(
             gives=SessionCard,
             changes=False,
             quiet=True,
+            goes_first=True,
             refusals=(NotLoggedIn,),
             summary="summary.session.user_info",
         ),

@@ -83,7 +83,7 @@ def form_page(
     form = _form(why, where, _sentence(why, _label(where, label_of or {}, request.locale), request.locale), typed or {})
     reply = page(template, request, form=form, **values)
     if isinstance(why, Limited):
-        return replace(reply, status=429, headers=(("retry-after", str(why.seconds)),), refused=why.code)
+        return replace(reply, status=429, retry_after=why.seconds, refused=why.code)
     return replace(reply, status=422, refused=why.code) if why else reply
 
 

@@ -1,4 +1,4 @@
-"""The worker: claims due letters, renders them, sends them; tries again later, or gives up. Purges what is past its time.
+"""The worker: claims due letters, renders them, sends them; tries again later, or gives up. Meanwhile it purges (`purging.py`).
 
 Any number of workers share the work. A letter is claimed by a lease that outlives the longest attempt, so nobody else sends it
 meanwhile; the lease of a worker that died ends by itself, and the letter is sent again: at least once. While a channel's server is out
@@ -9,7 +9,7 @@ written down first; whoever finds that note without an outcome, after a crash or
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -20,7 +20,7 @@ from lingpai.core.chance import SECOND, Chance, Clock
 from lingpai.core.errors import StoreDown
 from lingpai.core.masked import masked
 from lingpai.core.metrics import Metrics
-from lingpai.core.model import Channel, Letter, RequestContext
+from lingpai.core.model import Channel, Letter
 from lingpai.core.tracing import Recorder, span, trace
 from lingpai.ephemeral import Ephemeral
 from lingpai.guard.crypto import SecretBox
@@ -31,11 +31,11 @@ from lingpai.post.letters import render
 from lingpai.post.retries import next_try
 from lingpai.settings import Settings
 from lingpai.settings.theme import theme as themed
-from lingpai.steps import deletions
 from lingpai.steps.letters import Letters
-from lingpai.store import accounts, audit, outbox, outbox_retry, sessions, unproved
-from lingpai.store.database import Database, Transaction
+from lingpai.store import outbox
+from lingpai.store.database import Database
 from lingpai.store.outbox import Bell
+from lingpai.worker.purging import Purger
 
 log = structlog.get_logger()
 
@@ -62,11 +62,6 @@ somebody waits. Longer than this it gives way to nobody, so that letters leave a
 
 SEND_JITTER = 0.4
 """Most seconds between the bell and the look for letters: an answer's successor must not tell whether a letter was written (A46)."""
-
-BATCH = 200
-"""Rows that one purging statement deletes: it holds its locks for a moment only."""
-
-DAY = 86_400 * SECOND
 
 SENDING = "being sent, no answer yet"
 """The note on a letter that must not be sent twice; an outcome takes its place."""
@@ -110,17 +105,16 @@ class Worker:
         their hash in this process; never where nobody says.
         """
         assert send_seconds < LEASE_SECONDS
-        self._store, self._ephemeral = store, ephemeral
+        self._store = store
         self._letters = Letters(secret_box, clock)
-        self._senders = senders
         self._clock, self._chance = clock, chance
-        self._bell = bell
-        self._metrics = metrics or Metrics()
-        self._traces = traces
+        self._senders, self._bell = senders, bell
+        self._metrics, self._traces = metrics or Metrics(), traces
         self._settings, self._theme = settings, themed(settings.pages)
         self._send_seconds, self._send_jitter = send_seconds, send_jitter
         self._hashes_wait = hashes_wait
         self._owner = chance.token(12)
+        self._purger = Purger(store, ephemeral, settings, clock, chance, self._metrics)
         self._unwritten: set[int] = set()
         """Letters whose outcome is still to be written down."""
         self._breakers: Mapping[Channel, SenderBreaker] = {channel: SenderBreaker(channel, clock, chance) for channel in CHANNELS}
@@ -130,7 +124,7 @@ class Worker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set; then running attempts get GRACE_SECONDS, and the leases of the rest are given back."""
-        purging = asyncio.create_task(self._purge_for_ever())
+        purging = asyncio.create_task(self._purger.for_ever())
         try:
             while not stop.is_set():
                 if await self._fill() or await self._ended(stop):
@@ -149,69 +143,8 @@ class Worker:
         return len(letters)
 
     async def purge(self) -> int:
-        """Deletes what is past its time, a batch at a time; returns how many rows. Any number of workers may."""
-        now, store = self._clock.now(), self._store
-        trail = now - self._settings.audit.keep_days * DAY
-        sweeps: tuple[Callable[[], Awaitable[int]], ...] = (
-            lambda: self._ephemeral.purge(BATCH),
-            lambda: sessions.purge(store, now, BATCH),
-            lambda: sessions.purge_logins(store, now, BATCH),
-            lambda: outbox.purge(store, now - self._settings.audit.keep_letters_days * DAY, BATCH),
-            lambda: outbox_retry.erase_expired(store, now, BATCH),
-            lambda: audit.purge(store, trail, BATCH),
-            lambda: self._delete_due(now),
-            lambda: self._end_unproved(now),
-        )
-        return sum([await self._swept(sweep) for sweep in sweeps])
-
-    async def _delete_due(self, now: int) -> int:
-        """Deletes accounts whose owners have asked for it, and have not taken it back in time."""
-        found = await accounts.closed(self._store, now=now, limit=BATCH)
-        for account_id in found:
-            async with self._store.begin() as tx:
-                account = await accounts.by_id(tx, account_id)
-                if account and await accounts.delete_if_due(tx, account_id=account_id, now=now):
-                    await self._note(tx, now, account_id, "delete")
-                    await deletions.note(self._settings, self._clock, self._metrics, "deleted", account)
-        return len(found)
-
-    async def _end_unproved(self, now: int) -> int:
-        """Deletes registrations that nobody has proved in time (contract, 8.12)."""
-        before = now - self._settings.registrations.unproved_days * DAY
-        found = await unproved.past(self._store, before=before, limit=BATCH)
-        for account_id in found:
-            async with self._store.begin() as tx:
-                if await unproved.end(tx, account_id=account_id, before=before):
-                    await self._note(tx, now, account_id, "unproved")
-        return len(found)
-
-    @staticmethod
-    async def _note(tx: Transaction, now: int, account_id: int, event: str) -> None:
-        origin = RequestContext("worker", "worker")
-        await audit.add(tx, at=now, realm="", account_id=account_id, event=event, result="ok", origin=origin)
-
-    async def _swept(self, sweep: Callable[[], Awaitable[int]]) -> int:
-        """One that fails keeps no other from its work, and is made again in the next round."""
-        try:
-            return await self._sweep(sweep)
-        except StoreDown:
-            pass  # the store tells of its loss, once for everybody
-        except Exception as error:  # noqa: BLE001 - the next round may fare better; the cause is in the log
-            log.warning("purge.failed", error=type(error).__name__)
-            self._metrics.failed("purge")
-        return 0
-
-    async def _sweep(self, sweep: Callable[[], Awaitable[int]]) -> int:
-        total = count = await sweep()
-        while count >= BATCH:
-            await self._clock.sleep(self._chance.spread(0.05, 0.15))  # the store's other callers come first
-            total += (count := await sweep())
-        return total
-
-    async def _purge_for_ever(self) -> None:
-        while True:
-            await self._clock.sleep(self._chance.spread(45, 75))
-            await self.purge()
+        """As `Purger.once`."""
+        return await self._purger.once()
 
     def _under_way(self) -> set[asyncio.Task[None]]:
         return set().union(*self._busy.values())

@@ -1,0 +1,102 @@
+"""All connections of one server: how many there may be, and who gives way to whom."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Container
+from typing import Protocol, cast
+
+from uvicorn.server import ServerState
+
+SHARE = 16
+"""One in so many gives way at once, where any must: to look at all of them for each that comes would cost more than to serve it."""
+
+
+AT_ONCE = 4
+"""Requests that begin in one turn of the loop: each may keep it for a good part of a millisecond."""
+
+
+class Yielding(Protocol):
+    """A connection, as its server asks it to give way."""
+
+    @property
+    def ends(self) -> bool:
+        """It is closed already, and only not gone."""
+        ...
+
+    def yields(self) -> tuple[int, float] | None:
+        """Whom it goes before: the lowest gives way first. None: it is being answered, and stays."""
+        ...
+
+    def give_way(self) -> None:
+        """It closes, and says why to whoever has begun to ask."""
+        ...
+
+
+class Turns:
+    """When requests begin: so many in one turn of the loop, in the order they came, and some (`Connections.first`) between them at once.
+
+    What waits for nothing runs to its end once it has begun, so that whoever comes after two hundred others would wait for all of them.
+    """
+
+    def __init__(self) -> None:
+        self._begun = 0
+        """In this turn of the loop."""
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._turns = False
+        """Whether there is to be a next one."""
+
+    def begin(self, request: Callable[[], None]) -> None:
+        """It is called now, or when it is its turn."""
+        if self._begun < AT_ONCE and not self._waiting:
+            self._begun += 1
+            request()
+        else:
+            self._waiting.append(request)
+        if not self._turns:
+            self._turns = True
+            asyncio.get_running_loop().call_soon(self._next)
+
+    def _next(self) -> None:
+        self._begun = 0
+        while self._waiting and self._begun < AT_ONCE:
+            self._begun += 1
+            self._waiting.popleft()()
+        self._turns = self._begun > 0
+        if self._turns:
+            asyncio.get_running_loop().call_soon(self._next)
+
+
+class Connections(ServerState):
+    """All connections of one server."""
+
+    def __init__(self, most: int, first: Container[bytes] = ()) -> None:
+        """`first`: paths of what does not wait for its turn."""
+        super().__init__()
+        self.most = most
+        self.first = first
+        self.turns = Turns()
+        self.none = asyncio.Event()
+        """Set while there is none."""
+        self.none.set()
+        self.plain = b""
+        """What a 200 begins with (`FrontCycle.plain`); made anew with each second's Date."""
+        self.leaving = False
+        """Whether each connection is to end with its next reply: a proxy that keeps connections then goes elsewhere by itself."""
+
+    def make_room(self, new: Yielding) -> bool:
+        """Whether there is room for a new one: where there is none, those give way on which nothing is answered.
+
+        First who was refused and lingers, or was answered and has asked nothing since, the longest first; then who has been asking for the
+        longest and is not done. So a crowd that holds connections open keeps nobody out who asks at once.
+        """
+        if len(self.connections) <= self.most:
+            return True
+        here = [one for one in cast("set[Yielding]", self.connections) if not one.ends]
+        over = len(here) - self.most
+        if over <= 0:
+            return True
+        found = sorted((rank, number) for number, one in enumerate(here) if one is not new and (rank := one.yields()))
+        leaving = [here[number] for _, number in found[: over + self.most // SHARE]]
+        for one in leaving:
+            one.give_way()
+        return len(leaving) >= over

@@ -1,0 +1,237 @@
+"""How many connections there may be at once, who gives way to a new one, and what is told to one for which there is no room."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pytest
+
+from fakes import FakeChance, FakeClock
+from frontdoor import answers, app, mount, services, serving, wired
+from lingpai.assembly.front import application
+from lingpai.core.chance import SystemClock
+from lingpai.web.server.connections import AT_ONCE, SHARE, Turns
+from lingpai.web.server.listening import listen
+from lingpai.web.server.protocol import Bounds, FrontProtocol
+from lingpai.web.server.serve import Server
+
+HOST = b"Host: id.example.com\r\n"
+WHO = b"GET /who HTTP/1.1\r\n" + HOST
+WAIT = b"GET /wait HTTP/1.1\r\n" + HOST + b"\r\n"
+CLOCK = SystemClock()
+MOST = 2 * SHARE
+GIVES_WAY = 1 + MOST // SHARE
+"""How many close at once where one has to."""
+
+
+@dataclass
+class Peer:
+    """The other end of a connection."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def tell(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def answered(self) -> bytes:
+        """One answer on a connection that stays."""
+        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 20)
+        (answer,) = answers(head)
+        return head + await self.reader.readexactly(int(answer["content-length"]))
+
+    async def rest(self) -> bytes:
+        """What comes until it closes."""
+        return await asyncio.wait_for(self.reader.read(), 20)
+
+
+class Crowd:
+    """Connections to one port."""
+
+    def __init__(self, port: int, stack: AsyncExitStack) -> None:
+        self._port = port
+        self._stack = stack
+
+    async def come(self, count: int = 1, said: bytes = b"") -> list[Peer]:
+        found = [Peer(*await asyncio.open_connection("127.0.0.1", self._port)) for _ in range(count)]
+        for peer in found:
+            self._stack.callback(peer.writer.close)
+            await peer.tell(said)
+        return found
+
+
+@asynccontextmanager
+async def crowded(served: Any = None, **bounds: Any) -> AsyncIterator[tuple[Crowd, Any]]:
+    """A server with room for MOST, and whoever comes there."""
+    async with serving(served, bounds=Bounds(connections=MOST, **bounds)) as (server, port), AsyncExitStack() as stack:
+        yield Crowd(port, stack), server._connections
+
+
+async def first(count: int, ends: list[Coroutine[Any, Any, bytes]]) -> list[bytes]:
+    """What the first of them come to; the others go on, and are not waited for."""
+    tasks = [asyncio.create_task(end) for end in ends]
+    found = [await done for _, done in zip(range(count), asyncio.as_completed(tasks), strict=False)]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return found
+
+
+async def seen(true: Any) -> None:
+    async with asyncio.timeout(20):
+        while not true():
+            await CLOCK.sleep(0.001)
+
+
+@wired
+async def test_past_the_most_those_that_idle_the_longest_are_closed_without_a_word() -> None:
+    async with crowded() as (crowd, there):
+        idle = []
+        for half in range(2):
+            for peer in await crowd.come(MOST // 2, WHO + b"\r\n"):
+                await peer.answered()
+                idle.append(peer)
+            await CLOCK.sleep(0.01 * (1 - half))  # the loop's own clock ticks in milliseconds
+        (new,) = await crowd.come(said=WHO + b"\r\n")
+        assert answers(await new.answered())[0].status == 200
+        assert await first(GIVES_WAY, [peer.rest() for peer in idle[: MOST // 2]]) == [b""] * GIVES_WAY
+        assert len(there.connections) == MOST + 1 - GIVES_WAY
+
+
+@pytest.mark.parametrize(
+    ("begun", "told"),
+    [
+        pytest.param(b"", None, id="silent"),
+        pytest.param(WHO, 503, id="slow head"),
+        pytest.param(b"POST /write HTTP/1.1\r\n" + HOST + b"Content-Length: 15\r\n\r\n{", 503, id="slow body"),
+    ],
+)
+@wired
+async def test_a_crowd_that_only_holds_connections_keeps_nobody_out(begun: bytes, told: int | None) -> None:
+    async with crowded() as (crowd, there):
+        slow = await crowd.come(MOST, begun)
+        await seen(lambda: sum(begun == b"" or bool(one._seen or one._busy()) for one in there.connections) == MOST)
+        (new,) = await crowd.come(said=WHO + b"\r\n")
+        assert answers(await new.answered())[0].status == 200
+        for data in await first(GIVES_WAY, [peer.rest() for peer in slow]):
+            got = answers(data)
+            assert [answer.status for answer in got] == ([told] if told else [])
+            assert all(1 <= int(answer["retry-after"]) <= 3 for answer in got)
+        assert len(there.connections) == MOST + 1 - GIVES_WAY
+
+
+@wired
+async def test_what_is_being_answered_stays_and_one_more_is_told_to_come_again() -> None:
+    made = services()
+    served = application(made, (mount(),), mount())
+    async with crowded(served, linger_seconds=0.1) as (crowd, there):
+        waiting = await crowd.come(MOST, WAIT)
+        await seen(lambda: sum(one._busy() for one in there.connections) == MOST)
+        told = await crowd.come(1, WHO + b"\r\n")
+        (got,) = answers(await told[0].rest())
+        assert (got.status, got["connection"]) == (503, "close")
+        assert 1 <= int(got["retry-after"]) <= 3
+        made.gate.set()
+        assert [answers(await peer.answered())[0].status for peer in waiting] == [200] * MOST
+
+
+@wired
+async def test_those_that_were_told_make_no_crowd_of_their_own() -> None:
+    async with crowded(application(services(), (mount(),), mount()), linger_seconds=20) as (crowd, there):
+        await crowd.come(MOST, WAIT)
+        await seen(lambda: sum(one._busy() for one in there.connections) == MOST)
+        told = await crowd.come(5 * MOST)
+        assert [answers(await peer.rest())[0].status for peer in told] == [503] * 5 * MOST
+        await seen(lambda: len(there.connections) == MOST + 1)
+        for one in list(there.connections):
+            one.transport.abort()
+
+
+@wired
+async def test_connections_that_come_and_go_are_not_counted_twice() -> None:
+    async with crowded() as (crowd, there):
+        for _ in range(3):
+            for peer in await crowd.come(MOST, WHO + b"Connection: close\r\n\r\n"):
+                assert answers(await peer.rest())[0].status == 200
+        await seen(lambda: not there.connections)
+
+
+def test_so_many_requests_begin_in_one_turn_of_the_loop_and_all_in_their_order() -> None:
+    async def story() -> list[list[int]]:
+        turns, begun = Turns(), []
+        for number in range(2 * AT_ONCE + 1):
+            turns.begin(partial(begun.append, number))
+        rounds = [list(begun)]
+        while len(begun) <= 2 * AT_ONCE:
+            await asyncio.sleep(0)  # noqa: TID251 - one turn
+            rounds.append(list(begun))
+        turns.begin(partial(begun.append, -1))
+        return [*rounds, begun[-1:]]
+
+    first, second, third, last = asyncio.run(story())
+    assert (len(first), len(second), third) == (AT_ONCE, 2 * AT_ONCE, list(range(2 * AT_ONCE + 1)))
+    assert last == [-1]
+
+
+@wired
+async def test_a_session_check_does_not_wait_for_those_that_came_before_it() -> None:
+    """Counted, not timed: how many of a crowd that came in one moment were answered before it."""
+    done: list[str] = []
+
+    async def note(scope: Any, receive: Any, send: Any) -> None:
+        done.append(scope["path"])
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
+    listening = listen("127.0.0.1", 0)
+    server = Server(note, [listening], FakeClock(auto=True), FakeChance(), Bounds(), {b"/who"})
+    await server.start()
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(server.drain, 1)
+        crowd = Crowd(listening.getsockname()[1], stack)
+        others, (check,) = await crowd.come(60), await crowd.come()
+        for peer in (*others, check):
+            await peer.tell(b"GET /other HTTP/1.1\r\n" + HOST + b"\r\n")
+            await peer.answered()
+        done.clear()
+        for peer in others:
+            peer.writer.write(b"GET /other HTTP/1.1\r\n" + HOST + b"\r\n")
+        check.writer.write(WHO + b"\r\n")
+        await check.answered()
+        assert done.index("/who") <= 20 < len(others)
+        await asyncio.gather(*(peer.answered() for peer in others))
+        assert len(done) == len(others) + 1
+
+
+def test_only_session_checks_and_probes_go_before_others() -> None:
+    assert app().first == {b"/who", b"/healthz", b"/readyz"}
+
+
+@wired
+async def test_a_row_of_requests_without_end_is_cut_off_and_what_came_before_is_answered() -> None:
+    async with crowded(linger_seconds=0.1, in_a_row=4) as (crowd, _):
+        (peer,) = await crowd.come(said=(WHO + b"\r\n") * 100)
+        statuses = [answer.status for answer in answers(await peer.rest())]
+    assert statuses == [200] * 5 + [503], "one that is being answered, four that wait, and one more"
+
+
+@wired
+async def test_what_is_thrown_away_is_read_in_sips(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted, not timed: each piece is followed by a pause. A crowd that goes on sending would keep the loop busy with reading."""
+    read: list[int] = []
+    sip = FrontProtocol._sip
+
+    def counted(self: FrontProtocol) -> None:
+        sip(self)
+        read.append(self.transport.is_reading())
+
+    monkeypatch.setattr(FrontProtocol, "_sip", counted)
+    async with crowded() as (crowd, _):
+        (peer,) = await crowd.come(said=b"POST /write HTTP/1.1\r\n" + HOST + b"Content-Length: 20000000\r\n\r\n" + bytes(5_000_000))
+        assert answers(await peer.answered())[0].status == 413
+    assert read
+    assert not any(read)

@@ -1,12 +1,12 @@
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 
 import pytest
 
 from fakes import FakeClock
 from lingpai import settings
 from lingpai.core.errors import Limited, StoreDown
-from lingpai.ephemeral import Count, Ephemeral
+from lingpai.ephemeral import Count, Ephemeral, Hit
 from lingpai.guard.throttling.rates import RateLimiter
 from lingpai.settings import Rate
 
@@ -117,6 +117,9 @@ class Flaky:
             raise StoreDown
         self.keys.append(key)
         return Count(1, life)
+
+    async def hits(self, hits: Sequence[Hit]) -> list[Count]:
+        return [await self.hit(hit.key, hit.life, hit.amount) for hit in hits]
 
 
 async def test_no_address_stands_in_a_counters_name(clock: FakeClock) -> None:

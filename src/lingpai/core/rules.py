@@ -85,9 +85,9 @@ def _email(text: str) -> Address | None:
     return Address("email", f"{local}@{found.ascii_domain}", f"{local.translate(_ASCII_LOWER)}@{found.ascii_domain}")
 
 
-@lru_cache(maxsize=2_048)  # many people have their mail at the same few, and asking about one costs as much as a fifth of a login's other work
+@lru_cache(maxsize=2_048)  # many people have their mail at the same few, and to ask about one is a tenth of a login's own work
 def _at(domain: str) -> "ValidatedEmail | None":
-    """What a plain address is like whose local part may be any: both parts are judged apart, and in ASCII no form is longer than another."""
+    """A plain address there, whatever its local part is: both parts are judged apart, and in ASCII no form is longer than another."""
     return _checked(f"a@{domain}")
 
 

@@ -3,19 +3,20 @@
 A power cut may take them, which costs nobody more than a few seconds of a limit; so no hit waits for a disk.
 """
 
+import asyncio
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import ceil
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import apsw
 
 from lingpai.core.chance import SECOND, Clock
-from lingpai.ephemeral import Count
-from lingpai.store.database import Database, Query, Row, picker
+from lingpai.ephemeral import Count, Hit
+from lingpai.store.database import Database, Query, Row, picker, uninterrupted
 from lingpai.store.deferred import (
     BindParameter,
     ClauseElement,
@@ -33,6 +34,9 @@ from lingpai.store.deferred import (
     update,
 )
 from lingpai.store.sqlite import DIALECT, store_down
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 PATIENCE = 1.0
 """Seconds that a hit waits for another process's lock before it is StoreDown."""
@@ -91,6 +95,10 @@ class Counters(Protocol):
         """As `Ephemeral.hit`."""
         ...
 
+    async def hits(self, hits: Sequence[Hit]) -> list[Count]:
+        """As `Ephemeral.hits`."""
+        ...
+
     async def purge(self, limit: int) -> int:
         """As `Ephemeral.purge`."""
         ...
@@ -100,42 +108,56 @@ class Counters(Protocol):
         ...
 
 
-class _SqlCounters:
-    """What the two have in common: which statement a hit is."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-
-    async def _row(self, query: Query, **values: Any) -> Row | None:
-        """Runs one statement, a transaction of its own; the first row of its answer."""
-        raise NotImplementedError
-
-    async def hit(self, key: str, life: float, amount: int = 1) -> Count:
-        now = self._clock.now()
-        if amount > 0:
-            return await self._count(ADD, now, key=key, amount=amount, ends=now + ceil(life * SECOND))
-        if amount == 0:
-            return await self._count(LOOK, now, key=key)
-        return await self._count(GIVE_BACK, now, name=key, amount=-amount)
-
-    async def _count(self, query: Query, now: int, **values: Any) -> Count:
-        row = await self._row(query, now=now, **values)
-        if row is None:
-            return Count(0, 0.0)
-        total, expires_at = _COUNT[query](row)
-        return Count(total, (expires_at - now) / SECOND)
+def _asked(hit: Hit, now: int) -> tuple[Query, dict[str, Any]]:
+    """Which statement a hit is, and its values."""
+    if hit.amount > 0:
+        return ADD, {"now": now, "key": hit.key, "amount": hit.amount, "ends": now + ceil(hit.life * SECOND)}
+    if hit.amount == 0:
+        return LOOK, {"now": now, "key": hit.key}
+    return GIVE_BACK, {"now": now, "name": hit.key, "amount": -hit.amount}
 
 
-class TableCounters(_SqlCounters):
+def _counted(query: Query, row: Row | None, now: int) -> Count:
+    if row is None:
+        return Count(0, 0.0)
+    total, expires_at = _COUNT[query](row)
+    return Count(total, (expires_at - now) / SECOND)
+
+
+def _ends(hit: Hit, count: Count) -> bool:
+    """Whether it is the last that is made."""
+    return hit.most is not None and count.total > hit.most
+
+
+class TableCounters:
     """Counters in the store's database (PostgreSQL)."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
-        super().__init__(clock)
         self._database = database
+        self._clock = clock
 
-    async def _row(self, query: Query, **values: Any) -> Row | None:
+    async def hit(self, key: str, life: float, amount: int = 1) -> Count:
+        return await self._made(Hit(key, life, amount))
+
+    async def hits(self, hits: Sequence[Hit]) -> list[Count]:
+        if len(hits) == 1:
+            return [await self._made(hits[0])]
+        # Each by itself: a transaction would hold the rows that all callers count on.
+        return await uninterrupted(asyncio.ensure_future(self._each(hits)))
+
+    async def _each(self, hits: Sequence[Hit]) -> list[Count]:
+        counts = []
+        for hit in hits:
+            counts.append(await self._made(hit))
+            if _ends(hit, counts[-1]):
+                break
+        return counts
+
+    async def _made(self, hit: Hit) -> Count:
+        now = self._clock.now()
+        query, values = _asked(hit, now)
         # On PostgreSQL a statement outside of `begin` is a transaction of its own: one round trip instead of three.
-        return await self._database.row(query, **values)
+        return _counted(query, await self._database.row(query, **values), now)
 
     async def purge(self, limit: int) -> int:
         return await self._database.execute(PURGE, now=self._clock.now(), most=limit)
@@ -144,7 +166,7 @@ class TableCounters(_SqlCounters):
         """Nothing to let go of: the database is the store's."""
 
 
-class FileCounters(_SqlCounters):
+class FileCounters:
     """Counters in an SQLite file of their own, with synchronous=OFF.
 
     A hit runs inline on the event loop: without a disk to wait for it costs less than a hop to a thread. Processes share the file.
@@ -152,33 +174,67 @@ class FileCounters(_SqlCounters):
 
     def __init__(self, path: Path, clock: Clock) -> None:
         """Opens the file, and makes it anew where it is missing or damaged. Raises StoreDown."""
-        super().__init__(clock)
+        self._clock = clock
         try:
             with _alone(path):
                 self._file = _sound(path)
         except (apsw.Error, OSError) as error:
             raise store_down(error) from error
 
+    async def hit(self, key: str, life: float, amount: int = 1) -> Count:
+        return await self._patiently(self._made, Hit(key, life, amount))
+
+    async def hits(self, hits: Sequence[Hit]) -> list[Count]:
+        # In one transaction, which takes as long as one hit: a lock for each was most of what they cost.
+        return await self._patiently(self._all_made, hits)
+
     async def purge(self, limit: int) -> int:
-        await self._row(PURGE, now=self._clock.now(), most=limit)
-        return self._file.changes()
+        return await self._patiently(self._purged, limit)
 
     async def close(self) -> None:
         self._file.close()
 
-    async def _row(self, query: Query, **values: Any) -> Row | None:
+    def _made(self, hit: Hit) -> Count:
+        now = self._clock.now()
+        query, values = _asked(hit, now)
+        return _counted(query, self._row(query, values), now)
+
+    def _all_made(self, hits: Sequence[Hit]) -> list[Count]:
+        if len(hits) == 1:
+            return [self._made(hits[0])]
+        counts = []
+        self._file.execute("BEGIN IMMEDIATE" if any(hit.amount for hit in hits) else "BEGIN")
+        try:
+            for hit in hits:
+                counts.append(self._made(hit))
+                if _ends(hit, counts[-1]):
+                    break
+            self._file.execute("COMMIT")
+        finally:
+            if self._file.in_transaction:
+                self._file.execute("ROLLBACK")
+        return counts
+
+    def _purged(self, limit: int) -> int:
+        self._row(PURGE, {"now": self._clock.now(), "most": limit})
+        return self._file.changes()
+
+    def _row(self, query: Query, values: Mapping[str, Any]) -> Row | None:
         plan = query.plan(DIALECT)
+        rows = self._file.execute(plan.sql, plan.bind(values)).fetchall()
+        return rows[0] if rows else None
+
+    async def _patiently(self, work: Callable[[S], T], asked: S) -> T:
+        """Tries until no other process is in the way; the loop runs on between the tries."""
         end = self._clock.monotonic() + PATIENCE
         while True:
             try:
-                rows = self._file.execute(plan.sql, plan.bind(values)).fetchall()
+                return work(asked)
             except apsw.BusyError as error:
                 if self._clock.monotonic() >= end:
                     raise store_down(error) from error
             except apsw.Error as error:
                 raise store_down(error) from error
-            else:
-                return rows[0] if rows else None
             await self._clock.sleep(PAUSE)
 
 

@@ -8,6 +8,7 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 from math import ceil
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -18,11 +19,14 @@ from lingpai.core.chance import SECOND, Clock
 from lingpai.ephemeral import Count, Hit
 from lingpai.store.database import Database, Query, Row, picker, uninterrupted
 from lingpai.store.deferred import (
+    BigInteger,
     BindParameter,
     ClauseElement,
     CreateIndex,
     CreateTable,
+    Insert,
     Inserter,
+    Text,
     and_,
     bindparam,
     case,
@@ -30,6 +34,8 @@ from lingpai.store.deferred import (
     counters,
     deferred,
     delete,
+    exists,
+    func,
     select,
     update,
 )
@@ -53,7 +59,10 @@ _columns = (counters.c.total, counters.c.expires_at)
 
 
 def _add(insert: Inserter) -> ClauseElement:
-    one = insert(counters).values(key=bindparam("key"), total=bindparam("amount"), expires_at=bindparam("ends"))
+    return _added(insert(counters).values(key=bindparam("key"), total=bindparam("amount"), expires_at=bindparam("ends")))
+
+
+def _added(one: Insert) -> ClauseElement:
     new = one.excluded
     changed = {
         "total": case((_over, new.total), else_=counters.c.total + new.total),
@@ -63,6 +72,18 @@ def _add(insert: Inserter) -> ClauseElement:
 
 
 ADD = Query(_add)
+_before = counters.alias("before")
+
+
+def _add_next(insert: Inserter) -> ClauseElement:
+    over = and_(_before.c.key == bindparam("before"), _before.c.expires_at > _now, _before.c.total > bindparam("most", type_=BigInteger()))
+    key, amount, ends = bindparam("key", type_=Text()), *(bindparam(name, type_=BigInteger()) for name in ("amount", "ends"))
+    new = select(key, amount, ends).where(~exists().where(over))
+    return _added(insert(counters).from_select(["key", "total", "expires_at"], new))
+
+
+ADD_NEXT = Query(_add_next)
+"""As ADD, unless the counter `before` is over `most`."""
 _left = counters.c.total - bindparam("amount")
 GIVE_BACK = Query(
     update(counters)
@@ -71,7 +92,10 @@ GIVE_BACK = Query(
     .returning(*_columns)
 )
 LOOK = Query(select(*_columns).where(and_(counters.c.key == bindparam("key"), _live)))
-_COUNT = {query: picker(query, ("total", "expires_at")) for query in (ADD, GIVE_BACK, LOOK)}
+_total, _end = func.coalesce(func.max(counters.c.total), 0), func.coalesce(func.max(counters.c.expires_at), _now)
+LOOK_EACH = Query(select(_total.label("total"), _end.label("expires_at")).where(and_(counters.c.key == bindparam("key"), _live)))
+"""As LOOK, and has a row where there is no counter: so that of several it is known which is which."""
+_COUNT = {query: picker(query, ("total", "expires_at")) for query in (ADD, ADD_NEXT, GIVE_BACK, LOOK, LOOK_EACH)}
 PURGE = Query(
     delete(counters).where(
         _over, counters.c.key.in_(select(counters.c.key).where(_over).limit(bindparam("most")).with_for_update(skip_locked=True))
@@ -129,6 +153,14 @@ def _ends(hit: Hit, count: Count) -> bool:
     return hit.most is not None and count.total > hit.most
 
 
+def _together(hits: Sequence[Hit]) -> Sequence[Hit]:
+    """Of these the first that one statement can make, one after the other."""
+    if hits[0].amount > 0:
+        return hits[:2] if len(hits) > 1 and hits[1].amount > 0 else hits[:1]
+    looks = list(takewhile(lambda hit: hit.amount == 0 and hit.most is None, hits))
+    return looks or hits[:1]
+
+
 class TableCounters:
     """Counters in the store's database (PostgreSQL)."""
 
@@ -146,12 +178,24 @@ class TableCounters:
         return await uninterrupted(asyncio.ensure_future(self._each(hits)))
 
     async def _each(self, hits: Sequence[Hit]) -> list[Count]:
-        counts = []
-        for hit in hits:
-            counts.append(await self._made(hit))
-            if _ends(hit, counts[-1]):
+        """In as many round trips as there are looks side by side, pairs of what is added, and others."""
+        counts: list[Count] = []
+        while len(counts) < len(hits):
+            together = _together(hits[len(counts) :])
+            made = await self._made_together(together) if len(together) > 1 else [await self._made(together[0])]
+            counts += made
+            if len(made) < len(together) or _ends(together[-1], made[-1]):
                 break
         return counts
+
+    async def _made_together(self, hits: Sequence[Hit]) -> list[Count]:
+        now, query = self._clock.now(), ADD_NEXT if hits[0].amount > 0 else LOOK_EACH
+        values = [_asked(hit, now)[1] for hit in hits]
+        if query is ADD_NEXT:
+            # Before the first there is none.
+            for one, before in zip(values, (None, *hits), strict=False):
+                one["before"], one["most"] = ("", 0) if before is None or before.most is None else (before.key, before.most)
+        return [_counted(query, row, now) for row in await self._database.rows_of_each(query, values)]
 
     async def _made(self, hit: Hit) -> Count:
         now = self._clock.now()

@@ -179,6 +179,10 @@ class Database(Transaction, Protocol):
         """
         ...
 
+    async def rows_of_each(self, query: Query, each: Sequence[Parameters]) -> list[Row]:
+        """As `rows` for each of these values, one after the other; all their rows. On PostgreSQL in one round trip and transaction."""
+        ...
+
     @property
     def use(self) -> PoolUse:
         """How busy the way to it is; of SQLite's two connections the one that writes."""

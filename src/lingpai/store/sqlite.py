@@ -7,7 +7,7 @@ the writer's own thread, with the GIL free. Another process's write lock is wait
 import asyncio
 import os
 import pwd
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from lingpai.core.outages import Outage
 from lingpai.core.threads import WorkerThreads
 from lingpai.core.tracing import span
 from lingpai.store.ahead.sqlite import STATEMENTS
-from lingpai.store.database import PoolUse, Query, Row, SqlDialect, Transaction, uninterrupted
+from lingpai.store.database import Parameters, PoolUse, Query, Row, SqlDialect, Transaction, uninterrupted
 from lingpai.store.probe import PROBE
 
 T = TypeVar("T")
@@ -126,6 +126,9 @@ class SqliteDatabase:
     async def row(self, query: Query, **values: Any) -> Row | None:
         rows = await self.rows(query, **values)
         return rows[0] if rows else None
+
+    async def rows_of_each(self, query: Query, each: Sequence[Parameters]) -> list[Row]:
+        return [row for values in each for row in await self.rows(query, **values)]
 
     async def execute(self, query: Query, **values: Any) -> int:
         async with self.begin() as tx:

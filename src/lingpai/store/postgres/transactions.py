@@ -1,12 +1,12 @@
 """Statements on one connection: each by itself, or several in a transaction that is done again where another one was in its way."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
 from lingpai.core.errors import StoreConflict
-from lingpai.store.database import Query, Row
+from lingpai.store.database import Parameters, Query, Row
 from lingpai.store.postgres.pool import DIALECT, Leased, Pool
 
 T = TypeVar("T")
@@ -31,6 +31,11 @@ class Statements:
     async def row(self, query: Query, **values: Any) -> Row | None:
         rows = await self.rows(query, **values)
         return rows[0] if rows else None
+
+    async def rows_of_each(self, query: Query, each: Sequence[Parameters]) -> list[Row]:
+        """See `Database.rows_of_each`."""
+        plan = query.plan(DIALECT)
+        return await self._run(partial(_fetch_each, plan.sql, [plan.bind(values) for values in each]))
 
     async def execute(self, query: Query, **values: Any) -> int:
         plan = query.plan(DIALECT)
@@ -94,6 +99,10 @@ class RepeatedTransaction(Statements):
 
 async def _fetch(sql: str, values: Row, connection: Leased, seconds: float | None) -> list[Row]:
     return [tuple(record) for record in await connection.fetch(sql, *values, timeout=seconds)]
+
+
+async def _fetch_each(sql: str, each: Sequence[Row], connection: Leased, seconds: float | None) -> list[Row]:
+    return [tuple(record) for record in await connection.fetchmany(sql, each, timeout=seconds)]
 
 
 async def _execute(sql: str, values: Row, connection: Leased, seconds: float | None) -> int:

@@ -74,8 +74,7 @@ def _email(text: str) -> Address | None:
     spelling = unicodedata.normalize("NFC", text)
     if not unicodedata.is_normalized("NFKC", spelling):
         return None
-    plain = _PLAIN.fullmatch(spelling)
-    found = _at(plain[1]) if plain else _checked(spelling)
+    found = mailbox(spelling)
     if found is None:
         return None
     local, _, domain = spelling.rpartition("@")
@@ -83,6 +82,12 @@ def _email(text: str) -> Address | None:
     if domain.translate(_ASCII_LOWER) not in {found.domain, found.ascii_domain}:
         return None
     return Address("email", f"{local}@{found.ascii_domain}", f"{local.translate(_ASCII_LOWER)}@{found.ascii_domain}")
+
+
+def mailbox(address: str) -> "ValidatedEmail | None":
+    """What the address's domain is like; None where it is no mail address."""
+    plain = _PLAIN.fullmatch(address)
+    return _at(plain[1]) if plain and len(address) <= EMAIL_LENGTH else _checked(address)
 
 
 @lru_cache(maxsize=2_048)  # many people have their mail at the same few, and to ask about one is a tenth of a login's own work

@@ -154,7 +154,7 @@ async def test_a_node_that_is_restarted_and_whose_database_stalls_answers_everyt
             await soak.pass_()
         say("answers", dict(day.answered))
         for number, look in soak.looks.items():
-            say(f"minute {(number + 1) * step / 60:.1f}", look)
+            say(f"minute {(number + 1) * step / 60:.1f}", str(look))
         assert {said for said in day.answered if not said.endswith(" 503")} == RIGHT
         await nothing_is_lost(installation, day)
     assert grown(soak.early, soak.late) == {}

@@ -39,7 +39,7 @@ class Trace:
         return done
 
 
-SPARE = {"spare-link": "link", "decoy-link": "link", "no-decoy-link": "link", "no-sms": "sms", "no-notice": "notice"}
+SPARE = {"spare-link": "link", "decoy-link": "link", "no-decoy-link": "link", "no-sms": "sms", "not-noticed": "noticed"}
 """Work that is done so that there is as much of it, and what it stands for."""
 WRITES = {"UPDATE": "write", "DELETE": "write", "INSERT": "write", "SELECT": "read"}
 

@@ -105,6 +105,24 @@ async def test_only_clients_are_counted_with_their_neighbours(limits: RateLimite
     assert await passed(*(limits.spend("login_address", customer(number)) for number in range(1, 201))) == 200
 
 
+@sqlite
+async def test_of_limits_that_are_spent_together_those_behind_the_one_that_refuses_count_nothing(
+    ephemeral: Ephemeral, clock: FakeClock
+) -> None:
+    limits = RateLimiter(ephemeral, settings.Limits(login_client=Rate(2, 60), login_address=Rate(3, 60)), clock)
+    both = [("login_client", customer(1)), ("login_address", "ada")]
+    spent: list[tuple[str, str]] = []
+    assert await passed(*(limits.spend_each(both) for _ in range(4))) == 2
+    with pytest.raises(Limited) as limited:
+        await limits.spend_each(both, spent)
+    assert limited.value.limit == "login_client"
+    assert spent == both[:1], "so much is to be given back"
+    await limits.check("login_address", "ada")
+    await limits.spend("login_address", "ada")
+    with pytest.raises(Limited):
+        await limits.check_each([("login_client", customer(2)), ("login_address", "ada")])
+
+
 class Flaky:
     """Counters that do not answer while they are `lost`; they keep nothing else."""
 

@@ -174,7 +174,7 @@ class TableCounters:
     async def hits(self, hits: Sequence[Hit]) -> list[Count]:
         if len(hits) == 1:
             return [await self._made(hits[0])]
-        # Each by itself: a transaction would hold the rows that all callers count on.
+        # In no transaction over all of it, which would hold rows that many count on.
         return await uninterrupted(asyncio.ensure_future(self._each(hits)))
 
     async def _each(self, hits: Sequence[Hit]) -> list[Count]:

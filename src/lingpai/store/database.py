@@ -222,8 +222,8 @@ async def uninterrupted(work: asyncio.Future[T], seconds: float | None = None) -
     while not work.done() and (end is None or loop.time() < end):
         # As `asyncio.wait` and `asyncio.timeout` do it, which take several times as long for the one future that it is.
         over = loop.create_future()
-        work.add_done_callback(partial(_say, over))
-        timer = None if end is None else loop.call_at(end, _say, over)
+        work.add_done_callback(partial(_wake, over))
+        timer = None if end is None else loop.call_at(end, _wake, over)
         try:
             await over
         except asyncio.CancelledError:
@@ -238,7 +238,7 @@ async def uninterrupted(work: asyncio.Future[T], seconds: float | None = None) -
     return work.result()
 
 
-def _say(over: asyncio.Future[None], _: object = None) -> None:
+def _wake(over: asyncio.Future[None], _: object = None) -> None:
     if not over.done():
         over.set_result(None)
 

@@ -243,11 +243,14 @@ async def add(
     added = await tx.row(_ADD_AND_COUNT, login_id=login_id, digest=digest, at=at, expires_at=expires_at, **origin)
     assert added is not None
     session_id, others = _added(added)
-    # The account is held since its login was opened: of two at once the later one counts the other.
-    over = others + 1 - LOGINS
+    await _make_room(tx, account_id, login_id, proof, at, over=others + 1 - LOGINS)
+    return int(session_id)
+
+
+async def _make_room(tx: Transaction, account_id: int, login_id: int, proof: LoginProof, at: int, *, over: int) -> None:
+    """The account is held since its login was opened: of two at once the later one has counted the other."""
     if over > 0:
         await tx.execute(_GIVE_WAY, account_id=account_id, login_id=login_id, jwt=int(proof.kind == "jwt"), at=at, limit=over)
-    return int(session_id)
 
 
 class Renewed(msgspec.Struct, frozen=True):

@@ -92,7 +92,7 @@ class Pool:
     def _warm_one(self) -> "Leased | None":
         while self._warm:
             connection, _ = self._warm.pop()
-            if _as_it_was(connection):
+            if is_open(connection):
                 return connection
             with suppress(asyncpg.InterfaceError):
                 connection.terminate()
@@ -108,7 +108,7 @@ class Pool:
 
         The one that was used last is lent first, and one that nobody has needed for a while is given back.
         """
-        if self._wanted > self._pool.get_max_size() or not _as_it_was(connection):
+        if self._wanted > self._pool.get_max_size() or not is_open(connection) or connection.is_in_transaction():
             return False
         now = self._clock.monotonic()
         self._warm.append((connection, now))
@@ -199,12 +199,12 @@ class _Held:
         self._timer = self._loop.call_later(SUSPICION, self._long)
 
 
-def _as_it_was(connection: Leased) -> bool:
-    """Whether it can be used, with nothing begun on it."""
+def is_open(connection: Leased) -> bool:
+    """Whether it was not closed, by either side; the driver's pool takes one that was back at once."""
     try:
-        return not connection.is_closed() and not connection.is_in_transaction()
+        return not connection.is_closed()
     except asyncpg.InterfaceError:
-        return False  # it was closed, and the driver's pool has taken it back
+        return False
 
 
 async def _as_it_is(connection: Connected) -> None:

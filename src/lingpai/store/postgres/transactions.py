@@ -5,9 +5,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
+import asyncpg
+
 from lingpai.core.errors import StoreConflict
 from lingpai.store.database import Parameters, Query, Row
-from lingpai.store.postgres.pool import DIALECT, Leased, Pool
+from lingpai.store.postgres.pool import DIALECT, Leased, Pool, is_open
 
 T = TypeVar("T")
 Statement = Callable[[Leased, float | None], Awaitable[T]]
@@ -43,7 +45,13 @@ class Statements:
 
     async def _run(self, statement: Statement[T]) -> T:
         with self._pool.answers:
-            return await statement(self._connection, self._pool.left())
+            try:
+                return await statement(self._connection, self._pool.left())
+            except AttributeError as error:
+                # The driver looks before its first step whether the connection was closed, and not between two.
+                if is_open(self._connection):
+                    raise
+                raise asyncpg.InterfaceError("connection is closed") from error
 
 
 class RepeatedTransaction(Statements):

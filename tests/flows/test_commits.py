@@ -1,4 +1,7 @@
-"""How often a call waits for the disk: on SQLite each commit does (docs/why.md, "What a registration commits")."""
+"""How often a call waits for the disk: on SQLite each commit does (docs/why.md, "What a registration commits").
+
+Those of the counters' own file are not among them: it is written with synchronous=OFF, and no commit there waits.
+"""
 
 from pathlib import Path
 from typing import Any

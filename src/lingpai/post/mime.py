@@ -75,10 +75,10 @@ def _content(message: Message, boundary: str) -> bytes:
 
 
 def _part(subtype: str, text: str, boundary: str) -> bytes:
-    """As it is, where it is ASCII in lines that SMTP takes (RFC 5321, 4.5.3.1.6) and ends no part; else in base64, which cannot."""
+    """As it is, where SMTP takes it (RFC 5321, 4.5.3.1.6; RFC 2045, 2.7: no NUL) and it ends no part; else in base64, which cannot."""
     lines = text.encode().splitlines()
     body = b"".join(line + b"\r\n" for line in lines)
-    plain = body.isascii() and max(map(len, lines), default=0) <= _LONGEST and boundary.encode() not in body
+    plain = body.isascii() and b"\0" not in body and max(map(len, lines), default=0) <= _LONGEST and boundary.encode() not in body
     if not plain:
         body = encodebytes(body).replace(b"\n", b"\r\n")
     coding = "7bit" if plain else "base64"

@@ -1,7 +1,7 @@
 """What a session check is measured against: a bare ASGI handler that makes the same one-row read behind the same protocol class.
 
-`bare.py PORT DATABASE_URL`. The statement is the service's own, on the same driver, and what the class does for session checks it does here too:
-they begin at once, and their reply is one message. No route, no gate, no limits, no headers of safety.
+`bare.py PORT DATABASE_URL`. The statement is the service's own, on the same driver, and what the class does for session checks it does
+here too: they begin at once, and their reply is one message. No route, no gate, no limits, no headers of safety.
 """
 
 import asyncio

@@ -36,7 +36,7 @@ class Heat:
     start: float
     """Seconds to the first answer."""
     wrong: int
-    """Answers that say no success."""
+    """Answers that say no success, and callers who had none in all of the time."""
     lost: int
     """Connections that it closed."""
     strange: str
@@ -75,7 +75,8 @@ class Contest:
         self._tell(self._probe, one, served, "check", PROBE_CALLERS, spans.storm, pace=PROBE_PACE)
         storm, probe = _heard(self._crowd), _heard(self._probe)
         all_ = (logins, checks, storm, probe, registrations)
-        wrong = sum(outcome.other for outcome in all_)
+        # Whoever is one too many may be told so; that somebody is logged in is not to be refused.
+        wrong = sum(outcome.other + outcome.hung for outcome in all_) + checks.refused + probe.refused
         strange = next((outcome.strange for outcome in all_ if outcome.strange), "")
         lost = sum(outcome.lost for outcome in all_)
         rates = logins.rate, checks.rate, probe.waits.p99, registrations.rate

@@ -96,7 +96,7 @@ class Found:
         parts = (
             f"  {self.name:<15}{self.callers:>6} callers",
             f"check p50/p99 ms {idle.p50:.1f}/{idle.p99:.1f} idle, {under.p50:.1f}/{under.p99:.1f} under it ({self.times:.1f} times), "
-            f"{self.under.share:.1%} answered",
+            f"{self.under.share:.1%} answered{_others(self.under)}",
             answers or "no answers",
             f"{self.came.closed / self.came.seconds:,.0f} closed/s",
             f"{self.grown:+.0f} MB",
@@ -104,6 +104,13 @@ class Found:
             "reached" if self.reached else "MISSED",
         )
         return ", ".join(parts)
+
+
+def _others(checks: Outcome) -> str:
+    """What became of those that were not answered with success."""
+    counts = {"refused": checks.refused, "other": checks.other, "unanswered": checks.unanswered, "lost": checks.lost}
+    told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    return f" ({told})" if told else ""
 
 
 class Bench:

@@ -45,14 +45,16 @@ def test_the_bench_measures_everything_and_nothing_answers_strangely(database: s
         assert (measured[name]["other"], measured[name]["lost"]) == (0, 0), measured[name]["strange"]
 
 
-def measured(*, logins: float, p99: float, mib: float) -> "Round":
+def measured(*, logins: float, p99: float, mib: float, refused: int = 0) -> "Round":
     """A round on a machine whose raw rate is 100."""
     from load import Outcome, Spread
     from rounds import Memory, Round, Storm
 
     def outcome(rate: float, slowest: float = 1) -> Outcome:
         waits = Spread(p50=1, p99=slowest)
-        return Outcome(1, round(rate), refused=5, other=0, waits=waits, held=waits, unanswered=0, hung=0, lost=0, busy=0.1, strange="")
+        return Outcome(
+            1, round(rate), refused=refused, other=0, waits=waits, held=waits, unanswered=0, hung=0, lost=0, busy=0.1, strange=""
+        )
 
     storm = Storm(400, outcome(0.95 * logins), outcome(200, p99))
     memory = Memory(idle=60, idle_proportional=50, hashing=130, hashing_proportional=mib * 1.048576)
@@ -80,6 +82,8 @@ def test_each_figure_that_must_be_reached_says_what_it_is_beside_what_and_whethe
     ]
     missed = [what for what, _, verdict in verdicts(logins=80, p99=5.5, mib=101) if verdict == "MISSED"]
     assert missed == ["logins/s", "storm", "storm", "memory while hashing"]
+    refusing = verdicts(logins=95, p99=4.5, mib=90, refused=3)
+    assert [what for what, _, verdict in refusing if verdict == "MISSED"] == ["storm", "storm"], "checks that are refused are not quick"
 
 
 @pytest.mark.long

@@ -137,19 +137,21 @@ def table(heats: Heats) -> Iterator[str]:
 
 def ratios(heats: Heats) -> Iterator[Line]:
     """What must be reached; each ratio is taken within its round."""
-    for database, least in CHECKS.items():
-        ours, peer = heats.get(f"{OURS}, {database}"), heats.get(f"{BETTER_AUTH}, {database}")
-        if ours and peer:
-            yield _times(f"logins, {database}", ours, peer, BETTER_AUTH, LOGINS, lambda heat: heat.logins)
-        others = {name: each for name, each in heats.items() if name.endswith(database) and not name.startswith((OURS, STATELESS))}
-        if ours and others:
-            best = max(others, key=lambda name: median(heat.checks for heat in others[name]))
-            yield _times(
-                f"session checks, {database}", ours, others[best], best.removesuffix(f", {database}"), least, lambda heat: heat.checks
-            )
+    for database, checks in CHECKS.items():
+        yield from _beside(heats, database, "logins", BETTER_AUTH, LOGINS, COLUMNS["logins/s"])
+        yield from _beside(heats, database, "session checks", "", checks, COLUMNS["session checks/s"])
     if (ours := heats.get(f"{OURS}, SQLite")) and (other := heats.get(f"{STATELESS}, SQLite")):
         share = _share(ours, other, lambda heat: heat.checks)
         yield Line("session checks, SQLite", f"{share:.1f} times", f"{STATELESS}, whose sessions are no rows")
+
+
+def _beside(heats: Heats, database: str, what: str, whose: str, least: float, pick: Callable[[Heat], float]) -> Iterator[Line]:
+    """Ours beside the best of those whose names begin so, in however many processes."""
+    ours = heats.get(f"{OURS}, {database}")
+    peers = {name for name in heats if name.startswith(whose) and name.endswith(database) and not name.startswith((OURS, STATELESS))}
+    if ours and peers:
+        best = max(peers, key=lambda name: median(map(pick, heats[name])))
+        yield _times(f"{what}, {database}", ours, heats[best], best.removesuffix(f", {database}"), least, pick)
 
 
 def noise(heats: Heats) -> Line:

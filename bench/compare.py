@@ -55,7 +55,7 @@ def main() -> None:
 def _measured(*, quick: bool) -> Heats:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     signal.signal(signal.SIGALRM, lambda *_: sys.exit("the bench took too long"))
-    spans = QUICK if quick else replace(FULL, settle=0.5)
+    spans = QUICK if quick else replace(FULL, settle=0.5, logins=3.0, storm=3.0)
     with ExitStack() as stack:
         contenders = list(_contenders(stack, stack.enter_context(folder())))
         signal.alarm(DEADLINE)

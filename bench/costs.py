@@ -9,6 +9,7 @@ import argparse
 import itertools
 import random
 import selectors
+import signal
 import socket
 import sys
 import time
@@ -35,6 +36,8 @@ BESIDE_A_HASH = {"sqlite": 1.5, "postgresql": 2.5}
 """What must be reached: shares, and milliseconds of CPU that a login may take beside its hash."""
 
 
+DEADLINE = 600
+"""Seconds after which it ends, whatever it is doing."""
 SPARE, SETTLE = 4, 5.0
 """Rounds that may be left out, and seconds in which what was asked in one of them ends."""
 
@@ -239,6 +242,9 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one short round")
     parser.add_argument("--only", choices=tuple(BESIDE_A_HASH), help="one of the databases")
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.signal(signal.SIGALRM, lambda *_: sys.exit("the bench took too long"))
+    signal.alarm(DEADLINE)
     sizes = QUICK if asked.quick else FULL
     for name, most in BESIDE_A_HASH.items():
         if asked.only in (None, name):

@@ -208,6 +208,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", type=Path, metavar="FILE")
     wish = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     signal.signal(signal.SIGALRM, lambda *_: sys.exit("the bench took too long"))
     signal.alarm(DEADLINE)
     found = list(measured(wish.kinds, QUICK if wish.quick else FULL, on_postgresql=wish.postgresql))

@@ -11,7 +11,7 @@ from fakes import FakeClock, settle
 from lingpai.core.errors import StoreDown
 from lingpai.ephemeral import Count
 from lingpai.ephemeral.counters import FileCounters
-from lingpai.ephemeral.local import SHARED, LocalCounters
+from lingpai.ephemeral.local import FEW, SHARED, LocalCounters
 
 
 @pytest.fixture
@@ -127,3 +127,13 @@ def test_local_counters_are_bounded_and_never_count_too_little(clock: FakeClock)
     clock.advance(seconds=61)
     assert counters.hit("next", 60) == Count(1, 60.0)
     assert len(counters._counts) == 1
+
+
+def test_what_has_ended_does_not_lie_about_until_the_room_is_full(clock: FakeClock) -> None:
+    counters = LocalCounters(clock)
+    counters.hit("somebody who stays", 100_000)
+    for client in range(10 * FEW):
+        counters.hit(f"client {client}", 60)
+        clock.advance(seconds=1)
+    assert len(counters._counts) <= FEW + 1
+    assert counters.hit("somebody who stays", 100_000).total == 2

@@ -14,6 +14,8 @@ STRICTER = 4
 """While each process counts alone, a limit is a quarter of what is configured: four processes together let no more through."""
 ROOM = 20_000
 """Keys that are counted each by itself; further ones share."""
+FEW = 1_000
+"""Keys whose memory is not worth a look at which of them have ended."""
 SHARED = 1_024
 """Counters that the further keys share: they count too much rather than too little, and memory stays bounded."""
 
@@ -35,14 +37,16 @@ class Tally(msgspec.Struct, frozen=True):
 
 
 class LocalCounters:
-    """Counters of one process; at most `ROOM` + `SHARED` of them."""
+    """Counters of one process; at most `ROOM` + `SHARED`, and not many more have ended than go on."""
 
     def __init__(self, clock: Clock, room: int = ROOM) -> None:
         self._clock = clock
         self._room = room
         self._counts: dict[str, tuple[int, float]] = {}
         """Key to total and end (on the monotonic clock)."""
-        self._full_until = 0.0
+        self._swept_until = 0.0
+        self._many = min(room, FEW)
+        """So many are looked through: twice what was left the last time."""
 
     def hit(self, key: str, life: float, amount: int = 1) -> Count:
         """As `Ephemeral.hit`."""
@@ -72,10 +76,11 @@ class LocalCounters:
         """The key itself while there is room, else a counter that it shares with others."""
         if key in self._counts:
             return key
-        if len(self._counts) >= self._room and now >= self._full_until:
+        if len(self._counts) >= self._many and now >= self._swept_until:
             self._counts = {place: count for place, count in self._counts.items() if count[1] > now}
+            self._many = min(self._room, max(2 * len(self._counts), FEW))
             # Sweeping costs time in proportion to the room: at most once a second.
-            self._full_until = now + 1
+            self._swept_until = now + 1
         return key if len(self._counts) < self._room else f"shared {hash(key) % SHARED}"
 
 

@@ -49,19 +49,18 @@ async def test_a_deletion_that_cannot_be_written_down_keeps_no_other_row_from_it
     assert await accounts.by_id(services.store, waiting.id) is None
 
 
-async def test_a_round_looks_for_unproved_registrations_so_far_and_the_next_goes_on_there(
-    town: Town, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_round_looks_for_them_so_far_and_the_next_goes_on_there(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(purging, "BATCH", 1)
     monkeypatch.setattr(purging, "PAGES", 2)
+    town.clock.auto = True
     services = town.house.services
     names = [f"visitor{number}@example.com" for number in range(5)]
-    born = [await born(services, rules.email(name), proved=False) for name in names]
+    waiting = [await born(services, rules.email(name), proved=False) for name in names]
     town.clock.advance(days=31)
     left = []
     for _ in range(4):
         await town.house.worker.purge()
-        left.append(len([one for one in born if await accounts.by_id(services.store, one.id)]))
+        left.append(len([one for one in waiting if await accounts.by_id(services.store, one.id)]))
     assert left == [3, 1, 0, 0]
 
 

@@ -226,7 +226,7 @@ class SqliteDatabase:
 
     @property
     def use(self) -> PoolUse:
-        return PoolUse(int(self._turn.locked()), 1, self._waiting)
+        return PoolUse(int(self._turn.locked()), 1, self._waiting, self._late)
 
     async def version(self) -> str | None:
         def ask() -> str | None:

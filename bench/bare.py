@@ -21,7 +21,7 @@ from lingpai.core.chance import SystemChance, SystemClock
 from lingpai.store import sqlite
 from lingpai.store.postgres.pool import DIALECT
 from lingpai.store.sessions import _ALIVE as ALIVE
-from lingpai.web.server.protocol import Bounds
+from lingpai.web.server.bounds import Bounds
 from lingpai.web.server.serve import Server
 
 Row = tuple[Any, ...]

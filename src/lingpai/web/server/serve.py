@@ -15,9 +15,10 @@ from uvicorn.config import Config
 
 from lingpai.core.chance import SECOND, Chance, Clock
 from lingpai.web.http.app import App
+from lingpai.web.server.bounds import Bounds
 from lingpai.web.server.connections import Connections
 from lingpai.web.server.listening import BACKLOG, Listener
-from lingpai.web.server.protocol import Bounds, FrontProtocol
+from lingpai.web.server.protocol import FrontProtocol
 
 T = TypeVar("T")
 AsgiApplication = Callable[[Any, Any, Any], Awaitable[None]]

@@ -16,7 +16,7 @@ from frontdoor import answers, app, mount, services, serving, wired
 from lingpai.assembly.front import application
 from lingpai.core.chance import SystemClock
 from lingpai.web.server.bounds import Bounds
-from lingpai.web.server.connections import AT_ONCE, SHARE, Turns
+from lingpai.web.server.connections import AT_ONCE, FIRST_AT_ONCE, SHARE, Turns
 from lingpai.web.server.listening import listen
 from lingpai.web.server.protocol import FrontProtocol
 from lingpai.web.server.serve import Server
@@ -180,6 +180,28 @@ def test_so_many_requests_begin_in_one_turn_of_the_loop_and_all_in_their_order()
     first, second, third, last = asyncio.run(story())
     assert (len(first), len(second), third) == (AT_ONCE, 2 * AT_ONCE, list(range(2 * AT_ONCE + 1)))
     assert last == [-1]
+
+
+@wired
+async def test_a_flood_of_session_checks_leaves_the_others_their_turns() -> None:
+    """Counted, not timed: each check asks for the next as soon as it has begun, as a crowd that pipelines does."""
+    turns, checks = Turns(), 0
+    others: list[int] = []
+
+    def check() -> None:
+        nonlocal checks
+        checks += 1
+        if len(others) < 10 * AT_ONCE:
+            turns.begin(check, first=True)
+
+    for _ in range(400):
+        turns.begin(check, first=True)
+    for number in range(10 * AT_ONCE):
+        turns.begin(partial(others.append, number))
+    for _ in range(10):
+        await asyncio.sleep(0)  # noqa: TID251 - one turn
+    assert others == list(range(10 * AT_ONCE))
+    assert checks <= 10 * FIRST_AT_ONCE
 
 
 @wired

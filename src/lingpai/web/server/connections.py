@@ -14,6 +14,9 @@ SHARE = 16
 AT_ONCE = 4
 """Requests that begin in one turn of the loop: each may keep it for a good part of a millisecond."""
 
+FIRST_AT_ONCE = 32
+"""Of those that go first: such a one costs a tenth of another, or less."""
+
 
 class Yielding(Protocol):
     """A connection, as its server asks it to give way."""
@@ -32,36 +35,52 @@ class Yielding(Protocol):
         ...
 
 
-class Turns:
-    """When requests begin: so many in one turn of the loop, in the order they came, and some (`Connections.first`) between them at once.
+class _Lane:
+    """Requests of one kind, and how many of them have begun in this turn of the loop."""
 
-    What waits for nothing runs to its end once it has begun, so that whoever comes after two hundred others would wait for all of them.
-    """
-
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._begun = 0
-        """In this turn of the loop."""
         self._waiting: deque[Callable[[], None]] = deque()
-        self._turns = False
-        """Whether there is to be a next one."""
 
     def begin(self, request: Callable[[], None]) -> None:
-        """It is called now, or when it is its turn."""
-        if self._begun < AT_ONCE and not self._waiting:
+        if self._begun < self._most and not self._waiting:
             self._begun += 1
             request()
         else:
             self._waiting.append(request)
+
+    def next(self) -> int:
+        """Another turn; how many begin in it."""
+        self._begun = 0
+        while self._waiting and self._begun < self._most:
+            self._begun += 1
+            self._waiting.popleft()()
+        return self._begun
+
+
+class Turns:
+    """When requests begin: so many in one turn of the loop, in the order they came, and more of those that go first (`Connections.first`).
+
+    What waits for nothing runs to its end once it has begun, so that whoever comes after two hundred others would wait for all of them.
+    Those that go first have a bound too: a crowd of them would leave no turn to anybody else.
+    """
+
+    def __init__(self) -> None:
+        self._first = _Lane(FIRST_AT_ONCE)
+        self._others = _Lane(AT_ONCE)
+        self._turns = False
+        """Whether there is to be a next one."""
+
+    def begin(self, request: Callable[[], None], *, first: bool = False) -> None:
+        """It is called now, or when it is its turn."""
+        (self._first if first else self._others).begin(request)
         if not self._turns:
             self._turns = True
             asyncio.get_running_loop().call_soon(self._next)
 
     def _next(self) -> None:
-        self._begun = 0
-        while self._waiting and self._begun < AT_ONCE:
-            self._begun += 1
-            self._waiting.popleft()()
-        self._turns = self._begun > 0
+        self._turns = self._first.next() + self._others.next() > 0
         if self._turns:
             asyncio.get_running_loop().call_soon(self._next)
 
@@ -70,7 +89,7 @@ class Connections(ServerState):
     """All connections of one server."""
 
     def __init__(self, most: int, first: Container[bytes] = ()) -> None:
-        """`first`: paths of what does not wait for its turn."""
+        """`first`: paths of what goes before others."""
         super().__init__()
         self.most = most
         self.first = first

@@ -215,10 +215,7 @@ class FrontProtocol(HttpToolsProtocol):
             self._begin(cycle, app)
 
     def _begin(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        if cycle.scope["raw_path"] in self._all.first:
-            self._in_its_turn(cycle, app)
-        else:
-            self._all.turns.begin(partial(self._in_its_turn, cycle, app))
+        self._all.turns.begin(partial(self._in_its_turn, cycle, app), first=cycle.scope["raw_path"] in self._all.first)
 
     def _in_its_turn(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         if not cycle.disconnected:  # else nobody waits for it any more

@@ -5,7 +5,7 @@ A power cut may take them, which costs nobody more than a few seconds of a limit
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from math import ceil
 from pathlib import Path
@@ -13,9 +13,10 @@ from typing import Any, Protocol
 
 import apsw
 
+from lingpai.core import time_budget
 from lingpai.core.chance import SECOND, Clock
 from lingpai.ephemeral import Count
-from lingpai.store.database import Database, Query, Row, picker
+from lingpai.store.database import Database, Plan, Query, Row, picker
 from lingpai.store.deferred import (
     BindParameter,
     ClauseElement,
@@ -153,6 +154,8 @@ class FileCounters(_SqlCounters):
     def __init__(self, path: Path, clock: Clock) -> None:
         """Opens the file, and makes it anew where it is missing or damaged. Raises StoreDown."""
         super().__init__(clock)
+        self._held = False
+        """Whether the last hit has waited for another process in vain: then the next does not wait, for a request makes many."""
         try:
             with _alone(path):
                 self._file = _sound(path)
@@ -168,18 +171,30 @@ class FileCounters(_SqlCounters):
 
     async def _row(self, query: Query, **values: Any) -> Row | None:
         plan = query.plan(DIALECT)
-        end = self._clock.monotonic() + PATIENCE
-        while True:
-            try:
-                rows = self._file.execute(plan.sql, plan.bind(values)).fetchall()
-            except apsw.BusyError as error:
-                if self._clock.monotonic() >= end:
+        try:
+            rows = self._file.execute(plan.sql, plan.bind(values)).fetchall()
+        except apsw.BusyError:
+            rows = await self._patiently(plan, values)
+        except apsw.Error as error:
+            raise store_down(error) from error
+        if query is not LOOK:  # which no lock of a writer holds up
+            self._held = False
+        return rows[0] if rows else None
+
+    async def _patiently(self, plan: Plan, values: Mapping[str, Any]) -> list[Row]:
+        """Tries until no other process is in the way, out of the time that a request has for all of its waits."""
+        end = self._clock.monotonic() + time_budget.at_most(0 if self._held else PATIENCE, self._clock)
+        with time_budget.waiting(self._clock):
+            while True:
+                await self._clock.sleep(PAUSE)
+                try:
+                    return self._file.execute(plan.sql, plan.bind(values)).fetchall()
+                except apsw.BusyError as error:
+                    if self._clock.monotonic() >= end:
+                        self._held = True
+                        raise store_down(error) from error
+                except apsw.Error as error:
                     raise store_down(error) from error
-            except apsw.Error as error:
-                raise store_down(error) from error
-            else:
-                return rows[0] if rows else None
-            await self._clock.sleep(PAUSE)
 
 
 @contextmanager

@@ -118,7 +118,8 @@ class SqliteDatabase:
             return self._reader.execute(plan.sql, plan.bind(values)).fetchall()
         except _BUSY:
             # Rare in WAL: another process is recovering the file, or closing it as its last user.
-            return await self._patiently(lambda: self._reader.execute(plan.sql, plan.bind(values)).fetchall())
+            with time_budget.waiting(self._clock):
+                return await self._patiently(lambda: self._reader.execute(plan.sql, plan.bind(values)).fetchall())
         except _DOWN as error:
             raise self._lost(error) from error
 

@@ -10,13 +10,14 @@ from functools import partial
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from fakes import FakeChance, FakeClock
 from frontdoor import answers, app, mount, services, serving, wired
 from lingpai.assembly.front import application
 from lingpai.core.chance import SystemClock
 from lingpai.web.server.bounds import Bounds
-from lingpai.web.server.connections import AT_ONCE, FIRST_AT_ONCE, SHARE, Turns
+from lingpai.web.server.connections import AT_ONCE, FIRST_AT_ONCE, LINES, SHARE, Turns
 from lingpai.web.server.listening import listen
 from lingpai.web.server.protocol import FrontProtocol
 from lingpai.web.server.serve import Server
@@ -363,3 +364,25 @@ async def test_a_row_that_was_cut_off_gives_way_only_once_its_first_is_answered(
         await crowd.come(MOST, WHO + b"\r\n")
         made.gate.set()
         assert [answer.status for answer in answers(await row.rest())] == [200, 200, 503]
+
+
+@wired
+async def test_what_is_held_and_what_is_ended_early_is_counted_and_a_crowd_of_refusals_is_no_crowd_of_lines() -> None:
+    made = services()
+    async with crowded(application(made, (mount(),), mount()), linger_seconds=20) as (crowd, there):
+        await crowd.come(MOST // 2, WHO)
+        idle = await crowd.come(MOST // 2, WHO + b"\r\n")
+        await asyncio.gather(*(peer.answered() for peer in idle))
+        await seen(lambda: sum(bool(one._seen) for one in there.connections) == MOST // 2)
+        assert there.metrics.gauges == {"connections": MOST}
+        with capture_logs() as lines:
+            await crowd.come(MOST + GIVES_WAY)
+            await seen(lambda: there.metrics.counts.get(("connections_ended", "503")) == MOST // 2)
+            assert there.metrics.counts["connections_ended", "idle"] >= MOST // 2
+            for _ in range(2 * LINES):
+                there.refused(503, "", "")
+            there.tick()
+            there.tick()
+    told = [line["event"] for line in lines]
+    assert 1 <= told.count("refused") <= 2 * LINES + 1
+    assert sum(line.get("times", 0) for line in lines) + told.count("refused") == 2 * LINES + MOST // 2

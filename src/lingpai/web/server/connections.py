@@ -3,9 +3,12 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Container
-from typing import Protocol, cast
+from typing import Literal, Protocol, cast
 
+import structlog
 from uvicorn.server import ServerState
+
+from lingpai.core.metrics import Metrics
 
 SHARE = 16
 """One in so many gives way at once, where any must: to look at all of them for each that comes would cost more than to serve it."""
@@ -16,6 +19,14 @@ AT_ONCE = 4
 
 FIRST_AT_ONCE = 32
 """Of those that go first: such a one costs a tenth of another, or less."""
+
+
+LINES = 20
+"""Refusals in a second of which the log has a line each."""
+Ending = Literal["idle", "unread"]
+"""Why a connection gives way that is told nothing: it asks for nothing, or does not read."""
+
+log = structlog.get_logger("lingpai.web")
 
 
 class Yielding(Protocol):
@@ -88,9 +99,12 @@ class Turns:
 class Connections(ServerState):
     """All connections of one server."""
 
-    def __init__(self, most: int, first: Container[bytes] = ()) -> None:
-        """`first`: paths of what goes before others."""
+    def __init__(self, most: int, first: Container[bytes] = (), metrics: Metrics | None = None) -> None:
+        """`first`: paths of what goes before others. `metrics`: where it counts what it holds and ends; None: nobody asks."""
         super().__init__()
+        self.metrics = metrics or Metrics()
+        self._refusals = 0
+        """In this second."""
         self.most = most
         self.first = first
         self.turns = Turns()
@@ -101,6 +115,31 @@ class Connections(ServerState):
         """What a 200 begins with (`FrontCycle.plain`); made anew with each second's Date."""
         self.leaving = False
         """Whether each connection is to end with its next reply: a proxy that keeps connections then goes elsewhere by itself."""
+
+    def changed(self) -> None:
+        """One has come, or is gone."""
+        self.metrics.gauges["connections"] = len(self.connections)
+        if self.connections:
+            self.none.clear()
+        else:
+            self.none.set()
+
+    def ended(self, why: Ending) -> None:
+        """One is ended early."""
+        self.metrics.count("connections_ended", why)
+
+    def refused(self, status: int, request_id: str, client: str) -> None:
+        """One is told so. The log has a line of it, but of a crowd no more than so many a second, and then how many more."""
+        self.metrics.count("connections_ended", str(status))
+        self._refusals += 1
+        if self._refusals <= LINES:
+            log.info("refused", status=status, request_id=request_id, client=client)
+
+    def tick(self) -> None:
+        """A second is over."""
+        if self._refusals > LINES:
+            log.info("refused-more", times=self._refusals - LINES)
+        self._refusals = 0
 
     def make_room(self, new: Yielding) -> bool:
         """Whether there is room for a new one: where there is none, those give way on which nothing is answered.

@@ -12,7 +12,6 @@ from http import HTTPStatus
 from typing import cast
 
 import httptools
-import structlog
 from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -35,8 +34,6 @@ HOSTLESS = (b"/healthz", b"/readyz")
 
 _EXTENSIONS: dict[str, dict[object, object]] = {PLAIN: {}}
 _UPGRADE = (b"upgrade", b"http2-settings")
-
-log = structlog.get_logger("lingpai.web")
 
 
 class FrontProtocol(HttpToolsProtocol):
@@ -71,7 +68,7 @@ class FrontProtocol(HttpToolsProtocol):
         # By its socket, not by the lack of an address: a TCP client that is gone already has none either, and must not pass for one.
         if transport.get_extra_info("socket").family == socket.AF_UNIX:
             self.client = (UNIX, 0)
-        self._all.none.clear()
+        self._all.changed()
         self._by(self._bounds.head_seconds)
         if not self._all.make_room(self):
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
@@ -82,8 +79,7 @@ class FrontProtocol(HttpToolsProtocol):
         for timer in (self._timer, self._stalled):
             if timer:
                 timer.cancel()
-        if not self._all.connections:
-            self._all.none.set()
+        self._all.changed()
 
     def data_received(self, data: bytes) -> None:
         if self._over:
@@ -289,6 +285,7 @@ class FrontProtocol(HttpToolsProtocol):
         One that does not read gets none: it would wait behind what is unread.
         """
         if self._unread():
+            self._all.ended("unread")
             self._abort()
             return
         asked = not self._over and (self._stage == BODY or self._seen_of_head())
@@ -296,6 +293,8 @@ class FrontProtocol(HttpToolsProtocol):
             self._abandon()
         if asked:
             self.transport.write(self._last_word(HTTPStatus.SERVICE_UNAVAILABLE))
+        elif not self._over:
+            self._all.ended("idle")
         self._close(self._bounds.linger_seconds)
 
     def _unread(self) -> bool:
@@ -338,7 +337,7 @@ class FrontProtocol(HttpToolsProtocol):
 
     def _last_word(self, status: HTTPStatus) -> bytes:
         request_id = new_request_id(self._clock, self._chance)
-        log.info("refused", status=status.value, request_id=request_id, client=self.client[0] if self.client else "")
+        self._all.refused(status.value, request_id, self.client[0] if self.client else "")
         again = retry_after(self._chance, 1) if status is HTTPStatus.SERVICE_UNAVAILABLE else 0
         return last_word(status, self._all.default_headers, request_id, again)
 

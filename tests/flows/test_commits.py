@@ -5,11 +5,14 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from flows.births import ADA, HERE, OLD, born, opens
 from lingpai.core import time_budget, undoing
 from lingpai.core.errors import StoreDown, StoreUnsure, TooSoon
+from lingpai.ephemeral.counters import FileCounters
+from lingpai.ephemeral.sql import SqlEphemeral
 from lingpai.flows import Services, register
 from lingpai.flows.register import Application
 from lingpai.store.sqlite import SqliteDatabase
@@ -17,11 +20,11 @@ from web.town import Town
 
 
 class Commits:
-    """Those of a block."""
+    """Those of a block, on the database or another connection."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, connection: apsw.Connection | None = None) -> None:
         assert isinstance(services.store, SqliteDatabase)
-        self._connection = services.store._writer
+        self._connection = connection or services.store._writer
         self.count = 0
 
     def __enter__(self) -> "Commits":
@@ -47,6 +50,16 @@ async def test_a_login_commits_once(services: Services) -> None:
     with Commits(services) as commits:
         assert await opens(services, ADA, OLD)
     assert commits.count == 1
+
+
+async def test_a_login_counts_in_three_steps(services: Services) -> None:
+    """Each is a lock of the counters' file, and costs about what a login's other statements cost together (docs/why.md)."""
+    await born(services, ADA)
+    assert isinstance(services.ephemeral, SqlEphemeral)
+    assert isinstance(services.ephemeral._counters, FileCounters)
+    with Commits(services, services.ephemeral._counters._file) as commits:
+        assert await opens(services, ADA, OLD)
+    assert commits.count == 3
 
 
 async def test_a_registration_commits_its_interval_its_link_and_itself_and_its_letter_when_it_is_claimed_and_sent(town: Town) -> None:

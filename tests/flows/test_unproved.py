@@ -40,7 +40,8 @@ async def test_a_deletion_that_cannot_be_written_down_keeps_no_other_row_from_it
     leaving, waiting = await born(services, BOB), await born(services, ADA, proved=False)
     now = services.clock.now()
     assert await accounts.close(services.store, account_id=leaving.id, at=now, deletes_at=now)
-    house.worker._settings = replace(house.worker._settings, backup=BackupSettings("."))
+    purger = house.worker._purger
+    purger._settings = replace(purger._settings, backup=BackupSettings("."))
     town.clock.advance(days=30)
     await house.worker.purge()
     assert await accounts.by_id(services.store, leaving.id)

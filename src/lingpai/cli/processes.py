@@ -211,7 +211,7 @@ async def _live(serving: Serving, life: ServiceLife, terms: Terms) -> bool:
 async def _measure(services: "Services") -> None:
     """Which Argon2 runs here, and what a hash costs."""
     from lingpai.assembly import hash_cost
-    from lingpai.guard.threads import run_aside
+    from lingpai.core.threads import run_aside
 
     hashing = services.settings.hashing
     try:

@@ -1,5 +1,6 @@
 """Counters in this process's memory: what limits fall back on while the shared counters do not answer."""
 
+from collections.abc import Sequence
 from math import ceil
 
 import msgspec
@@ -7,7 +8,7 @@ import structlog
 
 from lingpai.core.chance import Clock
 from lingpai.core.errors import StoreDown
-from lingpai.ephemeral import Count, Ephemeral
+from lingpai.ephemeral import Count, Ephemeral, Hit
 
 STRICTER = 4
 """While each process counts alone, a limit is a quarter of what is configured: four processes together let no more through."""
@@ -57,6 +58,16 @@ class LocalCounters:
             self._counts.pop(place, None)
         return Count(total, end - now if total else 0.0)
 
+    def hits(self, hits: Sequence[Hit], *, strict: bool = False) -> list[Tally]:
+        """As `Ephemeral.hits`; `strict`: as `Tally`, and what a hit bears at most is less too."""
+        tallies = []
+        for hit in hits:
+            count = self.hit(hit.key, hit.life, hit.amount)
+            tallies.append(Tally(count.total, count.life, strict))
+            if hit.most is not None and count.total > tallies[-1].allowed(hit.most):
+                break
+        return tallies
+
     def _place(self, key: str, now: float) -> str:
         """The key itself while there is room, else a counter that it shares with others."""
         if key in self._counts:
@@ -86,6 +97,16 @@ class FallbackCounters:
             return Tally(own.total, own.life, strict=True)
         self._note(alone=False)
         return Tally(count.total, count.life)
+
+    async def hits(self, hits: Sequence[Hit]) -> list[Tally]:
+        """As `Ephemeral.hits`."""
+        try:
+            counts = await self._shared.hits(hits)
+        except StoreDown:
+            self._note(alone=True)
+            return self._local.hits(hits, strict=True)
+        self._note(alone=False)
+        return [Tally(count.total, count.life) for count in counts]
 
     def remember(self, key: str, life: float) -> None:
         """Counts once here too, so that what is forbidden stays forbidden should the shared counters be lost."""

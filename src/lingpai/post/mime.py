@@ -7,7 +7,7 @@ from email.errors import MessageError
 from email.headerregistry import Address
 from email.utils import format_datetime
 
-from lingpai.core import hostnames
+from lingpai.core import hostnames, rules
 from lingpai.core.chance import moment
 from lingpai.core.model import Letter
 from lingpai.post import Message
@@ -50,9 +50,9 @@ def recipient(address: str) -> Address:
     Quoted local parts are refused: they hide a second @. The local part stays as it was stored, whatever the check
     would normalise it to: mail goes to the stored spelling alone.
     """
-    from email_validator import validate_email  # noqa: PLC0415 - as in `core/rules.py`
-
-    found = validate_email(address, check_deliverability=False)
+    found = rules.mailbox(address)
+    if found is None:
+        raise ValueError("the recipient is no mail address")
     return Address("", address.rpartition("@")[0], found.ascii_domain)
 
 

@@ -10,11 +10,11 @@ import structlog
 
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.metrics import Metrics
+from lingpai.core.threads import WorkerThreads
 from lingpai.core.tracing import span
 from lingpai.guard.admission import AdmissionQueue
 from lingpai.guard.passwords import strength
 from lingpai.guard.passwords.argon2 import Argon2
-from lingpai.guard.threads import WorkerThreads
 from lingpai.settings import Hashing
 
 T = TypeVar("T")

@@ -53,9 +53,8 @@ class MessageThrottle:
         if sms_budgets := self._offered(address):
             await sms_budgets.check(address, ordinary=purpose != "reset")
         self._wait(await self._ephemeral.get(_last(ctx.realm, purpose, address)), interval)
-        for name, who in _counted(ctx, purpose, address, known=known):
-            with _words(name):
-                await self._limits.check(name, who)
+        with _words():
+            await self._limits.check_each(_counted(ctx, purpose, address, known=known))
 
     async def start(
         self, ctx: RequestContext, purpose: Purpose, address: Address, interval: float = INTERVAL, *, known: bool = False
@@ -73,10 +72,8 @@ class MessageThrottle:
         journal.passed("interval")
         spent: list[tuple[str, str]] = []
         try:
-            for name, who in _counted(ctx, purpose, address, known=known):
-                spent.append((name, who))
-                with _words(name):
-                    await self._limits.spend(name, who)
+            with _words():
+                await self._limits.spend_each(_counted(ctx, purpose, address, known=known), spent)
             if sms_budgets:
                 await sms_budgets.start(address, ordinary=purpose != "reset")
         except BaseException:
@@ -114,9 +111,7 @@ class MessageThrottle:
             if owner and not await self._ephemeral.put(_landed(ctx.realm, purpose, to), Entry(b"", life=INTERVAL), only_new=True):
                 journal.refused("owner-too-soon")
                 return False
-            for name, who in _silent(ctx, purpose, to, known=known, owner=owner):
-                spent.append((name, who))
-                await self._limits.spend(name, who)
+            await self._limits.spend_each(_silent(ctx, purpose, to, known=known, owner=owner), spent)
         except Limited:
             await undo(self._lift(ctx, purpose, to, spent))
             return False
@@ -255,14 +250,14 @@ def _shares(ctx: RequestContext, counter: str, *, known: bool) -> list[tuple[str
 
 
 @contextmanager
-def _words(name: str) -> Iterator[None]:
+def _words() -> Iterator[None]:
     """A count of an address is a refusal in the envelope, and past a day's nobody is told how long (contract, 7.11)."""
     try:
         yield
     except Limited as why:
-        if name == "message_client":
+        if why.limit == "message_client":
             raise
-        raise (MessagesSpentToday() if name in DAYS else MessagesSpent(why.seconds)) from None
+        raise (MessagesSpentToday() if why.limit in DAYS else MessagesSpent(why.seconds)) from None
 
 
 def _who(address: Address) -> str:

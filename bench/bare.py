@@ -24,7 +24,7 @@ from lingpai.store import sqlite
 from lingpai.store.postgres.pool import DIALECT
 from lingpai.store.sessions import _ALIVE as ALIVE
 from lingpai.web.http.response_headers import PLAIN
-from lingpai.web.server.protocol import Bounds
+from lingpai.web.server.bounds import Bounds
 from lingpai.web.server.serve import Server
 
 Row = tuple[Any, ...]

@@ -31,7 +31,7 @@ class Stopped(Life):
     def ready(self):
         print(gc.isenabled(), gc.get_freeze_count() > 10_000, flush=True)
         raise SystemExit
-run(serve(SimpleNamespace(first=frozenset()), [], SystemClock(), SystemChance(), Stopped()))
+run(serve(SimpleNamespace(first=(), metrics=None), [], SystemClock(), SystemChance(), Stopped()))
 """
 
 

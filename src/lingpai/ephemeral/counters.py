@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 import apsw
 
+from lingpai.core import time_budget
 from lingpai.core.chance import SECOND, Clock
 from lingpai.ephemeral import Count, Hit
 from lingpai.store.database import Database, Query, Row, picker, uninterrupted
@@ -219,6 +220,8 @@ class FileCounters:
     def __init__(self, path: Path, clock: Clock) -> None:
         """Opens the file, and makes it anew where it is missing or damaged. Raises StoreDown."""
         self._clock = clock
+        self._held = False
+        """Whether the last hit has waited for another process in vain: then the next does not wait, for a request makes many."""
         try:
             with _alone(path):
                 self._file = _sound(path)
@@ -266,20 +269,33 @@ class FileCounters:
     def _row(self, query: Query, values: Mapping[str, Any]) -> Row | None:
         plan = query.plan(DIALECT)
         rows = self._file.execute(plan.sql, plan.bind(values)).fetchall()
+        if query is not LOOK:  # which no lock of a writer holds up
+            self._held = False
         return rows[0] if rows else None
 
     async def _patiently(self, work: Callable[[S], T], asked: S) -> T:
         """Tries until no other process is in the way; the loop runs on between the tries."""
-        end = self._clock.monotonic() + PATIENCE
+        try:
+            return work(asked)
+        except apsw.BusyError:
+            with time_budget.waiting(self._clock):
+                return await self._in_time(work, asked)
+        except apsw.Error as error:
+            raise store_down(error) from error
+
+    async def _in_time(self, work: Callable[[S], T], asked: S) -> T:
+        """Out of the time that a request has for all of its waits."""
+        end = self._clock.monotonic() + time_budget.at_most(0 if self._held else PATIENCE, self._clock)
         while True:
+            await self._clock.sleep(PAUSE)
             try:
                 return work(asked)
             except apsw.BusyError as error:
                 if self._clock.monotonic() >= end:
+                    self._held = True
                     raise store_down(error) from error
             except apsw.Error as error:
                 raise store_down(error) from error
-            await self._clock.sleep(PAUSE)
 
 
 @contextmanager

@@ -96,8 +96,8 @@ class SqlEphemeral:
 
     async def take(self, key: str, proof: bytes | None = None) -> Entry | None:
         now = self._clock.now()
-        # Where nothing is to be had, nobody waits for the lock that writing needs.
-        if _entry(await self._look(key, now), now, proof) is None:
+        # Where nothing is to be had, nobody waits for the lock that writing needs; but there may be something once a late commit is over.
+        if _entry(await self._look(key, now), now, proof) is None and not self._database.use.late:
             return None
         if proof is None:
             return _entry(await self._change(TAKE, key=key, now=now), now)

@@ -43,6 +43,8 @@ class PoolUse:
     lent: int
     most: int
     waiting: int
+    late: bool = False
+    """Whether a commit goes on for which nobody waits any more. What it writes is not read yet; the next to write waits for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,8 @@ class SqliteDatabase:
             return self._reader.execute(plan.sql, plan.bind(values)).fetchall()
         except _BUSY:
             # Rare in WAL: another process is recovering the file, or closing it as its last user.
-            return await self._patiently(lambda: self._reader.execute(plan.sql, plan.bind(values)).fetchall())
+            with time_budget.waiting(self._clock):
+                return await self._patiently(lambda: self._reader.execute(plan.sql, plan.bind(values)).fetchall())
         except _DOWN as error:
             raise self._lost(error) from error
 
@@ -230,7 +231,7 @@ class SqliteDatabase:
 
     @property
     def use(self) -> PoolUse:
-        return PoolUse(int(self._turn.locked()), 1, self._waiting)
+        return PoolUse(int(self._turn.locked()), 1, self._waiting, self._late)
 
     async def version(self) -> str | None:
         def ask() -> str | None:

@@ -14,6 +14,7 @@ from lingpai.core import journal
 from lingpai.core.chance import SECOND, Clock
 from lingpai.core.errors import BadInput, Limited, MessagesSpent, MessagesSpentToday, NotOffered, StoreDown, TooSoon
 from lingpai.core.model import Account, Address, Purpose, RequestContext
+from lingpai.core.undoing import undo
 from lingpai.ephemeral import Entry, Ephemeral
 from lingpai.ephemeral.local import seconds
 from lingpai.guard.throttling.rates import RateLimiter
@@ -76,7 +77,7 @@ class MessageThrottle:
             if sms_budgets:
                 await sms_budgets.start(address, ordinary=purpose != "reset")
         except BaseException:
-            await self._undo(_last(ctx.realm, purpose, address), spent)
+            await undo(self._undo(_last(ctx.realm, purpose, address), spent))
             raise
 
     async def give_back(self, ctx: RequestContext, purpose: Purpose, address: Address, *, known: bool = False) -> None:
@@ -112,10 +113,10 @@ class MessageThrottle:
                 return False
             await self._limits.spend_each(_silent(ctx, purpose, to, known=known, owner=owner), spent)
         except Limited:
-            await self._lift(ctx, purpose, to, spent)
+            await undo(self._lift(ctx, purpose, to, spent))
             return False
         except BaseException:
-            await self._lift(ctx, purpose, to, spent)
+            await undo(self._lift(ctx, purpose, to, spent))
             raise
         return True
 
@@ -174,7 +175,7 @@ class MessageThrottle:
             if not await self._ephemeral.put(last, stamp, only_new=True):
                 raise TooSoon(seconds(interval))
         except (StoreDown, asyncio.CancelledError):
-            await self._unbegin(last, stamp, older)
+            await undo(self._unbegin(last, stamp, older))
             raise
 
     async def _unbegin(self, last: str, stamp: Entry, older: Entry | None) -> None:

@@ -130,7 +130,8 @@ class Postgres:
 
 def lose_lock(url: str) -> None:
     """Ends the connection that keeps all but one `lingpai move` or `lingpai restore` out of the database."""
-    holders = f"SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = {alone._LOCK} AND granted"
+    here = "(SELECT oid FROM pg_database WHERE datname = current_database())"  # the server has other tests' databases too
+    holders = f"SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND database = {here} AND objid = {alone._LOCK} AND granted"
     assert psql(url, f"SELECT pg_terminate_backend(pid, 10000) FROM ({holders}) AS holder") == "t\n"
 
 

@@ -142,4 +142,6 @@ async def test_a_letter_that_a_slow_disk_may_have_written_counts_as_one_that_wen
     await all_undone()
     with pytest.raises(TooSoon):
         await services.messages.check(HERE, "activate", ADA)
+    async with services.store.begin():
+        """Has its turn after the late commit."""
     assert await town.house.worker.once() == 1

@@ -13,16 +13,15 @@ from lingpai.core.metrics import Metrics
 SHARE = 16
 """One in so many gives way at once, where any must: to look at all of them for each that comes would cost more than to serve it."""
 
-
 AT_ONCE = 4
 """Requests that begin in one turn of the loop: each may keep it for a good part of a millisecond."""
 
 FIRST_AT_ONCE = 32
 """Of those that go first: such a one costs a tenth of another, or less."""
 
-
 LINES = 20
 """Refusals in a second of which the log has a line each."""
+
 Ending = Literal["idle", "unread"]
 """Why a connection gives way that is told nothing: it asks for nothing, or does not read."""
 

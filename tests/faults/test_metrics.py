@@ -47,6 +47,7 @@ async def story(running: Running) -> None:
 
 async def told(node: Watched) -> None:
     """The story stands in a scrape."""
+    await node.reaches(1, "lingpai_letters_total", channel="email", outcome="delivered")  # it gives way to the logins' hashes
     found = await node.reaches(11, "lingpai_limited_total", limit="check_client")
     assert value(found, "lingpai_logins_total", **LOGIN, outcome="ok") == 1
     assert value(found, "lingpai_logins_total", **LOGIN, outcome="bad-credentials") == 1

@@ -75,7 +75,7 @@ bench: $(READY)
 	$(BIN)/python bench/sizes.py
 	$(BIN)/python bench/starts.py
 
-# Beside others, each at the version that bench/peers pins: from PyPI, and with Node.js from npm.
+# Beside others, each at the version that bench/peers pins: by pip, and with Node.js by npm.
 bench-peers: $(READY)
 	$(BIN)/python bench/compare.py
 

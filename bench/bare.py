@@ -1,6 +1,7 @@
 """What a session check is measured against: a bare ASGI handler that makes the same one-row read behind the same protocol class.
 
-`bare.py PORT DATABASE_URL`. The statement is the service's own, on the same driver; no route, no gate, no limits, no headers of safety.
+`bare.py PORT DATABASE_URL`. The statement is the service's own, on the same driver, and what the class does for session checks it does
+here too: they begin at once, and their reply is one message. No route, no gate, no limits, no headers of safety.
 """
 
 import asyncio
@@ -15,13 +16,15 @@ from typing import Any
 import apsw
 import asyncpg
 import msgspec
+import people
 import uvloop
 
 from lingpai.core.chance import SystemChance, SystemClock
 from lingpai.store import sqlite
 from lingpai.store.postgres.pool import DIALECT
 from lingpai.store.sessions import _ALIVE as ALIVE
-from lingpai.web.server.protocol import Bounds
+from lingpai.web.http.response_headers import PLAIN
+from lingpai.web.server.bounds import Bounds
 from lingpai.web.server.serve import Server
 
 Row = tuple[Any, ...]
@@ -29,6 +32,8 @@ Read = Callable[[bytes], Awaitable[Row]]
 
 ID, NICKNAME, EMAIL = 1, 10, -2
 """Where they stand in the row."""
+FIRST = {people.check(0).split()[1]}
+"""As `FrontProtocol` knows those that wait for no turn: by their path."""
 
 
 async def reader(url: str) -> Read:
@@ -74,9 +79,8 @@ def application(read: Read) -> Callable[..., Awaitable[None]]:
         row = await read(hashlib.sha256(cookie.partition(b"=")[2]).digest())
         card = {"id": row[ID], "email": row[EMAIL], "phone": None, "nickname": row[NICKNAME]}
         body = msgspec.json.encode({"code": 200, "msg": "success", "data": card})
-        lines = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-        await send({"type": "http.response.start", "status": 200, "headers": lines})
-        await send({"type": "http.response.body", "body": body})
+        head = b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body)
+        await send({"type": PLAIN, "head": head, "body": body})
 
     return app
 
@@ -85,7 +89,7 @@ async def main(port: int, url: str) -> None:
     """Until SIGTERM."""
     with socket.create_server(("127.0.0.1", port)) as listening:
         app = application(await reader(url))
-        await Server(app, [listening], SystemClock(), SystemChance(), Bounds()).start()
+        await Server(app, [listening], SystemClock(), SystemChance(), Bounds(), FIRST).start()
         stop = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
         await stop.wait()

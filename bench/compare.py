@@ -1,5 +1,6 @@
-"""`make bench-peers`: the service and its peers side by side, in interleaved rounds, with the same Argon2id.
+"""`make bench-peers`: the service and its peers side by side, in interleaved rounds.
 
+All hash with the same parameters of Argon2id; by which builds, and what one costs by each, is printed.
 The peers are installed on the fly at the versions that `peers/` pins. One that cannot be set up here is left out, and that is said.
 Everything is on loopback, bounded, and gone afterwards. `--quick` shows that it runs; its figures say little. `--from FILE` prints what
 `--json` has kept.
@@ -14,11 +15,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from subprocess import CalledProcessError
 
 import installing
 import products
+from builds import builds
 from contenders import Contender, Ours
 from contest import AIM, Contest, Heats, label, noise, plain, ratios, read, table
 from crew import Helper
@@ -27,7 +30,7 @@ from places import folder, postgres
 from rounds import FULL, QUICK
 from service import TOLD, House
 
-DEADLINE = 1_800
+DEADLINE = 840
 """Seconds after which it ends, whatever it is doing."""
 
 
@@ -52,7 +55,7 @@ def main() -> None:
 def _measured(*, quick: bool) -> Heats:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     signal.signal(signal.SIGALRM, lambda *_: sys.exit("the bench took too long"))
-    spans = QUICK if quick else replace(FULL, settle=0.5)
+    spans = QUICK if quick else replace(FULL, settle=0.5, logins=3.0, storm=3.0)
     with ExitStack() as stack:
         contenders = list(_contenders(stack, stack.enter_context(folder())))
         signal.alarm(DEADLINE)
@@ -75,8 +78,8 @@ def _contenders(stack: ExitStack, place: Path) -> Iterator[Contender]:
         (ours := place / name).mkdir()
         url = f"sqlite:///{ours}/lingpai.db" if database == "SQLite" else stack.enter_context(postgres(ours))
         yield Ours(House(ours, url, sink.greeting), database)
-    for registry, peers in (("npm", _from_npm(stack, place)), ("PyPI", _from_pypi(place))):
-        with _left_out(f"the peers from {registry}"):
+    for who, peers in (("better-auth", _by_npm(stack, place)), ("the peers on Python", _by_pip(place))):
+        with _left_out(who):
             for peer in peers:
                 with _left_out(label(peer)):
                     peer.settle()
@@ -92,24 +95,26 @@ def _left_out(what: str) -> Iterator[None]:
         print(f"Left out: {what}: {reason}", *getattr(reason, "__notes__", ()), flush=True)
 
 
-def _from_npm(stack: ExitStack, place: Path) -> Iterator[products.Peer]:
-    installing.from_npm()
-    for name, database in (("bs", "SQLite"), ("bp", "PostgreSQL")):
-        (its := place / name).mkdir()
+def _by_npm(stack: ExitStack, place: Path) -> Iterator[products.Peer]:
+    """On each database, as one process and as many as there are cores."""
+    installing.by_npm()
+    for database, processes in product(("SQLite", "PostgreSQL"), (1, products.CORES)):
+        (its := place / f"b{database[0]}{processes}").mkdir()
         where = str(its / "peer.db") if database == "SQLite" else stack.enter_context(postgres(its))
-        yield products.better_auth(its, database, where)
+        yield products.better_auth(its, database, where, processes)
 
 
-def _from_pypi(place: Path) -> Iterator[products.Peer]:
-    installing.from_pypi()
-    yield from products.from_pypi(place)
+def _by_pip(place: Path) -> Iterator[products.Peer]:
+    installing.by_pip()
+    yield from products.on_python(place)
 
 
 def _introduce(rounds: int) -> None:
     cores = len(os.sched_getaffinity(0))
     print(f"{cores} cores, Python {platform.python_version()}; bench/peers pins the versions. Medians of {rounds} interleaved rounds.")
     print(f"Lingpai: one process, not in dev mode, {TOLD}.")
-    print("All: Argon2id with m=19456 KiB, t=2, p=1, but for PocketBase, which has only bcrypt. The load runs on the same cores.\n")
+    print("All: Argon2id with m=19456 KiB, t=2, p=1, but for PocketBase, which has only bcrypt. The load runs on the same cores.")
+    print(*builds(), "", sep="\n")
 
 
 if __name__ == "__main__":

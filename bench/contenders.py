@@ -141,11 +141,13 @@ class Peer:
     command: Callable[[int], list[str | Path]]
     """By port."""
     variables: dict[str, str] = field(default_factory=dict)
+    settling: dict[str, str] = field(default_factory=dict)
+    """Others while members register."""
     newcomers: Iterator[int] = field(default_factory=lambda: count(0, MANY))
 
     def settle(self) -> None:
         """Registers members, and logs each in."""
-        running = self._run(str(Request("GET", "/", {})), b"HTTP/1.1 ")
+        running = self._run(str(Request("GET", "/", {})), b"HTTP/1.1 ", **self.settling)
         try:
             with ThreadPoolExecutor(4) as pool:
                 self._write("check", pool.map(lambda number: self._arrive(running.port, number), range(MEMBERS)))
@@ -161,9 +163,9 @@ class Peer:
     def serve(self) -> Served:
         return self._run(json.loads(self._file("check").read_text())[0], b"HTTP/1.1 200")
 
-    def _run(self, request: str, start: bytes) -> Running:
+    def _run(self, request: str, start: bytes, **variables: str) -> Running:
         port = free_port()
-        return Running(self.folder / "log", port, request.encode(), start, *self.command(port), **self.variables)
+        return Running(self.folder / "log", port, request.encode(), start, *self.command(port), **self.variables | variables)
 
     def plan(self, kind: Kind) -> dict[str, Any]:
         if kind == "registration":

@@ -36,7 +36,7 @@ class Heat:
     start: float
     """Seconds to the first answer."""
     wrong: int
-    """Answers that say no success."""
+    """Answers that say no success, and callers who had none in all of the time."""
     lost: int
     """Connections that it closed."""
     strange: str
@@ -75,7 +75,8 @@ class Contest:
         self._tell(self._probe, one, served, "check", PROBE_CALLERS, spans.storm, pace=PROBE_PACE)
         storm, probe = _heard(self._crowd), _heard(self._probe)
         all_ = (logins, checks, storm, probe, registrations)
-        wrong = sum(outcome.other for outcome in all_)
+        # Whoever is one too many may be told so; that somebody is logged in is not to be refused.
+        wrong = sum(outcome.other + outcome.hung for outcome in all_) + checks.refused + probe.refused
         strange = next((outcome.strange for outcome in all_ if outcome.strange), "")
         lost = sum(outcome.lost for outcome in all_)
         rates = logins.rate, checks.rate, probe.waits.p99, registrations.rate
@@ -136,19 +137,21 @@ def table(heats: Heats) -> Iterator[str]:
 
 def ratios(heats: Heats) -> Iterator[Line]:
     """What must be reached; each ratio is taken within its round."""
-    for database, least in CHECKS.items():
-        ours, peer = heats.get(f"{OURS}, {database}"), heats.get(f"{BETTER_AUTH}, {database}")
-        if ours and peer:
-            yield _times(f"logins, {database}", ours, peer, BETTER_AUTH, LOGINS, lambda heat: heat.logins)
-        others = {name: each for name, each in heats.items() if name.endswith(database) and not name.startswith((OURS, STATELESS))}
-        if ours and others:
-            best = max(others, key=lambda name: median(heat.checks for heat in others[name]))
-            yield _times(
-                f"session checks, {database}", ours, others[best], best.removesuffix(f", {database}"), least, lambda heat: heat.checks
-            )
+    for database, checks in CHECKS.items():
+        yield from _beside(heats, database, "logins", BETTER_AUTH, LOGINS, COLUMNS["logins/s"])
+        yield from _beside(heats, database, "session checks", "", checks, COLUMNS["session checks/s"])
     if (ours := heats.get(f"{OURS}, SQLite")) and (other := heats.get(f"{STATELESS}, SQLite")):
         share = _share(ours, other, lambda heat: heat.checks)
         yield Line("session checks, SQLite", f"{share:.1f} times", f"{STATELESS}, whose sessions are no rows")
+
+
+def _beside(heats: Heats, database: str, what: str, whose: str, least: float, pick: Callable[[Heat], float]) -> Iterator[Line]:
+    """Ours beside the best of those whose names begin so, in however many processes."""
+    ours = heats.get(f"{OURS}, {database}")
+    peers = {name for name in heats if name.startswith(whose) and name.endswith(database) and not name.startswith((OURS, STATELESS))}
+    if ours and peers:
+        best = max(peers, key=lambda name: median(map(pick, heats[name])))
+        yield _times(f"{what}, {database}", ours, heats[best], best.removesuffix(f", {database}"), least, pick)
 
 
 def noise(heats: Heats) -> Line:

@@ -40,6 +40,8 @@ class Place:
         self._database = database
         self._numbers = range(0, number, share)
         self._connection: socket.socket | None = None
+        self.refused = 0
+        """Answers 503: their waits stay among the others, for a median bears them."""
 
     def drawn(self, make: Callable[[int], bytes], chance: Random) -> bytes:
         """A request of somebody who has a login that lives."""
@@ -53,6 +55,9 @@ class Place:
         self._connection.sendall(request)
         answer = self._connection.recv(65_536)
         took = time.perf_counter() - start
+        if answer.startswith(b"HTTP/1.1 503"):
+            self.refused += 1
+            return took * 1_000
         assert answer.startswith(b"HTTP/1.1 200"), answer[:400]
         assert b'"code":200' in answer, answer[-400:]
         return took * 1_000
@@ -152,7 +157,7 @@ def _compare(bench: Bench, number: int, asked: argparse.Namespace) -> None:
         for place in (few, many):
             place.forget()
         _tell(name, rounds)
-    print(f"  over {FEW:,}: {few.sizes()}; over {number:,}: {many.sizes()}")
+    print(f"  over {FEW:,}: {few.sizes()}, refused {few.refused}; over {number:,}: {many.sizes()}, refused {many.refused}")
 
 
 def _round(places: tuple[Place, Place], make: Callable[[int], bytes], requests: int, chance: Random) -> list[tuple[float, float, float]]:

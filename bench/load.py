@@ -6,9 +6,10 @@ It shares the machine with the service, so it does little: requests are made bef
 import asyncio
 import gc
 import itertools
+import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal, cast
 
@@ -17,6 +18,13 @@ import people
 import uvloop
 
 Kind = Literal["check", "login", "registration"]
+
+AGAIN = 0.2
+"""Seconds until whoever lost a connection with a request on it asks again."""
+SOON = 0.1
+"""Seconds that a request may wait at the end and yet be as one that was not made."""
+LEAST = 0.99
+"""The share of what was asked that must be answered with success, or what took how long says nothing."""
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -64,8 +72,12 @@ class Outcome(msgspec.Struct, frozen=True):
     waits: Spread
     held: Spread
     """The waits for a 503."""
+    unanswered: int
+    """Requests that had no answer at the end, and those that were due behind them; each is among the waits with its age."""
+    hung: int
+    """Callers who had no answer in all of the time."""
     lost: int
-    """Connections that the service closed."""
+    """Connections that the service closed or refused when there was something to ask."""
     busy: float
     """Share of one core that this process used."""
     strange: str
@@ -80,6 +92,11 @@ class Outcome(msgspec.Struct, frozen=True):
     def offered(self) -> float:
         """Answers of any kind a second."""
         return (self.right + self.refused + self.other) / self.seconds
+
+    @property
+    def share(self) -> float:
+        """Successes, of all that was asked."""
+        return self.right / max(self.right + self.refused + self.other + self.unanswered + self.lost, 1)
 
 
 def _made(plan: Plan) -> list[bytes]:
@@ -104,6 +121,7 @@ class Tally:
         self.refused: list[float] = []
         self.others = 0
         self.strange = ""
+        self.unanswered: list[float] = []
         self.lost = 0
 
     def next(self) -> bytes | None:
@@ -126,12 +144,32 @@ class Tally:
     def outcome(self, busy: float) -> Outcome:
         """The sums."""
         span = self.plan.end - self.plan.begin
-        waits, held = _spread(self.right), _spread(self.refused)
-        return Outcome(span, len(self.right), len(self.refused), self.others, waits, held, self.lost, busy / span, self.strange)
+        waits, held = _spread([*self.right, *self.unanswered]), _spread(self.refused)
+        counts = len(self.right), len(self.refused), self.others
+        hung = sum(age >= span for age in self.unanswered)
+        return Outcome(span, *counts, waits, held, len(self.unanswered), hung, self.lost, busy / span, self.strange)
 
 
-class Caller(asyncio.Protocol):
-    """One connection, kept alive; one request at a time."""
+class Wire(asyncio.Protocol):
+    """One connection of a caller."""
+
+    def __init__(self, caller: "Caller") -> None:
+        self._caller = caller
+        self.transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's does not inherit from it
+        self._caller.connected(self.transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._caller.hear(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._caller.parted(self.transport)
+
+
+class Caller:
+    """One request at a time, on a connection that is kept for as long as the service keeps it; then on another."""
 
     def __init__(self, tally: Tally, loop: asyncio.AbstractEventLoop) -> None:
         self._tally = tally
@@ -139,12 +177,17 @@ class Caller(asyncio.Protocol):
         self._interval = tally.plan.callers / tally.plan.pace if tally.plan.pace else 0.0
         self._answer = b""
         self._request: bytes | None = None
-        self._asked = self._due = 0.0
+        self._waits = False
+        """For an answer."""
+        self._asked = 0.0
+        self._due = tally.plan.begin
         self._over = False
         self._transport: asyncio.Transport | None = None
+        self._coming: asyncio.Task[None] | None = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's does not inherit from it
+    async def come(self, when: float) -> None:
+        """Begins."""
+        await _until(when)
         self._due = time.monotonic()
         self._next()
 
@@ -154,16 +197,38 @@ class Caller(asyncio.Protocol):
 
     def _ask(self, since: float = 0.0) -> None:
         """`since`: when it should have asked, where the answer before came too late for that."""
-        if self._request and self._transport:
-            self._asked = since or time.monotonic()
+        if not self._request or self._over:
+            return
+        self._asked = since or time.monotonic()
+        self._waits = True
+        if self._transport:
             self._transport.write(self._request)
+        else:
+            self._coming = self._loop.create_task(self._connect())
 
-    def data_received(self, data: bytes) -> None:
+    async def _connect(self) -> None:
+        try:
+            await self._loop.create_connection(lambda: Wire(self), "127.0.0.1", self._tally.plan.port)
+        except OSError:
+            self._lose()
+
+    def connected(self, transport: asyncio.Transport) -> None:
+        """There is something to ask, or it would not have connected."""
+        self._transport, self._answer = transport, b""
+        if self._over:
+            transport.abort()
+        elif self._request:
+            transport.write(self._request)
+
+    def hear(self, data: bytes) -> None:
+        """A part of an answer."""
         answer = self._answer = self._answer + data if self._answer else data
         head = answer.find(b"\r\n\r\n")
         if head < 0 or not _is_whole(answer, head):
             return
-        self._answer = b""
+        self._answer, self._waits = b"", False
+        if answer.find(b"onnection: close", 0, head) > 0:
+            self._transport = None
         now = time.monotonic()
         self._tally.note(answer, self._asked, now)
         if self._interval:
@@ -189,13 +254,38 @@ class Caller(asyncio.Protocol):
         else:
             self._ask(self._due)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._tally.lost += not self._over
+    def parted(self, transport: asyncio.Transport | None) -> None:
+        """A connection is closed. One that had nothing to do is no loss: the next request makes another, as clients do."""
+        if transport is not self._transport:
+            return
         self._transport = None
+        if self._waits and not self._over:
+            self._lose()
+
+    def _lose(self) -> None:
+        self._waits = False
+        self._tally.lost += 1
+        self._loop.call_later(AGAIN, self._go_on)
+
+    def _go_on(self) -> None:
+        if self._interval:
+            self._keep_pace(time.monotonic())
+        else:
+            self._next()
+
+    def ages(self, end: float) -> Iterator[float]:
+        """Of what has no answer at the end: what it waits for and, where it keeps a pace, what was due behind that."""
+        if self._waits:
+            yield end - self._asked
+        if self._interval:
+            due = self._due + self._interval if self._waits else self._due
+            yield from (end - due - n * self._interval for n in range(math.ceil((end - due) / self._interval)))
 
     def leave(self) -> None:
         """Closes, whatever is under way."""
         self._over = True
+        if self._coming:
+            self._coming.cancel()
         if self._transport:
             self._transport.abort()
 
@@ -233,22 +323,18 @@ async def run(plan: Plan) -> Outcome:
     loop = asyncio.get_running_loop()
     callers = [Caller(tally, loop) for _ in range(plan.callers)]
     start = plan.begin - plan.ramp
-    coming = [asyncio.create_task(_come(caller, plan.port, start + plan.ramp * n / plan.callers)) for n, caller in enumerate(callers)]
+    coming = [asyncio.create_task(caller.come(start + plan.ramp * n / plan.callers)) for n, caller in enumerate(callers)]
     await _until(plan.begin)
     used = time.process_time()
     await _until(plan.end)
     used = time.process_time() - used
+    tally.unanswered = [age for caller in callers for age in caller.ages(plan.end) if age >= SOON]
     for task in coming:
         task.cancel()
-    tally.lost += sum(isinstance(failed, OSError) for failed in await asyncio.gather(*coming, return_exceptions=True))
+    await asyncio.gather(*coming, return_exceptions=True)
     for caller in callers:
         caller.leave()
     return tally.outcome(used)
-
-
-async def _come(caller: Caller, port: int, when: float) -> None:
-    await _until(when)
-    await asyncio.get_running_loop().create_connection(lambda: caller, "127.0.0.1", port)
 
 
 async def _until(when: float) -> None:

@@ -23,7 +23,7 @@ import msgspec
 import people
 from crew import Helper, environment
 from crowds import Came, Rush
-from load import Outcome, Plan
+from load import LEAST, Outcome, Plan
 from places import folder, postgres
 from rounds import HELD, LOGIN_CALLERS, PLACES, PROBE_CALLERS, PROBE_PACE, TIMES
 from service import LINGPAI, House, Service
@@ -71,7 +71,7 @@ class Found:
     refused: float
     """Answers 503 and 429 a second."""
     grown: float
-    """MB."""
+    """MB, at most at any look."""
     normal: float
     """Seconds; infinite where it did not become so in the time."""
 
@@ -81,16 +81,22 @@ class Found:
         return self.under.waits.p99 / max(self.idle.waits.p99, 0.001) if self.under.right else float("inf")
 
     @property
+    def answered(self) -> bool:
+        """Whether checks were answered, before it and under it: those that were not have no times to compare."""
+        return min(self.idle.share, self.under.share) >= LEAST
+
+    @property
     def reached(self) -> bool:
         """Whether all holds that must."""
-        return self.times <= TOO_SLOW and self.grown <= TOO_LARGE and self.normal <= TOO_LATE and not self.under.other
+        return self.answered and self.times <= TOO_SLOW and self.grown <= TOO_LARGE and self.normal <= TOO_LATE
 
     def __str__(self) -> str:
         idle, under = self.idle.waits, self.under.waits
         answers = ", ".join(f"{status}: {number / self.came.seconds:,.0f}/s" for status, number in sorted(self.came.answers.items()))
         parts = (
             f"  {self.name:<15}{self.callers:>6} callers",
-            f"check p50/p99 ms {idle.p50:.1f}/{idle.p99:.1f} idle, {under.p50:.1f}/{under.p99:.1f} under it ({self.times:.1f} times)",
+            f"check p50/p99 ms {idle.p50:.1f}/{idle.p99:.1f} idle, {under.p50:.1f}/{under.p99:.1f} under it ({self.times:.1f} times), "
+            f"{self.under.share:.1%} answered{_others(self.under)}",
             answers or "no answers",
             f"{self.came.closed / self.came.seconds:,.0f} closed/s",
             f"{self.grown:+.0f} MB",
@@ -100,6 +106,13 @@ class Found:
         return ", ".join(parts)
 
 
+def _others(checks: Outcome) -> str:
+    """What became of those that were not answered with success."""
+    counts = {"refused": checks.refused, "other": checks.other, "unanswered": checks.unanswered, "lost": checks.lost}
+    told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    return f" ({told})" if told else ""
+
+
 class Bench:
     """One service, its crowd, and who looks at it meanwhile."""
 
@@ -107,7 +120,7 @@ class Bench:
         self._service, self._spans = service, spans
         self._crowd, self._probe = Helper("crowds.py"), Helper("load.py")
         self._newcomers = count(0, 50_000)
-        self.memory = 0.0
+        self.fresh = self.memory = service.proportional()
 
     def __enter__(self) -> "Bench":
         return self
@@ -117,7 +130,7 @@ class Bench:
         self._probe.stop()
 
     def warm(self) -> None:
-        """All that hashing keeps is in memory afterwards, and is no growth."""
+        """All that hashing keeps is in memory afterwards, and is no growth by what comes; both are told."""
         self._check(self._spans.load / 2, kind="login", callers=LOGIN_CALLERS, pace=0.0)
         self.memory = self._service.proportional()
 
@@ -128,21 +141,28 @@ class Bench:
         seconds = self._spans.warm + self._spans.load + 0.2
         self._crowd.tell(msgspec.to_builtins(msgspec.structs.replace(load.rush(callers), port=self._service.port, seconds=seconds)))
         time.sleep(self._spans.warm)
-        self._begin(self._spans.load / 2)
-        time.sleep(self._spans.load / 2 + 0.2)
-        memory = self._service.proportional()
-        first = self._heard()
-        under = self._check(self._spans.load / 2 - 0.6) if first.right else first
+        self._begin(self._spans.load - 0.4)
+        memory = self._most(self._spans.load - 0.2)
+        under = self._heard()
         came = msgspec.convert(self._crowd.hear(), Came)
         normal = self._normal(idle.waits.p99)
-        worse = max((first, under), key=lambda one: one.waits.p99)
         refused = sum(came.answers.get(status, 0) for status in STATUSES) / came.seconds
-        return Found(load.name, callers, idle, worse, came, refused, memory - self.memory, normal)
+        return Found(load.name, callers, idle, under, came, refused, memory - self.memory, normal)
+
+    def _most(self, seconds: float) -> float:
+        """The most memory that it has at any look."""
+        end = time.monotonic() + seconds
+        most = 0.0
+        while time.monotonic() < end:
+            most = max(most, self._service.proportional())
+            time.sleep(LOOK)
+        return most
 
     def _normal(self, idle: float) -> float:
         ended = time.monotonic()
         while (spent := time.monotonic() - ended) < 10 * TOO_LATE:
-            if self._check(LOOK, warm=0.05).waits.p99 <= max(TOO_SLOW * idle, 1.0):
+            look = self._check(LOOK, warm=0.05)
+            if look.share >= LEAST and look.waits.p99 <= max(TOO_SLOW * idle, 1.0):
                 return spent
         return float("inf")
 
@@ -188,6 +208,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", type=Path, metavar="FILE")
     wish = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     signal.signal(signal.SIGALRM, lambda *_: sys.exit("the bench took too long"))
     signal.alarm(DEADLINE)
     found = list(measured(wish.kinds, QUICK if wish.quick else FULL, on_postgresql=wish.postgresql))
@@ -209,7 +230,11 @@ def measured(kinds: list[str], spans: Spans, *, on_postgresql: bool) -> Iterator
         calm = len(os.sched_getaffinity(0)) / hash_seconds()
         crowd = PLACES + round((TIMES - 1) * calm * HELD)
         where = "PostgreSQL" if on_postgresql else "SQLite"
-        print(f"Overload on {where}: {calm:.0f} hashes/s are all that the cores give; memory idle {bench.memory:.0f} MB (PSS)", flush=True)
+        print(f"Overload on {where}: {calm:.0f} hashes/s are all that the cores give", flush=True)
+        print(
+            f"Memory (PSS) is {bench.fresh:.0f} MB at first and {bench.memory:.0f} MB when logins have been; growth is over that",
+            flush=True,
+        )
         for load in loads(secret):
             if not kinds or load.name in kinds:
                 found = bench.measure(load, crowd)

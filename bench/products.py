@@ -47,13 +47,16 @@ SPEECHES = {
 }
 
 
-def better_auth(folder: Path, database: str, where: str) -> Peer:
-    """On a file of SQLite or a PostgreSQL URL."""
+def better_auth(folder: Path, database: str, where: str, processes: int) -> Peer:
+    """On a file of SQLite or a PostgreSQL URL. On SQLite several processes fail some registrations, so members come to one."""
     command = ["node", NODE / "better_auth.mjs"]
-    return Peer(BETTER_AUTH, database, SPEECHES[BETTER_AUTH], folder, lambda port: [*command, str(port), where], {"NODE_ENV": "production"})
+    run([*command, "migrate", where], check=True, env=environment() | {"NODE_ENV": "production"})
+    name = BETTER_AUTH if processes == 1 else f"{BETTER_AUTH}, {processes} processes"
+    told, alone = {"NODE_ENV": "production", "PEER_PROCESSES": str(processes)}, {"PEER_PROCESSES": "1"}
+    return Peer(name, database, SPEECHES[BETTER_AUTH], folder, lambda port: [*command, str(port), where], told, alone)
 
 
-def from_pypi(folder: Path) -> Iterator[Peer]:
+def on_python(folder: Path) -> Iterator[Peer]:
     """Those on Python, and PocketBase. All on SQLite."""
     for processes in (1, CORES):
         yield _fastapi_users(_made(folder / f"fastapi-users-{processes}"), processes)

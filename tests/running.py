@@ -111,6 +111,12 @@ class Running:
         async with asyncio.timeout(SECONDS):
             return await self.process.wait()
 
+    async def outlives(self, children: set[int]) -> None:
+        """Until these processes of its have ended; they finish what they were asked."""
+        async with asyncio.timeout(SECONDS):
+            while children & set(self.children):  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.02)  # noqa: TID251 - as above
+
     @property
     def maps(self) -> str:
         """The files that its first process has mapped (proc(5))."""

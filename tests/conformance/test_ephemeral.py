@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from fakes import FakeClock
-from lingpai.ephemeral import UNLIMITED, Count, Entry, Ephemeral
+from lingpai.ephemeral import UNLIMITED, Count, Entry, Ephemeral, Hit
 from lingpai.ephemeral.valkey import ValkeyEphemeral
 
 RIGHT, WRONG = b"right", b"wrong"
@@ -281,6 +281,27 @@ async def test_racing_hits_and_returns_leave_what_is_left_over(ephemeral: Epheme
     await ephemeral.hit("key", 60, 30)
     await racing(50, lambda number: ephemeral.hit("key", 60, 1 if number % 2 else -1))
     assert (await ephemeral.hit("key", 60, 0)).total == 30
+
+
+async def test_hits_that_are_made_together_see_those_before_them(ephemeral: Ephemeral) -> None:
+    hits = [Hit("one", 60, 2), Hit("other", 60, 0), Hit("one", 60, 0), Hit("other", 60), Hit("one", 60, -1), Hit("other", 60, 0)]
+    counts = await ephemeral.hits(hits)
+    assert [count.total for count in counts] == [2, 0, 2, 1, 1, 1]
+    assert [count.life > 58 for count in counts] == [True, False, True, True, True, True]
+    assert [(await ephemeral.hit(key, 60, 0)).total for key in ("one", "other")] == [1, 1]
+
+
+async def test_the_hits_behind_one_that_is_too_many_are_not_made(ephemeral: Ephemeral) -> None:
+    hits = [Hit("first", 60, most=10), Hit("second", 60, most=1), Hit("third", 60, most=10)]
+    assert [count.total for count in await ephemeral.hits(hits)] == [1, 1, 1]
+    assert [count.total for count in await ephemeral.hits(hits)] == [2, 2]
+    assert [(await ephemeral.hit(hit.key, 60, 0)).total for hit in hits] == [2, 2, 1]
+
+
+async def test_of_fifty_that_hit_together_as_many_get_through_as_the_first_bears(ephemeral: Ephemeral) -> None:
+    made = await asyncio.gather(*(ephemeral.hits([Hit("narrow", 60, most=7), Hit("wide", 60)]) for _ in range(50)))
+    assert sorted(map(len, made)) == [1] * 43 + [2] * 7
+    assert [(await ephemeral.hit(key, 60, 0)).total for key in ("narrow", "wide")] == [50, 7]
 
 
 async def test_counters_and_entries_do_not_share_keys(ephemeral: Ephemeral) -> None:

@@ -8,10 +8,11 @@ import apsw
 import pytest
 
 from fakes import FakeClock, settle
+from lingpai.core import time_budget
 from lingpai.core.errors import StoreDown
 from lingpai.ephemeral import Count
 from lingpai.ephemeral.counters import FileCounters
-from lingpai.ephemeral.local import SHARED, LocalCounters
+from lingpai.ephemeral.local import FEW, SHARED, LocalCounters
 
 
 @pytest.fixture
@@ -64,6 +65,38 @@ async def test_a_lock_that_does_not_end_is_a_store_that_is_down(path: Path) -> N
     with pytest.raises(StoreDown):
         await counters.hit("key", 60)
     assert 1 <= clock.monotonic() < 1.1
+    other.close()
+    await counters.close()
+
+
+async def test_a_request_behind_a_lock_that_does_not_end_waits_for_all_its_hits_less_than_a_second(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also for what it asks the database after that: it has one patience for both."""
+    monkeypatch.setattr(time_budget, "REQUEST", 0.8)
+    clock = FakeClock(auto=True)
+    counters = FileCounters(path, clock)
+    other = apsw.Connection(str(path))
+    other.execute("BEGIN IMMEDIATE")
+
+    async def request() -> None:
+        time_budget.begin()
+        for _ in range(17):
+            assert (await counters.hit("key", 60, 0)).total == 0
+            with pytest.raises(StoreDown):
+                await counters.hit("key", 60)
+        assert time_budget.left(clock) == time_budget.LEAST
+
+    began = clock.monotonic()
+    await asyncio.create_task(request())
+    assert time_budget.REQUEST <= clock.monotonic() - began < 1
+    other.execute("COMMIT")
+    assert (await counters.hit("key", 60)).total == 1
+    other.execute("BEGIN IMMEDIATE")
+    hit = asyncio.create_task(counters.hit("key", 60))
+    await settle()
+    other.execute("COMMIT")
+    assert (await hit).total == 2, "the next lock is waited for again"
     other.close()
     await counters.close()
 
@@ -127,3 +160,13 @@ def test_local_counters_are_bounded_and_never_count_too_little(clock: FakeClock)
     clock.advance(seconds=61)
     assert counters.hit("next", 60) == Count(1, 60.0)
     assert len(counters._counts) == 1
+
+
+def test_what_has_ended_does_not_lie_about_until_the_room_is_full(clock: FakeClock) -> None:
+    counters = LocalCounters(clock)
+    counters.hit("somebody who stays", 100_000)
+    for client in range(10 * FEW):
+        counters.hit(f"client {client}", 60)
+        clock.advance(seconds=1)
+    assert len(counters._counts) <= FEW + 1
+    assert counters.hit("somebody who stays", 100_000).total == 2

@@ -40,3 +40,9 @@ def test_what_is_written_is_read_in_both_parts_and_in_one_alone(lines: list[str]
 )
 def test_no_text_ends_its_part_and_no_line_is_too_long(text: str) -> None:
     assert read(text, "<p>the other</p>\n") == [text, "<p>the other</p>\n"]
+
+
+def test_a_nul_is_never_among_bytes_that_are_called_seven_bit() -> None:
+    """RFC 2045, 2.7: a relay may refuse it, or take it away."""
+    assert read("a\0b\n", "<p>\0</p>\n") == ["a\0b\n", "<p>\0</p>\n"]
+    assert b"\0" not in compose(LETTER, Message("Hello", "a\0b\n", None), FROM).content

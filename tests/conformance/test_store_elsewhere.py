@@ -89,7 +89,7 @@ TEXTS = {
     "store/migrations/runner.py": "a transaction's lock, `pg_sleep` and `lock_timeout`, which both have",
     "store/migrations/versions/r0004_logins.py": "where a sequence goes on, which both have",
     "store/moving/arrival.py": "the same",
-    "store/postgres/alone.py": "a transaction's lock",
+    "store/postgres/alone.py": "a transaction's lock, and of time-outs those that the server has",
     "store/postgres/pooling.py": "whether a pooler is between us and the server",
     "store/postgres/room.py": "how many connections there may be",
     "store/restored.py": "where a sequence goes on",

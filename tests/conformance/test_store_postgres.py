@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
+from fakes import FakeClock
 from lingpai.assembly.configuration import defaults
 from lingpai.assembly.connections import connection_doubt
 from lingpai.core.chance import SystemChance, SystemClock
@@ -78,6 +79,30 @@ async def test_connections_lost_while_idle_are_made_anew(store: Database, postgr
     answers = await asyncio.gather(*(store.ping() for _ in range(20)), return_exceptions=True)
     assert all(answer is None or isinstance(answer, StoreDown) for answer in answers)
     assert await new_account(store)
+
+
+async def test_a_connection_is_lent_again_until_nobody_needs_it(postgres_url: str) -> None:
+    clock = FakeClock()
+    store = await open_postgres(postgres_url, clock, SystemChance())
+    await asyncio.gather(*(store.version() for _ in range(3)))
+    driver, made = store._pool._pool, store._pool._pool.get_size()
+    assert made == 3
+    assert driver.get_idle_size() == 0
+    assert store.use.lent == 0, "nobody has one"
+    clock.advance(seconds=61)
+    for _ in range(3):
+        await store.version()
+    assert driver.get_idle_size() == 2, "one is enough for who comes one after the other"
+    assert driver.get_size() == made
+    await store.close()
+
+
+async def test_a_connection_on_which_something_has_failed_goes_through_the_drivers_hands(store: PostgresDatabase) -> None:
+    with pytest.raises(asyncpg.UndefinedTableError):
+        await store.row(Query(text("SELECT 1 FROM nowhere")))
+    assert store._pool._pool.get_idle_size() == 1
+    assert await store.version()
+    assert store._pool._pool.get_idle_size() == 0
 
 
 async def test_who_looks_whether_a_server_is_back_knocks_again_where_nothing_came_of_the_first_packet(

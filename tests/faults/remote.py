@@ -25,8 +25,8 @@ from lingpai.store import accounts, invites, questions
 from lingpai.store.database import Database, Transaction
 from lingpai.store.postgres import open_postgres
 from lingpai.web.dialects import dialects
+from lingpai.web.server.bounds import Bounds
 from lingpai.web.server.listening import listen
-from lingpai.web.server.protocol import Bounds
 from lingpai.web.server.serve import Server
 from web.town import Browser, Town, settings_for
 from web.walking import walker

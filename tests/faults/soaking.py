@@ -15,7 +15,7 @@ import psutil
 import postgresql
 from faults.clusters import NAME, Cluster
 from faults.service import COOKIE, PATIENCE, TRUST, Installation
-from lingpai.core.chance import SystemClock
+from lingpai.core.chance import SECOND, SystemClock
 from running import Running
 
 CLOCK = SystemClock()
@@ -26,6 +26,14 @@ PACE = 0.5
 """Seconds that a person's day lasts at least: in half an hour they leave 29,000 registrations."""
 KEPT = {"accounts", "identifiers", "letters", "audit", "logins", "entries", "counters"}
 """Tables in which a registration and a login leave something for minutes or days, as is promised: as much for each account."""
+MINUTES = {"entries", "counters"}
+"""Of those, what a purge takes once it is past its time."""
+PURGED = 300
+"""Seconds in which it has: it looks once a minute, and a database that stood still for half of one delays it."""
+MANY = 2_000
+"""Registrations after which what is kept in memory has filled up."""
+UNSTEADY, LEFT = 3.0, 128
+"""MiB by which one look differs from another, and bytes that a registration with all that goes with it may leave in memory from then on."""
 TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
 
 
@@ -95,39 +103,56 @@ class Look:
     """Of memory, what they share counted once (PSS)."""
     descriptors: int
     rows: dict[str, int]
+    overdue: int = 0
+    """Rows that a purge should have taken minutes ago."""
 
     @classmethod
     def at(cls, running: Running, database: "Cluster | Installation") -> "Look":
         process = psutil.Process(running.process.pid)
         processes = [process, *process.children(recursive=True)]
         mib = sum(one.memory_full_info().pss for one in processes) / 2**20
-        return cls(mib, sum(one.num_fds() for one in processes), _rows(database))
+        rows = _asked(database, {name: f"SELECT count(*) FROM {name}" for name in _tables(database)})
+        past = CLOCK.now() - PURGED * SECOND
+        overdue = _asked(database, {name: f"SELECT count(*) FROM {name} WHERE expires_at < {past}" for name in MINUTES & rows.keys()})
+        return cls(mib, sum(one.num_fds() for one in processes), rows, sum(overdue.values()))
 
     @classmethod
     def middle(cls, looks: "list[Look]") -> "Look":
         """The median of each figure: one look may fall on a letter or a purge."""
         rows = {table: round(statistics.median(one.rows[table] for one in looks)) for table in looks[0].rows}
-        return cls(statistics.median(one.mib for one in looks), round(statistics.median(one.descriptors for one in looks)), rows)
+        mib, descriptors = (statistics.median(pick) for pick in zip(*((one.mib, one.descriptors) for one in looks), strict=True))
+        return cls(mib, round(descriptors), rows, min(one.overdue for one in looks))
 
     def __str__(self) -> str:
         return f"{self.mib:.1f} MiB, {self.descriptors} descriptors, {', '.join(f'{count} {table}' for table, count in self.rows.items())}"
 
 
-def _rows(database: "Cluster | Installation") -> dict[str, int]:
-    """By table."""
+def _tables(database: "Cluster | Installation") -> list[str]:
     if isinstance(database, Cluster):
-        tables = database.ask(postgresql.TABLES, NAME).splitlines()
-        counted = database.ask(" UNION ALL ".join(f"SELECT '{name}', count(*) FROM {name}" for name in tables), NAME)
-        return {table: int(count) for table, count in (line.split("|") for line in counted.splitlines())}
+        return database.ask(postgresql.TABLES, NAME).splitlines()
     with closing(sqlite3.connect(database.folder / "lingpai.db")) as file:
-        tables = [name for (name,) in file.execute(TABLES)]
-        return {name: file.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables}
+        return [name for (name,) in file.execute(TABLES)]
 
 
-def grown(early: Look, late: Look) -> dict[str, tuple[float, float]]:
-    """What has grown by more than a tenth and what a few people do at one moment: what is allowed, and what is there."""
-    accounts = late.rows["accounts"] / early.rows["accounts"]
-    allowed = {table: 1.1 * count * (accounts if table in KEPT else 1) + 10 * PEOPLE for table, count in early.rows.items()}
-    allowed |= {"MiB": 1.1 * early.mib, "descriptors": 1.1 * early.descriptors + 2 * PEOPLE}
-    found = {"MiB": late.mib, "descriptors": late.descriptors, **late.rows}
+def _asked(database: "Cluster | Installation", queries: dict[str, str]) -> dict[str, int]:
+    """What each query counts, by its table."""
+    if isinstance(database, Cluster):
+        united = " UNION ALL ".join(f"SELECT '{name}', ({query})" for name, query in queries.items())
+        return {table: int(count) for table, count in (line.split("|") for line in database.ask(united, NAME).splitlines())}
+    with closing(sqlite3.connect(database.folder / "lingpai.db")) as file:
+        return {name: file.execute(query).fetchone()[0] for name, query in queries.items()}
+
+
+def grown(early: Look, late: Look, refused: int = 0) -> dict[str, tuple[float, float]]:
+    """What has grown by more than what a few people do at one moment: what is allowed, and what is there.
+
+    Memory by a tenth, and where there were so many registrations that it has settled, by what each with all that goes with it leaves of
+    it. `refused` logins and logouts, which were answered 503, may have left a session that lives.
+    """
+    times, new = late.rows["accounts"] / early.rows["accounts"], late.rows["accounts"] - early.rows["accounts"]
+    allowed = {table: 1.1 * times * count + 10 * PEOPLE if table in KEPT else count + PEOPLE for table, count in early.rows.items()}
+    allowed["sessions"] += refused
+    settled = early.mib + UNSTEADY + new * LEFT / 2**20 if new > MANY else float("inf")
+    allowed |= {"MiB": min(1.1 * early.mib, settled), "descriptors": early.descriptors + 2 * PEOPLE, "overdue": 0}
+    found = {"MiB": late.mib, "descriptors": late.descriptors, "overdue": late.overdue, **late.rows}
     return {what: (most, found[what]) for what, most in allowed.items() if found[what] > most}

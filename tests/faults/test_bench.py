@@ -1,17 +1,23 @@
 """`make bench` runs and prints its rows. Its figures are for people: a machine that runs tests beside it has none to give."""
 
+import asyncio
 import json
 import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
+from msgspec.structs import replace
+
+from lingpai.core.chance import SystemClock
 
 if TYPE_CHECKING:
+    from load import Outcome
     from rounds import Round
 
+CLOCK = SystemClock()
 BENCH = Path(__file__).parents[2] / "bench" / "run.py"
 QUESTIONS = BENCH.with_name("questions.py")
 SIZES = BENCH.with_name("sizes.py")
@@ -39,14 +45,16 @@ def test_the_bench_measures_everything_and_nothing_answers_strangely(database: s
         assert (measured[name]["other"], measured[name]["lost"]) == (0, 0), measured[name]["strange"]
 
 
-def measured(*, logins: float, p99: float, mib: float) -> "Round":
+def measured(*, logins: float, p99: float, mib: float, refused: int = 0) -> "Round":
     """A round on a machine whose raw rate is 100."""
     from load import Outcome, Spread
     from rounds import Memory, Round, Storm
 
     def outcome(rate: float, slowest: float = 1) -> Outcome:
         waits = Spread(p50=1, p99=slowest)
-        return Outcome(1, round(rate), refused=5, other=0, waits=waits, held=waits, lost=0, busy=0.1, strange="")
+        return Outcome(
+            1, round(rate), refused=refused, other=0, waits=waits, held=waits, unanswered=0, hung=0, lost=0, busy=0.1, strange=""
+        )
 
     storm = Storm(400, outcome(0.95 * logins), outcome(200, p99))
     memory = Memory(idle=60, idle_proportional=50, hashing=130, hashing_proportional=mib * 1.048576)
@@ -74,6 +82,8 @@ def test_each_figure_that_must_be_reached_says_what_it_is_beside_what_and_whethe
     ]
     missed = [what for what, _, verdict in verdicts(logins=80, p99=5.5, mib=101) if verdict == "MISSED"]
     assert missed == ["logins/s", "storm", "storm", "memory while hashing"]
+    refusing = verdicts(logins=95, p99=4.5, mib=90, refused=3)
+    assert [what for what, _, verdict in refusing if verdict == "MISSED"] == ["storm", "storm"], "checks that are refused are not quick"
 
 
 @pytest.mark.long
@@ -82,7 +92,7 @@ def test_the_bench_of_overload_brings_each_kind_and_prints_what_came_of_it(tmp_p
     command = [sys.executable, BENCH.with_name("overload.py"), "--quick", "--json", tmp_path / "found"]
     printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=300).stdout
     found = {one["name"]: one for one in json.loads((tmp_path / "found").read_text())}
-    assert set(found) == {line[2:16].strip() for line in printed.splitlines()[1:]}
+    assert set(found) == {line[2:16].strip() for line in printed.splitlines()[2:]}
     assert {"logins", "registrations", "introspections", "slow heads", "slow bodies", "slow readers", "huge bodies"} <= found.keys()
     for name in ("logins", "registrations"):
         assert found[name]["came"]["answers"]["503"] > 0, name
@@ -143,3 +153,55 @@ def test_builds_and_memory_of_argon2_are_measured_beside_each_other() -> None:
     rows = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=100).stdout.splitlines()
     assert [row.split()[0] + " " + row.split()[4] for row in rows] == ["1 fresh", "1 kept", "2 fresh", "2 kept"]
     assert all(float(row.split()[6]) > 0 for row in rows)
+
+
+RIGHT = b'HTTP/1.1 200 OK\r\ncontent-length: 12\r\n\r\n{"code":200}'
+SORRY = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 2\r\n\r\n{}"
+
+
+class Service(asyncio.Protocol):
+    """Answers everything, or after a while nothing, or refuses, or closes what it is asked on."""
+
+    def __init__(self, manner: str, sound_until: float) -> None:
+        self._manner = manner
+        self._sound_until = sound_until
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self._manner == "answers" or CLOCK.monotonic() < self._sound_until:
+            self._transport.write(RIGHT)
+        elif self._manner == "refuses":
+            self._transport.write(SORRY)
+        elif self._manner == "closes":
+            self._transport.close()
+
+
+def probed(manner: str) -> "Outcome":
+    """What a paced probe says of it."""
+    from load import Plan, run
+
+    async def story() -> "Outcome":
+        begin = CLOCK.monotonic() + 0.1
+        server = await asyncio.get_running_loop().create_server(lambda: Service(manner, begin + 0.1), "127.0.0.1", 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            return await run(Plan(port, "check", 8, begin, begin + 0.5, 1_000, ramp=0.1, pace=200))
+
+    return asyncio.run(story())
+
+
+@pytest.mark.parametrize("manner", ["answers", "hangs", "refuses", "closes"])
+def test_checks_that_are_not_answered_are_no_quick_ones(manner: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(BENCH.parent)
+    from crowds import Came
+    from overload import Found
+
+    idle, under = probed("answers"), probed(manner)
+    asked = under.right + under.refused + under.other + under.unanswered + under.lost
+    assert 70 <= asked <= 110, "what was asked less than a tenth of a second before the end need not be counted"
+    assert (under.lost > 0, under.unanswered > 0) == (manner == "closes", manner in ("closes", "hangs"))
+    assert (under.waits.p99 > 250) == (under.unanswered > 0)
+    found = Found("logins", 8, idle, replace(under, waits=idle.waits), Came({}, 0, 1.0, 0.0), 0.0, grown=0.0, normal=0.0)
+    assert found.reached == (manner == "answers")

@@ -47,6 +47,7 @@ async def story(running: Running) -> None:
 
 async def told(node: Watched) -> None:
     """The story stands in a scrape."""
+    await node.reaches(1, "lingpai_letters_total", channel="email", outcome="delivered")  # it gives way to the logins' hashes
     found = await node.reaches(11, "lingpai_limited_total", limit="check_client")
     assert value(found, "lingpai_logins_total", **LOGIN, outcome="ok") == 1
     assert value(found, "lingpai_logins_total", **LOGIN, outcome="bad-credentials") == 1
@@ -57,6 +58,8 @@ async def told(node: Watched) -> None:
     assert value(found, "lingpai_request_seconds_count", status="4xx", dialect="maillink") == 11
     assert value(found, "lingpai_hash_wait_seconds_count") == 5
     assert value(found, "lingpai_hash_slots_taken") == 0
+    assert value(found, "lingpai_connections_most") % 2_000 == 0
+    assert value(found, "lingpai_connections_ended_total", why="503") == 0
     assert value(found, "lingpai_store_up", store="database") == value(found, "lingpai_store_up", store="ephemeral") == 1
     assert value(found, "lingpai_info") == 1
 
@@ -71,6 +74,7 @@ async def test_a_node_tells_of_its_logins_letters_limits_and_stores_and_of_nobod
         assert (await node.get("/login")).status_code == 404
         async with caller(running) as ada:
             assert (await ada.get("/metrics")).status_code == 404, "on a port of its own"
+            await node.reaches(1, "lingpai_connections")
     for of_somebody in ("ada", "bob", "example.com", "127.0.0.1", "browser", "nowhere/at/all", "none-such", "unknown-account"):
         assert of_somebody not in text
 

@@ -157,18 +157,22 @@ async def test_a_node_that_is_restarted_and_whose_database_stalls_answers_everyt
             say(f"minute {(number + 1) * step / 60:.1f}", str(look))
         assert {said for said in day.answered if not said.endswith(" 503")} == RIGHT
         await nothing_is_lost(installation, day)
-    assert grown(soak.early, soak.late) == {}
+    assert grown(soak.early, soak.late, sum(day.answered[f"{what} 503"] for what in ("login", "logout"))) == {}
     assert day.refusals == soak.stalled
 
 
 def test_a_node_that_keeps_a_little_of_each_request_is_seen_to_grow() -> None:
     """The control of the measure: each kind of figure alone."""
-    rows = {"accounts": 100, "entries": 400, "sessions": 8}
-    assert grown(Look(120.0, 100, rows), Look(131.0, 120, {"accounts": 50_000, "entries": 200_000, "sessions": 80})) == {}
+    rows = {"accounts": 800, "entries": 3_200, "sessions": 2}
+    many = {"accounts": 8_800, "entries": 35_000, "sessions": 9}
+    early = Look(150.0, 80, rows)
+    assert grown(early, Look(153.5, 90, many)) == {}
+    assert grown(early, Look(150.0, 80, many | {"sessions": 30}), refused=20) == {}
     for late in (
-        Look(133.0, 100, rows),
-        Look(120.0, 127, rows),
-        Look(120.0, 100, rows | {"sessions": 500}),
-        Look(120.0, 100, rows | {"accounts": 50_000, "entries": 250_000}),
+        Look(158.0, 80, many),  # a KB of each registration
+        Look(150.0, 104, many),
+        Look(150.0, 80, many | {"sessions": 30}),
+        Look(150.0, 80, many | {"entries": 40_000}),
+        Look(150.0, 80, many, overdue=1),
     ):
-        assert len(grown(Look(120.0, 100, rows), late)) == 1
+        assert len(grown(early, late)) == 1

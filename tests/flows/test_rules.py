@@ -50,6 +50,32 @@ def test_an_address_keeps_its_spelling_and_is_found_in_any_ascii_case() -> None:
     assert rules.email("Ada.L+x@Example.COM") == Address("email", "Ada.L+x@example.com", "ada.l+x@example.com")
 
 
+LOCALS = st.text("aZ9_+-.", max_size=80)
+DOMAINS = st.lists(st.text("aZ9-", max_size=64), max_size=5).map(".".join) | st.sampled_from(
+    [
+        "example.com",
+        "xn--bcher-kva.com",
+        "a.xn--b",
+        "ab--c.com",
+        "example.local",
+        "test",
+        "example.c0m",
+        "a" * 250 + ".com",
+        "1.2.3.4",
+        "a_b.com",
+    ]
+)
+
+
+@given(LOCALS, DOMAINS)
+def test_an_address_at_a_domain_that_was_asked_about_is_judged_as_by_itself(local: str, domain: str) -> None:
+    text = f"{local}@{domain}"
+    if len(text) > rules.EMAIL_LENGTH:
+        assert reason(rules.email, text) == "longest"
+        return
+    assert reason(rules.email, text) == (None if rules._checked(text) else "email")
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [

@@ -13,6 +13,7 @@ from lingpai.core.chance import SECOND
 from lingpai.flows import activate, register
 from lingpai.settings.written import BackupSettings
 from lingpai.store import accounts, unproved
+from lingpai.worker import purging
 from rows import until_blocked
 from web.town import Town
 
@@ -40,11 +41,27 @@ async def test_a_deletion_that_cannot_be_written_down_keeps_no_other_row_from_it
     leaving, waiting = await born(services, BOB), await born(services, ADA, proved=False)
     now = services.clock.now()
     assert await accounts.close(services.store, account_id=leaving.id, at=now, deletes_at=now)
-    house.worker._settings = replace(house.worker._settings, backup=BackupSettings("."))
+    purger = house.worker._purger
+    purger._settings = replace(purger._settings, backup=BackupSettings("."))
     town.clock.advance(days=30)
     await house.worker.purge()
     assert await accounts.by_id(services.store, leaving.id)
     assert await accounts.by_id(services.store, waiting.id) is None
+
+
+async def test_a_round_looks_for_them_so_far_and_the_next_goes_on_there(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(purging, "BATCH", 1)
+    monkeypatch.setattr(purging, "PAGES", 2)
+    town.clock.auto = True
+    services = town.house.services
+    names = [f"visitor{number}@example.com" for number in range(5)]
+    waiting = [await born(services, rules.email(name), proved=False) for name in names]
+    town.clock.advance(days=31)
+    left = []
+    for _ in range(4):
+        await town.house.worker.purge()
+        left.append(len([one for one in waiting if await accounts.by_id(services.store, one.id)]))
+    assert left == [3, 1, 0, 0]
 
 
 async def test_a_proof_that_is_under_way_is_waited_for(town: Town) -> None:

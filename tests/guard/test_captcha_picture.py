@@ -14,6 +14,7 @@ from PIL import Image
 from fakes import FakeChance, FakeClock, settle
 from lingpai import settings
 from lingpai.core.errors import BadCaptcha, Limited, Overloaded
+from lingpai.core.threads import NICE
 from lingpai.ephemeral import Entry, Ephemeral
 from lingpai.ephemeral.sql import SqlEphemeral
 from lingpai.guard.captcha import AnswerStore, Challenge, OpenAnswers
@@ -21,7 +22,6 @@ from lingpai.guard.captcha.picture import ALPHABET, HEIGHTS, LENGTH, WIDTHS, Pic
 from lingpai.guard.captcha.render_queue import RenderQueue
 from lingpai.guard.captcha.renderer import renderer
 from lingpai.guard.crypto import SecretBox
-from lingpai.guard.threads import NICE
 from lingpai.guard.throttling.rates import RateLimiter
 from lingpai.store.sqlite import open_sqlite
 

@@ -1,11 +1,12 @@
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
 from fakes import FakeClock
 from lingpai import settings
 from lingpai.core.errors import Limited, StoreDown
-from lingpai.ephemeral import Count, Ephemeral
+from lingpai.ephemeral import Count, Ephemeral, Hit
 from lingpai.guard.throttling.lockout import Lockout, Turn
 
 LIMITS = settings.Limits(lock_after=20, lock_minutes=15)
@@ -220,6 +221,9 @@ class Overtaken:
         if self.lost:
             raise StoreDown
         return await self._counters.hit(key, life, amount)
+
+    async def hits(self, hits: Sequence[Hit]) -> list[Count]:
+        return [await self.hit(hit.key, hit.life, hit.amount) for hit in hits]
 
 
 @sqlite

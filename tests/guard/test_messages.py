@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -6,7 +7,7 @@ from fakes import FakeClock
 from lingpai import settings
 from lingpai.core.errors import Limited, MessagesSpent, MessagesSpentToday, StoreDown, TooSoon
 from lingpai.core.model import Address, RequestContext
-from lingpai.ephemeral import Entry, Ephemeral
+from lingpai.ephemeral import Entry, Ephemeral, Hit
 from lingpai.guard.throttling.messages import MessageThrottle
 from lingpai.guard.throttling.rates import RateLimiter
 from lingpai.settings import Rate
@@ -304,6 +305,9 @@ class Down:
         raise StoreDown
 
     async def hit(self, key: str, life: float, amount: int = 1) -> None:
+        raise StoreDown
+
+    async def hits(self, hits: Sequence[Hit]) -> None:
         raise StoreDown
 
 

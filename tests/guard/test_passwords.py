@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from fakes import FakeChance, FakeClock, settle
 from lingpai.core import data
 from lingpai.core.errors import Overloaded, WeakPassword
+from lingpai.core.threads import NICE, WorkerThreads, run_aside
 from lingpai.guard.passwords import arena, strength
 from lingpai.guard.passwords.argon2 import Argon2
 from lingpai.guard.passwords.hashing import PasswordHasher, Verdict
-from lingpai.guard.threads import NICE, WorkerThreads, run_aside
 from lingpai.settings import Hashing
 
 SMALL = Hashing(memory_kib=64, time=2, queue=2)

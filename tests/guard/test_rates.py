@@ -1,12 +1,12 @@
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 
 import pytest
 
 from fakes import FakeClock
 from lingpai import settings
 from lingpai.core.errors import Limited, StoreDown
-from lingpai.ephemeral import Count, Ephemeral
+from lingpai.ephemeral import Count, Ephemeral, Hit
 from lingpai.guard.throttling.rates import RateLimiter
 from lingpai.settings import Rate
 
@@ -105,6 +105,24 @@ async def test_only_clients_are_counted_with_their_neighbours(limits: RateLimite
     assert await passed(*(limits.spend("login_address", customer(number)) for number in range(1, 201))) == 200
 
 
+@sqlite
+async def test_of_limits_that_are_spent_together_those_behind_the_one_that_refuses_count_nothing(
+    ephemeral: Ephemeral, clock: FakeClock
+) -> None:
+    limits = RateLimiter(ephemeral, settings.Limits(login_client=Rate(2, 60), login_address=Rate(3, 60)), clock)
+    both = [("login_client", customer(1)), ("login_address", "ada")]
+    spent: list[tuple[str, str]] = []
+    assert await passed(*(limits.spend_each(both) for _ in range(4))) == 2
+    with pytest.raises(Limited) as limited:
+        await limits.spend_each(both, spent)
+    assert limited.value.limit == "login_client"
+    assert spent == both[:1], "so much is to be given back"
+    await limits.check("login_address", "ada")
+    await limits.spend("login_address", "ada")
+    with pytest.raises(Limited):
+        await limits.check_each([("login_client", customer(2)), ("login_address", "ada")])
+
+
 class Flaky:
     """Counters that do not answer while they are `lost`; they keep nothing else."""
 
@@ -117,6 +135,9 @@ class Flaky:
             raise StoreDown
         self.keys.append(key)
         return Count(1, life)
+
+    async def hits(self, hits: Sequence[Hit]) -> list[Count]:
+        return [await self.hit(hit.key, hit.life, hit.amount) for hit in hits]
 
 
 async def test_no_address_stands_in_a_counters_name(clock: FakeClock) -> None:

@@ -33,7 +33,7 @@ from lingpai.store.migrate import latest
 from lingpai.web.dialects import maillink
 from lingpai.web.dialects.maillink import MaillinkSettings
 from lingpai.web.request.calls import Mount
-from lingpai.web.server.protocol import Bounds
+from lingpai.web.server.bounds import Bounds
 from mailserver import mail_server
 from running import INHERITED, SECONDS, Ended, lingpai, lingpai_here, serving, start
 

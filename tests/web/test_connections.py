@@ -1,6 +1,8 @@
 """How many connections there may be at once, who gives way to a new one, and what is told to one for which there is no room."""
 
 import asyncio
+import logging
+import socket
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -8,14 +10,16 @@ from functools import partial
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from fakes import FakeChance, FakeClock
 from frontdoor import answers, app, mount, services, serving, wired
 from lingpai.assembly.front import application
 from lingpai.core.chance import SystemClock
-from lingpai.web.server.connections import AT_ONCE, SHARE, Turns
+from lingpai.web.server.bounds import Bounds
+from lingpai.web.server.connections import AT_ONCE, FIRST_AT_ONCE, LINES, SHARE, Turns
 from lingpai.web.server.listening import listen
-from lingpai.web.server.protocol import Bounds, FrontProtocol
+from lingpai.web.server.protocol import FrontProtocol
 from lingpai.web.server.serve import Server
 
 HOST = b"Host: id.example.com\r\n"
@@ -23,6 +27,8 @@ WHO = b"GET /who HTTP/1.1\r\n" + HOST
 WAIT = b"GET /wait HTTP/1.1\r\n" + HOST + b"\r\n"
 CLOCK = SystemClock()
 MOST = 2 * SHARE
+SMALL = 4_096
+"""Bytes that the kernel keeps on either side of a connection to an end that does not read."""
 GIVES_WAY = 1 + MOST // SHARE
 """How many close at once where one has to."""
 
@@ -91,11 +97,12 @@ async def seen(true: Any) -> None:
 async def test_past_the_most_those_that_idle_the_longest_are_closed_without_a_word() -> None:
     async with crowded() as (crowd, there):
         idle = []
-        for half in range(2):
+        for _ in range(2):
             for peer in await crowd.come(MOST // 2, WHO + b"\r\n"):
                 await peer.answered()
                 idle.append(peer)
-            await CLOCK.sleep(0.01 * (1 - half))  # the loop's own clock ticks in milliseconds
+            answered = asyncio.get_running_loop().time()
+            await seen(lambda since=answered: asyncio.get_running_loop().time() > since)  # by which it is told who idles the longest
         (new,) = await crowd.come(said=WHO + b"\r\n")
         assert answers(await new.answered())[0].status == 200
         assert await first(GIVES_WAY, [peer.rest() for peer in idle[: MOST // 2]]) == [b""] * GIVES_WAY
@@ -178,6 +185,28 @@ def test_so_many_requests_begin_in_one_turn_of_the_loop_and_all_in_their_order()
 
 
 @wired
+async def test_a_flood_of_session_checks_leaves_the_others_their_turns() -> None:
+    """Counted, not timed: each check asks for the next as soon as it has begun, as a crowd that pipelines does."""
+    turns, checks = Turns(), 0
+    others: list[int] = []
+
+    def check() -> None:
+        nonlocal checks
+        checks += 1
+        if len(others) < 10 * AT_ONCE:
+            turns.begin(check, first=True)
+
+    for _ in range(400):
+        turns.begin(check, first=True)
+    for number in range(10 * AT_ONCE):
+        turns.begin(partial(others.append, number))
+    for _ in range(9):
+        await asyncio.sleep(0)  # noqa: TID251 - one turn
+    assert others == list(range(10 * AT_ONCE))
+    assert checks <= 10 * FIRST_AT_ONCE
+
+
+@wired
 async def test_a_session_check_does_not_wait_for_those_that_came_before_it() -> None:
     """Counted, not timed: how many of a crowd that came in one moment were answered before it."""
     done: list[str] = []
@@ -235,3 +264,126 @@ async def test_what_is_thrown_away_is_read_in_sips(monkeypatch: pytest.MonkeyPat
         assert answers(await peer.answered())[0].status == 413
     assert read
     assert not any(read)
+
+
+@dataclass
+class Replies:
+    """An application that answers so many bytes to whatever it is asked, and counts."""
+
+    length: int
+    count: int = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.count += 1
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % self.length)]})
+        await send({"type": "http.response.body", "body": bytes(self.length)})
+
+
+@asynccontextmanager
+async def unread(served: Replies, count: int, said: bytes, **bounds: Any) -> AsyncIterator[tuple[Crowd, Any, list[socket.socket]]]:
+    """A server with room for MOST, and so many that have asked it something and read nothing."""
+    listening = listen("127.0.0.1", 0)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL)
+    server = Server(served, [listening], FakeClock(auto=True), FakeChance(), Bounds(connections=MOST, **bounds))
+    await server.start()
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(server.drain, 0.1)
+        readers = []
+        for _ in range(count):
+            reader = socket.socket()
+            stack.callback(reader.close)
+            reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
+            reader.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(reader, ("127.0.0.1", listening.getsockname()[1]))
+            reader.send(said)
+            readers.append(reader)
+        there = server._connections
+        await seen(lambda: sum(one.transport.get_write_buffer_size() > 0 for one in there.connections) == count)
+        yield Crowd(listening.getsockname()[1], stack), there, readers
+
+
+@wired
+async def test_a_crowd_that_does_not_read_its_answers_keeps_nobody_out_and_gets_one_each(caplog: pytest.LogCaptureFixture) -> None:
+    """They are cut off, for no last word comes through; and no error of ours is in the log."""
+    served = Replies(1_000_000)
+    five = 5 * (WHO + b"\r\n")
+    async with unread(served, MOST, five) as (crowd, there, readers):
+        assert served.count == MOST
+        (new,) = await crowd.come(said=WHO + b"Connection: close\r\n\r\n")
+        assert answers(await new.rest())[0].status == 200
+        await seen(lambda: len(there.connections) == MOST - GIVES_WAY)
+        for _ in range(5):
+            await read(readers[-1], served.length)
+        assert served.count == MOST + 1 + 4, "who reads is answered in the end"
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+async def read(reader: socket.socket, count: int) -> None:
+    async with asyncio.timeout(20):
+        while count > 0:
+            count -= len(await asyncio.get_running_loop().sock_recv(reader, min(count, 65_536)))
+
+
+UNREAD = 40_000
+"""Bytes that wait in the server, and are too few for it to wait with the next."""
+
+
+@pytest.mark.parametrize(
+    ("said", "bounds"),
+    [
+        pytest.param(b"", {"idle_seconds": 1, "linger_seconds": 0.1}, id="idle"),
+        pytest.param(b"Connection: close\r\n", {"body_seconds": 0.1}, id="told to close"),
+    ],
+)
+@wired
+async def test_one_that_never_reads_the_end_of_its_answer_is_cut_off(said: bytes, bounds: dict[str, Any]) -> None:
+    async with unread(Replies(UNREAD), 1, WHO + said + b"\r\n", **bounds) as (_, there, _readers):
+        await seen(lambda: not there.connections)
+
+
+@wired
+async def test_those_that_had_to_go_and_do_not_read_are_counted_until_they_are_gone() -> None:
+    async with unread(Replies(UNREAD), MOST, WHO + b"\r\n", linger_seconds=20) as (crowd, there, _):
+        for _ in range(3 * MOST):
+            await crowd.come()
+            assert len(there.connections) <= MOST + GIVES_WAY
+
+
+@wired
+async def test_those_that_had_to_go_are_given_a_moment_and_are_gone() -> None:
+    async with unread(Replies(UNREAD), MOST, WHO + b"\r\n", linger_seconds=0.1) as (crowd, there, _):
+        await crowd.come()
+        await seen(lambda: len(there.connections) == MOST + 1 - GIVES_WAY)
+
+
+@wired
+async def test_a_row_that_was_cut_off_gives_way_only_once_its_first_is_answered() -> None:
+    made = services()
+    async with crowded(application(made, (mount(),), mount()), in_a_row=1) as (crowd, there):
+        (row,) = await crowd.come(said=3 * WAIT)
+        await seen(lambda: any(one._over for one in there.connections))
+        await crowd.come(MOST, WHO + b"\r\n")
+        made.gate.set()
+        assert [answer.status for answer in answers(await row.rest())] == [200, 200, 503]
+
+
+@wired
+async def test_what_is_held_and_what_is_ended_early_is_counted_and_a_crowd_of_refusals_is_no_crowd_of_lines() -> None:
+    made = services()
+    async with crowded(application(made, (mount(),), mount()), linger_seconds=20) as (crowd, there):
+        await crowd.come(MOST // 2, WHO)
+        idle = await crowd.come(MOST // 2, WHO + b"\r\n")
+        await asyncio.gather(*(peer.answered() for peer in idle))
+        await seen(lambda: sum(bool(one._seen) for one in there.connections) == MOST // 2)
+        assert there.metrics.gauges == {"connections": MOST}
+        with capture_logs() as lines:
+            await crowd.come(MOST + GIVES_WAY)
+            await seen(lambda: there.metrics.counts.get(("connections_ended", "503")) == MOST // 2)
+            assert there.metrics.counts["connections_ended", "idle"] >= MOST // 2
+            for _ in range(2 * LINES):
+                there.refused(503, "", "")
+            there.tick()
+            there.tick()
+    told = [line["event"] for line in lines]
+    assert 1 <= told.count("refused") <= 2 * LINES + 1
+    assert sum(line.get("times", 0) for line in lines) + told.count("refused") == 2 * LINES + MOST // 2

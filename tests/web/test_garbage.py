@@ -24,13 +24,14 @@ def unwatched() -> Iterator[None]:
 SERVES = """
 import gc
 gc.disable()
+from types import SimpleNamespace
 from lingpai.core.chance import SystemChance, SystemClock
 from lingpai.web.server.serve import Life, run, serve
 class Stopped(Life):
     def ready(self):
         print(gc.isenabled(), gc.get_freeze_count() > 10_000, flush=True)
         raise SystemExit
-run(serve(None, [], SystemClock(), SystemChance(), Stopped()))
+run(serve(SimpleNamespace(first=(), metrics=None), [], SystemClock(), SystemChance(), Stopped()))
 """
 
 

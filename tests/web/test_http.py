@@ -10,8 +10,8 @@ import pytest
 from frontdoor import Refused, answers, app, ask, fail, missing, mount, raw, refuse, services, serving, told, wired
 from lingpai.assembly.front import application
 from lingpai.web.request.calls import Call, Dialect, Reply
+from lingpai.web.server.bounds import Bounds
 from lingpai.web.server.cycle import FrontCycle
-from lingpai.web.server.protocol import Bounds
 
 HOST = b"Host: id.example.com\r\n"
 WHO = b"GET /who HTTP/1.1\r\n" + HOST

@@ -27,11 +27,12 @@ from lingpai.store import audit, installation, outbox
 from lingpai.store.database import Database, Query, Transaction
 from lingpai.store.migrate import downgrade
 from lingpai.store.moving import marks
-from lingpai.store.moving.arrival import Arrival, open_arrival
+from lingpai.store.moving.arrival import Arrival, Busy, open_arrival
 from lingpai.store.moving.tables import PAGE, MovedTable, moved_tables
+from lingpai.store.postgres import alone
 from lingpai.store.schema import metadata
 from lingpai.web.dialects import dialects
-from postgresql import Postgres, migrate, psql
+from postgresql import Postgres, lose_lock, migrate, psql
 from rows import new_account, new_letters, new_login, until_blocked
 from running import SECONDS, Ended, lingpai, lingpai_here, start
 from web.people import ADA, GOOD, member
@@ -410,7 +411,7 @@ class TakenBack(Arrival):
 
 async def test_a_database_that_was_taken_back_meanwhile_is_not_left(desk: Desk) -> None:
     async with opened(desk.source) as source, open_arrival(desk.target) as arrival:
-        taken = TakenBack(arrival._url, arrival._connection)
+        taken = TakenBack(arrival._url, arrival._connection, arrival._sole)
         taken.desk = desk
         with pytest.raises(moving.CannotMove, match="undone"):
             await moving.move(Relocation(source, None, taken, FakeClock(), FakeChance()), "old", "new", quiet)
@@ -468,3 +469,65 @@ async def test_a_row_that_differs_is_found(sqlite_path: Path, postgres_url: str)
             await target.execute(Query(text("UPDATE sessions SET ip = '192.0.2.8'")))
         with pytest.raises(moving.CannotMove, match="sessions"):
             await moving.move(both, "old", "new", quiet)
+
+
+async def worked(arrival: Arrival) -> None:
+    """A move of nothing."""
+    mark = marks.Move("x", "arriving", "old")
+    table = next(one for one in moved_tables() if not one.lasts)
+    await arrival.claim(mark)
+    await arrival.add(table, [], mark)
+    await arrival.restart(table, mark)
+    await arrival.finish({}, mark)
+    await arrival.clear()
+
+
+CLAIM = Arrival.claim
+
+
+@pytest.mark.parametrize("step", ["claim", "add", "restart", "finish", "clear"])
+async def test_a_move_whose_lock_is_lost_writes_nothing_any_more(postgres_url: str, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """The next one is at work by then."""
+    real = getattr(Arrival, step)
+
+    async def lost_before(arrival: Arrival, *values: Any) -> None:
+        await asyncio.to_thread(lose_lock, postgres_url)
+        async with open_arrival(postgres_url) as second, opened(postgres_url) as target:
+            await CLAIM(second, marks.Move("second", "arriving", "theirs"))
+            await new_account(target)
+            with pytest.raises(StoreDown):
+                await real(arrival, *values)
+            assert ((await marks.find(target)) or pytest.fail("unmarked")).id == "second"
+            assert await target.row(Query(text("SELECT count(*) FROM accounts"))) == (1,)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Arrival, step, lost_before)
+    async with open_arrival(postgres_url) as arrival:
+        with pytest.raises(ZeroDivisionError):
+            await worked(arrival)
+
+
+async def test_the_next_move_waits_for_what_one_has_under_way_whose_lock_is_lost(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alone, "LOCK_SECONDS", 0.1)
+    async with open_arrival(postgres_url) as arrival:
+        async with arrival._work():
+            await asyncio.to_thread(lose_lock, postgres_url)
+            with pytest.raises(Busy):
+                await open_arrival(postgres_url).__aenter__()
+        async with open_arrival(postgres_url):
+            """It has ended."""
+
+
+async def test_a_limit_that_the_server_sets_for_transactions_ends_no_move_s_lock(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one waits for the lock five times as long as the server lets a transaction last."""
+    monkeypatch.setattr(alone, "LOCK_SECONDS", 0.5)
+    async with opened(postgres_url) as target:
+        for limit in ("transaction_timeout", "idle_in_transaction_session_timeout"):
+            await target.rows(Query(text(f"DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET {limit} = 100', current_database()); END $$")))
+    async with open_arrival(postgres_url):
+        with pytest.raises(Busy):
+            await open_arrival(postgres_url).__aenter__()

@@ -14,17 +14,18 @@ from sqlalchemy import text
 from conftest import open_database
 from fakes import FakeChance, FakeClock
 from lingpai.assembly.backups import open_restore
+from lingpai.core.errors import StoreDown
 from lingpai.flows.restore import RestoreWork
 from lingpai.settings.postgresql import for_programs
 from lingpai.steps import backup_file
-from lingpai.store import installation
+from lingpai.store import accounts, installation
 from lingpai.store.backup import Unusable, postgres
 from lingpai.store.database import Query
 from lingpai.store.migrate import latest
 from lingpai.store.moving import marks
 from lingpai.store.moving.arrival import Busy, open_arrival
 from lingpai.store.postgres import alone
-from postgresql import PSQL, migrate
+from postgresql import PSQL, lose_lock, migrate
 from rows import new_account
 from web.test_backup import Machine
 from web.town import settings_for
@@ -138,6 +139,26 @@ async def test_two_restores_or_a_restore_and_a_move_are_never_at_work_in_one_dat
                 await second.target.alone().__aenter__()
         async with second.target.alone():
             """The first has let go."""
+
+
+async def test_a_restore_whose_lock_is_lost_writes_nothing_any_more(on_postgres: Machine) -> None:
+    database = await open_database(on_postgres.url, FakeClock(), FakeChance())
+    made = await new_account(database)
+    await database.close()
+    file = await on_postgres.back_up()
+    async with work_on(on_postgres, file) as (work, portions):
+        await work.target.held()
+        async with work.target.alone():
+            await asyncio.to_thread(lose_lock, on_postgres.url)
+            with pytest.raises(Unusable, match="the connection that kept others out was lost"):
+                await work.target.fill(portions)
+            for step in (work.target.migrate(latest()), work.target.switch()):
+                with pytest.raises(StoreDown):
+                    await step
+    database = await open_database(on_postgres.url, FakeClock(), FakeChance())
+    assert await database.version() == latest()
+    assert await accounts.by_id(database, made)
+    await database.close()
 
 
 async def test_what_others_have_in_the_same_database_is_neither_taken_nor_touched(

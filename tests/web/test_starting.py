@@ -220,7 +220,7 @@ async def test_a_hangup_reads_the_settings_again_and_keeps_the_old_ones_where_th
         await reloaded(running, manager)
         assert "unknown key produkt; did you mean product?" in (await running.logged("renewal.refused"))["why"]
         assert await product(running) == "Poppy"
-        assert not children & set(running.children)
+        await running.outlives(children)
         running.tell(signal.SIGTERM)
         assert await manager.hears("STOPPING")
         assert await running.ended() == 0

@@ -19,8 +19,8 @@ from lingpai.core.errors import Unavailable
 from lingpai.settings import Settings, reached
 from lingpai.settings.handed import Handed
 from lingpai.settings.realms import dialects
+from lingpai.web.server.bounds import Bounds
 from lingpai.web.server.notify import ServiceManager
-from lingpai.web.server.protocol import Bounds
 from lingpai.web.server.serve import Life, Terms
 from lingpai.web.server.serve import run as run_loop
 from lingpai.web.server.serve import serve as serve_on
@@ -211,7 +211,7 @@ async def _live(serving: Serving, life: ServiceLife, terms: Terms) -> bool:
 async def _measure(services: "Services") -> None:
     """Which Argon2 runs here, and what a hash costs."""
     from lingpai.assembly import hash_cost
-    from lingpai.guard.threads import run_aside
+    from lingpai.core.threads import run_aside
 
     hashing = services.settings.hashing
     try:

@@ -39,6 +39,8 @@ class Metrics:
     def __init__(self) -> None:
         self.counts: dict[Series, int] = {}
         self.spans: dict[Series, list[float]] = {}
+        self.gauges: dict[str, float] = {}
+        """What is not asked for, but said by whoever knows it."""
 
     def count(self, *series: str) -> None:
         """One more."""

@@ -30,6 +30,8 @@ SHRINK = 4
 HOME: Final = "CN"
 """The region of a phone number without a country's prefix (contract, rule 4)."""
 
+_PLAIN = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@((?!.*xn--)[a-z0-9.-]+)")
+"""An address whose local part is one beyond doubt (RFC 5322, dot-atom), at a domain that is not in Unicode, nor stands for one that is."""
 _PHONE = re.compile(r"\+?[0-9]+")
 _MAINLAND = re.compile(r"[0-9]{11}")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -72,7 +74,7 @@ def _email(text: str) -> Address | None:
     spelling = unicodedata.normalize("NFC", text)
     if not unicodedata.is_normalized("NFKC", spelling):
         return None
-    found = _checked(spelling)
+    found = mailbox(spelling)
     if found is None:
         return None
     local, _, domain = spelling.rpartition("@")
@@ -80,6 +82,18 @@ def _email(text: str) -> Address | None:
     if domain.translate(_ASCII_LOWER) not in {found.domain, found.ascii_domain}:
         return None
     return Address("email", f"{local}@{found.ascii_domain}", f"{local.translate(_ASCII_LOWER)}@{found.ascii_domain}")
+
+
+def mailbox(address: str) -> "ValidatedEmail | None":
+    """What the address's domain is like; None where it is no mail address."""
+    plain = _PLAIN.fullmatch(address)
+    return _at(plain[1]) if plain and len(address) <= EMAIL_LENGTH else _checked(address)
+
+
+@lru_cache(maxsize=2_048)  # many people have their mail at the same few, and to ask about one is a tenth of a login's own work
+def _at(domain: str) -> "ValidatedEmail | None":
+    """A plain address there, whatever its local part is: both parts are judged apart, and in ASCII no form is longer than another."""
+    return _checked(f"a@{domain}")
 
 
 def same_but_ascii_case(one: str, other: str) -> bool:

@@ -36,6 +36,17 @@ def begin() -> None:
     _current.set(TimeBudget())
 
 
+def unlimited() -> None:
+    """What runs in this context from now on waits for no request."""
+    _current.set(None)
+
+
+def unspent() -> float | None:
+    """As `left`, for who does not wait now."""
+    budget = _current.get()
+    return None if budget is None else max(budget.left, LEAST)
+
+
 def left(clock: Clock) -> float | None:
     """Seconds that the request still waits, LEAST or more; None where it is no request that waits."""
     budget = _current.get()

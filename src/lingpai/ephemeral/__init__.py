@@ -1,11 +1,11 @@
-"""What lasts minutes: codes, link tokens, captchas, grants, counters. Five atomic verbs.
+"""What lasts minutes: codes, link tokens, captchas, grants, counters. Six verbs.
 
 Two implementations, one conformance suite (`tests/conformance`): `sql` (the default, on the store's own database) and
 `valkey` (many machines). Every verb is one atomic statement, or (`replace` in SQL) one
-transaction that holds the row it reads.
+transaction that holds the row it reads; `hits` is several, of which each is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
 
@@ -36,6 +36,16 @@ class Count(msgspec.Struct, frozen=True):
     total: int
     life: float
     """Seconds until it starts again from nothing."""
+
+
+class Hit(msgspec.Struct, frozen=True):
+    """One hit of several that are made together; see `Ephemeral.hit`."""
+
+    key: str
+    life: float
+    amount: int = 1
+    most: int | None = None
+    """Where its total is over this, those after it are not made."""
 
 
 class Ephemeral(Protocol):
@@ -75,6 +85,14 @@ class Ephemeral(Protocol):
         """Adds to a counter that starts at nothing and ends `life` seconds after its first hit; never under 0.
 
         `amount` 0 only looks; a negative one gives back. Counters and entries do not share keys.
+        """
+        ...
+
+    async def hits(self, hits: Sequence[Hit]) -> list[Count]:
+        """As `hit` for each, one after the other: what is looked at is looked at once all before it was counted.
+
+        The last that is made is the first whose total is over its `most`, and the answer is as long. Whoever is cancelled meanwhile has
+        counted nothing, or hears of it afterwards, and so knows what to give back.
         """
         ...
 

@@ -1,5 +1,6 @@
 """Counters in this process's memory: what limits fall back on while the shared counters do not answer."""
 
+from collections.abc import Sequence
 from math import ceil
 
 import msgspec
@@ -7,12 +8,14 @@ import structlog
 
 from lingpai.core.chance import Clock
 from lingpai.core.errors import StoreDown
-from lingpai.ephemeral import Count, Ephemeral
+from lingpai.ephemeral import Count, Ephemeral, Hit
 
 STRICTER = 4
 """While each process counts alone, a limit is a quarter of what is configured: four processes together let no more through."""
 ROOM = 20_000
 """Keys that are counted each by itself; further ones share."""
+FEW = 1_000
+"""Keys whose memory is not worth a look at which of them have ended."""
 SHARED = 1_024
 """Counters that the further keys share: they count too much rather than too little, and memory stays bounded."""
 
@@ -34,14 +37,16 @@ class Tally(msgspec.Struct, frozen=True):
 
 
 class LocalCounters:
-    """Counters of one process; at most `ROOM` + `SHARED` of them."""
+    """Counters of one process; at most `ROOM` + `SHARED`, and not many more have ended than go on."""
 
     def __init__(self, clock: Clock, room: int = ROOM) -> None:
         self._clock = clock
         self._room = room
         self._counts: dict[str, tuple[int, float]] = {}
         """Key to total and end (on the monotonic clock)."""
-        self._full_until = 0.0
+        self._swept_until = 0.0
+        self._many = min(room, FEW)
+        """So many are looked through: twice what was left the last time."""
 
     def hit(self, key: str, life: float, amount: int = 1) -> Count:
         """As `Ephemeral.hit`."""
@@ -57,14 +62,25 @@ class LocalCounters:
             self._counts.pop(place, None)
         return Count(total, end - now if total else 0.0)
 
+    def hits(self, hits: Sequence[Hit], *, strict: bool = False) -> list[Tally]:
+        """As `Ephemeral.hits`; `strict`: as `Tally`, and what a hit bears at most is less too."""
+        tallies = []
+        for hit in hits:
+            count = self.hit(hit.key, hit.life, hit.amount)
+            tallies.append(Tally(count.total, count.life, strict))
+            if hit.most is not None and count.total > tallies[-1].allowed(hit.most):
+                break
+        return tallies
+
     def _place(self, key: str, now: float) -> str:
         """The key itself while there is room, else a counter that it shares with others."""
         if key in self._counts:
             return key
-        if len(self._counts) >= self._room and now >= self._full_until:
+        if len(self._counts) >= self._many and now >= self._swept_until:
             self._counts = {place: count for place, count in self._counts.items() if count[1] > now}
+            self._many = min(self._room, max(2 * len(self._counts), FEW))
             # Sweeping costs time in proportion to the room: at most once a second.
-            self._full_until = now + 1
+            self._swept_until = now + 1
         return key if len(self._counts) < self._room else f"shared {hash(key) % SHARED}"
 
 
@@ -86,6 +102,16 @@ class FallbackCounters:
             return Tally(own.total, own.life, strict=True)
         self._note(alone=False)
         return Tally(count.total, count.life)
+
+    async def hits(self, hits: Sequence[Hit]) -> list[Tally]:
+        """As `Ephemeral.hits`."""
+        try:
+            counts = await self._shared.hits(hits)
+        except StoreDown:
+            self._note(alone=True)
+            return self._local.hits(hits, strict=True)
+        self._note(alone=False)
+        return [Tally(count.total, count.life) for count in counts]
 
     def remember(self, key: str, life: float) -> None:
         """Counts once here too, so that what is forbidden stays forbidden should the shared counters be lost."""

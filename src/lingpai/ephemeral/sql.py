@@ -3,14 +3,14 @@
 A power cut must not revive a spent code, so entries are committed like accounts. Counters may be lost (`counters.py`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 from lingpai.core.chance import SECOND, Clock
-from lingpai.ephemeral import NO_COMPANIONS, UNLIMITED, Count, Entry
+from lingpai.ephemeral import NO_COMPANIONS, UNLIMITED, Count, Entry, Hit
 from lingpai.ephemeral.counters import Counters, FileCounters, TableCounters
 from lingpai.store.database import Database, Query, reader
 from lingpai.store.deferred import ColumnElement, Insert, Inserter, and_, bindparam, case, delete, entries, select, update
@@ -96,8 +96,8 @@ class SqlEphemeral:
 
     async def take(self, key: str, proof: bytes | None = None) -> Entry | None:
         now = self._clock.now()
-        # Where nothing is to be had, nobody waits for the lock that writing needs.
-        if _entry(await self._look(key, now), now, proof) is None:
+        # Where nothing is to be had, nobody waits for the lock that writing needs; but there may be something once a late commit is over.
+        if _entry(await self._look(key, now), now, proof) is None and not self._database.use.late:
             return None
         if proof is None:
             return _entry(await self._change(TAKE, key=key, now=now), now)
@@ -105,6 +105,9 @@ class SqlEphemeral:
 
     async def hit(self, key: str, life: float, amount: int = 1) -> Count:
         return await self._counters.hit(key, life, amount)
+
+    async def hits(self, hits: Sequence[Hit]) -> list[Count]:
+        return await self._counters.hits(hits)
 
     async def purge(self, limit: int) -> int:
         purged = await self._database.execute(PURGE, now=self._clock.now(), most=limit)

@@ -6,13 +6,13 @@ become the primary, may know entries that were spent, and a code that is asked f
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from math import ceil
 from typing import Any
 
 from lingpai.core.chance import SECOND, Chance, Clock
-from lingpai.ephemeral import NO_COMPANIONS, Count, Entry
+from lingpai.ephemeral import NO_COMPANIONS, Count, Entry, Hit
 from lingpai.ephemeral.valkey_client import ValkeyClient
 from lingpai.store.database import uninterrupted
 
@@ -67,19 +67,26 @@ redis.call('DEL', KEYS[1])
 return entry
 """
 
-HIT = """
-local now, amount = tonumber(ARGV[1]), tonumber(ARGV[2])
-local count = redis.call('HMGET', KEYS[1], 'total', 'ends')
-local total, ends = tonumber(count[1] or '0'), tonumber(count[2] or '0')
-if ends <= now then total, ends = 0, 0 end
-if amount > 0 and ends == 0 then
-  ends = tonumber(ARGV[3])
-  redis.call('HSET', KEYS[1], 'total', amount, 'ends', ARGV[3])
-  redis.call('PEXPIRE', KEYS[1], ARGV[4])
-elseif amount ~= 0 and ends > 0 then
-  redis.call('HSET', KEYS[1], 'total', math.max(total + amount, 0))
+HITS = """
+local now, counts = tonumber(ARGV[1]), {}
+for place, key in ipairs(KEYS) do
+  local amount, starts, life, most = unpack(ARGV, 4 * place - 2, 4 * place + 1)
+  amount = tonumber(amount)
+  local count = redis.call('HMGET', key, 'total', 'ends')
+  local total, ends = tonumber(count[1] or '0'), tonumber(count[2] or '0')
+  if ends <= now then total, ends = 0, 0 end
+  if amount > 0 and ends == 0 then
+    ends = tonumber(starts)
+    redis.call('HSET', key, 'total', amount, 'ends', starts)
+    redis.call('PEXPIRE', key, life)
+  elseif amount ~= 0 and ends > 0 then
+    redis.call('HSET', key, 'total', math.max(total + amount, 0))
+  end
+  total = math.max(total + amount, 0)
+  counts[place] = {total, ends}
+  if most ~= '' and total > tonumber(most) then break end
 end
-return {math.max(total + amount, 0), ends}
+return counts
 """
 
 CLEAR = f"""
@@ -98,7 +105,7 @@ class ValkeyEphemeral:
         self._clock = clock
         self._client = ValkeyClient(url, clock, chance)
         self._put, self._replace, self._get = map(self._client.script, (PUT, REPLACE, GET))
-        self._take, self._hit, self._clear = map(self._client.script, (TAKE, HIT, CLEAR))
+        self._take, self._hits, self._clear = map(self._client.script, (TAKE, HITS, CLEAR))
 
     async def put(self, key: str, entry: Entry, *, only_new: bool = False) -> bool:
         values = (*_values(entry, self._clock.now()), int(only_new))
@@ -119,10 +126,22 @@ class ValkeyEphemeral:
         return await self._prove(self._take, key, proof)
 
     async def hit(self, key: str, life: float, amount: int = 1) -> Count:
-        now, whole = self._clock.now(), ceil(life * SECOND)
-        values = (now, amount, now + whole, whole * COUNT_SLACK)
-        total, ends = await self._client.ask(lambda: self._hit([f"{PREFIX}window:{key}"], values))
-        return Count(total, max(ends - now, 0) / SECOND)
+        (count,) = await self._made([Hit(key, life, amount)])
+        return count
+
+    async def hits(self, hits: Sequence[Hit]) -> list[Count]:
+        making = self._made(hits)
+        return await (uninterrupted(asyncio.ensure_future(making)) if len(hits) > 1 else making)
+
+    async def _made(self, hits: Sequence[Hit]) -> list[Count]:
+        now = self._clock.now()
+        keys = [f"{PREFIX}window:{hit.key}" for hit in hits]
+        values: list[int | str] = [now]
+        for hit in hits:
+            whole = ceil(hit.life * SECOND)
+            values += [hit.amount, now + whole, whole * COUNT_SLACK, "" if hit.most is None else hit.most]
+        counts = await self._client.ask(lambda: self._hits(keys, values))
+        return [Count(total, max(ends - now, 0) / SECOND) for total, ends in counts]
 
     async def purge(self, limit: int) -> int:
         """Nothing to do: the server deletes by itself what is past its time."""

@@ -83,10 +83,9 @@ async def _find(services: Services, ctx: RequestContext, attempt: Try) -> Found 
         account = await accounts.find(services.store, ctx.realm, attempt.address.kind, attempt.address.key)
         device = device_of(ctx, account)
         bucket = services.lockout.bucket(ctx.realm, account.id if account else attempt.address.key, device)
-        await services.limits.spend("login_client", ctx.client)
         # On the address as it was typed, whether it has an account or not: a registration must not change what counts.
         typed = typed_address(ctx.realm, attempt.address, device)
-        await services.limits.spend("login_address", typed)
+        await services.limits.spend_each((("login_client", ctx.client), ("login_address", typed)))
         await _captcha(services, attempt, typed)
         deleting = "cancel_deletion" in attempt.steps and account is not None and (account.deletes_at or 0) > services.clock.now()
         verdict = await verify_password(services, slot, bucket, account, attempt.password, deleting=deleting)

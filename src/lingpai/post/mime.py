@@ -7,7 +7,7 @@ from email.errors import MessageError
 from email.headerregistry import Address
 from email.utils import format_datetime
 
-from lingpai.core import hostnames
+from lingpai.core import hostnames, rules
 from lingpai.core.chance import moment
 from lingpai.core.model import Letter
 from lingpai.post import Message
@@ -50,9 +50,9 @@ def recipient(address: str) -> Address:
     Quoted local parts are refused: they hide a second @. The local part stays as it was stored, whatever the check
     would normalise it to: mail goes to the stored spelling alone.
     """
-    from email_validator import validate_email  # noqa: PLC0415 - as in `core/rules.py`
-
-    found = validate_email(address, check_deliverability=False)
+    found = rules.mailbox(address)
+    if found is None:
+        raise ValueError("the recipient is no mail address")
     return Address("", address.rpartition("@")[0], found.ascii_domain)
 
 
@@ -75,10 +75,10 @@ def _content(message: Message, boundary: str) -> bytes:
 
 
 def _part(subtype: str, text: str, boundary: str) -> bytes:
-    """As it is, where it is ASCII in lines that SMTP takes (RFC 5321, 4.5.3.1.6) and ends no part; else in base64, which cannot."""
+    """As it is, where SMTP takes it (RFC 5321, 4.5.3.1.6; RFC 2045, 2.7: no NUL) and it ends no part; else in base64, which cannot."""
     lines = text.encode().splitlines()
     body = b"".join(line + b"\r\n" for line in lines)
-    plain = body.isascii() and max(map(len, lines), default=0) <= _LONGEST and boundary.encode() not in body
+    plain = body.isascii() and b"\0" not in body and max(map(len, lines), default=0) <= _LONGEST and boundary.encode() not in body
     if not plain:
         body = encodebytes(body).replace(b"\n", b"\r\n")
     coding = "7bit" if plain else "base64"

@@ -158,7 +158,7 @@ def _write_down(account: Account | None, *, admitted: bool, matches: bool) -> No
 async def password_again(services: Services, ctx: RequestContext, slot: HashingSlot, account: Account, password: str) -> bool:
     """Whether somebody who is logged in knows the password. Counts as a login does; raises Limited and StoreDown."""
     device = device_of(ctx, account)
-    await services.limits.spend("login_client", ctx.client)
-    await services.limits.spend("login_address", f"{account.realm}:confirm:{account.id}/{device}")
+    again = f"{account.realm}:confirm:{account.id}/{device}"
+    await services.limits.spend_each((("login_client", ctx.client), ("login_address", again)))
     bucket = services.lockout.bucket(account.realm, account.id, device)
     return (await verify_password(services, slot, bucket, account, password)).right

@@ -8,6 +8,7 @@ import msgspec
 
 from lingpai.core.errors import Limited, MessagesSpent, StoreDown, StoreUnsure, TooSoon
 from lingpai.core.model import Address, Purpose, RequestContext
+from lingpai.core.undoing import undo, unfinished
 from lingpai.guard.one_time.codes import Replaced
 from lingpai.guard.one_time.grants import GrantKind
 from lingpai.guard.throttling.messages import INTERVAL
@@ -65,25 +66,25 @@ async def sending(
     `owner`: see `MessageThrottle.lands`. `begins`: kept once the message is counted, and before it is written down, which is for nothing
     without. Raises TooSoon within `interval` seconds of the last one for this purpose, MessagesSpent, Limited, and for phones NotOffered
     (contract, rule 7). Where the block raises, interval and counts are as they were; the link or code from before lives on, and a notice
-    may go out, unless nobody knows whether the new one is on its way (StoreUnsure): the block commits last.
+    may go out. Not where nobody knows whether the new one is on its way (StoreUnsure): then all of it counts. The block commits last.
     """
-    await services.messages.start(ctx, purpose, address, interval, known=known)
+    with unfinished():
+        await services.messages.start(ctx, purpose, address, interval, known=known)
     mailbox = to or address
+    message: AskedMessage | None = None
     try:
-        lands = await services.messages.lands(ctx, purpose, mailbox, known=known, owner=owner)
+        with unfinished():
+            lands = await services.messages.lands(ctx, purpose, mailbox, known=known, owner=owner)
         message = AskedMessage(lands, lands)
-        try:
-            if begins:
-                await _store(services, begins)
-            yield message
-        except BaseException as error:
-            if not isinstance(error, StoreUnsure):
-                await _undo(services, ctx, mailbox, message)
-            if lands:
-                await services.messages.lost(ctx, purpose, mailbox, known=known, owner=owner)
-            raise
+        await _store(services, begins)
+        yield message
+    except StoreUnsure:
+        raise  # the letter may be on its way: it counts, or a slow disk would send any number of them
     except BaseException:
-        await services.messages.give_back(ctx, purpose, address, known=known)
+        await undo(_undo(services, ctx, mailbox, message))
+        if message and message.lands:
+            await undo(services.messages.lost(ctx, purpose, mailbox, known=known, owner=owner))
+        await undo(services.messages.give_back(ctx, purpose, address, known=known))
         raise
     await services.messages.settle(address, sent=message.sent)
     services.bell.ring()
@@ -98,8 +99,11 @@ async def begin_untold(services: Services, ctx: RequestContext, begins: BegunSte
     await _store(services, begins)
 
 
-async def _store(services: Services, begins: BegunStep) -> None:
-    await services.grants.store_under(begins.kind, begins.token, begins.value, begins.life)
+async def _store(services: Services, begins: BegunStep | None) -> None:
+    if begins is None:
+        return
+    with unfinished():
+        await services.grants.store_under(begins.kind, begins.token, begins.value, begins.life)
 
 
 async def new_link(
@@ -124,7 +128,9 @@ async def may_notice(services: Services, ctx: RequestContext, address: Address, 
     return message.noticed
 
 
-async def _undo(services: Services, ctx: RequestContext, mailbox: Address, message: AskedMessage) -> None:
+async def _undo(services: Services, ctx: RequestContext, mailbox: Address, message: AskedMessage | None) -> None:
+    if message is None:
+        return
     # A crash before this leaves an address without the older secret, and the next request brings another. Were the new one stored after the
     # commit instead, a letter could be on its way whose secret nobody knows.
     with suppress(StoreDown):

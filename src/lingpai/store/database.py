@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from inspect import signature
 from operator import itemgetter
 from types import ModuleType
@@ -43,6 +43,8 @@ class PoolUse:
     lent: int
     most: int
     waiting: int
+    late: bool = False
+    """Whether a commit goes on for which nobody waits any more. What it writes is not read yet; the next to write waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,10 @@ class Database(Transaction, Protocol):
         """
         ...
 
+    async def rows_of_each(self, query: Query, each: Sequence[Parameters]) -> list[Row]:
+        """As `rows` for each of these values, one after the other; all their rows. On PostgreSQL in one round trip and transaction."""
+        ...
+
     @property
     def use(self) -> PoolUse:
         """How busy the way to it is; of SQLite's two connections the one that writes."""
@@ -213,20 +219,30 @@ async def uninterrupted(work: asyncio.Future[T], seconds: float | None = None) -
 
     `seconds`: after which nobody waits any more, though the work goes on; then TimeoutError.
     """
-    cancelled = False
-    try:
-        async with asyncio.timeout(seconds) as limit:
-            while not work.done():
-                try:
-                    await asyncio.wait([work])
-                except asyncio.CancelledError:
-                    if limit.expired():
-                        raise
-                    cancelled = True
-    finally:
-        if cancelled:
-            cancel_at_next_await()
+    loop, cancelled = work.get_loop(), False
+    end = None if seconds is None else loop.time() + seconds
+    while not work.done() and (end is None or loop.time() < end):
+        # As `asyncio.wait` and `asyncio.timeout` do it, which take several times as long for the one future that it is.
+        over = loop.create_future()
+        work.add_done_callback(partial(_wake, over))
+        timer = None if end is None else loop.call_at(end, _wake, over)
+        try:
+            await over
+        except asyncio.CancelledError:
+            cancelled = True
+        finally:
+            if timer:
+                timer.cancel()
+    if cancelled:
+        cancel_at_next_await()
+    if not work.done():
+        raise TimeoutError
     return work.result()
+
+
+def _wake(over: asyncio.Future[None], _: object = None) -> None:
+    if not over.done():
+        over.set_result(None)
 
 
 def cancel_at_next_await() -> None:

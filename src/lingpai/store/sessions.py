@@ -75,14 +75,18 @@ _OPEN = Query(
     .returning(logins.c.id)
 )
 _NEW = ("account_id", "realm", "digest", "expires_at", "ip", "agent", "kind", "login_id", "amr")
-_ADD = Query(
-    insert(sessions)
-    .values({name: bindparam(name) for name in _NEW} | dict.fromkeys(("created_at", "seen_at", "proved_at"), bindparam("at")))
-    .returning(sessions.c.id)
-)
 _jwt = case((sessions.c.kind == "jwt", 1), else_=0)
 _LIVES = (sessions.c.account_id == bindparam("account_id")) & (sessions.c.expires_at > _AT)
-_HOW_MANY = Query(select(func.count(sessions.c.login_id.distinct())).where(_LIVES))
+_old = sessions.alias("old")
+_others = select(func.count(_old.c.login_id.distinct())).where(
+    _old.c.account_id == bindparam("account_id"), _old.c.expires_at > _AT, _old.c.login_id != bindparam("login_id")
+)
+_ADD_AND_COUNT = Query(
+    insert(sessions)
+    .values({name: bindparam(name) for name in _NEW} | dict.fromkeys(("created_at", "seen_at", "proved_at"), _AT))
+    .returning(sessions.c.id, _others.scalar_subquery().label("others"))
+)
+_added = picker(_ADD_AND_COUNT, ("id", "others"))
 _unseen = (
     select(sessions.c.login_id)
     .where(_LIVES, _jwt == bindparam("jwt", type_=BigInteger()), sessions.c.login_id != bindparam("login_id"))
@@ -236,16 +240,15 @@ async def add(
     if opened is None:
         return None
     (login_id,) = opened
-    added = await tx.row(_ADD, login_id=login_id, digest=digest, at=at, expires_at=expires_at, **origin)
+    added = await tx.row(_ADD_AND_COUNT, login_id=login_id, digest=digest, at=at, expires_at=expires_at, **origin)
     assert added is not None
-    await _make_room(tx, account_id, login_id, proof, at)
-    return int(added[0])
+    session_id, others = _added(added)
+    await _make_room(tx, account_id, login_id, proof, at, over=others + 1 - LOGINS)
+    return int(session_id)
 
 
-async def _make_room(tx: Transaction, account_id: int, login_id: int, proof: LoginProof, at: int) -> None:
-    """The account is held since its login was opened: of two at once the later one counts the other."""
-    row = await tx.row(_HOW_MANY, account_id=account_id, at=at)
-    over = (row[0] if row else 0) - LOGINS
+async def _make_room(tx: Transaction, account_id: int, login_id: int, proof: LoginProof, at: int, *, over: int) -> None:
+    """The account is held since its login was opened: of two at once the later one has counted the other."""
     if over > 0:
         await tx.execute(_GIVE_WAY, account_id=account_id, login_id=login_id, jwt=int(proof.kind == "jwt"), at=at, limit=over)
 

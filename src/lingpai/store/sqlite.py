@@ -7,9 +7,9 @@ the writer's own thread, with the GIL free. Another process's write lock is wait
 import asyncio
 import os
 import pwd
-from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -20,9 +20,10 @@ from lingpai.core import time_budget
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.errors import Cause, StoreDown, StoreMoving, StoreUnsure
 from lingpai.core.outages import Outage
+from lingpai.core.threads import WorkerThreads
 from lingpai.core.tracing import span
 from lingpai.store.ahead.sqlite import STATEMENTS
-from lingpai.store.database import PoolUse, Query, Row, SqlDialect, Transaction, uninterrupted
+from lingpai.store.database import Parameters, PoolUse, Query, Row, SqlDialect, Transaction, uninterrupted
 from lingpai.store.probe import PROBE
 
 T = TypeVar("T")
@@ -110,7 +111,7 @@ class SqliteDatabase:
         self._outage = Outage("database", clock)
         self._transaction = _SqliteTransaction(writer, self._lost)
         self._closed = False
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lingpai-commit")
+        self._thread = WorkerThreads(1, "commit", lowered=False)
 
     async def rows(self, query: Query, **values: Any) -> list[Row]:
         plan = query.plan(DIALECT)
@@ -118,13 +119,17 @@ class SqliteDatabase:
             return self._reader.execute(plan.sql, plan.bind(values)).fetchall()
         except _BUSY:
             # Rare in WAL: another process is recovering the file, or closing it as its last user.
-            return await self._patiently(lambda: self._reader.execute(plan.sql, plan.bind(values)).fetchall())
+            with time_budget.waiting(self._clock):
+                return await self._patiently(lambda: self._reader.execute(plan.sql, plan.bind(values)).fetchall())
         except _DOWN as error:
             raise self._lost(error) from error
 
     async def row(self, query: Query, **values: Any) -> Row | None:
         rows = await self.rows(query, **values)
         return rows[0] if rows else None
+
+    async def rows_of_each(self, query: Query, each: Sequence[Parameters]) -> list[Row]:
+        return [row for values in each for row in await self.rows(query, **values)]
 
     async def execute(self, query: Query, **values: Any) -> int:
         async with self.begin() as tx:
@@ -182,7 +187,7 @@ class SqliteDatabase:
 
     async def _commit(self) -> None:
         """Returns, or raises, only once the commit is over: until then nobody else may use the connection."""
-        commit = asyncio.get_running_loop().run_in_executor(self._thread, self._writer.execute, "COMMIT")
+        commit = self._thread.hand_over(partial(self._writer.execute, "COMMIT"))
         try:
             await uninterrupted(commit, time_budget.left(self._clock))
         except TimeoutError as error:
@@ -226,7 +231,7 @@ class SqliteDatabase:
 
     @property
     def use(self) -> PoolUse:
-        return PoolUse(int(self._turn.locked()), 1, self._waiting)
+        return PoolUse(int(self._turn.locked()), 1, self._waiting, self._late)
 
     async def version(self) -> str | None:
         def ask() -> str | None:
@@ -246,8 +251,8 @@ class SqliteDatabase:
             if not self._closed:
                 self._closed = True
                 self._reader.close()
-                await uninterrupted(asyncio.get_running_loop().run_in_executor(self._thread, self._writer.close))
-                self._thread.shutdown()
+                await uninterrupted(self._thread.hand_over(self._writer.close))
+                self._thread.close()
 
 
 async def open_sqlite(

@@ -5,7 +5,7 @@ from lingpai.store.accounts import lock_row
 from lingpai.store.database import Query, Transaction, picker
 from lingpai.store.deferred import BigInteger, accounts, and_, bindparam, case, delete, exists, identifiers, select
 
-FIRST: int | None = 0
+FIRST = 0
 """After which all accounts are numbered."""
 
 _proved = identifiers.alias("proved")
@@ -33,7 +33,7 @@ _looked_at = picker(_LOOKED_AT, ("id", "created_at", "past"))
 _END = Query(delete(accounts).where(accounts.c.id == bindparam("account_id"), *_PAST))
 
 
-async def past(tx: Transaction, *, before: int, limit: int, after: int | None = FIRST) -> tuple[list[int], int | None]:
+async def past(tx: Transaction, *, before: int, limit: int, after: int = FIRST) -> tuple[list[int], int | None]:
     """Looks at up to `limit` accounts with an address that nobody has proved, from those numbered over `after`.
 
     Returns the accounts that were registered by `before` and of which nothing has been proved, and the number after which to go on.

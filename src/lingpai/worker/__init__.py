@@ -58,7 +58,8 @@ GRACE_SECONDS = 10.0
 
 GIVE_WAY_SECONDS = 2.0
 """How long a letter that is due is left alone while passwords wait for their hash: a mail takes longer on its way, and for the hash
-somebody waits. Longer than this it gives way to nobody, so that letters leave as fast as they come, however long a storm lasts."""
+somebody waits. Once it is so old the next look takes it, within 1.2 seconds and SEND_JITTER more, so that letters leave as fast as they
+come, however long a storm lasts."""
 
 SEND_JITTER = 0.4
 """Most seconds between the bell and the look for letters: an answer's successor must not tell whether a letter was written (A46)."""

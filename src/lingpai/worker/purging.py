@@ -20,6 +20,10 @@ log = structlog.get_logger()
 BATCH = 200
 """Rows that one purging statement deletes: it holds its locks for a moment only."""
 
+PAGES = 20
+"""Batches of accounts that a round looks through for registrations that nobody has proved: most of them are none, and the other rows that
+are past their time wait meanwhile."""
+
 DAY = 86_400 * SECOND
 
 
@@ -31,6 +35,8 @@ class Purger:
         self._settings = settings
         self._clock, self._chance = clock, chance
         self._metrics = metrics
+        self._looked_up_to = unproved.FIRST
+        """The account up to which unproved registrations have been looked for in this pass, which may take several rounds."""
 
     async def once(self) -> int:
         """Deletes what is past its time, a batch at a time; returns how many rows. Any number of workers may."""
@@ -59,16 +65,19 @@ class Purger:
         return len(found)
 
     async def _end_unproved(self, now: int) -> int:
-        """Deletes registrations that nobody has proved in time (contract, 8.12)."""
-        before, total, after = now - self._settings.registrations.unproved_days * DAY, 0, unproved.FIRST
-        while after is not None:
-            found, after = await unproved.past(self._store, before=before, limit=BATCH, after=after)
+        """Deletes registrations that nobody has proved in time (contract, 8.12); goes on in the next round where it has left off."""
+        before, total = now - self._settings.registrations.unproved_days * DAY, 0
+        for _ in range(PAGES):
+            found, after = await unproved.past(self._store, before=before, limit=BATCH, after=self._looked_up_to)
+            self._looked_up_to = unproved.FIRST if after is None else after
             for account_id in found:
                 async with self._store.begin() as tx:
                     if await unproved.end(tx, account_id=account_id, before=before):
                         await self._note(tx, now, account_id, "unproved")
             total += len(found)
-            await self._pause(further=after is not None)
+            if after is None:
+                break
+            await self._pause(further=True)
         return total
 
     async def _pause(self, *, further: bool) -> None:

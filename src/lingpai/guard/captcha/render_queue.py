@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from lingpai.core.chance import Chance, Clock
+from lingpai.core.threads import WorkerThreads
 from lingpai.guard.admission import AdmissionQueue
-from lingpai.guard.threads import WorkerThreads
 
 T = TypeVar("T")
 

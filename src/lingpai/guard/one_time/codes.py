@@ -14,6 +14,7 @@ import msgspec
 
 from lingpai.core.chance import Chance
 from lingpai.core.model import Account, Purpose
+from lingpai.core.undoing import unfinished
 from lingpai.ephemeral import NO_COMPANIONS, UNLIMITED, Entry, Ephemeral
 from lingpai.guard.crypto import BadSeal, SecretBox, digest
 from lingpai.guard.one_time import link_tokens
@@ -194,7 +195,8 @@ class OneTimeSecrets:
     ) -> None:
         """The link or code of this purpose is dead, if there is one; a `spare` one is the same work and ends nothing."""
         entry_key = _of_whom(self._entry_key(form, purpose, realm, key), spare=spare)
-        (replaced or Replaced()).note(entry_key, await self._ephemeral.take(entry_key))
+        with unfinished():
+            (replaced or Replaced()).note(entry_key, await self._ephemeral.take(entry_key))
 
     async def kill(self, realm: str, keys: Iterable[str]) -> None:
         """Ends every link and code of these addresses, whatever their purpose (contract, rule 10)."""
@@ -238,7 +240,8 @@ class OneTimeSecrets:
         replaced = replaced or Replaced()
         # Noted before: where the answer is lost it may be there all the same.
         replaced.key, replaced.proof = key, entry.proof
-        replaced.note(key, await self._ephemeral.replace(key, entry, companions))
+        with unfinished():  # nobody has it before a message is written down
+            replaced.note(key, await self._ephemeral.replace(key, entry, companions))
 
     def _word_place(self, purpose: Purpose, realm: str, word: str) -> str:
         digest = self._secret_box.digest(word, f"word:{purpose}:{realm}")

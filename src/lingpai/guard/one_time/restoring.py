@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 from lingpai.core.errors import BadGrant, Refusal, StoreDown, StoreUnsure
+from lingpai.core.undoing import undo
 
 FINAL = (StoreUnsure, BadGrant)
 """After these nothing is given back. After the first it may have been used, and a second use must not be. After the second somebody else
@@ -23,6 +24,10 @@ async def restoring(give_back: Callable[[], Awaitable[object]]) -> AsyncIterator
     except FINAL:
         raise
     except (Refusal, asyncio.CancelledError):
-        with suppress(StoreDown):
-            await give_back()
+        await undo(_given_back(give_back))
         raise
+
+
+async def _given_back(give_back: Callable[[], Awaitable[object]]) -> None:
+    with suppress(StoreDown):
+        await give_back()

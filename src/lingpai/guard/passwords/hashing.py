@@ -10,11 +10,11 @@ import structlog
 
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.metrics import Metrics
+from lingpai.core.threads import WorkerThreads
 from lingpai.core.tracing import span
 from lingpai.guard.admission import AdmissionQueue
 from lingpai.guard.passwords import strength
 from lingpai.guard.passwords.argon2 import Argon2
-from lingpai.guard.threads import WorkerThreads
 from lingpai.settings import Hashing
 
 T = TypeVar("T")
@@ -124,20 +124,20 @@ class PasswordHasher:
     # What follows runs on the hashing threads.
 
     def judge(self, password: str, personal: Sequence[str], min_score: int | None) -> None:
-        """See `Place.judge`."""
+        """See `HashingSlot.judge`."""
         strength.judge(password, (*personal, *self._familiar), self._min_score if min_score is None else min_score)
 
     def judge_and_make(self, password: str, personal: Sequence[str], min_score: int | None) -> str:
-        """See `Place.new`."""
+        """See `HashingSlot.new`."""
         self.judge(password, personal, min_score)
         return self.make(password)
 
     def make(self, text: str) -> str:
-        """See `Place.make`."""
+        """See `HashingSlot.make`."""
         return self._hashes.make(text)
 
     def verify(self, phc: str | None, password: str) -> Verdict:
-        """See `Place.verify`."""
+        """See `HashingSlot.verify`."""
         known = self._hashes.known(phc) if phc else None
         if known is None:
             if phc:

@@ -13,7 +13,7 @@ from lingpai import settings
 from lingpai.core.chance import Clock
 from lingpai.core.errors import Limited
 from lingpai.core.metrics import Metrics
-from lingpai.ephemeral import Ephemeral
+from lingpai.ephemeral import Ephemeral, Hit
 from lingpai.ephemeral.local import FallbackCounters
 
 MINUTE = 60
@@ -52,16 +52,17 @@ class Lockout:
         """
         turn = await self._turn(bucket)
         end = self._clock.monotonic() + TURN_TIMEOUT
-        while not await self._admitted(turn):
-            if await self._is_locked(turn):
+        while True:
+            admitted, locked = await self._looked_at(turn)
+            if admitted and not locked:
+                return turn
+            await self.abandoned(turn)
+            if locked:
+                self._metrics.count("limited", "lock_after")
                 return None
             if self._clock.monotonic() >= end:
                 raise Limited("login_address", 1)
             await self._clock.sleep(PAUSE)
-        if await self._is_locked(turn):
-            await self.abandoned(turn)
-            return None
-        return turn
 
     @asynccontextmanager
     async def judging(self, bucket: str) -> AsyncIterator["Judgement"]:
@@ -121,9 +122,9 @@ class Lockout:
     async def succeeded(self, turn: "Turn") -> None:
         """The password was right: the row is over."""
         # Looking costs less than writing, and there is seldom a row.
-        if (await self._counters.hit(turn.failures, DAY, 0)).total:
+        failures, _ = await self._counters.hits((Hit(turn.failures, DAY, 0), Hit(turn.under_way, UNDER_WAY, -1)))
+        if failures.total:
             await self._counters.hit(turn.failures, DAY, -self._after)
-        await self._counters.hit(turn.under_way, UNDER_WAY, -1)
 
     async def cleared(self, realm: str, account_id: int) -> None:
         """After a reset: what was counted for the account, and each lock of it, is gone, for everybody and for every browser."""
@@ -136,20 +137,15 @@ class Lockout:
         tally = await self._counters.hit(_number(base), DAY, 0)
         return Turn(f"{_digest(bucket)}:{tally.total}")
 
-    async def _admitted(self, turn: "Turn") -> bool:
-        """Takes a place under way, if one is free. Who comes later sees it here or, once it failed, among the failures."""
-        under_way = await self._counters.hit(turn.under_way, UNDER_WAY)
-        failures = await self._counters.hit(turn.failures, DAY, 0)
-        if under_way.total + failures.total <= under_way.allowed(self._after):
-            return True
-        await self.abandoned(turn)
-        return False
+    async def _looked_at(self, turn: "Turn") -> tuple[bool, bool]:
+        """Takes a place under way; whether it is a free one, and whether the bucket is locked.
 
-    async def _is_locked(self, turn: "Turn") -> bool:
-        locked = (await self._counters.hit(turn.lock, self._lock_life, 0)).total > 0
-        if locked:
-            self._metrics.count("limited", "lock_after")
-        return locked
+        Who comes later sees it among those under way or, once it failed, among the failures or by the lock: so in this order.
+        """
+        under_way, failures, lock = await self._counters.hits(
+            (Hit(turn.under_way, UNDER_WAY), Hit(turn.failures, DAY, 0), Hit(turn.lock, self._lock_life, 0))
+        )
+        return under_way.total + failures.total <= under_way.allowed(self._after), lock.total > 0
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from lingpai.core import journal
 from lingpai.core.chance import SECOND, Clock
 from lingpai.core.errors import BadInput, Limited, MessagesSpent, MessagesSpentToday, NotOffered, StoreDown, TooSoon
 from lingpai.core.model import Account, Address, Kind, Purpose, RequestContext
+from lingpai.core.undoing import undo
 from lingpai.ephemeral import Entry, Ephemeral
 from lingpai.ephemeral.local import seconds
 from lingpai.guard.throttling.rates import RateLimiter
@@ -52,9 +53,8 @@ class MessageThrottle:
         if sms_budgets := self._offered(address):
             await sms_budgets.check(address, ordinary=purpose != "reset")
         self._wait(await self._ephemeral.get(_last(ctx.realm, purpose, address)), interval)
-        for name, who in _counted(ctx, purpose, address, known=known):
-            with _words(name):
-                await self._limits.check(name, who)
+        with _words():
+            await self._limits.check_each(_counted(ctx, purpose, address, known=known))
 
     async def start(
         self, ctx: RequestContext, purpose: Purpose, address: Address, interval: float = INTERVAL, *, known: bool = False
@@ -72,14 +72,12 @@ class MessageThrottle:
         journal.passed("interval")
         spent: list[tuple[str, str]] = []
         try:
-            for name, who in _counted(ctx, purpose, address, known=known):
-                spent.append((name, who))
-                with _words(name):
-                    await self._limits.spend(name, who)
+            with _words():
+                await self._limits.spend_each(_counted(ctx, purpose, address, known=known), spent)
             if sms_budgets:
                 await sms_budgets.start(address, ordinary=purpose != "reset")
         except BaseException:
-            await self._undo(_last(ctx.realm, purpose, address), spent)
+            await undo(self._undo(_last(ctx.realm, purpose, address), spent))
             raise
 
     async def give_back(self, ctx: RequestContext, purpose: Purpose, address: Address, *, known: bool = False) -> None:
@@ -113,14 +111,12 @@ class MessageThrottle:
             if owner and not await self._ephemeral.put(_landed(ctx.realm, purpose, to), Entry(b"", life=INTERVAL), only_new=True):
                 journal.refused("owner-too-soon")
                 return False
-            for name, who in _silent(ctx, purpose, to, known=known, owner=owner):
-                spent.append((name, who))
-                await self._limits.spend(name, who)
+            await self._limits.spend_each(_silent(ctx, purpose, to, known=known, owner=owner), spent)
         except Limited:
-            await self._lift(ctx, purpose, to, spent)
+            await undo(self._lift(ctx, purpose, to, spent))
             return False
         except BaseException:
-            await self._lift(ctx, purpose, to, spent)
+            await undo(self._lift(ctx, purpose, to, spent))
             raise
         return True
 
@@ -179,7 +175,7 @@ class MessageThrottle:
             if not await self._ephemeral.put(last, stamp, only_new=True):
                 raise TooSoon(seconds(interval))
         except (StoreDown, asyncio.CancelledError):
-            await self._unbegin(last, stamp, older)
+            await undo(self._unbegin(last, stamp, older))
             raise
 
     async def _unbegin(self, last: str, stamp: Entry, older: Entry | None) -> None:
@@ -254,14 +250,14 @@ def _shares(ctx: RequestContext, counter: str, *, known: bool) -> list[tuple[str
 
 
 @contextmanager
-def _words(name: str) -> Iterator[None]:
+def _words() -> Iterator[None]:
     """A count of an address is a refusal in the envelope, and past a day's nobody is told how long (contract, 7.11)."""
     try:
         yield
     except Limited as why:
-        if name == "message_client":
+        if why.limit == "message_client":
             raise
-        raise (MessagesSpentToday() if name in DAYS else MessagesSpent(why.seconds)) from None
+        raise (MessagesSpentToday() if why.limit in DAYS else MessagesSpent(why.seconds)) from None
 
 
 def _who(address: Address) -> str:

@@ -3,8 +3,10 @@
 # fmt: off
 COLUMNS: dict[str, tuple[str, ...]] = {
     'ephemeral.counters.ADD': ('total', 'expires_at'),
+    'ephemeral.counters.ADD_NEXT': ('total', 'expires_at'),
     'ephemeral.counters.GIVE_BACK': ('total', 'expires_at'),
     'ephemeral.counters.LOOK': ('total', 'expires_at'),
+    'ephemeral.counters.LOOK_EACH': ('total', 'expires_at'),
     'ephemeral.sql.LOCK': ('value', 'proof', 'tries', 'expires_at'),
     'ephemeral.sql.LOOK': ('value', 'proof', 'tries', 'expires_at'),
     'ephemeral.sql.PROVE': ('value', 'proof', 'tries', 'expires_at'),
@@ -67,9 +69,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     'store.questions._HOLDER': ('key', 'account_id', 'proved_at'),
     'store.questions._NEAR': ('account_id', 'one', 'two', 'three', 'answers', 'set_at', 'works_at', 'asleep_at'),
     'store.questions._OF': ('one', 'two', 'three', 'answers', 'set_at', 'works_at', 'asleep_at'),
-    'store.sessions._ADD': ('id',),
+    'store.sessions._ADD_AND_COUNT': ('id', 'others'),
     'store.sessions._ALIVE': ('session_id', 'session_account_id', 'session_created_at', 'session_expires_at', 'session_seen_at', 'session_ip', 'session_agent', 'session_kind', 'session_login_id', 'session_amr', 'session_proved_at', 'session_renewed_at', 'id', 'realm', 'password', 'nickname', 'locale', 'created_at', 'created_ip', 'locked_at', 'password_changed_at', 'avatar', 'deletes_at', 'public_id', 'security_stamp', 'beside_kind', 'beside_value', 'beside_proved_at', 'beside_key', 'beside_asleep_at'),
-    'store.sessions._HOW_MANY': ('count',),
     'store.sessions._LAST': ('max',),
     'store.sessions._LOCK_ACCOUNT': ('id',),
     'store.sessions._OF': ('session_id', 'session_account_id', 'session_created_at', 'session_expires_at', 'session_seen_at', 'session_ip', 'session_agent', 'session_kind', 'session_login_id', 'session_amr', 'session_proved_at', 'session_renewed_at'),

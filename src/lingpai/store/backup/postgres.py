@@ -22,7 +22,7 @@ from lingpai.store.installation import OLDEST_SCHEMA
 from lingpai.store.migrate import RESTORING, adopt, finish, latest
 from lingpai.store.moving.marks import MOVE
 from lingpai.store.postgres import open_postgres
-from lingpai.store.postgres.alone import LOCK_SECONDS, hold_alone
+from lingpai.store.postgres.alone import LOCK_SECONDS, SoleWork, hold_alone
 from lingpai.store.postgres.faults import translated
 from lingpai.store.postgres.pool import DIALECT
 from lingpai.store.schema import installation, metadata, volatile
@@ -99,6 +99,7 @@ class PostgresRestored:
     def __init__(self, url: str) -> None:
         self._url = url
         self._replaces = False
+        self._sole: SoleWork | None = None
 
     async def held(self) -> Mapping[str, int] | None:
         async with _connected(self._url) as connection:
@@ -120,7 +121,8 @@ class PostgresRestored:
         async with _connected(self._url) as connection:
             await _same_version(program, connection)
             with translated():
-                if not await hold_alone(connection):
+                self._sole = await hold_alone(connection)
+                if not self._sole:
                     raise Unusable("another `lingpai restore`, or a `lingpai move`, is at work in this database")
                 users = await connection.fetchval(_USERS)
             if users:
@@ -136,7 +138,7 @@ class PostgresRestored:
         ) as process:
             assert process.stdin
             # psql alone would commit what has come when we are killed.
-            process.stdin.write(b"BEGIN;\n" + self._dropping())
+            process.stdin.write(b"BEGIN;\n" + (self._sole.confirming.encode() if self._sole else b"") + self._dropping())
             for portion in portions:
                 process.stdin.write(portion)
                 with suppress(ConnectionError):  # it has ended, and its exit code says that it has failed
@@ -147,13 +149,24 @@ class PostgresRestored:
                 await process.stdin.drain()
 
     async def migrate(self, revision: str) -> None:
-        await asyncio.to_thread(adopt, self._url, revision)
+        async with self._work():
+            await asyncio.to_thread(adopt, self._url, revision)
 
     async def open(self, clock: Clock, chance: Chance) -> Database:
         return await open_postgres(self._url, clock, chance, size=1, seconds=SECONDS)
 
     async def switch(self) -> None:
-        await asyncio.to_thread(finish, self._url)
+        async with self._work():
+            await asyncio.to_thread(finish, self._url)
+
+    @asynccontextmanager
+    async def _work(self) -> AsyncIterator[None]:
+        """Nobody else is let in before the block has ended, even where the lock is lost in it. Raises StoreDown where it is lost before."""
+        async with _connected(self._url) as connection, connection.transaction():
+            if self._sole:
+                with translated():
+                    await self._sole.confirm(connection)
+            yield
 
     def _dropping(self) -> bytes:
         """Nothing but tables of our own names. Whoever forgot a transaction that looked at one is not waited for for long."""

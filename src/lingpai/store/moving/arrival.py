@@ -15,7 +15,7 @@ from lingpai.store.database import Query, Row
 from lingpai.store.installation import PUT
 from lingpai.store.moving.marks import MOVE, Move, encoded
 from lingpai.store.moving.tables import PAGE, MovedTable, digest, moved_tables
-from lingpai.store.postgres.alone import hold_alone
+from lingpai.store.postgres.alone import SoleWork, hold_alone
 from lingpai.store.postgres.faults import translated
 from lingpai.store.postgres.hosts import Connected
 from lingpai.store.postgres.pool import DIALECT
@@ -55,10 +55,11 @@ class Unfit(Exception):
 class Arrival:
     """Everything raises StoreDown, after which all that was written so far is there, and written down as such."""
 
-    def __init__(self, url: str, connection: Connected) -> None:
+    def __init__(self, url: str, connection: Connected, sole: SoleWork) -> None:
         """Made by `open_arrival`."""
         self._url = url
         self._connection = connection
+        self._sole = sole
 
     async def mark(self) -> Move | None:
         """None also where there are no tables yet."""
@@ -80,7 +81,7 @@ class Arrival:
     async def claim(self, move: Move) -> None:
         """It is this move's own: no node starts on it. What the migration has left there is in the old one too."""
         with _in_words():
-            async with self._connection.transaction():
+            async with self._work():
                 for query in _CLEAR:
                     await self._connection.execute(query.plan(DIALECT).sql)
                 await self._put(move)
@@ -88,14 +89,14 @@ class Arrival:
     async def add(self, moved: MovedTable, rows: Sequence[Row], move: Move) -> None:
         """These rows are there, and the mark says so; or neither. Raises Unfit."""
         with _in_words(moved.name):
-            async with self._connection.transaction():
+            async with self._work():
                 await self._connection.copy_records_to_table(moved.name, records=rows, columns=moved.columns)
                 await self._put(move)
 
     async def restart(self, moved: MovedTable, move: Move) -> None:
         """The table is empty again, and the mark says so."""
         with _in_words():
-            async with self._connection.transaction():
+            async with self._work():
                 await self._connection.execute(f"TRUNCATE {moved.name}")
                 await self._put(move)
 
@@ -119,7 +120,7 @@ class Arrival:
     async def finish(self, highest: Mapping[str, int], move: Move) -> None:
         """Nodes may start. New rows get numbers above all those that are there, and above `highest` of their table."""
         with _in_words():
-            async with self._connection.transaction():
+            async with self._work():
                 for name, number in highest.items():
                     await self._connection.execute(_number(name), number)
                 await self._put(move)
@@ -128,8 +129,16 @@ class Arrival:
         """It is as empty as `prepare` found it."""
         with _in_words():
             names = ", ".join(moved.name for moved in moved_tables())
-            await self._connection.execute(f"TRUNCATE {names} RESTART IDENTITY")
+            async with self._work():
+                await self._connection.execute(f"TRUNCATE {names} RESTART IDENTITY")
             await asyncio.to_thread(migrate.upgrade, self._url)
+
+    @asynccontextmanager
+    async def _work(self) -> AsyncIterator[None]:
+        """A transaction of this move, undone where another one may be at work by now."""
+        async with self._connection.transaction():
+            await self._sole.confirm(self._connection)
+            yield
 
     async def _put(self, move: Move) -> None:
         plan = PUT.plan(DIALECT)
@@ -160,10 +169,11 @@ async def open_arrival(url: str) -> AsyncIterator[Arrival]:
     """The database at the URL. Raises Busy and StoreDown."""
     async with _connected(url) as lock:
         with _in_words():
-            if not await hold_alone(lock):
-                raise Busy
+            sole = await hold_alone(lock)
+        if sole is None:
+            raise Busy
         async with _connected(url) as connection:
-            yield Arrival(url, connection)
+            yield Arrival(url, connection, sole)
 
 
 @asynccontextmanager

@@ -1,7 +1,7 @@
 """PostgreSQL (asyncpg): `Database` on a pool that opens connections when they are needed, and again after they were lost."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from typing import Any, TypeVar
 
@@ -10,7 +10,7 @@ import asyncpg
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.errors import StoreConflict, StoreDown
 from lingpai.core.tracing import span
-from lingpai.store.database import PoolUse, Query, Row, Transaction, committing, uninterrupted
+from lingpai.store.database import Parameters, PoolUse, Query, Row, Transaction, committing, uninterrupted
 from lingpai.store.deferred import text
 from lingpai.store.postgres.hosts import Hosts
 from lingpai.store.postgres.pool import TIMEOUT, Pool
@@ -43,14 +43,17 @@ class PostgresDatabase:
     async def execute(self, query: Query, **values: Any) -> int:
         return await self._alone(lambda tx: tx.execute(query, **values), committing)
 
-    async def _alone(self, run: Callable[[Transaction], Awaitable[T]], around: Around = nullcontext) -> T:
+    async def rows_of_each(self, query: Query, each: Sequence[Parameters]) -> list[Row]:
+        return await self._alone(lambda tx: tx.rows_of_each(query, each))
+
+    async def _alone(self, run: Callable[[Statements], Awaitable[T]], around: Around = nullcontext) -> T:
         """One statement, a transaction by itself: all of it can be done again. `around`: `committing` where it changes something."""
         for _ in range(AGAIN):
             with suppress(StoreConflict):
                 return await self._once(run, around)
         return await self._once(run, around)
 
-    async def _once(self, run: Callable[[Transaction], Awaitable[T]], around: Around) -> T:
+    async def _once(self, run: Callable[[Statements], Awaitable[T]], around: Around) -> T:
         with span("statement", "client", TRACED) as traced:
             async with self._pool.lease() as connection:
                 traced.waited()

@@ -1,6 +1,7 @@
 """A pool of connections that are opened when they are needed, under the eyes of a `StoreWatch`."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from types import TracebackType
@@ -26,6 +27,8 @@ DIALECT = SqlDialect("postgres", STATEMENTS)
 
 TIMEOUT = 5.0
 """Seconds for a free connection, and for one statement, while the server lives; then StoreDown."""
+UNNEEDED = 60
+"""Seconds after which a connection that nobody has needed goes back to the driver's pool, which closes it after five minutes more."""
 SUSPICION = 0.25
 """Seconds after which somebody who still holds a connection makes us look whether the server lives."""
 PROBE_TIMEOUT = 0.6
@@ -46,6 +49,8 @@ class Pool:
         self._clock = clock
         self._timeout = timeout
         self._made: WeakSet[Connected] = WeakSet()
+        self._warm: deque[tuple[Leased, float]] = deque()
+        """Connections that nobody has, and since when; the driver's pool takes them for lent."""
         self._wanted = 0
         """How many callers have a connection, or wait for one."""
         self._pool: asyncpg.Pool[asyncpg.Record]
@@ -61,32 +66,57 @@ class Pool:
     @property
     def use(self) -> PoolUse:
         """As it stands now."""
-        lent, most = self._pool.get_size() - self._pool.get_idle_size(), self._pool.get_max_size()
+        lent, most = self._pool.get_size() - self._pool.get_idle_size() - len(self._warm), self._pool.get_max_size()
         return PoolUse(lent, most, max(0, self._wanted - most))
 
     @asynccontextmanager
     async def lease(self) -> AsyncIterator[Leased]:
         """A connection for the block. Raises StoreDown, at once while the server is lost."""
         self.watch.admit()
-        with time_budget.waiting(self._clock):
-            async with self._lent() as connection:
-                yield connection
-
-    @asynccontextmanager
-    async def _lent(self) -> AsyncIterator[Leased]:
         self._wanted += 1
         try:
-            with self.answers:
-                async with asyncio.timeout(time_budget.at_most(self._timeout, self._clock)):
-                    connection = await self._pool.acquire()
-            held = _Held(self.watch)
-            try:
-                yield connection
-            finally:
-                held.end()
-                await self._give_back(connection)
+            with time_budget.waiting(self._clock):
+                connection = self._warm_one() or await self._acquired()
+                held = _Held(self.watch)
+                clean = False
+                try:
+                    yield connection
+                    clean = True
+                finally:
+                    held.end()
+                    if not clean or not await self._kept_warm(connection):
+                        await self._give_back(connection)
         finally:
             self._wanted -= 1
+
+    def _warm_one(self) -> "Leased | None":
+        while self._warm:
+            connection, _ = self._warm.pop()
+            if is_open(connection):
+                return connection
+            with suppress(asyncpg.InterfaceError):
+                connection.terminate()
+        return None
+
+    async def _acquired(self) -> Leased:
+        with self.answers:
+            async with asyncio.timeout(time_budget.at_most(self._timeout, self._clock)):
+                return await self._pool.acquire()
+
+    async def _kept_warm(self, connection: Leased) -> bool:
+        """Whether it stays lent, by the driver's word, for who comes next: its own way back and forth costs as much as a statement.
+
+        The one that was used last is lent first, and one that nobody has needed for a while is given back.
+        """
+        if self._wanted > self._pool.get_max_size() or not is_open(connection) or connection.is_in_transaction():
+            return False
+        now = self._clock.monotonic()
+        self._warm.append((connection, now))
+        oldest, since = self._warm[0]
+        if now - since > UNNEEDED:
+            self._warm.popleft()
+            await self._give_back(oldest)
+        return True
 
     async def _give_back(self, connection: Leased) -> None:
         """Raises nothing: what was done on the connection stays done, whatever becomes of it."""
@@ -99,12 +129,15 @@ class Pool:
 
     def drop(self) -> None:
         """Lets go of all connections, those that are in use too: who waits on one is told at once."""
+        self._warm.clear()
         for connection in list(self._made):
             connection.terminate()
 
     async def close(self) -> None:
         """Waits a while for statements that run, then closes all connections."""
         await self.watch.close()
+        while connection := self._warm_one():
+            await self._give_back(connection)
         try:
             async with asyncio.timeout(self._timeout):
                 await self._pool.close()
@@ -164,6 +197,14 @@ class _Held:
     def _long(self) -> None:
         self._watch.suspect()
         self._timer = self._loop.call_later(SUSPICION, self._long)
+
+
+def is_open(connection: Leased) -> bool:
+    """Whether it was not closed, by either side; the driver's pool takes one that was back at once."""
+    try:
+        return not connection.is_closed()
+    except asyncpg.InterfaceError:
+        return False
 
 
 async def _as_it_is(connection: Connected) -> None:

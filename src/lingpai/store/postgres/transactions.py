@@ -1,13 +1,15 @@
 """Statements on one connection: each by itself, or several in a transaction that is done again where another one was in its way."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
+import asyncpg
+
 from lingpai.core.errors import StoreConflict
-from lingpai.store.database import Query, Row
-from lingpai.store.postgres.pool import DIALECT, Leased, Pool
+from lingpai.store.database import Parameters, Query, Row
+from lingpai.store.postgres.pool import DIALECT, Leased, Pool, is_open
 
 T = TypeVar("T")
 Statement = Callable[[Leased, float | None], Awaitable[T]]
@@ -32,13 +34,24 @@ class Statements:
         rows = await self.rows(query, **values)
         return rows[0] if rows else None
 
+    async def rows_of_each(self, query: Query, each: Sequence[Parameters]) -> list[Row]:
+        """See `Database.rows_of_each`."""
+        plan = query.plan(DIALECT)
+        return await self._run(partial(_fetch_each, plan.sql, [plan.bind(values) for values in each]))
+
     async def execute(self, query: Query, **values: Any) -> int:
         plan = query.plan(DIALECT)
         return await self._run(partial(_execute, plan.sql, plan.bind(values)))
 
     async def _run(self, statement: Statement[T]) -> T:
         with self._pool.answers:
-            return await statement(self._connection, self._pool.left())
+            try:
+                return await statement(self._connection, self._pool.left())
+            except AttributeError as error:
+                # The driver looks before its first step whether the connection was closed, and not between two.
+                if is_open(self._connection):
+                    raise
+                raise asyncpg.InterfaceError("connection is closed") from error
 
 
 class RepeatedTransaction(Statements):
@@ -94,6 +107,10 @@ class RepeatedTransaction(Statements):
 
 async def _fetch(sql: str, values: Row, connection: Leased, seconds: float | None) -> list[Row]:
     return [tuple(record) for record in await connection.fetch(sql, *values, timeout=seconds)]
+
+
+async def _fetch_each(sql: str, each: Sequence[Row], connection: Leased, seconds: float | None) -> list[Row]:
+    return [tuple(record) for record in await connection.fetchmany(sql, each, timeout=seconds)]
 
 
 async def _execute(sql: str, values: Row, connection: Leased, seconds: float | None) -> int:

@@ -21,6 +21,10 @@ COUNTED: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "limited": ("Refusals by a limit, told or silent, by its name in the settings.", ("limit",)),
     "spans": ("Spans of traces, by what became of them: sent, lost with the collector, or dropped for want of room.", ("fate",)),
     "background_failures": ("What the worker, or a deletion that was to be written down, could not do.", ("task",)),
+    "connections_ended": (
+        "Connections ended early: idle or unread ones that gave way, and those that were told a status before any call saw them.",
+        ("why",),
+    ),
     "failures": (
         "Calls not answered: for a bug (500), for being overloaded, or why a store could not serve (503).",
         ("reason",),
@@ -29,6 +33,7 @@ COUNTED: Mapping[str, tuple[str, tuple[str, ...]]] = {
 """What is counted: what it is, and its labels."""
 KNOWN: Sequence[Series] = (
     *(("failures", reason) for reason in ("bug", Overloaded.code, Unavailable.code, *get_args(Cause))),
+    *(("connections_ended", why) for why in ("idle", "unread", "503", "408")),
     *(("spans", fate) for fate in ("sent", "lost", "dropped")),
     *(("background_failures", task) for task in get_args(BackgroundTask)),
     *(("letters", channel, end) for channel in get_args(Channel) for end in ("delivered", "retry", "unavailable", "failed", "expired")),
@@ -47,6 +52,8 @@ GAUGED: Mapping[str, str] = {
     "hash_slots": "How many callers may; one more is answered 503.",
     "pool_lent": "Connections to the database in use.",
     "pool_size": "Connections to the database that this process may open.",
+    "connections": "Connections of clients that are held.",
+    "connections_most": "How many may be; past it idle and slow ones give way, and where none can one more is answered 503.",
     "pool_waiting": "Callers that wait for a connection to the database.",
 }
 """What each process says of itself."""

@@ -42,6 +42,9 @@ class Reporter:
             "pool_lent": float(use.lent),
             "pool_size": float(use.most),
             "pool_waiting": float(use.waiting),
+            "connections_most": float(services.settings.connections),
+            "connections": 0.0,
+            **counted.gauges,
         }
         return Report(self._began_at, services.clock.monotonic(), counted.counts, counted.spans, gauges)
 

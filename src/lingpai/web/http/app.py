@@ -51,7 +51,7 @@ class App:
     ) -> None:
         """`home` is the mount that pages and the service's own `endpoints` are given. The mounts must not clash (`routes.clash`)."""
         self._services = services
-        self._metrics = services.metrics
+        self.metrics = services.metrics
         self._monotonic = services.clock.monotonic
         self._routes = Routes(mounts, pages, home, endpoints)
         self.first = self._routes.first()
@@ -117,13 +117,13 @@ class App:
                 if route and route.call.completes:
                     await route.call.completes(self._services, route.mount, request, refusal)
                 if isinstance(refusal, Unavailable):
-                    self._metrics.count("failures", getattr(refusal, "cause", refusal.code))
+                    self.metrics.count("failures", getattr(refusal, "cause", refusal.code))
                 reply = errors.refuse(route.call.named(refusal) if route else refusal, request)
                 return replace(reply, refused=_told_as(refusal)), True
         except Gone:
             raise
         except Exception:
-            self._metrics.count("failures", "bug")
+            self.metrics.count("failures", "bug")
             log.exception("bug", request_id=request.ctx.request_id, path=_short(request.path))
             return errors.fail(request), True
         return reply, route is None or not route.call.quiet
@@ -202,9 +202,9 @@ class App:
     def _count(self, route: Route | None, reply: Reply, started: float) -> None:
         """A session check meets this too: no more than a microsecond."""
         counted = route.series if route else _NOWHERE
-        self._metrics.observe(self._monotonic() - started, counted[reply.status // 100])
+        self.metrics.observe(self._monotonic() - started, counted[reply.status // 100])
         if route and route.logs_in:
-            self._metrics.count("logins", route.counted_as, route.call.path, _outcome(route, reply))
+            self.metrics.count("logins", route.counted_as, route.call.path, _outcome(route, reply))
 
     def _note(self, request: Request, reply: Reply, started: float, checks: journal.Journal) -> None:
         """One line a request: no query, no header, no body, as these hold secrets."""

@@ -1,5 +1,7 @@
 """Who the client is: an address that limits can count (contract, rule 14)."""
 
+import re
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 from lingpai.settings.forms import UNIX
@@ -7,6 +9,7 @@ from lingpai.settings.forms import UNIX
 IpAddress = IPv4Address | IPv6Address
 
 _BY_THE_LAST_32_BITS = tuple(map(IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
+_IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!$)|$)){4}")
 LONGEST = 1_024
 """Characters of X-Forwarded-For that are read, from its right-hand end: proxies write there."""
 
@@ -17,6 +20,7 @@ class ClientIps:
     def __init__(self, trusted_proxies: tuple[str, ...]) -> None:
         self._trusts_unix = UNIX in trusted_proxies
         self._trusted = tuple(ip_network(network) for network in trusted_proxies if network != UNIX)
+        self._known_peer = lru_cache(maxsize=256)(self._peer)
         self.believes = bool(trusted_proxies)
         """Whether it reads what anybody says of whom they speak for."""
 
@@ -27,9 +31,11 @@ class ClientIps:
         only behind a trusted proxy, and then the right-most entry that is none. An entry that is no address stands for
         the proxy that wrote it.
         """
-        here = parse(peer)
+        here, trusted = self._known_peer(peer)
         if here is None and peer != UNIX:
             return peer, peer
+        if trusted and _IPV4.fullmatch(forwarded):
+            return forwarded, forwarded  # as almost all are that come by way of a proxy, and in the spelling that the rest would come to
         for entry in reversed(forwarded[-LONGEST:].split(",") if forwarded and self.believes else ()):
             if not self._trusts(here):
                 break
@@ -41,8 +47,11 @@ class ClientIps:
 
     def trusts(self, peer: str) -> bool:
         """Whether the other end of the connection is a trusted proxy."""
+        return self._known_peer(peer)[1]
+
+    def _peer(self, peer: str) -> tuple[IpAddress | None, bool]:
         here = parse(peer)
-        return (here is not None or peer == UNIX) and self._trusts(here)
+        return here, (here is not None or peer == UNIX) and self._trusts(here)
 
     def _trusts(self, address: IpAddress | None) -> bool:
         return self._trusts_unix if address is None else any(address in network for network in self._trusted)

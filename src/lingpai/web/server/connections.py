@@ -3,16 +3,29 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Container
-from typing import Protocol, cast
+from typing import Literal, Protocol, cast
 
+import structlog
 from uvicorn.server import ServerState
+
+from lingpai.core.metrics import Metrics
 
 SHARE = 16
 """One in so many gives way at once, where any must: to look at all of them for each that comes would cost more than to serve it."""
 
-
 AT_ONCE = 4
 """Requests that begin in one turn of the loop: each may keep it for a good part of a millisecond."""
+
+FIRST_AT_ONCE = 32
+"""Of those that go first: such a one costs a tenth of another, or less."""
+
+LINES = 20
+"""Refusals in a second of which the log has a line each."""
+
+Ending = Literal["idle", "unread"]
+"""Why a connection gives way that is told nothing: it asks for nothing, or does not read."""
+
+log = structlog.get_logger("lingpai.web")
 
 
 class Yielding(Protocol):
@@ -32,36 +45,52 @@ class Yielding(Protocol):
         ...
 
 
-class Turns:
-    """When requests begin: so many in one turn of the loop, in the order they came, and some (`Connections.first`) between them at once.
+class _Lane:
+    """Requests of one kind, and how many of them have begun in this turn of the loop."""
 
-    What waits for nothing runs to its end once it has begun, so that whoever comes after two hundred others would wait for all of them.
-    """
-
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._begun = 0
-        """In this turn of the loop."""
         self._waiting: deque[Callable[[], None]] = deque()
-        self._turns = False
-        """Whether there is to be a next one."""
 
     def begin(self, request: Callable[[], None]) -> None:
-        """It is called now, or when it is its turn."""
-        if self._begun < AT_ONCE and not self._waiting:
+        if self._begun < self._most and not self._waiting:
             self._begun += 1
             request()
         else:
             self._waiting.append(request)
+
+    def next(self) -> int:
+        """Another turn; how many begin in it."""
+        self._begun = 0
+        while self._waiting and self._begun < self._most:
+            self._begun += 1
+            self._waiting.popleft()()
+        return self._begun
+
+
+class Turns:
+    """When requests begin: so many in one turn of the loop, in the order they came, and more of those that go first (`Connections.first`).
+
+    What waits for nothing runs to its end once it has begun, so that whoever comes after two hundred others would wait for all of them.
+    Those that go first have a bound too: a crowd of them would leave no turn to anybody else.
+    """
+
+    def __init__(self) -> None:
+        self._first = _Lane(FIRST_AT_ONCE)
+        self._others = _Lane(AT_ONCE)
+        self._turns = False
+        """Whether there is to be a next one."""
+
+    def begin(self, request: Callable[[], None], *, first: bool = False) -> None:
+        """It is called now, or when it is its turn."""
+        (self._first if first else self._others).begin(request)
         if not self._turns:
             self._turns = True
             asyncio.get_running_loop().call_soon(self._next)
 
     def _next(self) -> None:
-        self._begun = 0
-        while self._waiting and self._begun < AT_ONCE:
-            self._begun += 1
-            self._waiting.popleft()()
-        self._turns = self._begun > 0
+        self._turns = self._first.next() + self._others.next() > 0
         if self._turns:
             asyncio.get_running_loop().call_soon(self._next)
 
@@ -69,9 +98,12 @@ class Turns:
 class Connections(ServerState):
     """All connections of one server."""
 
-    def __init__(self, most: int, first: Container[bytes] = ()) -> None:
-        """`first`: paths of what does not wait for its turn."""
+    def __init__(self, most: int, first: Container[bytes] = (), metrics: Metrics | None = None) -> None:
+        """`first`: paths of what goes before others. `metrics`: where it counts what it holds and ends; None: nobody asks."""
         super().__init__()
+        self.metrics = metrics or Metrics()
+        self._refusals = 0
+        """In this second."""
         self.most = most
         self.first = first
         self.turns = Turns()
@@ -82,6 +114,31 @@ class Connections(ServerState):
         """What a 200 begins with (`FrontCycle.plain`); made anew with each second's Date."""
         self.leaving = False
         """Whether each connection is to end with its next reply: a proxy that keeps connections then goes elsewhere by itself."""
+
+    def changed(self) -> None:
+        """One has come, or is gone."""
+        self.metrics.gauges["connections"] = len(self.connections)
+        if self.connections:
+            self.none.clear()
+        else:
+            self.none.set()
+
+    def ended(self, why: Ending) -> None:
+        """One is ended early."""
+        self.metrics.count("connections_ended", why)
+
+    def refused(self, status: int, request_id: str, client: str) -> None:
+        """One is told so. The log has a line of it, but of a crowd no more than so many a second, and then how many more."""
+        self.metrics.count("connections_ended", str(status))
+        self._refusals += 1
+        if self._refusals <= LINES:
+            log.info("refused", status=status, request_id=request_id, client=client)
+
+    def tick(self) -> None:
+        """A second is over."""
+        if self._refusals > LINES:
+            log.info("refused-more", times=self._refusals - LINES)
+        self._refusals = 0
 
     def make_room(self, new: Yielding) -> bool:
         """Whether there is room for a new one: where there is none, those give way on which nothing is answered.

@@ -7,12 +7,15 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 
 from lingpai.web.http.response_headers import PLAIN
 
+LARGE = 16_384
+"""Bytes of a body from which on it is written apart from its head."""
+
 _SORRY = b"Internal Server Error"
 _SORRY_LINES = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(_SORRY)), (b"cache-control", b"no-store")]
 
 
 class FrontCycle(RequestResponseCycle):
-    """Takes two messages from the application, a head and the whole body, or one with both (`PLAIN`), and writes them in one piece.
+    """Takes two messages from the application, a head and the whole body, or one with both (`PLAIN`), and writes them together.
 
     uvicorn writes two, and looks at each header by itself, which a session check feels. The application says how long the body is, and
     sends none for HEAD, 204 and 304; whether the connection stays open is said here.
@@ -59,7 +62,10 @@ class FrontCycle(RequestResponseCycle):
             self.keep_alive = False
         # Answered before its body is in (a 413, say), the connection ends too: a client that keeps connections must know (RFC 9112, 9.6).
         stays = self.keep_alive and not self.more_body
-        self.transport.write(b"".join((self._head, b"\r\n" if stays else b"connection: close\r\n\r\n", body)))
+        head = self._head + (b"\r\n" if stays else b"connection: close\r\n\r\n")
+        # A large one is not copied: the same page waits, unread, for many at once. The loop sends both together.
+        for piece in (head, body) if len(body) > LARGE else (head + body,):
+            self.transport.write(piece)
         self.response_complete = True
         self.message_event.set()
         if not self.keep_alive:

@@ -6,13 +6,12 @@ bytes are; an application never sees them.
 
 import asyncio
 import socket
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from typing import cast
 
 import httptools
-import structlog
 from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -23,8 +22,10 @@ from lingpai.core.retries import retry_after
 from lingpai.settings.forms import UNIX
 from lingpai.web.http.response_headers import PLAIN
 from lingpai.web.request.request import HEADERS
+from lingpai.web.server.bounds import Bounds
 from lingpai.web.server.connections import Connections
 from lingpai.web.server.cycle import FrontCycle
+from lingpai.web.server.last_word import last_word
 
 BETWEEN, HEAD, BODY = range(3)
 
@@ -33,32 +34,6 @@ HOSTLESS = (b"/healthz", b"/readyz")
 
 _EXTENSIONS: dict[str, dict[object, object]] = {PLAIN: {}}
 _UPGRADE = (b"upgrade", b"http2-settings")
-
-log = structlog.get_logger("lingpai.web")
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What one connection may ask for. Sizes in bytes, spans in seconds."""
-
-    head: int = 16_384
-    target: int = 8_192
-    flood: int = 1_048_576
-    """Bytes of one body, chunk marks and trailers included, after which nothing more is parsed. The application refuses it long before."""
-    head_seconds: float = 10
-    body_seconds: float = 30
-    idle_seconds: int = 75
-    """A proxy must close first, or it sends a request into a connection that is just being closed: nginx does after 60 s."""
-    linger_seconds: float = 2
-    """How long a connection that was refused is still read and thrown away: closed at once, the refusal itself could be lost on its way."""
-    sip_seconds: float = 0.01
-    """How long nothing is read from it between two pieces of what is thrown away: a crowd that sends on and on must not keep the loop."""
-    first_seconds: float = 2
-    """How long a connection that has just been made may take, while its process ends, to begin its first request."""
-    connections: int = 2_000
-    """How many there may be at once."""
-    in_a_row: int = 4
-    """Requests that one may send before the first of them is answered; what is more is refused."""
 
 
 class FrontProtocol(HttpToolsProtocol):
@@ -83,24 +58,28 @@ class FrontProtocol(HttpToolsProtocol):
         self._due = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
+        self._unread_since = 0.0
+        """When something began to wait here that the other end does not read."""
+        self._held: Callable[[], None] | None = None
+        """Begins a request whose client has yet to read the answers before it."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
         # By its socket, not by the lack of an address: a TCP client that is gone already has none either, and must not pass for one.
         if transport.get_extra_info("socket").family == socket.AF_UNIX:
             self.client = (UNIX, 0)
-        self._all.none.clear()
+        self._all.changed()
         self._by(self._bounds.head_seconds)
         if not self._all.make_room(self):
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._disconnect()
         super().connection_lost(exc)
         for timer in (self._timer, self._stalled):
             if timer:
                 timer.cancel()
-        if not self._all.connections:
-            self._all.none.set()
+        self._all.changed()
 
     def data_received(self, data: bytes) -> None:
         if self._over:
@@ -226,10 +205,13 @@ class FrontProtocol(HttpToolsProtocol):
         assert isinstance(cycle, FrontCycle)
         cycle.ends, cycle.plain = self._ends, self._all.plain
         self._running = cycle
-        if cycle.scope["raw_path"] in self._all.first:
-            super()._start_asgi_task(cycle, app)
+        if self.flow.write_paused:  # one answer for each connection is enough to keep in memory for who does not read
+            self._held = partial(self._begin, cycle, app)
         else:
-            self._all.turns.begin(partial(self._in_its_turn, cycle, app))
+            self._begin(cycle, app)
+
+    def _begin(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._all.turns.begin(partial(self._in_its_turn, cycle, app), first=cycle.scope["raw_path"] in self._all.first)
 
     def _in_its_turn(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         if not cycle.disconnected:  # else nobody waits for it any more
@@ -238,6 +220,9 @@ class FrontProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         self._running = None
         super().on_response_complete()  # starts the next of those that came in a row
+        if self.transport.is_closing():
+            self._unread_since = self.loop.time()
+            self._by(self._bounds.body_seconds)
         if self._busy() or self.transport.is_closing():
             return
         if self._over or self._stage == BODY:
@@ -252,34 +237,69 @@ class FrontProtocol(HttpToolsProtocol):
         if self._busy() or self._over or self._seen_of_head():
             return
         if self._stage == BETWEEN:
-            self.transport.close()
+            self._close(self._bounds.body_seconds)
         else:
             self._by(self._bounds.first_seconds)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """It has asked nothing for long."""
+        if not self.transport.is_closing():
+            self._close(self._bounds.linger_seconds)
+
+    def _close(self, seconds: float) -> None:
+        """Ends, and does not wait longer than that for the other end to read what it was sent."""
+        self._over = True
+        self.transport.close()
+        self._by(seconds)
+
+    def _abort(self) -> None:
+        self._disconnect()
+        self.transport.abort()
+
+    def _disconnect(self) -> None:
+        """Nobody waits for what is being answered: uvicorn tells that only to the newest of those that came in a row."""
+        if self._running:
+            self._running.disconnected = True
+            self._running.message_event.set()
 
     @property
     def ends(self) -> bool:
         """As `Yielding` has it."""
-        return bool(self.transport.is_closing())
+        return bool(self.transport.is_closing()) and not self.transport.get_write_buffer_size()
 
     def yields(self) -> tuple[int, float] | None:
         """As `Yielding` has it."""
-        if self._over:
+        if self._unread():
+            return 0, 0.0 if self._over else self._unread_since
+        if self._over and not self._busy():
             return 0, 0.0
         if self._busy() and (self._stage != BODY or self.pipeline):
             return None
         if self._stage == BETWEEN:
-            return 0, self.timeout_keep_alive_task.when() if self.timeout_keep_alive_task else 0.0
+            return 0, self.timeout_keep_alive_task.when() - self._bounds.idle_seconds if self.timeout_keep_alive_task else 0.0
         return 1, self._deadline - (self._bounds.head_seconds if self._stage == HEAD else self._bounds.body_seconds)
 
     def give_way(self) -> None:
-        """As `Yielding` has it. Nothing more is read: what is on its way may cost the last word."""
+        """As `Yielding` has it. Nothing more is read: what is on its way may cost the last word.
+
+        One that does not read gets none: it would wait behind what is unread.
+        """
+        if self._unread():
+            self._all.ended("unread")
+            self._abort()
+            return
         asked = not self._over and (self._stage == BODY or self._seen_of_head())
         if self._stage == BODY:
             self._abandon()
         if asked:
             self.transport.write(self._last_word(HTTPStatus.SERVICE_UNAVAILABLE))
-        self._over = True
-        self.transport.close()
+        elif not self._over:
+            self._all.ended("idle")
+        self._close(self._bounds.linger_seconds)
+
+    def _unread(self) -> bool:
+        """Whether something waits here that the other end does not read."""
+        return bool(self.flow.write_paused or self.transport.is_closing())
 
     def _seen_of_head(self) -> bool:
         return self._stage == HEAD and (self._seen > 0 or self._begun_within)
@@ -317,21 +337,9 @@ class FrontProtocol(HttpToolsProtocol):
 
     def _last_word(self, status: HTTPStatus) -> bytes:
         request_id = new_request_id(self._clock, self._chance)
-        peer = self.client[0] if self.client else ""
-        log.info("refused", status=status.value, request_id=request_id, client=peer)
-        text = status.phrase.encode()
-        lines = [
-            b"HTTP/1.1 %d %s" % (status.value, text),
-            *(b"%s: %s" % line for line in self._all.default_headers),
-            b"content-type: text/plain; charset=utf-8",
-            b"content-length: %d" % len(text),
-            b"cache-control: no-store",
-            b"x-content-type-options: nosniff",
-            b"x-request-id: " + request_id.encode(),
-            b"connection: close",
-            *([b"retry-after: %d" % retry_after(self._chance, 1)] if status is HTTPStatus.SERVICE_UNAVAILABLE else []),
-        ]
-        return b"\r\n".join([*lines, b"", text])
+        self._all.refused(status.value, request_id, self.client[0] if self.client else "")
+        again = retry_after(self._chance, 1) if status is HTTPStatus.SERVICE_UNAVAILABLE else 0
+        return last_word(status, self._all.default_headers, request_id, again)
 
     def _by(self, seconds: float) -> None:
         """What is awaited must be in by then. One timer a connection: it is moved only where it would come too late."""
@@ -348,7 +356,7 @@ class FrontProtocol(HttpToolsProtocol):
 
     def _ring(self) -> None:
         self._timer = None
-        if not self._deadline or self.transport.is_closing():
+        if not self._deadline:
             return
         if self._deadline > self._due:
             self._arm()
@@ -356,8 +364,8 @@ class FrontProtocol(HttpToolsProtocol):
             self._late()
 
     def _late(self) -> None:
-        if self._over or (self._stage == HEAD and not self._seen_of_head()):
-            self.transport.abort()
+        if self._over or self.transport.is_closing() or (self._stage == HEAD and not self._seen_of_head()):
+            self._abort()
         elif self._stage == HEAD and self._busy():
             self._by(self._bounds.head_seconds)
         else:
@@ -366,12 +374,16 @@ class FrontProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """The other end does not read: it gets as long as for a body."""
         super().pause_writing()
-        self._stalled = self.loop.call_later(self._bounds.body_seconds, self.transport.abort)
+        self._unread_since = self.loop.time()
+        self._stalled = self.loop.call_later(self._bounds.body_seconds, self._abort)
 
     def resume_writing(self) -> None:
         super().resume_writing()
         if self._stalled:
             self._stalled.cancel()
+        held, self._held = self._held, None
+        if held:
+            held()
 
 
 def _without_upgrade(name: bytes, value: bytes) -> bytes:

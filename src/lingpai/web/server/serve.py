@@ -14,10 +14,12 @@ import uvloop
 from uvicorn.config import Config
 
 from lingpai.core.chance import SECOND, Chance, Clock
+from lingpai.core.metrics import Metrics
 from lingpai.web.http.app import App
+from lingpai.web.server.bounds import Bounds
 from lingpai.web.server.connections import Connections
 from lingpai.web.server.listening import BACKLOG, Listener
-from lingpai.web.server.protocol import Bounds, FrontProtocol
+from lingpai.web.server.protocol import FrontProtocol
 
 T = TypeVar("T")
 AsgiApplication = Callable[[Any, Any, Any], Awaitable[None]]
@@ -85,7 +87,7 @@ async def serve(app: App, sockets: Sequence[socket.socket], clock: Clock, chance
     sockets stay open for its successor.
     """
     terms = terms or Terms()
-    server = Server(app, sockets, clock, chance, terms.bounds, app.first)
+    server = Server(app, sockets, clock, chance, terms.bounds, app.first, app.metrics)
     with _orders(terms) as orders, _beating(life.beat, terms.beat_seconds):
         await server.start()
         gc.freeze()  # what start made lives as long as the process: no collection need look at it again
@@ -199,8 +201,9 @@ class Server:
         chance: Chance,
         bounds: Bounds,
         first: Container[bytes] = (),
+        metrics: Metrics | None = None,
     ) -> None:
-        """`first`: as `Connections` has it."""
+        """`first`, `metrics`: as `Connections` has it."""
         self._clock = clock
         self._chance = chance
         self._bounds = bounds
@@ -219,7 +222,7 @@ class Server:
             timeout_keep_alive=bounds.idle_seconds,
         )
         self._config.load()
-        self._connections = Connections(bounds.connections, first)
+        self._connections = Connections(bounds.connections, first, metrics)
         self._servers: list[asyncio.Server] = []
         self._adopting: set[asyncio.Task[Any]] = set()
         self._ticking: asyncio.TimerHandle | None = None
@@ -295,4 +298,5 @@ class Server:
         date = formatdate(self._clock.now() / SECOND, usegmt=True)
         self._connections.default_headers = [(b"date", date.encode())]
         self._connections.plain = b"HTTP/1.1 200 OK\r\ndate: %b\r\n" % date.encode()
+        self._connections.tick()
         self._ticking = asyncio.get_running_loop().call_later(1, self._tick)

@@ -14,7 +14,7 @@ import structlog
 from lingpai.core.metrics import Report, kept
 from lingpai.flows import Services
 from lingpai.web.endpoints.watching import Reporter, WatchApp
-from lingpai.web.server.protocol import Bounds
+from lingpai.web.server.bounds import Bounds
 from lingpai.web.server.serve import Server
 
 EVERY = 1.0

@@ -83,8 +83,9 @@ def fill(url: str, number: int, share: int) -> None:
 
 
 def add_due(url: str, due: int, accounts: int) -> None:
-    """Adds what is past its time, so many of each, as `due.sql` says."""
-    _run(url, _statements("due.sql", url, range(accounts, accounts + due), accounts=accounts, past=SystemClock().now() - 400 * DAY))
+    """Adds what is past its time, so many of each, as `due.sql` says. Numbers are those after all that have been given."""
+    first = max(int(ask(url, "SELECT max(id) FROM logins") or 0), accounts)
+    _run(url, _statements("due.sql", url, range(first, first + due), accounts=accounts, past=SystemClock().now() - 400 * DAY))
 
 
 def _statements(file: str, url: str, numbers: range, **values: object) -> list[str]:

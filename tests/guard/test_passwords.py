@@ -300,7 +300,9 @@ async def test_a_thread_that_may_not_lower_itself_says_so_and_works(monkeypatch:
     assert [(line["log_level"], line["error"]) for line in logs] == [("warning", "not here")]
 
 
-async def test_hashing_happens_on_the_pools_threads(passwords: PasswordHasher, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_hashing_happens_on_the_lowered_threads_and_what_holds_the_interpreters_lock_on_another(
+    passwords: PasswordHasher, monkeypatch: pytest.MonkeyPatch
+) -> None:
     names: list[str] = []
     judge, real = strength.judge, arena.run
 
@@ -315,7 +317,7 @@ async def test_hashing_happens_on_the_pools_threads(passwords: PasswordHasher, m
     monkeypatch.setattr(strength, "judge", watched_judge)
     monkeypatch.setattr(arena, "run", watched_hash)
     await kept(passwords)
-    assert names == ["hashing-0", "hashing-0"]
+    assert names == ["judging-0", "hashing-0"]
 
 
 async def test_closing_drops_what_has_not_begun_and_ends_the_threads(pool: WorkerThreads, busy: threading.Event) -> None:

@@ -1,6 +1,7 @@
 """How many connections there may be at once, who gives way to a new one, and what is told to one for which there is no room."""
 
 import asyncio
+import gc
 import logging
 import socket
 from collections.abc import AsyncIterator, Coroutine
@@ -16,8 +17,9 @@ from fakes import FakeChance, FakeClock
 from frontdoor import answers, app, mount, services, serving, wired
 from lingpai.assembly.front import application
 from lingpai.core.chance import SystemClock
+from lingpai.core.few_lines import MOST as LINES
 from lingpai.web.server.bounds import Bounds
-from lingpai.web.server.connections import AT_ONCE, FIRST_AT_ONCE, LINES, SHARE, Turns
+from lingpai.web.server.connections import AT_ONCE, FIRST_AT_ONCE, SHARE, Turns
 from lingpai.web.server.listening import listen
 from lingpai.web.server.protocol import FrontProtocol
 from lingpai.web.server.serve import Server
@@ -94,6 +96,53 @@ async def seen(true: Any) -> None:
 
 
 @wired
+async def test_one_that_idles_keeps_nothing_of_what_it_has_asked() -> None:
+    """It was a third of what each costs."""
+    async with crowded() as (crowd, there):
+        (peer,) = await crowd.come(said=WHO + b"\r\n" + WHO + b"\r\n")
+        assert [answers(await peer.answered())[0].status for _ in range(2)] == [200, 200]
+        (one,) = there.connections
+        assert (one.cycle, one.scope, one.headers) == (None, None, [])
+        await peer.tell(WHO + b"\r\n")
+        assert answers(await peer.answered())[0].status == 200
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(b"", id="silent"),
+        pytest.param(WHO, id="a head that does not end"),
+        pytest.param(b"POST /write HTTP/1.1\r\n" + HOST + b"Content-Length: 15\r\n\r\n{", id="a body that does not end"),
+        pytest.param(WHO + b"\r\n", id="answered"),
+        pytest.param(WHO + b"\r\n" + WHO + b"\r\n", id="two in a row"),
+        pytest.param(WHO + b"Connection: close\r\n\r\n", id="answered and closed"),
+        pytest.param(b"rubbish\r\n\r\n", id="refused"),
+    ],
+)
+@wired
+async def test_one_that_is_gone_leaves_nothing_to_the_collector_of_cycles(said: bytes) -> None:
+    """A crowd that came and went left 8 KB each: 380 MB in a few seconds, until all that is alive was gone through."""
+    async with crowded(application(services(), (mount(),), mount())) as (crowd, there):
+
+        async def come_and_go() -> None:
+            for peer in await crowd.come(10, said):
+                if said.endswith(b"\r\n\r\n"):
+                    await peer.reader.readuntil(b"\r\n\r\n")
+                peer.writer.close()
+            await seen(lambda: not there.connections and not there.tasks)
+            await CLOCK.sleep(0.01)
+
+        await come_and_go()  # what is made once is made now
+        gc.collect()
+        gc.disable()
+        try:
+            await come_and_go()
+            assert gc.collect() < 10
+        finally:
+            gc.enable()
+
+
+@wired
 async def test_past_the_most_those_that_idle_the_longest_are_closed_without_a_word() -> None:
     async with crowded() as (crowd, there):
         idle = []
@@ -129,6 +178,19 @@ async def test_a_crowd_that_only_holds_connections_keeps_nobody_out(begun: bytes
             assert [answer.status for answer in got] == ([told] if told else [])
             assert all(1 <= int(answer["retry-after"]) <= 3 for answer in got)
         assert len(there.connections) == MOST + 1 - GIVES_WAY
+
+
+@wired
+async def test_who_has_just_been_answered_outlives_a_crowd_that_never_ends_its_bodies() -> None:
+    async with crowded() as (crowd, there):
+        slow = await crowd.come(MOST - 1, b"POST /write HTTP/1.1\r\n" + HOST + b"Content-Length: 15\r\n\r\n{")
+        await seen(lambda: sum(bool(one._busy()) for one in there.connections) == MOST - 1)
+        (good,) = await crowd.come(said=WHO + b"\r\n")
+        await good.answered()
+        await crowd.come(said=WHO)
+        assert [answers(data)[0].status for data in await first(GIVES_WAY, [peer.rest() for peer in slow])] == [503] * GIVES_WAY
+        await good.tell(WHO + b"\r\n")
+        assert answers(await good.answered())[0].status == 200
 
 
 @wired

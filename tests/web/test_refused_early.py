@@ -5,8 +5,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
+from lingpai.core.few_lines import MOST
 from lingpai.settings import Limits, Rate
+from lingpai.store.database import CROWD
 from lingpai.web.dialects import dialects
 from web.people import ADA, GOOD
 from web.town import Town
@@ -86,3 +89,36 @@ async def test_the_same_refusal_is_told_to_each_in_their_language(town: Town) ->
     assert first.content == again.content != chinese.content
     assert "overload" in first.text.lower() or "busy" in first.text.lower()
     assert len({reply.headers["x-request-id"] for reply in told}) == 3
+
+
+async def test_in_the_log_so_many_of_them_have_a_line_each_second_and_the_rest_are_one(town: Town) -> None:
+    """A storm wrote a line for each, which took a fifth of what a refusal costs."""
+    fill(town)
+    async with town.browser() as browser:
+        with capture_logs() as lines:
+            for _ in range(MOST + 5):
+                assert (await browser.post("/login", json={})).status_code == 503
+            assert [line["event"] for line in lines] == ["request"] * MOST
+            town.house.app.tick()
+            town.house.app.tick()
+        assert lines[MOST:] == [{"event": "request-overloaded-more", "times": 5, "log_level": "info"}]
+        with capture_logs() as lines:
+            assert (await browser.post("/login", json={})).status_code == 503
+        assert [line["event"] for line in lines] == ["request"]
+
+
+@pytest.mark.parametrize(("name", "path"), CALLS)
+async def test_where_so_many_wait_for_the_database_that_one_more_would_wait_in_vain_it_is_refused_before_it_hashes(
+    name: str, path: str, town: Town
+) -> None:
+    """In a storm of registrations all hashed and most then gave up behind the others: nine a second came through, now a hundred."""
+    town.clock.auto = True
+    store = town.house.services.store
+    async with town.browser() as browser:
+        store._waiting = CROWD
+        reply = await browser.post(where(name, path, town), content=b'{"no": "JSON')
+        assert reply.status_code == 503
+        store._waiting = CROWD - 1
+        reply = await browser.post(where(name, path, town), content=b'{"no": "JSON')
+        assert reply.status_code != 503
+        store._waiting = 0

@@ -198,7 +198,14 @@ async def _services(
     metrics = Metrics()
     traces = _recorder(stack, settings, clock, chance, metrics) if traced and settings.traces.endpoint else None
     passwords = PasswordHasher(
-        settings.hashing, settings.passwords.min_score, threads, clock, chance, familiar=(settings.product,), metrics=metrics
+        settings.hashing,
+        settings.passwords.min_score,
+        threads,
+        clock,
+        chance,
+        familiar=(settings.product,),
+        metrics=metrics,
+        crowded=lambda: store.use.crowded,
     )
     stack.callback(passwords.close)
     captchas = _captchas(stack, settings, ephemeral, secret_box, clock, chance)

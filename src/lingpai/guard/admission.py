@@ -1,6 +1,6 @@
 """Places in a queue: as many callers as it holds, and one more is refused before any work is done for it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import NoReturn
 
@@ -16,8 +16,10 @@ RETRY = 1
 class AdmissionQueue:
     """Counts who waits and who is served."""
 
-    def __init__(self, count: int, clock: Clock, chance: Chance) -> None:
+    def __init__(self, count: int, clock: Clock, chance: Chance, crowded: Callable[[], bool] | None = None) -> None:
+        """`crowded`: whether there is a crowd already behind what is done here, so that whoever came now would wait there in vain."""
         self._count = count
+        self._crowded = crowded or _never
         self._clock = clock
         self._chance = chance
         self.taken = 0
@@ -26,7 +28,7 @@ class AdmissionQueue:
     @property
     def full(self) -> bool:
         """Whether whoever comes now is refused."""
-        return self.taken >= self._count
+        return self.taken >= self._count or self._crowded()
 
     async def turn_away(self) -> NoReturn:
         """Raises Overloaded, after about half a second."""
@@ -43,3 +45,8 @@ class AdmissionQueue:
             yield
         finally:
             self.taken -= 1
+
+
+def _never() -> bool:
+    """There is nothing behind it that could be crowded."""
+    return False

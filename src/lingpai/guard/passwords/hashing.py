@@ -38,15 +38,16 @@ class HashingSlot:
         self._passwords = passwords
 
     async def new(self, password: str, personal: Sequence[str], min_score: int | None = None) -> str:
-        """Judges as `judge` does and returns the PHC string to keep; one hop to the threads for both."""
-        return await self._passwords.run(partial(self._passwords.judge_and_make, password, personal, min_score))
+        """Judges as `judge` does and returns the PHC string to keep."""
+        await self.judge(password, personal, min_score)
+        return await self.make(password)
 
     async def judge(self, password: str, personal: Sequence[str], min_score: int | None = None) -> None:
         """Raises WeakPassword (common, personal, guessable). `personal` is what the account is known by: addresses, names.
 
         `min_score` is the lowest zxcvbn score (0 to 4) that passes; the setting where it is None.
         """
-        await self._passwords.run(partial(self._passwords.judge, password, personal, min_score))
+        await self._passwords.judge(password, personal, min_score)
 
     async def make(self, text: str) -> str:
         """The PHC string of something that is no password and is judged by nobody."""
@@ -70,8 +71,12 @@ class PasswordHasher:
         *,
         familiar: Sequence[str] = (),
         metrics: Metrics | None = None,
+        crowded: Callable[[], bool] | None = None,
     ) -> None:
-        """`threads` are this process's own; `familiar` words (the product's name) are personal to every account."""
+        """`threads` are this process's own; `familiar` words (the product's name) are personal to every account.
+
+        `crowded`: as `AdmissionQueue` has it. What is hashed is written next, or its hash was for nothing.
+        """
         self.room = threads + hashing.queue
         """How many places there are: with a thread, and waiting for one."""
         self._clock = clock
@@ -79,10 +84,10 @@ class PasswordHasher:
         self._hashes = Argon2(hashing, chance)
         self._min_score = min_score
         self._familiar = tuple(familiar)
-        self._queue = AdmissionQueue(self.room, clock, chance)
+        self._queue = AdmissionQueue(self.room, clock, chance, crowded)
         self._pool = WorkerThreads(threads)
+        self._judging = WorkerThreads(1, "judging", lowered=False)
         self.turn_away = self._queue.turn_away
-        self.close = self._pool.close
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[HashingSlot]:
@@ -92,7 +97,7 @@ class PasswordHasher:
 
     @property
     def full(self) -> bool:
-        """Whether every place is held."""
+        """Whether whoever comes now is refused."""
         return self._queue.full
 
     @property
@@ -121,16 +126,21 @@ class PasswordHasher:
             finally:
                 self._metrics.observe(began - asked, ("hash_wait_seconds",))
 
+    async def judge(self, password: str, personal: Sequence[str], min_score: int | None) -> None:
+        """See `HashingSlot.judge`.
+
+        On a thread of its own, not a lowered one: it holds the interpreter's lock for milliseconds, and one that has to wait for a core
+        with that lock in its hand has the event loop wait too.
+        """
+        least = self._min_score if min_score is None else min_score
+        await self._judging.run(partial(strength.judge, password, (*personal, *self._familiar), least))
+
+    def close(self) -> None:
+        """Drops what has not begun, waits for what has, and ends the threads."""
+        self._judging.close()
+        self._pool.close()
+
     # What follows runs on the hashing threads.
-
-    def judge(self, password: str, personal: Sequence[str], min_score: int | None) -> None:
-        """See `HashingSlot.judge`."""
-        strength.judge(password, (*personal, *self._familiar), self._min_score if min_score is None else min_score)
-
-    def judge_and_make(self, password: str, personal: Sequence[str], min_score: int | None) -> str:
-        """See `HashingSlot.new`."""
-        self.judge(password, personal, min_score)
-        return self.make(password)
 
     def make(self, text: str) -> str:
         """See `HashingSlot.make`."""

@@ -8,7 +8,8 @@ import structlog
 from msgspec.structs import replace
 
 from lingpai.core import journal, time_budget
-from lingpai.core.errors import BadCredentials, BadInput, CrossSite, Refusal, Unavailable
+from lingpai.core.errors import BadCredentials, BadInput, CrossSite, Overloaded, Refusal, Unavailable
+from lingpai.core.few_lines import FewLines
 from lingpai.web.http.cross_origin import OriginPolicy
 from lingpai.web.http.refusals import RefusalTrail
 from lingpai.web.http.response_headers import PLAIN, ResponseHeaders
@@ -62,6 +63,9 @@ class App:
         self._response_headers = ResponseHeaders(services.settings, services.chance)
         self._refusals = RefusalTrail(services)
         self._traces = RequestTraces(services, clients)
+        self._overloaded = FewLines("request-overloaded-more", "lingpai.web")
+        self.tick = self._overloaded.tick
+        """To be called each second."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, as ASGI 3 has it; other kinds of scope are none of ours."""
@@ -119,7 +123,8 @@ class App:
                 if isinstance(refusal, Unavailable):
                     self.metrics.count("failures", getattr(refusal, "cause", refusal.code))
                 reply = errors.refuse(route.call.named(refusal) if route else refusal, request)
-                return replace(reply, refused=_told_as(refusal)), True
+                noted = not isinstance(refusal, Overloaded) or self._overloaded.another()
+                return replace(reply, refused=_told_as(refusal)), noted
         except Gone:
             raise
         except Exception:

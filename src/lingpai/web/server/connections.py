@@ -8,6 +8,7 @@ from typing import Literal, Protocol, cast
 import structlog
 from uvicorn.server import ServerState
 
+from lingpai.core.few_lines import FewLines
 from lingpai.core.metrics import Metrics
 
 SHARE = 16
@@ -18,9 +19,6 @@ AT_ONCE = 4
 
 FIRST_AT_ONCE = 32
 """Of those that go first: such a one costs a tenth of another, or less."""
-
-LINES = 20
-"""Refusals in a second of which the log has a line each."""
 
 Ending = Literal["idle", "unread"]
 """Why a connection gives way that is told nothing: it asks for nothing, or does not read."""
@@ -102,8 +100,7 @@ class Connections(ServerState):
         """`first`: paths of what goes before others. `metrics`: where it counts what it holds and ends; None: nobody asks."""
         super().__init__()
         self.metrics = metrics or Metrics()
-        self._refusals = 0
-        """In this second."""
+        self._lines = FewLines("refused-more", "lingpai.web")
         self.most = most
         self.first = first
         self.turns = Turns()
@@ -130,15 +127,12 @@ class Connections(ServerState):
     def refused(self, status: int, request_id: str, client: str) -> None:
         """One is told so. The log has a line of it, but of a crowd no more than so many a second, and then how many more."""
         self.metrics.count("connections_ended", str(status))
-        self._refusals += 1
-        if self._refusals <= LINES:
+        if self._lines.another():
             log.info("refused", status=status, request_id=request_id, client=client)
 
     def tick(self) -> None:
         """A second is over."""
-        if self._refusals > LINES:
-            log.info("refused-more", times=self._refusals - LINES)
-        self._refusals = 0
+        self._lines.tick()
 
     def make_room(self, new: Yielding) -> bool:
         """Whether there is room for a new one: where there is none, those give way on which nothing is answered.

@@ -29,6 +29,9 @@ from lingpai.web.server.last_word import last_word
 
 BETWEEN, HEAD, BODY = range(3)
 
+FRESH_SECONDS = 1.0
+"""How long one that was answered gives way by its age alone, as those do that are asking."""
+
 HOSTLESS = (b"/healthz", b"/readyz")
 """What may be asked in HTTP/1.0 without a Host: HAProxy's and others' own checks name none (contract, 2.13)."""
 
@@ -79,6 +82,8 @@ class FrontProtocol(HttpToolsProtocol):
         for timer in (self._timer, self._stalled):
             if timer:
                 timer.cancel()
+        self._forget()
+        self._running = self._held = None
         self._all.changed()
 
     def data_received(self, data: bytes) -> None:
@@ -228,6 +233,15 @@ class FrontProtocol(HttpToolsProtocol):
         if self._over or self._stage == BODY:
             self._over = True
             self._part()
+        elif self._stage == BETWEEN:
+            self._forget()
+
+    def _forget(self) -> None:
+        """What was asked is not kept when it has been answered, or is given up: it is a third of what an idle connection costs.
+
+        It knows this connection in turn, so a crowd that comes and goes would leave behind what only the collector of cycles takes away.
+        """
+        self.cycle, self.scope, self.headers = None, None, []  # type: ignore[assignment]  # as uvicorn has them at the beginning
 
     def _ends(self) -> bool:
         return self._all.leaving and not self.pipeline
@@ -276,7 +290,9 @@ class FrontProtocol(HttpToolsProtocol):
         if self._busy() and (self._stage != BODY or self.pipeline):
             return None
         if self._stage == BETWEEN:
-            return 0, self.timeout_keep_alive_task.when() - self._bounds.idle_seconds if self.timeout_keep_alive_task else 0.0
+            since = self.timeout_keep_alive_task.when() - self._bounds.idle_seconds if self.timeout_keep_alive_task else 0.0
+            # One that has just been answered is likely to ask again, and must not go before a crowd that never ends its heads and bodies.
+            return int(self.loop.time() - since < FRESH_SECONDS), since
         return 1, self._deadline - (self._bounds.head_seconds if self._stage == HEAD else self._bounds.body_seconds)
 
     def give_way(self) -> None:

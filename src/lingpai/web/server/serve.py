@@ -1,7 +1,6 @@
 """One serving process: signals, connections, and an orderly end."""
 
 import asyncio
-import gc
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Container, Coroutine, Iterator, Sequence
@@ -16,6 +15,7 @@ from uvicorn.config import Config
 from lingpai.core.chance import SECOND, Chance, Clock
 from lingpai.core.metrics import Metrics
 from lingpai.web.http.app import App
+from lingpai.web.server import garbage
 from lingpai.web.server.bounds import Bounds
 from lingpai.web.server.connections import Connections
 from lingpai.web.server.listening import BACKLOG, Listener
@@ -87,11 +87,10 @@ async def serve(app: App, sockets: Sequence[socket.socket], clock: Clock, chance
     sockets stay open for its successor.
     """
     terms = terms or Terms()
-    server = Server(app, sockets, clock, chance, terms.bounds, app.first, app.metrics)
-    with _orders(terms) as orders, _beating(life.beat, terms.beat_seconds):
+    server = Server(app, sockets, clock, chance, terms.bounds, app.first, app.metrics, tick=app.tick)
+    with _orders(terms) as orders, _beating(life.beat, terms.beat_seconds), garbage.restored():
         await server.start()
-        gc.freeze()  # what start made lives as long as the process: no collection need look at it again
-        gc.enable()
+        garbage.begin()
         life.ready()
         await _told_to_end(orders, life)
         server.leave()
@@ -202,8 +201,10 @@ class Server:
         bounds: Bounds,
         first: Container[bytes] = (),
         metrics: Metrics | None = None,
+        *,
+        tick: Callable[[], None] | None = None,
     ) -> None:
-        """`first`, `metrics`: as `Connections` has it."""
+        """`first`, `metrics`: as `Connections` has it. `tick` is called each second."""
         self._clock = clock
         self._chance = chance
         self._bounds = bounds
@@ -223,6 +224,8 @@ class Server:
         )
         self._config.load()
         self._connections = Connections(bounds.connections, first, metrics)
+        self._garbage = garbage.GarbageCollection()
+        self._app_tick = tick or _nothing
         self._servers: list[asyncio.Server] = []
         self._adopting: set[asyncio.Task[Any]] = set()
         self._ticking: asyncio.TimerHandle | None = None
@@ -294,9 +297,15 @@ class Server:
         return FrontProtocol(self._config, self._connections, self._clock, self._chance, self._bounds)
 
     def _tick(self) -> None:
-        """The Date header, each second."""
+        """Each second: the Date header, and what waits for the end of one."""
+        self._garbage.tick(quiet=not self._connections.tasks)
         date = formatdate(self._clock.now() / SECOND, usegmt=True)
         self._connections.default_headers = [(b"date", date.encode())]
         self._connections.plain = b"HTTP/1.1 200 OK\r\ndate: %b\r\n" % date.encode()
         self._connections.tick()
+        self._app_tick()
         self._ticking = asyncio.get_running_loop().call_later(1, self._tick)
+
+
+def _nothing() -> None:
+    """What an application does each second that has nothing to do."""

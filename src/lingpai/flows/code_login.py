@@ -132,7 +132,7 @@ async def _opened(
         step = await services.grants.cancel_deletion_step(account)
         await services.audit.note(services.store, ctx, "login", "closing", account_id=account.id)
         return step
-    if await proved_address.may_be_recycled(services, account, address):
+    if await proved_address.may_be_recycled(services, services.store, account, address):
         return await _further(services, ctx, address, "recognise", account, remember=remember)
     return await let_in(services, ctx, account, address, BadCode, remember=remember)
 

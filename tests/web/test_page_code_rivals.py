@@ -1,8 +1,11 @@
 """The pages of a login by a code, where somebody is logged in already, or somebody else has made the link that leads there."""
 
+import re
+
 import pytest
 
 from lingpai.core import rules
+from lingpai.core.model import Address
 from lingpai.store import accounts
 from web.people import ADA, GOOD, member
 from web.reading import Reader
@@ -65,3 +68,46 @@ async def test_who_has_a_phone_and_no_password_reads_how_to_keep_an_account_that
     account = await accounts.find(town.house.services.store, "main", "phone", rules.phone(PHONE).key)
     assert account
     assert account.locked_at is None
+
+
+STATES = ("nobody", "an account", "waiting", "locked", "closing")
+
+
+async def made(town: Town, state: str, address: Address) -> None:
+    """What is there."""
+    now = town.clock.now()
+    if state == "nobody":
+        return
+    async with town.house.services.store.begin() as tx:
+        new = await accounts.add(tx, realm="main", password=None, nickname="", locale="en", created_at=now, created_ip="")
+        proved = None if state == "waiting" else now
+        assert await accounts.add_identifier(tx, account_id=new, realm="main", address=address, proved_at=proved)
+        if state == "locked":
+            await accounts.lock(tx, account_id=new, at=now)
+        if state == "closing":
+            await accounts.close(tx, account_id=new, at=now, deletes_at=now + 7 * 86_400_000)
+
+
+async def heard(reader: Reader, address: str, path: str, **typed: str) -> tuple[int, str, str]:
+    """An answer, without what is drawn anew for each."""
+    reply = await reader.browser.post(path, data={"account": address, **typed}, headers={"Sec-Fetch-Site": "same-origin"})
+    headers = [f"{name}: {value}" for name, value in reply.headers.items() if name not in ("date", "x-request-id")]
+    masked = [re.sub(r"\d{13,}", "…", text.replace("<wbr>", "")) for text in ("\n".join(headers), reply.text)]
+    bare = [text.replace(address, "…").replace(address.replace("@", "%40"), "…") for text in masked]
+    return reply.status_code, *bare
+
+
+async def test_whoever_asks_and_guesses_until_nothing_is_left_hears_the_same_whatever_is_there(town: Town) -> None:
+    said: list[list[tuple[int, str, str]]] = [[] for _ in STATES]
+    for number, state in enumerate(STATES):
+        await made(town, state, rules.email(f"e{number}@example.com"))
+    for number in range(5):
+        for which, answers in enumerate(said):
+            reader, address = Reader(town, ip=f"198.51.{which}.{number + 1}"), f"e{which}@example.com"
+            answers += [await heard(reader, address, "/page/login/code") for _ in range(2)]
+            answers += [await heard(reader, address, "/page/login/enter", code="000000") for _ in range(6)]
+            answers.append(await heard(reader, address, "/page/login/enter", code="2345abcd"))
+        town.clock.advance(minutes=2)
+    for state, answers in zip(STATES, said, strict=True):
+        assert answers == said[0], state
+    assert {status for status, *_ in said[0]} == {303, 422}

@@ -1,6 +1,7 @@
 """A migration brings indexes to a table while nodes write to it (PostgreSQL): shown by its locks, however large the table is."""
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -162,40 +163,64 @@ async def test_a_build_that_was_broken_off_is_mended_by_the_next_migration(befor
         assert await looker.fetch(INDEXES) == whole
 
 
-MIGRATE = "import sys; from lingpai.store.migrate import upgrade; upgrade(sys.argv[1])"
+MIGRATIONS = """
+import os, sys
+from lingpai.store.migrations import runner
+for url in sys.stdin:
+    process = os.fork()
+    if not process:
+        runner.upgrade(url.strip(), "head")
+        os._exit(0)
+    print(process, flush=True)
+    print(os.waitpid(process, 0)[1], flush=True)
+"""
+"""Migrates in a process of its own each time that it is told where, and says its number and how it ended."""
 
 
-async def killed(url: str, looker: Any, moment: str) -> None:
+@pytest.fixture
+async def migrations() -> AsyncIterator[asyncio.subprocess.Process]:
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", MIGRATIONS, stdin=pipe, stdout=pipe)
+    yield process
+    process.kill()
+    await process.communicate()
+
+
+async def kill(migrations: asyncio.subprocess.Process, url: str, looker: Any, moment: str) -> None:
     """SIGKILL for a migration at the moment when this is seen."""
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", MIGRATE, url)
+    assert migrations.stdin
+    assert migrations.stdout
+    migrations.stdin.write(f"{url}\n".encode())
+    one = int(await migrations.stdout.readline())
     try:
         await seen(looker, moment)
     finally:
-        process.kill()
-        await process.wait()
-    assert process.returncode == -SIGKILL
+        os.kill(one, SIGKILL)
+    assert int(await migrations.stdout.readline()) == SIGKILL
     await seen(looker, ALL_GONE)
 
 
-async def test_a_migration_that_is_killed_again_and_again_ends_whole(before_the_step: str, whole: list[Any]) -> None:
+async def test_a_migration_that_is_killed_again_and_again_ends_whole(
+    before_the_step: str, whole: list[Any], migrations: asyncio.subprocess.Process
+) -> None:
     """The server goes on with a build, and notices only at its end that nobody is there any more."""
     url = before_the_step
     async with connections(url, 2) as (looker, other):
         await begun(other, "LOCK TABLE alembic_version IN SHARE UPDATE EXCLUSIVE MODE")
-        await killed(url, looker, BEHIND_ANOTHER)
+        await kill(migrations, url, looker, BEHIND_ANOTHER)
         await other.execute("COMMIT")
         await begun(other, WRITING)
-        await killed(url, looker, WAITING)
+        await kill(migrations, url, looker, WAITING)
         await other.execute("COMMIT")
         await seen(looker, f"SELECT 1 WHERE NOT EXISTS ({BUILDING})")
         assert len(await looker.fetch(INDEXES)) == len(whole), "the first is there, by its name until the step"
         await begun(other, WRITING)
-        await killed(url, looker, WAITING)
-        await killed(url, looker, BEHIND_ANOTHER)
+        await kill(migrations, url, looker, WAITING)
+        await kill(migrations, url, looker, BEHIND_ANOTHER)
         await serves(url, looker)
         await other.execute("COMMIT")
         await begun(other, "LOCK TABLE letters IN ACCESS SHARE MODE")
-        await killed(url, looker, AT_THE_STEP)
+        await kill(migrations, url, looker, AT_THE_STEP)
         await other.execute("COMMIT")
         assert await looker.fetchval(REVISION) == "0007"
         await asyncio.to_thread(upgrade, url)

@@ -18,7 +18,7 @@ from lingpai.store import outbox
 from lingpai.store.migrate import latest, upgrade
 from rows import letter, new_account
 
-SECONDS = 40
+SECONDS = 90
 LETTERS = (
     "INSERT INTO letters (channel, template, recipient, locale, created_at, due_at, expires_at, attempts, state, error) "
     "SELECT 'email', 'register', 'p' || i, 'en', i, i, i, 0, 'waiting', '' FROM generate_series(1, 1000) AS i"
@@ -82,17 +82,14 @@ async def begun(connection: Any, *statements: str) -> None:
         await connection.execute(statement)
 
 
-async def serves(url: str, connection: Any) -> None:
+async def serves(url: str) -> None:
     """A registration and its letter, and the worker's claim, by this version's statements; none waits for a lock longer than a moment."""
-    name = await connection.fetchval("SELECT current_database()")
-    await connection.execute(f"ALTER DATABASE {name} SET lock_timeout = '100ms'")
-    store = await open_database(url, FakeClock(), FakeChance())
+    store = await open_database(f"{url}&lock_timeout=100", FakeClock(), FakeChance())
     made = await new_account(store)
     async with store.begin() as tx:
         await letter(tx, account_id=made)
         assert len(await outbox.claim(tx, channel="email", now=START, owner="w", lease_until=START + 1, limit=5)) == 5
     await store.close()
-    await connection.execute(f"ALTER DATABASE {name} RESET lock_timeout")
 
 
 @pytest.fixture
@@ -117,17 +114,17 @@ async def test_registrations_and_mails_go_on_while_the_indexes_of_a_large_table_
         await begun(writer, WRITING)
         migrating = asyncio.create_task(asyncio.to_thread(upgrade, url))
         await seen(looker, WAITING)
-        await serves(url, looker)
+        await serves(url)
         # The other wait of a build: for whoever still sees the table as it was.
         await begun(reader, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", "SELECT count(*) FROM letters")
         await writer.execute("COMMIT")
         await seen(looker, AT_OLD_SNAPSHOTS)
-        await serves(url, looker)
+        await serves(url)
         assert [row["mode"] for row in await looker.fetch(HELD)] == ["ShareUpdateExclusiveLock"]
         assert await looker.fetchval(REVISION) == "0007"
         await reader.execute("COMMIT")
         await migrating
-        await serves(url, looker)
+        await serves(url)
         assert await looker.fetchval(REVISION) == latest()
         assert await looker.fetch(INDEXES) == whole
 
@@ -158,7 +155,7 @@ async def test_a_build_that_was_broken_off_is_mended_by_the_next_migration(befor
             await migrating
         await writer.execute("COMMIT")
         assert [row["indisvalid"] for row in await looker.fetch(INDEXES)].count(False) == 1, "what a broken build leaves"
-        await serves(url, looker)
+        await serves(url)
         await asyncio.to_thread(upgrade, url)
         assert await looker.fetch(INDEXES) == whole
 
@@ -217,7 +214,7 @@ async def test_a_migration_that_is_killed_again_and_again_ends_whole(
         await begun(other, WRITING)
         await kill(migrations, url, looker, WAITING)
         await kill(migrations, url, looker, BEHIND_ANOTHER)
-        await serves(url, looker)
+        await serves(url)
         await other.execute("COMMIT")
         await begun(other, "LOCK TABLE letters IN ACCESS SHARE MODE")
         await kill(migrations, url, looker, AT_THE_STEP)
@@ -230,18 +227,13 @@ async def test_a_migration_that_is_killed_again_and_again_ends_whole(
 
 async def test_a_server_that_ends_what_takes_long_ends_no_build(before_the_step: str) -> None:
     url = before_the_step
-    limits = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
+    limits = "".join(f"&{name}=200" for name in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"))
     async with connections(url, 2) as (looker, writer):
-        name = await looker.fetchval("SELECT current_database()")
         await begun(writer, WRITING)
-        for limit in limits:
-            await looker.execute(f"ALTER DATABASE {name} SET {limit} = 200")
-        migrating = asyncio.create_task(asyncio.to_thread(upgrade, url))
+        migrating = asyncio.create_task(asyncio.to_thread(upgrade, url + limits))
         await seen(looker, WAITING)
         # The one thing that can be waited for here is the time itself.
         await looker.execute("SELECT pg_sleep(0.4)")
-        for limit in limits:
-            await looker.execute(f"ALTER DATABASE {name} RESET {limit}")
         assert await looker.fetchval(WAITING)
         await writer.execute("COMMIT")
         await migrating

@@ -105,7 +105,7 @@ async def test_the_inbox_is_narrowed_by_who_types_an_address_and_its_code_is_cop
     context = await browser.new_context(base_url=url, locale="en-US", permissions=["clipboard-read", "clipboard-write"])
     page = await context.new_page()
     await page.goto("/dev/inbox")
-    await page.get_by_label("Address or number").fill(ADA)
+    await page.get_by_label("Email or phone number").fill(ADA)
     await page.get_by_role("button", name="Filter").click()
     await expect(page.locator("article")).to_have_count(mails.count(ADA))
     assert 0 < mails.count(ADA) < len(mails)

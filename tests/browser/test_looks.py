@@ -179,7 +179,7 @@ async def test_the_server_judges_a_password_while_it_is_typed(browser: Browser, 
         await page.goto("/sample?email=ada@example.com")
         meter = page.locator("#password-meter")
         await page.locator("#password").fill("password1")
-        await expect(meter).to_contain_text("very common")
+        await expect(meter).to_contain_text("too common")
         await page.locator("#password").fill("correct horse battery")
         await expect(meter).to_have_text("Good password.")
 
@@ -190,11 +190,11 @@ async def test_sending_again_counts_down(browser: Browser, street: Street) -> No
         await page.goto("/sample")
         button = page.locator("[data-wait]")
         await expect(button).to_be_disabled()
-        await expect(button).to_have_text("Send again in 42 s")
+        await expect(button).to_have_text("Resend in 42 s")
         await page.clock.run_for(2_000)
-        await expect(button).to_have_text("Send again in 40 s")
+        await expect(button).to_have_text("Resend in 40 s")
         await page.clock.run_for(41_000)
-        await expect(button).to_have_text("Send again")
+        await expect(button).to_have_text("Resend")
         await expect(button).to_be_enabled()
 
 
@@ -205,7 +205,7 @@ async def test_a_new_password_is_set_with_scripts_and_a_weak_one_is_told_at_its_
             await page.locator("#password").fill(password)
             await page.get_by_role("button", name="Save new password").click()
             if password == "password1":
-                await expect(page.locator("#password-error")).to_contain_text("very common")
+                await expect(page.locator("#password-error")).to_contain_text("too common")
                 await expect(page.locator("#failed")).to_be_focused()
         await expect(page.locator("h1:visible")).to_have_text("Password reset")
         await expect(page).to_have_title("Password reset · Lingpai")

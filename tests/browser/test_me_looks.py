@@ -156,8 +156,8 @@ async def test_a_person_proves_it_is_still_them_and_goes_on(browser: Browser, ur
         await page.fill("#email", "ada@new.example.com")
         await page.get_by_role("button", name="Send code").click()
         await page.fill("#code", await ada.code("ada@new.example.com"))
-        await page.get_by_role("button", name="Confirm address").click()
-        await expect(page.get_by_text("Email address confirmed.")).to_be_visible()
+        await page.get_by_role("button", name="Verify email").click()
+        await expect(page.get_by_text("Email address verified.")).to_be_visible()
 
 
 async def test_who_has_still_to_prove_the_address_is_told_so(browser: Browser, url: str, town: Town, eye: Eye) -> None:

@@ -153,11 +153,11 @@ for count in (1, 2, 5, 22, 25):
 print(when({AFTERNOON}, "pl"))
 """
     assert said(program, copy_of_the_package(tmp_path, pl=polish())) == [
-        "A message was sent a moment ago. Please wait 1 second.",
-        "A message was sent a moment ago. Please wait 3 minuty.",
-        "A message was sent a moment ago. Please wait 5 minut.",
-        "A message was sent a moment ago. Please wait 22 minuty.",
-        "A message was sent a moment ago. Please wait 25 minut.",
+        "We just sent a message. Try again in 1 second.",
+        "We just sent a message. Try again in 3 minuty.",
+        "We just sent a message. Try again in 5 minut.",
+        "We just sent a message. Try again in 22 minuty.",
+        "We just sent a message. Try again in 25 minut.",
         "1 dzień temu",
         "2 dni temu",
         "5 dni temu",

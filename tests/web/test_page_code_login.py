@@ -134,7 +134,7 @@ async def test_too_soon_leads_to_the_code_that_is_there(ada: Reader) -> None:
     code = await ada.code(ADA)
     await ada.open("/login")
     page = await asks(ada, ADA)
-    assert "just now" in page.text
+    assert "just sent" in page.text
     await ada.send("/page/login/enter", code=code)
     assert await who(ada)
 
@@ -215,7 +215,7 @@ async def test_the_setting_says_which_ways_there_are_and_which_comes_first(ada: 
         away = "/page/login/code" if first == "/page/login" else "/page/login"
         page = await ada.post(away, account=ADA, password=GOOD)
         assert page.status == 422
-        assert "Not offered here" in page.text
+        assert "Not available here" in page.text
         assert await who(ada) is None
         assert (await ada.open("/login?way=" + ("code" if first == "/page/login" else "password"))).form(first)
 

@@ -283,7 +283,7 @@ async def test_a_waiting_address_is_told_after_a_right_password_and_mailed_again
     before = len(await town.mails(ADA))
     await reader.send("/page/activate/again")
     assert len(await town.mails(ADA)) == before + 1
-    assert "active" in (await reader.follow(ADA)).text
+    assert "activated" in (await reader.follow(ADA)).text
 
 
 # An account that waits for its deletion

@@ -298,7 +298,7 @@ BARE = tuple(f"{path}?email={ADA}" for path in ("/page/activate", "/page/reset",
 
 @pytest.mark.parametrize("path", [*BARE, "/api/EmailVer?option=ver", "/page/keep"])
 async def test_a_reload_without_the_secret_asks_to_open_the_mail_again(town: Town, path: str) -> None:
-    for language, words in (("en", "link in the mail again"), ("zh-Hans", "请重新点开邮件里的链接")):
+    for language, words in (("en", "link in the email again"), ("zh-Hans", "请重新打开邮件中的链接")):
         page = await Reader(town, language).open(path)
         assert words in page.text
         assert "expired" not in page.text

@@ -22,7 +22,7 @@ ADDED = {
     "pigeon_emulator.py": "testing/lingpai_testing/pigeon.py",
 }
 """What the recipes say to write, and where."""
-LOCALES = ("en", "zh-Hans")
+LOCALES = ("en", "zh-Hans", "zh-Hant")
 COPIED = (
     "requirements.lock",
     "requirements-extras.lock",

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 PATHS = ("/", "/docs", "/docs/maillink", "/docs/mailcode", "/docs/session", "/docs/hiyouth", "/docs/house")
 
 
-@pytest.mark.parametrize("locale", ["zh-CN", "en-US"])
+@pytest.mark.parametrize("locale", ["zh-CN", "en-US", pytest.param("zh-TW", marks=pytest.mark.long)])
 async def test_every_page_of_the_reference_is_fit_for_everybody(browser: Browser, url: str, eye: Eye, locale: str) -> None:
     context = await browser.new_context(base_url=url, locale=locale)
     page = await context.new_page()

@@ -70,7 +70,7 @@ async def window(browser: Browser, url: str, ada: Owner, **options: Any) -> Asyn
     await context.close()
 
 
-@pytest.mark.parametrize("locale", ["zh-CN", "en-US"])
+@pytest.mark.parametrize("locale", ["zh-CN", "en-US", pytest.param("zh-TW", marks=pytest.mark.long)])
 async def test_every_page_of_one_s_own_is_fit_for_everybody(browser: Browser, url: str, ada: Owner, eye: Eye, locale: str) -> None:
     async with window(browser, url, ada, locale=locale) as page:
         for name, path in PAGES.items():
@@ -89,7 +89,7 @@ async def test_every_page_of_one_s_own_is_fit_for_everybody(browser: Browser, ur
         await look(page, eye, "me-password-wrong", locale)
 
 
-@pytest.mark.parametrize("locale", ["zh-CN", "en-US"])
+@pytest.mark.parametrize("locale", ["zh-CN", "en-US", pytest.param("zh-TW", marks=pytest.mark.long)])
 async def test_who_leaves_proves_it_first_and_reads_until_when(browser: Browser, url: str, ada: Owner, eye: Eye, locale: str) -> None:
     ada.town.clock.advance(minutes=10)
     async with window(browser, url, ada, locale=locale) as page:
@@ -100,7 +100,7 @@ async def test_who_leaves_proves_it_first_and_reads_until_when(browser: Browser,
         await page.check("#sure")
         await page.click("main form button.danger")
         await expect(page.get_by_role("heading", level=1)).to_have_text(
-            {"zh-CN": "账号已停用", "en-US": "Your account is deactivated"}[locale]
+            {"zh-CN": "账号已停用", "zh-TW": "帳號已停用", "en-US": "Your account is deactivated"}[locale]
         )
         await look(page, eye, "me-closed", locale)
 

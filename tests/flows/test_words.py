@@ -197,6 +197,11 @@ def test_these_tags_mean_simplified_chinese(tag: str) -> None:
     assert words.locale_of(tag) == "zh-Hans"
 
 
+@pytest.mark.parametrize("tag", ["zh-TW", "zh-HK", "zh-MO", "zh-tw", "zh-Hant", "zh-Hant-TW", "zh-Hant-HK", "ZH-hant-mo", "zh-Hant-CN"])
+def test_these_tags_mean_traditional_chinese(tag: str) -> None:
+    assert words.locale_of(tag) == "zh-Hant"
+
+
 @pytest.mark.parametrize("tag", ["en", "EN", "en-US", "en-GB-oxendict"])
 def test_these_tags_mean_english(tag: str) -> None:
     assert words.locale_of(tag) == "en"
@@ -204,7 +209,7 @@ def test_these_tags_mean_english(tag: str) -> None:
 
 @pytest.mark.parametrize(
     "tag",
-    [None, "", "-", "zh-TW", "zh-Hant", "zh-Hant-CN", "enx", "en-", "en_US", "fr", "english", "zh-" + "a" * 100_000, "en" + "-a" * 50],
+    [None, "", "-", "zh-XX", "zh-TW-x", "zhx-Hant", "enx", "en-", "en_US", "fr", "english", "zh-" + "a" * 100_000, "en" + "-a" * 50],
 )
 def test_any_other_tag_means_the_default(tag: str | None) -> None:
     assert words.locale_of(tag) is None
@@ -218,7 +223,9 @@ def test_any_other_tag_means_the_default(tag: str | None) -> None:
         ("en", "en"),
         ("en-US,en;q=0.9,zh;q=0.8", "en"),
         ("zh;q=0.5, en;q=0.9", "en"),
-        ("zh-TW,zh;q=0.9,en;q=0.8", "zh-Hans"),
+        ("zh-TW,zh;q=0.9,en;q=0.8", "zh-Hant"),
+        ("zh-HK,zh;q=0.9,en-US;q=0.8,en;q=0.7", "zh-Hant"),
+        ("en-HK,en;q=0.9,zh-HK;q=0.8", "en"),
         ("fr, en;q=0.1", "en"),
         ("fr, *;q=0.5", "zh-Hans"),
         ("en;q=0", "zh-Hans"),

@@ -1,4 +1,4 @@
-"""The reference at /docs: whole, true to the declarations, in both languages, and only where it is served."""
+"""The reference at /docs: whole, true to the declarations, in every language, and only where it is served."""
 
 import re
 from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ from web.town import PUBLIC_URL, Town, settings_for
 DIALECTS = tuple(dialects().values())
 ALL = [(dialect, call) for dialect in DIALECTS for call in dialect.calls]
 NAMES = [f"{dialect.name} {call.methods[0]} {call.path}" for dialect, call in ALL]
-READERS: dict[Locale, str] = {"zh-Hans": "zh-CN", "en": "en-US"}
+READERS: dict[Locale, str] = {"zh-Hans": "zh-CN", "zh-Hant": "zh-TW", "en": "en-US"}
 
 
 DECLARABLE = [

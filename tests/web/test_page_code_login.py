@@ -69,7 +69,7 @@ async def enters(reader: Reader, account: str, to: str = "") -> Page:
 # In
 
 
-@pytest.mark.parametrize(("language", "heading"), [("zh-Hans", "登录"), ("en", "Log in")])
+@pytest.mark.parametrize(("language", "heading"), [("zh-Hans", "登录"), ("zh-Hant", "登入"), ("en", "Log in")])
 async def test_a_person_types_an_address_and_a_code_and_is_where_they_wanted_to_be(town: Town, language: str, heading: str) -> None:
     await member(town)
     reader = Reader(town, language)

@@ -12,7 +12,7 @@ from lingpai.store import questions as kept
 from lingpai.web.dialects.maillink import MaillinkSettings
 from lingpai.web.dialects.session.settings import SessionDialectSettings
 from web.people import ADA, GOOD, member
-from web.reading import Reader
+from web.reading import LANGUAGES, Reader
 from web.speakers import Maillink
 from web.town import Town
 
@@ -74,7 +74,7 @@ async def test_what_was_typed_is_judged_by_what_the_field_is_called(ada: Reader,
 # By code
 
 
-@pytest.mark.parametrize("language", ["zh-Hans", "en"])
+@pytest.mark.parametrize("language", LANGUAGES)
 async def test_a_mailed_code_leads_to_a_new_password(town: Town, language: str) -> None:
     await member(town)
     reader = Reader(town, language)
@@ -137,7 +137,7 @@ async def test_what_nobody_can_be_called_is_told_beside_the_field(ada: Reader, t
 
 
 @pytest.mark.parametrize("changes", [{}, {"maillink": MaillinkSettings(enabled=False)}, {"maillink": MaillinkSettings(prefix="/moved")}])
-@pytest.mark.parametrize("language", ["zh-Hans", "en"])
+@pytest.mark.parametrize("language", LANGUAGES)
 async def test_a_mailed_link_leads_to_a_new_password(town: Town, language: str) -> None:
     """Also where the dialect with links is off, or stands elsewhere."""
     reader = Reader(town, language)

@@ -14,7 +14,7 @@ from lingpai.store import accounts, consents
 from lingpai.web.dialects.hiyouth.settings import HiyouthSettings
 from lingpai.web.dialects.maillink import MaillinkSettings
 from web.people import ADA, GOOD, member
-from web.reading import Reader
+from web.reading import LANGUAGES, Reader
 from web.town import Town
 
 PHONE = "13800138000"
@@ -45,7 +45,7 @@ async def logged_in(reader: Reader) -> bool:
 # By link
 
 
-@pytest.mark.parametrize(("language", "heading"), [("zh-Hans", "注册"), ("en", "Create an account")])
+@pytest.mark.parametrize(("language", "heading"), [("zh-Hans", "注册"), ("zh-Hant", "註冊"), ("en", "Create an account")])
 @pytest.mark.parametrize("changes", [{}, {"maillink": MaillinkSettings(enabled=False)}, {"maillink": MaillinkSettings(prefix="/moved")}])
 async def test_a_mailed_link_opens_the_account(town: Town, language: str, heading: str) -> None:
     """Also where the dialect with links is off, or stands elsewhere."""
@@ -135,7 +135,7 @@ async def test_a_slip_in_the_address_is_no_dead_end(town: Town) -> None:
 
 
 @pytest.mark.parametrize("changes", [{"pages": ALL}])
-@pytest.mark.parametrize("language", ["zh-Hans", "en"])
+@pytest.mark.parametrize("language", LANGUAGES)
 async def test_a_mailed_code_opens_the_account_and_logs_in(town: Town, language: str) -> None:
     reader = Reader(town, language)
     page = await reader.open("/register?way=code&next=/me/data")

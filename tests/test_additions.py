@@ -22,7 +22,7 @@ ADDED = {
     "pigeon_emulator.py": "testing/lingpai_testing/pigeon.py",
 }
 """What the recipes say to write, and where."""
-LOCALES = ("en", "zh-Hans")
+LOCALES = ("en", "zh-Hans", "zh-Hant")
 COPIED = (
     "requirements.lock",
     "requirements-extras.lock",
@@ -81,7 +81,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tree]:
 
 DIALECT_SUITES = {
     "tests/web/test_every_dialect.py": 11,
-    "tests/web/test_docs.py": 9,
+    "tests/web/test_docs.py": 10,
     "tests/faults/test_fuzz.py": 13,
     "tests/faults/test_docs_lines.py": 1,
     "tests/test_promised.py": 1,

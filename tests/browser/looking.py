@@ -18,6 +18,7 @@ Size = tuple[int, Scheme]
 NARROW = 320
 SIZES: dict[str, tuple[Size, ...]] = {
     "zh-CN": ((1280, "dark"), (NARROW, "light")),
+    "zh-TW": ((1280, "light"), (NARROW, "dark")),
     "en-US": ((1280, "light"), (NARROW, "dark")),
 }
 MISFITS = """() => {

@@ -13,8 +13,10 @@ from lingpai.core import words
 from lingpai.core.model import Locale
 from web.town import Town
 
-LOCALES: dict[Locale, str] = {"zh-Hans": "zh-CN", "en": "en-US"}
+LOCALES: dict[Locale, str] = {"zh-Hans": "zh-CN", "zh-Hant": "zh-TW", "en": "en-US"}
 """What a browser calls the languages of the pages."""
+EACH = pytest.mark.parametrize("locale", ["zh-Hans", "en", pytest.param("zh-Hant", marks=pytest.mark.long)])
+"""Chinese and English, and in the long form what is written much as the one of them."""
 STRAIGHT = pytest.mark.parametrize(("locale", "scripts"), [("zh-Hans", True), ("en", False)], ids=["zh-scripts", "en-plain"])
 CROSSED = pytest.mark.parametrize(("locale", "scripts"), [("zh-Hans", False), ("en", True)], ids=["zh-plain", "en-scripts"])
 """Each has both languages, and both with scripts and without; neighbouring stories take turns."""
@@ -25,8 +27,9 @@ BOTH = pytest.mark.parametrize(
         ("en", False),
         pytest.param("zh-Hans", False, marks=pytest.mark.long),
         pytest.param("en", True, marks=pytest.mark.long),
+        pytest.param("zh-Hant", True, marks=pytest.mark.long),
     ],
-    ids=["zh-scripts", "en-plain", "zh-plain", "en-scripts"],
+    ids=["zh-scripts", "en-plain", "zh-plain", "en-scripts", "hant-scripts"],
 )
 """The same, and in the long form whatever is missing."""
 

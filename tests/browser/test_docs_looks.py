@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 PATHS = ("/", "/docs", "/docs/maillink", "/docs/mailcode", "/docs/session", "/docs/hiyouth", "/docs/house")
 
 
-@pytest.mark.parametrize("locale", ["zh-CN", "en-US"])
+@pytest.mark.parametrize("locale", ["zh-CN", "en-US", pytest.param("zh-TW", marks=pytest.mark.long)])
 async def test_every_page_of_the_reference_is_fit_for_everybody(browser: Browser, url: str, eye: Eye, locale: str) -> None:
     context = await browser.new_context(base_url=url, locale=locale)
     page = await context.new_page()
@@ -105,7 +105,7 @@ async def test_the_inbox_is_narrowed_by_who_types_an_address_and_its_code_is_cop
     context = await browser.new_context(base_url=url, locale="en-US", permissions=["clipboard-read", "clipboard-write"])
     page = await context.new_page()
     await page.goto("/dev/inbox")
-    await page.get_by_label("Address or number").fill(ADA)
+    await page.get_by_label("Email or phone number").fill(ADA)
     await page.get_by_role("button", name="Filter").click()
     await expect(page.locator("article")).to_have_count(mails.count(ADA))
     assert 0 < mails.count(ADA) < len(mails)

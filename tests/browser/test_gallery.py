@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from browser.looking import DATA, Eye, look, read_large
-from browser.person import LOCALES, Person, arrives
+from browser.person import EACH, LOCALES, Person, arrives
 from browser.test_walls import login_link
 from lingpai.core import rules
 from lingpai.core.model import Locale
@@ -339,7 +339,7 @@ ROOMS = [
 ]
 
 
-@pytest.mark.parametrize("locale", LOCALES)
+@EACH
 @pytest.mark.parametrize("room", ROOMS)
 async def test_every_state_of_every_page_is_fit_for_everybody(
     browser: Browser, town: Town, eye: Eye, locale: Locale, room: Callable[[Gallery], Awaitable[None]]

@@ -81,7 +81,7 @@ async def window(browser: Browser, street: Street, **options: Any) -> AsyncItera
     await context.close()
 
 
-@pytest.mark.parametrize("locale", ["zh-CN", "en-US"])
+@pytest.mark.parametrize("locale", ["zh-CN", "en-US", pytest.param("zh-TW", marks=pytest.mark.long)])
 async def test_every_page_is_fit_for_everybody(browser: Browser, street: Street, eye: Eye, locale: str) -> None:
     async with window(browser, street, locale=locale) as page:
         for name, path in street.pages.items():
@@ -92,18 +92,30 @@ async def test_every_page_is_fit_for_everybody(browser: Browser, street: Street,
 
 async def test_chinese_stands_on_wider_lines(browser: Browser, street: Street) -> None:
     heights = {}
-    for locale in ("zh-CN", "en-US"):
+    for locale in ("zh-CN", "zh-TW", "en-US"):
         async with window(browser, street, locale=locale) as page:
             await page.goto("/sample")
             heights[locale] = await page.evaluate("getComputedStyle(document.querySelector('label')).lineHeight")
-    assert heights == {"zh-CN": "27.2px", "en-US": "24px"}
+    assert heights == {"zh-CN": "27.2px", "zh-TW": "27.2px", "en-US": "24px"}
+
+
+async def test_a_page_is_drawn_in_the_fonts_of_its_language_and_so_is_each_name_in_the_switch(browser: Browser, street: Street) -> None:
+    fonts = (
+        "[...document.querySelectorAll('label, .languages button')].map((one) => getComputedStyle(one).fontFamily.includes('PingFang TC'))"
+    )
+    drawn = {}
+    for locale in ("zh-CN", "zh-TW"):
+        async with window(browser, street, locale=locale) as page:
+            await page.goto("/sample")
+            drawn[locale] = (await page.evaluate(fonts))[:4]
+    assert drawn == {"zh-CN": [False, True, False, False], "zh-TW": [True, True, True, True]}
 
 
 @pytest.mark.parametrize("scripts", [True, False])
 async def test_a_person_chooses_a_language_and_stays_on_the_page(browser: Browser, street: Street, scripts: bool) -> None:
     async with window(browser, street, java_script_enabled=scripts) as page:
         await page.goto("/sample?next=%2Fme")
-        await page.get_by_role("button", name="中文").click()
+        await page.get_by_role("button", name="简体中文").click()
         await expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
         assert page.url == f"{street.url}/sample?next=%2Fme"
         await page.goto("/activate_account")
@@ -113,7 +125,7 @@ async def test_a_person_chooses_a_language_and_stays_on_the_page(browser: Browse
 async def test_a_link_page_keeps_its_link_when_the_language_changes(browser: Browser, street: Street) -> None:
     async with window(browser, street) as page:
         await page.goto(street.pages["reset"])
-        await page.get_by_role("button", name="中文").click()
+        await page.get_by_role("button", name="简体中文").click()
         await expect(page.get_by_role("heading", level=1).last).to_have_text("设置新密码")
 
 
@@ -179,7 +191,7 @@ async def test_the_server_judges_a_password_while_it_is_typed(browser: Browser, 
         await page.goto("/sample?email=ada@example.com")
         meter = page.locator("#password-meter")
         await page.locator("#password").fill("password1")
-        await expect(meter).to_contain_text("very common")
+        await expect(meter).to_contain_text("too common")
         await page.locator("#password").fill("correct horse battery")
         await expect(meter).to_have_text("Good password.")
 
@@ -190,11 +202,11 @@ async def test_sending_again_counts_down(browser: Browser, street: Street) -> No
         await page.goto("/sample")
         button = page.locator("[data-wait]")
         await expect(button).to_be_disabled()
-        await expect(button).to_have_text("Send again in 42 s")
+        await expect(button).to_have_text("Resend in 42 s")
         await page.clock.run_for(2_000)
-        await expect(button).to_have_text("Send again in 40 s")
+        await expect(button).to_have_text("Resend in 40 s")
         await page.clock.run_for(41_000)
-        await expect(button).to_have_text("Send again")
+        await expect(button).to_have_text("Resend")
         await expect(button).to_be_enabled()
 
 
@@ -205,7 +217,7 @@ async def test_a_new_password_is_set_with_scripts_and_a_weak_one_is_told_at_its_
             await page.locator("#password").fill(password)
             await page.get_by_role("button", name="Save new password").click()
             if password == "password1":
-                await expect(page.locator("#password-error")).to_contain_text("very common")
+                await expect(page.locator("#password-error")).to_contain_text("too common")
                 await expect(page.locator("#failed")).to_be_focused()
         await expect(page.locator("h1:visible")).to_have_text("Password reset")
         await expect(page).to_have_title("Password reset · Lingpai")

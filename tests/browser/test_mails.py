@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Browser, Request
 
 from browser.looking import SIZES, Eye
-from browser.person import LOCALES
+from browser.person import EACH, LOCALES
 from lingpai.core.model import Locale
 from web.people import GOOD
 from web.town import Town
@@ -36,7 +36,7 @@ async def letters(town: Town, locale: Locale) -> list[dict[str, Any]]:
     return await town.mails(LONG)
 
 
-@pytest.mark.parametrize("locale", LOCALES)
+@EACH
 async def test_a_mail_reads_well_everywhere(browser: Browser, town: Town, eye: Eye, locale: Locale) -> None:
     asked: list[Request] = []
     page = await browser.new_page()

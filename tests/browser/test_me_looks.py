@@ -70,7 +70,7 @@ async def window(browser: Browser, url: str, ada: Owner, **options: Any) -> Asyn
     await context.close()
 
 
-@pytest.mark.parametrize("locale", ["zh-CN", "en-US"])
+@pytest.mark.parametrize("locale", ["zh-CN", "en-US", pytest.param("zh-TW", marks=pytest.mark.long)])
 async def test_every_page_of_one_s_own_is_fit_for_everybody(browser: Browser, url: str, ada: Owner, eye: Eye, locale: str) -> None:
     async with window(browser, url, ada, locale=locale) as page:
         for name, path in PAGES.items():
@@ -89,7 +89,7 @@ async def test_every_page_of_one_s_own_is_fit_for_everybody(browser: Browser, ur
         await look(page, eye, "me-password-wrong", locale)
 
 
-@pytest.mark.parametrize("locale", ["zh-CN", "en-US"])
+@pytest.mark.parametrize("locale", ["zh-CN", "en-US", pytest.param("zh-TW", marks=pytest.mark.long)])
 async def test_who_leaves_proves_it_first_and_reads_until_when(browser: Browser, url: str, ada: Owner, eye: Eye, locale: str) -> None:
     ada.town.clock.advance(minutes=10)
     async with window(browser, url, ada, locale=locale) as page:
@@ -100,7 +100,7 @@ async def test_who_leaves_proves_it_first_and_reads_until_when(browser: Browser,
         await page.check("#sure")
         await page.click("main form button.danger")
         await expect(page.get_by_role("heading", level=1)).to_have_text(
-            {"zh-CN": "账号已停用", "en-US": "Your account is deactivated"}[locale]
+            {"zh-CN": "账号已停用", "zh-TW": "帳號已停用", "en-US": "Your account is deactivated"}[locale]
         )
         await look(page, eye, "me-closed", locale)
 
@@ -156,8 +156,8 @@ async def test_a_person_proves_it_is_still_them_and_goes_on(browser: Browser, ur
         await page.fill("#email", "ada@new.example.com")
         await page.get_by_role("button", name="Send code").click()
         await page.fill("#code", await ada.code("ada@new.example.com"))
-        await page.get_by_role("button", name="Confirm address").click()
-        await expect(page.get_by_text("Email address confirmed.")).to_be_visible()
+        await page.get_by_role("button", name="Verify email").click()
+        await expect(page.get_by_text("Email address verified.")).to_be_visible()
 
 
 async def test_who_has_still_to_prove_the_address_is_told_so(browser: Browser, url: str, town: Town, eye: Eye) -> None:

@@ -178,7 +178,7 @@ async def test_the_way_from_one_machine_to_many_works_as_it_is_told_and_back(pro
         register = f"curl -sS {url}/register -d password=correct-horse-battery -d email="
         assert '"code":200' in await shell(f"{register}ada@example.com", production)
         assert "Everything is in postgresql:///" in await shell(move, production, **variables)
-        assert "The service is moving" in await shell(f"{register}bob@example.com -H 'Accept-Language: en'", production)
+        assert "The service is being moved" in await shell(f"{register}bob@example.com -H 'Accept-Language: en'", production)
         new = variables | {"LINGPAI_DATABASE_URL": empty_postgres_url}
         async with lasting(f"{serve} --port 0", production, "Lingpai serves at", **new):
             assert "ada@example.com" in await shell(

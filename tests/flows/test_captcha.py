@@ -85,7 +85,7 @@ async def test_a_captcha_serves_nobody_but_who_asked_for_it(services: Services) 
             await services.captchas.spend(CaptchaAnswer(scope, drawn.id, answer))
 
 
-@pytest.mark.parametrize(("locale", "voice"), [("zh-Hans", "mandarin"), ("en", "english")])
+@pytest.mark.parametrize(("locale", "voice"), [("zh-Hans", "mandarin"), ("zh-Hant", "mandarin"), ("en", "english")])
 async def test_a_spoken_one_is_read_out_in_the_language_of_who_asks(services: Services, locale: str, voice: str) -> None:
     speaker = Speaker()
     ctx = msgspec.structs.replace(here(), locale=locale)

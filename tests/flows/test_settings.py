@@ -468,7 +468,7 @@ def test_a_realms_name_is_for_the_language_that_its_tag_means(given_name: str, k
 
 
 def test_a_realms_name_in_a_language_that_nobody_is_spoken_to_in_is_refused() -> None:
-    assert "expected a language that is spoken, zh-Hans or en" in refused({"LINGPAI_REALMS__BOSS__NAME": "fr=Patrons"})[0]
+    assert "expected a language that is spoken, zh-Hans or zh-Hant or en" in refused({"LINGPAI_REALMS__BOSS__NAME": "fr=Patrons"})[0]
 
 
 def test_a_key_that_has_moved_is_refused_with_its_new_place(file: Path) -> None:

@@ -122,17 +122,17 @@ def test_braces_in_a_value_stay_as_they_are() -> None:
     [
         ("pages.me.unlink.title", {"provider": "QQ"}, "解除关联 QQ"),
         ("pages.me.unlink.title", {"provider": "微博"}, "解除关联微博"),
-        ("pages.connect.missing", {"provider": "QQ"}, "这里没有开通用 QQ 登录。"),
-        ("pages.connect.missing", {"provider": "微信"}, "这里没有开通用微信登录。"),
+        ("pages.connect.missing", {"provider": "QQ"}, "暂不支持 QQ 登录。"),
+        ("pages.connect.missing", {"provider": "微信"}, "暂不支持微信登录。"),
         ("letter.activate.subject", {"product": "青柠志愿"}, "激活您的青柠志愿账号"),
         ("letter.activate.subject", {"product": "Star"}, "激活您的 Star 账号"),
-        ("pages.signed_in.button", {"who": "小明2"}, "以小明2 继续"),
-        ("pages.signed_in.text", {"who": "小明"}, "这个浏览器已登录小明。"),
-        ("pages.signed_in.text", {"who": "ada@example.com"}, "这个浏览器已登录 ada@example.com。"),
-        ("pages.me.delete.text", {"who": "小明（志愿者）"}, "您将删除账号小明（志愿者）："),
+        ("pages.signed_in.button", {"who": "小明2"}, "继续使用小明2"),
+        ("pages.signed_in.text", {"who": "小明"}, "此浏览器已登录小明。"),
+        ("pages.signed_in.text", {"who": "ada@example.com"}, "此浏览器已登录 ada@example.com。"),
+        ("pages.me.delete.text", {"who": "小明（志愿者）"}, "您将注销账号小明（志愿者）："),
         ("letter.bind_code.sms", {"product": "青柠", "code": "482913", "minutes": 10}, "【青柠】验证码 482913，用于绑定手机号，10 分钟"),
         ("pages.form.resend_in", {"seconds": "#"}, "# 秒后可重新发送"),
-        ("refusal.unavailable", {"wait": "3 分钟"}, "服务暂时不可用，请等待 3 分钟后重试"),
+        ("refusal.unavailable", {"wait": "3 分钟"}, "服务暂时不可用，请在 3 分钟后再试"),
         ("letter.from", {"ip": "::1"}, "来自 IP：::1"),
     ],
 )
@@ -141,7 +141,7 @@ def test_in_chinese_a_blank_stands_between_han_and_latin_alone(key: str, values:
 
 
 def test_what_a_value_has_inside_is_left_alone() -> None:
-    assert words.text("pages.signed_in.text", "zh-Hans", who="a 中b，  c") == "这个浏览器已登录 a 中b，  c。"
+    assert words.text("pages.signed_in.text", "zh-Hans", who="a 中b，  c") == "此浏览器已登录 a 中b，  c。"
     assert words.text("pages.me.unlink.title", "en", provider="微博") == "Unlink 微博"
 
 
@@ -186,7 +186,7 @@ def test_a_weak_password_is_told_why(reason: str, locale: Locale) -> None:
     ],
 )
 def test_who_has_to_wait_is_told_how_long(seconds: int, chinese: str, english: str) -> None:
-    assert words.refusal(TooSoon(seconds), "zh-Hans").endswith(f"还需等待 {chinese}")
+    assert words.refusal(TooSoon(seconds), "zh-Hans").endswith(f"请在 {chinese}后再试")
     assert english in words.refusal(TooSoon(seconds), "en")
     assert chinese in words.refusal(Limited("login_client", seconds), "zh-Hans")
     assert chinese in words.refusal(Overloaded(seconds), "zh-Hans")
@@ -197,6 +197,11 @@ def test_these_tags_mean_simplified_chinese(tag: str) -> None:
     assert words.locale_of(tag) == "zh-Hans"
 
 
+@pytest.mark.parametrize("tag", ["zh-TW", "zh-HK", "zh-MO", "zh-tw", "zh-Hant", "zh-Hant-TW", "zh-Hant-HK", "ZH-hant-mo", "zh-Hant-CN"])
+def test_these_tags_mean_traditional_chinese(tag: str) -> None:
+    assert words.locale_of(tag) == "zh-Hant"
+
+
 @pytest.mark.parametrize("tag", ["en", "EN", "en-US", "en-GB-oxendict"])
 def test_these_tags_mean_english(tag: str) -> None:
     assert words.locale_of(tag) == "en"
@@ -204,7 +209,7 @@ def test_these_tags_mean_english(tag: str) -> None:
 
 @pytest.mark.parametrize(
     "tag",
-    [None, "", "-", "zh-TW", "zh-Hant", "zh-Hant-CN", "enx", "en-", "en_US", "fr", "english", "zh-" + "a" * 100_000, "en" + "-a" * 50],
+    [None, "", "-", "zh-XX", "zh-TW-x", "zhx-Hant", "enx", "en-", "en_US", "fr", "english", "zh-" + "a" * 100_000, "en" + "-a" * 50],
 )
 def test_any_other_tag_means_the_default(tag: str | None) -> None:
     assert words.locale_of(tag) is None
@@ -218,7 +223,9 @@ def test_any_other_tag_means_the_default(tag: str | None) -> None:
         ("en", "en"),
         ("en-US,en;q=0.9,zh;q=0.8", "en"),
         ("zh;q=0.5, en;q=0.9", "en"),
-        ("zh-TW,zh;q=0.9,en;q=0.8", "zh-Hans"),
+        ("zh-TW,zh;q=0.9,en;q=0.8", "zh-Hant"),
+        ("zh-HK,zh;q=0.9,en-US;q=0.8,en;q=0.7", "zh-Hant"),
+        ("en-HK,en;q=0.9,zh-HK;q=0.8", "en"),
         ("fr, en;q=0.1", "en"),
         ("fr, *;q=0.5", "zh-Hans"),
         ("en;q=0", "zh-Hans"),

@@ -10,7 +10,7 @@ import httpx
 from web.town import PUBLIC_URL, Browser, Town
 
 HTML = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"
-LANGUAGES = {"zh-Hans": "zh-CN,zh;q=0.9", "en": "en-GB,en;q=0.9"}
+LANGUAGES = {"zh-Hans": "zh-CN,zh;q=0.9", "zh-Hant": "zh-TW,zh;q=0.9,en;q=0.8", "en": "en-GB,en;q=0.9"}
 
 
 @dataclass

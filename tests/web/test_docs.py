@@ -1,4 +1,4 @@
-"""The reference at /docs: whole, true to the declarations, in both languages, and only where it is served."""
+"""The reference at /docs: whole, true to the declarations, in every language, and only where it is served."""
 
 import re
 from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ from web.town import PUBLIC_URL, Town, settings_for
 DIALECTS = tuple(dialects().values())
 ALL = [(dialect, call) for dialect in DIALECTS for call in dialect.calls]
 NAMES = [f"{dialect.name} {call.methods[0]} {call.path}" for dialect, call in ALL]
-READERS: dict[Locale, str] = {"zh-Hans": "zh-CN", "en": "en-US"}
+READERS: dict[Locale, str] = {"zh-Hans": "zh-CN", "zh-Hant": "zh-TW", "en": "en-US"}
 
 
 DECLARABLE = [
@@ -137,11 +137,11 @@ async def test_what_a_setting_makes_needed_is_told_as_needed(town: Town) -> None
 
 async def test_what_a_dialect_does_not_tell_apart_is_not_told_apart_here_either(town: Town) -> None:
     told = section(await read(town, "/docs/maillink"), next(call for call in maillink.DIALECT.calls if call.path == "/login"))
-    assert "The account or the password is not right." in told
+    assert "Wrong account or password." in told
     assert "There is no such account." not in told
     told = section(await read(town, "/docs/hiyouth"), next(call for call in hiyouth.DIALECT.calls if call.path == "/api/Login"))
     assert "There is no such account." in told
-    assert "The password is not right." in told
+    assert "Wrong password." in told
 
 
 async def test_the_house_describes_what_other_services_call(town: Town) -> None:

@@ -73,11 +73,11 @@ async def test_an_error_names_the_field_as_people_do(person: httpx.AsyncClient) 
 async def test_a_refusal_that_belongs_to_no_field_stands_in_the_summary(person: httpx.AsyncClient) -> None:
     reply = await person.post("/page/sample?why=soon", data={})
     assert reply.status_code == 422
-    assert '<p class="notice" role="status">A message was sent a moment ago. Please wait 42 seconds.</p>' in reply.text
+    assert '<p class="notice" role="status">We just sent a message. Try again in 42 seconds.</p>' in reply.text
     assert "aria-invalid" not in reply.text
     assert "<title>Sample · Lingpai</title>" in reply.text, "nobody did anything wrong"
     chinese = await person.post("/page/sample?why=soon", data={}, headers={"Accept-Language": "zh-CN"})
-    assert '<p class="notice" role="status">刚刚已经发送过了，还需等待 42 秒。</p>' in chinese.text
+    assert '<p class="notice" role="status">刚刚已发送过，请在 42 秒后再试。</p>' in chinese.text
 
 
 async def test_a_refusal_stands_at_the_field_that_the_page_names(person: httpx.AsyncClient) -> None:
@@ -306,7 +306,7 @@ def test_an_instant_is_written_for_people_and_for_the_script_that_knows_their_zo
 async def test_what_is_marked_up_stays_so_in_a_text_and_all_else_is_escaped(person: httpx.AsyncClient) -> None:
     html = (await person.get("/sample", headers={"Accept-Language": "zh-CN"}, params={"told": "yes"})).text
     assert '<p>&lt;b&gt; 将在 <time datetime="1970-01-01T00:00:00Z">1970-01-01 00:00 UTC</time> 永久删除。</p>' in html
-    assert "<p>验证码已发送到 +86 139 9526 5229。</p>" in html
+    assert "<p>验证码已发送至 +86 139 9526 5229。</p>" in html
 
 
 @pytest.mark.parametrize(("text", "said"), [("+8613995265229", "+86 139 9526 5229"), ("+85251234567", "+852 5123 4567"), ("+1", "+1")])

@@ -81,7 +81,7 @@ async def test_without_the_state_it_is_a_page_that_says_why(town: Town, people: 
     """Otherwise anybody's link would log its reader in as somebody else."""
     browser = town.browser()
     asked = len(people.calls)
-    assert "这次登录已经失效" in shown(await back(browser, people.token("eve")))
+    assert "本次登录已失效" in shown(await back(browser, people.token("eve")))
     await press(browser)
     browser.cookies.clear()
     shown(await back(browser, people.token("eve")))

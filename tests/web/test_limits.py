@@ -105,7 +105,7 @@ async def test_an_addresss_counts_are_refusals_in_the_envelope_and_past_a_days_t
     for _ in range(4):
         town.clock.advance(hours=1)
         answers.append(await Maillink(town).forget(ADA))
-    assert answers[-1].reply.json() == {"code": 0, "msg": "发往该地址的消息过多，请明天再试", "data": {}}
+    assert answers[-1].reply.json() == {"code": 0, "msg": "今天的发送次数已达上限，请明天再试", "data": {}}
 
 
 async def test_ten_registrations_an_hour_from_one_client(town: Town) -> None:
@@ -146,4 +146,4 @@ async def test_a_third_message_of_an_hour_from_one_client_is_no_429_in_any_diale
     silent = speaker.__name__ in ("Session", "Hiyouth")
     assert answer.yes is silent
     if not silent:
-        assert answer.text.startswith("发往该地址的消息过多")
+        assert answer.text.startswith("发送次数过多")

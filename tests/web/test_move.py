@@ -193,7 +193,7 @@ async def calls(town: Town) -> dict[str, Any]:
 async def refused_in_words(town: Town) -> None:
     moving_now = StoreMoving()
     assert await calls(town) == {name: (503, one.refuse(moving_now, one.language)) for name, one in dialects().items()}
-    for tag, words in {"en": "The service is moving to another home", "zh-Hans": "服务正在迁移"}.items():
+    for tag, words in {"en": "The service is being moved", "zh-Hans": "服务正在迁移", "zh-Hant": "服務正在搬遷"}.items():
         heads = {"Accept": HTML, "Accept-Language": LANGUAGES[tag], "Sec-Fetch-Site": "same-origin"}
         page = await town.browser().post("/page/login", data={"account": ADA, "password": GOOD}, headers=heads)
         assert (page.status_code, words in page.text) == (503, True), page.text

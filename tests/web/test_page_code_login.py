@@ -69,7 +69,7 @@ async def enters(reader: Reader, account: str, to: str = "") -> Page:
 # In
 
 
-@pytest.mark.parametrize(("language", "heading"), [("zh-Hans", "登录"), ("en", "Log in")])
+@pytest.mark.parametrize(("language", "heading"), [("zh-Hans", "登录"), ("zh-Hant", "登入"), ("en", "Log in")])
 async def test_a_person_types_an_address_and_a_code_and_is_where_they_wanted_to_be(town: Town, language: str, heading: str) -> None:
     await member(town)
     reader = Reader(town, language)
@@ -134,7 +134,7 @@ async def test_too_soon_leads_to_the_code_that_is_there(ada: Reader) -> None:
     code = await ada.code(ADA)
     await ada.open("/login")
     page = await asks(ada, ADA)
-    assert "just now" in page.text
+    assert "just sent" in page.text
     await ada.send("/page/login/enter", code=code)
     assert await who(ada)
 
@@ -215,7 +215,7 @@ async def test_the_setting_says_which_ways_there_are_and_which_comes_first(ada: 
         away = "/page/login/code" if first == "/page/login" else "/page/login"
         page = await ada.post(away, account=ADA, password=GOOD)
         assert page.status == 422
-        assert "Not offered here" in page.text
+        assert "Not available here" in page.text
         assert await who(ada) is None
         assert (await ada.open("/login?way=" + ("code" if first == "/page/login" else "password"))).form(first)
 

@@ -31,7 +31,7 @@ async def test_whoever_is_logged_in_and_wants_to_be_somebody_else_comes_as_far_a
     await ada.open(page.link("switch"))
     await ada.send("/page/login/code", account=EVE)
     await ada.send("/page/login/enter", code=await ada.code(EVE))
-    assert ada.page.heading == "Create your account"
+    assert ada.page.heading == "Create an account"
     await ada.send("/page/login/create")
     assert ada.where == "/me/data"
     assert EVE in (await ada.open("/login")).text

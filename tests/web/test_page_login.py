@@ -19,7 +19,7 @@ from lingpai.store import accounts
 from lingpai.web.dialects.hiyouth.settings import HiyouthSettings
 from lingpai.web.dialects.mailcode.settings import MailcodeSettings
 from web.people import ADA, GOOD, member
-from web.reading import Page, Reader
+from web.reading import LANGUAGES, Page, Reader
 from web.speakers import Mailcode as Native
 from web.speakers import Maillink
 from web.town import Town, settings_for
@@ -98,7 +98,7 @@ async def fail(reader: Reader, times: int = 2) -> Page:
 # Logging in
 
 
-@pytest.mark.parametrize(("language", "heading"), [("zh-Hans", "登录"), ("en", "Log in")])
+@pytest.mark.parametrize(("language", "heading"), [("zh-Hans", "登录"), ("zh-Hant", "登入"), ("en", "Log in")])
 async def test_a_person_logs_in_and_comes_to_their_own_space(town: Town, language: str, heading: str) -> None:
     await member(town)
     reader = Reader(town, language)
@@ -283,7 +283,7 @@ async def test_a_waiting_address_is_told_after_a_right_password_and_mailed_again
     before = len(await town.mails(ADA))
     await reader.send("/page/activate/again")
     assert len(await town.mails(ADA)) == before + 1
-    assert "active" in (await reader.follow(ADA)).text
+    assert "activated" in (await reader.follow(ADA)).text
 
 
 # An account that waits for its deletion
@@ -474,11 +474,11 @@ async def test_the_front_stands_for_itself_alone(town: Town) -> None:
     assert (await Reader(town).open("/nowhere")).status == 404
 
 
-@pytest.mark.parametrize("language", ["zh-Hans", "en"])
+@pytest.mark.parametrize("language", LANGUAGES)
 async def test_the_switch_of_languages_leads_back_to_the_page(town: Town, language: str) -> None:
     reader = Reader(town, language)
     await reader.open("/login?way=password&next=/me/data")
-    other: Any = {"zh-Hans": "en", "en": "zh-Hans"}[language]
-    page = await reader.post("/page/language", **reader.page.form("/page/language").fields, language=other)
-    assert page.language == other
-    assert page.form("/page/login").fields["next"] == "/me/data"
+    for other in LANGUAGES:
+        page = await reader.post("/page/language", **reader.page.form("/page/language").fields, language=other)
+        assert page.language == other
+        assert page.form("/page/login").fields["next"] == "/me/data"

@@ -145,12 +145,15 @@ async def test_an_employers_session_that_is_over_leads_to_their_own_login(town: 
     assert (await reader.browser.get("/me/data")).headers["location"] == "/login?next=/me/data"
 
 
-@pytest.mark.parametrize("changes", [{"hiyouth": HiyouthSettings(), "realms": {"boss": Realm(("zh-Hans=老板账号", "en=Employers"))}}])
+@pytest.mark.parametrize("changes", [{"hiyouth": HiyouthSettings(), "realms": {"boss": Realm(("en=Employers", "zh-Hans=老板账号"))}}])
 async def test_each_login_leads_to_the_realms_that_have_a_name_for_people(town: Town) -> None:
     reader = Reader(town)
     page = await reader.open("/login?next=/me/data")
     assert {"type": "boss", "next": "/me/data"} in queries(page, "/login")
     assert "老板账号" in (await reader.browser.get("/login", headers={"Accept-Language": "zh-CN"})).text
+    assert "老板账号" in (await reader.browser.get("/login", headers={"Accept-Language": "zh-TW"})).text, (
+        "of the languages with a name the nearest"
+    )
     assert "Employers" in (await reader.browser.get("/login", headers={"Accept-Language": "en"})).text
     page = await reader.open("/login?type=boss&next=/me/data")
     assert queries(page, "/login") == [{"next": "/me/data"}]
@@ -298,7 +301,11 @@ BARE = tuple(f"{path}?email={ADA}" for path in ("/page/activate", "/page/reset",
 
 @pytest.mark.parametrize("path", [*BARE, "/api/EmailVer?option=ver", "/page/keep"])
 async def test_a_reload_without_the_secret_asks_to_open_the_mail_again(town: Town, path: str) -> None:
-    for language, words in (("en", "link in the mail again"), ("zh-Hans", "请重新点开邮件里的链接")):
+    for language, words in (
+        ("en", "link in the email again"),
+        ("zh-Hans", "请重新打开邮件中的链接"),
+        ("zh-Hant", "請重新開啟郵件中的連結"),
+    ):
         page = await Reader(town, language).open(path)
         assert words in page.text
         assert "expired" not in page.text

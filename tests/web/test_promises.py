@@ -144,7 +144,7 @@ async def test_an_opened_activation_link_stays_already_active_whoever_asks_for_a
     link = await town.link(ADA, "/activate_account")
     town.clock.advance(minutes=2)
     await ada.another().say("/send_activate_email", email=ADA)
-    assert "账号之前已经激活" in (await ada.browser.get("/activate_account", params=link)).text
+    assert "已激活，直接登录即可" in (await ada.browser.get("/activate_account", params=link)).text
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"])

@@ -282,7 +282,7 @@ async def test_other_methods_and_paths_are_told_in_the_envelope(ada: Session) ->
 
 async def test_it_speaks_as_the_browser_asks(ada: Session) -> None:
     ada.browser.headers["Accept-Language"] = "en"
-    assert (await ada.sign_up(ADA, "short")).text == "This password is too short. Please use at least 8 characters."
+    assert (await ada.sign_up(ADA, "short")).text == "This password is too short. Use at least 8 characters."
 
 
 async def test_a_bug_of_ours_is_a_system_error_that_says_nothing(ada: Session, monkeypatch: pytest.MonkeyPatch) -> None:

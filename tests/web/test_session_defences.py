@@ -208,7 +208,7 @@ async def test_a_proved_address_is_replaced_only_by_a_fresh_login_and_hears_of_i
     assert (await elsewhere.enter(ADA, GOOD)).yes
     town.clock.advance(minutes=2)
     stale = await ada.say("SignUp_email_send", email="third@example.com")
-    assert (code(stale), stale.text) == ("FAILURE", "此操作需要您在十分钟内证明是本人；请用密码重新登录")
+    assert (code(stale), stale.text) == ("FAILURE", "为了账号安全，请用密码重新登录，并在 10 分钟内完成此操作")
     assert code(await elsewhere.say("SignUp_email", email="new@example.com", code=found)) == "CODEERROR", "another login asked for it"
     assert (await ada.say("SignUp_email", email="new@example.com", code=found)).yes, "it holds for the login that was young then"
     assert await elsewhere.who() is None, "and the others have ended"

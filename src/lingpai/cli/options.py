@@ -50,7 +50,7 @@ def places(command: Command) -> Command:
 def in_language(command: Command) -> Command:
     """Gives a command `--language`, its parameter `language` one that we speak."""
     return click.option(
-        "--language", default="en", show_default=True, metavar="TAG", callback=_locale, help="In which language: en or zh-Hans."
+        "--language", default="en", show_default=True, metavar="TAG", callback=_locale, help="In which language: en, zh-Hans or zh-Hant."
     )(command)
 
 

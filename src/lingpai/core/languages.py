@@ -37,6 +37,8 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Ends a refusal on a page, where its text, which programs are told too, has no end."""
     line_height: float = 1.5
     """Of a mail's text."""
+    fonts: tuple[str, ...] = ()
+    """The fonts that draw its characters as its readers write them, where those of every page draw them as others do."""
     voice: str = "english"
     """Who reads out the digits of a captcha: a folder of `guard/captcha/digits`, or English."""
 
@@ -116,9 +118,13 @@ def placeholders(pattern: str) -> set[str]:
 
 
 def _found(folder: Path) -> list[Locale]:
-    """The default first, then the others in the order of their tags."""
-    return sorted((file.stem for file in folder.glob("*.toml")), key=lambda tag: (tag != DEFAULT_LOCALE, tag))
+    """The default first, then its kin, then the others, in the order of their tags: so people find them on a page."""
+    return sorted((file.stem for file in folder.glob("*.toml")), key=lambda tag: (tag != DEFAULT_LOCALE, not _kin(tag), tag))
+
+
+def _kin(tag: Locale) -> bool:
+    return tag.partition("-")[0] == DEFAULT_LOCALE.partition("-")[0]
 
 
 LANGUAGES: Final[Mapping[Locale, Language]] = {tag: load(tag) for tag in _found(_FOLDER)}
-"""Each language by its tag, the default first."""
+"""Each language by its tag, the default first, and what is written beside it next."""

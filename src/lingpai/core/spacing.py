@@ -4,7 +4,7 @@ import string
 import unicodedata
 from collections.abc import Mapping
 
-_MARKS = frozenset("，。；：？！、（）《》【】“”…")
+_MARKS = frozenset("，。；：？！、（）《》【】「」『』“”…")
 
 
 def fill_spaced(pattern: str, values: Mapping[str, str | int]) -> str:

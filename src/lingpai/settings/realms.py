@@ -50,9 +50,13 @@ def realm_named(settings: Settings, name: str) -> str | None:
 
 
 def called(settings: Settings, realm: str, locale: str) -> str:
-    """The realm's name for people, as the operator has set it (`realms.….name`); empty where it has none in this language or any."""
+    """The realm's name for people, as the operator has set it (`realms.….name`); empty where it has none.
+
+    Where it has none in this language, that of a language of its kin (of the other Chinese), else its first.
+    """
     names = dict(text.split("=", 1) for text in settings.realms.get(realm, Realm()).name)
-    return names.get(locale) or next(iter(names.values()), "")
+    kin = (name for tag, name in names.items() if tag.partition("-")[0] == locale.partition("-")[0])
+    return names.get(locale) or next(kin, "") or next(iter(names.values()), "")
 
 
 def invites_in(settings: Settings, realm: str) -> Invites:

@@ -76,6 +76,7 @@ class Sheet:
 
     locale: Locale
     line_height: float
+    fonts: tuple[str, ...]
     product: str
     subject: str
     why: str
@@ -148,6 +149,7 @@ def _sheet(letter: Letter, values: LetterValues, product: str, support: str) -> 
     return Sheet(
         locale=letter.locale,
         line_height=LANGUAGES[letter.locale].traits.line_height,
+        fonts=LANGUAGES[letter.locale].traits.fonts,
         product=product,
         subject=line(f"{letter.template}.subject"),
         why=line(f"{letter.template}.why"),

@@ -1,9 +1,11 @@
 """The product as pages show it: its name, picture, colours and papers; all from the settings."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lingpai.core import rules
+from lingpai.core.languages import LANGUAGES
 from lingpai.settings import Legal, Settings, theme
 
 
@@ -52,13 +54,20 @@ def branded(settings: Settings) -> Brand:
         privacy=pages.privacy,
         support=theme.reach(pages.support),
         abroad=any(region != rules.HOME for region in settings.sms.countries),
-        theme=_made("theme", ".css", f"{_accent(chosen.light, chosen.upon_light)} {dark}".encode()),
+        theme=_made("theme", ".css", " ".join((_accent(chosen.light, chosen.upon_light), dark, *_fonts())).encode()),
         logo=_made("logo", picture.suffix, picture.content) if picture else None,
     )
 
 
 def _accent(colour: str, upon: str) -> str:
     return f":root {{ --accent: {colour}; --on-accent: {upon}; }}"
+
+
+def _fonts() -> Iterator[str]:
+    """The fonts of each language that has its own, for what is marked as being in it: a page, a button of the switch."""
+    for tag, language in LANGUAGES.items():
+        if fonts := ", ".join(f'"{font}"' for font in language.traits.fonts):
+            yield f'[lang="{tag}"] {{ font-family: system-ui, {fonts}, sans-serif; }}'
 
 
 def _made(name: str, suffix: str, content: bytes) -> Made:

@@ -63,9 +63,10 @@ async def test_of_two_registrations_with_different_passwords_neither_is_kept_and
     assert "账号已激活" in done.text
     assert (await owner.log_in(OWNER, CHOSEN)).yes
     assert not (await stranger.log_in(OWNER, STRANGERS)).yes
-    assert "账号之前已经激活" in (await owner.prove(OWNER)).text
+    assert "账号之前已经激活" in (await Maillink(town, town.browser("203.0.113.10")).prove(OWNER)).text
+    assert (await owner.prove(OWNER)).headers["location"] == "/page/activate/done", "who is logged in goes on"
     late = await stranger.browser.post("/page/activate/password", data={**link, "password": STRANGERS}, headers=SAME_ORIGIN)
-    assert "链接无效" in late.text
+    assert "已经设置过密码" in late.text
     assert (await owner.log_in(OWNER, CHOSEN)).yes
 
 
@@ -107,7 +108,8 @@ async def test_hiyouths_page_asks_too_and_no_session_from_before_lives_on(town: 
     done = await owner.browser.post("/page/verify/password", data=sent, headers=SAME_ORIGIN)
     assert done.status_code == 200
     assert (await owner.log_in(OWNER, CHOSEN)).yes
-    assert "链接" in (await stranger.browser.post("/page/verify/password", data={**sent, "password": STRANGERS}, headers=SAME_ORIGIN)).text
+    late = await stranger.browser.post("/page/verify/password", data={**sent, "password": STRANGERS}, headers=SAME_ORIGIN)
+    assert "已经设置过密码" in late.text
     assert (await owner.log_in(OWNER, CHOSEN)).yes
 
 

@@ -32,7 +32,6 @@
     ├─ BadProof
     │  ├─ BadCode
     │  ├─ BadLink
-    │  │  └─ PasswordSet      by the link's page before: it sets the first one, and no other
     │  ├─ BadCaptcha
     │  └─ BadGrant
     ├─ TooSoon                   a message was sent a moment ago; seconds to wait
@@ -280,10 +279,6 @@ class BadLink(BadProof):
     """A mailed link."""
 
     code = "bad-link"
-
-
-class PasswordSet(BadLink):
-    """A link whose page sets an account's first password, and that is set by now."""
 
 
 class BadCaptcha(BadProof):

@@ -6,7 +6,7 @@ from dataclasses import replace as with_parts
 
 from msgspec.structs import replace
 
-from lingpai.core.errors import BadLink, PasswordSet
+from lingpai.core.errors import BadLink
 from lingpai.core.model import Account, Address, RequestContext
 from lingpai.flows import Services
 from lingpai.guard.crypto import digest
@@ -29,6 +29,8 @@ class Activation:
     """Whether the address is proved by now."""
     fresh: bool = False
     """Whether this very call proved it."""
+    set_before: bool = False
+    """Whether its first password was set before, so that this call has saved none."""
     opened: IssuedSession | None = None
     """The login of the browser that had registered it; None where another one had, or it has been opened here before."""
 
@@ -89,12 +91,12 @@ async def _prove(services: Services, tx: Transaction, ctx: RequestContext, found
 async def set_password(services: Services, ctx: RequestContext, email: Address, token: str, password: str) -> Activation:
     """The password of an account whose registrations did not agree on one; of racing callers exactly one sets it (contract, 8.10).
 
-    Raises as `peek` does, PasswordSet where there is a password already; WeakPassword, Overloaded.
+    Whoever comes later is told that it was set before. Raises as `peek` does; WeakPassword, Overloaded.
     """
     async with services.passwords.slot() as slot:
         found = await peek(services, ctx, email, token)
         if found.account.password is not None:
-            raise PasswordSet
+            return with_parts(found, set_before=True)
         hashed = await slot.new(password, found.account.known)
     return await _choose(services, ctx, found.account, email, hashed)
 
@@ -103,7 +105,7 @@ async def _choose(services: Services, ctx: RequestContext, account: Account, ema
     async with services.store.begin() as tx:
         await _prove(services, tx, ctx, account, email)
         if not await accounts.set_first_password(tx, account_id=account.id, password=hashed, at=services.clock.now()):
-            raise PasswordSet
+            return Activation(account, active=True, set_before=True)
         await services.audit.note(tx, ctx, "activate.password", account_id=account.id)
     return Activation(replace(account, password=hashed), active=True)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 
 from lingpai.core import rules
-from lingpai.core.errors import BadInput, BadLink, Limited, MessagesSpent, PasswordSet, TooSoon, WeakPassword
+from lingpai.core.errors import BadInput, BadLink, Limited, MessagesSpent, TooSoon, WeakPassword
 from lingpai.core.model import Address, Purpose
 from lingpai.flows import Services, activate
 from lingpai.guard.one_time import link_tokens
@@ -104,14 +104,11 @@ async def set_password(services: Services, mount: Mount, request: Request, link:
     try:
         chosen = read(request.fields, FirstPassword).password
         found = await activate.set_password(services, request.ctx, link.email, link.vcode, chosen)
-    except PasswordSet:
-        found = await activate.peek(services, request.ctx, link.email, link.vcode)
-        return await _active(services, request, context, link, found, "set")
     except BadLink:
         return await bad_link(services, request, ActivationOpened(email=link.email.value, vcode=link.vcode))
     except (BadInput, WeakPassword, Limited) as why:
         return _first_password(request, context, link, why)
-    return await _active(services, request, context, link, found, "fresh")
+    return await _active(services, request, context, link, found, "set" if found.set_before else "fresh")
 
 
 async def _active(

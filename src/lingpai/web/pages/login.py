@@ -58,7 +58,7 @@ async def show(services: Services, mount: Mount, request: Request, opened: Login
     if opened.step:
         return await code_login.further(services, request, context)
     if way_in(services, opened.way) == "code":
-        show_code = code_login.code_page if opened.again and opened.account else code_login.address_page
+        show_code = code_login.code_page if opened.again and code_login.is_reachable(opened.account) else code_login.address_page
         return show_code(services, request, context)
     return _form(services, request, context, typed={**request.fields, "account": "" if request.mended else opened.account})
 

@@ -7,7 +7,7 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 
 from lingpai.core import rules
-from lingpai.core.errors import BadInput, BadLink, Limited, PasswordSet, WeakPassword
+from lingpai.core.errors import BadInput, BadLink, Limited, WeakPassword
 from lingpai.core.model import Address, Links, RequestContext
 from lingpai.flows import Services, activate
 from lingpai.flows.activate import Activation
@@ -105,9 +105,6 @@ async def _set_password(services: Services, mount: Mount, request: Request, link
         found = await activate.set_password(services, request.ctx, email, token, chosen)
     except (BadInput, WeakPassword, Limited) as why:
         return _first_password(services, mount, request, email, word, why)
-    except PasswordSet:
-        found = await activate.peek(services, request.ctx, email, token)
-        return await _done(services, mount, request, role, found, word, password_set=True)
     return await _done(services, mount, request, role, found, word)
 
 
@@ -153,15 +150,13 @@ def links_of(services: Services, settings: HiyouthSettings, role: Role) -> Links
     )
 
 
-async def _done(
-    services: Services, mount: Mount, request: Request, role: Role, found: Activation, word: str, *, password_set: bool = False
-) -> Reply:
+async def _done(services: Services, mount: Mount, request: Request, role: Role, found: Activation, word: str) -> Reply:
     if found.asks_for_password and found.account.mail:
         return _first_password(services, mount, request, found.account.mail, word)
     home, present = settings_of(mount).home, await current_account(services, request)
     inside = bool(found.opened) or (present is not None and present.id == found.account.id)
     login = for_realm(services, "/login", found.account.realm, account=found.account.email or "", switch="yes" if present else "")
-    text = "proofs.password_set" if password_set else "proofs.inside" if inside else f"verified.{'' if found.fresh else 'already_'}text"
+    text = "proofs.password_set" if found.set_before else "proofs.inside" if inside else f"verified.{'' if found.fresh else 'already_'}text"
     reply = page(
         "verified.html",
         request,

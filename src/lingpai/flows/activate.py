@@ -105,7 +105,7 @@ async def _choose(services: Services, ctx: RequestContext, account: Account, ema
     async with services.store.begin() as tx:
         await _prove(services, tx, ctx, account, email)
         if not await accounts.set_first_password(tx, account_id=account.id, password=hashed, at=services.clock.now()):
-            return Activation(account, active=True, set_before=True)
+            return Activation(await accounts.by_id(tx, account.id) or account, active=True, set_before=True)
         await services.audit.note(tx, ctx, "activate.password", account_id=account.id)
     return Activation(replace(account, password=hashed), active=True)
 

@@ -153,7 +153,7 @@ def origin(text: str) -> str:
 def led_to(text: str) -> str:
     """An origin that people are led back to, and behind `=` what they call the application there."""
     address, mark, name = text.partition("=")
-    clean, called = origin(address), name.strip()
+    clean, called = origin(address.rstrip() if mark else address), name.strip()
     if mark and not (1 <= len(called) <= _NAME_LENGTH and called.isprintable()):
         raise ValueError(f"{_ORIGIN}; behind it a name of 1 to {_NAME_LENGTH} characters, https://app.example.com=Shop, or none")
     return f"{clean}={called}" if mark else clean

@@ -55,6 +55,8 @@ def changes() -> dict[str, Any]:
             terms=Legal("https://example.com/terms"),
             privacy=Legal("https://example.com/privacy"),
             register=("link", "code", "phone"),
+            home="https://www.example.com",
+            next=("https://shop.example.com=Shop",),
         ),
         "social": Social(qq=keys, weibo=keys, wechat=WechatKeys(app_id="1", app_secret="made-up", base_url="http://127.0.0.1:9")),
         "maillink": MaillinkSettings(activation="confirm"),
@@ -258,6 +260,29 @@ async def opening(gallery: Gallery) -> None:
     await gallery.take("verified")
 
 
+async def after_proofs(gallery: Gallery) -> None:
+    """Logged in by one's own link, a link that was used, and a session that has ended."""
+    ada = gallery.person
+    await ada.go("/register?next=https://shop.example.com/cart")
+    await ada.fill("pages.email", LONG)
+    await ada.fill("pages.password", GOOD)
+    await ada.page.locator("#agree").check()
+    await ada.press("pages.register.button")
+    await ada.open_mail(LONG, "/page/activate")
+    await ada.press("pages.activate.button")
+    await gallery.take("activated")
+    await gallery.show("signed-in-app", "/register?next=https://shop.example.com/cart")
+    await gallery.show("reset-bad-inside", "/page/reset?vcode=x")
+    other = await proved(ada.town, EVE)
+    link = await ada.town.link(LONG, "/page/activate")
+    await ada.page.context.add_cookies(
+        [{"name": "lingpai_session", "value": other.browser.cookies["lingpai_session"], "url": ada.town.url}]
+    )
+    await gallery.show("active-other", f"/page/activate?vcode={link['vcode']}")
+    await ada.page.context.clear_cookies(name="lingpai_session")
+    await gallery.show("login-ended", "/me/profile")
+
+
 async def forgetting(gallery: Gallery) -> None:
     """All ways back."""
     ada, town = gallery.person, gallery.person.town
@@ -335,7 +360,7 @@ async def proved(town: Town, email: str) -> Owner:
 
 ROOMS = [
     *(entering, coming_by_code, typing_a_code, coming_anew, recognising, inside),
-    *(registering, registering_by_code, opening, forgetting, answering, disowning),
+    *(registering, registering_by_code, opening, after_proofs, forgetting, answering, disowning),
 ]
 
 

@@ -42,6 +42,10 @@ async def test_the_keyboard_alone_registers_logs_in_and_out(ada: Person) -> None
     await tab_to(ada, ada.page.locator("article a").filter(has_text="/page/activate"))
     await keys.press("Enter")
     await ada.sees("pages.active.fresh.title")
+    await tab_to(ada, ada.page.locator("main").get_by_role("link", name=ada.word("pages.to_me")))
+    await keys.press("Enter")
+    await ada.is_home(ADA)
+    await leaves_by_keys(ada)
     await tab_to(ada, ada.page.get_by_role("link", name=ada.word("pages.to_login")))
     await keys.press("Enter")
     await ada.sees("pages.login.title")
@@ -51,9 +55,13 @@ async def test_the_keyboard_alone_registers_logs_in_and_out(ada: Person) -> None
     await type_into(ada, "pages.password", GOOD)
     await keys.press("Enter")
     await ada.is_home(ADA)
-    await tab_to(ada, ada.page.get_by_role("button", name=ada.word("pages.me.home.leave")))
-    await keys.press("Enter")
-    await ada.sees("pages.logout.done_title")
+    await leaves_by_keys(ada)
+
+
+async def leaves_by_keys(person: Person) -> None:
+    await tab_to(person, person.page.get_by_role("button", name=person.word("pages.me.home.leave")))
+    await person.page.keyboard.press("Enter")
+    await person.sees("pages.logout.done_title")
 
 
 async def test_the_summary_has_the_focus_and_leads_to_each_field(ada: Person) -> None:

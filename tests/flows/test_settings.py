@@ -264,6 +264,44 @@ def test_what_is_unsafe_is_refused_unless_it_is_meant_and_then_told(variable: st
     assert found.startswith(doubt)
 
 
+@pytest.mark.parametrize("home", ["https://www.example.com/app?from=id", "/app", "http://localhost:3000"])
+def test_the_products_home_is_a_path_or_an_https_url(home: str) -> None:
+    assert taken({"LINGPAI_PAGES__HOME": home}).pages.home == home
+
+
+@pytest.mark.parametrize(
+    "home",
+    [
+        "http://www.example.com",
+        "//www.example.com",
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "/\\www.example.com",
+        "app",
+        "https://a@b.example.com",
+    ],
+)
+def test_no_other_home_is_taken(home: str) -> None:
+    (found,) = refused(FULL | {"LINGPAI_PAGES__HOME": home})
+    assert found.startswith("LINGPAI_PAGES__HOME: ")
+
+
+def test_an_origin_that_people_are_led_back_to_may_have_a_name() -> None:
+    pages = taken({"LINGPAI_PAGES__NEXT": "https://a.example.com = 课程 <商店> ,https://b.example.com"}).pages
+    assert pages.origins == ("https://a.example.com", "https://b.example.com")
+    assert pages.app_at("https://a.example.com/cart?x=1") == "课程 <商店>"
+    for address in ("https://b.example.com/", "https://a.example.com.evil.example/", "https://a.example.com:8443/", "/me", ""):
+        assert pages.app_at(address) == ""
+
+
+@pytest.mark.parametrize(
+    "text", ["https://a.example.com=", "https://a.example.com=a\tb", "https://a.example.com=" + "x" * 41, "a.example.com=Shop"]
+)
+def test_a_name_that_shows_nothing_or_has_no_origin_is_refused(text: str) -> None:
+    (found,) = refused(FULL | {"LINGPAI_PAGES__NEXT": text})
+    assert found.startswith("LINGPAI_PAGES__NEXT: ")
+
+
 GATEWAYS = {
     "aliyun": {"ACCESS_KEY_ID": "k", "ACCESS_KEY_SECRET": "s", "SIGN_NAME": "n", "TEMPLATES__CODE": "SMS_1"},
     "tencent": {"SECRET_ID": "k", "SECRET_KEY": "s", "APP_ID": "1", "SIGN_NAME": "n", "TEMPLATES__CODE": "1"},

@@ -185,7 +185,7 @@ async def test_the_proof_can_be_sent_again_and_opens_everything(eve: Owner) -> N
     assert "60 seconds" in again.text
     link = next(word for word in mails[-1]["text"].split() if word.startswith("http") and "activate" in word)
     opened = await eve.get(link.removeprefix("http://127.0.0.1:8000"))
-    assert opened.status_code == 200
+    assert opened.headers["location"] == "/page/activate/done"
     assert (await eve.who())[1].restricted is False
     assert "/me/security" in (await eve.see("/me")).links
 

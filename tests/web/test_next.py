@@ -143,7 +143,7 @@ def test_a_call_that_acts_is_not_led_to_on_any_host_of_its_own_however_it_is_spe
 @pytest.mark.parametrize("address", GOOD)
 def test_what_is_led_to_has_our_host_once_a_browser_has_resolved_it(address: str) -> None:
     found = urlsplit(urljoin("https://id.example.com/connect/qq/callback", address))
-    assert f"{found.scheme}://{found.netloc}" in {OURS.public_url, *OURS.pages.next}
+    assert f"{found.scheme}://{found.netloc}" in {OURS.public_url, *OURS.pages.origins}
 
 
 def test_an_origin_that_nobody_named_is_not_led_to() -> None:

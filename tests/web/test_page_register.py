@@ -56,9 +56,8 @@ async def test_a_mailed_link_opens_the_account(town: Town, language: str, headin
     assert ADA in page.text
     page = await reader.follow(ADA)
     assert ADA in page.text
-    assert reader.where.startswith("/page/activate?")
-    await reader.open(page.link("/login"))
-    await reader.send("/page/login", account=ADA, password=GOOD)
+    assert reader.where == "/page/activate/done"
+    await reader.open(page.link("/me"))
     assert reader.where == "/me"
 
 

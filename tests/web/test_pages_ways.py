@@ -65,10 +65,12 @@ async def test_an_employer_registers_by_link_and_logs_in(town: Town) -> None:
     reader = await boss(town)
     assert "/page/activate?type=boss&email=" in (await town.mails(ADA))[-1]["text"]
     assert (await account(town, "boss")).email_proved_at
-    assert queries(reader.page, "/login") == [{"type": "boss", "account": ADA}]
+    assert reader.where == "/page/activate/done?type=boss"
     assert queries(reader.page, "/forgot") == [{"type": "boss", "email": ADA}]
-    await reader.open(reader.page.link("/login?"))
-    assert reader.page.form("/page/login/code").fields["account"] == ADA
+    await reader.open(reader.page.link("/me"))
+    assert reader.where == "/me"
+    await reader.open("/logout")
+    await reader.open((await reader.send("/page/logout")).link("/login?"))
     await reader.send("/page/login", account=ADA, password=GOOD)
     assert reader.where == "/me"
 
@@ -106,8 +108,6 @@ async def test_an_employer_resets_the_password_by_link(town: Town) -> None:
 
 async def test_an_employers_way_out_and_back_leads_to_their_own_login(town: Town) -> None:
     reader = await boss(town)
-    await reader.open("/login?type=boss")
-    await reader.send("/page/login", account=ADA, password=GOOD)
     page = await reader.open("/me/password")
     assert queries(page, "/forgot") == [{"type": "boss", "account": ADA}]
     town.clock.advance(minutes=11)
@@ -120,8 +120,6 @@ async def test_an_employers_way_out_and_back_leads_to_their_own_login(town: Town
 
 async def test_an_employer_who_keeps_the_account_is_led_to_their_own_login(town: Town) -> None:
     reader = await boss(town)
-    await reader.open("/login?type=boss")
-    await reader.send("/page/login", account=ADA, password=GOOD)
     await reader.open("/me/delete")
     await reader.send("/page/me/delete", sure="yes")
     await reader.open("/login?type=boss")
@@ -132,8 +130,6 @@ async def test_an_employer_who_keeps_the_account_is_led_to_their_own_login(town:
 
 async def test_an_employers_session_that_is_over_leads_to_their_own_login(town: Town) -> None:
     reader = await boss(town)
-    await reader.open("/login?type=boss")
-    await reader.send("/page/login", account=ADA, password=GOOD)
     await reader.open("/me")
     town.clock.advance(days=2)
     assert (await reader.browser.get("/me/data")).headers["location"] == "/login?type=boss&next=/me/data"
@@ -188,8 +184,7 @@ async def test_who_registers_by_link_arrives_where_they_wanted_to_be(town: Town)
     page = await reader.send("/page/register", email=ADA, password=GOOD)
     assert {"next": "/me/data", "account": ADA} in queries(page, "/login")
     page = await reader.follow(ADA)
-    await reader.open(page.link("/login?"))
-    await reader.send("/page/login", account=ADA, password=GOOD)
+    await reader.open(page.link("/me/data"))
     assert reader.where == "/me/data"
 
 
@@ -201,8 +196,11 @@ async def test_no_link_is_mailed_with_a_next_of_somebody_else_or_a_long_one(town
     await reader.send("/page/register", email=ADA, password=GOOD)
     assert "evil" not in (await town.mails(ADA))[-1]["text"]
     link = await town.link(ADA, "/page/activate")
-    page = await reader.open(f"/page/activate?email={ADA}&vcode={link['vcode']}&next=https://evil.example/")
+    opened = f"/page/activate?email={ADA}&vcode={link['vcode']}&next=https://evil.example/"
+    page = await Reader(town).open(opened)
     assert queries(page, "/login") == [{"account": ADA}]
+    page = await reader.open(opened)
+    assert (reader.where, "/me" in page.links, "evil" in page.reply.text) == ("/page/activate/done", True, False)
 
 
 # Back from a deletion by the provider
@@ -398,8 +396,6 @@ async def test_an_error_brings_no_resend_forward(town: Town, what: str) -> None:
 
 async def test_nor_does_one_in_ones_own_space(town: Town) -> None:
     reader = await boss(town)
-    await reader.open("/login?type=boss")
-    await reader.send("/page/login", account=ADA, password=GOOD)
     ada = Owner(town, reader.browser)
     page = await ada.submit(await ada.see("/me/email"), "/page/me/email", email="bob@example.com")
     town.clock.advance(seconds=20)

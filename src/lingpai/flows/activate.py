@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace as with_parts
 
 from msgspec.structs import replace
 
@@ -10,6 +11,8 @@ from lingpai.core.model import Account, Address, RequestContext
 from lingpai.flows import Services
 from lingpai.guard.crypto import digest
 from lingpai.guard.one_time.codes import ACTIVATION_LIFE
+from lingpai.guard.sessions.issuing import IssuedSession
+from lingpai.steps import own_registration
 from lingpai.steps.authentication import is_known
 from lingpai.steps.open_registration import is_proved
 from lingpai.steps.sending import new_link, sending, silently
@@ -26,6 +29,10 @@ class Activation:
     """Whether the address is proved by now."""
     fresh: bool = False
     """Whether this very call proved it."""
+    set_before: bool = False
+    """Whether its first password was set before, so that this call has saved none."""
+    opened: IssuedSession | None = None
+    """The login of the browser that had registered it; None where another one had, or it has been opened here before."""
 
     @property
     def asks_for_password(self) -> bool:
@@ -59,6 +66,12 @@ async def open_link(services: Services, ctx: RequestContext, email: Address, tok
         return await _prove(services, tx, ctx, found.account, email)
 
 
+async def enter_by_link(services: Services, ctx: RequestContext, email: Address, token: str) -> Activation:
+    """As `open_link`, and logs in the browser that has registered the address with the password that the account has (contract, 8.11)."""
+    found = await open_link(services, ctx, email, token)
+    return with_parts(found, opened=await own_registration.opened_here(services, ctx, email, found.account))
+
+
 async def _prove(services: Services, tx: Transaction, ctx: RequestContext, found: Account, email: Address) -> Activation:
     """The account as it is then. A session that was opened with a password that is not kept is nobody's any more.
 
@@ -78,12 +91,12 @@ async def _prove(services: Services, tx: Transaction, ctx: RequestContext, found
 async def set_password(services: Services, ctx: RequestContext, email: Address, token: str, password: str) -> Activation:
     """The password of an account whose registrations did not agree on one; of racing callers exactly one sets it (contract, 8.10).
 
-    Raises as `peek` does, BadLink also where there is a password already; WeakPassword, Overloaded.
+    Whoever comes later is told that it was set before. Raises as `peek` does; WeakPassword, Overloaded.
     """
     async with services.passwords.slot() as slot:
         found = await peek(services, ctx, email, token)
         if found.account.password is not None:
-            raise BadLink
+            return with_parts(found, set_before=True)
         hashed = await slot.new(password, found.account.known)
     return await _choose(services, ctx, found.account, email, hashed)
 
@@ -92,7 +105,7 @@ async def _choose(services: Services, ctx: RequestContext, account: Account, ema
     async with services.store.begin() as tx:
         await _prove(services, tx, ctx, account, email)
         if not await accounts.set_first_password(tx, account_id=account.id, password=hashed, at=services.clock.now()):
-            raise BadLink
+            return Activation(await accounts.by_id(tx, account.id) or account, active=True, set_before=True)
         await services.audit.note(tx, ctx, "activate.password", account_id=account.id)
     return Activation(replace(account, password=hashed), active=True)
 

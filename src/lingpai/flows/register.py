@@ -15,7 +15,7 @@ from lingpai.guard.captcha import CaptchaAnswer
 from lingpai.guard.one_time.codes import ACTIVATION_LIFE, CODE_LIFE
 from lingpai.guard.passwords.hashing import HashingSlot
 from lingpai.guard.sessions.issuing import IssuedSession
-from lingpai.steps import invitations
+from lingpai.steps import invitations, own_registration
 from lingpai.steps.authentication import is_known
 from lingpai.steps.first_proof import take_over
 from lingpai.steps.guesses import NewCode, guesser, new_code, peek_code
@@ -40,6 +40,8 @@ class Application:
     invite: str = ""
     consents: tuple[tuple[str, str], ...] = ()
     """What was agreed to: pairs of a document (`terms`, `privacy`) and its version."""
+    browser: str = ""
+    """The token of the browser that registers, which its link logs in; empty for a client that goes on by itself."""
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -77,10 +79,12 @@ async def by_link(
             raise early
         async with sending(services, ctx, "activate", application.address, known=known) as message:
             taken = await _taken(services, ctx, application.address)
-            account = await _open_and_tell(services, ctx, application, password, message, taken=taken)
+            account, password = await _open_and_tell(services, ctx, application, password, message, taken=taken)
     except succeeds:
-        await compared(services, application.password, password, partial(_open_untold, services, ctx, application))
+        _, password = await compared(services, application.password, password, partial(_open_untold, services, ctx, application))
+        await own_registration.store(services, ctx, application.address, password, application.browser)
         raise
+    await own_registration.store(services, ctx, application.address, password, application.browser)
     return account.id
 
 
@@ -97,7 +101,7 @@ async def _early(
 
 async def _open_and_tell(
     services: Services, ctx: RequestContext, application: Application, password: Judged, message: AskedMessage, *, taken: bool
-) -> Account:
+) -> tuple[Account, Judged]:
     token = await new_link(services, ctx, message, "activate", application.address, 0, ACTIVATION_LIFE, spare=taken)
     notify = await may_notice(services, ctx, application.address, message, taken=taken)
     write = partial(_open_told, services, ctx, application, token=token, lands=message.lands, notify=notify)

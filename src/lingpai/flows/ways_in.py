@@ -6,6 +6,7 @@ from typing import Literal
 from lingpai.core.errors import StaleLogin
 from lingpai.core.model import Account, Kind, RequestContext
 from lingpai.flows import Services
+from lingpai.steps import ways
 from lingpai.steps.account_change import Change, NothingChanged, changing
 from lingpai.steps.authentication import Fresh
 from lingpai.store import accounts, questions, sleeping
@@ -25,9 +26,14 @@ class SleepingWay:
 async def asleep(services: Services, account: Account) -> list[SleepingWay]:
     """All that sleep, oldest first, and the questions last."""
     found = await accounts.identifiers_of(services.store, account_id=account.id)
-    ways = [SleepingWay(each.id, each.kind, each.value) for each in found if each.asleep_at is not None]
+    sleeping_ways = [SleepingWay(each.id, each.kind, each.value) for each in found if each.asleep_at is not None]
     kept = await questions.of(services.store, account_id=account.id)
-    return [*ways, SleepingWay(0, "questions", "")] if kept and kept.asleep_at is not None else ways
+    return [*sleeping_ways, SleepingWay(0, "questions", "")] if kept and kept.asleep_at is not None else sleeping_ways
+
+
+async def listed(services: Services, account: Account) -> tuple[ways.WayIn, ...]:
+    """All that leads into the account or did before it went to sleep, masked (contract, 10.6)."""
+    return await ways.listed(services.store, account.id)
 
 
 async def wake(services: Services, ctx: RequestContext, login: Fresh, number: int) -> None:

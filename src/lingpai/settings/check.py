@@ -29,6 +29,7 @@ def problems(settings: Settings, sources: Mapping[str, str], *, hosts: Sequence[
             if not _meant(settings, key)
         )
         found += _theme(settings, sources)
+        found += _home(settings, sources)
         found += (_missing(path, why) for path, why in _needed(settings) if path not in refused)
     if need != "look" and settings.database_url.startswith("postgresql:") and settings.secret is None and "secret" not in refused:
         found.append(_missing("secret", "required on PostgreSQL, where all nodes must share it; expected 32 bytes or more"))
@@ -111,6 +112,12 @@ def _theme(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
             )
 
 
+def _home(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
+    """Every page leads there: in clear, whoever is on the way could lead people elsewhere."""
+    if _in_clear(settings.pages.home) and not settings.dev:
+        yield f"{sources['pages.home']}: pages.home = {settings.pages.home!r} does not fit; expected an https URL, or a path such as /app"
+
+
 def _needed(settings: Settings) -> Iterator[tuple[str, str]]:
     if not settings.dev and not settings.public_url:
         yield "public_url", "required outside dev mode; expected such as https://id.example.com"
@@ -180,7 +187,7 @@ def _unsafe(settings: Settings, sources: Mapping[str, str]) -> Iterator[tuple[In
     if any(one.prefixlen == 0 for one in _joined(settings.trusted_proxies)):
         problem = f"{sources['trusted_proxies']}: trusted_proxies: with every address in it, each client says for itself which one it is"
         yield "trusted_proxies", problem, "the proxies' own networks"
-    for origin in filter(_in_clear, settings.pages.next):
+    for origin in filter(_in_clear, settings.pages.origins):
         problem = f"{sources['pages.next']}: pages.next: {origin} can be read and changed by whoever is on the way"
         yield "pages.next", problem, "https origins"
 

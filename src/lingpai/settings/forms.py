@@ -17,6 +17,8 @@ REALM = "1 to 32 lower-case letters, digits, _ or -, a letter first"
 """What a realm may be called."""
 _ORIGIN = "an origin as browsers send it, such as https://app.example.com"
 
+_NAME_LENGTH = 40
+"""Characters of what people are told something is called."""
 _TAG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}")
 
 
@@ -146,6 +148,15 @@ def origin(text: str) -> str:
     if text != clean:
         raise ValueError(f"{_ORIGIN} (here perhaps {clean})")
     return clean
+
+
+def led_to(text: str) -> str:
+    """An origin that people are led back to, and behind `=` what they call the application there."""
+    address, mark, name = text.partition("=")
+    clean, called = origin(address.rstrip() if mark else address), name.strip()
+    if mark and not (1 <= len(called) <= _NAME_LENGTH and called.isprintable()):
+        raise ValueError(f"{_ORIGIN}; behind it a name of 1 to {_NAME_LENGTH} characters, https://app.example.com=Shop, or none")
+    return f"{clean}={called}" if mark else clean
 
 
 _NEVER = ("about", "blob", "data", "file", "ftp", "javascript", "null", "ws", "wss")
@@ -331,7 +342,7 @@ def named(text: str) -> str:
     from lingpai.core import words  # noqa: PLC0415 - it reads every language's texts, and few commands need this form
 
     tag, equals, name = text.partition("=")
-    if not (equals and _TAG.fullmatch(tag) and 1 <= len(name.strip()) <= 40):
+    if not (equals and _TAG.fullmatch(tag) and 1 <= len(name.strip()) <= _NAME_LENGTH):
         raise ValueError("a language and a name of 1 to 40 characters in it, such as en=Employers")
     locale = words.locale_of(tag)
     if locale is None:

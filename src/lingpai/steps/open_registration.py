@@ -94,15 +94,17 @@ async def disagree(services: Services, tx: Transaction, account_id: int, judged:
     await accounts.set_password(tx, account_id=account_id if differs else 0, password=None, at=services.clock.now())
 
 
-async def compared(services: Services, password: str, judged: Judged, write: Callable[[Judged], Awaitable[T]]) -> T:
+async def compared(services: Services, password: str, judged: Judged, write: Callable[[Judged], Awaitable[T]]) -> tuple[T, Judged]:
     """Runs the transaction that opens the registration; a second time, by a second hash, where another came in between.
 
-    So two in the same instant are judged as one after the other would be, and the same form sent twice is no disagreement.
+    So two in the same instant are judged as one after the other would be, and the same form sent twice is no disagreement. Returns what
+    the transaction came to, and as what the password was written.
     """
     try:
-        return await write(judged)
+        return await write(judged), judged
     except Unjudged as first:
-        return await write(await _judged_by(services, first.waiting, password))
+        judged = await _judged_by(services, first.waiting, password)
+        return await write(judged), judged
 
 
 async def _judged_by(services: Services, waiting: str, password: str) -> Judged:

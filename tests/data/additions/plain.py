@@ -122,7 +122,15 @@ DIALECT = Dialect(
             refusals=(WeakPassword, Taken, TooSoon, NotInvited),
             summary="summary.plain.join",
         ),
-        Call(("GET",), "/plain/open", activation.open_link, activation.ActivationOpened, changes=False, summary="summary.plain.open"),
+        Call(
+            ("GET",),
+            "/plain/open",
+            activation.open_link,
+            activation.ActivationOpened,
+            changes=False,
+            sets_session=True,
+            summary="summary.plain.open",
+        ),
         Call(
             ("POST",),
             "/plain/enter",

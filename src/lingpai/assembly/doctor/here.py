@@ -157,7 +157,7 @@ async def proxies(subject: Subject) -> list[Finding]:
 def _led_to(settings: Settings) -> list[str]:
     """The other hosts that stand in the settings, each once."""
     pages = settings.pages
-    texts = (*pages.next, pages.terms.url, pages.privacy.url, pages.support)
+    texts = (*pages.origins, pages.home, pages.terms.url, pages.privacy.url, pages.support)
     names = [urlsplit(one).hostname or "" for one in texts if "://" in one]
     names += [host for dialect in settings.dialects.values() if dialect.enabled for host in dialect.hosts]
     return [one for one in dict.fromkeys(names) if one and one != urlsplit(settings.public_url).hostname]

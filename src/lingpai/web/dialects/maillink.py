@@ -304,6 +304,7 @@ DIALECT = Dialect(
             activation.ActivationOpened,
             changes=False,
             mailed=True,
+            sets_session=True,
             summary="summary.maillink.open_link",
         ),
         Call(

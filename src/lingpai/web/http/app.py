@@ -170,7 +170,8 @@ class App:
         """Raises what stands against a call that changes something: looking ahead, another site, a link that was followed."""
         if call.changes and not request.spends:
             raise BadInput("purpose", "prefetch")
-        if call.changes and (call.sets_session or b"cookie" in request.headers) and self._sites.foreign(request.headers):
+        of_login = call.sets_session or call.begins_login
+        if call.changes and (of_login or b"cookie" in request.headers) and self._sites.foreign(request.headers):
             raise CrossSite
         if call.refuses_navigation and request.method == "GET" and _navigates(request):
             raise CrossSite

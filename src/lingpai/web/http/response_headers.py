@@ -20,7 +20,7 @@ picture or the sound of its captcha."""
 
 def policy(settings: Settings) -> str:
     """`POLICY`, and where `next=` may lead: a browser holds `form-action` for where a form's answer redirects to as well (CSP 3)."""
-    return POLICY.replace("form-action 'self'", " ".join(("form-action 'self'", *dict.fromkeys(settings.pages.next))))
+    return POLICY.replace("form-action 'self'", " ".join(("form-action 'self'", *dict.fromkeys(settings.pages.origins))))
 
 
 _POLICY = "content-security-policy"

@@ -1,4 +1,4 @@
-"""The pages behind an activation link."""
+"""The pages behind an activation link: it logs in the browser that registered (contract, 8.11), and says everywhere else how to go on."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -14,12 +14,24 @@ from lingpai.settings.realms import query_name
 from lingpai.steps import mailed_links
 from lingpai.web.pages import page
 from lingpai.web.pages.shared.forms import again, form_page, left
-from lingpai.web.pages.shared.return_context import ReturnContext, onward, return_context, typed_email
-from lingpai.web.request.calls import Call, Mount, Reply
+from lingpai.web.pages.shared.logged_in import logged_in
+from lingpai.web.pages.shared.return_context import (
+    HOME,
+    ReturnContext,
+    called,
+    current_account,
+    inside,
+    onward,
+    return_context,
+    typed_email,
+)
+from lingpai.web.pages.shared.session_ended import to_login
+from lingpai.web.pages.shared.signed_in import signed_in, staying
+from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
 
-PATH, SENT = "/page/activate", "/page/activate/sent"
+PATH, SENT, DONE = "/page/activate", "/page/activate/sent", "/page/activate/done"
 INTERVAL = 60
 """Seconds between two activation mails (contract, rule 7)."""
 
@@ -63,21 +75,27 @@ async def open_link(services: Services, mount: Mount, request: Request, opened: 
         if request.spends and not mount.settings.activates_by_click:
             return await confirm(services, mount, request, link)
         found = await activate.peek(services, request.ctx, link.email, link.vcode)
+        if found.active and request.spends:
+            return await confirm(services, mount, request, link)
     except BadLink:
-        return bad_link(services, request, opened)
+        return await bad_link(services, request, opened)
     if found.active:
-        return _active(request, context, link, found)
+        return await _active(services, request, context, link, found)
     return page("activate.html", request, account=found.account, vcode=link.vcode, context=context)
 
 
 async def confirm(services: Services, mount: Mount, request: Request, link: MailedLink) -> Reply:
     """POST /page/activate: the click."""
     context = return_context(services, request)
+    # Whoever is logged in stays so: a link is no way to become somebody else.
+    act = activate.open_link if await current_account(services, request) else activate.enter_by_link
     try:
-        found = await activate.open_link(services, request.ctx, link.email, link.vcode)
+        found = await act(services, request.ctx, link.email, link.vcode)
     except BadLink:
-        return bad_link(services, request, ActivationOpened(email=link.email.value, vcode=link.vcode))
-    return _active(request, context, link, found)
+        return await bad_link(services, request, ActivationOpened(email=link.email.value, vcode=link.vcode))
+    if found.opened:
+        return logged_in(request, found.opened, context.to(DONE))
+    return await _active(services, request, context, link, found)
 
 
 async def set_password(services: Services, mount: Mount, request: Request, link: MailedLink) -> Reply:
@@ -87,16 +105,41 @@ async def set_password(services: Services, mount: Mount, request: Request, link:
         chosen = read(request.fields, FirstPassword).password
         found = await activate.set_password(services, request.ctx, link.email, link.vcode, chosen)
     except BadLink:
-        return bad_link(services, request, ActivationOpened(email=link.email.value, vcode=link.vcode))
+        return await bad_link(services, request, ActivationOpened(email=link.email.value, vcode=link.vcode))
     except (BadInput, WeakPassword, Limited) as why:
         return _first_password(request, context, link, why)
-    return page("active.html", request, here=_here(context, link), account=found.account, fresh=True, context=context)
+    return await _active(services, request, context, link, found, "set" if found.set_before else "fresh")
 
 
-def _active(request: Request, context: ReturnContext, link: MailedLink, found: activate.Activation) -> Reply:
+async def _active(
+    services: Services, request: Request, context: ReturnContext, link: MailedLink, found: activate.Activation, what: str = ""
+) -> Reply:
+    """`what`: a key of `pages.active`, where the link alone does not say it."""
     if found.asks_for_password:
         return _first_password(request, context, link)
-    return page("active.html", request, here=_here(context, link), account=found.account, fresh=found.fresh, context=context)
+    present = await current_account(services, request)
+    if present and present.id == found.account.id:
+        return onward(context.to(DONE))
+    return page(
+        "active.html",
+        request,
+        here=_here(context, link),
+        account=found.account,
+        what=what or ("fresh" if found.fresh else "already"),
+        other=called(present) if present else "",
+        context=context,
+    )
+
+
+async def done(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
+    """GET /page/activate/done: where the link has logged one in, or one is logged in; a reload says it again."""
+    context = return_context(services, request)
+    account = await inside(services, request)
+    if account is None:
+        return to_login(services, request, context.end)
+    if account.restricted or not account.email:
+        return onward(HOME)
+    return page("activated.html", request, account=account, context=context)
 
 
 def _first_password(
@@ -123,20 +166,21 @@ async def send_again(services: Services, mount: Mount, request: Request, opened:
     try:
         email = read(request.fields, ActivationWhose).email
     except BadInput as bad:
-        return bad_link(services, request, opened, bad)
+        return await bad_link(services, request, opened, bad)
     early, seconds = "", INTERVAL
     try:
         await activate.again(services, request.ctx, email)
     except TooSoon as wait:
         early, seconds = "yes", wait.seconds
     except (Limited, MessagesSpent) as bad:
-        return bad_link(services, request, opened, bad)
+        return await bad_link(services, request, opened, bad)
     return onward(context.to(SENT, email=email.value, early=early, again=again(services, seconds)))
 
 
 async def sent(services: Services, mount: Mount, request: Request, typed: ActivationTyped) -> Reply:
     """GET /page/activate/sent: where the mail went. A reload sends nothing."""
-    return sent_page(services, request, return_context(services, request), "activate", typed.email)
+    context = return_context(services, request)
+    return await signed_in(services, request, context, SENT) or sent_page(services, request, context, "activate", typed.email)
 
 
 def sent_page(services: Services, request: Request, context: ReturnContext, purpose: str, email: str, **values: Any) -> Reply:
@@ -175,7 +219,7 @@ def _whole(request: Request) -> MailedLink | None:
         return None
 
 
-def bad_link(
+async def bad_link(
     services: Services,
     request: Request,
     opened: ActivationOpened,
@@ -183,20 +227,26 @@ def bad_link(
     *,
     purpose: str = "activate",
 ) -> Reply:
-    """Says that the link is bad and offers another; or why what was typed there does not do.
+    """Says that the link is bad and offers another; or why what was typed there does not do. Whoever is logged in may go on as well.
 
     A link without its secret was most likely opened well, and the page then reloaded: the script had taken the secret away.
     """
+    present = await current_account(services, request)
+    if purpose == "activate" and not (opened.vcode or why) and present and present.email == opened.email:
+        return onward(return_context(services, request).to(DONE))
     context, path = return_context(services, request), PATH if purpose == "activate" else "/page/reset"
     reason, typed = purpose if opened.vcode else "gone", {"email": believed(request, opened.email)}
     here = context.to(path, **typed, vcode=opened.vcode)
-    return form_page("bad_link.html", request, why, typed=typed, here=here, purpose=purpose, reason=reason, context=context)
+    return form_page(
+        "bad_link.html", request, why, typed=typed, here=here, purpose=purpose, reason=reason, context=context, staying=staying(present)
+    )
 
 
 CALLS = (
-    Call(("GET",), "/page/activate", open_link, ActivationOpened, changes=False, mailed=True),
-    Call(("POST",), "/page/activate", confirm, MailedLink),
+    Call(("GET",), PATH, open_link, ActivationOpened, changes=False, mailed=True, sets_session=True),
+    Call(("POST",), PATH, confirm, MailedLink, sets_session=True),
     Call(("POST",), "/page/activate/password", set_password, MailedLink),
+    Call(("GET",), DONE, done, changes=False),
     Call(("GET",), SENT, sent, ActivationTyped, changes=False),
     Call(("POST",), "/page/activate/again", send_again, ActivationOpened),
 )

@@ -22,6 +22,8 @@ from lingpai.web.pages.shared.consents import agreed, papers
 from lingpai.web.pages.shared.forms import TYPED_LENGTH, again, digits, form_page, left
 from lingpai.web.pages.shared.logged_in import logged_in
 from lingpai.web.pages.shared.return_context import ReturnContext, onward, return_context
+from lingpai.web.pages.shared.session_ended import session_ended
+from lingpai.web.pages.shared.signed_in import signed_in
 from lingpai.web.pages.shared.thirds import offered_thirds
 from lingpai.web.pages.shared.ways_in import offered, way_in
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
@@ -108,7 +110,9 @@ async def enter(services: Services, mount: Mount, request: Request, _: Nothing) 
     except (BadInput, BadCode, Limited, NotOffered) as why:
         if isinstance(why, BadInput) and why.field == "account":
             return address_page(services, request, context, why)
-        return code_page(services, request, context, why)
+        # A code that another tab has used, or the same form before.
+        reply = await signed_in(services, request, context, "/login") if isinstance(why, BadCode) else None
+        return reply or code_page(services, request, context, why)
     if not isinstance(outcome, Step):
         return logged_in(request, outcome, context.end)
     if outcome.need == "cancel_deletion":
@@ -180,6 +184,7 @@ def address_page(
         label_of={"account": _label(services, request)},
         here=context.to("/login", way="code", **_typed(request)),
         context=context,
+        ended=session_ended(request, context),
         label=_label(services, request),
         ways=services.settings.pages.login,
         puzzle=puzzle,

@@ -17,6 +17,7 @@ from lingpai.core.errors import (
     Limited,
     NotActivated,
     NotInvited,
+    NotLoggedIn,
     NotOffered,
     ProviderSaysNo,
     ProviderSilent,
@@ -35,6 +36,7 @@ from lingpai.web.pages import page
 from lingpai.web.pages.shared.cancel_deletion import cancel_deletion_page
 from lingpai.web.pages.shared.links import for_realm, kind_of, links
 from lingpai.web.pages.shared.return_context import HOME, ReturnContext, inside, onward, present, return_context
+from lingpai.web.pages.shared.session_ended import to_login
 from lingpai.web.pages.shared.thirds import surface_of
 from lingpai.web.request.calls import Call, Handler, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text
@@ -242,6 +244,22 @@ def _stands_alone(fields: Mapping[str, Any]) -> bool:
     return True
 
 
+def _from_inside(handler: Handler) -> Handler:
+    """Whoever is not logged in any more, or has not proved their address, is led to where they may be (`me/owner.py`)."""
+
+    async def answer(services: Services, mount: Mount, request: Request, which: ConnectWhich) -> Reply:
+        try:
+            return await handler(services, mount, request, which)
+        except NotLoggedIn:
+            if not request.wants_html:
+                raise
+            return to_login(services, request, SECURITY)
+        except NotActivated:
+            return onward(HOME)
+
+    return answer
+
+
 def _calls(name: ProviderName) -> tuple[Call, Call]:
     begin: Handler = partial(start, name)
     end: Handler = partial(come_back, name)
@@ -254,6 +272,6 @@ def _calls(name: ProviderName) -> tuple[Call, Call]:
 CALLS = (
     *(call for name in NAMES for call in _calls(name)),
     Call(("GET",), "/connect/", unknown, changes=False),
-    Call(("POST",), "/page/me/link", link, ConnectWhich),
-    Call(("POST",), "/page/me/unlink", unlink, ConnectWhich),
+    Call(("POST",), "/page/me/link", _from_inside(link), ConnectWhich),
+    Call(("POST",), "/page/me/unlink", _from_inside(unlink), ConnectWhich),
 )

@@ -160,6 +160,6 @@ def _code_form(
 
 CALLS: tuple[Call, ...] = (
     Call(("GET",), "/forgot", show, ForgotOpened, changes=False, mailed=True),
-    Call(("POST",), "/page/forgot", send),
+    Call(("POST",), "/page/forgot", send, begins_login=True),
     Call(("POST",), "/page/forgot/code", by_code, sets_session=True),
 )

@@ -9,7 +9,8 @@ from lingpai.core.errors import BadGrant
 from lingpai.flows import Services, account_deletion
 from lingpai.web.pages import page
 from lingpai.web.pages.shared.links import for_realm, kind_of
-from lingpai.web.pages.shared.return_context import ReturnContext, called
+from lingpai.web.pages.shared.return_context import ReturnContext, called, current_account
+from lingpai.web.pages.shared.signed_in import staying
 from lingpai.web.request.calls import Call, Mount, Reply
 from lingpai.web.request.fields import Text
 from lingpai.web.request.request import Request
@@ -26,7 +27,7 @@ async def ask(services: Services, mount: Mount, request: Request, offered: Offer
     try:
         account = await account_deletion.peek(services, request.ctx, offered.token)
     except BadGrant:
-        return page("keep_bad.html", request, here="/login", gone=not offered.token)
+        return await _bad(services, request, offered)
     return page(
         "closing.html",
         request,
@@ -41,9 +42,13 @@ async def cancel(services: Services, mount: Mount, request: Request, offered: Of
     try:
         account = await account_deletion.cancel_deletion(services, request.ctx, offered.token)
     except BadGrant:
-        return page("keep_bad.html", request, here="/login", gone=not offered.token)
+        return await _bad(services, request, offered)
     to = partial(for_realm, services, realm=account.realm)
     return page("kept.html", request, here=to("/login"), who=called(account), login=to("/login"), forgot=to("/forgot"))
+
+
+async def _bad(services: Services, request: Request, offered: Offered) -> Reply:
+    return page("keep_bad.html", request, here="/login", gone=not offered.token, staying=staying(await current_account(services, request)))
 
 
 CALLS: tuple[Call, ...] = (

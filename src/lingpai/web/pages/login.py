@@ -15,7 +15,9 @@ from lingpai.web.pages import authorization, code_login, page, puzzles
 from lingpai.web.pages.shared.cancel_deletion import cancel_deletion_page
 from lingpai.web.pages.shared.forms import TYPED_LENGTH, form_page
 from lingpai.web.pages.shared.logged_in import logged_in
-from lingpai.web.pages.shared.return_context import ReturnContext, anybody, called, inside, return_context
+from lingpai.web.pages.shared.return_context import ReturnContext, anybody, return_context
+from lingpai.web.pages.shared.session_ended import session_ended
+from lingpai.web.pages.shared.signed_in import signed_in
 from lingpai.web.pages.shared.thirds import offered_thirds
 from lingpai.web.pages.shared.ways_in import offered, way_in
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
@@ -51,9 +53,8 @@ async def show(services: Services, mount: Mount, request: Request, opened: Login
     if opened.authorization and with_jwts(services.settings):
         return await authorization.ask(services, request, authorization.AuthorizationOpened(authorization=opened.authorization))
     context = return_context(services, request)
-    account = None if "switch" in context.carried else await inside(services, request)
-    if account:
-        return page("signed_in.html", request, context=context, who=called(account))
+    if reply := await signed_in(services, request, context, "/login"):
+        return reply
     if opened.step:
         return await code_login.further(services, request, context)
     if way_in(services, opened.way) == "code":
@@ -128,6 +129,7 @@ def _form(
         label_of={"account": words.label("anybody", request.locale)},
         here=context.to("/login", way="password", account=str(typed.get("account") or "")[:TYPED_LENGTH]),
         context=context,
+        ended=session_ended(request, context),
         puzzle=puzzle,
         way_out=way_out,
         ways=services.settings.pages.login,

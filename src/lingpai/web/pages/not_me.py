@@ -12,7 +12,8 @@ from lingpai.guard.one_time.not_me import PATH
 from lingpai.web.pages import page
 from lingpai.web.pages.shared.forms import form_page
 from lingpai.web.pages.shared.links import for_realm, kind_of
-from lingpai.web.pages.shared.return_context import ReturnContext
+from lingpai.web.pages.shared.return_context import ReturnContext, current_account
+from lingpai.web.pages.shared.signed_in import staying
 from lingpai.web.request.calls import Call, Mount, Reply
 from lingpai.web.request.fields import Text
 from lingpai.web.request.request import Request
@@ -29,7 +30,7 @@ async def ask(services: Services, mount: Mount, request: Request, disowned: Diso
     try:
         disavowal, _ = await not_me.peek(services, request.ctx, disowned.token)
     except BadGrant:
-        return _bad(request, disowned)
+        return await _bad(services, request, disowned)
     return page("not_me.html", request, token=disowned.token, notice=disavowal.notice, at=disavowal.at)
 
 
@@ -40,7 +41,7 @@ async def disavow(services: Services, mount: Mount, request: Request, disowned: 
     try:
         done = await not_me.disavow(services, request.ctx, disowned.token)
     except BadGrant:
-        return _bad(request, disowned)
+        return await _bad(services, request, disowned)
     realm = done.account.realm
     if not done.token:
         return _whom_to_ask(services, request, done.account, removed=done.removed)
@@ -57,8 +58,10 @@ def _whom_to_ask(services: Services, request: Request, account: Account, *, remo
     return page("not_me_done.html", request, here=forgot, removed=removed, forgot=forgot, number=account.id)
 
 
-def _bad(request: Request, disowned: Disowned) -> Reply:
-    return page("not_me_bad.html", request, here="/forgot", gone=not disowned.token)
+async def _bad(services: Services, request: Request, disowned: Disowned) -> Reply:
+    return page(
+        "not_me_bad.html", request, here="/forgot", gone=not disowned.token, staying=staying(await current_account(services, request))
+    )
 
 
 def _stands_on_token(_: Any) -> bool:

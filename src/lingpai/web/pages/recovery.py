@@ -5,13 +5,14 @@ from typing import Annotated
 import msgspec
 
 from lingpai.core import rules
-from lingpai.core.errors import BadInput, BadLink, Limited, WeakPassword
+from lingpai.core.errors import BadInput, BadLink, Limited, NotLoggedIn, WeakPassword
 from lingpai.flows import Services, recover
 from lingpai.web.pages.activation import ActivationOpened, MailedLink, bad_link, by_token
 from lingpai.web.pages.shared.forms import form_page
-from lingpai.web.pages.shared.reset_done import reset_done
+from lingpai.web.pages.shared.reset_done import DONE, done_page, reset_done
 from lingpai.web.pages.shared.return_context import ReturnContext, return_context
-from lingpai.web.request.calls import Call, Mount, Reply
+from lingpai.web.pages.shared.session_ended import to_login
+from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
 
@@ -31,7 +32,7 @@ async def show_form(services: Services, mount: Mount, request: Request, opened: 
         link, context = await by_token(services, request, "reset", opened)
         await recover.peek_link(services, request.ctx, link.email, link.vcode)
     except BadLink:
-        return bad_link(services, request, opened, purpose="reset")
+        return await bad_link(services, request, opened, purpose="reset")
     return _form(request, context, link)
 
 
@@ -42,10 +43,18 @@ async def reset(services: Services, mount: Mount, request: Request, link: Mailed
         form = read(request.fields, ResetNewPassword)
         done = await recover.enter_by_link(services, request.ctx, link.email, link.vcode, form.password)
     except BadLink:
-        return bad_link(services, request, ActivationOpened(email=link.email.value, vcode=link.vcode), purpose="reset")
+        return await bad_link(services, request, ActivationOpened(email=link.email.value, vcode=link.vcode), purpose="reset")
     except (BadInput, WeakPassword, Limited) as why:
         return _form(request, context, link, why)
     return reset_done(request, done, context, link.email.value)
+
+
+async def done(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
+    """GET /page/reset/done: where the reset has logged one in."""
+    try:
+        return await done_page(services, request)
+    except NotLoggedIn:
+        return to_login(services, request, return_context(services, request).end)
 
 
 def _form(request: Request, context: ReturnContext, link: MailedLink, why: BadInput | WeakPassword | Limited | None = None) -> Reply:
@@ -56,4 +65,5 @@ def _form(request: Request, context: ReturnContext, link: MailedLink, why: BadIn
 CALLS = (
     Call(("GET",), "/page/reset", show_form, ActivationOpened, changes=False, mailed=True),
     Call(("POST",), "/page/reset", reset, MailedLink, sets_session=True),
+    Call(("GET",), DONE, done, changes=False),
 )

@@ -1,5 +1,6 @@
 """Registering: `/register`, by a mailed link, or by a code that is mailed or texted; which of them, the operator says."""
 
+from dataclasses import replace as with_parts
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -26,6 +27,7 @@ from lingpai.web.pages.activation import sent_page
 from lingpai.web.pages.shared.consents import agreed, papers
 from lingpai.web.pages.shared.forms import TYPED_LENGTH, again, digits, form_page, left
 from lingpai.web.pages.shared.return_context import ReturnContext, onward, return_context, typed_email
+from lingpai.web.pages.shared.signed_in import signed_in
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
@@ -72,6 +74,8 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
 async def show(services: Services, mount: Mount, request: Request, opened: RegisterOpened) -> Reply:
     """GET /register: one's address and password; or, for a code, the address first; with `again`, what a request for it has led to."""
     context = return_context(services, request)
+    if reply := await signed_in(services, request, context, "/register"):
+        return reply
     if invites_in(services.settings, context.realm).policy == "closed":
         return _closed(request, context)
     by = _by(services, request)
@@ -84,19 +88,20 @@ async def show(services: Services, mount: Mount, request: Request, opened: Regis
 
 async def by_link(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """POST /page/register: says the same for a taken address as for a free one, whose owner is told."""
-    context = return_context(services, request)
+    context, browser = return_context(services, request), services.prelogin_token(request.ctx)
     try:
         _offered(services, "link")
         form = _application(services, request, read(request.fields, RegisterMail).email)
+        form = with_parts(form, browser=browser)
         # Inside the interval the page says that a mail went out, as after a success.
         await register.by_link(services, request.ctx, form, succeeds=(TooSoon,))
     except RegistrationClosed:
         return _closed(request, context)
     except TooSoon as wait:
-        return _to_sent(services, request, context, "link", "yes", wait.seconds)
+        return _to_sent(services, request, context, "link", "yes", wait.seconds, browser)
     except (BadInput, NotInvited, NotOffered, WeakPassword, Limited, MessagesSpent) as why:
         return _form(services, request, context, "link", why)
-    return _to_sent(services, request, context, "link", "", INTERVAL)
+    return _to_sent(services, request, context, "link", "", INTERVAL, browser)
 
 
 async def send_code(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
@@ -128,7 +133,9 @@ async def by_code(services: Services, mount: Mount, request: Request, _: Nothing
     except RegistrationClosed:
         return _closed(request, context)
     except (BadInput, BadCode, NotInvited, NotOffered, WeakPassword, Limited) as why:
-        return _form(services, request, context, by, why)
+        # A code that another tab has used, or the same form before.
+        reply = await signed_in(services, request, context, "/register") if isinstance(why, BadCode) else None
+        return reply or _form(services, request, context, by, why)
     return onward(context.end, session=opened.token, device=opened.device, prelogin_token="" if request.ctx.prelogin_token else None)
 
 
@@ -198,9 +205,12 @@ def _asked(request: Request, by: RegisterBy) -> dict[str, str]:
     return {name: value for name in names if isinstance(value := request.fields.get(name), str)}
 
 
-def _to_sent(services: Services, request: Request, context: ReturnContext, by: RegisterBy, early: str, seconds: int) -> Reply:
-    """On to the page that says it: a reload of that sends nothing."""
-    return onward(context.to("/register", way=by, **_asked(request, by), early=early, again=again(services, seconds)))
+def _to_sent(
+    services: Services, request: Request, context: ReturnContext, by: RegisterBy, early: str, seconds: int, browser: str | None = None
+) -> Reply:
+    """On to the page that says it: a reload of that sends nothing. `browser`: the token of one that its link logs in."""
+    onto = context.to("/register", way=by, **_asked(request, by), early=early, again=again(services, seconds))
+    return onward(onto, prelogin_token=browser)
 
 
 async def _address_form(
@@ -237,7 +247,7 @@ def _sent(services: Services, request: Request, context: ReturnContext, email: s
 
 CALLS: tuple[Call, ...] = (
     Call(("GET",), "/register", show, RegisterOpened, changes=False),
-    Call(("POST",), "/page/register", by_link),
+    Call(("POST",), "/page/register", by_link, begins_login=True),
     Call(("POST",), "/page/register/code", send_code),
     Call(("POST",), "/page/register/finish", by_code, sets_session=True),
 )

@@ -31,6 +31,8 @@ class Brand:
     privacy: Legal
     support: str
     """Where people are helped, as a link; empty where nobody is named."""
+    home: str
+    """Where the product itself is; empty where nobody says."""
     abroad: bool
     """Whether numbers of other regions than mainland China get text messages."""
     theme: Made
@@ -53,6 +55,7 @@ def branded(settings: Settings) -> Brand:
         terms=pages.terms,
         privacy=pages.privacy,
         support=theme.reach(pages.support),
+        home=pages.home,
         abroad=any(region != rules.HOME for region in settings.sms.countries),
         theme=_made("theme", ".css", " ".join((_accent(chosen.light, chosen.upon_light), dark, *_fonts())).encode()),
         logo=_made("logo", picture.suffix, picture.content) if picture else None,

@@ -67,6 +67,9 @@ class Call:
     """State-changing: the origin check holds. What a mail's link opens stands on its token and says False."""
     sets_session: bool = False
     """A login: the origin check holds for a request without any cookie too (contract, rule 11)."""
+    begins_login: bool = False
+    """What it keeps under this browser's token may log the browser in later: the origin check holds as for a login, or another site's form
+    could have a browser register, and the link in that site's own mailbox would log it into an account that is not its reader's."""
     logs_in: bool = False
     """A login that gives no session cookie, but a JWT."""
     exempt: Callable[[Mapping[str, Any]], bool] | None = None

@@ -230,6 +230,7 @@ DIALECT = Dialect(
             shapes.Verified,
             exempt=_mailed,
             mailed=True,
+            sets_session=True,
             refusals=(BadLink, NotActivated),
             summary="summary.hiyouth.verify",
         ),

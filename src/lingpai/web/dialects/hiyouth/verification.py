@@ -18,7 +18,8 @@ from lingpai.web.pages.activation import INTERVAL, FirstPassword, first_password
 from lingpai.web.pages.shared.forms import form_page
 from lingpai.web.pages.shared.links import for_realm
 from lingpai.web.pages.shared.links import links as hosted
-from lingpai.web.pages.shared.return_context import typed_email
+from lingpai.web.pages.shared.logged_in import as_logged_in
+from lingpai.web.pages.shared.return_context import HOME, current_account, typed_email
 from lingpai.web.request.calls import Call, Mount, Reply
 from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
@@ -42,13 +43,16 @@ class VerificationTyped(msgspec.Struct, frozen=True, kw_only=True):
     email: Annotated[str, Text(1, 16_384, optional=True)] = ""
 
 
-async def opened(services: Services, mount: Mount, request: Request, word: str, wanted: Role | None = None) -> tuple[Role, Activation]:
+async def opened(
+    services: Services, mount: Mount, request: Request, word: str, wanted: Role | None = None, *, enters: bool = False
+) -> tuple[Role, Activation]:
     """Proves the address; HEAD, prefetch and preview only look, and so does GET where the setting asks for a click.
 
-    Raises BadLink for what is wrong, expired, spent, or of another realm than the wanted or the served ones.
+    `enters`: logs in the browser that has registered it (contract, 8.11). Raises BadLink for what is wrong, expired, spent, or of another
+    realm than the wanted or the served ones.
     """
     proves = request.spends and not (settings_of(mount).activates_by_click and request.method == "GET")
-    act = activate.open_link if proves else activate.peek
+    act = activate.peek if not proves else activate.enter_by_link if enters else activate.open_link
     role, email, token = unsealed(services, mount, request, word, wanted)
     return role, await act(services, request.ctx, email, token)
 
@@ -66,22 +70,22 @@ def unsealed(services: Services, mount: Mount, request: Request, word: str, want
 async def open_link(services: Services, mount: Mount, request: Request, word: str) -> Reply:
     """GET /api/EmailVer of a browser: verified, or a button where nothing may be spent yet."""
     try:
-        role, found = await opened(services, mount, request, word)
+        role, found = await opened(services, mount, request, word, enters=await current_account(services, request) is None)
     except BadLink:
         return form_page("verify_bad.html", request, gone=not word)
     if not found.active:
         return page("verify.html", request, account=found.account, emailname=word, help=_help(services, found))
-    return _done(services, mount, request, role, found, word)
+    return await _done(services, mount, request, role, found, word)
 
 
 async def confirm(services: Services, mount: Mount, request: Request, sent: VerificationWord) -> Reply:
     """POST /page/verify: the click."""
     try:
-        role, found = await opened(services, mount, request, sent.emailname)
+        role, found = await opened(services, mount, request, sent.emailname, enters=await current_account(services, request) is None)
     except BadLink:
         here = _at(services, mount, option="ver", emailname=sent.emailname)
         return form_page("verify_bad.html", request, here=here, gone=not sent.emailname)
-    return _done(services, mount, request, role, found, sent.emailname)
+    return await _done(services, mount, request, role, found, sent.emailname)
 
 
 async def set_password(services: Services, mount: Mount, request: Request, sent: VerificationWord) -> Reply:
@@ -101,7 +105,7 @@ async def _set_password(services: Services, mount: Mount, request: Request, link
         found = await activate.set_password(services, request.ctx, email, token, chosen)
     except (BadInput, WeakPassword, Limited) as why:
         return _first_password(services, mount, request, email, word, why)
-    return _done(services, mount, request, role, found, word)
+    return await _done(services, mount, request, role, found, word)
 
 
 async def send_again(services: Services, mount: Mount, request: Request, typed: VerificationTyped) -> Reply:
@@ -146,21 +150,26 @@ def links_of(services: Services, settings: HiyouthSettings, role: Role) -> Links
     )
 
 
-def _done(services: Services, mount: Mount, request: Request, role: Role, found: Activation, word: str) -> Reply:
+async def _done(services: Services, mount: Mount, request: Request, role: Role, found: Activation, word: str) -> Reply:
     if found.asks_for_password and found.account.mail:
         return _first_password(services, mount, request, found.account.mail, word)
-    home = settings_of(mount).home
-    return page(
+    home, present = settings_of(mount).home, await current_account(services, request)
+    inside = bool(found.opened) or (present is not None and present.id == found.account.id)
+    login = for_realm(services, "/login", found.account.realm, account=found.account.email or "", switch="yes" if present else "")
+    text = "proofs.password_set" if found.set_before else "proofs.inside" if inside else f"verified.{'' if found.fresh else 'already_'}text"
+    reply = page(
         "verified.html",
         request,
         here=_at(services, mount, option="ver", emailname=word),
         account=found.account,
         role=role,
         fresh=found.fresh,
+        text=text,
         help=_help(services, found),
-        onward=home or for_realm(services, "/login", found.account.realm, account=found.account.email or ""),
-        target="home" if home else "login",
+        onward=home or (HOME if inside else login),
+        target="home" if home else "me" if inside else "login",
     )
+    return as_logged_in(request, reply, found.opened) if found.opened else reply
 
 
 def _first_password(
@@ -186,7 +195,7 @@ def _at(services: Services, mount: Mount, **fields: str) -> str:
 
 
 PAGES = (
-    Call(("POST",), "/page/verify", confirm, VerificationWord),
+    Call(("POST",), "/page/verify", confirm, VerificationWord, sets_session=True),
     Call(("POST",), "/page/verify/password", set_password, VerificationWord),
     Call(("POST",), "/page/verify/again", send_again, VerificationTyped),
 )

@@ -9,10 +9,10 @@ from lingpai.core import rules
 from lingpai.core.errors import BadCode, BadInput, Limited, MessagesSpent, Refusal, StaleLogin, TooSoon, WrongPassword
 from lingpai.flows import Services, reauthenticate
 from lingpai.web.pages.me.contact import RESEND
-from lingpai.web.pages.me.owner import Me, at, owner_only, show
+from lingpai.web.pages.me.owner import Me, owner_only, show
 from lingpai.web.pages.shared.forms import again, digits, left
 from lingpai.web.pages.shared.links import for_realm
-from lingpai.web.pages.shared.return_context import HOME, called, onward
+from lingpai.web.pages.shared.return_context import HOME, at, called, onward
 from lingpai.web.request.calls import Call, Reply
 from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request

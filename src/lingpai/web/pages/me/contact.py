@@ -10,9 +10,9 @@ from lingpai.core import rules
 from lingpai.core.errors import BadCode, BadInput, Limited, MessagesSpent, NotOffered, Refusal, Taken, TooSoon
 from lingpai.core.model import Account, Address
 from lingpai.flows import Services, contacts
-from lingpai.web.pages.me.owner import Me, at, done_at, owner_only, show
+from lingpai.web.pages.me.owner import Me, done_at, owner_only, show
 from lingpai.web.pages.shared.forms import again, digits, left
-from lingpai.web.pages.shared.return_context import onward, typed_email
+from lingpai.web.pages.shared.return_context import at, onward, typed_email
 from lingpai.web.request.calls import Call, Nothing, Reply
 from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
@@ -50,11 +50,15 @@ class Contact:
         if not to:
             return self._page(services, request, me)
         try:
+            address = self.clean(to, self.kind)
+            if self._holds(me.account, address):
+                # Another tab has bound it.
+                return done_at("/me/security", self.kind)
             return self._page(
                 services,
                 request,
                 me,
-                sent=self.clean(to, self.kind),
+                sent=address,
                 seconds=left(services, request.query) if "again" in request.query else RESEND,
             )
         except BadInput as why:
@@ -93,10 +97,13 @@ class Contact:
     def _read(self, request: Request, me: Me) -> Address:
         text = request.fields.get(self.kind)
         address: Address = Text(1, 320, self.clean).read(text, self.kind, digits=True)
-        held = self.held(me.account)
-        if held and self.clean(held, self.kind).key == address.key:
+        if self._holds(me.account, address):
             raise BadInput(self.kind, "unchanged")
         return address
+
+    def _holds(self, account: Account, address: Address) -> bool:
+        held = self.held(account)
+        return bool(held) and self.clean(held, self.kind).key == address.key
 
     def _page(
         self, services: Services, request: Request, me: Me, why: Refusal | None = None, *, sent: Address | None = None, **values: Any

@@ -6,7 +6,6 @@ All of them lead back.
 
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import urlencode
 
 import msgspec
 
@@ -14,11 +13,12 @@ from lingpai.core import words
 from lingpai.core.errors import NotActivated, NotLoggedIn, Refusal, StaleLogin
 from lingpai.core.model import Account, Session
 from lingpai.flows import Services, reauthenticate
-from lingpai.settings.realms import query_name, realm_named
+from lingpai.settings.realms import query_name
 from lingpai.steps.authentication import Authenticated, Fresh
 from lingpai.web.pages import readable_at
 from lingpai.web.pages.shared.forms import form_page
-from lingpai.web.pages.shared.return_context import HOME, onward, present
+from lingpai.web.pages.shared.return_context import HOME, at, onward, present
+from lingpai.web.pages.shared.session_ended import to_login
 from lingpai.web.request import cookies
 from lingpai.web.request.calls import Handler, Mount, Reply
 from lingpai.web.request.request import Request
@@ -67,9 +67,7 @@ def owner_only(handler: OwnerHandler, *, sensitive: bool = False, unproved: bool
         except NotLoggedIn:
             if not request.wants_html:
                 raise
-            remembered = request.cookies.get(cookies.KIND, "")
-            kind = remembered if realm_named(services.settings, remembered) else ""
-            return onward(at("/login", type=kind, next=here or readable_at(request)))
+            return to_login(services, request, here or readable_at(request))
         except NotActivated:
             return onward(HOME)
         except StaleLogin:
@@ -84,12 +82,6 @@ def _remembered(services: Services, request: Request, me: Me, reply: Reply) -> R
     if kind == request.cookies.get(cookies.KIND, ""):
         return reply
     return msgspec.structs.replace(reply, headers=(*reply.headers, ("set-cookie", cookies.kind(services.settings, kind))))
-
-
-def at(path: str, **query: str) -> str:
-    """The path, with what of the query is not empty."""
-    kept = {name: value for name, value in query.items() if value}
-    return f"{path}?{urlencode(kept, safe='/')}" if kept else path
 
 
 def show(template: str, request: Request, me: Me, why: Refusal | None = None, **values: Any) -> Reply:

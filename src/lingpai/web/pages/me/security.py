@@ -14,6 +14,7 @@ from lingpai.web.pages.me.contact import texts
 from lingpai.web.pages.me.owner import Me, done_at, owner_only, show
 from lingpai.web.pages.shared.forms import digits
 from lingpai.web.pages.shared.relative_time import ago
+from lingpai.web.pages.shared.return_context import onward
 from lingpai.web.pages.shared.thirds import wechat_elsewhere
 from lingpai.web.request.calls import Call, Nothing, Reply
 from lingpai.web.request.fields import Text
@@ -73,6 +74,8 @@ def _called(way: ways_in.SleepingWay, request: Request) -> str:
 
 async def ask_unlink(services: Services, request: Request, me: Me, which: ConnectWhich) -> Reply:
     """GET /me/unlink: says what is lost, and asks; changes nothing."""
+    if which.provider not in me.account.linked:
+        return onward("/me/security")
     return show("unlink", request, me, provider=which.provider, called=words.text(f"provider.{which.provider}", request.locale))
 
 

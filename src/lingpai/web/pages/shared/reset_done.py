@@ -1,30 +1,57 @@
 """The page after a reset, whichever way led to it: what still leads into the account, and what sleeps (contract, 10.6)."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from msgspec.structs import replace
 
-from lingpai.core.model import THIRD_PARTIES
+from lingpai.core.chance import SECOND
+from lingpai.core.model import THIRD_PARTIES, Account, Session
+from lingpai.flows import Services, ways_in
 from lingpai.flows.recover import ResetOutcome
 from lingpai.steps.ways import WayIn
 from lingpai.web.pages import page
-from lingpai.web.pages.shared.return_context import ReturnContext
+from lingpai.web.pages.shared.logged_in import logged_in
+from lingpai.web.pages.shared.return_context import HOME, ReturnContext, called, onward, present, return_context
 from lingpai.web.request.calls import Reply
 from lingpai.web.request.request import Request
 
 SECURITY = "/me/security"
 """Where all of them stand: what sleeps is confirmed or removed there, and what stays has its own page behind it."""
+DONE = "/page/reset/done"
+_AT_ONCE = 60 * SECOND
+"""Milliseconds between a reset and the login that it has opened, at most."""
 
 
 def reset_done(request: Request, reset: ResetOutcome, context: ReturnContext, who: str) -> Reply:
-    """Leads on to where the person was going, where the reset has logged them in here (contract, 10.13); else to the login."""
-    opened = reset.opened
-    onward = context.end if opened else context.to("/login", account=who)
-    asleep = [(way, SECURITY) for way in reset.ways if way.asleep]
-    stays = [(way, manage_at(way)) for way in reset.ways if not way.asleep]
-    reply = page("reset_done.html", request, here=onward, onward=onward, inside=bool(opened), who=who, asleep=asleep, stays=stays)
-    if opened is None:
-        return replace(reply, device=reset.device)
-    # As after a login: what was begun before it ends with it.
-    return replace(reply, session=opened.token, session_life=opened.lifetime, device=opened.device, prelogin_token="")
+    """On to `done_page` where the reset has logged the person in here (contract, 10.13); else says so at once, and leads to the login."""
+    if reset.opened:
+        return logged_in(request, reset.opened, context.to(DONE))
+    login = context.to("/login", account=who)
+    reply = page("reset_done.html", request, here=login, onward=login, inside=False, context=context, who=who, **_shown(reset.ways))
+    return replace(reply, device=reset.device)
+
+
+async def done_page(services: Services, request: Request) -> Reply:
+    """Says it where the login is one that a reset has just opened; a reload says it again. Raises NotLoggedIn."""
+    context = return_context(services, request)
+    login = await present(services, request)
+    if not _by_reset(login.session, login.account):
+        return onward(HOME)
+    shown = _shown(await ways_in.listed(services, login.account))
+    return page("reset_done.html", request, onward=context.end, inside=True, context=context, who=called(login.account), **shown)
+
+
+def _by_reset(session: Session, account: Account) -> bool:
+    return 0 <= session.created_at - (account.password_changed_at or 0) <= _AT_ONCE and session.amr in ("otp", "sms")
+
+
+def _shown(ways: Iterable[WayIn]) -> dict[str, Any]:
+    found = tuple(ways)
+    return {
+        "asleep": [(way, SECURITY) for way in found if way.asleep],
+        "stays": [(way, manage_at(way)) for way in found if not way.asleep],
+    }
 
 
 def manage_at(way: WayIn) -> str:

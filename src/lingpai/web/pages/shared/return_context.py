@@ -45,11 +45,18 @@ class ReturnContext:
     realm: str
     carried: Mapping[str, str]
     """Hidden fields of a form, or the query of a link; what is not allowed is not in it."""
+    app: str = ""
+    """What the operator calls the application that the person goes on to; empty where it has no name of its own."""
 
     @property
     def end(self) -> str:
         """Where the person goes once they are logged in."""
         return self.carried.get("next", HOME)
+
+    @property
+    def switching(self) -> bool:
+        """Whether it makes no difference who is logged in."""
+        return "switch" in self.carried
 
     def to(self, path: str, **more: str) -> str:
         """A link to another of these pages."""
@@ -73,7 +80,7 @@ def return_context(services: Services, request: Request) -> ReturnContext:
     carried = {"type": query_name(settings, realm), "next": onward if onward != HOME else "", "switch": "yes" if query.switch else ""}
     kept = {name: value for name, value in carried.items() if value}
     request.enter(realm, links(services.settings, realm, kept.get("next", "")))
-    return ReturnContext(realm, kept)
+    return ReturnContext(realm, kept, settings.pages.app_at(onward))
 
 
 async def present(services: Services, request: Request) -> Authenticated:
@@ -85,9 +92,17 @@ async def present(services: Services, request: Request) -> Authenticated:
 
 
 async def inside(services: Services, request: Request) -> Account | None:
-    """Who this browser is logged in as, in whichever realm."""
+    """Who this browser is logged in as, in whichever realm, which the request is about from here on."""
     try:
         return (await present(services, request)).account
+    except NotLoggedIn:
+        return None
+
+
+async def current_account(services: Services, request: Request) -> Account | None:
+    """As `inside`, for a page that is about something else: the request stays about that."""
+    try:
+        return (await sessions.current_in(services, request.ctx, served(services.settings))).account
     except NotLoggedIn:
         return None
 
@@ -120,6 +135,12 @@ def anybody(text: str, field: str = "account") -> Address:
     except BadInput:
         # No account's key has a space in it.
         return Address("name", text[:_LONGEST], f" {text[:_LONGEST]}")
+
+
+def at(path: str, **query: str) -> str:
+    """The path, with what of the query is not empty."""
+    kept = {name: value for name, value in query.items() if value}
+    return f"{path}?{urlencode(kept, safe='/')}" if kept else path
 
 
 def onward(where: str, **cookies: Any) -> Reply:

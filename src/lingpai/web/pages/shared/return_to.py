@@ -54,7 +54,7 @@ def safe_next(text: str, settings: Settings) -> str:
     """
     if len(text) > LENGTH:
         return ""
-    for origin in ("", settings.public_url, *settings.pages.next):
+    for origin in ("", settings.public_url, *settings.pages.origins):
         rest = text.removeprefix(origin)
         if origin and rest == text:
             continue

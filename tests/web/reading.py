@@ -26,6 +26,11 @@ class Form:
     kinds: dict[str, dict[str, str]] = field(default_factory=dict)
     """The attributes of each input."""
 
+    @property
+    def path(self) -> str:
+        """Where it posts, without what the address carries along."""
+        return urlsplit(self.action).path
+
 
 class Page(HTMLParser):
     """One page."""
@@ -52,8 +57,8 @@ class Page(HTMLParser):
         return " ".join("".join(self._spoken).split())
 
     def form(self, action: str) -> Form:
-        """The form that posts there, and that a person can see."""
-        found = [form for form in self.forms if form.action == action and form.id != "redraw"]
+        """The form that posts to this path, and that a person can see."""
+        found = [form for form in self.forms if form.path == action and form.id != "redraw"]
         assert found, (action, self.status, self.text)
         return found[0]
 
@@ -82,6 +87,8 @@ class Page(HTMLParser):
             self._input(self._open, said)
 
     def _input(self, form: Form, said: dict[str, str]) -> None:
+        if "disabled" in said:
+            return
         form.kinds[said["name"]] = said
         if said.get("type") in ("checkbox", "radio") and "checked" not in said:
             form.boxes.add(said["name"])
@@ -124,7 +131,7 @@ class Reader:
 
         Whoever has a password, before a login page that first offers a code, goes to the one with a password.
         """
-        if action == "/page/login" and (first := next((form for form in self.page.forms if form.action == "/page/login/code"), None)):
+        if action == "/page/login" and (first := next((form for form in self.page.forms if form.path == "/page/login/code"), None)):
             await self.post("/page/login/way", **first.fields, way="password")
         form = self.page.form(action)
         assert set(typed) <= set(form.fields) | form.boxes | {"show"}, (typed, form)

@@ -11,21 +11,20 @@ from lingpai.core.errors import BadCaptcha, BadCode, BadGrant, BadInput, Limited
 from lingpai.core.masked import masked, masked_name
 from lingpai.core.model import Account, Address
 from lingpai.core.steps import Step
-from lingpai.flows import Services, code_login, create_account
-from lingpai.guard.captcha import CaptchaAnswer
+from lingpai.flows import Services, captcha, code_login, create_account
 from lingpai.guard.throttling.messages import INTERVAL
 from lingpai.settings.realms import invites_in
 from lingpai.steps.proved_address import ProvedAddress
 from lingpai.web.pages import page, puzzles
 from lingpai.web.pages.shared.cancel_deletion import cancel_deletion_page
-from lingpai.web.pages.shared.consents import agreed, papers
-from lingpai.web.pages.shared.forms import TYPED_LENGTH, again, digits, form_page, left
+from lingpai.web.pages.shared.consents import agreed, papers, unagreed
+from lingpai.web.pages.shared.forms import TYPED_LENGTH, Lead, again, digits, form_page, left
 from lingpai.web.pages.shared.logged_in import logged_in
 from lingpai.web.pages.shared.return_context import ReturnContext, onward, return_context
 from lingpai.web.pages.shared.thirds import offered_thirds
 from lingpai.web.pages.shared.ways_in import offered, way_in
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
-from lingpai.web.request.fields import Text, read
+from lingpai.web.request.fields import Text, read, read_form
 from lingpai.web.request.request import Request
 
 _FIELD_OF = {BadCode: "code", BadCaptcha: "captcha", NotInvited: "invite", NotOffered: "account"}
@@ -71,21 +70,20 @@ async def change_way(services: Services, mount: Mount, request: Request, _: Noth
 
 
 async def send(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
-    """POST /page/login/code: sends it, and asks for it. A text message costs money, so that only people get one: behind a captcha."""
+    """POST /page/login/code: sends it, and asks for it. Behind a captcha: messages cost money, and those who get them."""
     context = return_context(services, request)
     early, seconds = "", INTERVAL
+    if "show" in request.fields:
+        return await address_page(services, request, context)
     try:
         offered(services, "code")
-        to = read(request.fields, CodeAsked).account
-        if to.kind == "phone" and ("show" in request.fields or "captcha_id" not in request.fields):
-            return await _puzzled(services, request, context)
-        await code_login.ask(services, request.ctx, to, answer=_answered(request) if to.kind == "phone" else None)
+        to = read_form(request.fields, CodeAsked, puzzles.unanswered(request)).account
+        async with captcha.paid(services, request.ctx, puzzles.answered(request), to):
+            await code_login.ask(services, request.ctx, to)
     except TooSoon as wait:
         early, seconds = "yes", wait.seconds
     except (BadInput, BadCaptcha, NotOffered, Limited, MessagesSpent) as why:
-        if "captcha_id" in request.fields:
-            return await _puzzled(services, request, context, why)
-        return address_page(services, request, context, why)
+        return await address_page(services, request, context, why)
     # On to the page that says it: a reload of that sends nothing.
     return onward(context.to("/login", way="code", **_typed(request), early=early, again=again(services, seconds)))
 
@@ -95,11 +93,11 @@ async def enter(services: Services, mount: Mount, request: Request, _: Nothing) 
     context = return_context(services, request)
     try:
         offered(services, "code")
-        form = read(request.fields, CodeEntered)
+        form = read_form(request.fields, CodeEntered)
         outcome = await code_login.enter(services, request.ctx, form.account, form.code, remember=form.remember == "yes")
     except (BadInput, BadCode, Limited, NotOffered) as why:
         if isinstance(why, BadInput) and why.field == "account":
-            return address_page(services, request, context, why)
+            return await address_page(services, request, context, why)
         return code_page(services, request, context, why)
     if not isinstance(outcome, Step):
         return logged_in(request, outcome, context.end)
@@ -112,7 +110,8 @@ async def create(services: Services, mount: Mount, request: Request, _: Nothing)
     """POST /page/login/create: an account for the address that this browser has proved."""
     context = return_context(services, request)
     try:
-        form = read(request.fields, AccountAsked)
+        box = request.fields.get("agree")
+        form = read_form(request.fields, AccountAsked, unagreed(services, agree=bool(box)))
         wishes = create_account.NewAccount(form.nickname, form.invite.strip(), agreed(services, agree=bool(form.agree)))
         opened = await create_account.create(services, request.ctx, form.account, wishes)
     except BadGrant as why:
@@ -143,38 +142,33 @@ async def further(services: Services, request: Request, context: ReturnContext, 
             return _recognise_page(services, request, context, proof, *await code_login.recognisable(services, proof))
     except BadGrant:
         pass
-    reply = address_page(services, request, context, BadGrant())
+    reply = await address_page(services, request, context, BadGrant())
     return replace(reply, status=200)
 
 
-async def _puzzled(services: Services, request: Request, context: ReturnContext, why: Refusal | None = None) -> Reply:
-    """The address once more, with a captcha."""
-    puzzle = await puzzles.puzzle_after(services, request, why)
-    reply = address_page(services, request, context, puzzles.mended(why, request) if isinstance(why, BadCaptcha) else why, puzzle)
-    return replace(reply, prelogin_token=puzzle.prelogin_token) if puzzle else reply
-
-
-def address_page(
-    services: Services,
-    request: Request,
-    context: ReturnContext,
-    why: Refusal | None = None,
-    puzzle: puzzles.CaptchaPuzzle | None = None,
-) -> Reply:
+async def address_page(services: Services, request: Request, context: ReturnContext, why: Refusal | None = None) -> Reply:
     """The one field; the code goes to what is typed there."""
     account = "" if request.mended and request.method == "GET" else str(request.fields.get("account") or "")
-    return form_page(
+
+    def leads_of(fault: Refusal) -> tuple[Lead, ...]:
+        onto, named = context.to("/login", way="password", account=account[:TYPED_LENGTH]), isinstance(fault, BadInput) and fault.reason
+        helps = named == "contact" or isinstance(fault, MessagesSpent | Limited | NotOffered)
+        offers = "password" in services.settings.pages.login
+        return ((onto, words.text("pages.by_code.way.password", request.locale)),) if helps and offers else ()
+
+    return await puzzles.puzzled_page(
+        services,
         "login_address.html",
         request,
         why,
         typed={**request.fields, "account": account},
         field_of=_FIELD_OF,
         label_of={"account": _label(services, request)},
+        leads_of=leads_of,
         here=context.to("/login", way="code", **_typed(request)),
         context=context,
         label=_label(services, request),
         ways=services.settings.pages.login,
-        puzzle=puzzle,
         thirds=offered_thirds(services, request),
         others=context.others(services.settings, request.locale, account=account[:TYPED_LENGTH]),
     )
@@ -200,6 +194,7 @@ def code_page(services: Services, request: Request, context: ReturnContext, why:
         again=next_at,
         letters=context.to("/login", **here, letters="yes") if not request.fields.get("letters") else "",
         ways=services.settings.pages.login,
+        puzzle=puzzles.offered(services),
     )
 
 
@@ -237,13 +232,6 @@ def _recognise_page(
         account=account,
         ways=ways,
     )
-
-
-def _answered(request: Request) -> CaptchaAnswer:
-    found = puzzles.answer(request)
-    if found is None:
-        raise BadInput("captcha", "captcha-missing")
-    return found
 
 
 def _typed(request: Request) -> dict[str, str]:

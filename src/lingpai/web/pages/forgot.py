@@ -5,17 +5,17 @@ from typing import Annotated, Literal
 import msgspec
 
 from lingpai.core import rules, words
-from lingpai.core.errors import BadCode, BadInput, Limited, MessagesSpent, NotOffered, WeakPassword
+from lingpai.core.errors import BadCaptcha, BadCode, BadInput, Limited, MessagesSpent, NotOffered, Refusal, WeakPassword
 from lingpai.core.model import Address
-from lingpai.flows import Services, recover
-from lingpai.web.pages import questions
+from lingpai.flows import Services, captcha, recover
+from lingpai.web.pages import puzzles, questions
 from lingpai.web.pages.activation import sent_page
 from lingpai.web.pages.recovery import RESET_INTERVAL
 from lingpai.web.pages.shared.forms import again, compact, form_page, left
 from lingpai.web.pages.shared.reset_done import reset_done
 from lingpai.web.pages.shared.return_context import ReturnContext, onward, return_context, somebody
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
-from lingpai.web.request.fields import Text, read
+from lingpai.web.request.fields import Text, read, read_form
 from lingpai.web.request.request import Request
 
 ForgotBy = Literal["code", "link", "questions"]
@@ -51,26 +51,31 @@ async def show(services: Services, mount: Mount, request: Request, opened: Forgo
     if request.mended and not opened.again:
         account = ""
     if not opened.again:
-        return _form(services, request, context, {"account": account})
+        return await _form(services, request, context, {"account": account})
     if opened.by == "link":
         return sent_page(services, request, context, "reset", account)
     try:
         return _code_form(services, request, context, somebody(account))
     except BadInput as why:
-        return _form(services, request, context, {"account": account}, why)
+        return await _form(services, request, context, {"account": account}, why)
 
 
 async def send(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """POST /page/forgot: sends a code or a link; the page says the same whether there is an account or not."""
     context, by = return_context(services, request), _by(request)
     typed = {"account": request.fields.get("account") or request.fields.get("email") or "", "by": by}
+    if "show" in request.fields:
+        return await _form(services, request, context, typed)
     try:
-        who = read(request.fields, ForgotWhose).account
+        who = read_form(request.fields, ForgotWhose, puzzles.unanswered(request)).account
         if by == "questions":
             return await questions.ask(services, request, context, who)
-        return await (_link if by == "link" else _code)(services, request, context, who)
-    except (BadInput, NotOffered, Limited, MessagesSpent) as why:
-        return _form(services, request, context, typed, why)
+        if by == "link" and who.kind != "email":
+            raise BadInput("account", "link-email")
+        async with captcha.paid(services, request.ctx, puzzles.answered(request), who):
+            return await (_link if by == "link" else _code)(services, request, context, who)
+    except (BadInput, BadCaptcha, NotOffered, Limited, MessagesSpent) as why:
+        return await _form(services, request, context, typed, why)
 
 
 async def by_code(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
@@ -79,9 +84,9 @@ async def by_code(services: Services, mount: Mount, request: Request, _: Nothing
     try:
         who = read(request.fields, ForgotWhose).account
     except BadInput as why:
-        return _form(services, request, context, request.fields, why)
+        return await _form(services, request, context, request.fields, why)
     try:
-        form = read(request.fields, ForgotFresh)
+        form = read_form(request.fields, ForgotFresh)
         done = await recover.enter_by_code(services, request.ctx, who, form.code.lower(), form.password)
     except (BadInput, BadCode, WeakPassword, Limited) as why:
         return _code_form(services, request, context, who, why)
@@ -89,8 +94,6 @@ async def by_code(services: Services, mount: Mount, request: Request, _: Nothing
 
 
 async def _link(services: Services, request: Request, context: ReturnContext, who: Address) -> Reply:
-    if who.kind != "email":
-        raise BadInput("account", "link-email")
     begun = await recover.begin_entry_by_link(services, request.ctx, who, RESET_INTERVAL)
     return _sent(services, context, who, "link", begun, RESET_INTERVAL)
 
@@ -113,20 +116,21 @@ def _by(request: Request) -> ForgotBy:
     return next((by for by in offered if by == ("link" if mailed else request.fields.get("by"))), "code")
 
 
-def _form(
+async def _form(
     services: Services,
     request: Request,
     context: ReturnContext,
     typed: dict[str, str],
-    why: BadInput | NotOffered | Limited | MessagesSpent | None = None,
+    why: Refusal | None = None,
 ) -> Reply:
-    return form_page(
+    return await puzzles.puzzled_page(
+        services,
         "forgot.html",
         request,
         why,
         typed=typed,
         # One field, whatever it holds: a number of a region that gets no messages, too.
-        field_of={BadInput: "account"},
+        field_of={BadInput: "account", BadCaptcha: "captcha"},
         label_of={"account": words.label("anybody", request.locale)},
         here=context.to("/forgot"),
         context=context,
@@ -155,6 +159,7 @@ def _code_form(
         early=bool(request.fields.get("early")) and seconds > 0 and not why,
         seconds=seconds,
         again=next_at,
+        puzzle=puzzles.offered(services),
     )
 
 

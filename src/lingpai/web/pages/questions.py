@@ -1,6 +1,6 @@
 """Back in by security questions: all three right in one go, then a new password. Strangers are asked some too (contract, session)."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec.structs import replace
@@ -10,11 +10,12 @@ from lingpai.core.errors import BadGrant, BadInput, Limited, NotOffered, WeakPas
 from lingpai.core.model import Address
 from lingpai.flows import Services, questions, recover
 from lingpai.settings.realms import recovery_questions
+from lingpai.web.pages import puzzles
 from lingpai.web.pages.shared.forms import form_page
 from lingpai.web.pages.shared.reset_done import reset_done
 from lingpai.web.pages.shared.return_context import ReturnContext, return_context, somebody
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
-from lingpai.web.request.fields import Text, read
+from lingpai.web.request.fields import Text, read, read_form
 from lingpai.web.request.request import Request
 
 _AnswerText = Annotated[str, Text(1, 64, rules.answer)]
@@ -71,12 +72,11 @@ async def answer(services: Services, mount: Mount, request: Request, wanted: Rec
     if not offered(services, context.realm):
         raise NotOffered("questions")
     try:
-        given = read(request.fields, RecoveryAnswers)
+        given = read_form(request.fields, RecoveryAnswers)
         three = (given.answer_one, given.answer_two, given.answer_three)
         prelogin_token = await questions.answer(services, request.ctx, three, mode="on")
     except Limited as why:
-        typed = {"account": wanted.account.value}
-        return form_page("forgot.html", request, why, typed=typed, here=context.to("/forgot"), context=context, questions=True)
+        return _whose_form(services, request, context, wanted.account.value, why)
     except (BadInput, WrongAnswers, BadGrant) as why:
         return await ask(services, request, context, wanted.account, why)
     return replace(_password_form(request, context, wanted.account.value), prelogin_token=prelogin_token)
@@ -91,18 +91,17 @@ async def reset(services: Services, mount: Mount, request: Request, _: Nothing) 
         done = await recover.by_reset_grant(services, request.ctx, form.password)
     except BadGrant as why:
         # The ten minutes are over, or it is another browser.
-        return form_page(
-            "forgot.html",
-            request,
-            why,
-            typed={"account": who},
-            here=context.to("/forgot"),
-            context=context,
-            questions=offered(services, context.realm),
-        )
+        return _whose_form(services, request, context, who, why)
     except (BadInput, WeakPassword, Limited) as why:
         return _password_form(request, context, who, why)
     return replace(reset_done(request, done, context, who), prelogin_token="")
+
+
+def _whose_form(services: Services, request: Request, context: ReturnContext, who: str, why: Limited | BadGrant) -> Reply:
+    """Once more from the start."""
+    here, asked = context.to("/forgot"), offered(services, context.realm)
+    said: dict[str, Any] = {"context": context, "questions": asked, "puzzle": puzzles.offered(services)}
+    return form_page("forgot.html", request, why, typed={"account": who}, here=here, **said)
 
 
 def _password_form(request: Request, context: ReturnContext, who: str, why: BadInput | WeakPassword | Limited | None = None) -> Reply:

@@ -1,9 +1,8 @@
 """Registering: `/register`, by a mailed link, or by a code that is mailed or texted; which of them, the operator says."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec.structs import replace
 
 from lingpai.core import pasted, rules
 from lingpai.core.errors import (
@@ -19,15 +18,15 @@ from lingpai.core.errors import (
     WeakPassword,
 )
 from lingpai.core.model import Address
-from lingpai.flows import Services, register
+from lingpai.flows import Services, captcha, register
 from lingpai.settings.realms import invites_in
 from lingpai.web.pages import page, puzzles
 from lingpai.web.pages.activation import sent_page
-from lingpai.web.pages.shared.consents import agreed, papers
-from lingpai.web.pages.shared.forms import TYPED_LENGTH, again, digits, form_page, left
+from lingpai.web.pages.shared.consents import agreed, papers, unagreed
+from lingpai.web.pages.shared.forms import TYPED_LENGTH, again, digits, left
 from lingpai.web.pages.shared.return_context import ReturnContext, onward, return_context, typed_email
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
-from lingpai.web.request.fields import Text, read
+from lingpai.web.request.fields import Text, read_form
 from lingpai.web.request.request import Request
 
 RegisterBy = Literal["link", "code", "phone"]
@@ -61,9 +60,18 @@ class Phone(msgspec.Struct, frozen=True, kw_only=True):
     phone: Annotated[Address, Text(1, 64, rules.phone)]
 
 
-class Chosen(msgspec.Struct, frozen=True, kw_only=True):
-    """What one chooses beside the address."""
+class LinkAsked(RegisterMail, frozen=True, kw_only=True):
+    """POST /page/register, beside the captcha: the address, and what one chooses."""
 
+    password: Annotated[str, Text(1, 512, rules.password)]
+    invite: Annotated[str, Text(1, 64, optional=True, pasted=pasted.plain)] = ""
+    agree: Annotated[str, Text(1, 16, optional=True)] = ""
+
+
+class CodeChosen(msgspec.Struct, frozen=True, kw_only=True):
+    """POST /page/register/finish, beside the address: the code that was sent there, and what one chooses."""
+
+    code: Annotated[str, Text(1, 64, digits)]
     password: Annotated[str, Text(1, 512, rules.password)]
     invite: Annotated[str, Text(1, 64, optional=True, pasted=pasted.plain)] = ""
     agree: Annotated[str, Text(1, 16, optional=True)] = ""
@@ -78,37 +86,40 @@ async def show(services: Services, mount: Mount, request: Request, opened: Regis
     if opened.again and by == "link":
         return _sent(services, request, context, opened.email)
     if by == "link" or (opened.again and (opened.phone if by == "phone" else opened.email)):
-        return _form(services, request, context, by)
+        return await _form(services, request, context, by)
     return await _address_form(services, request, context, by)
 
 
 async def by_link(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """POST /page/register: says the same for a taken address as for a free one, whose owner is told."""
     context = return_context(services, request)
+    if "show" in request.fields:
+        return await _form(services, request, context, "link")
     try:
         _offered(services, "link")
-        form = _application(services, request, read(request.fields, RegisterMail).email)
-        # Inside the interval the page says that a mail went out, as after a success.
-        await register.by_link(services, request.ctx, form, succeeds=(TooSoon,))
+        wanted = read_form(request.fields, LinkAsked, _unagreed(services, request), puzzles.unanswered(request))
+        async with captcha.paid(services, request.ctx, puzzles.answered(request), wanted.email):
+            # Inside the interval the page says that a mail went out, as after a success.
+            await register.by_link(services, request.ctx, _application(services, wanted.email, wanted), succeeds=(TooSoon,))
     except RegistrationClosed:
         return _closed(request, context)
     except TooSoon as wait:
         return _to_sent(services, request, context, "link", "yes", wait.seconds)
-    except (BadInput, NotInvited, NotOffered, WeakPassword, Limited, MessagesSpent) as why:
-        return _form(services, request, context, "link", why)
+    except (BadInput, BadCaptcha, NotInvited, NotOffered, WeakPassword, Limited, MessagesSpent) as why:
+        return await _form(services, request, context, "link", why)
     return _to_sent(services, request, context, "link", "", INTERVAL)
 
 
 async def send_code(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
-    """POST /page/register/code: sends it, and asks for it. A text message costs money, so that only people get one: behind a captcha."""
+    """POST /page/register/code: sends it, and asks for it. Behind a captcha: messages cost money, and those who get them."""
     context, by = return_context(services, request), _by(services, request)
-    if by == "phone" and ("show" in request.fields or "captcha_id" not in request.fields):
+    if "show" in request.fields:
         return await _address_form(services, request, context, by)
     early, seconds = "", INTERVAL
     try:
         to = _address(services, request, by)
-        answer = _answered(request) if by == "phone" else None
-        await register.ask_code(services, request.ctx, to, answer=answer)
+        async with captcha.paid(services, request.ctx, puzzles.answered(request), to):
+            await register.ask_code(services, request.ctx, to)
     except RegistrationClosed:
         return _closed(request, context)
     except TooSoon as wait:
@@ -122,13 +133,13 @@ async def by_code(services: Services, mount: Mount, request: Request, _: Nothing
     """POST /page/register/finish: the code is the proof, and its owner is logged in."""
     context, by = return_context(services, request), _by(services, request)
     try:
-        form = _application(services, request, _address(services, request, by))
-        code = digits(str(request.fields.get("code") or ""))
-        opened = await register.enter(services, request.ctx, form, code)
+        to = _address(services, request, by)
+        wanted = read_form(request.fields, CodeChosen, _unagreed(services, request))
+        opened = await register.enter(services, request.ctx, _application(services, to, wanted), wanted.code)
     except RegistrationClosed:
         return _closed(request, context)
     except (BadInput, BadCode, NotInvited, NotOffered, WeakPassword, Limited) as why:
-        return _form(services, request, context, by, why)
+        return await _form(services, request, context, by, why)
     return onward(context.end, session=opened.token, device=opened.device, prelogin_token="" if request.ctx.prelogin_token else None)
 
 
@@ -147,32 +158,31 @@ def _address(services: Services, request: Request, by: RegisterBy) -> Address:
     if by == "link":
         # It was not offered, or the form was not ours: a link proves nothing here.
         raise NotOffered("registration")
-    return read(request.fields, Phone).phone if by == "phone" else read(request.fields, RegisterMail).email
+    shown = puzzles.unanswered(request)
+    return read_form(request.fields, Phone, shown).phone if by == "phone" else read_form(request.fields, RegisterMail, shown).email
 
 
-def _answered(request: Request) -> Any:
-    found = puzzles.answer(request)
-    if found is None:
-        raise BadInput("captcha", "captcha-missing")
-    return found
+def _unagreed(services: Services, request: Request) -> BadInput | None:
+    return unagreed(services, agree=bool(request.fields.get("agree")))
 
 
-def _application(services: Services, request: Request, address: Address) -> register.Application:
+def _application(services: Services, address: Address, chosen: "LinkAsked | CodeChosen") -> register.Application:
     """What is asked for, with what was agreed to. Raises BadInput where it has to be agreed to and was not."""
-    chosen = read(request.fields, Chosen)
     consents = agreed(services, agree=bool(chosen.agree))
     return register.Application(address, chosen.password, invite=chosen.invite.strip(), consents=consents)
 
 
-def _form(services: Services, request: Request, context: ReturnContext, by: RegisterBy, why: _Correctable | None = None) -> Reply:
+async def _form(services: Services, request: Request, context: ReturnContext, by: RegisterBy, why: _Correctable | None = None) -> Reply:
     """Address and password; or code and password, for an address that a code was sent to."""
     seconds, next_at = left(services, request.fields), str(request.fields.get("again") or "")
     asked = _asked(request, by) if next_at else {}
-    return form_page(
+    return await puzzles.puzzled_page(
+        services,
         "register.html" if by == "link" else "register_code.html",
         request,
         why,
         typed=request.fields,
+        need="now" if by == "link" else "beside",
         field_of=_FIELD_OF,
         label_of={"agree": papers(services, request.locale)},
         here=context.to("/register", **{"way": by, "invite": _invite(request), **asked}, again=next_at),
@@ -207,12 +217,11 @@ async def _address_form(
     services: Services, request: Request, context: ReturnContext, by: RegisterBy, why: _Correctable | None = None
 ) -> Reply:
     """The first of two steps: where the code is to go."""
-    shown = puzzles.mended(why, request) if isinstance(why, BadCaptcha) else why
-    puzzle = await puzzles.puzzle_after(services, request, why) if by == "phone" else None
-    reply = form_page(
+    return await puzzles.puzzled_page(
+        services,
         "register_address.html",
         request,
-        shown,
+        why,
         typed=request.fields,
         field_of=_FIELD_OF,
         here=context.to("/register", way=by, invite=_invite(request)),
@@ -220,9 +229,7 @@ async def _address_form(
         by=by,
         offered=services.settings.pages.register,
         policy=invites_in(services.settings, context.realm).policy,
-        puzzle=puzzle,
     )
-    return replace(reply, prelogin_token=puzzle.prelogin_token) if puzzle else reply
 
 
 def _closed(request: Request, context: ReturnContext) -> Reply:

@@ -38,6 +38,7 @@
   };
   for (const form of all("form"))
     form.addEventListener("submit", (event) => {
+      if (event.defaultPrevented) return; // something is to be mended, or verified, first
       const button = event.submitter ?? form.querySelector("button[data-busy]");
       if (form.dataset.sent || button?.getAttribute("aria-disabled")) return event.preventDefault();
       form.dataset.sent = "yes";

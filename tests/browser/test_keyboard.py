@@ -103,7 +103,7 @@ async def test_a_code_is_pasted_with_its_spaces(another: Visits) -> None:
     async with another(permissions=["clipboard-read", "clipboard-write"]) as ada:
         await ada.go("/register")
         await ada.fill("pages.email", ADA)
-        await ada.press("pages.register.send")
+        await ada.sends("pages.register.send")
         code = await ada.code(ADA)
         await ada.page.evaluate("text => navigator.clipboard.writeText(text)", f" {code[:3]} {code[3:]}\u00a0")
         await ada.field("pages.code.label").focus()

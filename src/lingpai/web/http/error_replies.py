@@ -151,7 +151,8 @@ class NegotiatedRenderer:
 def _problem(request: Request, status: int, text: str) -> Reply:
     """What went wrong, by its status where there are words for that, and the way on."""
     known = words.TEXTS[request.locale]
-    title = known.get(f"pages.trouble.title.{status}", known["pages.problem.title"])
+    key = "pages.problem.missing_title" if status == 404 else f"pages.trouble.title.{status}"
+    title = known.get(key, known["pages.problem.title"])
     return page("problem.html", request, title=title, text=known.get(f"pages.trouble.text.{status}", text), again=_again(request, status))
 
 

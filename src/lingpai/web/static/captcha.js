@@ -22,6 +22,19 @@
       worker.postMessage(challenge);
     });
 
+  // The button works, and keeps its width; what it gives sets it free.
+  const hold = (button) => {
+    if (!button) return () => {};
+    const text = button.textContent;
+    button.style.minWidth = `${button.offsetWidth}px`;
+    button.setAttribute("aria-disabled", "true");
+    button.textContent = button.dataset.busy ?? text;
+    return () => {
+      button.removeAttribute("aria-disabled");
+      button.textContent = text;
+    };
+  };
+
   const guard = (field) => {
     const {captcha, work, solver, asks, doing, done} = field.dataset;
     const part = (name) => field.querySelector(`[data-${name}]`);
@@ -107,13 +120,14 @@
       event.preventDefault();
       if (waiting) return;
       waiting = true;
-      button?.setAttribute("aria-disabled", "true");
+      const idle = hold(button);
       // What cannot be had here, the server says.
       passes().catch(() => true).then((may) => {
         waiting = false;
-        button?.removeAttribute("aria-disabled");
+        idle();
         ready = Boolean(may);
-        if (ready) button ? button.click() : form.requestSubmit();
+        // Not within the event, which a solution that was there already would still be in: browsers ignore that.
+        if (ready) setTimeout(() => (button ? button.click() : form.requestSubmit()));
       });
     });
     addEventListener("pageshow", ({persisted}) => {

@@ -12,7 +12,8 @@ from lingpai.flows import Services, activate, captcha
 from lingpai.guard.one_time import link_tokens
 from lingpai.settings.realms import query_name
 from lingpai.steps import mailed_links
-from lingpai.web.pages import page, puzzles
+from lingpai.web.pages import page
+from lingpai.web.pages.shared import puzzles
 from lingpai.web.pages.shared.forms import again, form_page, left
 from lingpai.web.pages.shared.return_context import ReturnContext, onward, return_context, typed_email
 from lingpai.web.request.calls import Call, Mount, Reply

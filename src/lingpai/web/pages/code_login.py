@@ -1,6 +1,5 @@
 """Logging in by a code, at `/login`: the address, the code on a page of its own, and what a login by it may leave to a further step."""
 
-import unicodedata
 from typing import Annotated
 
 import msgspec
@@ -15,10 +14,13 @@ from lingpai.flows import Services, captcha, code_login, create_account
 from lingpai.guard.throttling.messages import INTERVAL
 from lingpai.settings.realms import invites_in
 from lingpai.steps.proved_address import ProvedAddress
-from lingpai.web.pages import page, puzzles
+from lingpai.web.pages import page
+from lingpai.web.pages.shared import puzzles
+from lingpai.web.pages.shared.addresses import phone_prefix, prefixed, reachable, texts, to_carry
 from lingpai.web.pages.shared.cancel_deletion import cancel_deletion_page
+from lingpai.web.pages.shared.code_step import CodeSent, code_step
 from lingpai.web.pages.shared.consents import agreed, papers, unagreed
-from lingpai.web.pages.shared.forms import TYPED_LENGTH, Lead, again, digits, form_page, left
+from lingpai.web.pages.shared.forms import TYPED_LENGTH, Lead, again, digits, form_page
 from lingpai.web.pages.shared.logged_in import logged_in
 from lingpai.web.pages.shared.return_context import ReturnContext, onward, return_context
 from lingpai.web.pages.shared.thirds import offered_thirds
@@ -28,24 +30,6 @@ from lingpai.web.request.fields import Text, read, read_form
 from lingpai.web.request.request import Request
 
 _FIELD_OF = {BadCode: "code", BadCaptcha: "captcha", NotInvited: "invite", NotOffered: "account"}
-
-
-def reachable(text: str, field: str = "account") -> Address:
-    """A mail address or a phone, by the look of it. Reasons: those of `rules`, and `contact` for what is neither, such as a name."""
-    clean = pasted.address(unicodedata.normalize("NFC", text))
-    if "@" in clean:
-        return rules.email(clean, field)
-    if any(character.isalpha() for character in pasted.number(clean)):
-        raise BadInput(field, "contact")
-    return rules.phone(clean, field)
-
-
-def is_reachable(text: str) -> bool:
-    """Whether a code can have gone there: no page says so of words that somebody has put into its address."""
-    try:
-        return bool(reachable(text))
-    except BadInput:
-        return False
 
 
 class CodeAsked(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,18 +58,19 @@ class AccountAsked(CodeAsked, frozen=True, kw_only=True):
 async def change_way(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """POST /page/login/way: the other way in, with what was typed; a password is in no address."""
     context = return_context(services, request)
-    return onward(context.to("/login", way=way_in(services, request.fields.get("way")), **_typed(request)))
+    return onward(context.to("/login", way=way_in(services, request.fields.get("way")), **_typed(request, "country")))
 
 
 async def send(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """POST /page/login/code: sends it, and asks for it. Behind a captcha: messages cost money, and those who get them."""
     context = return_context(services, request)
-    early, seconds = "", INTERVAL
+    asked, early, seconds = _typed(request), "", INTERVAL
     if "show" in request.fields:
         return await address_page(services, request, context)
     try:
         offered(services, "code")
-        to = read_form(request.fields, CodeAsked, puzzles.unanswered(request)).account
+        to = read_form(prefixed(services, request), CodeAsked, puzzles.unanswered(request)).account
+        asked["account"] = to_carry(to, request.fields["account"])
         async with captcha.paid(services, request.ctx, puzzles.answered(request), to):
             await code_login.ask(services, request.ctx, to)
     except TooSoon as wait:
@@ -93,7 +78,7 @@ async def send(services: Services, mount: Mount, request: Request, _: Nothing) -
     except (BadInput, BadCaptcha, NotOffered, Limited, MessagesSpent) as why:
         return await address_page(services, request, context, why)
     # On to the page that says it: a reload of that sends nothing.
-    return onward(context.to("/login", way="code", **_typed(request), early=early, again=again(services, seconds)))
+    return onward(context.to("/login", way="code", **asked, early=early, again=again(services, seconds)))
 
 
 async def enter(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
@@ -173,9 +158,10 @@ async def address_page(services: Services, request: Request, context: ReturnCont
         field_of=_FIELD_OF,
         label_of={"account": _label(services, request)},
         leads_of=leads_of,
-        here=context.to("/login", way="code", **_typed(request)),
+        here=context.to("/login", way="code", **_typed(request, "country")),
         context=context,
         label=_label(services, request),
+        prefix=phone_prefix(services, request, account) if texts(services) else None,
         ways=services.settings.pages.login,
         thirds=offered_thirds(services, request),
         others=context.others(services.settings, request.locale, account=account[:TYPED_LENGTH]),
@@ -184,26 +170,9 @@ async def address_page(services: Services, request: Request, context: ReturnCont
 
 def code_page(services: Services, request: Request, context: ReturnContext, why: Refusal | None = None) -> Reply:
     """The code, alone."""
-    seconds, next_at = left(services, request.fields), str(request.fields.get("again") or "")
-    to = _typed(request).get("account", "")
-    here = {"way": "code", **_typed(request), "again": next_at}
-    return form_page(
-        "login_code.html",
-        request,
-        why,
-        typed=request.fields,
-        field_of=_FIELD_OF,
-        here=context.to("/login", **here),
-        context=context,
-        to=to,
-        by="email" if "@" in pasted.address(to) else "phone",
-        early=bool(request.fields.get("early")) and seconds > 0 and not why,
-        seconds=seconds,
-        again=next_at,
-        letters=context.to("/login", **here, letters="yes") if not request.fields.get("letters") else "",
-        ways=services.settings.pages.login,
-        puzzle=puzzles.offered(services),
-    )
+    keeps = _typed(request)
+    sent = CodeSent("/login", keeps.get("account", ""), keeps, {"way": "code"})
+    return code_step(services, request, context, "login_code.html", sent, why, ways=services.settings.pages.login)
 
 
 def _account_page(services: Services, request: Request, context: ReturnContext, proof: ProvedAddress, why: Refusal | None) -> Reply:
@@ -242,16 +211,15 @@ def _recognise_page(
     )
 
 
-def _typed(request: Request) -> dict[str, str]:
+def _typed(request: Request, *more: str) -> dict[str, str]:
     """What was typed and ticked, for the next page's address: nothing secret is among it."""
-    found = {name: request.fields.get(name) for name in ("account", "remember")}
+    found = {name: request.fields.get(name) for name in ("account", "remember", *more)}
     return {name: value[:TYPED_LENGTH] for name, value in found.items() if isinstance(value, str) and value}
 
 
 def _label(services: Services, request: Request) -> str:
     """What may be typed: a phone only where text messages go out."""
-    texts = services.settings.dev or services.settings.sms.provider != "none"
-    return words.text("pages.by_code.account" if texts else "pages.email", request.locale)
+    return words.text("pages.by_code.account" if texts(services) else "pages.email", request.locale)
 
 
 CALLS: tuple[Call, ...] = (

@@ -11,7 +11,9 @@ from lingpai.core.model import Address
 from lingpai.core.steps import Step
 from lingpai.flows import Services, login
 from lingpai.settings.realms import with_jwts
-from lingpai.web.pages import authorization, code_login, page, puzzles
+from lingpai.web.pages import authorization, code_login, page
+from lingpai.web.pages.shared import puzzles
+from lingpai.web.pages.shared.addresses import is_reachable, phone_prefix, prefixed
 from lingpai.web.pages.shared.cancel_deletion import cancel_deletion_page
 from lingpai.web.pages.shared.forms import TYPED_LENGTH, Lead, form_page
 from lingpai.web.pages.shared.logged_in import logged_in
@@ -57,7 +59,7 @@ async def show(services: Services, mount: Mount, request: Request, opened: Login
     if opened.step:
         return await code_login.further(services, request, context)
     if way_in(services, opened.way) == "code":
-        if opened.again and code_login.is_reachable(opened.account):
+        if opened.again and is_reachable(opened.account):
             return code_login.code_page(services, request, context)
         return await code_login.address_page(services, request, context)
     return await _form(services, request, context, typed={**request.fields, "account": "" if request.mended else opened.account})
@@ -70,7 +72,7 @@ async def enter(services: Services, mount: Mount, request: Request, _: Nothing) 
         return await _again(services, request, context, None)
     try:
         offered(services, "password")
-        form = read_form(request.fields, LoginForm, puzzles.unanswered(request))
+        form = read_form(prefixed(services, request), LoginForm, puzzles.unanswered(request))
         opened = await login.for_cookie(services, request.ctx, _attempt(request, form))
     except NotActivated:
         email = str(request.fields["account"]).strip()
@@ -139,6 +141,7 @@ async def _form(
         need=need,
         here=context.to("/login", way="password", account=account),
         context=context,
+        prefix=phone_prefix(services, request, typed.get("account")),
         way_out=way_out,
         ways=services.settings.pages.login,
         thirds=offered_thirds(services, request),

@@ -91,8 +91,8 @@
     };
 
     const asked = async () => {
-      const {account, type} = form.elements;
-      const whose = new URLSearchParams({account: account.value, type: type?.value ?? ""});
+      const whose = new URLSearchParams();
+      for (const name of ["account", "country", "type"]) if (form.elements[name]) whose.set(name, form.elements[name].value);
       return (await json(asks, {method: "POST", body: whose})).asked;
     };
 

@@ -13,8 +13,9 @@ from lingpai.flows import Services, activate, captcha
 from lingpai.flows.activate import Activation
 from lingpai.settings import DialectSettings, reached
 from lingpai.web.dialects.hiyouth.settings import HiyouthSettings, Role, realm_of, role_of
-from lingpai.web.pages import page, puzzles
+from lingpai.web.pages import page
 from lingpai.web.pages.activation import INTERVAL, FirstPassword, first_password
+from lingpai.web.pages.shared import puzzles
 from lingpai.web.pages.shared.forms import form_page
 from lingpai.web.pages.shared.links import for_realm
 from lingpai.web.pages.shared.links import links as hosted

@@ -18,9 +18,10 @@ from lingpai.core.model import Address, RequestContext
 from lingpai.flows import Services, captcha, login
 from lingpai.guard.captcha import CaptchaAnswer, ChallengeKind
 from lingpai.guard.captcha.picture import HEIGHT, WIDTH
+from lingpai.web.pages.shared.addresses import prefixed
 from lingpai.web.pages.shared.forms import form_page
 from lingpai.web.pages.shared.return_context import anybody, return_context
-from lingpai.web.request.calls import Call, Mount, Reply
+from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
 
@@ -87,10 +88,11 @@ async def draw(services: Services, mount: Mount, request: Request, asked: Captch
     return Reply(msgspec.json.encode(await _draw(services, prelogin_token, asked.kind, request.ctx)), prelogin_token=prelogin_token)
 
 
-async def asks(services: Services, mount: Mount, request: Request, whose: CaptchaWhose) -> Reply:
+async def asks(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """POST /page/login/asks: what a failed login would say anyway, in time for the form to lose nothing."""
     return_context(services, request)
     await services.limits.spend("captcha_client", request.ctx.client)
+    whose = read(prefixed(services, request), CaptchaWhose)
     return Reply(msgspec.json.encode(CaptchaNeed(await login.asks_captcha(services, request.ctx, "after_failures", whose.account))))
 
 
@@ -184,5 +186,5 @@ def _captcha_scope(prelogin_token: str) -> str:
 
 CALLS: tuple[Call, ...] = (
     Call(("GET",), "/page/captcha", draw, CaptchaAsked, CaptchaDrawn, changes=False, quiet=True),
-    Call(("POST",), "/page/login/asks", asks, CaptchaWhose, CaptchaNeed, quiet=True),
+    Call(("POST",), "/page/login/asks", asks, gives=CaptchaNeed, quiet=True),
 )

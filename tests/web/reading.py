@@ -63,7 +63,8 @@ class Page(HTMLParser):
 
     def form(self, action: str) -> Form:
         """The form that posts to this path, or has a button that does, and that a person can see."""
-        found = [form for form in self.forms if action in (form.path, *form.actions) and form.id != "redraw"]
+        path = urlsplit(action).path
+        found = [form for form in self.forms if path in (form.path, *form.actions) and form.id != "redraw"]
         assert found, (action, self.status, self.text)
         return found[0]
 

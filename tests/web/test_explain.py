@@ -80,6 +80,7 @@ async def login_before_the_proof(town: Town) -> httpx.Response:
 async def login_at_the_page_without_the_captcha(town: Town) -> httpx.Response:
     await member(town)
     reader = Reader(town)
+    reader.browser.answers = False
     for _ in range(3):
         await reader.open("/login")
         await reader.send("/page/login", account=ADA, password=WRONG)

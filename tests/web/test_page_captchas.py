@@ -5,9 +5,9 @@ import pytest
 from flows.test_captcha import solved as solution
 from lingpai.core.errors import BadCaptcha, TooSoon
 from lingpai.core.model import Address, RequestContext
-from lingpai.flows import captcha
 from lingpai.guard.captcha import CaptchaAnswer, Challenge
 from lingpai.settings import CaptchaSettings, Pages
+from lingpai.steps.paying import paid
 from web.people import ADA, GOOD, member
 from web.reading import Reader
 from web.town import Town
@@ -119,7 +119,7 @@ async def test_a_text_message_that_was_not_sent_is_not_counted(town: Town) -> No
     async def asks(why: Exception | None) -> None:
         assert services.captchas.work
         challenge = await services.captchas.work.new("page")
-        async with captcha.paid(services, ctx, CaptchaAnswer("page", challenge.id, solution(challenge)), to):
+        async with paid(services, ctx, CaptchaAnswer("page", challenge.id, solution(challenge)), to):
             if why:
                 raise why
 

@@ -38,7 +38,7 @@ class Browser(httpx.AsyncClient):
         self.house = house
         super().__init__(transport=transport, base_url=house.services.settings.public_url, headers={"X-Forwarded-For": ip})
 
-    async def post(self, url: Any, **options: Any) -> httpx.Response:  # type: ignore[override]
+    async def post(self, url: Any, **options: Any) -> httpx.Response:  # type: ignore[override]  # what the form needs of it
         """As the client does; a form that is asked for a captcha it has not been shown is sent once more, with the answer."""
         typed = options.get("data")
         if not self.answers or not isinstance(typed, dict) or typed.get("captcha") or "show" in typed:

@@ -119,9 +119,7 @@ class Limits(msgspec.Struct, frozen=True):
         Rate, Meta(description="messages, checks and registrations, of each so many, that a client gets back for codes used rightly")
     ] = Rate(60, 3_600)
     captcha_client: Annotated[Rate, Meta(description="captchas asked for by one client")] = Rate(60, 60)
-    work_text_client: Annotated[
-        Rate, Meta(description="text messages that one client gets from pages for its browser's work alone; further ones take a picture")
-    ] = Rate(1, 86_400)
+    work_text_client: Annotated[Rate, Meta(description="text messages that a client gets from pages for work alone")] = Rate(1, 86_400)
     change_account: Annotated[Rate, Meta(description="changes of password or questions by one account that is logged in")] = Rate(5, 3_600)
     export_account: Annotated[Rate, Meta(description="downloads of all that is kept of one account")] = Rate(5, 3_600)
     spoken_client: Annotated[Rate, Meta(description="spoken captchas asked for by one client: each takes half a second to say")] = Rate(

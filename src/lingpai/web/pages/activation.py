@@ -8,10 +8,11 @@ import msgspec
 from lingpai.core import rules
 from lingpai.core.errors import BadCaptcha, BadInput, BadLink, Limited, MessagesSpent, Refusal, TooSoon, WeakPassword
 from lingpai.core.model import Address, Purpose
-from lingpai.flows import Services, activate, captcha
+from lingpai.flows import Services, activate
 from lingpai.guard.one_time import link_tokens
 from lingpai.settings.realms import query_name
 from lingpai.steps import mailed_links
+from lingpai.steps.paying import paid
 from lingpai.web.pages import page
 from lingpai.web.pages.shared import puzzles
 from lingpai.web.pages.shared.forms import again, form_page, left
@@ -135,7 +136,7 @@ async def send_again(services: Services, mount: Mount, request: Request, opened:
 async def _sent_again(services: Services, request: Request, email: Address) -> int:
     """0; or for how many seconds one more has to be waited for."""
     try:
-        async with captcha.paid(services, request.ctx, puzzles.answered(request), email):
+        async with paid(services, request.ctx, puzzles.answered(request), email):
             await activate.again(services, request.ctx, email)
     except TooSoon as wait:
         return wait.seconds

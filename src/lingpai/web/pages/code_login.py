@@ -10,9 +10,10 @@ from lingpai.core.errors import BadCaptcha, BadCode, BadGrant, BadInput, Limited
 from lingpai.core.masked import masked, masked_name
 from lingpai.core.model import Account, Address
 from lingpai.core.steps import Step
-from lingpai.flows import Services, captcha, code_login, create_account
+from lingpai.flows import Services, code_login, create_account
 from lingpai.guard.throttling.messages import INTERVAL
 from lingpai.settings.realms import invites_in
+from lingpai.steps.paying import paid
 from lingpai.steps.proved_address import ProvedAddress
 from lingpai.web.pages import page
 from lingpai.web.pages.shared import puzzles
@@ -71,7 +72,7 @@ async def send(services: Services, mount: Mount, request: Request, _: Nothing) -
         offered(services, "code")
         to = read_form(prefixed(services, request), CodeAsked, puzzles.unanswered(request)).account
         asked["account"] = to_carry(to, request.fields["account"])
-        async with captcha.paid(services, request.ctx, puzzles.answered(request), to):
+        async with paid(services, request.ctx, puzzles.answered(request), to):
             await code_login.ask(services, request.ctx, to)
     except TooSoon as wait:
         early, seconds = "yes", wait.seconds

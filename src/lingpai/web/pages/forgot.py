@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from lingpai.core import rules, words
 from lingpai.core.errors import BadCaptcha, BadCode, BadGrant, BadInput, Limited, MessagesSpent, NotOffered, Refusal, WeakPassword
 from lingpai.core.model import Address
-from lingpai.flows import Services, captcha, recover
+from lingpai.flows import Services, recover
+from lingpai.steps.paying import paid
 from lingpai.web.pages import questions
 from lingpai.web.pages.activation import sent_page
 from lingpai.web.pages.recovery import RESET_INTERVAL
@@ -88,7 +89,7 @@ async def send(services: Services, mount: Mount, request: Request, _: Nothing) -
             return await questions.ask(services, request, context, who)
         if by == "link" and who.kind != "email":
             raise BadInput("account", "link-email")
-        async with captcha.paid(services, request.ctx, puzzles.answered(request), who):
+        async with paid(services, request.ctx, puzzles.answered(request), who):
             return await (_link if by == "link" else _code)(services, request, context, who)
     except (BadInput, BadCaptcha, NotOffered, Limited, MessagesSpent) as why:
         return await _form(services, request, context, typed, why)

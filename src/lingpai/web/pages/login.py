@@ -117,7 +117,7 @@ async def _form(
     why: Refusal | None = None,
     *,
     typed: dict[str, str],
-    need: puzzles.Need = "perhaps",
+    need: puzzles.CaptchaNeeded = "perhaps",
     way_out: bool = False,
 ) -> Reply:
     account = str(typed.get("account") or "")[:TYPED_LENGTH]

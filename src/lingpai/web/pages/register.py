@@ -24,8 +24,9 @@ from lingpai.core.errors import (
     WeakPassword,
 )
 from lingpai.core.model import Address
-from lingpai.flows import Services, captcha, code_login, create_account, register
+from lingpai.flows import Services, code_login, create_account, register
 from lingpai.settings.realms import invites_in
+from lingpai.steps.paying import paid
 from lingpai.steps.proved_address import ProvedAddress
 from lingpai.web.pages import page
 from lingpai.web.pages.activation import sent_page
@@ -128,7 +129,7 @@ async def by_link(services: Services, mount: Mount, request: Request, _: Nothing
         chosen = read_form(request.fields, RegisterMail, _unagreed(services, request), puzzles.unanswered(request))
         consents = agreed(services, agree=bool(chosen.agree))
         form = register.Application(chosen.email, chosen.password, invite=chosen.invite.strip(), consents=consents)
-        async with captcha.paid(services, request.ctx, puzzles.answered(request), chosen.email):
+        async with paid(services, request.ctx, puzzles.answered(request), chosen.email):
             # Inside the interval the page says that a mail went out, as after a success.
             await register.by_link(services, request.ctx, form, succeeds=(TooSoon,))
     except RegistrationClosed:
@@ -153,7 +154,7 @@ async def send_code(services: Services, mount: Mount, request: Request, _: Nothi
         keeps["account"] = to_carry(to, request.fields["account"])
         if to.kind == "email" and _by_link(services, request):
             return onward(context.to("/register", way="link", email=str(request.fields["account"]), invite=_invite(request)))
-        async with captcha.paid(services, request.ctx, puzzles.answered(request), to):
+        async with paid(services, request.ctx, puzzles.answered(request), to):
             await register.ask_code(services, request.ctx, to)
     except RegistrationClosed:
         return _closed(request, context)

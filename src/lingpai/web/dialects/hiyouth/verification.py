@@ -9,9 +9,10 @@ import msgspec
 from lingpai.core import rules
 from lingpai.core.errors import BadCaptcha, BadInput, BadLink, Limited, Refusal, WeakPassword
 from lingpai.core.model import Address, Links, RequestContext
-from lingpai.flows import Services, activate, captcha
+from lingpai.flows import Services, activate
 from lingpai.flows.activate import Activation
 from lingpai.settings import DialectSettings, reached
+from lingpai.steps.paying import paid
 from lingpai.web.dialects.hiyouth.settings import HiyouthSettings, Role, realm_of, role_of
 from lingpai.web.pages import page
 from lingpai.web.pages.activation import INTERVAL, FirstPassword, first_password
@@ -113,7 +114,7 @@ async def send_again(services: Services, mount: Mount, request: Request, typed: 
         return await _asked_page(services, request, said)
     try:
         email = read_form(request.fields, VerificationWhose, puzzles.unanswered(request)).email
-        async with captcha.paid(services, request.ctx, puzzles.answered(request), email):
+        async with paid(services, request.ctx, puzzles.answered(request), email):
             early = await activate.again_where_waiting(services, contexts(services, request, settings, settings.realms), email)
     except (BadInput, BadCaptcha) as bad:
         return await _asked_page(services, request, said, bad)

@@ -25,7 +25,7 @@ from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
 
-Need = Literal["now", "perhaps", "beside"]
+CaptchaNeeded = Literal["now", "perhaps", "beside"]
 """What takes a captcha: the form; the form, if the login that it tries does; or a button beside the form's own, which sends once more."""
 _SHOWN = ("picture", "spoken")
 
@@ -53,7 +53,7 @@ class CaptchaDrawn(msgspec.Struct, frozen=True):
     source: str
 
 
-class CaptchaNeed(msgspec.Struct, frozen=True):
+class CaptchaDemanded(msgspec.Struct, frozen=True):
     """Whether a form's next try takes a captcha."""
 
     asked: bool
@@ -93,7 +93,7 @@ async def asks(services: Services, mount: Mount, request: Request, _: Nothing) -
     return_context(services, request)
     await services.limits.spend("captcha_client", request.ctx.client)
     whose = read(prefixed(services, request), CaptchaWhose)
-    return Reply(msgspec.json.encode(CaptchaNeed(await login.asks_captcha(services, request.ctx, "after_failures", whose.account))))
+    return Reply(msgspec.json.encode(CaptchaDemanded(await login.asks_captcha(services, request.ctx, "after_failures", whose.account))))
 
 
 def offered(services: Services, *, sure: bool = True) -> CaptchaPuzzle:
@@ -102,16 +102,16 @@ def offered(services: Services, *, sure: bool = True) -> CaptchaPuzzle:
 
 
 async def puzzled_page(
-    services: Services, template: str, request: Request, why: Refusal | None = None, *, need: Need = "now", **values: Any
+    services: Services, template: str, request: Request, why: Refusal | None = None, *, need: CaptchaNeeded = "now", **values: Any
 ) -> Reply:
     """As `form_page`, of a form that takes a captcha. Raises Limited and Overloaded.
 
     It comes back with the picture where the browser was not seen to work; who was not shown one has done nothing wrong.
     """
     puzzle = await _after(services, request, why) if need == "now" else offered(services, sure=need == "beside")
-    told, key = _told(why, request)
+    mendable, key = _mendable(why, request)
     notice = words.text(f"pages.proof.{key}", request.locale) if key and puzzle and puzzle.drawn else ""
-    reply = form_page(template, request, told, notice=notice, puzzle=puzzle, **values)
+    reply = form_page(template, request, mendable, notice=notice, puzzle=puzzle, **values)
     return replace(reply, prelogin_token=puzzle.prelogin_token) if puzzle and puzzle.prelogin_token else reply
 
 
@@ -160,7 +160,7 @@ async def _puzzle(services: Services, request: Request) -> CaptchaPuzzle:
     return CaptchaPuzzle(await _draw(services, prelogin_token, kind, request.ctx), work=False, prelogin_token=prelogin_token)
 
 
-def _told(why: Refusal | None, request: Request) -> tuple[Refusal | None, str]:
+def _mendable(why: Refusal | None, request: Request) -> tuple[Refusal | None, str]:
     """What to say of it, and what is to be known: who saw no picture has missed nothing, and types but the password again."""
     about_it = isinstance(why, BadCaptcha) or (isinstance(why, BadInput) and why.field == "captcha")
     if request.fields.get("captcha_kind") in _SHOWN and not (why and why.details.get("person")):
@@ -186,5 +186,5 @@ def _captcha_scope(prelogin_token: str) -> str:
 
 CALLS: tuple[Call, ...] = (
     Call(("GET",), "/page/captcha", draw, CaptchaAsked, CaptchaDrawn, changes=False, quiet=True),
-    Call(("POST",), "/page/login/asks", asks, gives=CaptchaNeed, quiet=True),
+    Call(("POST",), "/page/login/asks", asks, gives=CaptchaDemanded, quiet=True),
 )

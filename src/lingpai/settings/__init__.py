@@ -122,9 +122,7 @@ class Limits(msgspec.Struct, frozen=True):
     work_text_client: Annotated[Rate, Meta(description="text messages that a client gets from pages for work alone")] = Rate(1, 86_400)
     change_account: Annotated[Rate, Meta(description="changes of password or questions by one account that is logged in")] = Rate(5, 3_600)
     export_account: Annotated[Rate, Meta(description="downloads of all that is kept of one account")] = Rate(5, 3_600)
-    spoken_client: Annotated[Rate, Meta(description="spoken captchas asked for by one client: each takes half a second to say")] = Rate(
-        10, 60
-    )
+    spoken_client: Annotated[Rate, Meta(description="spoken captchas asked for by one client; each takes half a second")] = Rate(10, 60)
     questions_account: Annotated[
         Rate, Meta(description="tries to answer an account's security questions; past it only a mailed code helps")
     ] = Rate(5, 86_400)

@@ -197,16 +197,16 @@ def bad_link(
 
     A link without its secret was most likely opened well, and the page then reloaded: the script had taken the secret away.
     """
-    return form_page("bad_link.html", request, why, puzzle=puzzles.offered(services), **_said(services, request, opened, purpose))
+    return form_page("bad_link.html", request, why, puzzle=puzzles.offered(services), **_shown(services, request, opened, purpose))
 
 
 async def _asked_page(services: Services, request: Request, opened: ActivationOpened, why: Refusal | None = None) -> Reply:
     """Another mail was asked for, and is not sent yet."""
-    said = {**_said(services, request, opened, "activate"), "reason": ""}
-    return await puzzles.puzzled_page(services, "bad_link.html", request, why, field_of={BadCaptcha: "captcha"}, **said)
+    shown = {**_shown(services, request, opened, "activate"), "reason": ""}
+    return await puzzles.puzzled_page(services, "bad_link.html", request, why, field_of={BadCaptcha: "captcha"}, **shown)
 
 
-def _said(services: Services, request: Request, opened: ActivationOpened, purpose: str) -> dict[str, Any]:
+def _shown(services: Services, request: Request, opened: ActivationOpened, purpose: str) -> dict[str, Any]:
     context, path = return_context(services, request), PATH if purpose == "activate" else "/page/reset"
     reason, typed = purpose if opened.vcode else "gone", {"email": believed(request, opened.email)}
     here = context.to(path, **typed, vcode=opened.vcode)

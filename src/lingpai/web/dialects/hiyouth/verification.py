@@ -109,22 +109,22 @@ async def _set_password(services: Services, mount: Mount, request: Request, link
 async def send_again(services: Services, mount: Mount, request: Request, typed: VerificationTyped) -> Reply:
     """POST /page/verify/again: another mail wherever the address waits; the page says the same whether it does or not."""
     here, settings = _at(services, mount, option="ver"), settings_of(mount)
-    said: dict[str, Any] = {"typed": {"email": typed.email}, "here": here}
+    shown: dict[str, Any] = {"typed": {"email": typed.email}, "here": here}
     if "show" in request.fields:
-        return await _asked_page(services, request, said)
+        return await _asked_page(services, request, shown)
     try:
         email = read_form(request.fields, VerificationWhose, puzzles.unanswered(request)).email
         async with paid(services, request.ctx, puzzles.answered(request), email):
             early = await activate.again_where_waiting(services, contexts(services, request, settings, settings.realms), email)
     except (BadInput, BadCaptcha) as bad:
-        return await _asked_page(services, request, said, bad)
-    said = {**said, "typed": {"email": email.value}, "puzzle": puzzles.offered(services)}
-    return form_page("verify_sent.html", request, early=bool(early), seconds=early or INTERVAL, **said)
+        return await _asked_page(services, request, shown, bad)
+    shown = {**shown, "typed": {"email": email.value}, "puzzle": puzzles.offered(services)}
+    return form_page("verify_sent.html", request, early=bool(early), seconds=early or INTERVAL, **shown)
 
 
-async def _asked_page(services: Services, request: Request, said: dict[str, Any], why: Refusal | None = None) -> Reply:
+async def _asked_page(services: Services, request: Request, shown: dict[str, Any], why: Refusal | None = None) -> Reply:
     """Another mail was asked for, and is not sent yet."""
-    return await puzzles.puzzled_page(services, "verify_bad.html", request, why, field_of={BadCaptcha: "captcha"}, gone=None, **said)
+    return await puzzles.puzzled_page(services, "verify_bad.html", request, why, field_of={BadCaptcha: "captcha"}, gone=None, **shown)
 
 
 def contexts(services: Services, request: Request, settings: HiyouthSettings, among: Iterable[str]) -> list[RequestContext]:

@@ -140,9 +140,10 @@ def _form(
         errors[where] = _sentence(fault, _label(where, label_of, locale), locale)
         leads[where] = tuple(leads_of(fault))
     shown = _shown(typed, code=why is not None and _CODE not in errors)
-    problem = errors.pop("", "")
-    said, notice = ("", problem) if isinstance(why, TooSoon) else (problem, "")
-    return Form(shown, errors, said, notice, leads, locale, label_of)
+    problem, notice = errors.pop("", ""), ""
+    if isinstance(why, TooSoon):
+        problem, notice = "", problem
+    return Form(shown, errors, problem, notice, leads, locale, label_of)
 
 
 def _sentence(why: Refusal, label: str, locale: Locale) -> str:

@@ -119,7 +119,7 @@ async def limited(services: Services, mount: Mount, request: Request, _: Nothing
 
 
 async def show(services: Services, mount: Mount, request: Request, note: Note) -> Reply:
-    return page("problem.html", request, title="title", text=note.title)
+    return page("problem.html", request, title="Note", text=note.title, again="")
 
 
 async def wait(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:

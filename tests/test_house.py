@@ -258,6 +258,16 @@ JOINS = {
     "web/pages/register.py send_code": _AGAIN,
     "web/pages/code_login.py send": _AGAIN,
     "web/pages/questions.py answer": _AGAIN,
+    "web/dialects/hiyouth/verification.py send_again": _AGAIN,
+    "web/pages/activation.py send_again": _AGAIN,
+    "web/pages/code_login.py create": _AGAIN,
+    "web/pages/code_login.py enter": _AGAIN,
+    "web/pages/forgot.py _new_password": _AGAIN,
+    "web/pages/forgot.py reset": _AGAIN,
+    "web/pages/forgot.py send": _AGAIN,
+    "web/pages/register.py by_link": _AGAIN,
+    "web/pages/register.py enter": _AGAIN,
+    "web/pages/register.py finish": _AGAIN,
 }
 """Calls of more than one flow, each with its reason."""
 

@@ -25,6 +25,15 @@ class Form:
     """Fields that are sent once they are ticked."""
     kinds: dict[str, dict[str, str]] = field(default_factory=dict)
     """The attributes of each input."""
+    buttons: set[str] = field(default_factory=set)
+    """Fields that a button sends which is pressed."""
+    actions: set[str] = field(default_factory=set)
+    """Where such a button sends the form, beside its action."""
+
+    @property
+    def path(self) -> str:
+        """Where it posts, without what the address carries along."""
+        return urlsplit(self.action).path
 
 
 class Page(HTMLParser):
@@ -41,6 +50,7 @@ class Page(HTMLParser):
         self.sources: dict[str, str] = {}
         self._spoken: list[str] = []
         self._open: Form | None = None
+        self._chosen = ""
         self._error = ""
         self.heading = ""
         self._heading = False
@@ -52,8 +62,9 @@ class Page(HTMLParser):
         return " ".join("".join(self._spoken).split())
 
     def form(self, action: str) -> Form:
-        """The form that posts there, and that a person can see."""
-        found = [form for form in self.forms if form.action == action and form.id != "redraw"]
+        """The form that posts to this path, or has a button that does, and that a person can see."""
+        path = urlsplit(action).path
+        found = [form for form in self.forms if path in (form.path, *form.actions) and form.id != "redraw"]
         assert found, (action, self.status, self.text)
         return found[0]
 
@@ -78,10 +89,23 @@ class Page(HTMLParser):
             self.sources[tag] = said["src"]
         elif tag == "p" and said.get("class") == "error":
             self._error = said["id"].removesuffix("-error")
-        elif tag == "input" and self._open and "name" in said:
-            self._input(self._open, said)
+        elif self._open:
+            self._field(self._open, tag, said)
+
+    def _field(self, form: Form, tag: str, said: dict[str, str]) -> None:
+        if tag == "input" and "name" in said:
+            self._input(form, said)
+        elif tag == "button":
+            form.buttons |= {said["name"]} if "name" in said else set()
+            form.actions |= {said["formaction"]} if "formaction" in said else set()
+        elif tag == "select":
+            self._chosen = said["name"]
+        elif tag == "option" and ("selected" in said or self._chosen not in form.fields):
+            form.fields[self._chosen] = said["value"]
 
     def _input(self, form: Form, said: dict[str, str]) -> None:
+        if "disabled" in said:
+            return
         form.kinds[said["name"]] = said
         if said.get("type") in ("checkbox", "radio") and "checked" not in said:
             form.boxes.add(said["name"])
@@ -124,10 +148,10 @@ class Reader:
 
         Whoever has a password, before a login page that first offers a code, goes to the one with a password.
         """
-        if action == "/page/login" and (first := next((form for form in self.page.forms if form.action == "/page/login/code"), None)):
+        if action == "/page/login" and (first := next((form for form in self.page.forms if form.path == "/page/login/code"), None)):
             await self.post("/page/login/way", **first.fields, way="password")
         form = self.page.form(action)
-        assert set(typed) <= set(form.fields) | form.boxes | {"show"}, (typed, form)
+        assert set(typed) <= set(form.fields) | form.boxes | form.buttons | {"show"}, (typed, form)
         return await self.post(action, **{**form.fields, **typed})
 
     async def post(self, action: str, **fields: str) -> Page:

@@ -64,7 +64,7 @@ async def lets_in(person: Walker, password: str) -> bool:
 
 async def fill(page: Reader, **typed: str) -> None:
     """Sends the form that asks for a password; the login page offers a code first."""
-    if any(form.action == "/page/login/code" for form in page.page.forms):
+    if any(form.path == "/page/login/code" for form in page.page.forms):
         await page.open(f"{page.where}{'&' if '?' in page.where else '?'}way=password")
     form = next(form for form in page.page.forms if "password" in form.fields)
     await page.send(form.action, **{name: text for name, text in typed.items() if name in form.fields})
@@ -72,7 +72,7 @@ async def fill(page: Reader, **typed: str) -> None:
 
 async def reset(page: Reader, person: Walker, password: str) -> None:
     """From the page that asks who it is, by the mailed link, to another password."""
-    await page.send("/page/forgot", account=person.email, by="link")
+    await page.post("/page/forgot", **{**page.page.form("/page/forgot").fields, "account": person.email, "by": "link"})
     await page.follow(person.email)
     await fill(page, password=password)
 

@@ -80,6 +80,7 @@ async def login_before_the_proof(town: Town) -> httpx.Response:
 async def login_at_the_page_without_the_captcha(town: Town) -> httpx.Response:
     await member(town)
     reader = Reader(town)
+    reader.browser.answers = False
     for _ in range(3):
         await reader.open("/login")
         await reader.send("/page/login", account=ADA, password=WRONG)
@@ -115,7 +116,7 @@ async def reset_by_a_wrong_code_at_the_page(town: Town) -> httpx.Response:
     reader = Reader(town)
     await reader.open("/forgot")
     await reader.send("/page/forgot", account=ADA)
-    await reader.send("/page/forgot/code", account=ADA, code="000000", password=GOOD)
+    await reader.send("/page/forgot/code", account=ADA, code="000000")
     return reader.page.reply
 
 

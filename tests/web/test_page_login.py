@@ -128,7 +128,11 @@ async def test_nobody_learns_whether_an_account_is_there(ada: Reader) -> None:
     for typed in (ADA, "bob@example.com", "bob", "bob bob", "@", "13800138000", "+1", "x" * 300):
         page = await ada.send("/page/login", account=typed, password=WRONG)
         assert page.status == 422
-        said.add(page.reply.text.replace(typed, "…").replace(typed.replace("@", "%40").replace(" ", "+").replace("+1", "%2B1"), "…"))
+        said.add(
+            page.reply.text.replace(typed, "…")
+            .replace("138 0013 8000", "…")
+            .replace(typed.replace("@", "%40").replace(" ", "+").replace("+1", "%2B1"), "…")
+        )
         await ada.open("/login")
     assert len(said) == 1
 
@@ -192,15 +196,16 @@ async def test_nobody_is_sent_elsewhere_in_our_name(ada: Reader, evil: str) -> N
     assert await who(ada) == ADA
     page = await Reader(ada.town).open("/login?next=" + evil.replace("\r", "%0d").replace("\n", "%0a"))
     assert "evil" not in page.reply.text
-    assert "alert" not in page.reply.text
+    assert "alert(" not in page.reply.text
 
 
 # The captcha
 
 
 async def test_after_two_failures_a_login_takes_a_captcha(ada: Reader) -> None:
+    ada.browser.answers = False
     page = await ada.send("/page/login", account=ADA, password=WRONG)
-    assert "captcha_id" not in page.form("/page/login").fields, "one failure is a slip"
+    assert not page.form("/page/login").fields["captcha_id"], "one failure is a slip"
     page = await ada.send("/page/login", account=ADA, password=WRONG)
     picture = page.sources["img"]
     assert base64.b64decode(picture.removeprefix("data:image/png;base64,")).startswith(b"\x89PNG")
@@ -260,10 +265,10 @@ async def test_a_script_gets_another_picture_for_the_open_page(ada: Reader) -> N
     assert await who(ada) == ADA
 
 
-@pytest.mark.parametrize(("changes", "offered"), [({"captcha": CaptchaSettings(pow=True, pow_cost=100)}, True), ({}, False)])
-async def test_the_browser_may_work_where_the_setting_says_so(ada: Reader, offered: bool) -> None:
-    page = await fail(ada)
-    assert ("data-pow=" in page.reply.text) is offered
+@pytest.mark.parametrize(("changes", "offered"), [({}, True), ({"captcha": CaptchaSettings(pow=False)}, False)])
+async def test_the_browser_may_work_unless_the_setting_says_otherwise(ada: Reader, offered: bool) -> None:
+    page = await ada.open("/login?way=password")
+    assert ("data-work=" in page.reply.text) is offered
     reply = await ada.browser.get("/page/captcha", params={"kind": "work"})
     assert reply.status_code == (200 if offered else 400)
     assert ("parameters" in reply.text) is offered
@@ -334,7 +339,7 @@ async def test_the_owners_right_password_ends_a_row_of_failures(leaving: Reader)
     await leaving.send("/page/login", account=ADA, password=GOOD, captcha=await leaving.solve())
     await leaving.open("/login")
     page = await leaving.send("/page/login", account=ADA, password=WRONG)
-    assert "captcha_id" not in page.form("/page/login").fields
+    assert not page.form("/page/login").fields["captcha_id"]
 
 
 async def test_past_its_end_nobody_can_keep_it(leaving: Reader) -> None:

@@ -17,8 +17,11 @@ def app(services: "Services") -> "App":
     """Everything that is served. Raises SettingsError where two dialects claim one path."""
     mounts = [mounted(services, name) for name in realms.dialects(services.settings)]
     refuse_clash(mounts)
+    from lingpai.web.pages import reload
+
     pages = _pages(services.settings)
-    return application(services, mounts, home(services), [*_reference(services.settings, mounts, pages), *pages])
+    led = reload.calls((*pages, *(call for mount in mounts for call in mount.dialect.pages)))
+    return application(services, mounts, home(services), [*_reference(services.settings, mounts, pages), *pages, *led])
 
 
 def mounted(services: "Services", name: str) -> "Mount":

@@ -6,7 +6,6 @@ from lingpai.core.model import Account, Address, RequestContext
 from lingpai.core.steps import Step, StepNeed
 from lingpai.ephemeral import Entry
 from lingpai.flows import Services
-from lingpai.guard.captcha import CaptchaAnswer
 from lingpai.guard.one_time.codes import bound_to
 from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.steps import proved_address
@@ -23,14 +22,12 @@ FREE = "-1"
 """The holder of a code that went to an address without an account; that of one that went nowhere is another (`bound_to`)."""
 
 
-async def ask(services: Services, ctx: RequestContext, address: Address, *, answer: CaptchaAnswer | None = None) -> None:
+async def ask(services: Services, ctx: RequestContext, address: Address) -> None:
     """Sends a code to the address, whether it has an account or not, and says nothing of it.
 
-    To a locked account, and to an address that sleeps, goes nothing: the same work for a letter to nobody. `answer`: to the captcha, where
-    one is asked for. Raises BadCaptcha, TooSoon within 60 seconds of the last one, MessagesSpent, Limited, and for phones NotOffered.
+    To a locked account, and to an address that sleeps, goes nothing: the same work for a letter to nobody. Raises TooSoon within 60 seconds
+    of the last one, MessagesSpent, Limited, and for phones NotOffered.
     """
-    if answer:
-        await services.captchas.spend(answer)
     account = await accounts.find(services.store, ctx.realm, address.kind, address.key)
     owner = str(account.id) if account else f"{address.kind}:{address.key}"
     async with sending(services, ctx, "login", address, known=is_known(ctx, account), owner=owner) as message:

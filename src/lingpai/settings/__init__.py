@@ -58,7 +58,14 @@ class Hashing(msgspec.Struct, frozen=True):
     time: Annotated[int, Meta(ge=1, le=64, description="passes over the memory")] = 2
     parallelism: Annotated[int, Meta(ge=1, le=16, description="lanes of one hash")] = 1
     threads: Annotated[int, Meta(ge=0, le=256, description="hashing threads of all processes together; 0: as many as cores")] = 0
-    queue: Annotated[int, Meta(ge=1, le=10_000, description="callers that may wait for a thread, or for each connection to the database; one more is answered 503")] = 32
+    queue: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=10_000,
+            description="callers that may wait for a thread, or for each connection to the database; one more is answered 503",
+        ),
+    ] = 32
 
 
 class Passwords(msgspec.Struct, frozen=True):
@@ -121,11 +128,10 @@ class Limits(msgspec.Struct, frozen=True):
         Rate, Meta(description="messages, checks and registrations, of each so many, that a client gets back for codes used rightly")
     ] = Rate(60, 3_600)
     captcha_client: Annotated[Rate, Meta(description="captchas asked for by one client")] = Rate(60, 60)
+    work_text_client: Annotated[Rate, Meta(description="text messages that a client gets from pages for work alone")] = Rate(1, 86_400)
     change_account: Annotated[Rate, Meta(description="changes of password or questions by one account that is logged in")] = Rate(5, 3_600)
     export_account: Annotated[Rate, Meta(description="downloads of all that is kept of one account")] = Rate(5, 3_600)
-    spoken_client: Annotated[Rate, Meta(description="spoken captchas asked for by one client: each takes half a second to say")] = Rate(
-        10, 60
-    )
+    spoken_client: Annotated[Rate, Meta(description="spoken captchas asked for by one client; each takes half a second")] = Rate(10, 60)
     questions_account: Annotated[
         Rate, Meta(description="tries to answer an account's security questions; past it only a mailed code helps")
     ] = Rate(5, 86_400)

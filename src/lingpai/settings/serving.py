@@ -30,7 +30,9 @@ ConnectionCount = Annotated[
 class CaptchaSettings(msgspec.Struct, frozen=True):
     """What tells people from programs."""
 
-    pow: Annotated[bool, Meta(description="offer work for the browser (ALTCHA) to pages and new clients, beside pictures")] = False
+    pow: Annotated[
+        bool, Meta(description="work for the browser (ALTCHA) instead of pictures, on pages and for new clients; false: pictures alone")
+    ] = True
     pow_cost: Annotated[
         int, Meta(ge=100, le=1_000_000, description="rounds of PBKDF2 in one try; there are 1,000 tries on average, and at most 1,500")
     ] = 2_000

@@ -46,6 +46,11 @@ class CaptchaAnswer:
     key: str
     value: str
 
+    @property
+    def by_work(self) -> bool:
+        """Whether a browser has worked for it, and nobody has looked or listened."""
+        return self.key.startswith(WORK)
+
 
 class CaptchaKind(Protocol):
     """One kind of challenge."""

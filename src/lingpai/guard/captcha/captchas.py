@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lingpai.core import journal
-from lingpai.guard.captcha import WORK, AnswerStore, CaptchaAnswer, CaptchaKind, OpenAnswers
+from lingpai.guard.captcha import AnswerStore, CaptchaAnswer, CaptchaKind, OpenAnswers
 from lingpai.guard.captcha.picture import Pictures
 from lingpai.guard.captcha.spoken import Spoken
 
@@ -26,7 +26,7 @@ class Captchas:
 
     async def spend(self, answer: CaptchaAnswer) -> None:
         """As `Captcha.spend`, whichever kind the challenge was."""
-        kind: CaptchaKind | AnswerStore = self.work if self.work and answer.key.startswith(WORK) else self.answers
+        kind: CaptchaKind | AnswerStore = self.work if self.work and answer.by_work else self.answers
         await kind.spend(answer.scope, answer.key, answer.value)
         journal.passed("captcha")
 

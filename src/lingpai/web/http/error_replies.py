@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from lingpai.core import words
 from lingpai.core.errors import BadClient, BadInput, CrossSite, Limited, NotLoggedIn, Refusal, Unavailable, choose
 from lingpai.core.model import Locale
-from lingpai.web.pages import page
+from lingpai.web.pages import page, readable_at
 from lingpai.web.request.body import TooLarge
 from lingpai.web.request.calls import Dialect, Reply
 from lingpai.web.request.request import Request
@@ -18,8 +18,10 @@ Statuses = Mapping[type[Refusal], int]
 
 STATUSES: Statuses = {Refusal: 200, TooLarge: 413, Limited: 429, Unavailable: 503}
 """A dialect's business outcomes are all 200 (contract, rule 1)."""
-PAGES = frozenset((429, 503))
+PAGES = frozenset((413, 429, 503))
 """Refusals that are a page to whoever reads HTML, whatever was asked for."""
+_IN_VAIN = frozenset((404, 405, 413))
+"""Where the same again leads to the same: there is no use in offering it."""
 OWN_STATUSES: Statuses = {**STATUSES, Refusal: 409, BadInput: 400, NotLoggedIn: 401, BadClient: 401, CrossSite: 403}
 """The pages and the service's own calls speak HTTP."""
 
@@ -104,22 +106,22 @@ class PlainRenderer:
         return None
 
     def refuse(self, refusal: Refusal, request: Request) -> Reply:
-        why = words.refusal(refusal, request.locale)
-        reply = self._reply(request, refusal.code, words.sentence(why, request.locale) if request.wants_html else why)
-        return replace(reply, status=choose(OWN_STATUSES, refusal), headers=_challenge(refusal), retry_after=_seconds(refusal))
+        status, why = choose(OWN_STATUSES, refusal), words.refusal(refusal, request.locale)
+        reply = self._reply(request, status, refusal.code, words.sentence(why, request.locale) if request.wants_html else why)
+        return replace(reply, headers=_challenge(refusal), retry_after=_seconds(refusal))
 
     def fail(self, request: Request) -> Reply:
-        return replace(self._reply(request, "internal-error", words.text(_key("failed", request), request.locale)), status=500)
+        return self._reply(request, 500, "internal-error", words.text(_key("failed", request), request.locale))
 
     def missing(self, request: Request, allow: str = "") -> Reply:
-        code = "method-not-allowed" if allow else "not-found"
-        return _missing(self._reply(request, code, words.text(_key("missing", request), request.locale), title="missing_title"), allow)
+        status, code = (405, "method-not-allowed") if allow else (404, "not-found")
+        return _missing(self._reply(request, status, code, words.text(_key("missing", request), request.locale)), allow)
 
-    def _reply(self, request: Request, code: str, text: str, *, title: str = "title") -> Reply:
+    def _reply(self, request: Request, status: int, code: str, text: str) -> Reply:
         if request.wants_html:
-            return page("problem.html", request, title=title, text=text)
+            return replace(_problem(request, status, text), status=status)
         body: dict[str, Any] = {"error": code, "message": text}
-        return Reply(msgspec.json.encode(body))
+        return Reply(msgspec.json.encode(body), status)
 
 
 class NegotiatedRenderer:
@@ -144,6 +146,23 @@ class NegotiatedRenderer:
 
     def _for(self, request: Request) -> ErrorRenderer:
         return self._plain if request.wants_html else self._envelope
+
+
+def _problem(request: Request, status: int, text: str) -> Reply:
+    """What went wrong, by its status where there are words for that, and the way on."""
+    known = words.TEXTS[request.locale]
+    key = "pages.problem.missing_title" if status == 404 else f"pages.trouble.title.{status}"
+    title = known.get(key, known["pages.problem.title"])
+    return page("problem.html", request, title=title, text=known.get(f"pages.trouble.text.{status}", text), again=_again(request, status))
+
+
+def _again(request: Request, status: int) -> str:
+    """Where the same is tried again; of a form, the page that it stands on (`pages/reload.py`). Empty where there is no use in it."""
+    if status in _IN_VAIN and request.method == "GET":
+        return ""
+    if request.method == "POST":
+        return request.path if request.path.startswith("/page/") and status != 404 else ""
+    return readable_at(request)
 
 
 def _key(what: str, request: Request) -> str:

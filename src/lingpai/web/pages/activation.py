@@ -6,13 +6,15 @@ from typing import Annotated, Any
 import msgspec
 
 from lingpai.core import rules
-from lingpai.core.errors import BadInput, BadLink, Limited, MessagesSpent, TooSoon, WeakPassword
+from lingpai.core.errors import BadCaptcha, BadInput, BadLink, Limited, MessagesSpent, Refusal, TooSoon, WeakPassword
 from lingpai.core.model import Address, Purpose
 from lingpai.flows import Services, activate
 from lingpai.guard.one_time import link_tokens
 from lingpai.settings.realms import query_name
 from lingpai.steps import mailed_links
+from lingpai.steps.paying import paid
 from lingpai.web.pages import page
+from lingpai.web.pages.shared import puzzles
 from lingpai.web.pages.shared.forms import again, form_page, left
 from lingpai.web.pages.shared.logged_in import logged_in
 from lingpai.web.pages.shared.return_context import (
@@ -28,7 +30,7 @@ from lingpai.web.pages.shared.return_context import (
 from lingpai.web.pages.shared.session_ended import to_login
 from lingpai.web.pages.shared.signed_in import signed_in, staying
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
-from lingpai.web.request.fields import Text, read
+from lingpai.web.request.fields import Text, read, read_form
 from lingpai.web.request.request import Request
 
 PATH, SENT, DONE = "/page/activate", "/page/activate/sent", "/page/activate/done"
@@ -163,18 +165,25 @@ def _here(context: ReturnContext, link: MailedLink) -> str:
 async def send_again(services: Services, mount: Mount, request: Request, opened: ActivationOpened) -> Reply:
     """POST /page/activate/again: another mail; the page says the same whether there is an account or not."""
     context = return_context(services, request)
+    if "show" in request.fields:
+        return await _asked_page(services, request, opened)
     try:
-        email = read(request.fields, ActivationWhose).email
-    except BadInput as bad:
-        return await bad_link(services, request, opened, bad)
-    early, seconds = "", INTERVAL
+        email = read_form(request.fields, ActivationWhose, puzzles.unanswered(request)).email
+        seconds = await _sent_again(services, request, email)
+    except (BadInput, BadCaptcha, Limited, MessagesSpent) as bad:
+        return await _asked_page(services, request, opened, bad)
+    early = "yes" if seconds else ""
+    return onward(context.to(SENT, email=email.value, early=early, again=again(services, seconds or INTERVAL)))
+
+
+async def _sent_again(services: Services, request: Request, email: Address) -> int:
+    """0; or for how many seconds one more has to be waited for."""
     try:
-        await activate.again(services, request.ctx, email)
+        async with paid(services, request.ctx, puzzles.answered(request), email):
+            await activate.again(services, request.ctx, email)
     except TooSoon as wait:
-        early, seconds = "yes", wait.seconds
-    except (Limited, MessagesSpent) as bad:
-        return await bad_link(services, request, opened, bad)
-    return onward(context.to(SENT, email=email.value, early=early, again=again(services, seconds)))
+        return wait.seconds
+    return 0
 
 
 async def sent(services: Services, mount: Mount, request: Request, typed: ActivationTyped) -> Reply:
@@ -187,7 +196,8 @@ def sent_page(services: Services, request: Request, context: ReturnContext, purp
     """Says that a link is on its way; `early` and `again` in the query tell of a wait."""
     seconds = left(services, request.fields)
     early = bool(request.fields.get("early")) and seconds > 0
-    return form_page("sent.html", request, typed={"email": email}, context=context, purpose=purpose, early=early, seconds=seconds, **values)
+    more = {"early": early, "seconds": seconds, "puzzle": puzzles.offered(services), **values}
+    return form_page("sent.html", request, typed={"email": email}, context=context, purpose=purpose, **more)
 
 
 async def by_token(services: Services, request: Request, purpose: Purpose, opened: ActivationOpened) -> tuple[MailedLink, ReturnContext]:
@@ -234,12 +244,22 @@ async def bad_link(
     present = await current_account(services, request)
     if purpose == "activate" and not (opened.vcode or why) and present and present.email == opened.email:
         return onward(return_context(services, request).to(DONE))
+    shown = _shown(services, request, opened, purpose)
+    return form_page("bad_link.html", request, why, puzzle=puzzles.offered(services), staying=staying(present), **shown)
+
+
+async def _asked_page(services: Services, request: Request, opened: ActivationOpened, why: Refusal | None = None) -> Reply:
+    """Another mail was asked for, and is not sent yet."""
+    shown = {**_shown(services, request, opened, "activate"), "reason": ""}
+    present = staying(await current_account(services, request))
+    return await puzzles.puzzled_page(services, "bad_link.html", request, why, field_of={BadCaptcha: "captcha"}, staying=present, **shown)
+
+
+def _shown(services: Services, request: Request, opened: ActivationOpened, purpose: str) -> dict[str, Any]:
     context, path = return_context(services, request), PATH if purpose == "activate" else "/page/reset"
     reason, typed = purpose if opened.vcode else "gone", {"email": believed(request, opened.email)}
     here = context.to(path, **typed, vcode=opened.vcode)
-    return form_page(
-        "bad_link.html", request, why, typed=typed, here=here, purpose=purpose, reason=reason, context=context, staying=staying(present)
-    )
+    return {"typed": typed, "here": here, "purpose": purpose, "reason": reason, "context": context}
 
 
 CALLS = (

@@ -1,6 +1,5 @@
 """Logging in by a code, at `/login`: the address, the code on a page of its own, and what a login by it may leave to a further step."""
 
-import unicodedata
 from typing import Annotated
 
 import msgspec
@@ -12,14 +11,17 @@ from lingpai.core.masked import masked, masked_name
 from lingpai.core.model import Account, Address
 from lingpai.core.steps import Step
 from lingpai.flows import Services, code_login, create_account
-from lingpai.guard.captcha import CaptchaAnswer
 from lingpai.guard.throttling.messages import INTERVAL
 from lingpai.settings.realms import invites_in
+from lingpai.steps.paying import paid
 from lingpai.steps.proved_address import ProvedAddress
-from lingpai.web.pages import page, puzzles
+from lingpai.web.pages import page
+from lingpai.web.pages.shared import puzzles
+from lingpai.web.pages.shared.addresses import phone_prefix, prefixed, reachable, texts, to_carry
 from lingpai.web.pages.shared.cancel_deletion import cancel_deletion_page
-from lingpai.web.pages.shared.consents import agreed, papers
-from lingpai.web.pages.shared.forms import TYPED_LENGTH, again, digits, form_page, left
+from lingpai.web.pages.shared.code_step import CodeSent, code_step
+from lingpai.web.pages.shared.consents import agreed, papers, unagreed
+from lingpai.web.pages.shared.forms import TYPED_LENGTH, Lead, again, digits, form_page
 from lingpai.web.pages.shared.logged_in import logged_in
 from lingpai.web.pages.shared.return_context import ReturnContext, onward, return_context
 from lingpai.web.pages.shared.session_ended import session_ended
@@ -27,28 +29,10 @@ from lingpai.web.pages.shared.signed_in import signed_in
 from lingpai.web.pages.shared.thirds import offered_thirds
 from lingpai.web.pages.shared.ways_in import offered, way_in
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
-from lingpai.web.request.fields import Text, read
+from lingpai.web.request.fields import Text, read, read_form
 from lingpai.web.request.request import Request
 
 _FIELD_OF = {BadCode: "code", BadCaptcha: "captcha", NotInvited: "invite", NotOffered: "account"}
-
-
-def reachable(text: str, field: str = "account") -> Address:
-    """A mail address or a phone, by the look of it. Reasons: those of `rules`, and `contact` for what is neither, such as a name."""
-    clean = pasted.address(unicodedata.normalize("NFC", text))
-    if "@" in clean:
-        return rules.email(clean, field)
-    if any(character.isalpha() for character in pasted.number(clean)):
-        raise BadInput(field, "contact")
-    return rules.phone(clean, field)
-
-
-def is_reachable(text: str) -> bool:
-    """Whether a code can have gone there: no page says so of words that somebody has put into its address."""
-    try:
-        return bool(reachable(text))
-    except BadInput:
-        return False
 
 
 class CodeAsked(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,27 +61,27 @@ class AccountAsked(CodeAsked, frozen=True, kw_only=True):
 async def change_way(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """POST /page/login/way: the other way in, with what was typed; a password is in no address."""
     context = return_context(services, request)
-    return onward(context.to("/login", way=way_in(services, request.fields.get("way")), **_typed(request)))
+    return onward(context.to("/login", way=way_in(services, request.fields.get("way")), **_typed(request, "country")))
 
 
 async def send(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
-    """POST /page/login/code: sends it, and asks for it. A text message costs money, so that only people get one: behind a captcha."""
+    """POST /page/login/code: sends it, and asks for it. Behind a captcha: messages cost money, and those who get them."""
     context = return_context(services, request)
-    early, seconds = "", INTERVAL
+    asked, early, seconds = _typed(request), "", INTERVAL
+    if "show" in request.fields:
+        return await address_page(services, request, context)
     try:
         offered(services, "code")
-        to = read(request.fields, CodeAsked).account
-        if to.kind == "phone" and ("show" in request.fields or "captcha_id" not in request.fields):
-            return await _puzzled(services, request, context)
-        await code_login.ask(services, request.ctx, to, answer=_answered(request) if to.kind == "phone" else None)
+        to = read_form(prefixed(services, request), CodeAsked, puzzles.unanswered(request)).account
+        asked["account"] = to_carry(to, request.fields["account"])
+        async with paid(services, request.ctx, puzzles.answered(request), to):
+            await code_login.ask(services, request.ctx, to)
     except TooSoon as wait:
         early, seconds = "yes", wait.seconds
     except (BadInput, BadCaptcha, NotOffered, Limited, MessagesSpent) as why:
-        if "captcha_id" in request.fields:
-            return await _puzzled(services, request, context, why)
-        return address_page(services, request, context, why)
+        return await address_page(services, request, context, why)
     # On to the page that says it: a reload of that sends nothing.
-    return onward(context.to("/login", way="code", **_typed(request), early=early, again=again(services, seconds)))
+    return onward(context.to("/login", way="code", **asked, early=early, again=again(services, seconds)))
 
 
 async def enter(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
@@ -105,11 +89,11 @@ async def enter(services: Services, mount: Mount, request: Request, _: Nothing) 
     context = return_context(services, request)
     try:
         offered(services, "code")
-        form = read(request.fields, CodeEntered)
+        form = read_form(request.fields, CodeEntered)
         outcome = await code_login.enter(services, request.ctx, form.account, form.code, remember=form.remember == "yes")
     except (BadInput, BadCode, Limited, NotOffered) as why:
         if isinstance(why, BadInput) and why.field == "account":
-            return address_page(services, request, context, why)
+            return await address_page(services, request, context, why)
         # A code that another tab has used, or the same form before.
         reply = await signed_in(services, request, context, "/login") if isinstance(why, BadCode) else None
         return reply or code_page(services, request, context, why)
@@ -124,7 +108,8 @@ async def create(services: Services, mount: Mount, request: Request, _: Nothing)
     """POST /page/login/create: an account for the address that this browser has proved."""
     context = return_context(services, request)
     try:
-        form = read(request.fields, AccountAsked)
+        box = request.fields.get("agree")
+        form = read_form(request.fields, AccountAsked, unagreed(services, agree=bool(box)))
         wishes = create_account.NewAccount(form.nickname, form.invite.strip(), agreed(services, agree=bool(form.agree)))
         opened = await create_account.create(services, request.ctx, form.account, wishes)
     except BadGrant as why:
@@ -155,39 +140,35 @@ async def further(services: Services, request: Request, context: ReturnContext, 
             return _recognise_page(services, request, context, proof, *await code_login.recognisable(services, proof))
     except BadGrant:
         pass
-    reply = address_page(services, request, context, BadGrant())
+    reply = await address_page(services, request, context, BadGrant())
     return replace(reply, status=200)
 
 
-async def _puzzled(services: Services, request: Request, context: ReturnContext, why: Refusal | None = None) -> Reply:
-    """The address once more, with a captcha."""
-    puzzle = await puzzles.puzzle_after(services, request, why)
-    reply = address_page(services, request, context, puzzles.mended(why, request) if isinstance(why, BadCaptcha) else why, puzzle)
-    return replace(reply, prelogin_token=puzzle.prelogin_token) if puzzle else reply
-
-
-def address_page(
-    services: Services,
-    request: Request,
-    context: ReturnContext,
-    why: Refusal | None = None,
-    puzzle: puzzles.CaptchaPuzzle | None = None,
-) -> Reply:
+async def address_page(services: Services, request: Request, context: ReturnContext, why: Refusal | None = None) -> Reply:
     """The one field; the code goes to what is typed there."""
     account = "" if request.mended and request.method == "GET" else str(request.fields.get("account") or "")
-    return form_page(
+
+    def leads_of(fault: Refusal) -> tuple[Lead, ...]:
+        onto, named = context.to("/login", way="password", account=account[:TYPED_LENGTH]), isinstance(fault, BadInput) and fault.reason
+        helps = named == "contact" or isinstance(fault, MessagesSpent | Limited | NotOffered)
+        offers = "password" in services.settings.pages.login
+        return ((onto, words.text("pages.by_code.way.password", request.locale)),) if helps and offers else ()
+
+    return await puzzles.puzzled_page(
+        services,
         "login_address.html",
         request,
         why,
         typed={**request.fields, "account": account},
         field_of=_FIELD_OF,
         label_of={"account": _label(services, request)},
-        here=context.to("/login", way="code", **_typed(request)),
+        leads_of=leads_of,
+        here=context.to("/login", way="code", **_typed(request, "country")),
         context=context,
         ended=session_ended(request, context),
         label=_label(services, request),
+        prefix=phone_prefix(services, request, account) if texts(services) else None,
         ways=services.settings.pages.login,
-        puzzle=puzzle,
         thirds=offered_thirds(services, request),
         others=context.others(services.settings, request.locale, account=account[:TYPED_LENGTH]),
     )
@@ -195,25 +176,9 @@ def address_page(
 
 def code_page(services: Services, request: Request, context: ReturnContext, why: Refusal | None = None) -> Reply:
     """The code, alone."""
-    seconds, next_at = left(services, request.fields), str(request.fields.get("again") or "")
-    to = _typed(request).get("account", "")
-    here = {"way": "code", **_typed(request), "again": next_at}
-    return form_page(
-        "login_code.html",
-        request,
-        why,
-        typed=request.fields,
-        field_of=_FIELD_OF,
-        here=context.to("/login", **here),
-        context=context,
-        to=to,
-        by="email" if "@" in pasted.address(to) else "phone",
-        early=bool(request.fields.get("early")) and seconds > 0 and not why,
-        seconds=seconds,
-        again=next_at,
-        letters=context.to("/login", **here, letters="yes") if not request.fields.get("letters") else "",
-        ways=services.settings.pages.login,
-    )
+    keeps = _typed(request)
+    sent = CodeSent("/login", keeps.get("account", ""), keeps, {"way": "code"})
+    return code_step(services, request, context, "login_code.html", sent, why, ways=services.settings.pages.login)
 
 
 def _account_page(services: Services, request: Request, context: ReturnContext, proof: ProvedAddress, why: Refusal | None) -> Reply:
@@ -252,23 +217,15 @@ def _recognise_page(
     )
 
 
-def _answered(request: Request) -> CaptchaAnswer:
-    found = puzzles.answer(request)
-    if found is None:
-        raise BadInput("captcha", "captcha-missing")
-    return found
-
-
-def _typed(request: Request) -> dict[str, str]:
+def _typed(request: Request, *more: str) -> dict[str, str]:
     """What was typed and ticked, for the next page's address: nothing secret is among it."""
-    found = {name: request.fields.get(name) for name in ("account", "remember")}
+    found = {name: request.fields.get(name) for name in ("account", "remember", *more)}
     return {name: value[:TYPED_LENGTH] for name, value in found.items() if isinstance(value, str) and value}
 
 
 def _label(services: Services, request: Request) -> str:
     """What may be typed: a phone only where text messages go out."""
-    texts = services.settings.dev or services.settings.sms.provider != "none"
-    return words.text("pages.by_code.account" if texts else "pages.email", request.locale)
+    return words.text("pages.by_code.account" if texts(services) else "pages.email", request.locale)
 
 
 CALLS: tuple[Call, ...] = (

@@ -1,6 +1,7 @@
 """All pages of somebody who is not logged in, and the way out."""
 
-from lingpai.web.pages import code_login, forgot, front, keeping, login, logout, not_me, puzzles, questions, register
+from lingpai.web.pages import code_login, forgot, front, keeping, login, logout, not_me, questions, register
+from lingpai.web.pages.shared import puzzles
 from lingpai.web.request.calls import Call
 
 ENTRANCE: tuple[Call, ...] = (

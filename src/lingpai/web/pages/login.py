@@ -11,9 +11,11 @@ from lingpai.core.model import Address
 from lingpai.core.steps import Step
 from lingpai.flows import Services, login
 from lingpai.settings.realms import with_jwts
-from lingpai.web.pages import authorization, code_login, page, puzzles
+from lingpai.web.pages import authorization, code_login
+from lingpai.web.pages.shared import puzzles
+from lingpai.web.pages.shared.addresses import is_reachable, phone_prefix, prefixed
 from lingpai.web.pages.shared.cancel_deletion import cancel_deletion_page
-from lingpai.web.pages.shared.forms import TYPED_LENGTH, form_page
+from lingpai.web.pages.shared.forms import TYPED_LENGTH, Lead, form_page
 from lingpai.web.pages.shared.logged_in import logged_in
 from lingpai.web.pages.shared.return_context import ReturnContext, anybody, return_context
 from lingpai.web.pages.shared.session_ended import session_ended
@@ -21,7 +23,7 @@ from lingpai.web.pages.shared.signed_in import signed_in
 from lingpai.web.pages.shared.thirds import offered_thirds
 from lingpai.web.pages.shared.ways_in import offered, way_in
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
-from lingpai.web.request.fields import Text, read
+from lingpai.web.request.fields import Text, read_form
 from lingpai.web.request.request import Request
 
 
@@ -58,9 +60,10 @@ async def show(services: Services, mount: Mount, request: Request, opened: Login
     if opened.step:
         return await code_login.further(services, request, context)
     if way_in(services, opened.way) == "code":
-        show_code = code_login.code_page if opened.again and code_login.is_reachable(opened.account) else code_login.address_page
-        return show_code(services, request, context)
-    return _form(services, request, context, typed={**request.fields, "account": "" if request.mended else opened.account})
+        if opened.again and is_reachable(opened.account):
+            return code_login.code_page(services, request, context)
+        return await code_login.address_page(services, request, context)
+    return await _form(services, request, context, typed={**request.fields, "account": "" if request.mended else opened.account})
 
 
 async def enter(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
@@ -70,11 +73,12 @@ async def enter(services: Services, mount: Mount, request: Request, _: Nothing) 
         return await _again(services, request, context, None)
     try:
         offered(services, "password")
-        form = read(request.fields, LoginForm)
+        form = read_form(prefixed(services, request), LoginForm, puzzles.unanswered(request))
         opened = await login.for_cookie(services, request.ctx, _attempt(request, form))
     except NotActivated:
         email = str(request.fields["account"]).strip()
-        reply = page("not_activated.html", request, here=context.to("/login"), email=email, context=context)
+        puzzle = puzzles.offered(services)
+        reply = form_page("not_activated.html", request, here=context.to("/login"), email=email, context=context, puzzle=puzzle)
         return replace(reply, refused=NotActivated.code)
     except (BadInput, BadCredentials, BadCaptcha, Limited, NotOffered) as why:
         return await _again(services, request, context, why)
@@ -99,44 +103,52 @@ async def _again(
 ) -> Reply:
     """The form once more, with a captcha from where the flow asks for one."""
     shown: Refusal | None = why
-    demanded = "show" in request.fields or "captcha_id" in request.fields
+    demanded = isinstance(why, BadCaptcha) or bool(request.fields.get("show") or request.fields.get("captcha_id"))
     if isinstance(why, BadCredentials):
         # The flow knows; the address may be another one than the page's captcha was asked for.
         demanded, shown = bool(why.details.get("captcha")), BadCredentials()
-    if isinstance(why, BadCaptcha):
-        demanded, shown = True, puzzles.mended(why, request)
-    puzzle = await puzzles.puzzle_after(services, request, why) if demanded else None
     way_out = isinstance(why, BadCredentials) and bool(why.details.get("way_out"))
-    return _form(services, request, context, shown, typed=request.fields, puzzle=puzzle, way_out=way_out)
+    return await _form(services, request, context, shown, typed=request.fields, need="now" if demanded else "perhaps", way_out=way_out)
 
 
-def _form(
+async def _form(
     services: Services,
     request: Request,
     context: ReturnContext,
     why: Refusal | None = None,
     *,
     typed: dict[str, str],
-    puzzle: puzzles.CaptchaPuzzle | None = None,
+    need: puzzles.CaptchaNeeded = "perhaps",
     way_out: bool = False,
 ) -> Reply:
-    reply = form_page(
+    account = str(typed.get("account") or "")[:TYPED_LENGTH]
+
+    def leads_of(fault: Refusal) -> tuple[Lead, ...]:
+        by_code = (context.to("/login", way="code", account=account), words.text("pages.by_code.way.code", request.locale))
+        forgot = (context.to("/forgot", account=account), words.text("pages.login.forgot", request.locale))
+        return (
+            (forgot, *([by_code] if "code" in services.settings.pages.login else ())) if isinstance(fault, BadCredentials | Limited) else ()
+        )
+
+    return await puzzles.puzzled_page(
+        services,
         "login.html",
         request,
         why,
         typed=typed,
         field_of={BadCaptcha: "captcha"},
         label_of={"account": words.label("anybody", request.locale)},
-        here=context.to("/login", way="password", account=str(typed.get("account") or "")[:TYPED_LENGTH]),
+        leads_of=leads_of,
+        need=need,
+        here=context.to("/login", way="password", account=account),
         context=context,
         ended=session_ended(request, context),
-        puzzle=puzzle,
+        prefix=phone_prefix(services, request, typed.get("account")),
         way_out=way_out,
         ways=services.settings.pages.login,
         thirds=offered_thirds(services, request),
-        others=context.others(services.settings, request.locale, account=str(typed.get("account") or "")[:TYPED_LENGTH]),
+        others=context.others(services.settings, request.locale, account=account),
     )
-    return replace(reply, prelogin_token=puzzle.prelogin_token) if puzzle else reply
 
 
 CALLS: tuple[Call, ...] = (

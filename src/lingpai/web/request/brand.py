@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lingpai.core import rules
 from lingpai.core.languages import LANGUAGES
 from lingpai.settings import Legal, Settings, theme
 
@@ -33,8 +32,6 @@ class Brand:
     """Where people are helped, as a link; empty where nobody is named."""
     home: str
     """Where the product itself is; empty where nobody says."""
-    abroad: bool
-    """Whether numbers of other regions than mainland China get text messages."""
     theme: Made
     logo: Made | None
 
@@ -56,7 +53,6 @@ def branded(settings: Settings) -> Brand:
         privacy=pages.privacy,
         support=theme.reach(pages.support),
         home=pages.home,
-        abroad=any(region != rules.HOME for region in settings.sms.countries),
         theme=_made("theme", ".css", " ".join((_accent(chosen.light, chosen.upon_light), dark, *_fonts())).encode()),
         logo=_made("logo", picture.suffix, picture.content) if picture else None,
     )

@@ -7,10 +7,11 @@ A struct declares its fields in the order in which they are checked:
         password: Annotated[str, Text(8, 40)]
 
 `read` goes down that order, and the first field that does not fit raises BadInput with its name: a field is whole and
-clean before the next one is looked at, so that a reply always names the first failure of the dialect's own table.
+clean before the next one is looked at, so that a reply always names the first failure of the dialect's own table. A person who filled in
+a form is told of all of them at once: `read_form`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
@@ -192,14 +193,45 @@ def read(fields: Mapping[str, Any], struct: type[S]) -> S:
     return _read(fields, struct, "", digits=isinstance(fields, Urlencoded))
 
 
-def _read(fields: Mapping[str, Any], struct: type[S], prefix: str, *, digits: bool) -> S:
-    values = {}
+class BadForm(BadInput):
+    """Fields of a form that do not fit. To whoever tells of one it is the first; `faults` has them all, as they stand on the page."""
+
+    def __init__(self, faults: Iterable[BadInput]) -> None:
+        self.faults = tuple(faults)
+        details: dict[str, Any] = dict(self.faults[0].details)
+        super().__init__(**details)
+
+
+def read_form(fields: Mapping[str, Any], struct: type[S], *also: BadInput | None) -> S:
+    """As `read`, of a form that a person sees again: raises BadForm with every field that does not fit.
+
+    `also`: what is wrong beside them, whatever the struct says; None is nothing.
+    """
+    values, faults = {}, []
     for slot in slots(struct):
-        value = _value(fields, slot, digits=digits)
-        if slot.shape.optional and (value is None or value == ""):
-            continue
-        values[slot.attribute] = slot.shape.read(value, prefix + slot.name, digits=digits)
+        try:
+            values.update(_slot(fields, slot, "", digits=isinstance(fields, Urlencoded)))
+        except BadInput as why:
+            faults.append(why)
+    faults += [why for why in also if why]
+    if faults:
+        raise BadForm(faults)
     return struct(**values)
+
+
+def _read(fields: Mapping[str, Any], struct: type[S], prefix: str, *, digits: bool) -> S:
+    values: dict[str, Any] = {}
+    for slot in slots(struct):
+        values.update(_slot(fields, slot, prefix, digits=digits))
+    return struct(**values)
+
+
+def _slot(fields: Mapping[str, Any], slot: Slot, prefix: str, *, digits: bool) -> dict[str, Any]:
+    """The field by its attribute; empty where it may be left out, and is."""
+    value = _value(fields, slot, digits=digits)
+    if slot.shape.optional and (value is None or value == ""):
+        return {}
+    return {slot.attribute: slot.shape.read(value, prefix + slot.name, digits=digits)}
 
 
 def _value(fields: Mapping[str, Any], slot: Slot, *, digits: bool) -> Any:

@@ -1,13 +1,14 @@
-// Lets the browser work instead of the person: where it can, the picture goes and the form carries the solution.
-//
-//   <fieldset data-pow="URL of a challenge" data-solver="URL of pow.js" data-done="what to say then">
-//     <div data-person> <img data-picture> <audio data-sound> <button value="picture|spoken" data-redraw>, and <input data-answer> </div>
-//     <input type="hidden" data-id> <input type="hidden" data-kind> <p role="status"></p>
-//   </fieldset>
-//
-// Without a secure context, without scripts, and whenever anything fails, the picture stays and serves.
+// The captcha of a form (templates/parts/captcha.html). The browser works instead of the person where it can; without a secure context, and
+// whenever anything fails, a picture comes in its place. What was typed stays: the form is sent once there is an answer.
 (() => {
   const able = isSecureContext && "Worker" in window && "crypto" in window && "subtle" in crypto;
+  const FRESH = 240000; // ms for which a solution is taken; its challenge is good for 300 s
+
+  const json = async (url, options) => {
+    const reply = await fetch(url, options);
+    if (!reply.ok) throw new Error(reply.status);
+    return reply.json();
+  };
 
   const solve = (solver, challenge) =>
     new Promise((resolve, reject) => {
@@ -21,45 +22,128 @@
       worker.postMessage(challenge);
     });
 
-  const relieve = async (field) => {
-    const answer = field.querySelector("[data-answer]");
-    const reply = await fetch(field.dataset.pow);
-    if (!reply.ok) return;
-    const challenge = await reply.json();
-    const payload = await solve(field.dataset.solver, challenge);
-    if (answer.value) return; // the person was faster, and the picture's answer belongs to the picture's id
-    field.querySelector("[data-id]").value = challenge.parameters.data.id;
-    answer.type = "hidden";
-    answer.value = payload;
-    field.querySelector("[data-person]").hidden = true;
-    field.querySelector("[role=status]").textContent = field.dataset.done;
+  // The button works, and keeps its width; what it gives sets it free.
+  const hold = (button) => {
+    if (!button) return () => {};
+    const text = button.textContent;
+    button.style.minWidth = `${button.offsetWidth}px`;
+    button.setAttribute("aria-disabled", "true");
+    button.textContent = button.dataset.busy ?? text;
+    return () => {
+      button.removeAttribute("aria-disabled");
+      button.textContent = text;
+    };
   };
 
-  // Another picture, or digits read out, in its place. What fails goes the way without scripts.
-  const redraw = async (button) => {
-    const field = button.closest("fieldset");
+  const guard = (field) => {
+    const {captcha, work, solver, asks, doing, done} = field.dataset;
     const part = (name) => field.querySelector(`[data-${name}]`);
-    const reply = await fetch(`/page/captcha?kind=${button.value}`, {headers: {"Accept-Language": document.documentElement.lang}});
-    const {id, kind, source} = await reply.json();
-    const [picture, sound] = [part("picture"), part("sound")];
-    const [shown, other] = kind === "spoken" ? [sound, picture] : [picture, sound];
-    shown.src = source;
-    shown.hidden = false;
-    other.hidden = true;
-    sound.pause();
-    part("id").value = id;
-    part("kind").value = kind;
-    part("answer").value = "";
-    part("answer").focus();
-    if (shown === sound) await sound.play().catch(() => {});
-  };
-  for (const button of document.querySelectorAll("[data-redraw]"))
-    button.addEventListener("click", (event) => {
+    const form = field.form;
+    const [person, answer, id, kind] = ["person", "answer", "id", "kind"].map(part);
+    let under, waiting = false, ready = false, works = able && Boolean(work) && person.hidden;
+
+    const takes = (url) => captcha.split(" ").includes(new URL(url).pathname);
+    const told = (text) => {
+      field.hidden = false;
+      field.querySelector("[role=status]").textContent = text;
+    };
+
+    const begun = async () => {
+      const challenge = await json(work);
+      return {id: challenge.parameters.data.id, payload: await solve(solver, challenge), at: performance.now()};
+    };
+    const begin = () => {
+      under ??= begun();
+      under.catch(() => {});
+      return under;
+    };
+
+    const worked = async () => {
+      let found = await begin();
+      if (performance.now() - found.at > FRESH) {
+        under = undefined;
+        found = await begin();
+      }
+      id.value = found.id;
+      answer.type = "hidden";
+      answer.disabled = false;
+      answer.value = found.payload;
+    };
+
+    // Another picture, or digits read out, in its place.
+    const draw = async (wanted) => {
+      const {id: key, kind: drawn, source} = await json(`/page/captcha?kind=${wanted}`, {
+        headers: {"Accept-Language": document.documentElement.lang},
+      });
+      const [picture, sound] = [part("picture"), part("sound")];
+      const [shown, other] = drawn === "spoken" ? [sound, picture] : [picture, sound];
+      shown.src = source;
+      shown.hidden = field.hidden = person.hidden = answer.disabled = works = false;
+      other.hidden = true;
+      sound.pause();
+      id.value = key;
+      kind.value = drawn;
+      answer.type = "text";
+      answer.value = "";
+      told("");
+      answer.focus();
+      if (shown === sound) await sound.play().catch(() => {});
+    };
+
+    const asked = async () => {
+      const whose = new URLSearchParams();
+      for (const name of ["account", "country", "type"]) if (form.elements[name]) whose.set(name, form.elements[name].value);
+      return (await json(asks, {method: "POST", body: whose})).asked;
+    };
+
+    // Whether the form may go; a picture has to be answered first.
+    const passes = async () => {
+      if (asks && !(await asked())) return true;
+      if (!works) return draw("picture");
+      told(doing);
+      try {
+        await worked();
+      } catch {
+        return draw("picture");
+      }
+      told(done);
+      return true;
+    };
+
+    kind.value ||= works ? "work" : "";
+    if (works && !asks && takes(form.action)) form.addEventListener("focusin", begin, {once: true}); // a solution is good for minutes only
+
+    form.addEventListener("submit", (event) => {
+      const button = event.submitter;
+      const action = button?.hasAttribute("formaction") ? button.formAction : form.action;
+      if (event.defaultPrevented || ready || !person.hidden || !takes(action)) return;
       event.preventDefault();
-      redraw(button).catch(() => button.form.requestSubmit(button));
+      if (waiting) return;
+      waiting = true;
+      const idle = hold(button);
+      // What cannot be had here, the server says.
+      passes().catch(() => true).then((may) => {
+        waiting = false;
+        idle();
+        ready = Boolean(may);
+        // Not within the event, which a solution that was there already would still be in: browsers ignore that.
+        if (ready) setTimeout(() => (button ? button.click() : form.requestSubmit()));
+      });
+    });
+    addEventListener("pageshow", ({persisted}) => {
+      if (!persisted || !ready) return;
+      ready = false;
+      under = undefined;
+      answer.value = id.value = "";
+      told("");
     });
 
-  // Only once somebody fills in the form: a solution is good for five minutes.
-  for (const field of able ? document.querySelectorAll("[data-pow]") : [])
-    field.form.addEventListener("focusin", () => relieve(field).catch(() => {}), {once: true});
+    for (const button of field.querySelectorAll("[data-redraw]"))
+      button.addEventListener("click", (event) => {
+        event.preventDefault();
+        draw(button.value).catch(() => button.form?.requestSubmit(button));
+      });
+  };
+
+  document.querySelectorAll("[data-captcha]").forEach(guard);
 })();

@@ -1,7 +1,7 @@
 // A worker that finds the number an ALTCHA challenge asks for (version 2, PBKDF2): the one whose key begins as the challenge says.
 // It is given the challenge and answers with the payload to send, base64 of JSON; or it fails.
 
-const TOGETHER = 8; // tries under way at once: the browser spreads them over its cores
+const TOGETHER = 32; // tries under way at once: the browser spreads them over its cores, and they are waited for together
 const MOST = 1000000;
 
 const bytes = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));

@@ -1,27 +1,29 @@
 """The pages behind hiyouth's mailed link, whose address and realm are sealed into one word."""
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
 from lingpai.core import rules
-from lingpai.core.errors import BadInput, BadLink, Limited, WeakPassword
+from lingpai.core.errors import BadCaptcha, BadInput, BadLink, Limited, Refusal, WeakPassword
 from lingpai.core.model import Address, Links, RequestContext
 from lingpai.flows import Services, activate
 from lingpai.flows.activate import Activation
 from lingpai.settings import DialectSettings, reached
+from lingpai.steps.paying import paid
 from lingpai.web.dialects.hiyouth.settings import HiyouthSettings, Role, realm_of, role_of
 from lingpai.web.pages import page
 from lingpai.web.pages.activation import INTERVAL, FirstPassword, first_password
+from lingpai.web.pages.shared import puzzles
 from lingpai.web.pages.shared.forms import form_page
 from lingpai.web.pages.shared.links import for_realm
 from lingpai.web.pages.shared.links import links as hosted
 from lingpai.web.pages.shared.logged_in import as_logged_in
 from lingpai.web.pages.shared.return_context import HOME, current_account, typed_email
 from lingpai.web.request.calls import Call, Mount, Reply
-from lingpai.web.request.fields import Text, read
+from lingpai.web.request.fields import Text, read, read_form
 from lingpai.web.request.request import Request
 
 
@@ -72,7 +74,7 @@ async def open_link(services: Services, mount: Mount, request: Request, word: st
     try:
         role, found = await opened(services, mount, request, word, enters=await current_account(services, request) is None)
     except BadLink:
-        return form_page("verify_bad.html", request, gone=not word)
+        return form_page("verify_bad.html", request, gone=not word, puzzle=puzzles.offered(services))
     if not found.active:
         return page("verify.html", request, account=found.account, emailname=word, help=_help(services, found))
     return await _done(services, mount, request, role, found, word)
@@ -84,7 +86,7 @@ async def confirm(services: Services, mount: Mount, request: Request, sent: Veri
         role, found = await opened(services, mount, request, sent.emailname, enters=await current_account(services, request) is None)
     except BadLink:
         here = _at(services, mount, option="ver", emailname=sent.emailname)
-        return form_page("verify_bad.html", request, here=here, gone=not sent.emailname)
+        return form_page("verify_bad.html", request, here=here, gone=not sent.emailname, puzzle=puzzles.offered(services))
     return await _done(services, mount, request, role, found, sent.emailname)
 
 
@@ -95,7 +97,7 @@ async def set_password(services: Services, mount: Mount, request: Request, sent:
         return await _set_password(services, mount, request, link, sent.emailname)
     except BadLink:
         here = _at(services, mount, option="ver", emailname=sent.emailname)
-        return form_page("verify_bad.html", request, here=here, gone=not sent.emailname)
+        return form_page("verify_bad.html", request, here=here, gone=not sent.emailname, puzzle=puzzles.offered(services))
 
 
 async def _set_password(services: Services, mount: Mount, request: Request, link: tuple[Role, Address, str], word: str) -> Reply:
@@ -110,15 +112,23 @@ async def _set_password(services: Services, mount: Mount, request: Request, link
 
 async def send_again(services: Services, mount: Mount, request: Request, typed: VerificationTyped) -> Reply:
     """POST /page/verify/again: another mail wherever the address waits; the page says the same whether it does or not."""
-    here = _at(services, mount, option="ver")
+    here, settings = _at(services, mount, option="ver"), settings_of(mount)
+    shown: dict[str, Any] = {"typed": {"email": typed.email}, "here": here}
+    if "show" in request.fields:
+        return await _asked_page(services, request, shown)
     try:
-        email = read(request.fields, VerificationWhose).email
-    except BadInput as bad:
-        return form_page("verify_bad.html", request, bad, typed={"email": typed.email}, here=here, gone=False)
-    settings = settings_of(mount)
-    early = await activate.again_where_waiting(services, contexts(services, request, settings, settings.realms), email)
-    seconds = early or INTERVAL
-    return form_page("verify_sent.html", request, typed={"email": email.value}, here=here, early=bool(early), seconds=seconds)
+        email = read_form(request.fields, VerificationWhose, puzzles.unanswered(request)).email
+        async with paid(services, request.ctx, puzzles.answered(request), email):
+            early = await activate.again_where_waiting(services, contexts(services, request, settings, settings.realms), email)
+    except (BadInput, BadCaptcha) as bad:
+        return await _asked_page(services, request, shown, bad)
+    shown = {**shown, "typed": {"email": email.value}, "puzzle": puzzles.offered(services)}
+    return form_page("verify_sent.html", request, early=bool(early), seconds=early or INTERVAL, **shown)
+
+
+async def _asked_page(services: Services, request: Request, shown: dict[str, Any], why: Refusal | None = None) -> Reply:
+    """Another mail was asked for, and is not sent yet."""
+    return await puzzles.puzzled_page(services, "verify_bad.html", request, why, field_of={BadCaptcha: "captcha"}, gone=None, **shown)
 
 
 def contexts(services: Services, request: Request, settings: HiyouthSettings, among: Iterable[str]) -> list[RequestContext]:

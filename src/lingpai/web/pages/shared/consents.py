@@ -8,11 +8,16 @@ from lingpai.flows import Services
 
 def agreed(services: Services, *, agree: bool) -> tuple[tuple[str, str], ...]:
     """The documents and their versions, for a form whose box is ticked. Raises BadInput where there are any and it is not."""
+    if why := unagreed(services, agree=agree):
+        raise why
     legal = (("terms", services.settings.pages.terms), ("privacy", services.settings.pages.privacy))
-    consents = tuple((document, paper.version) for document, paper in legal if paper.url)
-    if consents and not agree:
-        raise BadInput("agree", "agree")
-    return consents
+    return tuple((document, paper.version) for document, paper in legal if paper.url)
+
+
+def unagreed(services: Services, *, agree: bool) -> BadInput | None:
+    """What is wrong with a box that is not ticked; None where it is, or nothing has to be agreed to."""
+    pages = services.settings.pages
+    return BadInput("agree", "agree") if (pages.terms.url or pages.privacy.url) and not agree else None
 
 
 def papers(services: Services, locale: Locale) -> str:

@@ -5,7 +5,7 @@
 
     async def send(services, mount, request, _: Nothing) -> Reply:                # POST /page/forgot, Call(..., takes=Nothing)
         try:
-            form = read(request.fields, ForgotForm)                         # read here, so that a bad field stays on this page
+            form = read_form(request.fields, ForgotForm)                    # read here, so that bad fields stay on this page, all at once
             await recover.ask_code(services, request.ctx, ...)
         except (BadInput, BadCode, TooSoon) as why:                          # what a person can mend here, and nothing else
             return form_page("forgot.html", request, why, typed=request.fields, field_of={BadCode: "code"})
@@ -17,20 +17,22 @@
 `Unavailable` is not caught: the application answers it with problem.html, 503, and how long to wait.
 """
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from msgspec.structs import replace
 
 from lingpai.core import journal, pasted, words
 from lingpai.core.chance import SECOND
 from lingpai.core.errors import BadInput, Limited, Refusal, Taken, TooSoon, WeakPassword
-from lingpai.core.model import Locale
+from lingpai.core.model import DEFAULT_LOCALE, Locale
 from lingpai.flows import Services
 from lingpai.guard.one_time.codes import is_word
 from lingpai.web.pages import page
 from lingpai.web.request.calls import Reply
+from lingpai.web.request.fields import BadForm
 from lingpai.web.request.request import Request
 
 DAY = 24 * 3_600
@@ -42,6 +44,15 @@ _SECRET = ("password", "code", "captcha", "answer", "token", "authorization")
 """A field whose name has one of these in it is never shown again; but a code that was not what was wrong stays in its field."""
 _CODE = "code"
 _APART = dict.fromkeys(map(ord, "-\u2010\u2011\u2013"))
+Lead: TypeAlias = tuple[str, str]
+"""A way on: an address of ours, and the words of its link."""
+LeadsOf: TypeAlias = Callable[[Refusal], Sequence[Lead]]
+"""What helps after a refusal, to stand behind its sentence."""
+
+
+def nowhere(_: Refusal) -> Sequence[Lead]:
+    """The form itself is the way on."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +65,17 @@ class Form:
     problem: str = ""
     """What was refused and belongs to no field."""
     notice: str = ""
-    """That it was too soon: nobody's mistake, and nothing to look over."""
+    """That it was too soon, or that one step more is needed: nobody's mistake, and nothing to look over."""
+    leads: Mapping[str, Sequence[Lead]] = field(default_factory=dict)
+    """Ways on behind what is said at a field; behind the problem under an empty name."""
+    locale: Locale = DEFAULT_LOCALE
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """What a sentence calls a field, where it is not as the locale has it."""
+
+    def fault(self, name: str, reason: str, **values: int) -> str:
+        """What would be said at the field, for a check before anything is sent; empty where there is no word for the field."""
+        label = _label(name, self.labels, self.locale)
+        return _sentence(BadInput(name, reason, **values), label, self.locale) if label or reason == name else ""
 
     @property
     def failed(self) -> bool:
@@ -70,17 +91,21 @@ def form_page(
     typed: Mapping[str, Any] | None = None,
     field_of: Mapping[type[Refusal], str] | None = None,
     label_of: Mapping[str, str] | None = None,
+    leads_of: LeadsOf = nowhere,
+    notice: str = "",
     **values: Any,
 ) -> Reply:
     """The page with its form: 200, or 422 with what was typed and why it was not taken (RFC 9110, 15.5.21); 429 for a rate limit.
 
     `typed` may be all fields of the request: secrets and what is no text are left out. `field_of` says at which field a refusal
-    stands (BadInput, Taken and WeakPassword know their own); `label_of` calls a field otherwise than the locale's `field.…`.
+    stands (BadInput, Taken and WeakPassword know their own); `label_of` calls a field otherwise than the locale's `field.…`;
+    `leads_of` says what helps, behind what was refused; `notice` what is to be known though nothing was.
     """
     if why:
         journal.answered(why.code, why.details)
-    where = _field(why, field_of or {})
-    form = _form(why, where, _sentence(why, _label(where, label_of or {}, request.locale), request.locale), typed or {})
+    form = _form(why, typed or {}, field_of or {}, label_of or {}, leads_of, request.locale)
+    if notice and not form.notice:
+        form = dataclasses.replace(form, notice=notice)
     reply = page(template, request, form=form, **values)
     if isinstance(why, Limited):
         return replace(reply, status=429, retry_after=why.seconds, refused=why.code)
@@ -100,15 +125,29 @@ def left(services: Services, fields: Mapping[str, Any]) -> int:
     return min(max(0, -(-(int(instant) - services.clock.now()) // SECOND)), DAY)
 
 
-def _form(why: Refusal | None, where: str, sentence: str, typed: Mapping[str, Any]) -> Form:
-    shown = _shown(typed, code=why is not None and where != _CODE)
-    if where:
-        return Form(shown, {where: sentence})
-    return Form(shown, notice=sentence) if isinstance(why, TooSoon) else Form(shown, problem=sentence)
+def _form(
+    why: Refusal | None,
+    typed: Mapping[str, Any],
+    field_of: Mapping[type[Refusal], str],
+    label_of: Mapping[str, str],
+    leads_of: LeadsOf,
+    locale: Locale,
+) -> Form:
+    faults = why.faults if isinstance(why, BadForm) else (why,) if why else ()
+    errors, leads = {}, {}
+    for fault in faults:
+        where = _field(fault, field_of)
+        errors[where] = _sentence(fault, _label(where, label_of, locale), locale)
+        leads[where] = tuple(leads_of(fault))
+    shown = _shown(typed, code=why is not None and _CODE not in errors)
+    problem, notice = errors.pop("", ""), ""
+    if isinstance(why, TooSoon):
+        problem, notice = "", problem
+    return Form(shown, errors, problem, notice, leads, locale, label_of)
 
 
-def _sentence(why: Refusal | None, label: str, locale: Locale) -> str:
-    return words.sentence(words.refusal(why, locale, label=label), locale) if why else ""
+def _sentence(why: Refusal, label: str, locale: Locale) -> str:
+    return words.sentence(words.refusal(why, locale, label=label), locale)
 
 
 def digits(text: str, name: str = "code") -> str:
@@ -132,9 +171,9 @@ def compact(text: str, name: str = "code") -> str:
     return clean
 
 
-def _field(why: Refusal | None, field_of: Mapping[type[Refusal], str]) -> str:
-    if why is None:
-        return ""
+def _field(why: Refusal, field_of: Mapping[type[Refusal], str]) -> str:
+    if isinstance(why, BadInput) and why.field == "captcha":
+        return why.field
     chosen = next((field_of[kind] for kind in type(why).__mro__ if kind in field_of), "")
     if chosen:
         return chosen

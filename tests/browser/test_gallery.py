@@ -341,6 +341,12 @@ async def answering(gallery: Gallery) -> None:
     await ada.fill("pages.reset.password", GOOD)
     await ada.press("pages.reset.button")
     await gallery.take("reset-done")
+    await following_a_link(gallery)
+
+
+async def following_a_link(gallery: Gallery) -> None:
+    """One that is worth nothing, and then one that is."""
+    ada, town = gallery.person, gallery.person.town
     await gallery.show("reset-bad", "/page/reset?email=ada@example.com&vcode=x")
     await ada.page.get_by_role("textbox").fill(LONG)
     await ada.sends("pages.bad_link.button")

@@ -203,6 +203,7 @@ async def _services(
         threads,
         clock,
         chance,
+        longest=settings.passwords.max,
         familiar=(settings.product,),
         metrics=metrics,
         crowded=lambda: store.use.crowded,

@@ -31,7 +31,7 @@ from lingpai.flows import Services
 from lingpai.guard.crypto import digest
 from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.social import NotVouched, Provider, ProviderError, ProviderName, SocialPerson, Surface, Unreachable
-from lingpai.steps import invitations, social_identities
+from lingpai.steps import invitations, new_device, social_identities
 from lingpai.steps.account_change import NothingChanged, changing
 from lingpai.steps.authentication import Authenticated, Fresh, activated, authenticated
 from lingpai.steps.social_identities import Overtaken
@@ -250,7 +250,9 @@ async def _enter(services: Services, ctx: RequestContext, person: SocialPerson) 
         try:
             account, fresh = await _account(services, ctx, person)
             # WrongPassword: it was changed, locked or joined to another account in this moment.
-            opened = await services.session_issuer.cookie(account, ctx, amr="fed")
+            beside = None if fresh else await new_device.telling(services, ctx, account)
+            opened = await services.session_issuer.cookie(account, ctx, amr="fed", beside=beside)
+            services.bell.ring()
             if await _stays(services, ctx, person, opened):
                 return SocialEntry(opened, fresh)
         except (Overtaken, WrongPassword):

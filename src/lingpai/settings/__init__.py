@@ -63,6 +63,22 @@ class Passwords(msgspec.Struct, frozen=True):
     """What a password must be."""
 
     min_score: Annotated[int, Meta(ge=0, le=4, description="lowest zxcvbn score that is taken")] = 1
+    max: Annotated[
+        int,
+        Meta(
+            ge=16,
+            le=128,
+            description="characters that a new password has at most: no more than the fields of the product's older clients take",
+        ),
+    ] = 128
+
+
+class Names(msgspec.Struct, frozen=True):
+    """The names that accounts log in by, where a dialect knows such."""
+
+    change_days: Annotated[
+        int, Meta(ge=0, le=3_650, description="days that a chosen name stays as it is before its owner may change it again; 0: at once")
+    ] = 30
 
 
 class Sessions(msgspec.Struct, frozen=True):
@@ -75,6 +91,12 @@ class Sessions(msgspec.Struct, frozen=True):
     family_days: Annotated[
         int, Meta(ge=30, le=3_650, description="days after which a login ends however often its JWT was renewed; one made from now on")
     ] = 90
+    tell_new_devices: Annotated[
+        bool,
+        Meta(
+            description="mail the owner of each login in a browser that the account does not know, with a link to say that it was not them"
+        ),
+    ] = True
 
 
 class Jwt(msgspec.Struct, frozen=True):
@@ -115,6 +137,9 @@ class Limits(msgspec.Struct, frozen=True):
         Rate, Meta(description="wrong codes of digits for one account and purpose, by all unknown browsers together and by each known one")
     ] = Rate(20, 86_400)
     register_client: Annotated[Rate, Meta(description="registrations by one client")] = Rate(10, 3_600)
+    new_device: Annotated[
+        Rate, Meta(description="mails to an account's owner about logins in unknown browsers, of those from one client")
+    ] = Rate(1, 86_400)
     client_returned: Annotated[
         Rate, Meta(description="messages, checks and registrations, of each so many, that a client gets back for codes used rightly")
     ] = Rate(60, 3_600)
@@ -189,6 +214,16 @@ class DialectSettings(msgspec.Struct, frozen=True):
     @property
     def gives_jwts(self) -> bool:
         """Whether its logins are JWTs, and its accounts have one-time login links."""
+        return False
+
+    @property
+    def password_length(self) -> int:
+        """How many characters of a password its clients can send."""
+        return 128
+
+    @property
+    def names_accounts(self) -> bool:
+        """Whether its people log in by a name, so that its accounts may have one."""
         return False
 
     @property
@@ -363,6 +398,7 @@ class Settings(msgspec.Struct, frozen=True):
     mail: MailSettings = MailSettings()
     hashing: Hashing = Hashing()
     passwords: Passwords = Passwords()
+    names: Names = Names()
     captcha: CaptchaSettings = CaptchaSettings()
     sessions: Sessions = Sessions()
     jwt: Jwt = Jwt()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lingpai.core import words
+from lingpai.core.device_names import device
 from lingpai.core.languages import LANGUAGES
 from lingpai.core.model import Letter, Locale
 from lingpai.post import Message
@@ -59,6 +60,8 @@ FORMS = {
     "linked": LetterForm(link="reset_url", when="at"),
     "unlinked": LetterForm(link="reset_url", when="at"),
     "new_login": LetterForm(link="reset_url", when="at"),
+    "new_device": LetterForm(link="reset_url", when="at"),
+    "name_changed": LetterForm(link="reset_url", when="at"),
     "phone_left": LetterForm(link="reset_url", when="at"),
     "closing": LetterForm(link="url", when="at"),
     "taken": LetterForm(link="reset_url", when="at"),
@@ -66,7 +69,19 @@ FORMS = {
 }
 
 
-UNSAID = frozenset(("questions_tried", "questions_changed", "email_changed", "phone_changed", "linked", "unlinked", "phone_left"))
+UNSAID = frozenset(
+    (
+        "questions_tried",
+        "questions_changed",
+        "email_changed",
+        "phone_changed",
+        "linked",
+        "unlinked",
+        "phone_left",
+        "new_device",
+        "name_changed",
+    )
+)
 """Notices that share one text message: what exactly was changed is seen after logging in."""
 
 
@@ -139,7 +154,10 @@ def _sheet(letter: Letter, values: LetterValues, product: str, support: str) -> 
     known |= {name: values[name] for name in ("hours", "minutes", "days") if name in values}
     known |= {"page": _link(values["page"])} if "page" in values else {}
     if form.when:
-        known |= {"at": words.date_time(int(values[form.when]), letter.locale), "ip": _line(str(values["ip"]))}
+        known |= {"at": words.date_time(int(values[form.when]), letter.locale, str(values.get("zone", ""))), "ip": _line(str(values["ip"]))}
+
+    if "agent" in values:
+        known["device"] = _line(device(str(values["agent"]), letter.locale))
 
     def line(key: str) -> str:
         return words.text(f"letter.{key}", letter.locale, **known)
@@ -151,7 +169,7 @@ def _sheet(letter: Letter, values: LetterValues, product: str, support: str) -> 
         product=product,
         subject=line(f"{letter.template}.subject"),
         why=line(f"{letter.template}.why"),
-        facts=_facts(line, form, "page" in values),
+        facts=_facts(line, form, values),
         code=_line(str(values["code"])) if form.code and not form.link else None,
         button=button,
         named_link=words.text("letter.link", letter.locale, button=button) if button else None,
@@ -179,11 +197,11 @@ def _named(locale: Locale, listed: str) -> tuple[str, ...]:
     return tuple(_line(f"- {words.text(key, locale)} {value}".rstrip()) for key, _, value in pairs)
 
 
-def _facts(line: Callable[[str], str], form: LetterForm, page: bool) -> tuple[str, ...]:
-    """When and from where that was; or which page takes a code that a client's own field may not take."""
+def _facts(line: Callable[[str], str], form: LetterForm, values: LetterValues) -> tuple[str, ...]:
+    """When, on what and from where that was; or which page takes a code that a client's own field may not take."""
     if form.when:
-        return line("when"), line("from")
-    return (line("page"),) if page else ()
+        return line("when"), *((line("device"),) if "agent" in values else ()), line("from")
+    return (line("page"),) if "page" in values else ()
 
 
 def _text_message(letter: Letter, values: LetterValues, product: str) -> Message:

@@ -15,7 +15,7 @@ from lingpai.web.pages import authorization, code_login, page, puzzles
 from lingpai.web.pages.shared.cancel_deletion import cancel_deletion_page
 from lingpai.web.pages.shared.forms import TYPED_LENGTH, form_page
 from lingpai.web.pages.shared.logged_in import logged_in
-from lingpai.web.pages.shared.return_context import ReturnContext, anybody, called, inside, return_context
+from lingpai.web.pages.shared.return_context import ReturnContext, anybody, inside, return_context, shown_as
 from lingpai.web.pages.shared.thirds import offered_thirds
 from lingpai.web.pages.shared.ways_in import offered, way_in
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
@@ -55,7 +55,7 @@ async def show(services: Services, mount: Mount, request: Request, opened: Login
     context = return_context(services, request)
     account = None if opened.switch else await inside(services, request)
     if account:
-        return page("signed_in.html", request, context=context, who=called(account))
+        return page("signed_in.html", request, context=context, who=shown_as(account))
     if opened.step:
         return await code_login.further(services, request, context)
     if way_in(services, opened.way) == "code":

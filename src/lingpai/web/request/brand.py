@@ -31,6 +31,8 @@ class Brand:
     """Where people are helped, as a link; empty where nobody is named."""
     abroad: bool
     """Whether numbers of other regions than mainland China get text messages."""
+    longest: int
+    """Characters that a new password has at most."""
     theme: Made
     logo: Made | None
 
@@ -52,6 +54,7 @@ def branded(settings: Settings) -> Brand:
         privacy=pages.privacy,
         support=theme.reach(pages.support),
         abroad=any(region != rules.HOME for region in settings.sms.countries),
+        longest=settings.passwords.max,
         theme=_made("theme", ".css", f"{_accent(chosen.light, chosen.upon_light)} {dark}".encode()),
         logo=_made("logo", picture.suffix, picture.content) if picture else None,
     )

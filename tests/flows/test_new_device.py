@@ -1,4 +1,4 @@
-"""A login in a browser that the account does not know is told to its owner by mail, with a link to undo it; and the trail shows all of them."""
+"""A login in a browser that the account does not know is told to its owner by mail; and the trail shows all of them."""
 
 from typing import Any
 

@@ -44,6 +44,13 @@ class MailSettings(msgspec.Struct, frozen=True):
     sender: Annotated[
         str | None, Meta(description="the From address; default no-reply@ the host of public_url", extra={"form": forms.mailbox})
     ] = None
+    logo: Annotated[
+        bool,
+        Meta(
+            description="show pages.logo in mails, whose readers' programs fetch it from public_url: the same address for everybody, so "
+            "that it tells nobody apart; a PNG, as most of them show no SVG"
+        ),
+    ] = False
     rate: Annotated[
         Rate | None, Meta(description="most mails that leave, from all nodes together; what is more waits its turn. Not set: no limit")
     ] = None

@@ -48,7 +48,6 @@ def warnings(settings: Settings, sources: Mapping[str, str], hosts: Sequence[str
             )
     yield from (problem for key, problem, _ in _unsafe(settings, sources) if _meant(settings, key))
     yield from _unserved(settings, sources)
-    yield from _too_long(settings, sources)
     for key, why in _doubts(settings):
         yield f"{sources.get(key, 'default')}: {key} = {why}"
 
@@ -60,17 +59,6 @@ def _doubts(settings: Settings) -> Iterator[tuple[str, str]]:
     used = settings.sms.provider
     if (gateway := settings.sms.gateways.get(used)) and not settings.dev:
         yield from ((f"sms.{used}.{key}", why) for key, why in gateway.doubts())
-
-
-def _too_long(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
-    """Dialects that do not take each password that may be set."""
-    longest = settings.passwords.max
-    shorter = [f"{name} {one.password_length}" for name, one in realms.dialects(settings).items() if one.password_length < longest]
-    if shorter:
-        yield (
-            f"{sources.get('passwords.max', 'default')}: passwords.max = {longest}: of a password these dialects take fewer characters, so "
-            f"whoever sets a longer one cannot log in by them: {', '.join(shorter)}"
-        )
 
 
 def _unserved(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
@@ -111,7 +99,9 @@ def _theme(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
     """A picture that cannot be shown, and colours that cannot be read."""
     pages = settings.pages
     try:
-        theme.logo(pages)
+        picture = theme.logo(pages)
+        if settings.mail.logo and (picture is None or picture.suffix != ".png"):
+            yield f"{sources.get('mail.logo', 'default')}: mail.logo = true does not fit; expected a PNG as pages.logo"
     except ValueError as wanted:
         yield f"{sources.get('pages.logo', 'default')}: pages.logo = {pages.logo!r} does not fit; {wanted}"
     for name, colour, ground in (("accent", pages.accent, theme.LIGHT), ("accent_dark", theme.theme(pages).dark, theme.DARK)):

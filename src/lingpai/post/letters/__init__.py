@@ -1,8 +1,9 @@
 """The words of a letter: one sheet of sentences, set twice, as text and as HTML, so that both say the same.
 
-No pictures and nothing remote; well under 20 KB; light and dark as the reader's screen is.
+Nothing remote but the logo, where the operator allows it; well under 20 KB; light and dark as the reader's screen is.
 """
 
+import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,11 +23,27 @@ from lingpai.settings.theme import theme as themed
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 LetterValues = Mapping[str, str | int]
 
 PLAIN = themed(Pages())
 """The colours of a product that has chosen none."""
+_ADDRESS = re.compile(r"\S*(?:@|://)\S*")
+_JOINTS = re.compile(r"(&amp;|[@.?=]|(?<![:/])/(?!/))")
+
+
+@dataclass(frozen=True, slots=True)
+class Dress:
+    """What the operator has chosen beside the words."""
+
+    logo: str = ""
+    """Where the product's picture is fetched; empty: mails show none."""
+    autofill: str = ""
+    """The host whose pages a texted code is for, in a last line that phones read; empty: there is none."""
+
+
+UNDRESSED = Dress()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,21 +148,21 @@ def _templates() -> "tuple[Environment, Environment]":
         lstrip_blocks=True,
     )
     html = text.overlay(autoescape=True)
-    html.globals["reach"] = reach
+    html.globals.update(reach=reach, broken=broken)
     return text, html
 
 
-def render(letter: Letter, values: LetterValues, brand: str, theme: Theme = PLAIN, support: str = "") -> Message:
+def render(letter: Letter, values: LetterValues, brand: str, theme: Theme = PLAIN, support: str = "", dress: Dress = UNDRESSED) -> Message:
     """The letter in its own language and the product's colours; `support` as the settings have it.
 
     Raises KeyError for a letter or a value that is not there.
     """
     if letter.channel == "sms":
-        return _text_message(letter, values, _line(brand))
+        return _text_message(letter, values, _line(brand), dress.autofill)
     sheet = _sheet(letter, values, _line(brand), _line(support))
     text, html = _templates()
     words_alone = text.get_template("letter.txt").render(sheet=sheet)
-    return Message(sheet.subject, words_alone, html.get_template("letter.html").render(sheet=sheet, theme=theme))
+    return Message(sheet.subject, words_alone, html.get_template("letter.html").render(sheet=sheet, theme=theme, dress=dress))
 
 
 def _sheet(letter: Letter, values: LetterValues, product: str, support: str) -> Sheet:
@@ -204,8 +221,23 @@ def _facts(line: Callable[[str], str], form: LetterForm, values: LetterValues) -
     return (line("page"),) if "page" in values else ()
 
 
-def _text_message(letter: Letter, values: LetterValues, product: str) -> Message:
-    """One line without HTML. Beside it the values alone, for gateways that have a template of their own."""
+def broken(text: str) -> "Markup":
+    """The text as HTML; an address in it goes on in the next line behind a joint of its own, not inside a word."""
+    from markupsafe import Markup, escape  # noqa: PLC0415 - with the templates
+
+    parts = [(found.group(), found.span()) for found in _ADDRESS.finditer(text)]
+    html, at = Markup(), 0
+    for address, (start, end) in parts:
+        html += escape(text[at:start]) + Markup(_JOINTS.sub(r"\1<wbr>", str(escape(address))))  # noqa: S704 - escaped, and marked at joints
+        at = end
+    return html + escape(text[at:])
+
+
+def _text_message(letter: Letter, values: LetterValues, product: str, autofill: str) -> Message:
+    """One line without HTML; behind a code perhaps one that phones read (Origin-bound one-time codes, WICG).
+
+    Beside it the values alone, for gateways that have a template of their own.
+    """
     form = FORMS[letter.template]
     known: dict[str, str | int] = {name: int(values[name]) for name in ("minutes", "days") if name in values}
     if "code" in values:
@@ -219,6 +251,8 @@ def _text_message(letter: Letter, values: LetterValues, product: str) -> Message
         content = f"{content} {words.text('letter.page', letter.locale, page=_link(values['page']))}"
     if form.when and values.get("reset_url"):
         content = f"{content} {words.text('letter.forgot', letter.locale, forgot=_link(values['reset_url']))}"
+    if autofill and "code" in known and "page" not in values:
+        content = f"{content}\n\n@{autofill} #{known['code']}"
     return Message("", content, values=filled, page=str(values.get("page", "")))
 
 

@@ -56,7 +56,7 @@ def branded(settings: Settings) -> Brand:
         abroad=any(region != rules.HOME for region in settings.sms.countries),
         longest=settings.passwords.max,
         theme=_made("theme", ".css", f"{_accent(chosen.light, chosen.upon_light)} {dark}".encode()),
-        logo=_made("logo", picture.suffix, picture.content) if picture else None,
+        logo=Made(picture.address.removeprefix("/static/"), picture.content) if picture else None,
     )
 
 

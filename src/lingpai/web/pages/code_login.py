@@ -41,6 +41,14 @@ def reachable(text: str, field: str = "account") -> Address:
     return rules.phone(clean, field)
 
 
+def is_reachable(text: str) -> bool:
+    """Whether a code can have gone there: no page says so of words that somebody has put into its address."""
+    try:
+        return bool(reachable(text))
+    except BadInput:
+        return False
+
+
 class CodeAsked(msgspec.Struct, frozen=True, kw_only=True):
     """POST /page/login/code, beside the captcha and what is carried."""
 

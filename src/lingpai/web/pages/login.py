@@ -29,8 +29,6 @@ class LoginOpened(msgspec.Struct, frozen=True, kw_only=True):
     authorization: Annotated[str, Text(1, 16_384, optional=True)] = ""
     account: Annotated[str, Text(1, 16_384, optional=True)] = ""
     """Filled in: an address that was registered or reset a moment ago."""
-    switch: Annotated[str, Text(1, 16, optional=True)] = ""
-    """Whoever is logged in wants to be somebody else."""
     way: Annotated[str, Text(1, 16, optional=True)] = ""
     """Which of the ways that are offered; none or another one: the first."""
     again: Annotated[str, Text(1, 32, optional=True)] = ""
@@ -53,13 +51,13 @@ async def show(services: Services, mount: Mount, request: Request, opened: Login
     if opened.authorization and with_jwts(services.settings):
         return await authorization.ask(services, request, authorization.AuthorizationOpened(authorization=opened.authorization))
     context = return_context(services, request)
-    account = None if opened.switch else await inside(services, request)
+    account = None if "switch" in context.carried else await inside(services, request)
     if account:
         return page("signed_in.html", request, context=context, who=shown_as(account))
     if opened.step:
         return await code_login.further(services, request, context)
     if way_in(services, opened.way) == "code":
-        show_code = code_login.code_page if opened.again and opened.account else code_login.address_page
+        show_code = code_login.code_page if opened.again and code_login.is_reachable(opened.account) else code_login.address_page
         return show_code(services, request, context)
     return _form(services, request, context, typed={**request.fields, "account": "" if request.mended else opened.account})
 

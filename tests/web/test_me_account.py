@@ -72,7 +72,7 @@ async def test_a_name_is_chosen_at_its_page_and_logs_in(ada: Owner) -> None:
     assert EN["pages.me.done.name"] in done
     assert f"Account name {NAMED} Change" in done
     later = await ada.see("/me/name")
-    assert "You can change it again from 2026-" in later
+    assert "You can change it again on 2026-" in later
     assert not later.reply.text.count("/page/me/name")
     early = await ada.send("/page/me/name", account="other.name")
     assert early.status_code == 422
@@ -170,7 +170,7 @@ async def test_what_was_agreed_to_stands_there_with_its_version_and_day(ada: Own
             await consents.add(tx, account_id=account.id, document="terms", version=version, at=at, ip="")
     page = await ada.see("/me/data")
     assert page.text.index("Version 2026-01 · agreed on 2025-10-09") < page.text.index("Version 2025-01 · agreed on 2023-11-14")
-    assert page.text.count("The current version is 2026-11") == 1
+    assert page.text.count("now version 2026-11") == 1
 
 
 # Questions, and passwords

@@ -13,7 +13,7 @@ from lingpai.core.model import Account, RequestContext
 from lingpai.flows import Services, login, not_me, sessions
 from lingpai.flows.login import Try
 from lingpai.guard.sessions.issuing import IssuedSession
-from lingpai.settings import Sessions
+from lingpai.settings.logins import Sessions
 from lingpai.store import accounts
 from web.town import Town
 

@@ -6,7 +6,8 @@ from lingpai.core import data, rules, words
 from lingpai.core.model import RequestContext
 from lingpai.core.words import TEXTS
 from lingpai.flows import Services
-from lingpai.settings import Legal, Pages, Passwords
+from lingpai.settings import Legal, Pages
+from lingpai.settings.logins import Passwords
 from lingpai.store import accounts, consents
 from lingpai.web.dialects.session.settings import SessionDialectSettings
 from lingpai.web.pages.me.questions import PRESETS

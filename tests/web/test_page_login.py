@@ -14,7 +14,8 @@ from lingpai.core import rules
 from lingpai.core.errors import NotLoggedIn
 from lingpai.core.model import Account, RequestContext
 from lingpai.flows import register, sessions
-from lingpai.settings import CaptchaSettings, Limits, MailSettings, Rate, Sessions
+from lingpai.settings import CaptchaSettings, Limits, MailSettings, Rate
+from lingpai.settings.logins import Sessions
 from lingpai.store import accounts
 from lingpai.web.dialects.hiyouth.settings import HiyouthSettings
 from lingpai.web.dialects.mailcode.settings import MailcodeSettings

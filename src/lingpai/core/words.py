@@ -111,18 +111,18 @@ def date_time(instant: int, locale: Locale, zone: str = "") -> str:
 
     `zone`: its name in the IANA's database; where that is none, the one where the language's readers most likely are.
     """
-    there, called = _zone(zone, locale)
+    zone_of, called = _zone(zone, locale)
     pattern = LANGUAGES[locale].traits.date_time
-    return format_instant(instant, pattern, locale, there).replace("{zone}", called or zones.offset(instant, there))
+    return format_instant(instant, pattern, locale, zone_of).replace("{zone}", called or zones.offset(instant, zone_of))
 
 
 def _zone(name: str, locale: Locale) -> tuple[tzinfo, str]:
     """The zone, and what it is called, where that is not by its distance from UTC."""
     traits = LANGUAGES[locale].traits
-    there = zones.known(name)
-    if there is None:
-        name, there = traits.zone, zones.known(traits.zone)
-    return there or UTC, traits.zone_called if there and name == traits.zone else ""
+    asked = zones.known(name)
+    found = asked or zones.known(traits.zone)
+    named = found is not None and (asked is None or name == traits.zone)
+    return found or UTC, traits.zone_called if named else ""
 
 
 def locale_of(tag: str | None) -> Locale | None:

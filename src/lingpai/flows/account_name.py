@@ -9,7 +9,7 @@ from lingpai.core.model import Account, Address, Identifier, RequestContext
 from lingpai.flows import Services
 from lingpai.steps.account_change import Change, changing
 from lingpai.steps.authentication import Fresh
-from lingpai.store import accounts
+from lingpai.store import accounts, addresses
 from lingpai.store.database import Transaction
 
 DAY = 24 * 3_600 * SECOND
@@ -38,7 +38,7 @@ async def _choose(services: Services, change: Change, account: Account, name: Ad
     if (left := _changeable_at(services, held) - now) > 0:
         raise BadInput("account", "name-kept", days=-(-left // DAY))
     await accounts.detach(change.tx, _leaving(held, name), account_id=account.id)
-    await accounts.make_former(change.tx, account_id=account.id, kind="name")
+    await addresses.make_former(change.tx, account_id=account.id, kind="name")
     if not await accounts.add_identifier(change.tx, account_id=account.id, realm=account.realm, address=name, proved_at=now, added_at=now):
         raise Taken(field="account")
     change.added = ("name", now)

@@ -55,11 +55,11 @@ async def for_cookie(services: Services, ctx: RequestContext, attempt: Try) -> I
     if isinstance(found, Step):
         return found
     try:
-        beside = await new_device.telling(services, ctx, found.account)
-        issued = await services.session_issuer.cookie(found.account, ctx, found.upgraded, remember=attempt.remember, beside=beside)
+        notice = await new_device.telling(services, ctx, found.account)
+        issued = await services.session_issuer.cookie(found.account, ctx, found.upgraded, remember=attempt.remember, also=notice)
     except WrongPassword as why:
         raise await _refused(services, ctx, found.account, why) from None
-    if beside:
+    if notice:
         services.bell.ring()
     return issued
 

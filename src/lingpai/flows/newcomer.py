@@ -1,10 +1,16 @@
 """Somebody new comes by a third party: agrees to what there is to agree to, and has an account; or says which one is theirs already."""
 
+import msgspec
+
+from lingpai.core.errors import Refusal
 from lingpai.core.model import RequestContext
 from lingpai.flows import Services
+from lingpai.guard.crypto import digest
+from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.steps import newcomers, social_entry
-from lingpai.steps.authentication import Fresh, activated
+from lingpai.steps.authentication import activated, authenticated, require_fresh
 from lingpai.steps.social_entry import Consents, SocialEntry
+from lingpai.store import sessions
 
 peek = newcomers.peek
 
@@ -15,10 +21,16 @@ async def create(services: Services, ctx: RequestContext, consents: Consents) ->
         return await social_entry.enter(services, ctx, found.person, consents)
 
 
-async def bind(services: Services, ctx: RequestContext, login: Fresh) -> None:
+async def bind(services: Services, ctx: RequestContext, issued: IssuedSession) -> None:
     """Links the newcomer of this browser to an account whose owner has just logged in here, and has been shown who it is.
 
-    The owner is told, with a link that undoes it. Raises BadGrant, Taken, and NotActivated.
+    The owner is told, with a link that undoes it. Raises BadGrant, Taken, and NotActivated; the login ends with that.
     """
-    async with newcomers.spending(services, ctx) as found:
-        await social_entry.link(services, ctx, activated(login), found.person)
+    inside = msgspec.structs.replace(ctx, session=issued.token)
+    try:
+        login = await require_fresh(services, inside, await authenticated(services, inside))
+        async with newcomers.spending(services, ctx) as found:
+            await social_entry.link(services, inside, activated(login), found.person)
+    except Refusal:
+        await sessions.end(services.store, digest=digest(issued.token))
+        raise

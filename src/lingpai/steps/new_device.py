@@ -3,7 +3,7 @@
 from lingpai.core.chance import SECOND
 from lingpai.core.errors import Limited
 from lingpai.core.model import Account, RequestContext
-from lingpai.guard.sessions.issuing import Beside
+from lingpai.guard.sessions.issuing import SessionWrite
 from lingpai.steps.authentication import is_known
 from lingpai.steps.services import Services
 from lingpai.store import audit
@@ -12,7 +12,7 @@ from lingpai.store.database import Transaction
 DAY = 24 * 3_600 * SECOND
 
 
-async def telling(services: Services, ctx: RequestContext, account: Account) -> Beside | None:
+async def telling(services: Services, ctx: RequestContext, account: Account) -> SessionWrite | None:
     """What writes the notice in the transaction of the login; None where nobody is to be told.
 
     It goes to the mail address that the owner has proved. Not of the first login, which follows the registration; and of one client once a

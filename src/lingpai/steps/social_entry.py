@@ -41,8 +41,8 @@ async def enter(services: Services, ctx: RequestContext, person: SocialPerson, c
         try:
             account, fresh = await _account(services, ctx, person, consents)
             # WrongPassword: it was changed, locked or joined to another account in this moment.
-            beside = None if fresh else await new_device.telling(services, ctx, account)
-            opened = await services.session_issuer.cookie(account, ctx, amr="fed", beside=beside)
+            notice = None if fresh else await new_device.telling(services, ctx, account)
+            opened = await services.session_issuer.cookie(account, ctx, amr="fed", also=notice)
             services.bell.ring()
             if await _stays(services, ctx, person, opened):
                 return SocialEntry(opened, fresh)

@@ -87,7 +87,6 @@ _OUTDATE = Query(update(accounts).where(_BY_ACCOUNT).values(security_stamp=_NEXT
 _UPGRADE = Query(update(accounts).where(_BY_ACCOUNT, accounts.c.password == bindparam("old")).values(password=bindparam("new")))
 _RENAME = Query(update(accounts).where(_BY_ACCOUNT).values(nickname=bindparam("new")))
 _SPEAK = Query(update(accounts).where(_BY_ACCOUNT).values(locale=bindparam("new")))
-_DWELL = Query(update(accounts).where(_BY_ACCOUNT).values(zone=bindparam("new")))
 _UNCHANGED = Query(
     select(accounts.c.id)
     .where(
@@ -140,15 +139,6 @@ _IDENTIFIERS = Query(
 _identifier = reader(Identifier, _IDENTIFIERS)
 _DETACH = Query(
     removal(identifiers).where(identifiers.c.account_id == bindparam("account_id"), identifiers.c.id == bindparam("identifier_id"))
-)
-_FORMER = Query(
-    update(identifiers)
-    .where(
-        identifiers.c.account_id == bindparam("account_id"),
-        identifiers.c.kind == bindparam("kind"),
-        identifiers.c.proved_at.is_not(None),
-    )
-    .values(proved_at=None)
 )
 _MOVE = Query(
     update(identifiers)
@@ -274,11 +264,6 @@ async def speak(tx: Transaction, *, account_id: int, locale: str) -> None:
     await tx.execute(_SPEAK, account_id=account_id, new=locale)
 
 
-async def dwell(tx: Transaction, *, account_id: int, zone: str) -> None:
-    """Another time zone."""
-    await tx.execute(_DWELL, account_id=account_id, new=zone)
-
-
 async def lock(tx: Transaction, *, account_id: int, at: int) -> bool:
     """From now on it has no live session and gets none; a deletion to come is off. False: it was locked before, or is not there."""
     return await tx.execute(_LOCK, account_id=account_id, at=at) == 1
@@ -355,11 +340,6 @@ async def remove_kind(tx: Transaction, *, account_id: int, kind: Kind) -> int:
     """Drops all its identifiers of one kind; returns how many there were."""
     found = await identifiers_of(tx, account_id=account_id)
     return await detach(tx, [each for each in found if each.kind == kind], account_id=account_id)
-
-
-async def make_former(tx: Transaction, *, account_id: int, kind: Kind) -> None:
-    """What it has of this kind stays with it, and is not what it is called by any more, once another is added."""
-    await tx.execute(_FORMER, account_id=account_id, kind=kind)
 
 
 async def move_identifier(tx: Transaction, *, account_id: int, kind: Kind, key: str, to: int) -> bool:

@@ -11,8 +11,8 @@ from lingpai.core.errors import NotLoggedIn, WrongPassword
 from lingpai.core.model import LINK, Account, LoginProof, RequestContext
 from lingpai.guard.crypto import digest, sid_digest
 from lingpai.guard.sessions.device_cookie import DeviceCookies
-from lingpai.settings import Sessions
-from lingpai.store import accounts, audit, sessions
+from lingpai.settings.logins import Sessions
+from lingpai.store import accounts, audit, sessions, zones
 from lingpai.store.database import Database, Transaction
 
 if TYPE_CHECKING:
@@ -56,10 +56,10 @@ class _New:
     ends: str = ""
     """The token of the session that it takes the place of."""
     link: RedeemedLink | None = None
-    beside: "Beside | None" = None
+    also: "SessionWrite | None" = None
 
 
-Beside = Callable[[Transaction], Awaitable[None]]
+SessionWrite = Callable[[Transaction], Awaitable[None]]
 """What is written in the transaction of a login, once it is there."""
 
 
@@ -99,11 +99,11 @@ class SessionIssuer:
         *,
         amr: str = "pwd",
         remember: bool = False,
-        beside: Beside | None = None,
+        also: SessionWrite | None = None,
     ) -> IssuedSession:
         """A session for a browser; its old one ends. `remember`: of `sessions.remember_days` (contract, 11.4)."""
         token, lifetime = self._chance.token(), self._lifetime(remember=remember)
-        new = _New(digest(token), lifetime, LoginProof("cookie", amr), origin.session, beside=beside)
+        new = _New(digest(token), lifetime, LoginProof("cookie", amr), origin.session, also=also)
         await self._open(account, origin, new, upgraded)
         return IssuedSession(account, token, self._devices.write(origin.device, origin.known_to, account), lifetime)
 
@@ -224,11 +224,11 @@ class SessionIssuer:
         if upgraded and account.password:
             await accounts.upgrade_password(tx, account_id=account.id, old=account.password, new=upgraded)
         if origin.zone and origin.zone != account.zone:
-            await accounts.dwell(tx, account_id=account.id, zone=origin.zone)
+            await zones.dwell(tx, account_id=account.id, zone=origin.zone)
         if new.ends:
             await sessions.end(tx, digest=digest(new.ends))
         detail = new.proof.amr
         await audit.add(tx, at=now, realm=account.realm, account_id=account.id, event="login", result="ok", origin=origin, detail=detail)
-        if new.beside:
-            await new.beside(tx)
+        if new.also:
+            await new.also(tx)
         return True

@@ -26,9 +26,10 @@ from lingpai.core.errors import (
 )
 from lingpai.core.model import Address
 from lingpai.core.steps import Step
-from lingpai.flows import Services, code_login, login, newcomer, reauthenticate, sessions, social
+from lingpai.flows import Services, code_login, login, newcomer
 from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.steps.newcomers import Newcomer
+from lingpai.steps.social_entry import nickname
 from lingpai.web.pages import puzzles
 from lingpai.web.pages.me.owner import at
 from lingpai.web.pages.shared.cancel_deletion import cancel_deletion_page
@@ -117,13 +118,10 @@ async def _act(services: Services, request: Request, found: Newcomer) -> Reply:
 
 
 async def _bound(services: Services, request: Request, found: Newcomer, issued: IssuedSession) -> Reply:
-    """In the account, and linked; where that fails the login ends again."""
-    ctx = msgspec.structs.replace(request.ctx, session=issued.token)
-    entered = await sessions.current(services, ctx)
+    """In the account, and linked."""
     try:
-        await newcomer.bind(services, ctx, await reauthenticate.require(services, ctx, entered))
+        await newcomer.bind(services, request.ctx, issued)
     except (BadGrant, Taken, NotActivated) as why:
-        await sessions.end(services, ctx)
         return _gone() if isinstance(why, BadGrant) else await _again(services, request, found, why)
     return logged_in(request, issued, at(HOME, done="linked") if found.next == HOME else found.next)
 
@@ -190,7 +188,7 @@ def _own_page(services: Services, request: Request, found: Newcomer, why: Refusa
 def _named(services: Services, request: Request, found: Newcomer) -> dict[str, Any]:
     """Who has come: so that nobody agrees, or gives their account, to somebody else's."""
     provider = words.text(f"provider.{found.provider}", request.locale)
-    return {"provider": provider, "nickname": social.nickname(found.nickname), "context": _context(services, found), "found": found}
+    return {"provider": provider, "nickname": nickname(found.nickname), "context": _context(services, found), "found": found}
 
 
 def _context(services: Services, found: Newcomer) -> ReturnContext:

@@ -260,7 +260,7 @@ JOINS = {
     "web/pages/code_login.py send": _AGAIN,
     "web/pages/questions.py answer": _AGAIN,
     "web/pages/newcomer.py _send": _AGAIN,
-    "web/pages/newcomer.py _bound": f"whose account it is they show by logging in, and where nothing is linked to it that login ends; {_AGAIN}",
+    "web/pages/newcomer.py _bound": f"whose account it is they show by a login, which ends where nothing is linked to it; {_AGAIN}",
 }
 """Calls of more than one flow, each with its reason."""
 

@@ -560,10 +560,10 @@ async def test_an_owner_links_a_provider_and_logs_in_by_it(trip: Trip) -> None:
     assert await linked(trip) == (trip.name,)
     last = (await trip.town.mails(ADA))[-1]
     assert "第三方" in last["text"]
+    token = (await trip.town.link(ADA, "/page/not-me"))["token"]
     later = another(trip)
     await later.log_in()
     assert (await later.mine()).email == ADA
-    token = (await trip.town.link(ADA, "/page/not-me"))["token"]
     await trip.town.browser("203.0.113.8").post("/page/not-me", data={"token": token})
     assert await linked(trip) == (), "and who says that it was not they is rid of it again (contract, 10.15)"
 

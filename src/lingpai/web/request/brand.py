@@ -35,6 +35,8 @@ class Brand:
     """Where the product itself is; empty where nobody says."""
     abroad: bool
     """Whether numbers of other regions than mainland China get text messages."""
+    longest: int
+    """Characters that a new password has at most."""
     theme: Made
     logo: Made | None
 
@@ -57,8 +59,9 @@ def branded(settings: Settings) -> Brand:
         support=theme.reach(pages.support),
         home=pages.home,
         abroad=any(region != rules.HOME for region in settings.sms.countries),
+        longest=settings.passwords.max,
         theme=_made("theme", ".css", " ".join((_accent(chosen.light, chosen.upon_light), dark, *_fonts())).encode()),
-        logo=_made("logo", picture.suffix, picture.content) if picture else None,
+        logo=Made(picture.address.removeprefix("/static/"), picture.content) if picture else None,
     )
 
 

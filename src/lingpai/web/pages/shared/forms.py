@@ -70,17 +70,19 @@ def form_page(
     typed: Mapping[str, Any] | None = None,
     field_of: Mapping[type[Refusal], str] | None = None,
     label_of: Mapping[str, str] | None = None,
+    kept: tuple[str, ...] = (),
     **values: Any,
 ) -> Reply:
     """The page with its form: 200, or 422 with what was typed and why it was not taken (RFC 9110, 15.5.21); 429 for a rate limit.
 
     `typed` may be all fields of the request: secrets and what is no text are left out. `field_of` says at which field a refusal
     stands (BadInput, Taken and WeakPassword know their own); `label_of` calls a field otherwise than the locale's `field.…`.
+    `kept` names secrets that are shown again: those of the very request that is answered, with which they go; they are stored nowhere.
     """
     if why:
         journal.answered(why.code, why.details)
     where = _field(why, field_of or {})
-    form = _form(why, where, _sentence(why, _label(where, label_of or {}, request.locale), request.locale), typed or {})
+    form = _form(why, where, _sentence(why, _label(where, label_of or {}, request.locale), request.locale), typed or {}, kept)
     reply = page(template, request, form=form, **values)
     if isinstance(why, Limited):
         return replace(reply, status=429, retry_after=why.seconds, refused=why.code)
@@ -100,8 +102,8 @@ def left(services: Services, fields: Mapping[str, Any]) -> int:
     return min(max(0, -(-(int(instant) - services.clock.now()) // SECOND)), DAY)
 
 
-def _form(why: Refusal | None, where: str, sentence: str, typed: Mapping[str, Any]) -> Form:
-    shown = _shown(typed, code=why is not None and where != _CODE)
+def _form(why: Refusal | None, where: str, sentence: str, typed: Mapping[str, Any], kept: tuple[str, ...]) -> Form:
+    shown = _shown(typed, kept=(*kept, _CODE) if why is not None and where != _CODE else kept)
     if where:
         return Form(shown, {where: sentence})
     return Form(shown, notice=sentence) if isinstance(why, TooSoon) else Form(shown, problem=sentence)
@@ -147,9 +149,9 @@ def _label(name: str, label_of: Mapping[str, str], locale: Locale) -> str:
     return label_of.get(name) or words.label(name, locale)
 
 
-def _shown(typed: Mapping[str, Any], *, code: bool = False) -> dict[str, str]:
+def _shown(typed: Mapping[str, Any], *, kept: tuple[str, ...] = ()) -> dict[str, str]:
     return {
         name: value[:TYPED_LENGTH]
         for name, value in typed.items()
-        if isinstance(value, str) and ((code and name == _CODE) or not any(part in name for part in _SECRET))
+        if isinstance(value, str) and (name in kept or not any(part in name for part in _SECRET))
     }

@@ -31,7 +31,6 @@ from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.steps.newcomers import Newcomer
 from lingpai.steps.social_entry import nickname
 from lingpai.web.pages import puzzles
-from lingpai.web.pages.shared.return_context import at
 from lingpai.web.pages.shared.cancel_deletion import cancel_deletion_page
 from lingpai.web.pages.shared.consents import agreed, papers
 from lingpai.web.pages.shared.forms import TYPED_LENGTH, digits, form_page

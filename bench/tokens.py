@@ -21,7 +21,7 @@ from lingpai.core.chance import SystemChance, SystemClock
 from lingpai.flows import Services
 from lingpai.guard.crypto import sid_digest
 from lingpai.guard.sessions.signing_keys import Alg
-from lingpai.settings import Jwt
+from lingpai.settings.logins import Jwt
 from lingpai.store import accounts, sessions
 from lingpai.store.migrate import upgrade
 

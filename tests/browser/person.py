@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Locator, Page, Request, expect
 
-from lingpai.core import words
+from lingpai.core import rules, words
+from lingpai.core.masked import half_shown
 from lingpai.core.model import Locale
 from web.town import Town
 
@@ -136,9 +137,10 @@ class Person:
             await expect(summary).to_be_focused()
 
     async def is_home(self, known_by: str) -> None:
-        """In one's own space, which names the address, number or name that one has."""
+        """In one's own space, which names the name that one has, or the address or number so far that its owner knows it."""
         await self.page.wait_for_url(f"{self.town.url}/me")
-        await expect(self.page.locator(".row").get_by_text(known_by, exact=True)).to_be_visible()
+        shown = half_shown(rules.phone(known_by).value if known_by.startswith("+") else known_by)
+        await expect(self.page.locator(".row").get_by_text(shown, exact=True)).to_be_visible()
 
     async def log_in(self, account: str, password: str, path: str = "/login") -> None:
         await self.go(path)

@@ -1,5 +1,6 @@
 """Seed 002's third parties, as a person lives them: in by QQ, Weibo or WeChat, and the links between accounts."""
 
+import re
 from typing import Any
 
 import pytest
@@ -78,7 +79,8 @@ async def test_a_third_party_is_linked_logs_in_and_is_unlinked(ada: Person, anot
     await ada.log_in(ADA, GOOD)
     await ada.act("pages.me.link_third", "provider.weibo")
     await agree(ada)
-    await ada.page.wait_for_url(f"{ada.town.url}/me/security")
+    await ada.page.wait_for_url(re.compile(f"{ada.town.url}/me/security"))
+    await ada.reads("pages.me.done.linked")
     await ada.reads("pages.me.security.linked")
     async with another() as elsewhere:
         await elsewhere.go("/login")

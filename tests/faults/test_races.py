@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from conftest import open_database
 from fakes import FakeChance, FakeClock
-from faults.service import TRUST, Installation, caller, get, install, post, race
+from faults.service import COOKIE, TRUST, Installation, caller, get, install, post, race
 from frontdoor import Answer
 from lingpai.core import words
 from lingpai.store.database import Query
@@ -260,3 +260,24 @@ async def _end_all(twins: Twins, mine: str, way: str) -> None:
     folder = twins.installation.folder
     ended = await lingpai("account", "end-sessions", ADA, "--data", folder, "--config", folder / "lingpai.toml")
     assert ended.code == 0, ended.err
+
+
+async def test_of_many_who_want_names_that_look_the_same_at_two_processes_one_gets_it(twins: Twins) -> None:
+    spellings = ("pauli", "pau1i", "paulI", "PAULl", "pauL1", "Paull")
+    cookies = []
+    for number in range(len(spellings)):
+        email = f"p{number}@example.com"
+        await twins.say("/register", email=email, password=PASSWORD)
+        await twins.ada.get("/activate_account", params=await twins.installation.link(email, "/activate_account"))
+        twins.ada.cookies.clear()
+        entered = await twins.ada.post("/login", json={"email": email, "password": PASSWORD})
+        cookies.append(next(line.partition(";")[0] for line in entered.headers.get_list("set-cookie") if line.startswith(COOKIE)))
+    wishes = [
+        post("/page/me/name", {"account": spellings[(number + turn) % len(spellings)]}, client(number), cookie)
+        for turn in range(2)
+        for number, cookie in enumerate(cookies)
+    ]
+    replies = await raced(twins, wishes)
+    assert Counter(reply.status for reply in replies) == {303: 1, 422: len(wishes) - 1}
+    assert await twins.count("SELECT count(*) FROM identifiers WHERE kind = 'name'") == 1
+    assert await twins.events("name") == 1

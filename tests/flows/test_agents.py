@@ -4,8 +4,9 @@ import pytest
 
 from lingpai.core.agents import SHOWN, Agent, agent
 from lingpai.core.chance import SECOND
+from lingpai.core.device_names import device
 from lingpai.core.model import Locale
-from lingpai.web.pages.shared.relative_time import ago, device
+from lingpai.web.pages.shared.relative_time import ago
 
 WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
 IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)"

@@ -6,7 +6,7 @@ from flows.made import ADA, BOB, again, born, here, logged_in, race, trail
 from lingpai.core.errors import NotLoggedIn
 from lingpai.core.model import Account, RequestContext
 from lingpai.flows import Services, account_admin, bearer, sessions
-from lingpai.settings import Sessions
+from lingpai.settings.logins import Sessions
 from lingpai.store import sessions as stored
 from web.town import Town
 

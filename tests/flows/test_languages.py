@@ -191,12 +191,12 @@ print(words.text("pages.tongue", "eo"), pages.templates().globals["tongues"])
 @pytest.mark.parametrize(
     ("locale", "date", "date_time"),
     [
-        ("zh-Hans", "2026-09-21", "2026-09-21 14:13 UTC"),
-        ("zh-Hant", "2026/09/21", "2026/09/21 14:13 UTC"),
+        ("zh-Hans", "2026-09-21", "2026-09-21 22:13（北京时间）"),
+        ("zh-Hant", "2026/09/21", "2026/09/21 22:13（台北時間）"),
         ("en", "2026-09-21", "2026-09-21 14:13 UTC"),
     ],
 )
-def test_an_instant_is_written_as_its_language_has_it_and_in_utc(locale: Locale, date: str, date_time: str) -> None:
+def test_an_instant_is_written_as_its_language_has_it_and_says_its_zone(locale: Locale, date: str, date_time: str) -> None:
     assert (words.date(AFTERNOON, locale), words.date_time(AFTERNOON, locale)) == (date, date_time)
 
 

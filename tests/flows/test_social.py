@@ -24,9 +24,9 @@ from lingpai.core.errors import (
 from lingpai.core.model import Account, Address, RequestContext
 from lingpai.core.steps import Step
 from lingpai.flows import Services, password, sessions, social
-from lingpai.flows.social import SocialEntry
 from lingpai.settings import Invites
 from lingpai.social import ProviderName
+from lingpai.steps.social_entry import SocialEntry
 from lingpai.store import accounts
 from logins import login_of
 from web.friends import Friends
@@ -239,7 +239,7 @@ async def test_unlinking_is_told_and_noted_and_doing_it_again_does_nothing(servi
     theirs = (await log_in(services, friends)).opened
     mine = login_of(services, account, ctx)
     assert [await social.unlink(services, ctx, mine, "qq") for _ in range(2)] == [True, False]
-    assert await told(services) == [("linked", ADA.value), ("unlinked", ADA.value)]
+    assert await told(services) == [("linked", ADA.value), ("new_device", ADA.value), ("unlinked", ADA.value)]
     assert [event for event, _ in await trail(services, account)].count("unlink") == 1
     assert (await sessions.current(services, ctx)).account.linked == ()
     with pytest.raises(NotLoggedIn):

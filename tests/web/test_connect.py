@@ -15,11 +15,12 @@ from lingpai.core import words
 from lingpai.core.errors import ProviderSaysNo
 from lingpai.core.model import Account, Address, RequestContext
 from lingpai.flows import social
-from lingpai.flows.social import Credential, SocialEntry
+from lingpai.flows.social import Credential
 from lingpai.guard.crypto import digest
 from lingpai.settings import Invites, Pages
 from lingpai.settings.outside import Keys, Social, WechatKeys
 from lingpai.social import ProviderName, Surface
+from lingpai.steps.social_entry import SocialEntry
 from lingpai.store import accounts, audit, schema, sessions
 from lingpai.store.database import Query
 from lingpai_testing import QQ, LoginProvider, Wechat, Weibo
@@ -554,15 +555,15 @@ async def test_a_token_of_one_with_the_openid_of_another_opens_neither(trip: Tri
 async def test_an_owner_links_a_provider_and_logs_in_by_it(trip: Trip) -> None:
     ada = await owner(trip)
     done = await ada.browser.get(await ada.agree(await ada.link()))
-    assert (done.status_code, done.headers["location"]) == (303, SECURITY)
+    assert (done.status_code, done.headers["location"]) == (303, f"{SECURITY}?done=linked")
     assert "lingpai_session" not in done.cookies, "linking is no login"
     assert await linked(trip) == (trip.name,)
     last = (await trip.town.mails(ADA))[-1]
     assert "第三方" in last["text"]
+    token = (await trip.town.link(ADA, "/page/not-me"))["token"]
     later = another(trip)
     await later.log_in()
     assert (await later.mine()).email == ADA
-    token = (await trip.town.link(ADA, "/page/not-me"))["token"]
     await trip.town.browser("203.0.113.8").post("/page/not-me", data={"token": token})
     assert await linked(trip) == (), "and who says that it was not they is rid of it again (contract, 10.15)"
 
@@ -672,7 +673,7 @@ async def test_an_owner_unlinks_a_provider(trip: Trip) -> None:
     ada = await owner(trip)
     await ada.browser.get(await ada.agree(await ada.link()))
     done = await ada.browser.post("/page/me/unlink", data={"provider": trip.name})
-    assert (done.status_code, done.headers["location"]) == (303, SECURITY)
+    assert (done.status_code, done.headers["location"]) == (303, f"{SECURITY}?done=unlinked")
     assert await linked(trip) == ()
     assert "解除" in (await trip.town.mails(ADA))[-1]["subject"]
     later = another(trip)
@@ -706,6 +707,6 @@ async def test_the_trail_tells_of_what_happened_and_of_no_secret(only_qq: Trip) 
     await only_qq.browser.get(back)
     found = await only_qq.mine()
     told = await audit.of(only_qq.town.house.services.store, account_id=found.id, limit=9)
-    assert [(event.event, event.detail) for event in reversed(told)] == [("register", "qq"), ("login", "")]
+    assert [(event.event, event.detail) for event in reversed(told)] == [("register", "qq"), ("login", "fed")]
     secrets = parse_qs(urlsplit(back).query)
     assert not any(secret[0] in str(told) for secret in secrets.values())

@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 
 from lingpai.assembly.front import _pages
-from lingpai.settings import Pages, Settings, Social
+from lingpai.settings import Limits, Pages, Rate, Settings, Social
 from lingpai.settings.outside import Keys
 from web.owners import Owner, Seen, elsewhere, owner
 from web.people import ADA, GOOD, member
@@ -61,7 +61,9 @@ def database_kind() -> str:
 @pytest.fixture
 def changes() -> dict[str, object]:
     keys = Keys(app_id="1", app_secret="made-up", base_url="http://127.0.0.1:9")
-    return {"pages": Pages(register=("link", "code", "phone"), home=HOME), "social": Social(qq=keys)}
+    # One browser opens every page within a minute, and more bad links than a client may: each is to be seen, and no 429 in its place.
+    limits = Limits(check_client=Rate(1_000, 60))
+    return {"pages": Pages(register=("link", "code", "phone"), home=HOME), "social": Social(qq=keys), "limits": limits}
 
 
 def addresses(settings: Settings) -> list[str]:

@@ -304,13 +304,13 @@ def test_whom_to_ask_is_an_address_or_a_page(tmp_path: Path, support: str) -> No
 
 def test_an_instant_is_written_for_people_and_for_the_script_that_knows_their_zone() -> None:
     at = 1_793_000_000_000
-    assert pages.when(at) == '<time datetime="2026-10-26T07:33:20Z">2026-10-26 07:33 UTC</time>'
+    assert pages.when(at) == '<time datetime="2026-10-26T07:33:20Z">2026-10-26 15:33（北京时间）</time>'
     assert pages.when(at, date=True) == '<time datetime="2026-10-26T07:33:20Z" data-date>2026-10-26</time>'
 
 
 async def test_what_is_marked_up_stays_so_in_a_text_and_all_else_is_escaped(person: httpx.AsyncClient) -> None:
     html = (await person.get("/sample", headers={"Accept-Language": "zh-CN"}, params={"told": "yes"})).text
-    assert '<p>&lt;b&gt; 将在 <time datetime="1970-01-01T00:00:00Z">1970-01-01 00:00 UTC</time> 永久删除。</p>' in html
+    assert '<p>&lt;b&gt; 将在 <time datetime="1970-01-01T00:00:00Z">1970-01-01 08:00（北京时间）</time>永久删除。</p>' in html
     assert "<p>验证码已发送至 +86 139 9526 5229。</p>" in html
 
 

@@ -13,8 +13,7 @@ import structlog
 
 from fakes import FakeChance
 from lingpai.cli import logs
-from lingpai.core import rules
-from lingpai.core.chance import moment
+from lingpai.core import rules, words
 from lingpai.guard.throttling.rates import RateLimiter
 from lingpai.settings.written import Log
 from lingpai.store import accounts, audit
@@ -170,7 +169,7 @@ async def test_a_mailed_link_opens_from_any_site(ada: Hiyouth) -> None:
 
 async def test_a_browser_gets_a_page_with_when_and_from_where_and_a_way_out(ada: Hiyouth) -> None:
     boss = Hiyouth(ada.town, ada.town.browser("203.0.113.77"), role="boss")
-    made = moment(ada.town.clock.now()).strftime("%Y-%m-%d %H:%M UTC")
+    made = words.date_time(ada.town.clock.now(), "zh-Hans")
     await boss.register(ADA, GOOD)
     mail = (await ada.town.mails(ADA))[-1]
     boss.browser.headers["Accept"] = "text/html,application/xhtml+xml,*/*;q=0.8"

@@ -44,7 +44,8 @@ async def test_a_reset_at_the_hosted_pages_makes_the_browser_known(town: Town) -
     code = await Hiyouth(town).code(ADA)
     for path, form in (("/page/forgot/code", {"code": code}), ("/page/forgot/password", {"password": NEW})):
         reply = await browser.post(path, data={"account": ADA, **form}, headers={"Origin": town.url})
-    assert reply.status_code == 200
+    assert (reply.status_code, reply.headers["location"]) == (303, "/page/reset/done")
+    assert browser.cookies.get("lingpai_session")
     assert (await Maillink(town, browser).log_in(ADA, NEW)).yes
 
 

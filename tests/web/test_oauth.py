@@ -17,7 +17,7 @@ from lingpai.assembly import build
 from lingpai.flows import signing_keys
 from lingpai.guard.crypto import sid_digest
 from lingpai.guard.sessions.signing_keys import ANNOUNCED, CACHED
-from lingpai.settings import Jwt
+from lingpai.settings.logins import Jwt
 from lingpai.store import accounts, sessions
 from web.town import PUBLIC_URL, Browser, Town, settings_for
 

@@ -114,7 +114,7 @@ async def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites() -
 
 
 async def test_the_cookie_follows_the_settings() -> None:
-    from lingpai.settings import Sessions
+    from lingpai.settings.logins import Sessions
 
     served = app(public_url="http://127.0.0.1:8000", cookie_same_site="none", sessions=Sessions(hours=2))
     session, _ = (await ask(served, "POST", "/enter")).all("set-cookie")

@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from lingpai.core import rules
-from lingpai.core.chance import moment
+from lingpai.core import rules, words
 from lingpai.core.model import Links, RequestContext
 from lingpai.flows import activate, register
 from lingpai.store import accounts
@@ -152,7 +151,7 @@ async def test_a_proof_that_comes_between_keeps_what_it_has_proved(town: Town, p
 
 async def test_the_activation_mail_says_when_and_from_where_and_offers_the_account(town: Town) -> None:
     stranger = Maillink(town, town.browser("203.0.113.77"))
-    made = moment(town.clock.now()).strftime("%Y-%m-%d %H:%M UTC")
+    made = words.date_time(town.clock.now(), "zh-Hans")
     await stranger.register(OWNER, STRANGERS)
     town.clock.advance(hours=2)
     await Maillink(town).say("/send_activate_email", email=OWNER)

@@ -20,11 +20,12 @@ from lingpai.core import rules
 from lingpai.core.errors import LastWayIn, Limited, NotOffered, ProviderSaysNo, ProviderSilent, RegistrationClosed
 from lingpai.core.model import Account, Address, Links, RequestContext
 from lingpai.flows import Services, social
-from lingpai.flows.social import Credential, SocialEntry
+from lingpai.flows.social import Credential
 from lingpai.guard.one_time.codes import digest as digest_of
 from lingpai.settings import Invites
 from lingpai.steps import social_identities
 from lingpai.steps.authentication import Fresh
+from lingpai.steps.social_entry import SocialEntry
 from lingpai.store import accounts, audit, sessions
 from lingpai.store.database import Query
 from lingpai.store.schema import audit as trail

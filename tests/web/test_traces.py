@@ -10,11 +10,13 @@ import valkey
 
 import lingpai.web
 from fakes import FakeChance, FakeClock
-from flows.births import born
+from flows.births import HERE, born
 from lingpai.assembly import build
 from lingpai.core import rules
 from lingpai.core.errors import NotLoggedIn
 from lingpai.settings import Pages
+from lingpai.social import SocialPerson
+from lingpai.steps import newcomers
 from lingpai.store import accounts
 from lingpai.web.dialects import dialects
 from lingpai.web.pages import activation, connect, me, recovery
@@ -184,6 +186,34 @@ async def test_so_it_is_at_every_page_that_takes_an_address(town: Town, stores: 
     assert differs == {}
 
 
+BIND = "/page/connect/bind"
+
+
+async def test_so_it_is_for_whoever_comes_by_a_third_party_and_says_which_account_is_theirs(
+    town: Town, stores: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = walker(town, "maillink")
+    await registered(person)
+    trace, differs = Trace(town, monkeypatch), {}
+    ways = ({"password": "not-the-password-7"}, {"send": "yes"}, {"code": "000000"})
+    for number, fields in enumerate(ways):
+        done = []
+        for whose in (person.email, f"nobody{number}@mail.example.com"):
+            later(town, stores)
+            guest = town.browser()
+            step = await newcomers.store(town.house.services, HERE, SocialPerson("qq", "1", "theirs"), "/me")
+            guest.cookies.set("lingpai_visit", step.state, domain="127.0.0.1")
+            trace.take()
+            reply = await sent(town, BIND, {**fields, "account": whose}, browser=guest)
+            assert reply.status_code in (303, 422), reply.text
+            assert reply.headers.get("location", "") != "/login", "the page has somebody to link"
+            done.append(trace.take())
+        assert len(done[0]) > 3, fields
+        if done[0] != done[1]:
+            differs[(*fields,)] = [pair for pair in zip(*done, strict=False) if pair[0] != pair[1]][:3]
+    assert differs == {}
+
+
 TAKEN_MAIL, FREE_MAIL = "taken@mail.example.com", "free@mail.example.com"
 LOGGED_IN = [
     ("hiyouth", "/api/setEmail", {}, "email", (TAKEN_MAIL, FREE_MAIL)),
@@ -222,8 +252,8 @@ async def test_so_it_is_for_who_is_logged_in_and_asks_for_an_address_that_is_ano
 
 ADDRESS = {"account", "email", "emailaccount", "phone"}
 """What a field is called, in any case, that takes an address or a name."""
-TOLD = {"/session/sign_up"}
-"""Whose own answer tells that a name is taken (seed 003)."""
+TOLD = {"/session/sign_up", "/page/me/name"}
+"""Whose own answer tells that a name is taken (seed 003): nobody could choose one otherwise."""
 OWN = {"/page/me", "/page/me/way", "/page/login/create", "/page/login/recognise"}
 """Forms about what the account that is logged in has, or what the browser has proved."""
 
@@ -262,7 +292,9 @@ def forms() -> set[str]:
 def test_every_call_and_every_form_that_takes_an_address_is_compared() -> None:
     compared = {path for name in NAMES for path in walked(name)}
     compared |= {"/session/login"}
-    compared |= {path for _, _, path, _ in BY_NAME_OR_PHONE} | {path for _, path, _, _ in PAGES} | {path for _, path, *_ in LOGGED_IN}
+    compared |= (
+        {path for _, _, path, _ in BY_NAME_OR_PHONE} | {path for _, path, _, _ in PAGES} | {path for _, path, *_ in LOGGED_IN} | {BIND}
+    )
     calls = {
         ("" if call.rooted or call in dialect.pages else dialect.settings().prefix.rstrip("/")) + call.path
         for dialect in dialects().values()

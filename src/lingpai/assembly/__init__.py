@@ -203,6 +203,7 @@ async def _services(
         threads,
         clock,
         chance,
+        longest=settings.passwords.max,
         familiar=(settings.product,),
         metrics=metrics,
         # A registration commits three times within the time of a request, some 4 ms each on a busy disk.

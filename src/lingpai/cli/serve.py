@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from lingpai.cli.options import Failure, places, warn_of_connections
-from lingpai.settings import Settings
+from lingpai.settings import Settings, realms
 from lingpai.settings.check import SOCKET
 from lingpai.settings.handed import Handed, handed
 from lingpai.settings.load import Loaded
@@ -157,6 +157,9 @@ def _listen(hosts: Sequence[str], port: int, settings: Settings) -> list[socket.
 def _say_what_is_doubtful(loaded: Loaded) -> None:
     for doubt in loaded.warnings:
         log.warning("settings.doubtful", what=doubt)
+    for name, length in realms.shorter_passwords(loaded.settings).items():
+        # No doubt, as seeds have it so: but whoever sets a longer one elsewhere cannot log in there.
+        log.info("passwords.shorter", dialect=name, takes=length, passwords_max=loaded.settings.passwords.max)
     if loaded.aside:
         log.info("settings.aside", variables=loaded.aside, why="Kubernetes sets them for its services")
 

@@ -4,6 +4,7 @@ The data comes with Babel, which is imported with the first text that wants it: 
 idle process larger.
 """
 
+from datetime import UTC, tzinfo
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -19,11 +20,11 @@ def plural_category(number: int, locale: Locale) -> str:
     return _babel(locale).plural_form(number)
 
 
-def format_instant(instant: int, pattern: str, locale: Locale) -> str:
-    """An instant in UTC, as a pattern of CLDR's date fields says: `d MMMM y, HH:mm` is `21 września 2026, 14:13` in Polish."""
+def format_instant(instant: int, pattern: str, locale: Locale, zone: tzinfo = UTC) -> str:
+    """An instant there, as a pattern of CLDR's date fields says: `d MMMM y, HH:mm` is `21 września 2026, 14:13` in Polish."""
     from babel.dates import format_datetime  # noqa: PLC0415 - see above
 
-    return format_datetime(moment(instant), pattern, locale=_babel(locale))
+    return format_datetime(moment(instant).astimezone(zone), pattern, locale=_babel(locale))
 
 
 def territory(region: str, locale: Locale) -> str:

@@ -101,12 +101,12 @@ class InvalidRequest(BadInput):
 
 
 class WeakPassword(Refusal):
-    """The password could be guessed. `reason`: common, personal or guessable."""
+    """The password could be guessed, or not be typed. `reason`: common, personal, guessable; or long, of more than `high` characters."""
 
     code = "weak-password"
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason=reason)
+    def __init__(self, reason: str, **details: int) -> None:
+        super().__init__(reason=reason, **details)
         self.reason = reason
 
 

@@ -30,7 +30,11 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     date: str
     """How a day is written, in CLDR's date fields: `d MMMM y`."""
     date_time: str
-    """How a minute of a day is written, in UTC and saying so: `d MMMM y, HH:mm 'UTC'`."""
+    """How a minute of a day is written, with what its zone is called: `d MMMM y, HH:mm '{zone}'`."""
+    zone: str = "UTC"
+    """Where its readers most likely are, of whom nobody knows it better: a name of the IANA's database."""
+    zone_called: str = ""
+    """What they call that zone; empty: by how far it is from UTC."""
     spacing: Literal["none", "han"] = "none"
     """`han`: a blank stands between Han and Latin characters where a value is filled in."""
     full_stop: str = ""
@@ -84,10 +88,13 @@ class Language:
 def load(tag: Locale, folder: Path = _FOLDER) -> Language:
     """One file read.
 
-    Raises ValidationError for a trait that is missing or unknown, ValueError for a plural text that does not count exactly one thing.
+    Raises ValidationError for a trait that is missing or unknown, ValueError for a plural text that does not count exactly one thing, or a
+    time that does not say its zone.
     """
     tables = tomllib.loads((folder / f"{tag}.toml").read_text("utf-8"))
     traits = msgspec.convert(tables.pop("language", {}), Traits)
+    if "'{zone}'" not in traits.date_time:
+        raise ValueError(f"language.date_time: {traits.date_time!r} has no '{{zone}}'")
     texts: dict[str, str] = {}
     plurals: dict[str, Plural] = {}
     _sort_out(tables, "", texts, plurals)

@@ -88,6 +88,8 @@ class RequestContext(msgspec.Struct, frozen=True):
     """The set of users that the request is about."""
     links: Links = NOWHERE
     """Where the links in mails lead that this request causes."""
+    zone: str = ""
+    """Where the browser's clock is, a name of the IANA's database that this machine knows; empty: it does not say."""
     code_length: int = 6
     """Digits of the codes that this request causes, as its client takes them (contract, 6.1 and H26)."""
 
@@ -133,6 +135,8 @@ class Account(msgspec.Struct, frozen=True):
     """What others may call it by, unique in its realm: our number as text, or what the service called it that it came from."""
     security_stamp: int = 0
     """Another number after each change by which what was proved before is worth nothing any more: password, lock, closing, address."""
+    zone: str | None = None
+    """Where its owner's clock is, a name of the IANA's database, as the last browser said that did; None: nobody knows."""
     email: str | None = None
     email_proved_at: int | None = None
     phone: str | None = None

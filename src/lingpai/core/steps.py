@@ -4,9 +4,10 @@ from typing import Literal
 
 import msgspec
 
-StepNeed = Literal["code", "cancel_deletion", "create_account", "recognise"]
+StepNeed = Literal["code", "cancel_deletion", "create_account", "recognise", "agree"]
 """What the step takes: the code that was just sent; the owner's word that the account, which waits for its deletion, is to stay; what an
-account is made with, for an address that was just proved and is nobody's; whether an account that nobody has used for long is one's own."""
+account is made with, for an address that was just proved and is nobody's; whether an account that nobody has used for long is one's own;
+what somebody new agrees to whom a third party vouches for."""
 
 
 class Step(msgspec.Struct, frozen=True):

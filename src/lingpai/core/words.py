@@ -5,8 +5,10 @@ Field names and codes are never translated (contract, rule 12).
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, tzinfo
 from typing import Final
 
+from lingpai.core import zones
 from lingpai.core.cldr import format_instant, territory
 from lingpai.core.errors import BadInput, Refusal, WeakPassword
 from lingpai.core.languages import LANGUAGES
@@ -99,14 +101,28 @@ def wait(seconds: int, locale: Locale) -> str:
     return text(f"wait.{unit}", locale, count=count)
 
 
-def date(instant: int, locale: Locale) -> str:
-    """The day of an instant, in UTC."""
-    return format_instant(instant, LANGUAGES[locale].traits.date, locale)
+def date(instant: int, locale: Locale, zone: str = "") -> str:
+    """The day of an instant in the reader's time zone, as `date_time` has it."""
+    return format_instant(instant, LANGUAGES[locale].traits.date, locale, _zone(zone, locale)[0])
 
 
-def date_time(instant: int, locale: Locale) -> str:
-    """An instant to the minute, in UTC and saying so."""
-    return format_instant(instant, LANGUAGES[locale].traits.date_time, locale)
+def date_time(instant: int, locale: Locale, zone: str = "") -> str:
+    """An instant to the minute, in the reader's time zone and saying so.
+
+    `zone`: its name in the IANA's database; where that is none, the one where the language's readers most likely are.
+    """
+    zone_of, called = _zone(zone, locale)
+    pattern = LANGUAGES[locale].traits.date_time
+    return format_instant(instant, pattern, locale, zone_of).replace("{zone}", called or zones.offset(instant, zone_of))
+
+
+def _zone(name: str, locale: Locale) -> tuple[tzinfo, str]:
+    """The zone, and what it is called, where that is not by its distance from UTC."""
+    traits = LANGUAGES[locale].traits
+    asked = zones.known(name)
+    found = asked or zones.known(traits.zone)
+    named = found is not None and (asked is None or name == traits.zone)
+    return found or UTC, traits.zone_called if named else ""
 
 
 def country(region: str, locale: Locale) -> str:

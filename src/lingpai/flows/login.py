@@ -9,6 +9,7 @@ from lingpai.flows import Services
 from lingpai.guard.captcha import CaptchaAnswer, Demand
 from lingpai.guard.passwords.hashing import Verdict
 from lingpai.guard.sessions.issuing import IssuedSession
+from lingpai.steps import new_device
 from lingpai.steps.authentication import device_of, verify_password
 from lingpai.steps.counts import typed_address
 from lingpai.store import accounts
@@ -54,9 +55,13 @@ async def for_cookie(services: Services, ctx: RequestContext, attempt: Try) -> I
     if isinstance(found, Step):
         return found
     try:
-        return await services.session_issuer.cookie(found.account, ctx, found.upgraded, remember=attempt.remember)
+        notice = await new_device.telling(services, ctx, found.account)
+        issued = await services.session_issuer.cookie(found.account, ctx, found.upgraded, remember=attempt.remember, also=notice)
     except WrongPassword as why:
         raise await _refused(services, ctx, found.account, why) from None
+    if notice:
+        services.bell.ring()
+    return issued
 
 
 async def for_jwt(services: Services, ctx: RequestContext, attempt: Try, lifetime: int) -> str | Step:

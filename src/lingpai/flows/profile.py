@@ -3,7 +3,8 @@
 from lingpai.core.model import Locale, RequestContext
 from lingpai.flows import Services
 from lingpai.steps.authentication import Authenticated, require_alive
-from lingpai.store import accounts
+from lingpai.store import accounts, consents
+from lingpai.store.consents import Consent
 
 
 async def rename(services: Services, ctx: RequestContext, login: Authenticated, nickname: str) -> None:
@@ -28,3 +29,8 @@ async def edit(services: Services, ctx: RequestContext, login: Authenticated, ni
         if locale != account.locale:
             await accounts.speak(tx, account_id=account.id, locale=locale)
             await services.audit.note(tx, ctx, "profile.speak", account_id=account.id)
+
+
+async def agreements(services: Services, login: Authenticated) -> list[Consent]:
+    """What the account has agreed to, newest first: of each document every version."""
+    return list(reversed(await consents.of(services.store, account_id=login.account.id)))

@@ -7,9 +7,12 @@ from lingpai.core.errors import NotLoggedIn
 from lingpai.core.model import RequestContext, Session
 from lingpai.flows import Services
 from lingpai.steps.authentication import Authenticated, activated, authenticated, require_alive
-from lingpai.store import sessions
+from lingpai.store import audit, sessions
+from lingpai.store.audit import Event
 
 current = authenticated
+HISTORY = 20
+"""Entries that a page of the history has."""
 
 
 async def full(services: Services, ctx: RequestContext) -> Authenticated:
@@ -44,6 +47,15 @@ async def listing(services: Services, login: Authenticated) -> list[Session]:
     for session in await sessions.of(services.store, account_id=login.account.id, now=services.clock.now()):
         found.setdefault(session.login_id, session)
     return list(found.values())
+
+
+async def history(services: Services, login: Authenticated, *, before: int = 0) -> tuple[list[Event], bool]:
+    """The account's own logins, done and refused, as the trail has them, newest first; and whether there are older ones.
+
+    At most `HISTORY`; `before`: those that were noted before the entry with this number.
+    """
+    found = await audit.logins(services.store, account_id=login.account.id, before=before, limit=HISTORY + 1)
+    return found[:HISTORY], len(found) > HISTORY
 
 
 async def end_one(services: Services, ctx: RequestContext, login: Authenticated, session_id: int) -> bool:

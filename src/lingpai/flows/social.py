@@ -2,17 +2,14 @@
 
 import hmac
 import string
-import unicodedata
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
 
-from lingpai.core import rules
 from lingpai.core.errors import (
     BadGrant,
-    BadInput,
     DeadState,
     LastWayIn,
     NotLoggedIn,
@@ -21,29 +18,25 @@ from lingpai.core.errors import (
     ProviderSilent,
     Refusal,
     StaleLogin,
-    Taken,
-    Unavailable,
-    WrongPassword,
 )
 from lingpai.core.model import Account, RequestContext
 from lingpai.core.steps import Step
 from lingpai.flows import Services
 from lingpai.guard.crypto import digest
-from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.social import NotVouched, Provider, ProviderError, ProviderName, SocialPerson, Surface, Unreachable
-from lingpai.steps import invitations, social_identities
+from lingpai.steps import newcomers, social_entry, social_identities
 from lingpai.steps.account_change import NothingChanged, changing
 from lingpai.steps.authentication import Authenticated, Fresh, activated, authenticated
-from lingpai.steps.social_identities import Overtaken
-from lingpai.store import accounts, sessions
+from lingpai.steps.social_entry import SocialEntry, enter, may_register
+from lingpai.steps.social_entry import link as link_person
+from lingpai.store import accounts
 
+nickname = social_entry.nickname
 JOURNEY_LIFE = 600
 """Seconds in which a browser has to be back: as long as a code of QQ or WeChat lives."""
 STATE_LENGTH = 43
 STATE_ALPHABET = string.ascii_letters + string.digits
 """62^43 is 2^256; WeChat takes nothing but letters and digits."""
-TRIES = 8
-"""Tries of a login that others keep overtaking: each time one of them has got through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +49,6 @@ class Credential:
     openid: str = ""
     """Whom the client says it is: needed for WeChat's tokens, held against the answer elsewhere."""
     surface: Surface = "web"
-
-
-@dataclass(frozen=True, slots=True)
-class SocialEntry:
-    """A login that succeeded."""
-
-    opened: IssuedSession
-    fresh: bool
-    """Whether the account was made for it."""
 
 
 class Journey(msgspec.Struct, frozen=True):
@@ -95,7 +79,7 @@ async def by_client(services: Services, ctx: RequestContext, name: ProviderName,
     await services.limits.spend("login_client", ctx.client)
     redirect_uri = getattr(services.settings.social, name).redirect_uri or callback(services, name)
     person = await _vouched(services, ctx, name, _ask(provider, credential, redirect_uri))
-    return await _enter(services, ctx, await social_identities.placed(services.store, ctx.realm, person))
+    return await enter(services, ctx, await social_identities.placed(services.store, ctx.realm, person))
 
 
 def callback(services: Services, name: ProviderName) -> str:
@@ -139,18 +123,20 @@ async def back(services: Services, ctx: RequestContext, name: ProviderName, stat
     return journey
 
 
-async def finish(services: Services, ctx: RequestContext, journey: Journey, code: str) -> SocialEntry | Step | None:
+async def finish(services: Services, ctx: RequestContext, journey: Journey, code: str, *, asks: bool = False) -> SocialEntry | Step | None:
     """Logs in, as `by_client` does, or links, and then returns None; `ctx` is of the journey's realm.
 
-    The owner of an account that waits for its deletion gets the Step that takes it back. Linking: BadGrant unless the browser is still in
+    The owner of an account that waits for its deletion gets the Step that takes it back; somebody new, where the page `asks` what they
+    agree to, the Step that does (`flows/newcomer.py`). Linking: BadGrant unless the browser is still in
     the session that began it; Taken where the person has an account already, and then nothing moves. Linking again changes nothing.
     """
     name = journey.name
     asked = _provider(services, name).by_code(code, callback(services, name), surface=journey.surface)
     person = await _vouched(services, ctx, name, asked)
     if not journey.link:
-        return await _cancel_deletion_step(services, ctx, person) or await _enter(services, ctx, person)
-    await _link(services, ctx, await _owner(services, ctx, journey), person)
+        step = await _cancel_deletion_step(services, ctx, person) or (asks and await _newcomer_step(services, ctx, person, journey.next))
+        return step or await enter(services, ctx, person)
+    await link_person(services, ctx, await _owner(services, ctx, journey), person)
     return None
 
 
@@ -245,86 +231,16 @@ async def _cancel_deletion_step(services: Services, ctx: RequestContext, person:
     return await services.grants.cancel_deletion_step(leaving)
 
 
-async def _enter(services: Services, ctx: RequestContext, person: SocialPerson) -> SocialEntry:
-    for _ in range(TRIES):
-        try:
-            account, fresh = await _account(services, ctx, person)
-            # WrongPassword: it was changed, locked or joined to another account in this moment.
-            opened = await services.session_issuer.cookie(account, ctx, amr="fed")
-            if await _stays(services, ctx, person, opened):
-                return SocialEntry(opened, fresh)
-        except (Overtaken, WrongPassword):
-            continue
-        except Refusal as why:
-            await services.audit.note(services.store, ctx, "login.social", why.code, detail=f"{person.provider}: vouched for, and refused")
-            raise
-    raise Unavailable
-
-
-async def _stays(services: Services, ctx: RequestContext, person: SocialPerson, opened: IssuedSession) -> bool:
-    """Whether the person still belongs to the account that was opened; where it was unlinked in this moment the login ends again."""
-    traces = await social_identities.find(services.store, ctx.realm, person)
-    if any(each.id == opened.account.id for each in traces.accounts):
-        return True
-    await sessions.end(services.store, digest=digest(opened.token))
-    return False
-
-
-async def _account(services: Services, ctx: RequestContext, person: SocialPerson) -> tuple[Account, bool]:
-    """The person's account, and whether it is new. Raises Overtaken."""
-    traces = await social_identities.find(services.store, ctx.realm, person)
-    if not traces.accounts:
-        return await _new(services, ctx, person), True
-    if len(traces.accounts) == 1 and not traces.missing:
-        return traces.accounts[0], False
-    async with services.store.begin() as tx:
-        settled = await social_identities.settle(tx, ctx.realm, person, services.clock.now())
-        detail = f"{person.provider}: with account {settled.other}" if settled.other else person.provider
-        await services.audit.note(tx, ctx, "social.join", account_id=settled.account_id, detail=detail)
-    return await _as_it_is(services, settled.account_id), False
-
-
-async def _new(services: Services, ctx: RequestContext, person: SocialPerson) -> Account:
-    if not person.app_id:
-        raise ProviderSaysNo(person.provider)
-    await invitations.check(services.store, services.settings, ctx.realm, "", services.clock.now())
-    await services.limits.spend("register_client", ctx.client)
+async def _newcomer_step(services: Services, ctx: RequestContext, person: SocialPerson, to: str) -> Step | None:
+    """The step for somebody whom nobody knows yet; None for everybody else. Refuses as a login would."""
     try:
-        new = await _add(services, ctx, person)
-    except BaseException:
-        await services.limits.give_back("register_client", ctx.client)
+        if (await social_identities.find(services.store, ctx.realm, person)).accounts:
+            return None
+        await may_register(services, ctx, person)
+    except Refusal as why:
+        await services.audit.note(services.store, ctx, "login.social", why.code, detail=f"{person.provider}: vouched for, and refused")
         raise
-    return await _as_it_is(services, new)
-
-
-async def _add(services: Services, ctx: RequestContext, person: SocialPerson) -> int:
-    now, shown = services.clock.now(), nickname(person.nickname)
-    async with services.store.begin() as tx:
-        new = await accounts.add(tx, realm=ctx.realm, password=None, nickname=shown, locale=ctx.locale, created_at=now, created_ip=ctx.ip)
-        known_by = list(social_identities.identifiers(person))
-        await social_identities.add(tx, account_id=new, realm=ctx.realm, addresses=known_by, at=now)
-        if person.avatar.startswith("https://"):
-            await accounts.picture(tx, account_id=new, avatar=person.avatar)
-        await invitations.spend(tx, services.settings, ctx.realm, "", new, now)
-        await services.audit.note(tx, ctx, "register", account_id=new, detail=person.provider)
-    return new
-
-
-async def _as_it_is(services: Services, account_id: int) -> Account:
-    """The account as it is now. Raises Overtaken where another login has just joined it to an older one."""
-    account = await accounts.by_id(services.store, account_id)
-    if account is None:
-        raise Overtaken
-    return account
-
-
-def nickname(text: str) -> str:
-    """A provider's nickname as one of ours: what may not stand in one is left out, and what is too long is cut."""
-    shown = "".join(character for character in text if character.isprintable() or character == "\u200d")
-    try:
-        return rules.nickname(unicodedata.normalize("NFC", shown).strip()[: rules.NICKNAME_LENGTH])
-    except BadInput:
-        return ""
+    return await newcomers.store(services, ctx, person, to)
 
 
 async def _owner(services: Services, ctx: RequestContext, journey: Journey) -> Authenticated:
@@ -338,23 +254,6 @@ async def _owner(services: Services, ctx: RequestContext, journey: Journey) -> A
     if not ours or account.password_changed_at != journey.password_changed_at:
         raise BadGrant
     return activated(login)
-
-
-async def _link(services: Services, ctx: RequestContext, login: Authenticated, person: SocialPerson) -> None:
-    account = login.account
-    try:
-        # The owner's reset, or a logout, may be first: BadGrant then.
-        async with changing(services, ctx, account, "link", login=login, refusal=BadGrant, notice="linked") as change:
-            traces = await social_identities.find(change.tx, account.realm, person)
-            if any(other.id != account.id for other in traces.accounts):
-                raise Taken(field=person.provider)
-            if not traces.missing:
-                raise NothingChanged
-            now = services.clock.now()
-            await social_identities.add(change.tx, account.id, account.realm, traces.missing, at=now, added_at=now)
-            change.detail, change.added = person.provider, (person.provider, now)
-    except Overtaken:
-        raise Taken(field=person.provider) from None
 
 
 def has_other_way_in(services: Services, account: Account, *, without: ProviderName) -> bool:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from lingpai.settings import forms
+from lingpai.settings.logins import Jwt, Names, Passwords, Sessions
 from lingpai.settings.outside import Sms, Social
 from lingpai.settings.pages import Legal as Legal
 from lingpai.settings.pages import Pages as Pages
@@ -46,6 +47,13 @@ class MailSettings(msgspec.Struct, frozen=True):
     sender: Annotated[
         str | None, Meta(description="the From address; default no-reply@ the host of public_url", extra={"form": forms.mailbox})
     ] = None
+    logo: Annotated[
+        bool,
+        Meta(
+            description="show pages.logo in mails, whose readers' programs fetch it from public_url: the same address for everybody, so "
+            "that it tells nobody apart; a PNG, as most of them show no SVG"
+        ),
+    ] = False
     rate: Annotated[
         Rate | None, Meta(description="most mails that leave, from all nodes together; what is more waits its turn. Not set: no limit")
     ] = None
@@ -66,35 +74,6 @@ class Hashing(msgspec.Struct, frozen=True):
             description="callers that may wait for a thread, or for each connection to the database; one more is answered 503",
         ),
     ] = 32
-
-
-class Passwords(msgspec.Struct, frozen=True):
-    """What a password must be."""
-
-    min_score: Annotated[int, Meta(ge=0, le=4, description="lowest zxcvbn score that is taken")] = 1
-
-
-class Sessions(msgspec.Struct, frozen=True):
-    """How long logins last."""
-
-    hours: Annotated[int, Meta(ge=1, le=720, description="hours from login to the session's end")] = 24
-    remember_days: Annotated[
-        int, Meta(ge=1, le=365, description="days until then for a browser whose person has ticked to stay logged in")
-    ] = 30
-    family_days: Annotated[
-        int, Meta(ge=30, le=3_650, description="days after which a login ends however often its JWT was renewed; one made from now on")
-    ] = 90
-
-
-class Jwt(msgspec.Struct, frozen=True):
-    """Logins by JWT."""
-
-    alg: Annotated[
-        Literal["ES256", "EdDSA", "RS256"],
-        Meta(description="how keys made from now on sign (RFC 7518, RFC 8037); `lingpai key rotate` makes one"),
-    ] = "ES256"
-    issuer: Annotated[str, Meta(max_length=255, description="the iss of every JWT; default public_url")] = ""
-    audience: Annotated[str, Meta(max_length=255, description="the aud of every JWT; default the issuer")] = ""
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -124,6 +103,9 @@ class Limits(msgspec.Struct, frozen=True):
         Rate, Meta(description="wrong codes of digits for one account and purpose, by all unknown browsers together and by each known one")
     ] = Rate(20, 86_400)
     register_client: Annotated[Rate, Meta(description="registrations by one client")] = Rate(10, 3_600)
+    new_device: Annotated[
+        Rate, Meta(description="mails to an account's owner about logins in unknown browsers, of those from one client")
+    ] = Rate(1, 86_400)
     client_returned: Annotated[
         Rate, Meta(description="messages, checks and registrations, of each so many, that a client gets back for codes used rightly")
     ] = Rate(60, 3_600)
@@ -197,6 +179,16 @@ class DialectSettings(msgspec.Struct, frozen=True):
     @property
     def gives_jwts(self) -> bool:
         """Whether its logins are JWTs, and its accounts have one-time login links."""
+        return False
+
+    @property
+    def password_length(self) -> int:
+        """How many characters of a password its clients can send."""
+        return 128
+
+    @property
+    def names_accounts(self) -> bool:
+        """Whether its people log in by a name, so that its accounts may have one."""
         return False
 
     @property
@@ -329,6 +321,7 @@ class Settings(msgspec.Struct, frozen=True):
     mail: MailSettings = MailSettings()
     hashing: Hashing = Hashing()
     passwords: Passwords = Passwords()
+    names: Names = Names()
     captcha: CaptchaSettings = CaptchaSettings()
     sessions: Sessions = Sessions()
     jwt: Jwt = Jwt()

@@ -100,7 +100,9 @@ def _theme(settings: Settings, sources: Mapping[str, str]) -> Iterator[str]:
     """A picture that cannot be shown, and colours that cannot be read."""
     pages = settings.pages
     try:
-        theme.logo(pages)
+        picture = theme.logo(pages)
+        if settings.mail.logo and (picture is None or picture.suffix != ".png"):
+            yield f"{sources.get('mail.logo', 'default')}: mail.logo = true does not fit; expected a PNG as pages.logo"
     except ValueError as wanted:
         yield f"{sources.get('pages.logo', 'default')}: pages.logo = {pages.logo!r} does not fit; {wanted}"
     for name, colour, ground in (("accent", pages.accent, theme.LIGHT), ("accent_dark", theme.theme(pages).dark, theme.DARK)):

@@ -66,6 +66,13 @@ class Sms(msgspec.Struct, frozen=True):
             extra={"form": forms.region},
         ),
     ] = ("CN",)
+    autofill: Annotated[
+        bool,
+        Meta(
+            description="end a code's text with the line @host #code, by which phones offer it to that host's pages alone; for gateways "
+            "that take a text as it is, not for those with templates"
+        ),
+    ] = False
     daily_budget: Annotated[int, Meta(ge=1, le=10_000_000, description="messages a day in all; past it nothing is sent")] = 1_000
     prefix_hourly: Annotated[
         int, Meta(ge=1, le=10_000_000, description="messages an hour to numbers that begin with the same 7 digits after the +")

@@ -24,6 +24,17 @@ def with_jwts(settings: Settings) -> tuple[str, ...]:
     return tuple(dict.fromkeys(dialect.realm for dialect in dialects(settings).values() if dialect.gives_jwts))
 
 
+def shorter_passwords(settings: Settings) -> dict[str, int]:
+    """The dialects whose clients cannot send each password that may be set, and how many characters they can."""
+    lengths = {name: dialect.password_length for name, dialect in dialects(settings).items()}
+    return {name: length for name, length in lengths.items() if length < settings.passwords.max}
+
+
+def names_accounts(settings: Settings, realm: str) -> bool:
+    """Whether the accounts of a realm may have a name that they log in by."""
+    return any(dialect.names_accounts and realm in dialect.realms for dialect in dialects(settings).values())
+
+
 def recovery_questions(settings: Settings, realm: str) -> RecoveryQuestions:
     """What security questions are good for in a realm: the most that a dialect which serves it allows."""
     allowed = {dialect.recovery_questions for dialect in dialects(settings).values() if realm in dialect.realms}

@@ -1,6 +1,7 @@
 """The product's own look: its picture and its colours, and whether people can read what is written in them."""
 
 import colorsys
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,11 @@ class Logo:
 
     suffix: str
     content: bytes
+
+    @property
+    def address(self) -> str:
+        """Where it is served; another one for another picture."""
+        return f"/static/logo-{hashlib.sha256(self.content).hexdigest()[:16]}{self.suffix}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,13 +17,18 @@ from lingpai.store.database import Transaction
 LetterFacts = dict[str, str | int]
 Notice = (
     Literal["password_changed", "questions_tried", "questions_changed", "email_changed", "phone_changed", "linked", "unlinked"]
-    | Literal["new_login", "phone_left"]
+    | Literal["new_login", "new_device", "name_changed", "phone_left"]
 )
 """What an owner is told of. `email_changed` goes to the old address: its writer gives the account as it was."""
 
 Added = tuple[str, int]
 """What a change added, by which its notice's reader can take it away again: `Disavowal.kind` and `.added_at`."""
 NOTHING: Added = ("", 0)
+
+OF_DEVICES: tuple[Notice, ...] = ("new_login", "new_device")
+"""Notices that say which browser it was."""
+AGENT = 255
+"""Characters kept of what a program says it is."""
 
 LETTERS = "letters"
 """The context under which letters are sealed."""
@@ -54,6 +59,7 @@ class Letters:
             "ip": account.created_ip if account else "",
             "hours": ACTIVATION_LIFE // HOUR,
         }
+        values |= _zone((account.zone if account else None) or ctx.zone)
         await self._write(tx, "activate", account, ctx.locale, values, ACTIVATION_LIFE)
 
     async def reset(self, tx: Transaction, ctx: RequestContext, account: Account | None, token: str) -> None:
@@ -129,6 +135,9 @@ class Letters:
         """What every notice says; by mail it carries a "not me", for nobody too, so that it is the same work (contract, 10.14)."""
         now = self._clock.now()
         values: LetterFacts = {"reset_url": ctx.links.help(to.value if to.kind == "email" else ""), "at": now, "ip": ctx.ip}
+        values |= _zone(account.zone if account else None)
+        if template in OF_DEVICES:
+            values["agent"] = ctx.agent[:AGENT]
         if to.kind == "email" and self._not_me:
             values["not_me"] = self._not_me.url(_disavowal(template, account, now, added))
         return values
@@ -181,6 +190,11 @@ def _email(account: Account | None) -> str:
 
 def _code(code: str, page: str) -> LetterFacts:
     return {"code": code, "minutes": CODE_LIFE // 60, **({"page": page} if page else {})}
+
+
+def _zone(name: str | None) -> LetterFacts:
+    """In which zone the letter's reader reads times."""
+    return {"zone": name} if name else {}
 
 
 def _spoken(account: Account | None, ctx: RequestContext) -> Locale:

@@ -24,6 +24,7 @@ COLUMNS = (
     accounts.c.deletes_at,
     accounts.c.public_id,
     accounts.c.security_stamp,
+    accounts.c.zone,
     joined_identifier.c.kind.label("beside_kind"),
     joined_identifier.c.value.label("beside_value"),
     joined_identifier.c.proved_at.label("beside_proved_at"),

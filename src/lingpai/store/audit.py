@@ -6,8 +6,11 @@ from lingpai.core import journal
 from lingpai.core.chance import Clock
 from lingpai.core.model import RequestContext
 from lingpai.store.database import Query, Transaction, reader
-from lingpai.store.deferred import BigInteger, audit, bindparam, delete, insert, select
+from lingpai.store.deferred import BigInteger, audit, bindparam, delete, insert, or_, select
 
+RENEWAL = "renewal"
+"""The detail of a login's entry where it is no new one, but a JWT that was renewed."""
+_HIGHEST = 2**63 - 1
 AGENT = 255
 """Characters kept of what a program says it is."""
 
@@ -39,6 +42,17 @@ _OF = Query(
     .limit(bindparam("limit", type_=BigInteger()))
 )
 _event = reader(Event, _OF)
+_LOGINS = Query(
+    select(audit.c.id, *(audit.c[name] for name in _NAMES))
+    .where(
+        audit.c.account_id == bindparam("account_id"),
+        audit.c.id < bindparam("before", type_=BigInteger()),
+        or_(audit.c.event == bindparam("one"), audit.c.event == bindparam("other")),
+        audit.c.detail != bindparam("without"),
+    )
+    .order_by(audit.c.id.desc())
+    .limit(bindparam("limit", type_=BigInteger()))
+)
 _LAST = Query(
     select(audit.c.at)
     .where(audit.c.account_id == bindparam("account_id"), audit.c.event == bindparam("event"), audit.c.result == "ok")
@@ -102,6 +116,12 @@ class AuditTrail:
 async def of(tx: Transaction, *, account_id: int, limit: int) -> list[Event]:
     """The account's last entries, newest first."""
     return [_event(row) for row in await tx.rows(_OF, account_id=account_id, limit=limit)]
+
+
+async def logins(tx: Transaction, *, account_id: int, before: int = 0, limit: int) -> list[Event]:
+    """The account's last logins, tried or done, newest first, without a JWT's renewals. `before`: those with a lower number; 0: all."""
+    values = {"one": "login", "other": "login.social", "without": RENEWAL}
+    return [_event(row) for row in await tx.rows(_LOGINS, account_id=account_id, before=before or _HIGHEST, limit=limit, **values)]
 
 
 async def last(tx: Transaction, *, account_id: int, event: str) -> int:

@@ -1,6 +1,6 @@
 """Bringing a database's schema up to date, and back. Before anything else has the database open: see `upgrade`."""
 
-LATEST = "0008"
+LATEST = "0009"
 """The newest revision there is in `migrations/versions`."""
 
 RESTORING = "restoring"

@@ -51,6 +51,8 @@ accounts = Table(
     Column("public_id", Text),
     # Grows with each password, lock, closing, and added or replaced address: what was earned under an older one is worth nothing.
     Column("security_stamp", Number, nullable=False, server_default=text("0")),
+    # A name of the IANA's database; NULL: no browser has said it.
+    Column("zone", Text),
     _partial("ix_accounts_deletes", "deletes_at", where="deletes_at IS NOT NULL"),
     Index("uq_accounts_public_id", "realm", "public_id", unique=True),
     # The number of a deleted account is never used again: audit rows and device cookies still name it.

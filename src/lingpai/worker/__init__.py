@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -27,9 +28,10 @@ from lingpai.guard.crypto import SecretBox
 from lingpai.guard.throttling.mail_rate import MailRate
 from lingpai.post import Message, Permanent, Sender, SenderDown, SendError, Temporary, Unsure
 from lingpai.post.breaker import SenderBreaker
-from lingpai.post.letters import render
+from lingpai.post.letters import Dress, render
 from lingpai.post.retries import next_try
 from lingpai.settings import Settings
+from lingpai.settings.theme import logo
 from lingpai.settings.theme import theme as themed
 from lingpai.steps.letters import Letters
 from lingpai.store import outbox
@@ -112,6 +114,7 @@ class Worker:
         self._senders, self._bell = senders, bell
         self._metrics, self._traces = metrics or Metrics(), traces
         self._settings, self._theme = settings, themed(settings.pages)
+        self._dress = dressed(settings)
         self._send_seconds, self._send_jitter = send_seconds, send_jitter
         self._hashes_wait = hashes_wait
         self._owner = chance.token(12)
@@ -259,7 +262,8 @@ class Worker:
         if letter.error == SENDING:
             raise Unsure("the worker ended while it was being sent; it may have been sent")
         support = self._settings.pages.support
-        message = render(letter, self._letters.values(letter.sealed), self._settings.product, self._theme, support)
+        values = self._letters.values(letter.sealed)
+        message = render(letter, values, self._settings.product, self._theme, support, self._dress)
         if not letter.recipient:
             return Outcome("nobody")
         sender = self._senders.get(letter.channel)
@@ -323,6 +327,13 @@ class Worker:
             await outbox.set_aside(store, id=letter.id, owner=owner, error=outcome.error, at=now)
         else:
             await outbox.give_up(store, id=letter.id, owner=owner, state=outcome.name, error=outcome.error, at=now)
+
+
+def dressed(settings: Settings) -> Dress:
+    """What mails and texts wear beside their words."""
+    picture = logo(settings.pages) if settings.mail.logo else None
+    host = urlsplit(settings.public_url).hostname if settings.sms.autofill else ""
+    return Dress(f"{settings.public_url}{picture.address}" if picture else "", host or "")
 
 
 async def _drop(tasks: set[asyncio.Task[Any]]) -> None:

@@ -9,6 +9,7 @@ from typing import TypeVar
 import structlog
 
 from lingpai.core.chance import Chance, Clock
+from lingpai.core.errors import WeakPassword
 from lingpai.core.metrics import Metrics
 from lingpai.core.threads import WorkerThreads
 from lingpai.core.tracing import span
@@ -43,7 +44,7 @@ class HashingSlot:
         return await self.make(password)
 
     async def judge(self, password: str, personal: Sequence[str], min_score: int | None = None) -> None:
-        """Raises WeakPassword (common, personal, guessable). `personal` is what the account is known by: addresses, names.
+        """Raises WeakPassword (long, common, personal, guessable). `personal` is what the account is known by: addresses, names.
 
         `min_score` is the lowest zxcvbn score (0 to 4) that passes; the setting where it is None.
         """
@@ -69,13 +70,15 @@ class PasswordHasher:
         clock: Clock,
         chance: Chance,
         *,
+        longest: int = 128,
         familiar: Sequence[str] = (),
         metrics: Metrics | None = None,
         crowded: Callable[[], bool] | None = None,
     ) -> None:
         """`threads` are this process's own; `familiar` words (the product's name) are personal to every account.
 
-        `crowded`: as `AdmissionQueue` has it. What is hashed is written next, or its hash was for nothing.
+        No new password has more than `longest` characters. `crowded`: as `AdmissionQueue` has it. What is hashed is written next, or its
+        hash was for nothing.
         """
         self.room = threads + hashing.queue
         """How many places there are: with a thread, and waiting for one."""
@@ -83,6 +86,7 @@ class PasswordHasher:
         self._metrics = metrics or Metrics()
         self._hashes = Argon2(hashing, chance)
         self._min_score = min_score
+        self._longest = longest
         self._familiar = tuple(familiar)
         self._queue = AdmissionQueue(self.room, clock, chance, crowded)
         self._pool = WorkerThreads(threads)
@@ -132,6 +136,8 @@ class PasswordHasher:
         On a thread of its own, not a lowered one: it holds the interpreter's lock for milliseconds, and one that has to wait for a core
         with that lock in its hand has the event loop wait too.
         """
+        if len(password) > self._longest:
+            raise WeakPassword("long", high=self._longest)
         least = self._min_score if min_score is None else min_score
         await self._judging.run(partial(strength.judge, password, (*personal, *self._familiar), least))
 

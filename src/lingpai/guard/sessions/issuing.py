@@ -1,5 +1,6 @@
 """Opening sessions: the last step of every story that logs somebody in."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,8 @@ from lingpai.core.errors import NotLoggedIn, WrongPassword
 from lingpai.core.model import LINK, Account, LoginProof, RequestContext
 from lingpai.guard.crypto import digest, sid_digest
 from lingpai.guard.sessions.device_cookie import DeviceCookies
-from lingpai.settings import Sessions
-from lingpai.store import accounts, audit, sessions
+from lingpai.settings.logins import Sessions
+from lingpai.store import accounts, audit, sessions, zones
 from lingpai.store.database import Database, Transaction
 
 if TYPE_CHECKING:
@@ -55,6 +56,11 @@ class _New:
     ends: str = ""
     """The token of the session that it takes the place of."""
     link: RedeemedLink | None = None
+    also: "SessionWrite | None" = None
+
+
+SessionWrite = Callable[[Transaction], Awaitable[None]]
+"""What is written in the transaction of a login, once it is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +92,19 @@ class SessionIssuer:
         self._family = lasts.family_days * DAY * SECOND
 
     async def cookie(
-        self, account: Account, origin: RequestContext, upgraded: str | None = None, *, amr: str = "pwd", remember: bool = False
+        self,
+        account: Account,
+        origin: RequestContext,
+        upgraded: str | None = None,
+        *,
+        amr: str = "pwd",
+        remember: bool = False,
+        also: SessionWrite | None = None,
     ) -> IssuedSession:
         """A session for a browser; its old one ends. `remember`: of `sessions.remember_days` (contract, 11.4)."""
         token, lifetime = self._chance.token(), self._lifetime(remember=remember)
-        await self._open(account, origin, _New(digest(token), lifetime, LoginProof("cookie", amr), origin.session), upgraded)
+        new = _New(digest(token), lifetime, LoginProof("cookie", amr), origin.session, also=also)
+        await self._open(account, origin, new, upgraded)
         return IssuedSession(account, token, self._devices.write(origin.device, origin.known_to, account), lifetime)
 
     async def cookie_within(
@@ -142,7 +156,9 @@ class SessionIssuer:
         left = (renewed.expires_at - now) // SECOND if renewed else 0
         if not left:
             raise NotLoggedIn
-        await audit.add(tx, at=now, realm=account.realm, account_id=account.id, event="login", result="ok", origin=origin)
+        await audit.add(
+            tx, at=now, realm=account.realm, account_id=account.id, event="login", result="ok", origin=origin, detail=audit.RENEWAL
+        )
         return RenewedJwt(sid, left)
 
     async def renew_once(
@@ -207,7 +223,12 @@ class SessionIssuer:
             return False
         if upgraded and account.password:
             await accounts.upgrade_password(tx, account_id=account.id, old=account.password, new=upgraded)
+        if origin.zone and origin.zone != account.zone:
+            await zones.dwell(tx, account_id=account.id, zone=origin.zone)
         if new.ends:
             await sessions.end(tx, digest=digest(new.ends))
-        await audit.add(tx, at=now, realm=account.realm, account_id=account.id, event="login", result="ok", origin=origin)
+        detail = new.proof.amr
+        await audit.add(tx, at=now, realm=account.realm, account_id=account.id, event="login", result="ok", origin=origin, detail=detail)
+        if new.also:
+            await new.also(tx)
         return True

@@ -1,8 +1,9 @@
 """The words of a letter: one sheet of sentences, set twice, as text and as HTML, so that both say the same.
 
-No pictures and nothing remote; well under 20 KB; light and dark as the reader's screen is.
+Nothing remote but the logo, where the operator allows it; well under 20 KB; light and dark as the reader's screen is.
 """
 
+import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lingpai.core import words
+from lingpai.core.device_names import device
 from lingpai.core.languages import LANGUAGES
 from lingpai.core.model import Letter, Locale
 from lingpai.post import Message
@@ -21,11 +23,27 @@ from lingpai.settings.theme import theme as themed
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 LetterValues = Mapping[str, str | int]
 
 PLAIN = themed(Pages())
 """The colours of a product that has chosen none."""
+_ADDRESS = re.compile(r"\S*(?:@|://)\S*")
+_JOINTS = re.compile(r"(&amp;|[@.?=]|(?<![:/])/(?!/))")
+
+
+@dataclass(frozen=True, slots=True)
+class Dress:
+    """What the operator has chosen beside the words."""
+
+    logo: str = ""
+    """Where the product's picture is fetched; empty: mails show none."""
+    autofill: str = ""
+    """The host whose pages a texted code is for, in a last line that phones read; empty: there is none."""
+
+
+UNDRESSED = Dress()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +77,8 @@ FORMS = {
     "linked": LetterForm(link="reset_url", when="at"),
     "unlinked": LetterForm(link="reset_url", when="at"),
     "new_login": LetterForm(link="reset_url", when="at"),
+    "new_device": LetterForm(link="reset_url", when="at"),
+    "name_changed": LetterForm(link="reset_url", when="at"),
     "phone_left": LetterForm(link="reset_url", when="at"),
     "closing": LetterForm(link="url", when="at"),
     "taken": LetterForm(link="reset_url", when="at"),
@@ -66,7 +86,19 @@ FORMS = {
 }
 
 
-UNSAID = frozenset(("questions_tried", "questions_changed", "email_changed", "phone_changed", "linked", "unlinked", "phone_left"))
+UNSAID = frozenset(
+    (
+        "questions_tried",
+        "questions_changed",
+        "email_changed",
+        "phone_changed",
+        "linked",
+        "unlinked",
+        "phone_left",
+        "new_device",
+        "name_changed",
+    )
+)
 """Notices that share one text message: what exactly was changed is seen after logging in."""
 
 
@@ -117,21 +149,21 @@ def _templates() -> "tuple[Environment, Environment]":
         lstrip_blocks=True,
     )
     html = text.overlay(autoescape=True)
-    html.globals["reach"] = reach
+    html.globals.update(reach=reach, broken=broken)
     return text, html
 
 
-def render(letter: Letter, values: LetterValues, brand: str, theme: Theme = PLAIN, support: str = "") -> Message:
+def render(letter: Letter, values: LetterValues, brand: str, theme: Theme = PLAIN, support: str = "", dress: Dress = UNDRESSED) -> Message:
     """The letter in its own language and the product's colours; `support` as the settings have it.
 
     Raises KeyError for a letter or a value that is not there.
     """
     if letter.channel == "sms":
-        return _text_message(letter, values, _line(brand))
+        return _text_message(letter, values, _line(brand), dress.autofill)
     sheet = _sheet(letter, values, _line(brand), _line(support))
     text, html = _templates()
     words_alone = text.get_template("letter.txt").render(sheet=sheet)
-    return Message(sheet.subject, words_alone, html.get_template("letter.html").render(sheet=sheet, theme=theme))
+    return Message(sheet.subject, words_alone, html.get_template("letter.html").render(sheet=sheet, theme=theme, dress=dress))
 
 
 def _sheet(letter: Letter, values: LetterValues, product: str, support: str) -> Sheet:
@@ -140,7 +172,10 @@ def _sheet(letter: Letter, values: LetterValues, product: str, support: str) -> 
     known |= {name: values[name] for name in ("hours", "minutes", "days") if name in values}
     known |= {"page": _link(values["page"])} if "page" in values else {}
     if form.when:
-        known |= {"at": words.date_time(int(values[form.when]), letter.locale), "ip": _line(str(values["ip"]))}
+        known |= {"at": words.date_time(int(values[form.when]), letter.locale, str(values.get("zone", ""))), "ip": _line(str(values["ip"]))}
+
+    if "agent" in values:
+        known["device"] = _line(device(str(values["agent"]), letter.locale))
 
     def line(key: str) -> str:
         return words.text(f"letter.{key}", letter.locale, **known)
@@ -153,7 +188,7 @@ def _sheet(letter: Letter, values: LetterValues, product: str, support: str) -> 
         product=product,
         subject=line(f"{letter.template}.subject"),
         why=line(f"{letter.template}.why"),
-        facts=_facts(line, form, "page" in values),
+        facts=_facts(line, form, values),
         code=_line(str(values["code"])) if form.code and not form.link else None,
         button=button,
         named_link=words.text("letter.link", letter.locale, button=button) if button else None,
@@ -181,15 +216,30 @@ def _named(locale: Locale, listed: str) -> tuple[str, ...]:
     return tuple(_line(f"- {words.text(key, locale)} {value}".rstrip()) for key, _, value in pairs)
 
 
-def _facts(line: Callable[[str], str], form: LetterForm, page: bool) -> tuple[str, ...]:
-    """When and from where that was; or which page takes a code that a client's own field may not take."""
+def _facts(line: Callable[[str], str], form: LetterForm, values: LetterValues) -> tuple[str, ...]:
+    """When, on what and from where that was; or which page takes a code that a client's own field may not take."""
     if form.when:
-        return line("when"), line("from")
-    return (line("page"),) if page else ()
+        return line("when"), *((line("device"),) if "agent" in values else ()), line("from")
+    return (line("page"),) if "page" in values else ()
 
 
-def _text_message(letter: Letter, values: LetterValues, product: str) -> Message:
-    """One line without HTML. Beside it the values alone, for gateways that have a template of their own."""
+def broken(text: str) -> "Markup":
+    """The text as HTML; an address in it goes on in the next line behind a joint of its own, not inside a word."""
+    from markupsafe import Markup, escape  # noqa: PLC0415 - with the templates
+
+    parts = [(found.group(), found.span()) for found in _ADDRESS.finditer(text)]
+    html, at = Markup(), 0
+    for address, (start, end) in parts:
+        html += escape(text[at:start]) + Markup(_JOINTS.sub(r"\1<wbr>", str(escape(address))))  # noqa: S704 - escaped, and marked at joints
+        at = end
+    return html + escape(text[at:])
+
+
+def _text_message(letter: Letter, values: LetterValues, product: str, autofill: str) -> Message:
+    """One line without HTML; behind a code perhaps one that phones read (Origin-bound one-time codes, WICG).
+
+    Beside it the values alone, for gateways that have a template of their own.
+    """
     form = FORMS[letter.template]
     known: dict[str, str | int] = {name: int(values[name]) for name in ("minutes", "days") if name in values}
     if "code" in values:
@@ -203,6 +253,8 @@ def _text_message(letter: Letter, values: LetterValues, product: str) -> Message
         content = f"{content} {words.text('letter.page', letter.locale, page=_link(values['page']))}"
     if form.when and values.get("reset_url"):
         content = f"{content} {words.text('letter.forgot', letter.locale, forgot=_link(values['reset_url']))}"
+    if autofill and "code" in known and "page" not in values:
+        content = f"{content}\n\n@{autofill} #{known['code']}"
     return Message("", content, values=filled, page=str(values.get("page", "")))
 
 

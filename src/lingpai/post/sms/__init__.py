@@ -66,6 +66,8 @@ TEXTS: Mapping[str, Literal["code", "notice", "taken"]] = {
     "linked": "notice",
     "unlinked": "notice",
     "new_login": "notice",
+    "new_device": "notice",
+    "name_changed": "notice",
     "phone_left": "notice",
     "closing": "notice",
     "taken": "taken",

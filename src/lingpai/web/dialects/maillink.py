@@ -43,6 +43,10 @@ class MaillinkSettings(DialectSettings, frozen=True):
     ] = "open"
 
     @property
+    def password_length(self) -> int:
+        return 40
+
+    @property
     def activates_by_click(self) -> bool:
         return self.activation == "confirm"
 

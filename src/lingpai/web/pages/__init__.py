@@ -41,7 +41,7 @@ def page(template: str, request: Request, *, here: str = "", **values: Any) -> R
         .get_template(template)
         .render(
             t=partial(_word, request),
-            when=partial(when, locale=request.locale),
+            when=partial(when, locale=request.locale, zone=request.ctx.zone),
             locale=request.locale,
             brand=request.brand,
             product=request.brand.product,
@@ -60,10 +60,13 @@ def readable_at(request: Request) -> str:
     return request.path + ("?" + urlencode(request.query) if request.query else "")
 
 
-def when(instant: int, locale: Locale = DEFAULT_LOCALE, *, date: bool = False) -> Markup:
-    """An instant for people, to the minute or as a date alone: in UTC, until `form.js` says it in the reader's own zone."""
+def when(instant: int, locale: Locale = DEFAULT_LOCALE, *, zone: str = "", date: bool = False) -> Markup:
+    """An instant for people, to the minute or as a date alone: in the reader's zone.
+
+    Where the request does not say which that is (`words.date_time`), and the first time, `form.js` puts it right.
+    """
     at = moment(instant)
-    shown = words.date(instant, locale) if date else words.date_time(instant, locale)
+    shown = words.date(instant, locale, zone) if date else words.date_time(instant, locale, zone)
     kind = Markup(" data-date") if date else ""
     return Markup('<time datetime="{}"{}>{}</time>').format(at.strftime("%Y-%m-%dT%H:%M:%SZ"), kind, shown)
 

@@ -20,11 +20,11 @@ from lingpai.web.pages.shared.logged_in import logged_in
 from lingpai.web.pages.shared.return_context import (
     HOME,
     ReturnContext,
-    called,
     current_account,
     inside,
     onward,
     return_context,
+    shown_as,
     typed_email,
 )
 from lingpai.web.pages.shared.session_ended import to_login
@@ -128,7 +128,7 @@ async def _active(
         here=_here(context, link),
         account=found.account,
         what=what or ("fresh" if found.fresh else "already"),
-        other=called(present) if present else "",
+        other=shown_as(present) if present else "",
         context=context,
     )
 

@@ -34,6 +34,7 @@ from lingpai.social import ProviderName
 from lingpai.steps.authentication import Authenticated, activated
 from lingpai.web.pages import page
 from lingpai.web.pages.shared.cancel_deletion import cancel_deletion_page
+from lingpai.web.pages.shared.consents import papers
 from lingpai.web.pages.shared.links import for_realm, kind_of, links
 from lingpai.web.pages.shared.return_context import HOME, ReturnContext, inside, onward, present, return_context
 from lingpai.web.pages.shared.session_ended import to_login
@@ -124,11 +125,14 @@ async def _stranded(services: Services, request: Request, name: ProviderName, an
 async def _arrive(services: Services, request: Request, journey: Journey, code: str) -> Reply:
     request.enter(journey.realm, links(services.settings, journey.realm))
     try:
-        entered = await social.finish(services, request.ctx, journey, code)
+        asks = bool(papers(services, request.locale))
+        entered = await social.finish(services, request.ctx, journey, code, asks=asks)
     except (ProviderSaysNo, NotInvited, NotActivated, BadGrant, Taken, Limited, Unavailable) as why:
         return _failed(services, request, journey.name, why, journey)
     if entered is None:
-        return onward(journey.next)
+        return onward(f"{journey.next}?done=linked")
+    if isinstance(entered, Step) and entered.need == "agree":
+        return onward("/connect/new", prelogin_token=entered.state)
     if isinstance(entered, Step):
         return cancel_deletion_page(request, ReturnContext(journey.realm, kind_of(services.settings, journey.realm)), entered)
     # What was begun before the login ends with it: somebody may have planted its token.
@@ -158,13 +162,13 @@ async def unlink(services: Services, mount: Mount, request: Request, which: Conn
     owner = await _owner(services, request)
     try:
         login = await reauthenticate.require(services, request.ctx, owner)
-        await social.unlink(services, request.ctx, login, which.provider)
+        unlinked = await social.unlink(services, request.ctx, login, which.provider)
     except StaleLogin:
         return _to_confirm()
     except LastWayIn as why:
         text = words.refusal(why, request.locale)
         return _problem(request, "unlink", text, 409, here=SECURITY, actions=((SECURITY, "back"),))
-    return onward(SECURITY)
+    return onward(f"{SECURITY}?done=unlinked" if unlinked else SECURITY)
 
 
 async def _owner(services: Services, request: Request) -> Authenticated:

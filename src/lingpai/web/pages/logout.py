@@ -6,7 +6,7 @@ from lingpai.core.errors import NotLoggedIn
 from lingpai.flows import Services, sessions
 from lingpai.web.pages import page
 from lingpai.web.pages.shared.links import for_realm
-from lingpai.web.pages.shared.return_context import called, inside, onward, return_context
+from lingpai.web.pages.shared.return_context import inside, onward, return_context, shown_as
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.request import Request
 
@@ -14,7 +14,7 @@ from lingpai.web.request.request import Request
 async def ask(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """GET /logout; of who is out already, with the way back in."""
     account = await inside(services, request)
-    return page("logout.html", request, who=called(account) if account else "", context=return_context(services, request))
+    return page("logout.html", request, who=shown_as(account) if account else "", context=return_context(services, request))
 
 
 async def leave(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:

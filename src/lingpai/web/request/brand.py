@@ -32,6 +32,8 @@ class Brand:
     """Where people are helped, as a link; empty where nobody is named."""
     home: str
     """Where the product itself is; empty where nobody says."""
+    longest: int
+    """Characters that a new password has at most."""
     theme: Made
     logo: Made | None
 
@@ -53,8 +55,9 @@ def branded(settings: Settings) -> Brand:
         privacy=pages.privacy,
         support=theme.reach(pages.support),
         home=pages.home,
+        longest=settings.passwords.max,
         theme=_made("theme", ".css", " ".join((_accent(chosen.light, chosen.upon_light), dark, *_fonts())).encode()),
-        logo=_made("logo", picture.suffix, picture.content) if picture else None,
+        logo=Made(picture.address.removeprefix("/static/"), picture.content) if picture else None,
     )
 
 

@@ -6,6 +6,8 @@ SESSION = "lingpai_session"
 DEVICE = "lingpai_device"
 LANGUAGE = "lingpai_language"
 KIND = "lingpai_kind"
+ZONE = "lingpai_zone"
+"""Where the reader's clock is: `form.js` sets it."""
 HOUR = 3_600
 DAY = 24 * HOUR
 YEAR = 365 * 24 * HOUR

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from lingpai.core import words
+from lingpai.core import words, zones
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.model import NOWHERE, Links, Locale, RequestContext
 from lingpai.core.request_ids import RequestIds
@@ -179,6 +179,7 @@ class RequestFactory:
             prelogin_token=_prelogin_token(token) if token else "",
             realm=about.realm,
             links=about.links,
+            zone=_zone(brought.get(cookies.ZONE, "")),
         )
 
     def _read_origin(self, peer: str, forwarded: bytes, agent: bytes, asked: bytes, language: Locale) -> tuple[str, str, str, Locale]:
@@ -222,3 +223,8 @@ def _only_looks(headers: Headers) -> bool:
     """Whether a browser or a mail program fetches this ahead of its reader."""
     purposes = b" ".join(headers[name].lower() for name in _PURPOSES if name in headers)
     return any(word in purposes for word in (b"prefetch", b"preview", b"prerender"))
+
+
+def _zone(name: str) -> str:
+    """The time zone that a browser says it is in, where there is such a one."""
+    return name if zones.known(name) else ""

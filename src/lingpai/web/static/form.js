@@ -13,7 +13,12 @@
 
   of("failed")?.focus();
 
-  // Instants: written in UTC, read in the page's language and in the zone of who reads them.
+  // Where the reader's clock is, so that the next page and mails tell times as they are read there.
+  const {timeZone} = Intl.DateTimeFormat().resolvedOptions();
+  const kept = location.protocol === "https:" ? "; Secure" : "";
+  if (timeZone) document.cookie = `lingpai_zone=${timeZone}; Max-Age=31536000; Path=/; SameSite=Lax${kept}`;
+
+  // Instants: read in the page's language and in the zone of who reads them.
   for (const time of all("time[datetime]")) {
     const style = time.hasAttribute("data-date") ? {} : {timeStyle: "short"};
     time.textContent = new Intl.DateTimeFormat(document.documentElement.lang, {dateStyle: "medium", ...style}).format(new Date(time.dateTime));

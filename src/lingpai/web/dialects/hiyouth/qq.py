@@ -6,7 +6,7 @@ from typing import Any
 
 from lingpai.core.errors import BadGrant, BadInput, Limited, NotInvited, NotOffered, ProviderSaysNo, Refusal, Unavailable
 from lingpai.flows import Services, social
-from lingpai.flows.social import SocialEntry
+from lingpai.steps.social_entry import SocialEntry
 from lingpai.web.dialects.hiyouth import shapes
 from lingpai.web.dialects.hiyouth.envelope import info, reply
 from lingpai.web.dialects.hiyouth.verification import settings_of

@@ -21,6 +21,14 @@ class SessionDialectSettings(DialectSettings, frozen=True):
     ] = "on"
 
     @property
+    def password_length(self) -> int:
+        return 16
+
+    @property
+    def names_accounts(self) -> bool:
+        return True
+
+    @property
     def recovery_questions(self) -> RecoveryQuestions:
         return self.questions
 

@@ -3,7 +3,21 @@
 Every form that has done its work leads on by GET; `?done=` names what it did, out of a fixed set.
 """
 
-from lingpai.web.pages.me import confirm, contact, data, devices, invites, overview, password, profile, questions, safety, security
+from lingpai.web.pages.me import (
+    confirm,
+    contact,
+    data,
+    devices,
+    history,
+    invites,
+    name,
+    overview,
+    password,
+    profile,
+    questions,
+    safety,
+    security,
+)
 
 CALLS = (
     *overview.CALLS,
@@ -11,10 +25,12 @@ CALLS = (
     *security.CALLS,
     *safety.CALLS,
     *password.CALLS,
+    *name.CALLS,
     *contact.CALLS,
     *questions.CALLS,
     *confirm.CALLS,
     *devices.CALLS,
+    *history.CALLS,
     *invites.CALLS,
     *data.CALLS,
 )

@@ -7,12 +7,13 @@ import msgspec
 
 from lingpai.core import rules
 from lingpai.core.errors import BadCode, BadInput, Limited, MessagesSpent, Refusal, StaleLogin, TooSoon, WrongPassword
+from lingpai.core.masked import half_shown
 from lingpai.flows import Services, reauthenticate
 from lingpai.web.pages.me.contact import RESEND
 from lingpai.web.pages.me.owner import Me, owner_only, show
 from lingpai.web.pages.shared.forms import again, digits, left
 from lingpai.web.pages.shared.links import for_realm
-from lingpai.web.pages.shared.return_context import HOME, at, called, onward
+from lingpai.web.pages.shared.return_context import HOME, at, onward
 from lingpai.web.request.calls import Call, Reply
 from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
@@ -84,8 +85,7 @@ def _form(services: Services, request: Request, me: Me, asked: ConfirmAsked, why
         why,
         here=at("/me/confirm", next=asked.onward),
         next=asked.onward,
-        called=called(me.account),
-        reached=to.value if to else "",
+        reached=half_shown(to.value) if to else "",
         sent=sent,
         ways=[
             (name, for_realm(services, f"/connect/{name}", realm, next=asked.onward))
@@ -93,7 +93,7 @@ def _form(services: Services, request: Request, me: Me, asked: ConfirmAsked, why
             if name in services.providers
         ],
         anew=for_realm(services, "/login", realm, switch="yes", next=asked.onward),
-        forgot=for_realm(services, "/forgot", realm, account=called(me.account)),
+        forgot=for_realm(services, "/forgot", realm),
         again=again(services, more["seconds"]),
         **more,
     )

@@ -9,7 +9,7 @@ import msgspec
 from lingpai.core.chance import moment
 from lingpai.core.errors import BadGrant, BadInput, NotLoggedIn
 from lingpai.core.model import Account
-from lingpai.flows import Services, account_deletion
+from lingpai.flows import Services, account_deletion, profile
 from lingpai.store import personal
 from lingpai.web.pages.me.owner import Me, owner_only, show
 from lingpai.web.pages.shared.return_context import called
@@ -30,7 +30,9 @@ class Sure(msgspec.Struct, frozen=True, kw_only=True):
 
 async def overview(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """GET /me/data."""
-    return show("data", request, me)
+    found = await profile.agreements(services, me.login)
+    documents = [one.document for one in found]
+    return show("data", request, me, agreements=found, latest={name: documents.index(name) + 1 for name in documents})
 
 
 async def download(services: Services, request: Request, me: Me, _: Nothing) -> Reply:

@@ -5,11 +5,12 @@ from typing import Annotated
 
 import msgspec
 
+from lingpai.core.device_names import device
 from lingpai.core.errors import BadInput
-from lingpai.core.model import Locale, Session
+from lingpai.core.model import Session
 from lingpai.flows import Services, sessions
 from lingpai.web.pages.me.owner import Me, done_at, owner_only, show
-from lingpai.web.pages.shared.relative_time import ago, device
+from lingpai.web.pages.shared.relative_time import ago
 from lingpai.web.request.calls import Call, Nothing, Reply
 from lingpai.web.request.fields import Text
 from lingpai.web.request.request import Request
@@ -46,7 +47,7 @@ async def listing(services: Services, request: Request, me: Me, _: Nothing) -> R
     """GET /me/devices: this one first, then those that were used last."""
     found = await sessions.listing(services, me.login)
     found.sort(key=lambda one: (one.id != me.session.id, -one.seen_at))
-    return show("devices", request, me, logins=[_login(one, me, services.clock.now(), request.locale) for one in found])
+    return show("devices", request, me, logins=[_login(one, me, services.clock.now(), request) for one in found])
 
 
 async def end(services: Services, request: Request, me: Me, which: DeviceWhich) -> Reply:
@@ -58,13 +59,14 @@ async def end(services: Services, request: Request, me: Me, which: DeviceWhich) 
     return done_at(PATH, "ended" if ended else "over")
 
 
-def _login(one: Session, me: Me, now: int, locale: Locale) -> Login:
+def _login(one: Session, me: Me, now: int, request: Request) -> Login:
+    locale, zone = request.locale, request.ctx.zone
     return Login(
         one.id,
         device(one.agent, locale),
         one.ip,
-        ago(now, one.created_at, locale),
-        ago(now, one.seen_at, locale),
+        ago(now, one.created_at, locale, zone),
+        ago(now, one.seen_at, locale, zone),
         here=one.id == me.session.id,
         jwt=one.kind == "jwt",
     )

@@ -44,7 +44,7 @@ async def make(services: Services, request: Request, me: Me, _: Nothing) -> Repl
 def _given(services: Services, request: Request, one: Invite) -> InvitesGiven:
     now = services.clock.now()
     link = for_realm(services, f"{services.settings.public_url}/register", one.realm, invite=one.code)
-    return InvitesGiven(one.code, _state(one, now), ago(now, one.created_at, request.locale), link)
+    return InvitesGiven(one.code, _state(one, now), ago(now, one.created_at, request.locale, request.ctx.zone), link)
 
 
 def _state(one: Invite, now: int) -> str:

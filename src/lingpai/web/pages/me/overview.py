@@ -9,7 +9,7 @@ from lingpai.web.pages.me.owner import Me, done_at, owner_only, show
 from lingpai.web.pages.me.safety import safety_shown
 from lingpai.web.pages.me.security import ways_shown
 from lingpai.web.pages.shared.addresses import texts
-from lingpai.web.pages.shared.return_context import HOME, called, onward
+from lingpai.web.pages.shared.return_context import HOME, onward, shown_as
 from lingpai.web.request.calls import Call, Nothing, Reply
 from lingpai.web.request.request import Request
 
@@ -21,7 +21,7 @@ async def home(services: Services, request: Request, me: Me, _: Nothing) -> Repl
     ways, safety = await ways_shown(services, request, me), await safety_shown(services, me)
     given = await invites.given(services, me.account)
     missing = still_open(services, me.account, asleep=bool(ways["asleep"]))
-    return show("home", request, me, **ways, **safety, open=missing, left=given.left, called=called(me.account), **named(me))
+    return show("home", request, me, **ways, **safety, open=missing, left=given.left, called=shown_as(me.account), **named(me))
 
 
 async def again(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
@@ -52,7 +52,7 @@ def still_open(services: Services, account: Account, *, asleep: bool) -> list[tu
 
 def named(me: Me) -> dict[str, Any]:
     """What the account is called, and the letter, or a phone's last two digits, in place of a picture: that would come from elsewhere."""
-    name = me.account.nickname or called(me.account).partition("@")[0]
+    name = me.account.nickname or me.account.name or shown_as(me.account)
     return {"name": name, "initial": name[-2:] if name.startswith("+") else name.lstrip("#")[:1].upper()}
 
 

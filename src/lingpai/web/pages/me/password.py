@@ -31,7 +31,7 @@ async def form(services: Services, request: Request, me: Me, _: Nothing) -> Repl
     """GET /me/password: without an old one to ask for, only right after a login or a proof."""
     if me.account.password is None:
         await reauthenticate.require(services, request.ctx, me.login)
-    return _form(services, request, me)
+    return await _form(services, request, me)
 
 
 async def change(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
@@ -39,7 +39,7 @@ async def change(services: Services, request: Request, me: Me, _: Nothing) -> Re
     try:
         device = await _changed(services, request, me)
     except (BadInput, WeakPassword, WrongPassword) as why:
-        return _form(services, request, me, why)
+        return await _form(services, request, me, why)
     return done_at("/me/security", "password", device=device)
 
 
@@ -51,9 +51,12 @@ async def _changed(services: Services, request: Request, me: Me) -> str:
     return await password.change(services, request.ctx, me.login, old, read(request.fields, New).password)
 
 
-def _form(services: Services, request: Request, me: Me, why: Refusal | None = None) -> Reply:
-    forgot = for_realm(services, "/forgot", me.account.realm, account=called(me.account))
-    return show("password", request, me, why, field_of={WrongPassword: "old_password"}, called=called(me.account), forgot=forgot)
+async def _form(services: Services, request: Request, me: Me, why: Refusal | None = None) -> Reply:
+    """What a password manager keeps the new password under is in the page only where the address may be shown."""
+    proved = await reauthenticate.fresh(services, request.ctx, me.login)
+    known = called(me.account) if proved else me.account.name or ""
+    forgot = for_realm(services, "/forgot", me.account.realm, account=known)
+    return show("password", request, me, why, field_of={WrongPassword: "old_password"}, called=known, forgot=forgot)
 
 
 CALLS = (

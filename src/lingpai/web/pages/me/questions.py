@@ -19,6 +19,12 @@ from lingpai.web.request.request import Request
 QuestionText = Annotated[str, Text(1, 320, rules.question)]
 AnswerText = Annotated[str, Text(1, 320, rules.answer)]
 SAFETY = "/me/safety"
+PRESETS = (
+    *("teacher", "deskmate", "friend", "nickname", "street", "pet"),
+    *("company", "boss", "flight", "handset", "favourite", "hometown"),
+)
+"""Questions to choose from: keys of `pages.me.preset`. In Chinese each is one that a stranger is shown as a decoy too."""
+ANSWERS = ("answer_one", "answer_two", "answer_three")
 FIELDS = ("question_one", "question_two", "question_three")
 
 
@@ -88,6 +94,8 @@ async def _form(services: Services, request: Request, me: Me, why: Refusal | Non
         me,
         why,
         typed=request.fields,
+        kept=ANSWERS if why else (),
+        presets=PRESETS,
         label_of=_labels(request),
         asked=await questions.has_questions(services, me.account),
     )

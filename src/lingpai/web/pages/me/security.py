@@ -6,9 +6,12 @@ from typing import Annotated, Any, get_args
 import msgspec
 
 from lingpai.core import words
+from lingpai.core.masked import half_shown
 from lingpai.core.model import Account
-from lingpai.flows import Services, social, ways_in
+from lingpai.flows import Services, reauthenticate, social, ways_in
+from lingpai.settings.realms import names_accounts
 from lingpai.social import ProviderName
+from lingpai.web.pages import spaced
 from lingpai.web.pages.connect import ConnectWhich
 from lingpai.web.pages.me.owner import Me, done_at, owner_only, show
 from lingpai.web.pages.shared.addresses import texts
@@ -44,15 +47,22 @@ class SleepingChosen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def overview(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
-    """GET /me/security."""
-    return show("security", request, me, **await ways_shown(services, request, me))
+    """GET /me/security; with `?reveal=`, addresses in full, which takes a login or a proof of the last ten minutes."""
+    if full := "reveal" in request.query:
+        await reauthenticate.require(services, request.ctx, me.login)
+    return show("security", request, me, **await ways_shown(services, request, me, full=full))
 
 
-async def ways_shown(services: Services, request: Request, me: Me) -> dict[str, Any]:
-    """What the rows of all ways in are told (`templates/parts/me.html`)."""
-    account = me.account
+async def ways_shown(services: Services, request: Request, me: Me, *, full: bool = False) -> dict[str, Any]:
+    """What the rows of all ways in are told (`templates/parts/me.html`). `full`: the account's own addresses unmasked."""
+    account, shown = me.account, spaced if full else half_shown
     return {
-        "changed": ago(services.clock.now(), account.password_changed_at or account.created_at, request.locale),
+        "named": names_accounts(services.settings, account.realm) or account.name is not None,
+        "renames": names_accounts(services.settings, account.realm),
+        "phone": shown(account.phone or ""),
+        "email": shown(account.email or ""),
+        "full": full,
+        "changed": ago(services.clock.now(), account.password_changed_at or account.created_at, request.locale, request.ctx.zone),
         "phones": texts(services) or account.phone is not None,
         "thirds": _thirds(services, request, account),
         "asleep": [(way.number, _called(way, request), way.value) for way in await ways_in.asleep(services, account)],

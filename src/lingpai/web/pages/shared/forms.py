@@ -93,6 +93,7 @@ def form_page(
     label_of: Mapping[str, str] | None = None,
     leads_of: LeadsOf = nowhere,
     notice: str = "",
+    kept: tuple[str, ...] = (),
     **values: Any,
 ) -> Reply:
     """The page with its form: 200, or 422 with what was typed and why it was not taken (RFC 9110, 15.5.21); 429 for a rate limit.
@@ -100,10 +101,11 @@ def form_page(
     `typed` may be all fields of the request: secrets and what is no text are left out. `field_of` says at which field a refusal
     stands (BadInput, Taken and WeakPassword know their own); `label_of` calls a field otherwise than the locale's `field.…`;
     `leads_of` says what helps, behind what was refused; `notice` what is to be known though nothing was.
+    `kept` names secrets that are shown again: those of the very request that is answered, with which they go; they are stored nowhere.
     """
     if why:
         journal.answered(why.code, why.details)
-    form = _form(why, typed or {}, field_of or {}, label_of or {}, leads_of, request.locale)
+    form = _form(why, typed or {}, field_of or {}, label_of or {}, leads_of, request.locale, kept)
     if notice and not form.notice:
         form = dataclasses.replace(form, notice=notice)
     reply = page(template, request, form=form, **values)
@@ -132,6 +134,7 @@ def _form(
     label_of: Mapping[str, str],
     leads_of: LeadsOf,
     locale: Locale,
+    kept: tuple[str, ...],
 ) -> Form:
     faults = why.faults if isinstance(why, BadForm) else (why,) if why else ()
     errors, leads = {}, {}
@@ -139,7 +142,7 @@ def _form(
         where = _field(fault, field_of)
         errors[where] = _sentence(fault, _label(where, label_of, locale), locale)
         leads[where] = tuple(leads_of(fault))
-    shown = _shown(typed, code=why is not None and _CODE not in errors)
+    shown = _shown(typed, kept=(*kept, _CODE) if why is not None and _CODE not in errors else kept)
     problem, notice = errors.pop("", ""), ""
     if isinstance(why, TooSoon):
         problem, notice = "", problem
@@ -186,9 +189,9 @@ def _label(name: str, label_of: Mapping[str, str], locale: Locale) -> str:
     return label_of.get(name) or words.label(name, locale)
 
 
-def _shown(typed: Mapping[str, Any], *, code: bool = False) -> dict[str, str]:
+def _shown(typed: Mapping[str, Any], *, kept: tuple[str, ...] = ()) -> dict[str, str]:
     return {
         name: value[:TYPED_LENGTH]
         for name, value in typed.items()
-        if isinstance(value, str) and ((code and name == _CODE) or not any(part in name for part in _SECRET))
+        if isinstance(value, str) and (name in kept or not any(part in name for part in _SECRET))
     }

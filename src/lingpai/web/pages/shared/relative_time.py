@@ -1,9 +1,8 @@
-"""How long ago something was, and which program it was, as people say it."""
+"""How long ago something was, as people say it."""
 
 from markupsafe import escape
 
 from lingpai.core import words
-from lingpai.core.agents import agent
 from lingpai.core.chance import SECOND
 from lingpai.core.model import Locale
 from lingpai.web.pages import when
@@ -14,20 +13,13 @@ _DAY = 24 * _HOUR
 _MONTH = 30 * _DAY
 
 
-def ago(now: int, instant: int, locale: Locale) -> str:
+def ago(now: int, instant: int, locale: Locale, zone: str = "") -> str:
     """Under a minute, or ahead of us: just now; then whole minutes, hours and days; from 30 days on the date, as `when` has it."""
     seconds = (now - instant) // SECOND
     if seconds < _MINUTE:
         return words.text("pages.ago.now", locale)
     if seconds >= _MONTH:
-        date = when(instant, locale, date=True)
+        date = when(instant, locale, zone=zone, date=True)
         return escape(words.text("pages.ago.date", locale, date=date.striptags())).replace(date.striptags(), date)
     unit, size = next((unit, size) for unit, size in (("day", _DAY), ("hour", _HOUR), ("minute", _MINUTE)) if seconds >= size)
     return words.text(f"pages.ago.{unit}", locale, count=seconds // size)
-
-
-def device(user_agent: str, locale: Locale) -> str:
-    """A program and its system: `Chrome，Windows`."""
-    found = agent(user_agent)
-    program = words.TEXTS[locale].get(f"program.{found.program}", found.program) or words.text("program.unknown", locale)
-    return words.text("pages.me.devices.what", locale, program=program, system=found.system) if found.system else program

@@ -10,6 +10,7 @@ import msgspec
 
 from lingpai.core import pasted, rules, words
 from lingpai.core.errors import BadInput, NotLoggedIn
+from lingpai.core.masked import half_shown
 from lingpai.core.model import Account, Address, Locale
 from lingpai.flows import Services, sessions
 from lingpai.settings import Settings
@@ -110,6 +111,11 @@ async def current_account(services: Services, request: Request) -> Account | Non
 def called(account: Account) -> str:
     """What a page calls an account by."""
     return account.email or account.name or account.phone or account.nickname or f"#{account.id}"
+
+
+def shown_as(account: Account) -> str:
+    """The same, where somebody else may look on: an address only so far that its owner knows it again."""
+    return half_shown(called(account))
 
 
 def somebody(text: str, field: str = "account") -> Address:

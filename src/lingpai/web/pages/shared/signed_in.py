@@ -3,7 +3,7 @@
 from lingpai.core.model import Account
 from lingpai.flows import Services
 from lingpai.web.pages import page
-from lingpai.web.pages.shared.return_context import ReturnContext, called, inside
+from lingpai.web.pages.shared.return_context import ReturnContext, inside, shown_as
 from lingpai.web.request.calls import Reply
 from lingpai.web.request.request import Request
 
@@ -16,9 +16,9 @@ async def signed_in(services: Services, request: Request, context: ReturnContext
     account = None if context.switching else await inside(services, request)
     if account is None:
         return None
-    return page("signed_in.html", request, here=context.to(path), context=context, who=called(account))
+    return page("signed_in.html", request, here=context.to(path), context=context, who=shown_as(account))
 
 
 def staying(account: Account | None) -> str:
     """For a page about something else, which leads on whoever is logged in (`stay_here` of `templates/parts/proofs.html`)."""
-    return called(account) if account else ""
+    return shown_as(account) if account else ""

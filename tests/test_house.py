@@ -269,7 +269,6 @@ JOINS = {
     "web/pages/register.py by_link": _AGAIN,
     "web/pages/register.py enter": _AGAIN,
     "web/pages/register.py finish": _AGAIN,
-    "web/pages/newcomer.py _send": _AGAIN,
     "web/pages/newcomer.py _bound": f"whose account it is they show by a login, which ends where nothing is linked to it; {_AGAIN}",
 }
 """Calls of more than one flow, each with its reason."""

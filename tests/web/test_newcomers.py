@@ -224,6 +224,7 @@ async def test_a_code_for_an_address_without_an_account_links_nothing(town: Town
 
 async def test_a_text_message_takes_a_captcha_and_a_name_gets_none(town: Town, guest: Guest) -> None:
     await guest.come()
+    guest.browser.answers = False
     asked = Seen(await guest.send("/page/connect/bind", account="13995265229", send="yes"))
     assert 'name="captcha"' in asked.reply.text
     assert await town.mails("+8613995265229") == []

@@ -9,7 +9,7 @@ from web.people import ADA, GOOD, member
 
 pytestmark = pytest.mark.browser
 
-STEPS = 20
+STEPS = 24
 """Keys at most to anything on a page."""
 
 

@@ -43,5 +43,5 @@ async def test_a_form_from_elsewhere_is_refused_by_its_origin_alone(ada: Person)
     await member(ada.town)
     fields = f'<input name="account" value="{ADA}"><input name="password" value="{GOOD}">'
     assert await posted(ada, "elsewhere.example", "/page/login", fields) == (403, "")
-    assert await ada.page.context.cookies() == []
+    assert {cookie.get("name") for cookie in await ada.page.context.cookies()} <= {"lingpai_zone"}
     await expect(ada.page.locator("h1")).to_be_visible()

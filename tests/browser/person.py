@@ -86,12 +86,16 @@ class Person:
         """
         async with self.page.expect_navigation(timeout=20_000):
             await self.press(key)
-        if self.scripts or not await self.page.locator("[data-picture][src]").count():
+        if not await self.is_shown_a_picture():
             return
         for label, text in again.items():
             await self.fill(label.replace("_", "."), text)
         await self.fill("pages.captcha.label", await self.looks())
         await self.press(key)
+
+    async def is_shown_a_picture(self) -> bool:
+        """Whether the form came back with one, as it does to whoever has no scripts."""
+        return not self.scripts and await self.page.locator("[data-picture][src]").count() > 0
 
     async def looks(self) -> str:
         """What the picture shows: whoever reads the house's own notes sees it."""

@@ -7,7 +7,7 @@ from playwright.async_api import expect
 
 from browser.looking import MISFITS, judged
 from browser.person import BOTH, CROSSED, STRAIGHT, Person
-from browser.test_keyboard import tab_to, type_into
+from browser.test_keyboard import sends_by_keys, tab_to, type_into
 from lingpai.settings import Pages
 from lingpai.settings.outside import Sms
 from web import seed003
@@ -139,7 +139,7 @@ async def test_another_language_keeps_the_number_and_its_country(ada: Person) ->
     await ada.go("/login")
     await ada.fill("pages.by_code.account", "5123")
     await ada.page.locator("#account-prefix").select_option("HK")
-    await ada.page.get_by_role("button", name="中文").click()
+    await ada.page.get_by_role("button", name="简体中文").click()
     await expect(ada.page.locator("html")).to_have_attribute("lang", "zh-Hans")
     await number_is(ada, "5123", "+852")
 
@@ -160,7 +160,7 @@ async def test_the_keyboard_alone_registers_and_a_wrong_code_costs_nothing_else(
     keys = ada.page.keyboard
     await ada.go("/register")
     await type_into(ada, "pages.by_code.account", ADA)
-    await keys.press("Enter")
+    await sends_by_keys(ada)
     await ada.sees("pages.by_code.code_title")
     for code in ("000000", await ada.code(ADA)):
         if not ada.scripts or code == "000000":
@@ -187,7 +187,7 @@ async def test_the_keyboard_alone_sets_a_new_password(ada: Person) -> None:
     keys = ada.page.keyboard
     await ada.go("/forgot")
     await type_into(ada, "pages.login.account", ADA)
-    await keys.press("Enter")
+    await sends_by_keys(ada)
     await ada.sees("pages.by_code.code_title")
     await ada.field("pages.code.label").focus()
     await keys.type(await ada.code(ADA))
@@ -226,4 +226,6 @@ async def test_one_s_own_number_is_bound_by_a_code_alone_on_its_page(ada: Person
     if not ada.scripts:
         await ada.press("pages.me.phone.bind")
     await ada.reads("pages.me.done.phone")
+    await ada.reads_exactly("+86 138 **** 8000")
+    await ada.follow("pages.me.shown.reveal")
     await ada.reads_exactly("+86 138 0013 8000")

@@ -130,7 +130,7 @@ async def test_whoever_has_an_account_links_it_by_a_code_and_undoes_it_by_the_le
     await ada.fill("pages.password", "not the password")
     await ada.press("pages.newcomer.button")
     await ada.is_told("refusal.bad-credentials")
-    await ada.press("pages.by_code.send")
+    await ada.sends("pages.by_code.send")
     code = ada.page.get_by_label(re.compile(f"^{re.escape(ada.word('pages.code.label'))}"))
     await code.fill(await ada.code(ADA))
     if not ada.scripts:

@@ -96,9 +96,9 @@
       return (await json(asks, {method: "POST", body: whose})).asked;
     };
 
-    // Whether the form may go; a picture has to be answered first.
-    const passes = async () => {
-      if (asks && !(await asked())) return true;
+    // Whether the form may go; a picture has to be answered first. What sends a message takes a captcha whoever asks for it: data-pays.
+    const passes = async (button) => {
+      if (asks && !button?.hasAttribute("data-pays") && !(await asked())) return true;
       if (!works) return draw("picture");
       told(doing);
       try {
@@ -122,7 +122,7 @@
       waiting = true;
       const idle = hold(button);
       // What cannot be had here, the server says.
-      passes().catch(() => true).then((may) => {
+      passes(button).catch(() => true).then((may) => {
         waiting = false;
         idle();
         ready = Boolean(may);

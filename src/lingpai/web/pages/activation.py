@@ -166,12 +166,12 @@ async def send_again(services: Services, mount: Mount, request: Request, opened:
     """POST /page/activate/again: another mail; the page says the same whether there is an account or not."""
     context = return_context(services, request)
     if "show" in request.fields:
-        return await _asked_page(services, request, opened)
+        return await another_link(services, request, opened)
     try:
         email = read_form(request.fields, ActivationWhose, puzzles.unanswered(request)).email
         seconds = await _sent_again(services, request, email)
     except (BadInput, BadCaptcha, Limited, MessagesSpent) as bad:
-        return await _asked_page(services, request, opened, bad)
+        return await another_link(services, request, opened, bad)
     early = "yes" if seconds else ""
     return onward(context.to(SENT, email=email.value, early=early, again=again(services, seconds or INTERVAL)))
 
@@ -248,11 +248,13 @@ async def bad_link(
     return form_page("bad_link.html", request, why, puzzle=puzzles.offered(services), staying=staying(present), **shown)
 
 
-async def _asked_page(services: Services, request: Request, opened: ActivationOpened, why: Refusal | None = None) -> Reply:
+async def another_link(
+    services: Services, request: Request, opened: ActivationOpened, why: Refusal | None = None, *, purpose: str = "activate"
+) -> Reply:
     """Another mail was asked for, and is not sent yet."""
-    shown = {**_shown(services, request, opened, "activate"), "reason": ""}
+    shown = {**_shown(services, request, opened, purpose), "reason": "", "field_of": {BadInput: "email", BadCaptcha: "captcha"}}
     present = staying(await current_account(services, request))
-    return await puzzles.puzzled_page(services, "bad_link.html", request, why, field_of={BadCaptcha: "captcha"}, staying=present, **shown)
+    return await puzzles.puzzled_page(services, "bad_link.html", request, why, staying=present, **shown)
 
 
 def _shown(services: Services, request: Request, opened: ActivationOpened, purpose: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from lingpai.core.model import Address
 from lingpai.flows import Services, recover
 from lingpai.steps.paying import paid
 from lingpai.web.pages import questions
-from lingpai.web.pages.activation import sent_page
+from lingpai.web.pages.activation import ActivationOpened, another_link, sent_page
 from lingpai.web.pages.recovery import RESET_INTERVAL
 from lingpai.web.pages.shared import puzzles
 from lingpai.web.pages.shared.addresses import phone_prefix, prefixed, to_carry
@@ -82,7 +82,7 @@ async def send(services: Services, mount: Mount, request: Request, _: Nothing) -
     context, by = return_context(services, request), _by(request)
     typed = {"account": request.fields.get("account") or request.fields.get("email") or ""}
     if "show" in request.fields:
-        return await _form(services, request, context, typed)
+        return await _once_more(services, request, context, typed)
     try:
         who = read_form(prefixed(services, request), ForgotWhose, puzzles.unanswered(request)).account
         if by == "questions":
@@ -92,7 +92,7 @@ async def send(services: Services, mount: Mount, request: Request, _: Nothing) -
         async with paid(services, request.ctx, puzzles.answered(request), who):
             return await (_link if by == "link" else _code)(services, request, context, who)
     except (BadInput, BadCaptcha, NotOffered, Limited, MessagesSpent) as why:
-        return await _form(services, request, context, typed, why)
+        return await _once_more(services, request, context, typed, why)
 
 
 async def by_code(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
@@ -160,9 +160,21 @@ def _sent(
 
 def _by(request: Request) -> ForgotBy:
     """A form that has only a mail address (of a page about a link) means another link."""
-    mailed = "account" not in request.fields and "email" in request.fields
     offered: tuple[ForgotBy, ...] = ("link", "questions")
-    return next((by for by in offered if by == ("link" if mailed else request.fields.get("by"))), "code")
+    return next((by for by in offered if by == ("link" if _mailed(request) else request.fields.get("by"))), "code")
+
+
+def _mailed(request: Request) -> bool:
+    return "account" not in request.fields and "email" in request.fields
+
+
+async def _once_more(
+    services: Services, request: Request, context: ReturnContext, typed: dict[str, str], why: Refusal | None = None
+) -> Reply:
+    """The form that was sent: whoever asked for another link is not given a code in its place."""
+    if not _mailed(request):
+        return await _form(services, request, context, typed, why)
+    return await another_link(services, request, ActivationOpened(email=str(typed["account"])[:TYPED_LENGTH]), why, purpose="reset")
 
 
 async def _form(services: Services, request: Request, context: ReturnContext, typed: dict[str, str], why: Refusal | None = None) -> Reply:

@@ -34,7 +34,7 @@ async def fails(town: Town, times: int = 2) -> None:
 
 
 async def registers(person: Person) -> None:
-    await person.go("/register")
+    await person.go("/register?way=link")
     await person.fill("pages.email", ADA)
     await person.fill("pages.password", GOOD)
 

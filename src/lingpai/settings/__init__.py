@@ -56,7 +56,14 @@ class Hashing(msgspec.Struct, frozen=True):
     time: Annotated[int, Meta(ge=1, le=64, description="passes over the memory")] = 2
     parallelism: Annotated[int, Meta(ge=1, le=16, description="lanes of one hash")] = 1
     threads: Annotated[int, Meta(ge=0, le=256, description="hashing threads of all processes together; 0: as many as cores")] = 0
-    queue: Annotated[int, Meta(ge=1, le=10_000, description="callers that may wait for a thread; one more is answered 503")] = 32
+    queue: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=10_000,
+            description="callers that may wait for a thread, or for each connection to the database; one more is answered 503",
+        ),
+    ] = 32
 
 
 class Passwords(msgspec.Struct, frozen=True):
@@ -354,7 +361,7 @@ class Settings(msgspec.Struct, frozen=True):
     keep_alive_seconds: Annotated[
         int, Meta(ge=1, le=3_600, description="seconds that an idle connection stays open: more than the proxy in front keeps one")
     ] = 75
-    connections: ConnectionCount = 4_000
+    connections: ConnectionCount = 2_000
     node: Annotated[str, Meta(max_length=64, description="what this machine is called in the log; default its host name")] = ""
     socket_mode: SocketMode = "660"
     drain: Drain = Drain()

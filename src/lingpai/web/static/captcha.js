@@ -31,6 +31,7 @@
     button.textContent = button.dataset.busy ?? text;
     return () => {
       button.removeAttribute("aria-disabled");
+      button.style.minWidth = "";
       button.textContent = text;
     };
   };

@@ -53,6 +53,7 @@
     if (!persisted) return;
     for (const [button, text] of idle) {
       button.textContent = text;
+      button.style.minWidth = "";
       button.removeAttribute("aria-disabled");
       delete button.form.dataset.sent;
     }

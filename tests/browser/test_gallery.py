@@ -70,12 +70,14 @@ async def entering(gallery: Gallery) -> None:
     await registered(town, LONG)
     await gallery.show("login", "/login?way=password")
     await ada.enter(LONG, GOOD)
+    await ada.sees("pages.not_activated.title")
     await gallery.take("not-activated")
     await ada.sends("pages.not_activated.button")
     await gallery.take("not-activated-again")
     await ada.go("/login")
     for _ in range(2):
         await ada.enter(ADA, WRONG)
+        await ada.is_told("refusal.bad-credentials")
     await gallery.take("login-captcha")
     await ada.page.route("**/page/captcha?kind=work", lambda route: route.abort())
     await ada.go("/login")
@@ -285,11 +287,11 @@ async def opening(gallery: Gallery) -> None:
 async def after_proofs(gallery: Gallery) -> None:
     """Logged in by one's own link, a link that was used, and a session that has ended."""
     ada = gallery.person
-    await ada.go("/register?next=https://shop.example.com/cart")
+    await ada.go("/register?way=link&next=https://shop.example.com/cart")
     await ada.fill("pages.email", LONG)
     await ada.fill("pages.password", GOOD)
     await ada.page.locator("#agree").check()
-    await ada.press("pages.register.button")
+    await ada.sends("pages.register.button")
     await ada.open_mail(LONG, "/page/activate")
     await ada.press("pages.activate.button")
     await gallery.take("activated")
@@ -332,7 +334,7 @@ async def answering(gallery: Gallery) -> None:
     await ada.fill("pages.login.account", seed003.ADA)
     await ada.sends("pages.forgot.button")
     await ada.page.locator("summary").click()
-    await ada.press("pages.phone_first.by_questions")
+    await ada.sends("pages.phone_first.by_questions")
     await gallery.take("forgot-questions")
     for number in ("one", "two", "three"):
         await ada.page.get_by_label(seed003.QUESTIONS[f"question_{number}"], exact=True).fill(seed003.ANSWERS[f"answer_{number}"])

@@ -65,15 +65,23 @@ def changes() -> dict[str, Any]:
 
 async def entering(gallery: Gallery) -> None:
     """The login page, and where it leads."""
-    ada, town = gallery.person, gallery.person.town
-    await proved(town, ADA)
-    await registered(town, LONG)
+    ada = gallery.person
+    await registered(ada.town, LONG)
     await gallery.show("login", "/login?way=password")
     await ada.enter(LONG, GOOD)
     await ada.sees("pages.not_activated.title")
     await gallery.take("not-activated")
     await ada.sends("pages.not_activated.button")
     await gallery.take("not-activated-again")
+    await gallery.show("login-link-bad", "/login?authorization=nonsense")
+    await gallery.show("keep-bad", "/page/keep?token=nonsense")
+    await gallery.show("logout-done", "/logout")
+
+
+async def guessing(gallery: Gallery) -> None:
+    """A captcha before the login, and the picture where it cannot be worked for."""
+    ada = gallery.person
+    await proved(ada.town, ADA)
     await ada.go("/login")
     for _ in range(2):
         await ada.enter(ADA, WRONG)
@@ -89,9 +97,6 @@ async def entering(gallery: Gallery) -> None:
     await gallery.take("login-spoken")
     await ada.page.unroute("**/page/captcha?kind=work")
     ada.complaints.clear()
-    await gallery.show("login-link-bad", "/login?authorization=nonsense")
-    await gallery.show("keep-bad", "/page/keep?token=nonsense")
-    await gallery.show("logout-done", "/logout")
 
 
 async def inside(gallery: Gallery) -> None:
@@ -391,7 +396,7 @@ async def proved(town: Town, email: str) -> Owner:
 
 
 ROOMS = [
-    *(entering, coming_by_code, typing_a_code, coming_anew, recognising, inside),
+    *(entering, guessing, coming_by_code, typing_a_code, coming_anew, recognising, inside),
     *(registering, registering_by_code, choosing_a_password, opening, after_proofs, forgetting, answering, disowning),
 ]
 

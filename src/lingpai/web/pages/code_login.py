@@ -12,11 +12,11 @@ from lingpai.core.masked import masked, masked_name
 from lingpai.core.model import Account, Address
 from lingpai.core.steps import Step
 from lingpai.flows import Services, code_login, create_account
-from lingpai.guard.captcha import CaptchaAnswer
 from lingpai.guard.throttling.messages import INTERVAL
 from lingpai.settings.realms import invites_in
 from lingpai.steps.proved_address import ProvedAddress
 from lingpai.web.pages import page, puzzles
+from lingpai.web.pages.me.contact import texts
 from lingpai.web.pages.shared.cancel_deletion import cancel_deletion_page
 from lingpai.web.pages.shared.consents import agreed, papers
 from lingpai.web.pages.shared.forms import TYPED_LENGTH, again, digits, form_page, left
@@ -87,7 +87,7 @@ async def send(services: Services, mount: Mount, request: Request, _: Nothing) -
         to = read(request.fields, CodeAsked).account
         if to.kind == "phone" and ("show" in request.fields or "captcha_id" not in request.fields):
             return await _puzzled(services, request, context)
-        await code_login.ask(services, request.ctx, to, answer=_answered(request) if to.kind == "phone" else None)
+        await code_login.ask(services, request.ctx, to, answer=puzzles.answered(request) if to.kind == "phone" else None)
     except TooSoon as wait:
         early, seconds = "yes", wait.seconds
     except (BadInput, BadCaptcha, NotOffered, Limited, MessagesSpent) as why:
@@ -247,13 +247,6 @@ def _recognise_page(
     )
 
 
-def _answered(request: Request) -> CaptchaAnswer:
-    found = puzzles.answer(request)
-    if found is None:
-        raise BadInput("captcha", "captcha-missing")
-    return found
-
-
 def _typed(request: Request) -> dict[str, str]:
     """What was typed and ticked, for the next page's address: nothing secret is among it."""
     found = {name: request.fields.get(name) for name in ("account", "remember")}
@@ -262,8 +255,7 @@ def _typed(request: Request) -> dict[str, str]:
 
 def _label(services: Services, request: Request) -> str:
     """What may be typed: a phone only where text messages go out."""
-    texts = services.settings.dev or services.settings.sms.provider != "none"
-    return words.text("pages.by_code.account" if texts else "pages.email", request.locale)
+    return words.text("pages.by_code.account" if texts(services) else "pages.email", request.locale)
 
 
 CALLS: tuple[Call, ...] = (

@@ -87,6 +87,14 @@ def answer(request: Request) -> CaptchaAnswer | None:
     )
 
 
+def answered(request: Request) -> CaptchaAnswer:
+    """As `answer`. Raises BadInput where nothing was."""
+    found = answer(request)
+    if found is None:
+        raise BadInput("captcha", "captcha-missing")
+    return found
+
+
 def mended(why: BadCaptcha, request: Request) -> BadCaptcha | BadInput:
     """What to say of it: an answer that was not given is missing, not wrong."""
     return why if answer(request) else BadInput("captcha", "captcha-missing")

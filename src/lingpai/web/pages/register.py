@@ -1,6 +1,6 @@
 """Registering: `/register`, by a mailed link, or by a code that is mailed or texted; which of them, the operator says."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec.structs import replace
@@ -107,7 +107,7 @@ async def send_code(services: Services, mount: Mount, request: Request, _: Nothi
     early, seconds = "", INTERVAL
     try:
         to = _address(services, request, by)
-        answer = _answered(request) if by == "phone" else None
+        answer = puzzles.answered(request) if by == "phone" else None
         await register.ask_code(services, request.ctx, to, answer=answer)
     except RegistrationClosed:
         return _closed(request, context)
@@ -148,13 +148,6 @@ def _address(services: Services, request: Request, by: RegisterBy) -> Address:
         # It was not offered, or the form was not ours: a link proves nothing here.
         raise NotOffered("registration")
     return read(request.fields, Phone).phone if by == "phone" else read(request.fields, RegisterMail).email
-
-
-def _answered(request: Request) -> Any:
-    found = puzzles.answer(request)
-    if found is None:
-        raise BadInput("captcha", "captcha-missing")
-    return found
 
 
 def _application(services: Services, request: Request, address: Address) -> register.Application:

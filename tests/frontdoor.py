@@ -15,6 +15,7 @@ import msgspec
 from fakes import FakeChance, FakeClock
 from lingpai.assembly.configuration import defaults
 from lingpai.assembly.front import application
+from lingpai.core.chance import SystemClock
 from lingpai.core.errors import Cause, Limited, NotLoggedIn, Overloaded, Refusal, StoreDown, choose
 from lingpai.core.metrics import Metrics
 from lingpai.core.model import Account, Links, Locale
@@ -320,3 +321,10 @@ def answers(data: bytes) -> list[Answer]:
         found.append(Answer(int(first.split()[1]), pairs, rest[:length]))
         data = rest[length:]
     return found
+
+
+async def seen(true: Callable[[], object]) -> None:
+    """Until it is so, by what a server does in a time of its own."""
+    async with asyncio.timeout(20):
+        while not true():
+            await SystemClock().sleep(0.001)

@@ -1,14 +1,19 @@
 """Rows for the store's tests: an account with its address, a login, a letter."""
 
+import asyncio
 import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import asyncpg
 from sqlalchemy import text
 
 from fakes import START, settle
 from lingpai.core.model import Address, Kind, LoginProof
 from lingpai.store import accounts, outbox, sessions
 from lingpai.store.database import Database, Query, Transaction
+from running import SECONDS
 
 DAY = 86_400_000
 FAMILY = 90 * DAY
@@ -87,9 +92,23 @@ async def new_letters(database: Database, count: int, *, at: int = START) -> lis
 
 
 async def until_blocked(database: Database, waiting: int = 1) -> None:
-    """Returns when so many transactions wait for a lock: PostgreSQL says so; on SQLite it waits for its turn after a few of the loop's."""
+    """Returns when so many transactions wait for a lock: PostgreSQL says so; on SQLite it waits for its turn after a few of the loop's.
+
+    It asks for as long as anything may take, and not a number of times: who is to wait may be a process that still starts.
+    """
     await settle()
-    for _ in range(10_000):
-        if database.name == "sqlite" or (await database.row(_WAITING)) == (waiting,):
-            return
-    raise AssertionError("nobody waits for a lock")
+    async with asyncio.timeout(SECONDS):
+        while database.name != "sqlite" and (await database.row(_WAITING)) != (waiting,):
+            pass
+
+
+@asynccontextmanager
+async def locked(url: str, table: str, mode: str = "ACCESS EXCLUSIVE") -> AsyncIterator[None]:
+    """Somebody else holds the table while the block runs: as a migration does, or an operator who forgot to commit."""
+    connection = await asyncpg.connect(url)
+    try:
+        async with connection.transaction():
+            await connection.execute(f"LOCK TABLE {table} IN {mode} MODE")
+            yield
+    finally:
+        await connection.close()

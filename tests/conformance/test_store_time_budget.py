@@ -13,6 +13,7 @@ from lingpai.core import time_budget
 from lingpai.core.chance import SystemChance, SystemClock
 from lingpai.core.errors import StoreDown, StoreUnsure
 from lingpai.store import accounts
+from lingpai.store.database import Database
 from lingpai.store.postgres import PostgresDatabase, open_postgres
 from lingpai.store.sqlite import TURN_TIMEOUT, open_sqlite
 from rows import new_account, until_blocked
@@ -88,6 +89,37 @@ async def test_the_statements_of_a_request_share_its_patience(store: PostgresDat
         await elsewhere.execute("LOCK TABLE accounts IN ACCESS EXCLUSIVE MODE")
         assert await spent_by(twice) < SOON
     assert await accounts.lock(store, account_id=made, at=1)
+
+
+async def test_who_has_no_patience_left_asks_for_nothing_more_however_quick_its_answer(database: Database, clock: FakeClock) -> None:
+    """Of twenty small calls each would still pass, and together they would take as long again."""
+    made = await new_account(database)
+
+    async def spent() -> None:
+        time_budget.queued(time_budget.QUEUED)
+        with time_budget.waiting(clock):
+            clock.advance(seconds=SECONDS)
+        assert time_budget.unspent() == 0.0, "nor does it wait until what it has half done is undone"
+        await accounts.lock(database, account_id=made, at=1)
+
+    await spent_by(spent)
+    assert await accounts.lock(database, account_id=made, at=1)
+
+
+async def test_the_wait_for_a_thread_is_part_of_it_but_leaves_enough_for_a_database_that_is_well(clock: FakeClock) -> None:
+    async def left(*waits: float) -> float | None:
+        time_budget.begin()
+        for seconds in waits:
+            time_budget.queued(seconds)
+        return time_budget.left(clock)
+
+    enough = 10.0 - time_budget.QUEUED
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time_budget, "REQUEST", 10.0)
+        found = [await asyncio.create_task(left(*waits)) for waits in ((), (0.25,), (0.25, 0.125), (0.25, 60.0), (60.0, 1.0))]
+    assert found == [10.0, 9.75, 9.625, enough, enough]
+    time_budget.queued(60.0)  # what is no request is charged nothing
+    assert time_budget.left(clock) is None
 
 
 async def test_a_commit_that_the_server_does_not_answer_in_time_is_unsure(store: PostgresDatabase, elsewhere: asyncpg.Connection) -> None:

@@ -5,34 +5,21 @@ It says its figures;
 frozen is `test_postgres_lost.py`'s.
 """
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 from faults.clusters import Cluster
 from faults.service import caller, install
 from faults.storms import NOTHING_WRONG, figures, judge, raging
 from mailserver import mail_server
+from rows import locked
 
 Say = Callable[[str, object], None]
 TIMES, CALLERS = 3, 60
 LONGEST = 1.0
 """Seconds, by the service's own measure, on a machine that has nothing else to do."""
-
-
-@asynccontextmanager
-async def locked(url: str, table: str) -> AsyncIterator[None]:
-    """Nobody else reads or writes it while the block runs: as a migration does, or an operator who forgot to commit."""
-    connection = await asyncpg.connect(url)
-    try:
-        async with connection.transaction():
-            await connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-            yield
-    finally:
-        await connection.close()
 
 
 @pytest.mark.long

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes import FakeChance, FakeClock, settle
-from lingpai.core import data
+from lingpai.core import data, time_budget
 from lingpai.core.errors import Overloaded, WeakPassword
 from lingpai.core.threads import NICE, WorkerThreads, run_aside
 from lingpai.guard.passwords import arena, strength
@@ -318,6 +318,32 @@ async def test_hashing_happens_on_the_lowered_threads_and_what_holds_the_interpr
     monkeypatch.setattr(arena, "run", watched_hash)
     await kept(passwords)
     assert names == ["judging-0", "hashing-0"]
+
+
+@pytest.mark.parametrize("which", ["_pool", "_judging"])
+async def test_the_wait_for_a_thread_is_charged_to_what_the_request_may_wait_in_all(
+    passwords: PasswordHasher, clock: FakeClock, which: str
+) -> None:
+    occupied, go = threading.Event(), threading.Event()
+
+    def occupy() -> None:
+        occupied.set()
+        go.wait()
+
+    async def request() -> float:
+        time_budget.begin()
+        await kept(passwords)
+        return time_budget.REQUEST - (time_budget.unspent() or 0.0)
+
+    before: asyncio.Future[None] = getattr(passwords, which).hand_over(occupy)
+    assert occupied.wait(10)
+    asking = asyncio.create_task(request())
+    while passwords.taken == 0 or getattr(passwords, which)._jobs.empty():
+        await settle()
+    clock.advance(seconds=0.25)
+    go.set()
+    assert await asking == pytest.approx(0.25)
+    await before
 
 
 async def test_closing_drops_what_has_not_begun_and_ends_the_threads(pool: WorkerThreads, busy: threading.Event) -> None:

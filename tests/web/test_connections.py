@@ -14,7 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from fakes import FakeChance, FakeClock
-from frontdoor import answers, app, mount, services, serving, wired
+from frontdoor import answers, app, mount, seen, services, serving, wired
 from lingpai.assembly.front import application
 from lingpai.core.chance import SystemClock
 from lingpai.core.few_lines import MOST as LINES
@@ -87,12 +87,6 @@ async def first(count: int, ends: list[Coroutine[Any, Any, bytes]]) -> list[byte
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     return found
-
-
-async def seen(true: Any) -> None:
-    async with asyncio.timeout(20):
-        while not true():
-            await CLOCK.sleep(0.001)
 
 
 @wired

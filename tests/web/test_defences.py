@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from frontdoor import seen
 from lingpai.core import rules
-from lingpai.core.chance import SystemClock
 from lingpai.core.model import Account
 from lingpai.core.threads import WorkerThreads
 from lingpai.flows import account_admin
@@ -199,9 +199,7 @@ async def test_a_session_from_before_the_proof_ends_with_it_but_for_the_browsers
 
 async def waiting(pool: WorkerThreads, jobs: int) -> None:
     """Until so many wait for one of its threads."""
-    async with asyncio.timeout(20):
-        while pool._jobs.qsize() != jobs:
-            await SystemClock().sleep(0.001)
+    await seen(lambda: pool._jobs.qsize() == jobs)
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite", "postgres"])

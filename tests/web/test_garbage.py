@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from frontdoor import mount, services, serving, wired
+from frontdoor import mount, seen, services, serving, wired
 from lingpai.assembly.front import application
 from lingpai.cli import lingpai, processes
-from lingpai.core.chance import SystemClock
 from lingpai.settings.handed import Handed
 from lingpai.web.server.garbage import AT_LAST, NEVER, SELDOM, YOUNG, GarbageCollection, restored
 
@@ -38,12 +37,6 @@ class Stopped(Life):
         raise SystemExit
 run(serve(SimpleNamespace(first=(), metrics=None, tick=None), [], SystemClock(), SystemChance(), Stopped()))
 """
-
-
-async def seen(true: Any) -> None:
-    async with asyncio.timeout(20):
-        while not true():
-            await SystemClock().sleep(0.001)
 
 
 def told(program: str) -> str:

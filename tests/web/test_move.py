@@ -10,7 +10,6 @@ from signal import SIGKILL
 from typing import Any
 
 import apsw
-import asyncpg
 import pytest
 from sqlalchemy import text
 
@@ -33,7 +32,7 @@ from lingpai.store.postgres import alone
 from lingpai.store.schema import metadata
 from lingpai.web.dialects import dialects
 from postgresql import Postgres, lose_lock, migrate, psql
-from rows import new_account, new_letters, new_login, until_blocked
+from rows import locked, new_account, new_letters, new_login, until_blocked
 from running import SECONDS, Ended, lingpai, lingpai_here, start
 from web.people import ADA, GOOD, member
 from web.reading import HTML, LANGUAGES
@@ -233,18 +232,14 @@ class People:
 @asynccontextmanager
 async def stopped_at(table: str, desk: Desk) -> AsyncIterator[Database]:
     """`lingpai move` runs until it wants to write to the table, and is killed there. Yields the new database meanwhile."""
-    other = await asyncpg.connect(desk.target)
-    async with opened(desk.target) as target, other.transaction():
-        await other.execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
+    async with opened(desk.target) as target, locked(desk.target, table, "SHARE ROW EXCLUSIVE"):
         process = await start(("move", "--to", desk.target, "--data", desk.folder), desk.variables, asyncio.subprocess.PIPE)
         try:
-            async with asyncio.timeout(SECONDS):
-                await until_blocked(target)
+            await until_blocked(target)
             yield target
         finally:
             process.send_signal(SIGKILL)
             await process.communicate()
-    await other.close()
 
 
 async def is_moving(town: Town) -> None:

@@ -8,20 +8,25 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from lingpai.core.chance import Clock
+from lingpai.core.errors import StoreDown
 
 REQUEST = 0.8
 """Seconds that a request waits; with all that it does otherwise it is answered within one."""
 LEAST = 0.05
-"""Seconds that a call may take when all of that is spent: to undo what is half done."""
+"""Seconds that the last call may take when all of that is spent: to undo what is half done."""
+QUEUED = 0.5
+"""Seconds of it, at most, that go to waiting for a thread's work: who has waited his turn is left enough for a database that is well."""
 
 
 class TimeBudget:
     """One request's."""
 
-    __slots__ = ("left", "since", "waits")
+    __slots__ = ("left", "queued", "since", "waits")
 
     def __init__(self) -> None:
         self.left = REQUEST
+        self.queued = 0.0
+        """How much of it went to waiting for threads."""
         self.since = 0.0
         """When it began to wait."""
         self.waits = 0
@@ -42,9 +47,9 @@ def unlimited() -> None:
 
 
 def unspent() -> float | None:
-    """As `left`, for who does not wait now."""
+    """Seconds that the request, which does not wait now, still may; None where it is none."""
     budget = _current.get()
-    return None if budget is None else max(budget.left, LEAST)
+    return None if budget is None else max(budget.left, 0.0)
 
 
 def left(clock: Clock) -> float | None:
@@ -56,14 +61,28 @@ def left(clock: Clock) -> float | None:
     return max(budget.left - waited, LEAST)
 
 
+def queued(seconds: float) -> None:
+    """The request has waited for a thread so many seconds: what it waits for a database is shorter by that, as QUEUED says."""
+    budget = _current.get()
+    if budget is not None:
+        charged = min(seconds, QUEUED - budget.queued)
+        budget.queued += charged
+        budget.left -= charged
+
+
 @contextmanager
 def waiting(clock: Clock) -> Iterator[None]:
-    """Around all that waits for a database."""
+    """Around all that waits for a database. Raises StoreDown where the request has waited as long as it may.
+
+    Otherwise one with many calls would go on, each of them as short as can be, for as long again.
+    """
     budget = _current.get()
     if budget is None:
         yield
         return
     if not budget.waits:
+        if budget.left <= 0:
+            raise StoreDown("slow")
         budget.since = clock.monotonic()
     budget.waits += 1
     try:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import structlog
 
+from lingpai.core import time_budget
 from lingpai.core.chance import Chance, Clock
 from lingpai.core.errors import WeakPassword
 from lingpai.core.metrics import Metrics
@@ -115,7 +116,7 @@ class PasswordHasher:
         return max(self._queue.taken - len(self._pool.threads), 0)
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Runs it on a hashing thread; counted is how long it waited for one."""
+        """Runs it on a hashing thread; counted, and charged to the request, is how long it waited for one."""
         began = asked = self._clock.monotonic()
 
         def begin() -> T:
@@ -128,6 +129,7 @@ class PasswordHasher:
             try:
                 return await self._pool.run(begin)
             finally:
+                time_budget.queued(began - asked)
                 self._metrics.observe(began - asked, ("hash_wait_seconds",))
 
     async def judge(self, password: str, personal: Sequence[str], min_score: int | None) -> None:
@@ -139,7 +141,11 @@ class PasswordHasher:
         if len(password) > self._longest:
             raise WeakPassword("long", high=self._longest)
         least = self._min_score if min_score is None else min_score
-        await self._judging.run(partial(strength.judge, password, (*personal, *self._familiar), least))
+        asked = self._clock.monotonic()
+        try:
+            await self._judging.run(partial(strength.judge, password, (*personal, *self._familiar), least))
+        finally:
+            time_budget.queued(self._clock.monotonic() - asked)
 
     def close(self) -> None:
         """Drops what has not begun, waits for what has, and ends the threads."""

@@ -137,8 +137,8 @@ class Connections(ServerState):
     def make_room(self, new: Yielding) -> bool:
         """Whether there is room for a new one: where there is none, those give way on which nothing is answered.
 
-        First who was refused and lingers, or was answered and has asked nothing since, the longest first; then who has been asking for the
-        longest and is not done. So a crowd that holds connections open keeps nobody out who asks at once.
+        First who was refused and lingers, or was answered and has asked nothing for a second, the longest first; then, by their age, who is
+        asking and not done, and who was answered a moment ago. So a crowd that holds connections open keeps nobody out who asks at once.
         """
         if len(self.connections) <= self.most:
             return True

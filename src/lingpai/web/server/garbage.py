@@ -42,5 +42,7 @@ def begin() -> None:
 def restored() -> Iterator[None]:
     """When this ends, the collector is as it was: what comes after may be no server."""
     before = gc.get_threshold()
-    yield
-    gc.set_threshold(*before)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)

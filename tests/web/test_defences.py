@@ -2,13 +2,16 @@
 
 import asyncio
 import re
+import threading
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
 from lingpai.core import rules
+from lingpai.core.chance import SystemClock
 from lingpai.core.model import Account
+from lingpai.core.threads import WorkerThreads
 from lingpai.flows import account_admin
 from lingpai.guard.crypto import digest
 from lingpai.guard.one_time.codes import RESET_LIFE
@@ -194,6 +197,13 @@ async def test_a_session_from_before_the_proof_ends_with_it_but_for_the_browsers
     assert await owner.who()
 
 
+async def waiting(pool: WorkerThreads, jobs: int) -> None:
+    """Until so many wait for one of its threads."""
+    async with asyncio.timeout(20):
+        while pool._jobs.qsize() != jobs:
+            await SystemClock().sleep(0.001)
+
+
 @pytest.mark.parametrize("database_kind", ["sqlite", "postgres"])
 @pytest.mark.parametrize("changes", [CROWD])
 async def test_logins_that_race_a_reset_leave_no_session_of_the_old_password(town: Town) -> None:
@@ -202,9 +212,17 @@ async def test_logins_that_race_a_reset_leave_no_session_of_the_old_password(tow
     await owner.forget(ADA)
     link = await town.link(ADA, "/reset_password/verify")
     thieves = [Maillink(town, town.browser(f"203.0.113.{number}")) for number in range(16)]
-    # Every login has read the old password before the reset's hash is made; most verify it, rightly, after the reset is over.
-    reset = owner.say("/reset_password/reset", **link, password=OTHER, rp_password=OTHER)
-    changed, *logins = await asyncio.gather(reset, *(thief.log_in(ADA, GOOD) for thief in thieves))
+    # Every login has read the old password before the reset's hash is made, and verifies it, rightly, after that.
+    pool, gate = town.house.services.passwords._pool, threading.Event()
+    held = [pool.hand_over(gate.wait) for _ in pool.threads]
+    await waiting(pool, 0)
+    reset = asyncio.create_task(owner.say("/reset_password/reset", **link, password=OTHER, rp_password=OTHER))
+    await waiting(pool, 1)
+    logging_in = [asyncio.create_task(thief.log_in(ADA, GOOD)) for thief in thieves]
+    await waiting(pool, 1 + len(thieves))
+    gate.set()
+    changed, *logins = await asyncio.gather(reset, *logging_in)
+    await asyncio.gather(*held)
     assert changed.yes
     assert [login for login in logins if not login.yes], "some came too late"
     assert [number for number, thief in enumerate(thieves) if await thief.who()] == []

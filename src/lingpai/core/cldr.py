@@ -1,4 +1,4 @@
-"""What the Unicode CLDR knows of each language: which plural form a number takes, and how a date is written.
+"""What the Unicode CLDR knows of each language: which plural form a number takes, how a date is written, what a country is called.
 
 The data comes with Babel, which is imported with the first text that wants it: 30 ms and 5 MiB, by which a start would be slower and an
 idle process larger.
@@ -24,6 +24,11 @@ def format_instant(instant: int, pattern: str, locale: Locale) -> str:
     from babel.dates import format_datetime  # noqa: PLC0415 - see above
 
     return format_datetime(moment(instant), pattern, locale=_babel(locale))
+
+
+def territory(region: str, locale: Locale) -> str:
+    """A country or region (ISO 3166-1) by its name; its code where it has none."""
+    return str(_babel(locale).territories.get(region, region))
 
 
 @cache

@@ -122,8 +122,8 @@ def _checked(spelling: str) -> "ValidatedEmail | None":
         return None
 
 
-def phone(text: str, field: str = "phone") -> Address:
-    """A phone number; `value` and `key` are its E.164 form. Without a prefix it is one of China.
+def phone(text: str, field: str = "phone", *, region: str = HOME) -> Address:
+    """A phone number; `value` and `key` are its E.164 form. Without a prefix it is one of the region: of China, where none is chosen.
 
     Takes digits with whatever people paste beside them (contract, 2.8). Reasons: missing, longest, phone.
     """
@@ -134,7 +134,7 @@ def phone(text: str, field: str = "phone") -> Address:
     if not _PHONE.fullmatch(digits):
         raise BadInput(field, "phone")
     try:
-        number = phonenumbers.parse(digits, HOME)
+        number = phonenumbers.parse(digits, region)
     except phonenumbers.NumberParseException:
         raise BadInput(field, "phone") from None
     if not phonenumbers.is_valid_number(number):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from lingpai.core.cldr import format_instant
+from lingpai.core.cldr import format_instant, territory
 from lingpai.core.errors import BadInput, Refusal, WeakPassword
 from lingpai.core.languages import LANGUAGES
 from lingpai.core.model import Locale
@@ -107,6 +107,11 @@ def date(instant: int, locale: Locale) -> str:
 def date_time(instant: int, locale: Locale) -> str:
     """An instant to the minute, in UTC and saying so."""
     return format_instant(instant, LANGUAGES[locale].traits.date_time, locale)
+
+
+def country(region: str, locale: Locale) -> str:
+    """A country or region as the pages call it: in our words where we have some, else in CLDR's."""
+    return TEXTS[locale].get(f"pages.region.{region.lower()}") or territory(region, locale)
 
 
 def locale_of(tag: str | None) -> Locale | None:

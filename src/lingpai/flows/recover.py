@@ -20,14 +20,14 @@ from lingpai.guard.one_time.codes import CODE_LENGTH, CODE_LIFE, RESET_LIFE, bou
 from lingpai.guard.one_time.reset_grants import ResetGrant
 from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.guard.throttling.messages import INTERVAL
-from lingpai.steps import reset_login, ways
+from lingpai.steps import reset_login, reset_rights, ways
 from lingpai.steps.account_change import changing
 from lingpai.steps.authentication import is_known
-from lingpai.steps.first_proof import forget_strangers
+from lingpai.steps.first_proof import prove_by_reset
 from lingpai.steps.guesses import guesser, new_code, peek_code
 from lingpai.steps.sending import AskedMessage, BegunStep, begin_untold, new_link, sending, silently
 from lingpai.steps.spending import kill_open, spending_code, spending_link
-from lingpai.store import accounts, addresses, questions
+from lingpai.store import accounts
 from lingpai.store.database import Transaction
 
 
@@ -251,15 +251,7 @@ async def enter_by_link(services: Services, ctx: RequestContext, email: Address,
     return with_parts(done, opened=await reset_login.opened_here(services, ctx, email, done.account))
 
 
-async def enter_by_code(services: Services, ctx: RequestContext, who: Address, code: str, password: str) -> ResetOutcome:
-    """As `by_code`, and logs in as `enter_by_link` does; a code of under 6 characters logs nobody in."""
-    done = await by_code(services, ctx, who, code, password)
-    if len(code) < CODE_LENGTH:
-        return done
-    return with_parts(done, opened=await reset_login.opened_here(services, ctx, who, done.account))
-
-
-async def earn(services: Services, ctx: RequestContext, who: Address, code: str) -> str:
+async def earn(services: Services, ctx: RequestContext, who: Address, code: str, *, enters: bool = False) -> str:
     """Spends the code for a grant to set a new password within ten minutes. Returns the browser's new token. Raises BadCode."""
     await services.limits.spend("check_client", ctx.client)
     account = await accounts.find(services.store, ctx.realm, who.kind, who.key)
@@ -267,7 +259,20 @@ async def earn(services: Services, ctx: RequestContext, who: Address, code: str)
     if await peek_code(services, guesser(ctx, "reset", account, to), to.key, code) is None:
         raise BadCode
     async with spending_code(services, ctx, "reset", to.key, code) as entry:
-        return await services.reset_grants.give(_holder(services, account, entry), to)
+        account = _holder(services, account, entry)
+        asked = enters and len(code) >= CODE_LENGTH and await reset_login.was_asked_here(services, ctx, who)
+        return await services.reset_grants.give(account, to, enters=asked)
+
+
+async def earn_entry(services: Services, ctx: RequestContext, who: Address, code: str) -> str:
+    """As `earn`, for `enter_by_grant`, which logs in the browser that has asked for the code; one of under 6 characters logs nobody in."""
+    return await earn(services, ctx, who, code, enters=True)
+
+
+async def peek_grant(services: Services, ctx: RequestContext, who: Address) -> None:
+    """Whether this browser may set the password of that account; spends nothing. Raises BadGrant."""
+    grant = await services.reset_grants.peek(ctx.prelogin_token)
+    await reset_rights.held(services, ctx, grant, await reset_rights.granted_to(services, ctx, who))
 
 
 async def by_reset_grant(services: Services, ctx: RequestContext, password: str, *, min_score: int | None = None) -> ResetOutcome:
@@ -275,28 +280,28 @@ async def by_reset_grant(services: Services, ctx: RequestContext, password: str,
 
     Raises WeakPassword before BadGrant, as seed 003 has its codes in this order; WeakPassword spends nothing.
     """
+    return (await _by_grant(services, ctx, None, password, min_score))[1]
+
+
+async def enter_by_grant(services: Services, ctx: RequestContext, who: Address, password: str) -> ResetOutcome:
+    """As `by_reset_grant`, for the account that the page is about, and logs in the browser that had asked (contract, 10.13).
+
+    BadGrant, and nothing is spent, where another tab of this browser has earned a grant for another account since.
+    """
+    grant, done = await _by_grant(services, ctx, who, password)
+    return with_parts(done, opened=await reset_login.opened(services, ctx, grant.earned_by, done.account)) if grant.enters else done
+
+
+async def _by_grant(
+    services: Services, ctx: RequestContext, who: Address | None, password: str, min_score: int | None = None
+) -> tuple[ResetGrant, ResetOutcome]:
     async with services.passwords.slot() as slot:
         await services.limits.spend("check_client", ctx.client)
-        account = await _granted_to(services, ctx)
+        account = await reset_rights.granted_to(services, ctx, who)
         hashed = await slot.new(password, _known(account), min_score)
-    async with services.reset_grants.spending(ctx.prelogin_token) as grant:
-        if grant is None or account is None or not await _fits(services, ctx, grant, account):
-            raise BadGrant
-        return await _reset(services, ctx, account, grant.earned_by, hashed, by_answers=grant.questions_at > 0)
-
-
-async def _granted_to(services: Services, ctx: RequestContext) -> Account | None:
-    grant = await services.reset_grants.peek(ctx.prelogin_token)
-    return await accounts.by_id(services.store, grant.account_id) if grant else None
-
-
-async def _fits(services: Services, ctx: RequestContext, grant: ResetGrant, account: Account) -> bool:
-    unchanged = grant.realm == ctx.realm and grant.account_id == account.id and grant.security_stamp == account.security_stamp
-    if grant.questions_at:
-        # New questions end what the old answers have earned.
-        kept = await questions.of(services.store, account_id=account.id)
-        unchanged = unchanged and kept is not None and kept.set_at == grant.questions_at
-    return unchanged and account.locked_at is None
+    async with services.reset_grants.spending(ctx.prelogin_token) as taken:
+        grant, account = await reset_rights.held(services, ctx, taken, account)
+        return grant, await _reset(services, ctx, account, grant.earned_by, hashed, by_answers=grant.questions_at > 0)
 
 
 def _where(account: Account | None, who: Address) -> Address:
@@ -338,7 +343,7 @@ async def _reset(
     keys, now = await accounts.keys(services.store, account_id=account.id), services.clock.now()
     async with changing(services, ctx, account, "reset", refusal=BadGrant, notice="password_changed", ends="all") as change:
         if proved:
-            await _prove(change.tx, account.id, proved, now)
+            await prove_by_reset(change.tx, account.id, proved, now)
         if proved and not by_answers:
             await ways.put_younger_to_sleep(change.tx, account.id, proved, now)
         await accounts.set_password(change.tx, account_id=account.id, password=hashed, at=now)
@@ -347,14 +352,6 @@ async def _reset(
     await services.lockout.cleared(ctx.realm, account.id)
     account = replace(account, password=hashed, password_changed_at=now)
     return ResetOutcome(services.device_cookies.write(ctx.device, ctx.known_to, account), change.ways, account)
-
-
-async def _prove(tx: Transaction, account_id: int, address: Address, now: int) -> None:
-    """Whoever resets by an address has proved it; raises BadGrant where it has left the account (contract, 6.14)."""
-    if await accounts.prove(tx, account_id=account_id, kind=address.kind, key=address.key, at=now):
-        await forget_strangers(tx, account_id, address)
-    elif not await addresses.holds(tx, account_id=account_id, kind=address.kind, key=address.key):
-        raise BadGrant
 
 
 async def begin_by_code(services: Services, ctx: RequestContext, who: Address) -> Step:

@@ -1,7 +1,8 @@
 """The first proof of an address: the account is its prover's own, and what others set before dies with it (contract, rule 8)."""
 
+from lingpai.core.errors import BadGrant
 from lingpai.core.model import Address
-from lingpai.store import accounts, consents, sessions
+from lingpai.store import accounts, addresses, consents, sessions
 from lingpai.store.database import Transaction
 
 
@@ -19,6 +20,14 @@ async def take_over(tx: Transaction, realm: str, email: Address, password: str |
     await accounts.set_password(tx, account_id=waiting.id, password=password, at=now)
     await sessions.end_all(tx, account_id=waiting.id)
     return waiting.id
+
+
+async def prove_by_reset(tx: Transaction, account_id: int, address: Address, now: int) -> None:
+    """Whoever resets by an address has proved it; raises BadGrant where it has left the account (contract, 6.14)."""
+    if await accounts.prove(tx, account_id=account_id, kind=address.kind, key=address.key, at=now):
+        await forget_strangers(tx, account_id, address)
+    elif not await addresses.holds(tx, account_id=account_id, kind=address.kind, key=address.key):
+        raise BadGrant
 
 
 async def forget_strangers(tx: Transaction, account_id: int, proved: Address) -> None:

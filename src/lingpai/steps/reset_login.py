@@ -28,15 +28,26 @@ def asked_here(services: Services, ctx: RequestContext, who: Address) -> BegunSt
     return BegunStep("reset_asked", services.prelogin_token(ctx), AskedReset(ctx.realm, who.kind, who.key), RESET_LIFE)
 
 
-async def opened_here(services: Services, ctx: RequestContext, who: Address, account: Account) -> IssuedSession | None:
-    """Logs in whoever has reset the password, where this browser had asked; None where it had not, and they log in themselves.
-
-    `account`: with the password that they have set.
-    """
-    amr = "sms" if who.kind == "phone" else "otp"
-    # The password is set, whatever comes now: a lock or another reset in between is the last word, and a lost store no reason to say no.
-    with suppress(WrongPassword, StoreDown):
+async def was_asked_here(services: Services, ctx: RequestContext, who: Address) -> bool:
+    """Whether this browser has asked for the reset of `who`; it counts once. A lost store is no reason to refuse the reset: then not."""
+    with suppress(StoreDown):
         asked = await services.grants.take("reset_asked", ctx.prelogin_token, AskedReset) if ctx.prelogin_token else None
-        if asked == AskedReset(ctx.realm, who.kind, who.key):
-            return await services.session_issuer.cookie(account, ctx, amr=amr)
+        return asked == AskedReset(ctx.realm, who.kind, who.key)
+    return False
+
+
+async def opened(services: Services, ctx: RequestContext, proved: Address | None, account: Account) -> IssuedSession | None:
+    """Logs in whoever has reset the password, by the address that they have proved for it.
+
+    `account`: with the password that they have set. None where a lock or another reset in between is the last word, or the store is lost:
+    the password is set all the same, and they log in themselves.
+    """
+    with suppress(WrongPassword, StoreDown):
+        amr = "sms" if proved and proved.kind == "phone" else "otp"
+        return await services.session_issuer.cookie(account, ctx, amr=amr)
     return None
+
+
+async def opened_here(services: Services, ctx: RequestContext, who: Address, account: Account) -> IssuedSession | None:
+    """As `opened`, where this browser had asked; None where it had not."""
+    return await opened(services, ctx, who, account) if await was_asked_here(services, ctx, who) else None

@@ -23,6 +23,8 @@ class ResetGrant(msgspec.Struct, frozen=True):
     """When the questions were set whose answers led here; 0 where another proof did."""
     earned_by: Address | None = None
     """The address that was proved on the way, and must still be the account's; None where only answers led here."""
+    enters: bool = False
+    """Whether the reset logs in: the browser that holds it had asked for the code (contract, 10.13)."""
 
 
 class ResetGrants:
@@ -32,10 +34,10 @@ class ResetGrants:
         self._grants = grants
         self._chance = chance
 
-    async def give(self, account: Account, earned_by: Address | None = None, *, questions_at: int = 0) -> str:
+    async def give(self, account: Account, earned_by: Address | None = None, *, questions_at: int = 0, enters: bool = False) -> str:
         """The browser's new token. Never its old one: somebody may have planted that before the proof was given."""
         token = self._chance.token()
-        grant = ResetGrant(account.id, account.realm, account.security_stamp, questions_at, earned_by)
+        grant = ResetGrant(account.id, account.realm, account.security_stamp, questions_at, earned_by, enters)
         await self._grants.store_under("reset", token, grant, LIFE)
         return token
 

@@ -1,6 +1,5 @@
 """Logging in by a code, at `/login`: the address, the code on a page of its own, and what a login by it may leave to a further step."""
 
-import unicodedata
 from typing import Annotated
 
 import msgspec
@@ -17,9 +16,11 @@ from lingpai.guard.throttling.messages import INTERVAL
 from lingpai.settings.realms import invites_in
 from lingpai.steps.proved_address import ProvedAddress
 from lingpai.web.pages import page, puzzles
+from lingpai.web.pages.shared.addresses import phone_prefix, prefixed, reachable, texts, to_carry
 from lingpai.web.pages.shared.cancel_deletion import cancel_deletion_page
+from lingpai.web.pages.shared.code_step import CodeSent, code_step
 from lingpai.web.pages.shared.consents import agreed, papers
-from lingpai.web.pages.shared.forms import TYPED_LENGTH, again, digits, form_page, left
+from lingpai.web.pages.shared.forms import TYPED_LENGTH, again, digits, form_page
 from lingpai.web.pages.shared.logged_in import logged_in
 from lingpai.web.pages.shared.return_context import ReturnContext, onward, return_context
 from lingpai.web.pages.shared.thirds import offered_thirds
@@ -29,16 +30,6 @@ from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
 
 _FIELD_OF = {BadCode: "code", BadCaptcha: "captcha", NotInvited: "invite", NotOffered: "account"}
-
-
-def reachable(text: str, field: str = "account") -> Address:
-    """A mail address or a phone, by the look of it. Reasons: those of `rules`, and `contact` for what is neither, such as a name."""
-    clean = pasted.address(unicodedata.normalize("NFC", text))
-    if "@" in clean:
-        return rules.email(clean, field)
-    if any(character.isalpha() for character in pasted.number(clean)):
-        raise BadInput(field, "contact")
-    return rules.phone(clean, field)
 
 
 class CodeAsked(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,16 +58,17 @@ class AccountAsked(CodeAsked, frozen=True, kw_only=True):
 async def change_way(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """POST /page/login/way: the other way in, with what was typed; a password is in no address."""
     context = return_context(services, request)
-    return onward(context.to("/login", way=way_in(services, request.fields.get("way")), **_typed(request)))
+    return onward(context.to("/login", way=way_in(services, request.fields.get("way")), **_typed(request, "country")))
 
 
 async def send(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
     """POST /page/login/code: sends it, and asks for it. A text message costs money, so that only people get one: behind a captcha."""
     context = return_context(services, request)
-    early, seconds = "", INTERVAL
+    asked, early, seconds = _typed(request), "", INTERVAL
     try:
         offered(services, "code")
-        to = read(request.fields, CodeAsked).account
+        to = read(prefixed(services, request), CodeAsked).account
+        asked["account"] = to_carry(to, request.fields["account"])
         if to.kind == "phone" and ("show" in request.fields or "captcha_id" not in request.fields):
             return await _puzzled(services, request, context)
         await code_login.ask(services, request.ctx, to, answer=_answered(request) if to.kind == "phone" else None)
@@ -87,7 +79,7 @@ async def send(services: Services, mount: Mount, request: Request, _: Nothing) -
             return await _puzzled(services, request, context, why)
         return address_page(services, request, context, why)
     # On to the page that says it: a reload of that sends nothing.
-    return onward(context.to("/login", way="code", **_typed(request), early=early, again=again(services, seconds)))
+    return onward(context.to("/login", way="code", **asked, early=early, again=again(services, seconds)))
 
 
 async def enter(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
@@ -170,9 +162,10 @@ def address_page(
         typed={**request.fields, "account": account},
         field_of=_FIELD_OF,
         label_of={"account": _label(services, request)},
-        here=context.to("/login", way="code", **_typed(request)),
+        here=context.to("/login", way="code", **_typed(request, "country")),
         context=context,
         label=_label(services, request),
+        prefix=phone_prefix(services, request, account) if texts(services) else None,
         ways=services.settings.pages.login,
         puzzle=puzzle,
         thirds=offered_thirds(services, request),
@@ -182,25 +175,9 @@ def address_page(
 
 def code_page(services: Services, request: Request, context: ReturnContext, why: Refusal | None = None) -> Reply:
     """The code, alone."""
-    seconds, next_at = left(services, request.fields), str(request.fields.get("again") or "")
-    to = _typed(request).get("account", "")
-    here = {"way": "code", **_typed(request), "again": next_at}
-    return form_page(
-        "login_code.html",
-        request,
-        why,
-        typed=request.fields,
-        field_of=_FIELD_OF,
-        here=context.to("/login", **here),
-        context=context,
-        to=to,
-        by="email" if "@" in pasted.address(to) else "phone",
-        early=bool(request.fields.get("early")) and seconds > 0 and not why,
-        seconds=seconds,
-        again=next_at,
-        letters=context.to("/login", **here, letters="yes") if not request.fields.get("letters") else "",
-        ways=services.settings.pages.login,
-    )
+    keeps = _typed(request)
+    sent = CodeSent("/login", keeps.get("account", ""), keeps, {"way": "code"})
+    return code_step(services, request, context, "login_code.html", sent, why, ways=services.settings.pages.login)
 
 
 def _account_page(services: Services, request: Request, context: ReturnContext, proof: ProvedAddress, why: Refusal | None) -> Reply:
@@ -246,16 +223,15 @@ def _answered(request: Request) -> CaptchaAnswer:
     return found
 
 
-def _typed(request: Request) -> dict[str, str]:
+def _typed(request: Request, *more: str) -> dict[str, str]:
     """What was typed and ticked, for the next page's address: nothing secret is among it."""
-    found = {name: request.fields.get(name) for name in ("account", "remember")}
+    found = {name: request.fields.get(name) for name in ("account", "remember", *more)}
     return {name: value[:TYPED_LENGTH] for name, value in found.items() if isinstance(value, str) and value}
 
 
 def _label(services: Services, request: Request) -> str:
     """What may be typed: a phone only where text messages go out."""
-    texts = services.settings.dev or services.settings.sms.provider != "none"
-    return words.text("pages.by_code.account" if texts else "pages.email", request.locale)
+    return words.text("pages.by_code.account" if texts(services) else "pages.email", request.locale)
 
 
 CALLS: tuple[Call, ...] = (

@@ -1,17 +1,23 @@
-"""I forgot my password: `/forgot`, back in by a code, by a mailed link, or by security questions. No answer tells who has an account."""
+"""I forgot my password: `/forgot`, the address alone; then a code, and a new password. No answer tells who has an account.
+
+Security questions stand behind "didn't get the code?"; a mailed link is what a page about a link offers once more.
+"""
 
 from typing import Annotated, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from lingpai.core import rules, words
-from lingpai.core.errors import BadCode, BadInput, Limited, MessagesSpent, NotOffered, WeakPassword
+from lingpai.core.errors import BadCode, BadGrant, BadInput, Limited, MessagesSpent, NotOffered, Refusal, WeakPassword
 from lingpai.core.model import Address
 from lingpai.flows import Services, recover
 from lingpai.web.pages import questions
 from lingpai.web.pages.activation import sent_page
 from lingpai.web.pages.recovery import RESET_INTERVAL
-from lingpai.web.pages.shared.forms import again, compact, form_page, left
+from lingpai.web.pages.shared.addresses import phone_prefix, prefixed, to_carry
+from lingpai.web.pages.shared.code_step import CodeSent, code_step
+from lingpai.web.pages.shared.forms import TYPED_LENGTH, again, compact, form_page
 from lingpai.web.pages.shared.reset_done import reset_done
 from lingpai.web.pages.shared.return_context import ReturnContext, onward, return_context, somebody
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
@@ -30,6 +36,8 @@ class ForgotOpened(msgspec.Struct, frozen=True, kw_only=True):
     account: Annotated[str, Text(1, 16_384, optional=True)] = ""
     by: Annotated[str, Text(1, 16, optional=True)] = ""
     again: Annotated[str, Text(1, 32, optional=True)] = ""
+    step: Annotated[str, Text(1, 16, optional=True)] = ""
+    """This browser has proved that it may set a new password."""
 
 
 class ForgotWhose(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,18 +46,25 @@ class ForgotWhose(msgspec.Struct, frozen=True, kw_only=True):
     account: Annotated[Address, Text(1, 320, somebody, alias="email")]
 
 
-class ForgotFresh(msgspec.Struct, frozen=True, kw_only=True):
-    """The form for a code and a new password."""
+class ForgotCode(ForgotWhose, frozen=True, kw_only=True):
+    """The code that was sent, alone."""
 
     code: Annotated[str, Text(1, 64, compact)]
+
+
+class ForgotFresh(msgspec.Struct, frozen=True, kw_only=True):
+    """The new password."""
+
     password: Annotated[str, Text(1, 512, rules.password)]
 
 
 async def show(services: Services, mount: Mount, request: Request, opened: ForgotOpened) -> Reply:
-    """GET /forgot; with `again`, what a request for a code or a link has led to: a reload sends nothing."""
+    """GET /forgot; with `again`, what a request for a code or a link has led to: a reload sends nothing; with `step`, a new password."""
     context, account = return_context(services, request), opened.account or opened.email
     if request.mended and not opened.again:
         account = ""
+    if opened.step:
+        return await _new_password(services, request, context, account)
     if not opened.again:
         return _form(services, request, context, {"account": account})
     if opened.by == "link":
@@ -61,11 +76,11 @@ async def show(services: Services, mount: Mount, request: Request, opened: Forgo
 
 
 async def send(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
-    """POST /page/forgot: sends a code or a link; the page says the same whether there is an account or not."""
+    """POST /page/forgot: sends a code; the page says the same whether there is an account or not."""
     context, by = return_context(services, request), _by(request)
-    typed = {"account": request.fields.get("account") or request.fields.get("email") or "", "by": by}
+    typed = {"account": request.fields.get("account") or request.fields.get("email") or ""}
     try:
-        who = read(request.fields, ForgotWhose).account
+        who = read(prefixed(services, request), ForgotWhose).account
         if by == "questions":
             return await questions.ask(services, request, context, who)
         return await (_link if by == "link" else _code)(services, request, context, who)
@@ -74,36 +89,68 @@ async def send(services: Services, mount: Mount, request: Request, _: Nothing) -
 
 
 async def by_code(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
-    """POST /page/forgot/code: the code leads to a new password."""
+    """POST /page/forgot/code: a right one leads on to a new password, in this browser alone."""
     context = return_context(services, request)
     try:
         who = read(request.fields, ForgotWhose).account
     except BadInput as why:
         return _form(services, request, context, request.fields, why)
     try:
-        form = read(request.fields, ForgotFresh)
-        done = await recover.enter_by_code(services, request.ctx, who, form.code.lower(), form.password)
-    except (BadInput, BadCode, WeakPassword, Limited) as why:
+        token = await recover.earn_entry(services, request.ctx, who, read(request.fields, ForgotCode).code.lower())
+    except (BadInput, BadCode, Limited) as why:
         return _code_form(services, request, context, who, why)
-    return reset_done(request, done, context, who.value)
+    return onward(context.to("/forgot", step="new", account=str(request.fields["account"])[:TYPED_LENGTH]), prelogin_token=token)
+
+
+async def reset(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
+    """POST /page/forgot/password: by the grant that this browser has earned, by whichever proof."""
+    context = return_context(services, request)
+    account = str(request.fields.get("account") or "")[:TYPED_LENGTH]
+    try:
+        who = somebody(account)
+        form = read(request.fields, ForgotFresh)
+        done = await recover.enter_by_grant(services, request.ctx, who, form.password)
+    except BadGrant as why:
+        # The ten minutes are over, it is another browser, or another of its tabs is about another account by now.
+        return _form(services, request, context, {"account": account}, why)
+    except (BadInput, WeakPassword, Limited) as why:
+        if isinstance(why, BadInput) and why.field == "account":
+            return _form(services, request, context, {"account": account}, why)
+        return _password_form(request, context, account, why)
+    return replace(reset_done(request, done, context, account), prelogin_token="")
+
+
+async def _new_password(services: Services, request: Request, context: ReturnContext, account: str) -> Reply:
+    """By GET, so that a reload asks for it once more; where there is no right to it, for the address."""
+    try:
+        await recover.peek_grant(services, request.ctx, somebody(account))
+    except (BadGrant, BadInput):
+        return replace(_form(services, request, context, {"account": account}, BadGrant()), status=200)
+    return _password_form(request, context, account)
+
+
+def _password_form(request: Request, context: ReturnContext, who: str, why: Refusal | None = None) -> Reply:
+    return form_page("forgot_password.html", request, why, here=context.to("/forgot", step="new", account=who), context=context, who=who)
 
 
 async def _link(services: Services, request: Request, context: ReturnContext, who: Address) -> Reply:
     if who.kind != "email":
         raise BadInput("account", "link-email")
     begun = await recover.begin_entry_by_link(services, request.ctx, who, RESET_INTERVAL)
-    return _sent(services, context, who, "link", begun, RESET_INTERVAL)
+    return _sent(services, request, context, who, "link", begun, RESET_INTERVAL)
 
 
 async def _code(services: Services, request: Request, context: ReturnContext, who: Address) -> Reply:
     begun = await recover.begin_entry_by_code(services, request.ctx, who)
-    return _sent(services, context, who, "code", begun, INTERVAL)
+    return _sent(services, request, context, who, "code", begun, INTERVAL)
 
 
-def _sent(services: Services, context: ReturnContext, who: Address, by: ForgotBy, begun: recover.BegunReset, interval: int) -> Reply:
-    next_at = again(services, begun.wait or interval)
-    onto = context.to("/forgot", account=who.value, by=by, early="yes" if begun.wait else "", again=next_at)
-    return onward(onto, prelogin_token=begun.token)
+def _sent(
+    services: Services, request: Request, context: ReturnContext, who: Address, by: ForgotBy, begun: recover.BegunReset, interval: int
+) -> Reply:
+    account = to_carry(who, request.fields.get("account") or request.fields.get("email"))
+    early, next_at = "yes" if begun.wait else "", again(services, begun.wait or interval)
+    return onward(context.to("/forgot", account=account, by=by, early=early, again=next_at), prelogin_token=begun.token)
 
 
 def _by(request: Request) -> ForgotBy:
@@ -113,13 +160,7 @@ def _by(request: Request) -> ForgotBy:
     return next((by for by in offered if by == ("link" if mailed else request.fields.get("by"))), "code")
 
 
-def _form(
-    services: Services,
-    request: Request,
-    context: ReturnContext,
-    typed: dict[str, str],
-    why: BadInput | NotOffered | Limited | MessagesSpent | None = None,
-) -> Reply:
+def _form(services: Services, request: Request, context: ReturnContext, typed: dict[str, str], why: Refusal | None = None) -> Reply:
     return form_page(
         "forgot.html",
         request,
@@ -130,36 +171,20 @@ def _form(
         label_of={"account": words.label("anybody", request.locale)},
         here=context.to("/forgot"),
         context=context,
-        questions=questions.offered(services, context.realm),
+        prefix=phone_prefix(services, request, typed.get("account")),
     )
 
 
-def _code_form(
-    services: Services,
-    request: Request,
-    context: ReturnContext,
-    who: Address,
-    why: BadInput | BadCode | WeakPassword | Limited | None = None,
-) -> Reply:
-    typed, seconds = {"account": who.value, "code": request.fields.get("code")}, left(services, request.fields)
-    next_at = str(request.fields.get("again") or "")
-    return form_page(
-        "forgot_code.html",
-        request,
-        why,
-        typed=typed,
-        field_of={BadCode: "code"},
-        here=context.to("/forgot", account=who.value, by="code", again=next_at),
-        context=context,
-        kind=who.kind,
-        early=bool(request.fields.get("early")) and seconds > 0 and not why,
-        seconds=seconds,
-        again=next_at,
-    )
+def _code_form(services: Services, request: Request, context: ReturnContext, who: Address, why: Refusal | None = None) -> Reply:
+    to = to_carry(who, request.fields.get("account") or request.fields.get("email"))
+    sent = CodeSent("/forgot", to, {"account": to}, {"by": "code"})
+    offered = questions.offered(services, context.realm)
+    return code_step(services, request, context, "forgot_code.html", sent, why, kind=who.kind, questions=offered)
 
 
 CALLS: tuple[Call, ...] = (
     Call(("GET",), "/forgot", show, ForgotOpened, changes=False, mailed=True),
     Call(("POST",), "/page/forgot", send),
-    Call(("POST",), "/page/forgot/code", by_code, sets_session=True),
+    Call(("POST",), "/page/forgot/code", by_code),
+    Call(("POST",), "/page/forgot/password", reset, sets_session=True),
 )

@@ -12,6 +12,7 @@ from lingpai.core.steps import Step
 from lingpai.flows import Services, login
 from lingpai.settings.realms import with_jwts
 from lingpai.web.pages import authorization, code_login, page, puzzles
+from lingpai.web.pages.shared.addresses import phone_prefix, prefixed
 from lingpai.web.pages.shared.cancel_deletion import cancel_deletion_page
 from lingpai.web.pages.shared.forms import TYPED_LENGTH, form_page
 from lingpai.web.pages.shared.logged_in import logged_in
@@ -71,7 +72,7 @@ async def enter(services: Services, mount: Mount, request: Request, _: Nothing) 
         return await _again(services, request, context, None)
     try:
         offered(services, "password")
-        form = read(request.fields, LoginForm)
+        form = read(prefixed(services, request), LoginForm)
         opened = await login.for_cookie(services, request.ctx, _attempt(request, form))
     except NotActivated:
         email = str(request.fields["account"]).strip()
@@ -130,6 +131,7 @@ def _form(
         label_of={"account": words.label("anybody", request.locale)},
         here=context.to("/login", way="password", account=str(typed.get("account") or "")[:TYPED_LENGTH]),
         context=context,
+        prefix=phone_prefix(services, request, typed.get("account")),
         puzzle=puzzle,
         way_out=way_out,
         ways=services.settings.pages.login,

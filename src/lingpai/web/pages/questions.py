@@ -6,14 +6,14 @@ import msgspec
 from msgspec.structs import replace
 
 from lingpai.core import rules
-from lingpai.core.errors import BadGrant, BadInput, Limited, NotOffered, WeakPassword, WrongAnswers
+from lingpai.core.errors import BadGrant, BadInput, Limited, NotOffered, WrongAnswers
 from lingpai.core.model import Address
-from lingpai.flows import Services, questions, recover
+from lingpai.flows import Services, questions
 from lingpai.settings.realms import recovery_questions
+from lingpai.web.pages.shared.addresses import phone_prefix
 from lingpai.web.pages.shared.forms import form_page
-from lingpai.web.pages.shared.reset_done import reset_done
-from lingpai.web.pages.shared.return_context import ReturnContext, return_context, somebody
-from lingpai.web.request.calls import Call, Mount, Nothing, Reply
+from lingpai.web.pages.shared.return_context import ReturnContext, onward, return_context, somebody
+from lingpai.web.request.calls import Call, Mount, Reply
 from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
 
@@ -33,12 +33,6 @@ class RecoveryAnswers(msgspec.Struct, frozen=True, kw_only=True):
     answer_one: _AnswerText
     answer_two: _AnswerText
     answer_three: _AnswerText
-
-
-class RecoveryFresh(msgspec.Struct, frozen=True, kw_only=True):
-    """The new password."""
-
-    password: Annotated[str, Text(1, 512, rules.password)]
 
 
 def offered(services: Services, realm: str) -> bool:
@@ -75,41 +69,16 @@ async def answer(services: Services, mount: Mount, request: Request, wanted: Rec
         three = (given.answer_one, given.answer_two, given.answer_three)
         prelogin_token = await questions.answer(services, request.ctx, three, mode="on")
     except Limited as why:
-        typed = {"account": wanted.account.value}
-        return form_page("forgot.html", request, why, typed=typed, here=context.to("/forgot"), context=context, questions=True)
+        return _over(services, request, context, wanted.account, why)
     except (BadInput, WrongAnswers, BadGrant) as why:
         return await ask(services, request, context, wanted.account, why)
-    return replace(_password_form(request, context, wanted.account.value), prelogin_token=prelogin_token)
+    return onward(context.to("/forgot", step="new", account=wanted.account.value), prelogin_token=prelogin_token)
 
 
-async def reset(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
-    """POST /page/forgot/password: by the grant that this browser has earned."""
-    context = return_context(services, request)
-    who = str(request.fields.get("account") or "")
-    try:
-        form = read(request.fields, RecoveryFresh)
-        done = await recover.by_reset_grant(services, request.ctx, form.password)
-    except BadGrant as why:
-        # The ten minutes are over, or it is another browser.
-        return form_page(
-            "forgot.html",
-            request,
-            why,
-            typed={"account": who},
-            here=context.to("/forgot"),
-            context=context,
-            questions=offered(services, context.realm),
-        )
-    except (BadInput, WeakPassword, Limited) as why:
-        return _password_form(request, context, who, why)
-    return replace(reset_done(request, done, context, who), prelogin_token="")
+def _over(services: Services, request: Request, context: ReturnContext, who: Address, why: Limited) -> Reply:
+    """No more tries: back to the address, from where a code leads in."""
+    prefix = phone_prefix(services, request, who.value)
+    return form_page("forgot.html", request, why, typed={"account": who.value}, here=context.to("/forgot"), context=context, prefix=prefix)
 
 
-def _password_form(request: Request, context: ReturnContext, who: str, why: BadInput | WeakPassword | Limited | None = None) -> Reply:
-    return form_page("forgot_password.html", request, why, typed={"account": who}, here=context.to("/forgot"), context=context)
-
-
-CALLS: tuple[Call, ...] = (
-    Call(("POST",), "/page/forgot/answers", answer, RecoveryWhose),
-    Call(("POST",), "/page/forgot/password", reset),
-)
+CALLS: tuple[Call, ...] = (Call(("POST",), "/page/forgot/answers", answer, RecoveryWhose),)

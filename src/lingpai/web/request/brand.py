@@ -3,7 +3,6 @@
 import hashlib
 from dataclasses import dataclass
 
-from lingpai.core import rules
 from lingpai.settings import Legal, Settings, theme
 
 
@@ -29,8 +28,6 @@ class Brand:
     privacy: Legal
     support: str
     """Where people are helped, as a link; empty where nobody is named."""
-    abroad: bool
-    """Whether numbers of other regions than mainland China get text messages."""
     theme: Made
     logo: Made | None
 
@@ -51,7 +48,6 @@ def branded(settings: Settings) -> Brand:
         terms=pages.terms,
         privacy=pages.privacy,
         support=theme.reach(pages.support),
-        abroad=any(region != rules.HOME for region in settings.sms.countries),
         theme=_made("theme", ".css", f"{_accent(chosen.light, chosen.upon_light)} {dark}".encode()),
         logo=_made("logo", picture.suffix, picture.content) if picture else None,
     )

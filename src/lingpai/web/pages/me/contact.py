@@ -11,6 +11,7 @@ from lingpai.core.errors import BadCode, BadInput, Limited, MessagesSpent, NotOf
 from lingpai.core.model import Account, Address
 from lingpai.flows import Services, contacts
 from lingpai.web.pages.me.owner import Me, at, done_at, owner_only, show
+from lingpai.web.pages.shared.addresses import phone_prefix, prefixed
 from lingpai.web.pages.shared.forms import again, digits, left
 from lingpai.web.pages.shared.return_context import onward, typed_email
 from lingpai.web.request.calls import Call, Nothing, Reply
@@ -63,7 +64,7 @@ class Contact:
     async def act(self, services: Services, request: Request, me: Me, _: Nothing) -> Reply:
         """POST: sends a code; with a `code` beside the address, binds it."""
         try:
-            address = self._read(request, me)
+            address = self._read(prefixed(services, request, self.kind).get(self.kind), me)
         except BadInput as why:
             return self._page(services, request, me, why)
         if "code" in request.fields and "resend" not in request.fields:
@@ -90,8 +91,7 @@ class Contact:
             return self._page(services, request, me, why)
         return done_at("/me/security", self.kind)
 
-    def _read(self, request: Request, me: Me) -> Address:
-        text = request.fields.get(self.kind)
+    def _read(self, text: Any, me: Me) -> Address:
         address: Address = Text(1, 320, self.clean).read(text, self.kind, digits=True)
         held = self.held(me.account)
         if held and self.clean(held, self.kind).key == address.key:
@@ -103,6 +103,7 @@ class Contact:
     ) -> Reply:
         more = {"seconds": 0, "field_of": {BadCode: "code"}, **values}
         more["again"] = again(services, more["seconds"])
+        more["prefix"] = phone_prefix(services, request, request.fields.get("phone"))
         return show("contact", request, me, why, kind=self.kind, held=self.held(me.account), sent=sent, typed=request.fields, **more)
 
     @property
@@ -112,11 +113,6 @@ class Contact:
             Call(("GET",), self.path, owner_only(self.form, sensitive=True), changes=False),
             Call(("POST",), f"/page{self.path}", owner_only(self.act, sensitive=True)),
         )
-
-
-def texts(services: Services) -> bool:
-    """Whether anybody carries text messages; in dev mode the inbox does."""
-    return services.settings.dev or services.settings.sms.provider != "none"
 
 
 CALLS = (*Contact("email", typed_email).calls, *Contact("phone", rules.phone).calls)

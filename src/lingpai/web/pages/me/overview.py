@@ -5,10 +5,10 @@ from typing import Any
 from lingpai.core.errors import MessagesSpent, TooSoon
 from lingpai.core.model import Account
 from lingpai.flows import Services, activate, invites
-from lingpai.web.pages.me.contact import texts
 from lingpai.web.pages.me.owner import Me, done_at, owner_only, show
 from lingpai.web.pages.me.safety import safety_shown
 from lingpai.web.pages.me.security import ways_shown
+from lingpai.web.pages.shared.addresses import texts
 from lingpai.web.pages.shared.return_context import HOME, called, onward
 from lingpai.web.request.calls import Call, Nothing, Reply
 from lingpai.web.request.request import Request

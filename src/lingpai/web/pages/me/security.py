@@ -10,8 +10,8 @@ from lingpai.core.model import Account
 from lingpai.flows import Services, social, ways_in
 from lingpai.social import ProviderName
 from lingpai.web.pages.connect import ConnectWhich
-from lingpai.web.pages.me.contact import texts
 from lingpai.web.pages.me.owner import Me, done_at, owner_only, show
+from lingpai.web.pages.shared.addresses import texts
 from lingpai.web.pages.shared.forms import digits
 from lingpai.web.pages.shared.relative_time import ago
 from lingpai.web.pages.shared.thirds import wechat_elsewhere

@@ -103,6 +103,8 @@ def somebody(text: str, field: str = "account") -> Address:
     try:
         return rules.phone(clean, field)
     except BadInput:
+        if clean.startswith("+"):  # which stands in no name
+            raise
         return rules.account_name(clean, field, taken=True)
 
 

@@ -1,12 +1,13 @@
 """A reset logs in the browser that had asked for it, and no other (contract, 10.13), without HTTP: the story, each refusal, and races."""
 
+from contextlib import nullcontext
 from typing import Literal
 
 import pytest
 from msgspec.structs import replace
 
 from flows.births import ADA, BOB, EVE, HERE, NAME, NEW, OLD, PHONE, born, known, lock, mailed_code, mailed_token, opens, race, told, trail
-from lingpai.core.errors import BadCode, BadLink, MessagesSpent, Refusal, StoreDown, WeakPassword
+from lingpai.core.errors import BadCode, BadGrant, BadLink, MessagesSpent, StoreDown, WeakPassword
 from lingpai.core.model import Address, RequestContext
 from lingpai.flows import Services, recover, sessions
 from lingpai.flows.recover import ResetOutcome
@@ -33,7 +34,10 @@ async def sent(services: Services, by: By) -> str:
 
 
 async def enter(services: Services, by: By, ctx: RequestContext, proof: str, password: str = NEW, who: Address = ADA) -> ResetOutcome:
-    return await (recover.enter_by_link if by == "link" else recover.enter_by_code)(services, ctx, who, proof, password)
+    if by == "link":
+        return await recover.enter_by_link(services, ctx, who, proof, password)
+    token = await recover.earn_entry(services, ctx, who, proof)
+    return await recover.enter_by_grant(services, replace(ctx, prelogin_token=token), who, password)
 
 
 @BOTH
@@ -112,15 +116,19 @@ async def test_a_wrong_proof_and_a_weak_password_change_nothing_and_the_browser_
     await born(services, ADA)
     asked = await ask(services, by)
     proof = await sent(services, by)
-    wrong: tuple[tuple[str, str, type[Refusal]], ...] = (
-        ("000000" if proof != "000000" else "111111", NEW, BadLink if by == "link" else BadCode),
-        (proof, "password1", WeakPassword),
-    )
-    for text, password, refusal in wrong:
-        with pytest.raises(refusal):
-            await enter(services, by, asked, text, password)
-    assert await opens(services, ADA, OLD)
-    assert (await enter(services, by, asked, proof)).opened
+    with pytest.raises(BadLink if by == "link" else BadCode):
+        await enter(services, by, asked, "000000" if proof != "000000" else "111111")
+    if by == "code":
+        asked = replace(asked, prelogin_token=await recover.earn_entry(services, asked, ADA, proof))
+    for password, refusal in (("password1", WeakPassword), (NEW, None)):
+        with pytest.raises(refusal) if refusal else nullcontext():
+            done = await (
+                recover.enter_by_link(services, asked, ADA, proof, password)
+                if by == "link"
+                else recover.enter_by_grant(services, asked, ADA, password)
+            )
+        assert await opens(services, ADA, OLD) is bool(refusal)
+    assert done.opened
 
 
 @BOTH
@@ -153,7 +161,7 @@ async def test_a_lock_or_a_lost_store_after_the_reset_is_a_reset_without_a_login
 ) -> None:
     account = await born(services, ADA)
     asked = await ask(services, by)
-    take = Grants.take
+    cleared = services.lockout.cleared
 
     async def lost(*_: object) -> object:
         raise StoreDown
@@ -162,11 +170,11 @@ async def test_a_lock_or_a_lost_store_after_the_reset_is_a_reset_without_a_login
         patch.setattr(Grants, "take", lost)
         assert (await enter(services, by, asked, await sent(services, by))).opened is None
 
-    async def locked(self: Grants, *what: object) -> object:
+    async def locked(realm: str, account_id: int) -> None:
+        await cleared(realm, account_id)
         await lock(services, account)
-        return await take(self, *what)  # type: ignore[arg-type]  # whatever it is asked
 
-    monkeypatch.setattr(Grants, "take", locked)
+    monkeypatch.setattr(services.lockout, "cleared", locked)
     code = await services.one_time.new_code("reset", "main", ADA.key, bound_to(await known(services, account)))
     assert (await enter(services, "code", asked, code, OLD)).opened is None
     assert (await known(services, account)).locked_at
@@ -187,3 +195,29 @@ async def test_of_sixty_four_that_reset_at_once_in_the_browser_that_asked_one_is
     assert ends["bad-link" if by == "link" else "bad-code"] == 63
     assert all(opened)
     assert [event for event, _ in await trail(services, account)].count("login") == 1
+
+
+async def test_what_a_code_has_earned_is_for_the_account_that_the_page_shows(services: Services) -> None:
+    """Another tab of the browser has proved somebody else's since."""
+    await born(services, ADA)
+    await born(services, BOB)
+    asked = await ask(services, "code", BOB)
+    browser = replace(asked, prelogin_token=await recover.earn_entry(services, asked, BOB, await mailed_code(services)))
+    for who in (ADA, EVE):
+        with pytest.raises(BadGrant):
+            await recover.enter_by_grant(services, browser, who, NEW)
+        with pytest.raises(BadGrant):
+            await recover.peek_grant(services, browser, who)
+    assert await opens(services, ADA, OLD)
+    await recover.peek_grant(services, browser, BOB)
+    assert (await recover.enter_by_grant(services, browser, BOB, NEW)).opened
+
+
+async def test_what_another_way_has_earned_logs_nobody_in(services: Services) -> None:
+    """A dialect's code, and a "not me": neither was asked for at the pages by this browser."""
+    account = await born(services, ADA)
+    asked = await ask(services, "code")
+    earned = await recover.earn(services, asked, ADA, await mailed_code(services))
+    assert (await recover.enter_by_grant(services, replace(asked, prelogin_token=earned), ADA, NEW)).opened is None
+    given = await services.reset_grants.give(await known(services, account), ADA)
+    assert (await recover.enter_by_grant(services, replace(asked, prelogin_token=given), ADA, OLD)).opened is None

@@ -25,6 +25,10 @@ class Form:
     """Fields that are sent once they are ticked."""
     kinds: dict[str, dict[str, str]] = field(default_factory=dict)
     """The attributes of each input."""
+    buttons: set[str] = field(default_factory=set)
+    """Fields that a button sends which is pressed."""
+    actions: set[str] = field(default_factory=set)
+    """Where such a button sends the form, beside its action."""
 
 
 class Page(HTMLParser):
@@ -41,6 +45,7 @@ class Page(HTMLParser):
         self.sources: dict[str, str] = {}
         self._spoken: list[str] = []
         self._open: Form | None = None
+        self._chosen = ""
         self._error = ""
         self.heading = ""
         self._heading = False
@@ -52,8 +57,8 @@ class Page(HTMLParser):
         return " ".join("".join(self._spoken).split())
 
     def form(self, action: str) -> Form:
-        """The form that posts there, and that a person can see."""
-        found = [form for form in self.forms if form.action == action and form.id != "redraw"]
+        """The form that posts there, or whose button does, and that a person can see."""
+        found = [form for form in self.forms if action in (form.action, *form.actions) and form.id != "redraw"]
         assert found, (action, self.status, self.text)
         return found[0]
 
@@ -80,6 +85,13 @@ class Page(HTMLParser):
             self._error = said["id"].removesuffix("-error")
         elif tag == "input" and self._open and "name" in said:
             self._input(self._open, said)
+        elif tag == "button" and self._open:
+            self._open.buttons |= {said["name"]} if "name" in said else set()
+            self._open.actions |= {said["formaction"]} if "formaction" in said else set()
+        elif tag == "select" and self._open:
+            self._chosen = said["name"]
+        elif tag == "option" and self._open and ("selected" in said or self._chosen not in self._open.fields):
+            self._open.fields[self._chosen] = said["value"]
 
     def _input(self, form: Form, said: dict[str, str]) -> None:
         form.kinds[said["name"]] = said
@@ -127,7 +139,7 @@ class Reader:
         if action == "/page/login" and (first := next((form for form in self.page.forms if form.action == "/page/login/code"), None)):
             await self.post("/page/login/way", **first.fields, way="password")
         form = self.page.form(action)
-        assert set(typed) <= set(form.fields) | form.boxes | {"show"}, (typed, form)
+        assert set(typed) <= set(form.fields) | form.boxes | form.buttons | {"show"}, (typed, form)
         return await self.post(action, **{**form.fields, **typed})
 
     async def post(self, action: str, **fields: str) -> Page:

@@ -67,7 +67,7 @@ async def opens(town: Town, password: str) -> bool:
     ],
 )
 async def test_what_was_typed_is_judged_by_what_the_field_is_called(ada: Reader, typed: str, by: str, said: str) -> None:
-    page = await ada.send("/page/forgot", account=typed, by=by)
+    page = await ada.post("/page/forgot", account=typed, by=by)
     assert page.errors == {"account": said}
 
 
@@ -82,7 +82,9 @@ async def test_a_mailed_code_leads_to_a_new_password(town: Town, language: str) 
     assert page.language == language
     page = await reader.send("/page/forgot", account=ADA)
     assert page.form("/page/forgot/code").kinds["code"]["autocomplete"] == "one-time-code"
-    page = await reader.send("/page/forgot/code", code=await reader.code(ADA), password=NEW)
+    page = await reader.send("/page/forgot/code", code=await reader.code(ADA))
+    assert ADA in page.text
+    page = await reader.send("/page/forgot/password", password=NEW)
     assert not await opens(town, GOOD)
     assert await opens(town, NEW)
     await reader.open(page.link("/me/data"))
@@ -93,7 +95,8 @@ async def test_a_mailed_code_leads_to_a_new_password(town: Town, language: str) 
 async def test_a_name_a_phone_or_a_mail_will_do(ada: Reader, typed: str, to: str) -> None:
     await named(ada.town)
     await ada.send("/page/forgot", account=typed)
-    await ada.send("/page/forgot/code", code=await ada.code(to), password=NEW)
+    await ada.send("/page/forgot/code", code=await ada.code(to))
+    await ada.send("/page/forgot/password", password=NEW)
     assert await opens(ada.town, NEW)
 
 
@@ -101,8 +104,8 @@ async def test_a_name_a_phone_or_a_mail_will_do(ada: Reader, typed: str, to: str
 async def test_the_page_says_the_same_of_a_stranger(ada: Reader, by: str) -> None:
     said, mails = [], len(await ada.town.mails())
     for email in (ADA, "bob@example.com"):
-        page = await ada.send("/page/forgot", account=email, by=by)
-        said.append(page.reply.text.replace(email, "…").replace(email.replace("@", "%40"), "…"))
+        page = await ada.post("/page/forgot", account=email, by=by)
+        said.append(page.reply.text.replace("<wbr>", "").replace(email, "…").replace(email.replace("@", "%40"), "…"))
         await ada.open("/forgot?next=/me/data")
     assert said[0] == said[1]
     assert len(await ada.town.mails()) == mails + 1
@@ -112,11 +115,64 @@ async def test_a_wrong_code_costs_a_try_and_a_weak_password_none(ada: Reader) ->
     await ada.send("/page/forgot", account=ADA)
     code = await ada.code(ADA)
     wrong = "000000" if code != "000000" else "111111"
-    assert set((await ada.send("/page/forgot/code", code=wrong, password=NEW)).errors) == {"code"}
-    assert set((await ada.send("/page/forgot/code", code=code, password="password1")).errors) == {"password"}
-    await ada.send("/page/forgot/code", code=code, password=NEW)
+    page = await ada.send("/page/forgot/code", code=wrong)
+    assert set(page.errors) == {"code"}
+    assert page.form("/page/forgot/code").fields["account"] == ADA
+    page = await ada.send("/page/forgot/code", code=code)
+    assert code not in page.reply.text
+    assert set((await ada.send("/page/forgot/password", password="password1")).errors) == {"password"}
+    await ada.send("/page/forgot/password", password=NEW)
     assert await opens(ada.town, NEW)
-    assert set((await ada.post("/page/forgot/code", account=ADA, code=code, password=GOOD)).errors) == {"code"}
+    assert set((await ada.post("/page/forgot/code", account=ADA, code=code)).errors) == {"code"}
+
+
+async def test_what_a_code_has_earned_is_this_browsers_for_ten_minutes_and_once(ada: Reader) -> None:
+    await ada.send("/page/forgot", account=ADA)
+    planted = ada.browser.cookies["lingpai_visit"]
+    await ada.send("/page/forgot/code", code=await ada.code(ADA))
+    eve = Reader(ada.town, ip="203.0.113.9")
+    eve.browser.cookies.set("lingpai_visit", planted, domain="127.0.0.1", path="/")
+    for there in (eve, Reader(ada.town, ip="203.0.113.10")):
+        assert (await there.open(f"/forgot?step=new&account={ADA}")).form("/page/forgot")
+        assert (await there.post("/page/forgot/password", account=ADA, password=NEW)).status == 422
+    assert (await ada.open(ada.where)).form("/page/forgot/password"), "a reload asks for it once more"
+    await ada.send("/page/forgot/password", password=NEW)
+    assert (await ada.post("/page/forgot/password", account=ADA, password="yet another one, quite long")).status == 422
+    assert await opens(ada.town, NEW)
+
+
+async def test_it_is_over_after_ten_minutes_and_the_page_begins_anew(ada: Reader) -> None:
+    await ada.send("/page/forgot", account=ADA)
+    await ada.send("/page/forgot/code", code=await ada.code(ADA))
+    there = ada.where
+    ada.town.clock.advance(minutes=10, seconds=1)
+    page = await ada.send("/page/forgot/password", password=NEW)
+    assert page.form("/page/forgot").fields["account"] == ADA
+    assert (await ada.open(there)).form("/page/forgot")
+    assert await opens(ada.town, GOOD)
+
+
+async def test_a_tab_sets_the_password_of_the_account_that_it_shows(ada: Reader) -> None:
+    """Another tab of this browser has proved somebody else's since: this one's button changes nobody's."""
+    await member(ada.town, "bob@example.com")
+    ada.town.clock.advance(hours=1)
+    await ada.send("/page/forgot", account=ADA)
+    await ada.send("/page/forgot/code", code=await ada.code(ADA))
+    form = ada.page.form("/page/forgot/password").fields
+    await ada.open("/forgot")
+    await ada.send("/page/forgot", account="bob@example.com")
+    await ada.send("/page/forgot/code", code=await ada.code("bob@example.com"))
+    assert (await ada.post("/page/forgot/password", **{**form, "password": NEW})).status == 422
+    assert await opens(ada.town, GOOD)
+    assert (await Maillink(ada.town, ada.town.browser("203.0.113.10")).log_in("bob@example.com", GOOD)).yes
+
+
+async def test_the_first_page_asks_for_the_address_alone_and_the_questions_stand_behind_the_code(ada: Reader) -> None:
+    (form,) = [form for form in ada.page.forms if form.action.startswith("/page/forgot")]
+    assert [name for name, kind in form.kinds.items() if kind.get("type") != "hidden"] == ["account"]
+    page = await ada.send("/page/forgot", account="lady_ada")
+    assert "Answer security questions" in page.text
+    assert "answer_one" in (await ada.send("/page/forgot", by="questions")).form("/page/forgot/answers").fields
 
 
 async def test_who_asks_too_soon_keeps_the_code_that_is_there(ada: Reader) -> None:
@@ -124,7 +180,8 @@ async def test_who_asks_too_soon_keeps_the_code_that_is_there(ada: Reader) -> No
     code = await ada.code(ADA)
     page = await ada.post("/page/forgot", account=ADA, by="code")
     assert "60 seconds" in page.text
-    await ada.send("/page/forgot/code", code=code, password=NEW)
+    await ada.send("/page/forgot/code", code=code)
+    await ada.send("/page/forgot/password", password=NEW)
     assert await opens(ada.town, NEW)
 
 
@@ -145,7 +202,7 @@ async def test_a_mailed_link_leads_to_a_new_password(town: Town, language: str) 
     await reader.send("/page/register", email=ADA, password=GOOD)
     await reader.follow(ADA)
     await reader.open("/forgot")
-    await reader.send("/page/forgot", account=ADA, by="link")
+    await reader.post("/page/forgot", account=ADA, by="link")
     page = await reader.follow(ADA)
     assert reader.where.startswith("/page/reset?")
     assert page.language == language
@@ -156,7 +213,7 @@ async def test_a_mailed_link_leads_to_a_new_password(town: Town, language: str) 
 
 async def test_a_link_needs_a_mail_address_to_go_to(ada: Reader) -> None:
     await named(ada.town)
-    page = await ada.send("/page/forgot", account="lady_ada", by="link")
+    page = await ada.post("/page/forgot", account="lady_ada", by="link")
     assert set(page.errors) == {"account"}
 
 
@@ -179,7 +236,8 @@ async def asked(ada: Reader) -> Asked:
     async with services.passwords.slot() as slot:
         hashed = await slot.make(questions.joined(answers))
     await kept.put(services.store, account_id=one.id, texts=TEXTS, answers=hashed, at=ada.town.clock.now())
-    await ada.send("/page/forgot", account=ADA, by="questions")
+    await ada.send("/page/forgot", account=ADA)
+    await ada.send("/page/forgot", by="questions")
     return Asked(ada, one)
 
 
@@ -220,7 +278,8 @@ async def test_a_planted_visit_does_not_get_the_leave(asked: Asked) -> None:
 
 
 async def test_a_stranger_is_asked_questions_too(ada: Reader) -> None:
-    page = await ada.send("/page/forgot", account="bob", by="questions")
+    await ada.send("/page/forgot", account="bob")
+    page = await ada.send("/page/forgot", by="questions")
     assert {"answer_one", "answer_two", "answer_three"} <= set(page.form("/page/forgot/answers").fields)
     page = await ada.send("/page/forgot/answers", answer_one="a", answer_two="b", answer_three="c")
     assert "not right" in page.text

@@ -9,12 +9,11 @@ import pytest
 from lingpai.core.model import Account, Kind
 from lingpai.flows import invites
 from lingpai.settings import Invites, Legal, Pages, Realm, RealmInvites
-from lingpai.settings.outside import Sms
 from lingpai.store import accounts, consents
 from lingpai.web.dialects.hiyouth.settings import HiyouthSettings
 from lingpai.web.dialects.maillink import MaillinkSettings
 from web.people import ADA, GOOD, member
-from web.reading import Reader
+from web.reading import Page, Reader
 from web.town import Town
 
 PHONE = "13800138000"
@@ -134,15 +133,22 @@ async def test_a_slip_in_the_address_is_no_dead_end(town: Town) -> None:
 # By code
 
 
+async def proves(reader: Reader, account: str = ADA, to: str = "") -> Page:
+    """From the address to the page that asks for the rest."""
+    await reader.send("/page/register/code", account=account)
+    return await reader.send("/page/register/enter", code=await reader.code(to or account))
+
+
 @pytest.mark.parametrize("changes", [{"pages": ALL}])
 @pytest.mark.parametrize("language", ["zh-Hans", "en"])
 async def test_a_mailed_code_opens_the_account_and_logs_in(town: Town, language: str) -> None:
     reader = Reader(town, language)
-    page = await reader.open("/register?way=code&next=/me/data")
-    assert page.link("way=phone") == "/register?next=%2Fme%2Fdata&way=phone"
-    await reader.send("/page/register/code", email=ADA)
+    await reader.open("/register?way=code&next=/me/data")
+    await reader.send("/page/register/code", account=ADA)
     code = await reader.code(ADA)
-    page = await reader.send("/page/register/finish", code=f" {code[:3]}　{code[3:]} ", password=GOOD)
+    page = await reader.send("/page/register/enter", code=f" {code[:3]}　{code[3:]} ")
+    assert ADA in page.text
+    await reader.send("/page/register/finish", password=GOOD)
     assert reader.where == "/me/data"
     found = await account(town)
     assert found
@@ -151,32 +157,54 @@ async def test_a_mailed_code_opens_the_account_and_logs_in(town: Town, language:
 
 
 @pytest.mark.parametrize("changes", [{"pages": ALL}])
-async def test_a_wrong_code_or_a_weak_password_spends_nothing(town: Town) -> None:
+async def test_a_wrong_code_costs_nothing_and_a_weak_password_costs_no_code(town: Town) -> None:
     reader = Reader(town)
-    await reader.open("/register?way=code")
-    await reader.send("/page/register/code", email=ADA)
+    await reader.open("/register?way=code&invite=friend")
+    await reader.send("/page/register/code", account=ADA)
     code = await reader.code(ADA)
-    wrong = "000000" if code != "000000" else "111111"
-    assert set((await reader.send("/page/register/finish", code=wrong, password=GOOD)).errors) == {"code"}
-    assert "code" not in {name for name, value in reader.page.form("/page/register/finish").fields.items() if value}
-    weak = await reader.send("/page/register/finish", code=code, password="password1")
-    assert set(weak.errors) == {"password"}
-    assert weak.form("/page/register/finish").fields["code"] == code, "nobody types a right code twice"
-    assert set((await reader.send("/page/register/finish", code="letters", password=GOOD)).errors) == {"code"}
-    assert reader.page.form("/page/register/finish").fields["email"] == ADA
-    await reader.send("/page/register/finish", code=code, password=GOOD)
+    for wrong in ("000000" if code != "000000" else "111111", "letters"):
+        page = await reader.send("/page/register/enter", code=wrong)
+        assert set(page.errors) == {"code"}
+        fields = page.form("/page/register/enter").fields
+        assert (fields["account"], fields["invite"], fields["code"]) == (ADA, "friend", "")
+    page = await reader.send("/page/register/enter", code=code)
+    assert code not in page.reply.text
+    assert set((await reader.send("/page/register/finish", password="password1", invite="")).errors) == {"password"}
+    await reader.send("/page/register/finish", password=GOOD, invite="")
     assert reader.where == "/me"
+
+
+@pytest.mark.parametrize("changes", [{"pages": ALL}])
+async def test_what_a_code_has_proved_is_this_browsers_for_ten_minutes_and_one_account(town: Town) -> None:
+    reader, eve = Reader(town), Reader(town, ip="203.0.113.9")
+    for there in (reader, eve):
+        there.browser.cookies.set("lingpai_visit", "P" * 43, domain="127.0.0.1", path="/")
+    await reader.open("/register?way=code")
+    await proves(reader)
+    form, where = reader.page.form("/page/register/finish").fields, reader.where
+    for there in (eve, Reader(town, ip="203.0.113.10")):
+        await there.post("/page/register/finish", **{**form, "password": GOOD})
+        assert await account(town) is None
+    assert ADA in (await reader.open(where)).text, "a reload asks for it once more"
+    await reader.post("/page/register/finish", **{**form, "account": "bob@example.com", "password": GOOD})
+    assert await account(town, key="bob@example.com") is None, "the page is about the address that it shows"
+    town.clock.advance(minutes=10, seconds=1)
+    assert (await reader.open(where)).form("/page/register/code"), "and then it begins anew"
+    await proves(reader)
+    await reader.send("/page/register/finish", password=GOOD)
+    assert await logged_in(reader)
 
 
 @pytest.mark.parametrize("changes", [{"pages": ALL}])
 async def test_the_earlier_code_lives_on_for_who_asks_again_too_soon(town: Town) -> None:
     reader = Reader(town)
     await reader.open("/register?way=code")
-    await reader.send("/page/register/code", email=ADA)
+    await reader.send("/page/register/code", account=ADA)
     code = await reader.code(ADA)
-    page = await reader.post("/page/register/code", way="code", email=ADA)
+    page = await reader.post("/page/register/code", way="code", account=ADA)
     assert "60 seconds" in page.text
-    await reader.send("/page/register/finish", code=code, password=GOOD)
+    await reader.send("/page/register/enter", code=code)
+    await reader.send("/page/register/finish", password=GOOD)
     assert await logged_in(reader)
 
 
@@ -186,22 +214,41 @@ async def test_a_taken_address_gets_no_code(town: Town) -> None:
     town.clock.advance(hours=1)
     reader = Reader(town)
     await reader.open("/register?way=code")
-    page = await reader.send("/page/register/code", email=ADA)
-    assert page.form("/page/register/finish")
+    page = await reader.send("/page/register/code", account=ADA)
+    assert page.form("/page/register/enter")
     (*_, notice) = await town.mails(ADA)
     assert "/forgot?email=" in notice["text"]
     assert not re.search(r"^[0-9]{6}$", notice["text"], re.MULTILINE)
 
 
 @pytest.mark.parametrize("changes", [{"pages": ALL}])
+async def test_what_others_chose_before_the_proof_is_not_kept_and_the_page_says_so(town: Town) -> None:
+    eve = Reader(town, ip="203.0.113.9")
+    await eve.open("/register")
+    await eve.post("/page/register", email=ADA, password="what eve has chosen")
+    town.clock.advance(minutes=2)
+    reader = Reader(town)
+    await reader.open("/register?way=code")
+    page = await proves(reader)
+    assert "no longer works" in page.text
+    assert "invite" not in page.form("/page/register/finish").fields
+    await reader.send("/page/register/finish", password=GOOD)
+    await eve.open("/login?way=password")
+    assert (await eve.send("/page/login", account=ADA, password="what eve has chosen")).status == 422
+
+
+@pytest.mark.parametrize("changes", [{"pages": ALL}])
 async def test_a_texted_code_opens_the_account_behind_a_captcha(town: Town) -> None:
     reader = Reader(town)
-    await reader.open("/register?way=phone")
-    assert set((await reader.send("/page/register/code", phone=PHONE)).errors) == {"captcha"}
-    assert set((await reader.send("/page/register/code", phone=PHONE, captcha="????")).errors) == {"captcha"}
+    await reader.open("/register")
+    await reader.send("/page/register/code", account=PHONE)
+    assert set((await reader.send("/page/register/code", captcha="")).errors) == {"captcha"}
+    assert set((await reader.send("/page/register/code", captcha="????")).errors) == {"captcha"}
     assert await town.mails() == []
-    await reader.send("/page/register/code", phone=PHONE, captcha=await reader.solve())
-    await reader.send("/page/register/finish", code=await reader.code(E164), password=GOOD)
+    page = await reader.send("/page/register/code", captcha=await reader.solve())
+    assert "+86 138 0013 8000" in page.text
+    await reader.send("/page/register/enter", code=await reader.code(E164))
+    await reader.send("/page/register/finish", password=GOOD)
     assert await account(town, "phone", E164)
     assert await logged_in(reader)
 
@@ -209,18 +256,57 @@ async def test_a_texted_code_opens_the_account_behind_a_captcha(town: Town) -> N
 @pytest.mark.parametrize("changes", [{"pages": ALL}])
 async def test_no_text_message_goes_out_without_a_captcha(town: Town) -> None:
     reader = Reader(town)
-    page = await reader.post("/page/register/code", way="phone", phone=PHONE)
-    assert page.form("/page/register/code").fields["phone"] == PHONE
-    await reader.post("/page/register/code", way="phone", phone=PHONE, captcha_id="", captcha="")
-    await reader.post("/page/register/code", way="code", phone=PHONE)
+    page = await reader.post("/page/register/code", account=PHONE)
+    assert page.form("/page/register/code").fields["account"] == "138 0013 8000"
+    await reader.post("/page/register/code", account=PHONE, captcha_id="", captcha="")
+    await reader.post("/page/register/code", way="code", account=PHONE)
     assert await town.mails() == []
 
 
-@pytest.mark.parametrize("path", ["/page/register/code", "/page/register/finish"])
-async def test_a_way_that_is_not_offered_is_refused(town: Town, path: str) -> None:
+@pytest.mark.parametrize(
+    ("changes", "typed", "leads"),
+    [
+        ({"pages": ALL}, ADA, "/page/register"),
+        ({"pages": ALL}, PHONE, "/page/register/code"),
+        ({"pages": Pages(register=("code", "link"))}, ADA, "/page/register/enter"),
+        ({"pages": Pages(register=("phone", "code"))}, ADA, "/page/register/enter"),
+    ],
+)
+async def test_one_field_is_enough_for_what_is_typed_says_which_way_it_goes(town: Town, typed: str, leads: str) -> None:
     reader = Reader(town)
-    page = await reader.post(path, way="code", email=ADA, password=GOOD, code="123456", captcha_id="x", captcha="y")
-    assert page.status == 422
+    page = await reader.open("/register?next=/me/data")
+    (form,) = [form for form in page.forms if form.action.startswith("/page/register")]
+    assert [name for name, kind in form.kinds.items() if kind.get("type") != "hidden"] == ["account"]
+    page = await reader.send("/page/register/code", account=typed)
+    assert page.form(leads).fields["next"] == "/me/data"
+    assert typed in page.form(leads).fields.values() or typed == PHONE
+
+
+@pytest.mark.parametrize("changes", [{"pages": Pages(register=("link", "code"))}])
+async def test_the_other_way_is_there_for_who_has_no_mail(town: Town) -> None:
+    reader = Reader(town)
+    await reader.open("/register")
+    page = await reader.send("/page/register", email=ADA, password=GOOD)
+    page = await reader.open(page.link("way=code"))
+    assert page.form("/page/register/code").fields["account"] == ADA
+    page = await reader.send("/page/register/code")
+    page = await reader.open(page.link("way=link"))
+    assert page.form("/page/register").fields["email"] == ADA
+
+
+@pytest.mark.parametrize(
+    ("changes", "typed", "why"),
+    [
+        ({"pages": Pages(register=("code",))}, PHONE, "email address"),
+        ({"pages": Pages(register=("phone",))}, ADA, "phone number"),
+        ({"pages": ALL}, "ada", "phone number or an email"),
+    ],
+)
+async def test_a_kind_of_address_that_is_not_taken_is_told_at_its_field(town: Town, typed: str, why: str) -> None:
+    reader = Reader(town)
+    await reader.open("/register")
+    page = await reader.send("/page/register/code", account=typed)
+    assert why in page.errors["account"]
     assert await town.mails() == []
 
 
@@ -242,8 +328,8 @@ async def test_consent_is_required_and_recorded_with_version_time_and_place(town
     await reader.open(f"/register?way={by}")
     more: dict[str, Any] = {"email": ADA}
     if by == "code":
-        await reader.send("/page/register/code", email=ADA)
-        action, more = "/page/register/finish", {"code": await reader.code(ADA)}
+        await proves(reader)
+        action, more = "/page/register/finish", {}
     page = await reader.send(action, password=GOOD, **more)
     assert set(page.errors) == {"agree"}
     assert page.errors["agree"] == "Please read and agree to the Terms of Service and the Privacy Policy first."
@@ -272,8 +358,8 @@ async def test_an_invite_can_be_required(town: Town, by: str) -> None:
     await reader.open(f"/register?way={by}&invite={code}")
     more: dict[str, Any] = {"email": ADA}
     if by == "code":
-        await reader.send("/page/register/code", email=ADA)
-        action, more = "/page/register/finish", {"code": await reader.code(ADA)}
+        await proves(reader)
+        action, more = "/page/register/finish", {}
     assert reader.page.form(action).fields["invite"] == code, "a link that was given away fills it in"
     for wrong in ("", "nosuchinvite"):
         assert set((await reader.send(action, password=GOOD, invite=wrong, **more)).errors) == {"invite"}
@@ -285,21 +371,15 @@ async def test_an_invite_can_be_required(town: Town, by: str) -> None:
 async def test_an_invite_link_keeps_its_invite_whichever_way_one_goes(town: Town) -> None:
     reader = Reader(town)
     await reader.open("/register?invite=abcdefgh")
-    for part in ("way=code", "way=link", "way=code"):
-        await reader.open(reader.page.link(part))
-        assert [form.fields["invite"] for form in reader.page.forms if "invite" in form.fields] == ["abcdefgh"]
-        assert "invite=abcdefgh" in reader.page.form("/page/language").fields["back"]
-    await reader.send("/page/register/code", email=ADA)
-    assert "invite=abcdefgh" in reader.page.link("way=code")
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [({"pages": ALL, "sms": Sms(countries=("CN",))}, False), ({"pages": ALL, "sms": Sms(countries=("CN", "HK"))}, True)],
-)
-async def test_numbers_from_abroad_are_asked_for_only_where_they_get_messages(town: Town, said: bool) -> None:
-    page = await Reader(town).open("/register?way=phone")
-    assert ("+852" in page.text) is said
+    await reader.send("/page/register/code", account=ADA)
+    assert reader.page.form("/page/register").fields["invite"] == "abcdefgh"
+    await reader.open("/register?invite=abcdefgh&way=code")
+    assert "invite=abcdefgh" in reader.page.form("/page/language").fields["back"]
+    await reader.send("/page/register/code", account=ADA)
+    assert "invite=abcdefgh" in reader.page.link("way=link")
+    assert "invite=abcdefgh" in reader.page.link("way=code"), "another address"
+    await reader.send("/page/register/enter", code=await reader.code(ADA))
+    assert reader.page.form("/page/register/finish").fields["invite"] == "abcdefgh"
 
 
 @pytest.mark.parametrize("changes", [{"invites": Invites(policy="closed"), "pages": ALL}])
@@ -308,8 +388,8 @@ async def test_where_registration_is_closed_a_page_says_so(town: Town) -> None:
     page = await reader.open("/register")
     assert page.heading == "Registration is closed"
     assert page.link("/login")
-    for path in ("/page/register", "/page/register/code", "/page/register/finish"):
-        page = await reader.post(path, way="link" if path == "/page/register" else "code", email=ADA, password=GOOD, code="123456")
+    for path in ("/page/register", "/page/register/code"):
+        page = await reader.post(path, way="link" if path == "/page/register" else "code", email=ADA, account=ADA, password=GOOD)
         assert page.heading == "Registration is closed"
     assert await town.mails() == []
 
@@ -320,4 +400,4 @@ async def test_where_registration_is_closed_a_page_says_so(town: Town) -> None:
 async def test_each_realm_has_its_own_policy(town: Town) -> None:
     reader = Reader(town)
     assert (await reader.open("/register?type=boss")).heading == "Registration is closed"
-    assert (await reader.open("/register")).form("/page/register")
+    assert (await reader.open("/register")).form("/page/register/code")

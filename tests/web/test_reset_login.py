@@ -18,15 +18,20 @@ def stranger(town: Town) -> Owner:
 
 
 async def ask(reader: Owner, by: str, *, next_page: str = "", account: str = ADA) -> Seen:
-    return await reader.submit(await reader.see(f"/forgot?next={next_page}"), "/page/forgot", account=account, by=by)
+    page = await reader.see(f"/forgot?next={next_page}")
+    return await reader.submit(page, "/page/forgot", account=account, **({"by": "link"} if by == "link" else {}))
 
 
 async def finish(reader: Owner, asked: Seen, by: str, password: str = NEW) -> Seen:
     if by == "code":
-        return await reader.submit(asked, "/page/forgot/code", code=await reader.code(ADA), password=password)
+        return await sets(reader, await reader.submit(asked, "/page/forgot/code", code=await reader.code(ADA)), password)
     link = await reader.town.link(ADA, "/page/reset")
     form = await reader.see(f"/page/reset?vcode={link['vcode']}&next={link.get('next', '')}")
     return await reader.submit(form, "/page/reset", password=password)
+
+
+async def sets(reader: Owner, page: Seen, password: str = NEW) -> Seen:
+    return await reader.submit(page, "/page/forgot/password", password=password)
 
 
 async def is_inside(reader: Owner) -> bool:
@@ -72,7 +77,7 @@ async def test_a_code_of_under_six_characters_logs_nobody_in(town: Town) -> None
     asked = await ask(reader, "code")
     account = await accounts.find(services.store, "main", "email", ADA)
     code = await services.one_time.new_code("reset", "main", ADA, bound_to(account), length=4)
-    page = await reader.submit(asked, "/page/forgot/code", code=code, password=NEW)
+    page = await sets(reader, await reader.submit(asked, "/page/forgot/code", code=code))
     assert page.heading == words.text("pages.reset_done.title", "en")
     assert not await is_inside(reader)
 

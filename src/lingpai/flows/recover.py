@@ -299,8 +299,10 @@ async def _by_grant(
         await services.limits.spend("check_client", ctx.client)
         account = await reset_rights.granted_to(services, ctx, who)
         hashed = await slot.new(password, _known(account), min_score)
+    if account is None:
+        raise BadGrant
     async with services.reset_grants.spending(ctx.prelogin_token) as taken:
-        grant, account = await reset_rights.held(services, ctx, taken, account)
+        grant = await reset_rights.held(services, ctx, taken, account)
         return grant, await _reset(services, ctx, account, grant.earned_by, hashed, by_answers=grant.questions_at > 0)
 
 

@@ -17,11 +17,11 @@ async def granted_to(services: Services, ctx: RequestContext, who: Address | Non
     return account if account and named and named.id == account.id else None
 
 
-async def held(services: Services, ctx: RequestContext, grant: ResetGrant | None, account: Account | None) -> tuple[ResetGrant, Account]:
-    """Both, where the grant is for this account as it is, in this realm. Raises BadGrant."""
+async def held(services: Services, ctx: RequestContext, grant: ResetGrant | None, account: Account | None) -> ResetGrant:
+    """The grant, where it is for this account as it is, in this realm. Raises BadGrant."""
     if grant is None or account is None or not await _fits(services, ctx, grant, account):
         raise BadGrant
-    return grant, account
+    return grant
 
 
 async def _fits(services: Services, ctx: RequestContext, grant: ResetGrant, account: Account) -> bool:

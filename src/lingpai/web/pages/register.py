@@ -105,7 +105,7 @@ async def show(services: Services, mount: Mount, request: Request, opened: Regis
         return _closed(request, context)
     if opened.step:
         return await _further(services, request, context)
-    if _by_link(services, request) and (opened.email or "phone" not in services.settings.pages.register):
+    if _by_link(services, request) and (opened.way or opened.email or "phone" not in services.settings.pages.register):
         return _sent(services, request, context, opened.email) if opened.again else _link_form(services, request, context)
     if opened.again and opened.account:
         return _code_page(services, request, context)
@@ -166,7 +166,7 @@ async def enter(services: Services, mount: Mount, request: Request, _: Nothing) 
         if isinstance(why, BadInput) and why.field == "account":
             return await _address_form(services, request, context, why)
         return _code_page(services, request, context, why)
-    return onward(context.to("/register", step="new", invite=_invite(request)), prelogin_token=step.state)
+    return onward(_at_new(request, context), prelogin_token=step.state)
 
 
 async def finish(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
@@ -180,7 +180,7 @@ async def finish(services: Services, mount: Mount, request: Request, _: Nothing)
     except RegistrationClosed:
         return _closed(request, context)
     except BadGrant as why:
-        return replace(onward(context.to("/register", step="new")), refused=why.code)
+        return replace(onward(_at_new(request, context)), refused=why.code)
     except (BadInput, NotInvited, WeakPassword, Limited) as why:
         return await _further(services, request, context, why)
     return logged_in(request, opened, context.end)
@@ -252,12 +252,18 @@ def _new_form(services: Services, request: Request, context: ReturnContext, proo
         typed=request.fields,
         field_of=_FIELD_OF,
         label_of={"agree": papers(services, request.locale)},
-        here=context.to("/register", step="new", invite=_invite(request)),
+        here=_at_new(request, context),
         context=context,
+        way=_text(request, "way"),
         to=proof.address.value,
         waiting=not create_account.asks_invite(proof),
         policy=invites_in(services.settings, context.realm).policy,
     )
+
+
+def _at_new(request: Request, context: ReturnContext) -> str:
+    """Where the page is that asks for the rest; whoever comes too late begins again as they had begun."""
+    return context.to("/register", step="new", way=_text(request, "way"), invite=_invite(request))
 
 
 def _text(request: Request, name: str) -> str:

@@ -23,8 +23,8 @@
   for (const form of all(".languages"))
     form.addEventListener("submit", () => {
       const back = new URL(form.elements.back.value, location.href);
-      for (const field of all("main input:not([type=hidden], [type=radio], [readonly])"))
-        if (["account", "email", "phone", "invite"].includes(field.name) && field.value) back.searchParams.set(field.name, field.value);
+      for (const field of all("main :is(input:not([type=hidden], [type=radio], [readonly]), select)"))
+        if (["account", "email", "phone", "country", "invite"].includes(field.name) && field.value) back.searchParams.set(field.name, field.value);
       form.elements.back.value = back.pathname + back.search;
     });
 

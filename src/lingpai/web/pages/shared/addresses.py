@@ -13,12 +13,18 @@ from lingpai.web.pages.shared.forms import TYPED_LENGTH
 from lingpai.web.request.request import Request
 
 
+_COLUMN = 5
+"""Characters of the longest prefix: `+1264`, but for a few that nobody offers beside others."""
+_FIGURE_SPACE, _EM_SPACE = "\u2007", "\u2003"
+
+
 @dataclass(frozen=True, slots=True)
 class PhonePrefix:
     """What stands before a number in its field (`parts/form.html`, `address_field`)."""
 
     countries: tuple[tuple[Country, str], ...]
-    """The countries that get text messages, each with its name."""
+    """The countries that get text messages, each as a list shows it: the prefix, and so far behind it that it stands alone where the list is
+    closed, the name."""
     region: str
     """The one that is chosen."""
     typed: str
@@ -46,12 +52,12 @@ def prefixed(services: Services, request: Request, name: str = "account") -> dic
 def phone_prefix(services: Services, request: Request, typed: Any) -> PhonePrefix:
     """What a field shows that holds what was typed, or the address that is known by now."""
     offered = [country for country in map(countries.country, services.settings.sms.countries) if country.prefix]
-    text = typed[:TYPED_LENGTH] if isinstance(typed, str) else ""
-    region, national = countries.split(text)
-    named = tuple((country, words.country(country.region, request.locale)) for country in offered)
+    text, chosen = typed[:TYPED_LENGTH] if isinstance(typed, str) else "", _region(services, request)
+    region, national = countries.split(_in_e164(text, chosen))
+    named = tuple((country, _listed(country, request)) for country in offered)
     if region in (country.region for country in offered):
         return PhonePrefix(named, region, national)
-    return PhonePrefix(named, _region(services, request), rules.in_groups(text))
+    return PhonePrefix(named, chosen, rules.in_groups(text))
 
 
 def to_carry(address: Address, typed: Any) -> str:
@@ -62,6 +68,17 @@ def to_carry(address: Address, typed: Any) -> str:
 def texts(services: Services) -> bool:
     """Whether anybody carries text messages; in dev mode the inbox does."""
     return services.settings.dev or services.settings.sms.provider != "none"
+
+
+def _in_e164(text: str, region: str) -> str:
+    try:
+        return rules.phone(text, region=region).value
+    except BadInput:
+        return text
+
+
+def _listed(country: Country, request: Request) -> str:
+    return country.prefix.ljust(_COLUMN, _FIGURE_SPACE) + 2 * _EM_SPACE + words.country(country.region, request.locale)
 
 
 def _region(services: Services, request: Request) -> str:

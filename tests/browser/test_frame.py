@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 
 KB = 1_000
 OWN = ("/me", "/me/security", "/me/safety", "/me/data", "/me/devices", "/me/password", "/me/link", "/me/invites", "/me/questions")
-BEFORE = ("/register?way=phone", "/forgot", "/logout", "/connect/nobody", "/nowhere")
+BEFORE = ("/register", "/forgot", "/logout", "/connect/nobody", "/nowhere")
 
 
 @pytest.fixture

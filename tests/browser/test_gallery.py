@@ -207,7 +207,7 @@ async def left_behind(town: Town, number: str = "+8613800138000", *mails: str) -
 async def registering(gallery: Gallery) -> None:
     """By a link."""
     ada = gallery.person
-    await gallery.show("register", "/register")
+    await gallery.show("register", "/register?way=link")
     await ada.fill("pages.email", "ada@nowhere")
     await ada.fill("pages.password", "password1")
     await ada.page.locator("#agree").check()
@@ -223,19 +223,37 @@ async def registering_by_code(gallery: Gallery) -> None:
     """By mail and by text message."""
     ada = gallery.person
     await gallery.show("register-by-code", "/register?way=code")
-    await ada.fill("pages.email", LONG)
-    await ada.press("pages.register.send")
+    await ada.fill("pages.by_code.account", "12345")
+    await ada.press("pages.by_code.send")
+    await gallery.take("register-by-code-error")
+    await ada.fill("pages.by_code.account", LONG)
+    await ada.press("pages.by_code.send")
     await gallery.take("register-code")
+    await ada.page.locator("summary").click()
+    await gallery.take("register-code-nothing")
     await ada.fill("pages.code.label", "000000")
-    await ada.fill("pages.password", GOOD)
+    await ada.is_told("beside.bad-code")
+    await gallery.take("register-code-error")
+
+
+async def choosing_a_password(gallery: Gallery) -> None:
+    """Once a code has proved the address; and the captcha before a text message."""
+    ada = gallery.person
+    await ada.go("/register?way=code")
+    await ada.fill("pages.by_code.account", LONG)
+    await ada.press("pages.by_code.send")
+    await ada.fill("pages.code.label", await ada.code(LONG))
+    await ada.sees("pages.phone_first.new_title")
+    await gallery.take("register-new")
+    await ada.fill("pages.password", "password1")
     await ada.page.locator("#agree").check()
     await ada.press("pages.register.button")
-    await gallery.take("register-code-error")
-    await gallery.show("register-by-phone", "/register?way=phone")
-    await ada.fill("pages.phone", "12345")
-    await ada.fill("pages.captcha.label", "XXXX")
-    await ada.press("pages.register.send")
-    await gallery.take("register-by-phone-error")
+    await gallery.take("register-new-error")
+    await ada.go("/register?way=code")
+    await ada.fill("pages.by_code.account", "138 0013 8000")
+    await ada.press("pages.by_code.send")
+    await ada.page.locator("[data-picture]").wait_for()
+    await gallery.take("register-by-phone")
 
 
 async def opening(gallery: Gallery) -> None:
@@ -267,17 +285,14 @@ async def forgetting(gallery: Gallery) -> None:
     await ada.press("pages.forgot.button")
     await gallery.take("forgot-error")
     await ada.fill("pages.login.account", LONG)
-    await ada.choose("pages.forgot.link")
-    await ada.press("pages.forgot.button")
-    await gallery.take("forgot-link")
-    await ada.go("/forgot")
-    await ada.fill("pages.login.account", seed003.ADA_MAIL)
     await ada.press("pages.forgot.button")
     await gallery.take("forgot-code")
+    await ada.page.locator("summary").click()
+    await gallery.take("forgot-code-nothing")
     await ada.fill("pages.code.label", "000000")
-    await ada.fill("pages.reset.password", GOOD)
-    await ada.press("pages.reset.button")
+    await ada.is_told("beside.bad-code")
     await gallery.take("forgot-code-error")
+    await gallery.show("forgot-over", f"/forgot?step=new&account={ADA}")
 
 
 async def answering(gallery: Gallery) -> None:
@@ -286,8 +301,9 @@ async def answering(gallery: Gallery) -> None:
     await seed003.member(town, questions=True)
     await ada.go("/forgot")
     await ada.fill("pages.login.account", seed003.ADA)
-    await ada.choose("pages.forgot.questions")
     await ada.press("pages.forgot.button")
+    await ada.page.locator("summary").click()
+    await ada.press("pages.phone_first.by_questions")
     await gallery.take("forgot-questions")
     for number in ("one", "two", "three"):
         await ada.page.get_by_label(seed003.QUESTIONS[f"question_{number}"], exact=True).fill(seed003.ANSWERS[f"answer_{number}"])
@@ -297,6 +313,8 @@ async def answering(gallery: Gallery) -> None:
     await ada.press("pages.reset.button")
     await gallery.take("reset-done")
     await gallery.show("reset-bad", "/page/reset?email=ada@example.com&vcode=x")
+    await ada.press("pages.bad_link.button")
+    await gallery.take("forgot-link")
     await Maillink(town).forget(seed003.ADA_MAIL)
     await ada.open_mail(seed003.ADA_MAIL, "/reset_password/verify")
     await gallery.take("reset")
@@ -335,7 +353,7 @@ async def proved(town: Town, email: str) -> Owner:
 
 ROOMS = [
     *(entering, coming_by_code, typing_a_code, coming_anew, recognising, inside),
-    *(registering, registering_by_code, opening, forgetting, answering, disowning),
+    *(registering, registering_by_code, choosing_a_password, opening, forgetting, answering, disowning),
 ]
 
 

@@ -156,7 +156,8 @@ async def test_a_person_proves_it_is_still_them_and_goes_on(browser: Browser, ur
         await page.fill("#email", "ada@new.example.com")
         await page.get_by_role("button", name="Send code").click()
         await page.fill("#code", await ada.code("ada@new.example.com"))
-        await page.get_by_role("button", name="Confirm address").click()
+        if not scripts:
+            await page.get_by_role("button", name="Confirm address").click()
         await expect(page.get_by_text("Email address confirmed.")).to_be_visible()
 
 

@@ -32,11 +32,12 @@ async def test_another_address_is_proved_and_the_old_one_told(home: Person) -> N
     await home.reads("pages.me.email.replaces", held=ADA)
     await home.fill("pages.me.email.new", NEW)
     await home.press("pages.me.send_code")
-    await home.fill("pages.code.label", "000000")
-    await home.press("pages.me.email.bind")
-    await home.is_told("beside.bad-code")
-    await home.fill("pages.code.label", await home.code(NEW))
-    await home.press("pages.me.email.bind")
+    for code in ("000000", await home.code(NEW)):
+        await home.fill("pages.code.label", code)
+        if not home.scripts:
+            await home.press("pages.me.email.bind")
+        if code == "000000":
+            await home.is_told("beside.bad-code")
     await home.reads("pages.me.done.email")
     await home.reads_exactly(NEW)
     newest = (await home.town.mails(ADA))[-1]

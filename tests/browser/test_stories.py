@@ -34,9 +34,11 @@ def changes() -> dict[str, Any]:
 
 
 @BOTH
-async def test_a_link_registers_and_another_helps_who_forgot(ada: Person) -> None:
+async def test_a_link_registers_and_a_code_helps_who_forgot(ada: Person) -> None:
     await ada.go("/register")
-    await ada.fill("pages.email", ADA)
+    await ada.fill("pages.by_code.account", ADA)
+    await ada.press("pages.phone_first.next")
+    await expect(ada.field("pages.email")).to_have_value(ADA)
     await ada.fill("pages.password", GOOD)
     await ada.press("pages.register.button")
     await ada.sees("pages.sent.title")
@@ -60,14 +62,14 @@ async def test_a_link_registers_and_another_helps_who_forgot(ada: Person) -> Non
 
 
 async def forgets(person: Person) -> None:
-    """From the login page to a new password, by a mailed link."""
+    """From the login page to a new password, by a mailed code."""
     await person.press("pages.by_code.way.password")
     await person.follow("pages.login.forgot")
     await person.fill("pages.login.account", ADA)
-    await person.choose("pages.forgot.link")
     await person.press("pages.forgot.button")
-    await person.sees("pages.sent.title")
-    await person.open_mail(ADA, "/page/reset")
+    await person.fill("pages.code.label", await person.code(ADA))
+    if not person.scripts:
+        await person.press("pages.phone_first.next")
     await person.sees("pages.reset.title")
     await person.fill("pages.reset.password", OTHER)
     await person.press("pages.reset.button")
@@ -94,13 +96,15 @@ async def test_a_code_registers_and_a_captcha_slows_who_guesses(ada: Person) -> 
 
 
 async def registered_by_code(person: Person) -> None:
-    await person.go("/register")
-    await person.follow("pages.register.way.code")
-    await person.fill("pages.email", ADA)
-    await person.press("pages.register.send")
-    await person.sees("pages.register.code_title")
+    await person.go("/register?way=code")
+    await person.fill("pages.by_code.account", ADA)
+    await person.press("pages.by_code.send")
+    await person.sees("pages.by_code.code_title")
     code = await person.code(ADA)
     await person.fill("pages.code.label", f" {code[:3]} {code[3:]} ")
+    if not person.scripts:
+        await person.press("pages.phone_first.next")
+    await person.sees("pages.phone_first.new_title")
     await person.fill("pages.password", GOOD)
     await person.press("pages.register.button")
     await person.is_home(ADA)
@@ -144,7 +148,7 @@ async def test_a_one_time_link_logs_another_browser_in_once_it_is_asked(ada: Per
 @pytest.mark.parametrize("changes", [{"invites": Invites(policy="required", initial=1)}])
 async def test_an_invite_brings_a_friend_in(ada: Person, another: Visits) -> None:
     first = await invites.issue(ada.town.house.services, "main", 1, None)
-    await ada.go("/register")
+    await ada.go("/register?way=link")
     await ada.fill("pages.email", ADA)
     await ada.fill("pages.password", GOOD)
     await ada.fill("pages.register.invite", first)
@@ -157,7 +161,8 @@ async def test_an_invite_brings_a_friend_in(ada: Person, another: Visits) -> Non
     link = await ada.field("pages.me.invites.link").input_value()
     async with another() as bob:
         await bob.go(link)
-        await bob.fill("pages.email", BOB)
+        await bob.fill("pages.by_code.account", BOB)
+        await bob.press("pages.phone_first.next")
         await bob.fill("pages.password", GOOD)
         await bob.press("pages.register.button")
         await bob.open_mail(BOB, "/page/activate")
@@ -179,7 +184,8 @@ async def test_who_signed_up_by_name_adds_an_address_and_questions_and_gets_back
     await ada.fill("pages.me.email.new", ADA)
     await ada.press("pages.me.send_code")
     await ada.fill("pages.code.label", await ada.code(ADA))
-    await ada.press("pages.me.email.bind")
+    if not ada.scripts:
+        await ada.press("pages.me.email.bind")
     await ada.reads("pages.me.done.email")
     await ada.follow("pages.me.safety.title")
     await ada.act("pages.me.set", "pages.me.questions.title")
@@ -196,8 +202,9 @@ async def test_who_signed_up_by_name_adds_an_address_and_questions_and_gets_back
 async def back_by_answers(person: Person) -> None:
     await person.go("/forgot")
     await person.fill("pages.login.account", NAME)
-    await person.choose("pages.forgot.questions")
     await person.press("pages.forgot.button")
+    await person.page.locator("summary").click()
+    await person.press("pages.phone_first.by_questions")
     await person.sees("pages.questions.title")
     for name in ("one", "two", "three"):
         await person.page.get_by_label(QUESTIONS[f"question_{name}"], exact=True).fill(ANSWERS[f"answer_{name}"])
@@ -215,10 +222,12 @@ async def back_by_answers(person: Person) -> None:
 async def back_by_code(person: Person) -> None:
     await person.go("/forgot")
     await person.fill("pages.login.account", NAME)
-    await person.choose("pages.forgot.code")
     await person.press("pages.forgot.button")
-    await person.sees("pages.reset.title")
+    await person.sees("pages.by_code.code_title")
     await person.fill("pages.code.label", await person.code(ADA))
+    if not person.scripts:
+        await person.press("pages.phone_first.next")
+    await person.sees("pages.reset.title")
     await person.fill("pages.reset.password", THIRD)
     await person.press("pages.reset.button")
     await person.sees("pages.reset_done.title")
@@ -247,16 +256,21 @@ async def test_a_mailed_link_verifies_a_volunteer_and_an_employer(ada: Person, r
 
 @STRAIGHT
 async def test_a_texted_code_registers(ada: Person) -> None:
-    await ada.go("/register?way=phone")
-    await ada.fill("pages.phone", PHONE)
+    await ada.go("/register")
+    await ada.fill("pages.by_code.account", PHONE)
+    await ada.press("pages.phone_first.next")
     if ada.scripts:
+        await ada.field("pages.by_code.account").focus()
         await expect(ada.page.get_by_text(ada.word("pages.captcha.done"))).to_be_visible()
     else:
         await solve(ada)
-        await ada.fill("pages.phone", PHONE)
-    await ada.press("pages.register.send")
-    await ada.sees("pages.register.code_title")
+    await ada.press("pages.phone_first.next")
+    await ada.sees("pages.by_code.code_title")
+    await ada.reads("pages.by_code.sent", to=SHOWN)
     await ada.fill("pages.code.label", await ada.code(E164))
+    if not ada.scripts:
+        await ada.press("pages.phone_first.next")
+    await ada.sees("pages.phone_first.new_title")
     await ada.fill("pages.password", GOOD)
     await ada.press("pages.register.button")
     await ada.is_home(SHOWN)

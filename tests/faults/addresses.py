@@ -116,11 +116,11 @@ PAGES = (
     AskedCall("maillink", "/page/login/enter", {"account": MAIL, "code": "000000"}),
     AskedCall("maillink", "/page/forgot", {"account": MAIL, "by": "code"}),
     AskedCall("maillink", "/page/forgot", {"account": MAIL, "by": "link"}),
-    AskedCall("maillink", "/page/forgot/code", {"account": MAIL, "code": "000000", "password": WRONG}),
+    AskedCall("maillink", "/page/forgot/code", {"account": MAIL, "code": "000000"}),
     AskedCall("maillink", "/page/activate/again", {"email": MAIL}),
     REGISTER_PAGE,
-    AskedCall("maillink", "/page/register/code", {"email": MAIL, "way": "code"}),
-    AskedCall("maillink", "/page/register/finish", {"email": MAIL, "way": "code", "code": "000000", **_AGREED}),
+    AskedCall("maillink", "/page/register/code", {"account": MAIL, "way": "code"}),
+    AskedCall("maillink", "/page/register/enter", {"account": MAIL, "code": "000000"}),
     AskedCall("maillink", "/page/me/email", {"email": MAIL}, logged_in=True),
 )
 

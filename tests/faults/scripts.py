@@ -22,7 +22,7 @@ PAGES: tuple[Deed, ...] = (
     FormDeed("/page/me/email", {"code": code_of(NEW)}),
     FormDeed("/page/me/password", {"old_password": FIRST, "password": SECOND}, path="/me/password"),
     FormDeed("/page/not-me", path="/page/not-me", mailed_to=NEW),
-    FormDeed("/page/forgot/password", {"password": THIRD}, stands=True),
+    FormDeed("/page/forgot/password", {"account": NEW, "password": THIRD}, stands=True),
     FormDeed("/page/login", {"account": NEW, "password": THIRD}, path="/login?way=password", pause=660),
     FormDeed("/page/me/confirm", {"password": THIRD}, path="/me/confirm"),
     FormDeed("/page/logout", path="/logout"),
@@ -36,11 +36,13 @@ PAGES: tuple[Deed, ...] = (
     FormDeed("/page/forgot", {"account": NEW, "by": "link"}, path="/forgot"),
     FormDeed("/page/reset", {"password": FOURTH}, path="/page/reset", mailed_to=NEW, leads_on=True),
     FormDeed("/page/forgot", {"account": NEW, "by": "code"}, path="/forgot"),
-    FormDeed("/page/forgot/code", {"code": code_of(NEW), "password": SECOND}, leads_on=True),
+    FormDeed("/page/forgot/code", {"code": code_of(NEW)}),
+    FormDeed("/page/forgot/password", {"password": SECOND}, leads_on=True),
     FormDeed("/page/me/delete", {"sure": "on"}, path="/me/delete"),
     FormDeed("/page/keep", path="/page/keep", mailed_to=NEW),
-    FormDeed("/page/register/code", {"email": BOB}, path="/register?way=code"),
-    FormDeed("/page/register/finish", {"code": code_of(BOB), "password": FIRST}),
+    FormDeed("/page/register/code", {"account": BOB}, path="/register?way=code"),
+    FormDeed("/page/register/enter", {"code": code_of(BOB)}),
+    FormDeed("/page/register/finish", {"password": FIRST}),
 )
 
 

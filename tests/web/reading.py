@@ -83,15 +83,19 @@ class Page(HTMLParser):
             self.sources[tag] = said["src"]
         elif tag == "p" and said.get("class") == "error":
             self._error = said["id"].removesuffix("-error")
-        elif tag == "input" and self._open and "name" in said:
-            self._input(self._open, said)
-        elif tag == "button" and self._open:
-            self._open.buttons |= {said["name"]} if "name" in said else set()
-            self._open.actions |= {said["formaction"]} if "formaction" in said else set()
-        elif tag == "select" and self._open:
+        elif self._open:
+            self._field(self._open, tag, said)
+
+    def _field(self, form: Form, tag: str, said: dict[str, str]) -> None:
+        if tag == "input" and "name" in said:
+            self._input(form, said)
+        elif tag == "button":
+            form.buttons |= {said["name"]} if "name" in said else set()
+            form.actions |= {said["formaction"]} if "formaction" in said else set()
+        elif tag == "select":
             self._chosen = said["name"]
-        elif tag == "option" and self._open and ("selected" in said or self._chosen not in self._open.fields):
-            self._open.fields[self._chosen] = said["value"]
+        elif tag == "option" and ("selected" in said or self._chosen not in form.fields):
+            form.fields[self._chosen] = said["value"]
 
     def _input(self, form: Form, said: dict[str, str]) -> None:
         form.kinds[said["name"]] = said

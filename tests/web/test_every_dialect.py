@@ -72,7 +72,7 @@ async def fill(page: Reader, **typed: str) -> None:
 
 async def reset(page: Reader, person: Walker, password: str) -> None:
     """From the page that asks who it is, by the mailed link, to another password."""
-    await page.send("/page/forgot", account=person.email, by="link")
+    await page.post("/page/forgot", **{**page.page.form("/page/forgot").fields, "account": person.email, "by": "link"})
     await page.follow(person.email)
     await fill(page, password=password)
 

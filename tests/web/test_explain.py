@@ -115,7 +115,7 @@ async def reset_by_a_wrong_code_at_the_page(town: Town) -> httpx.Response:
     reader = Reader(town)
     await reader.open("/forgot")
     await reader.send("/page/forgot", account=ADA)
-    await reader.send("/page/forgot/code", account=ADA, code="000000", password=GOOD)
+    await reader.send("/page/forgot/code", account=ADA, code="000000")
     return reader.page.reply
 
 

@@ -58,8 +58,9 @@ async def test_a_reset_takes_it_in_any_case(town: Town, dialect: str) -> None:
     else:
         browser = town.browser()
         await browser.post("/page/forgot", data={"account": ADA, "by": "code"}, headers={"Origin": town.url})
-        form = {"account": ADA, "code": f" {await word(town, ADA, '/forgot')} ", "password": NEW}
-        reply = await browser.post("/page/forgot/code", data=form, headers={"Origin": town.url})
+        form = {"account": ADA, "code": f" {await word(town, ADA, '/forgot')} "}
+        await browser.post("/page/forgot/code", data=form, headers={"Origin": town.url})
+        reply = await browser.post("/page/forgot/password", data={"account": ADA, "password": NEW}, headers={"Origin": town.url})
         assert reply.status_code == 200, reply.text
 
 
@@ -84,9 +85,11 @@ async def test_registering_takes_it(town: Town, way: str) -> None:
         assert (await person.say("/account/register", Email=ADA, Password=GOOD, Verification=code)).yes
     else:
         browser = town.browser()
-        await browser.post("/page/register/code", data={"email": ADA, "way": "code"}, headers={"Origin": town.url})
-        form = {"email": ADA, "way": "code", "code": await word(town, ADA, "/register"), "password": GOOD}
-        assert (await browser.post("/page/register/finish", data=form, headers={"Origin": town.url})).status_code == 303
+        await browser.post("/page/register/code", data={"account": ADA}, headers={"Origin": town.url})
+        form = {"account": ADA, "code": await word(town, ADA, "/register")}
+        await browser.post("/page/register/enter", data=form, headers={"Origin": town.url})
+        reply = await browser.post("/page/register/finish", data={"account": ADA, "password": GOOD}, headers={"Origin": town.url})
+        assert reply.headers["location"] == "/me"
 
 
 async def test_binding_takes_it(town: Town) -> None:

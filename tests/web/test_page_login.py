@@ -128,7 +128,11 @@ async def test_nobody_learns_whether_an_account_is_there(ada: Reader) -> None:
     for typed in (ADA, "bob@example.com", "bob", "bob bob", "@", "13800138000", "+1", "x" * 300):
         page = await ada.send("/page/login", account=typed, password=WRONG)
         assert page.status == 422
-        said.add(page.reply.text.replace(typed, "…").replace("138 0013 8000", "…").replace(typed.replace("@", "%40").replace(" ", "+").replace("+1", "%2B1"), "…"))
+        said.add(
+            page.reply.text.replace(typed, "…")
+            .replace("138 0013 8000", "…")
+            .replace(typed.replace("@", "%40").replace(" ", "+").replace("+1", "%2B1"), "…")
+        )
         await ada.open("/login")
     assert len(said) == 1
 

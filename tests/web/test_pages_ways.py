@@ -96,7 +96,7 @@ async def test_an_employer_who_waits_is_mailed_another_link_of_the_same_realm(to
 async def test_an_employer_resets_the_password_by_link(town: Town) -> None:
     reader = await boss(town)
     await reader.open("/forgot?type=boss")
-    await reader.send("/page/forgot", account=ADA, by="link")
+    await reader.post("/page/forgot", account=ADA, by="link", type="boss")
     await reader.follow(ADA)
     page = await reader.send("/page/reset", password=NEW)
     await reader.open(page.link("/me"))
@@ -260,11 +260,13 @@ async def test_a_reload_after_registering_sends_nothing(town: Town) -> None:
 async def test_a_reload_of_the_page_for_a_code_sends_nothing(town: Town) -> None:
     reader = Reader(town)
     await reader.open("/register?way=code&next=/me/data&invite=friend")
-    await reader.send("/page/register/code", email=ADA)
+    await reader.send("/page/register/code", account=ADA)
     page = await reloads(reader, ADA, 1)
-    fields = page.form("/page/register/finish").fields
-    assert (fields["email"], fields["next"], fields["invite"]) == (ADA, "/me/data", "friend")
-    await reader.send("/page/register/finish", code=await reader.code(ADA), password=GOOD, invite="")
+    fields = page.form("/page/register/enter").fields
+    assert (fields["account"], fields["next"], fields["invite"]) == (ADA, "/me/data", "friend")
+    await reader.send("/page/register/enter", code=await reader.code(ADA))
+    await reloads(reader, ADA, 1)
+    await reader.send("/page/register/finish", password=GOOD, invite="")
     assert reader.where == "/me/data"
 
 
@@ -274,7 +276,7 @@ async def test_a_reload_after_asking_for_a_reset_sends_nothing(town: Town, by: s
     before = len(await town.mails(ADA))
     reader = Reader(town)
     await reader.open("/forgot")
-    await reader.send("/page/forgot", account=ADA, by=by)
+    await reader.post("/page/forgot", account=ADA, by=by)
     page = await reloads(reader, ADA, before + 1)
     assert ADA in page.text
     assert ADA in page.form("/page/forgot/code" if by == "code" else "/page/forgot").fields.values()
@@ -345,14 +347,14 @@ async def test_limited_forms_that_send_keep_what_was_typed(town: Town) -> None:
     reader = Reader(town)
     for number in (1, 2):
         await reader.open("/forgot?next=/me/data")
-        await reader.send("/page/forgot", account=f"ada{number}@example.com", by="code")
+        await reader.send("/page/forgot", account=f"ada{number}@example.com")
     stays(reader.page, "/page/forgot", account="ada2@example.com", next="/me/data")
     await reader.open("/register?next=/me/data")
     page = await reader.send("/page/register", email=ADA, password=GOOD)
     stays(page, "/page/register", email=ADA, next="/me/data")
     await reader.open("/register?way=code&next=/me/data")
-    page = await reader.send("/page/register/code", email=ADA)
-    stays(page, "/page/register/code", email=ADA, next="/me/data")
+    page = await reader.send("/page/register/code", account=ADA)
+    stays(page, "/page/register/code", account=ADA, next="/me/data")
 
 
 @pytest.mark.parametrize("changes", [{"limits": Limits(check_client=LAST), "pages": CODES}])
@@ -360,18 +362,18 @@ async def test_limited_forms_that_send_keep_what_was_typed(town: Town) -> None:
 async def test_limited_codes_keep_their_form(town: Town, what: str) -> None:
     reader = Reader(town)
     action = await asked_for_a_code(reader, what)
-    await reader.send(action, code="000000", password=GOOD)
-    page = await reader.send(action, code="000000", password=GOOD)
+    await reader.send(action, code="000000")
+    page = await reader.send(action, code="000000")
     stays(page, action, next="/me/data")
 
 
 async def asked_for_a_code(reader: Reader, what: str) -> str:
     if what == "register":
         await reader.open("/register?way=code&next=/me/data")
-        await reader.send("/page/register/code", email=ADA)
-        return "/page/register/finish"
+        await reader.send("/page/register/code", account=ADA)
+        return "/page/register/enter"
     await reader.open("/forgot?next=/me/data")
-    await reader.send("/page/forgot", account=ADA, by="code")
+    await reader.send("/page/forgot", account=ADA)
     return "/page/forgot/code"
 
 
@@ -381,11 +383,11 @@ async def test_an_error_brings_no_resend_forward(town: Town, what: str) -> None:
     reader = Reader(town)
     action = await asked_for_a_code(reader, what)
     town.clock.advance(seconds=20)
-    page = await reader.send(action, code="000000", password=GOOD)
+    page = await reader.send(action, code="000000")
     assert page.status == 422
     assert 'data-wait="40"' in page.reply.text
     town.clock.advance(seconds=41)
-    page = await reader.send(action, code="000000", password=GOOD)
+    page = await reader.send(action, code="000000")
     assert 'data-wait="0"' in page.reply.text
 
 

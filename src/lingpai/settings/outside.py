@@ -60,7 +60,11 @@ class Sms(msgspec.Struct, frozen=True):
         ),
     ] = "none"
     countries: Annotated[
-        tuple[str, ...], Meta(description="regions whose numbers get messages (ISO 3166-1)", extra={"form": forms.region})
+        tuple[str, ...],
+        Meta(
+            description="regions whose numbers get messages (ISO 3166-1); the pages offer their prefixes, the first one chosen",
+            extra={"form": forms.region},
+        ),
     ] = ("CN",)
     daily_budget: Annotated[int, Meta(ge=1, le=10_000_000, description="messages a day in all; past it nothing is sent")] = 1_000
     prefix_hourly: Annotated[

@@ -12,7 +12,6 @@ from lingpai.flows import Services
 from lingpai.web.pages.shared.forms import TYPED_LENGTH
 from lingpai.web.request.request import Request
 
-
 _COLUMN = 5
 """Characters of the longest prefix: `+1264`, but for a few that nobody offers beside others."""
 _FIGURE_SPACE, _EM_SPACE = "\u2007", "\u2003"
@@ -23,8 +22,7 @@ class PhonePrefix:
     """What stands before a number in its field (`parts/form.html`, `address_field`)."""
 
     countries: tuple[tuple[Country, str], ...]
-    """The countries that get text messages, each as a list shows it: the prefix, and so far behind it that it stands alone where the list is
-    closed, the name."""
+    """The countries that get text messages, each as a list shows it: the prefix, alone where the list is closed, and the name."""
     region: str
     """The one that is chosen."""
     typed: str

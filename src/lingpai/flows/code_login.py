@@ -115,24 +115,34 @@ def _spelled(account: Account | None, address: Address) -> Address:
 
 
 def _holder(services: Services, account: Account | None, address: Address, entry: Entry) -> Account | None:
-    """Whose the code is: the account's that it was made for, while that is as it was; or nobody's, where there still is none."""
-    if account is None and entry.value.decode() == FREE:
+    """Whose the code is: the account's that it was made for, while that is as it was; or nobody's, where there still is none.
+
+    Of an address that waits for its proof it is the proof, whatever strangers have registered there since it was sent (contract, 8.8).
+    """
+    made_for = services.one_time.holder(entry)
+    if account is None and made_for == int(FREE):
         return None
-    if account and _may_read(services, account, address) and services.one_time.binds(entry, account):
-        return account
+    if account and _may_read(services, account, address):
+        proves = _waits(account, address) and made_for in (account.id, int(FREE))
+        if proves or services.one_time.binds(entry, account):
+            return account
     raise BadCode
+
+
+def _waits(account: Account, address: Address) -> bool:
+    return address.kind == "email" and account.email_proved_at is None
 
 
 async def _opened(
     services: Services, ctx: RequestContext, account: Account | None, address: Address, *, remember: bool
 ) -> IssuedSession | Step:
-    if account is None or (address.kind == "email" and account.email_proved_at is None):
+    if account is None or _waits(account, address):
         return await _further(services, ctx, address, "create_account", account, remember=remember)
     if account.locked_at is not None:
         step = await services.grants.cancel_deletion_step(account)
         await services.audit.note(services.store, ctx, "login", "closing", account_id=account.id)
         return step
-    if await proved_address.may_be_recycled(services, account, address):
+    if await proved_address.may_be_recycled(services, services.store, account, address):
         return await _further(services, ctx, address, "recognise", account, remember=remember)
     return await let_in(services, ctx, account, address, BadCode, remember=remember)
 

@@ -121,8 +121,8 @@ async def _opened(services: Services, tx: Transaction, ctx: RequestContext, acco
 
 
 async def _leave(services: Services, tx: Transaction, ctx: RequestContext, former: Account, phone: Address) -> None:
-    """The number leaves the account that it named; what it had earned there is worth nothing."""
-    if not await accounts.lock_if_unchanged(tx, former):
+    """The number leaves the account that it named; what it had earned there is worth nothing. An owner who is back keeps it: BadGrant."""
+    if not await accounts.lock_if_unchanged(tx, former) or not await proved_address.may_be_recycled(services, tx, former, phone):
         raise BadGrant
     await accounts.remove_identifier(tx, account_id=former.id, kind=phone.kind, key=phone.key)
     await accounts.outdate_proofs(tx, account_id=former.id)

@@ -20,7 +20,7 @@ from lingpai.guard.one_time.codes import CODE_LENGTH, CODE_LIFE, RESET_LIFE, bou
 from lingpai.guard.one_time.reset_grants import ResetGrant
 from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.guard.throttling.messages import INTERVAL
-from lingpai.steps import reset_login, reset_rights, ways
+from lingpai.steps import proved_address, reset_login, reset_rights, ways
 from lingpai.steps.account_change import changing
 from lingpai.steps.authentication import is_known
 from lingpai.steps.first_proof import prove_by_reset
@@ -164,7 +164,8 @@ def _asking(
 
 
 async def _send_code(services: Services, ctx: RequestContext, to: Address, account: Account | None, message: AskedMessage) -> None:
-    message.sent = mailed = message.lands and _may_reset(account, to) and to.kind != "name"
+    elsewhere = to.kind == "name" or await proved_address.is_left_to_others(services, account, to)
+    message.sent = mailed = message.lands and not elsewhere and _may_reset(account, to)
     holder, who = bound_to(account if mailed else None), guesser(ctx, "reset", account, to)
     code = await new_code(services, ctx, message, who, to, holder, ctx.code_length)
     async with services.store.begin() as tx:
@@ -241,8 +242,7 @@ async def by_code(
         hashed = await slot.new(password, _known(account, to), min_score)
     async with spending_code(services, ctx, "reset", to.key, code) as entry:
         # As in `by_link`: as it was before the code was taken.
-        account = _holder(services, account, entry)
-        return await _reset(services, ctx, account, to, hashed)
+        return await _reset(services, ctx, _holder(services, account, entry), to, hashed)
 
 
 async def enter_by_link(services: Services, ctx: RequestContext, email: Address, token: str, password: str) -> ResetOutcome:

@@ -9,12 +9,14 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
+from lingpai.core import journal
 from lingpai.core.chance import SECOND
 from lingpai.core.errors import BadGrant
 from lingpai.core.model import Account, Address, RequestContext
 from lingpai.core.steps import Step, StepNeed
 from lingpai.steps.services import Services
 from lingpai.store import accounts, audit, sessions
+from lingpai.store.database import Transaction
 
 LIFE = 600
 """Seconds for which a browser may go on from the proof."""
@@ -71,16 +73,18 @@ async def spending(services: Services, ctx: RequestContext, address: Address) ->
         yield proved
 
 
-async def may_be_recycled(services: Services, account: Account, address: Address) -> bool:
+async def may_be_recycled(services: Services, tx: Transaction, account: Account | None, address: Address) -> bool:
     """Whether the number may belong to somebody else by now: nobody has used the account for `sms.recycled_days`, nor bound the phone.
 
-    As far back as the trail goes: who is not found in it has not been here for that long.
+    As far back as the trail goes: who is not found in it has not been here for that long. No account: the same work.
     """
     if address.kind != "phone":
         return False
-    now = services.clock.now()
-    live = await sessions.of(services.store, account_id=account.id, now=now)
-    logged_in = await audit.last(services.store, account_id=account.id, event="login")
+    now, number = services.clock.now(), account.id if account else 0
+    live = await sessions.of(tx, account_id=number, now=now)
+    logged_in = await audit.last(tx, account_id=number, event="login")
+    if account is None:
+        return False
     last = max([account.created_at, account.phone_proved_at or 0, logged_in, *(each.seen_at for each in live)])
     return now - last >= services.settings.sms.recycled_days * DAY
 
@@ -91,6 +95,18 @@ def other_ways(services: Services, account: Account) -> tuple[str, ...]:
     typed = account.password is not None and "password" in services.settings.pages.login
     third = [(name, name in services.providers and name not in asleep) for name in account.linked]
     return tuple(name for name, opens in (("password", typed), ("email", account.reset_mail is not None), *third) if opens)
+
+
+async def is_left_to_others(services: Services, account: Account | None, address: Address) -> bool:
+    """Whether a reset is for other ways in, as the number may be somebody else's by now; the password, which is to be set, is none of them.
+
+    Else whoever has it now would set a new password, and never be asked whether the account is theirs. No account: the same work.
+    """
+    recycled = await may_be_recycled(services, services.store, account, address)
+    if account is None or not recycled or set(other_ways(services, account)) <= {"password"}:
+        return False
+    journal.refused("recycled")
+    return True
 
 
 async def account_there(services: Services, proved: ProvedAddress) -> Account:

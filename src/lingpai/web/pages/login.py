@@ -12,7 +12,7 @@ from lingpai.core.steps import Step
 from lingpai.flows import Services, login
 from lingpai.settings.realms import with_jwts
 from lingpai.web.pages import authorization, code_login, page, puzzles
-from lingpai.web.pages.shared.addresses import phone_prefix, prefixed
+from lingpai.web.pages.shared.addresses import is_reachable, phone_prefix, prefixed
 from lingpai.web.pages.shared.cancel_deletion import cancel_deletion_page
 from lingpai.web.pages.shared.forms import TYPED_LENGTH, form_page
 from lingpai.web.pages.shared.logged_in import logged_in
@@ -30,8 +30,6 @@ class LoginOpened(msgspec.Struct, frozen=True, kw_only=True):
     authorization: Annotated[str, Text(1, 16_384, optional=True)] = ""
     account: Annotated[str, Text(1, 16_384, optional=True)] = ""
     """Filled in: an address that was registered or reset a moment ago."""
-    switch: Annotated[str, Text(1, 16, optional=True)] = ""
-    """Whoever is logged in wants to be somebody else."""
     way: Annotated[str, Text(1, 16, optional=True)] = ""
     """Which of the ways that are offered; none or another one: the first."""
     again: Annotated[str, Text(1, 32, optional=True)] = ""
@@ -54,13 +52,13 @@ async def show(services: Services, mount: Mount, request: Request, opened: Login
     if opened.authorization and with_jwts(services.settings):
         return await authorization.ask(services, request, authorization.AuthorizationOpened(authorization=opened.authorization))
     context = return_context(services, request)
-    account = None if opened.switch else await inside(services, request)
+    account = None if "switch" in context.carried else await inside(services, request)
     if account:
         return page("signed_in.html", request, context=context, who=called(account))
     if opened.step:
         return await code_login.further(services, request, context)
     if way_in(services, opened.way) == "code":
-        show_code = code_login.code_page if opened.again and opened.account else code_login.address_page
+        show_code = code_login.code_page if opened.again and is_reachable(opened.account) else code_login.address_page
         return show_code(services, request, context)
     return _form(services, request, context, typed={**request.fields, "account": "" if request.mended else opened.account})
 

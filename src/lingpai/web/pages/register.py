@@ -29,7 +29,7 @@ from lingpai.settings.realms import invites_in
 from lingpai.steps.proved_address import ProvedAddress
 from lingpai.web.pages import page, puzzles
 from lingpai.web.pages.activation import sent_page
-from lingpai.web.pages.shared.addresses import phone_prefix, prefixed, reachable, to_carry
+from lingpai.web.pages.shared.addresses import is_reachable, phone_prefix, prefixed, reachable, to_carry
 from lingpai.web.pages.shared.code_step import CodeSent, code_step
 from lingpai.web.pages.shared.consents import agreed, papers
 from lingpai.web.pages.shared.forms import TYPED_LENGTH, again, digits, form_page
@@ -107,7 +107,7 @@ async def show(services: Services, mount: Mount, request: Request, opened: Regis
         return await _further(services, request, context)
     if _by_link(services, request) and (opened.way or opened.email or "phone" not in services.settings.pages.register):
         return _sent(services, request, context, opened.email) if opened.again else _link_form(services, request, context)
-    if opened.again and opened.account:
+    if opened.again and is_reachable(opened.account):
         return _code_page(services, request, context)
     return await _address_form(services, request, context)
 

@@ -81,7 +81,8 @@ def _way_back(services: Services, account: Account) -> str:
     """How the deletion can be taken back: a key of `pages.me.delete.back`."""
     if account.email_proved_at:
         return "mailed"
-    if account.password and (account.name or account.phone_proved_at):
+    by_code = account.phone_proved_at and "code" in services.settings.pages.login
+    if by_code or (account.password and (account.name or account.phone_proved_at)):
         return "typed"
     return "third" if any(name in services.providers for name in account.linked) else "none"
 

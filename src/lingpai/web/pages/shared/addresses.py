@@ -39,6 +39,14 @@ def reachable(text: str, field: str = "account") -> Address:
     return rules.phone(clean, field)
 
 
+def is_reachable(text: str) -> bool:
+    """Whether a code can have gone there: no page says so of words that somebody has put into its address."""
+    try:
+        return bool(reachable(text))
+    except BadInput:
+        return False
+
+
 def prefixed(services: Services, request: Request, name: str = "account") -> dict[str, Any]:
     """The request's fields; a number without a prefix has the one that was chosen, or that stood before its field."""
     typed = request.fields.get(name)

@@ -34,6 +34,8 @@ class Carried(msgspec.Struct, frozen=True, kw_only=True):
     type: Annotated[str, Text(1, 16_384, optional=True)] = ""
     """The realm, by its name in queries (`settings/realms.py`); one that is not served is as none."""
     next: Annotated[str, Text(1, 16_384, optional=True)] = ""
+    switch: Annotated[str, Text(1, 16_384, optional=True)] = ""
+    """Whoever is logged in wants to be somebody else, also on the pages after the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def return_context(services: Services, request: Request) -> ReturnContext:
     settings = services.settings
     realm = realm_named(settings, query.type) or request.page_realm
     onward = safe_next(query.next, services.settings) if query.next else ""
-    carried = {"type": query_name(settings, realm), "next": onward if onward != HOME else ""}
+    carried = {"type": query_name(settings, realm), "next": onward if onward != HOME else "", "switch": "yes" if query.switch else ""}
     kept = {name: value for name, value in carried.items() if value}
     request.enter(realm, links(services.settings, realm, kept.get("next", "")))
     return ReturnContext(realm, kept)

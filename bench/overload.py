@@ -29,7 +29,7 @@ from rounds import HELD, LOGIN_CALLERS, PLACES, PROBE_CALLERS, PROBE_PACE, TIMES
 from service import LINGPAI, House, Service
 
 DEADLINE = 900
-CONNECTIONS = 4_000
+CONNECTIONS = 2_000
 """What the service holds by default (the setting `connections`); crowds that only hold them are twice as many."""
 TOO_SLOW, TOO_LARGE, TOO_LATE = 3.0, 60.0, 2.0
 """What must hold: the check's p99 over what it is idle, MB over what is idle, seconds until all is as before."""

@@ -58,7 +58,7 @@ async def told(node: Watched) -> None:
     assert value(found, "lingpai_request_seconds_count", status="4xx", dialect="maillink") == 11
     assert value(found, "lingpai_hash_wait_seconds_count") == 5
     assert value(found, "lingpai_hash_slots_taken") == 0
-    assert value(found, "lingpai_connections_most") % 4_000 == 0
+    assert value(found, "lingpai_connections_most") % 2_000 == 0
     assert value(found, "lingpai_connections_ended_total", why="503") == 0
     assert value(found, "lingpai_store_up", store="database") == value(found, "lingpai_store_up", store="ephemeral") == 1
     assert value(found, "lingpai_info") == 1

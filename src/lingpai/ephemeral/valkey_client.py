@@ -14,6 +14,7 @@ from valkey.asyncio import BlockingConnectionPool, Valkey
 from valkey.asyncio.connection import AbstractConnection
 from valkey.commands.core import AsyncScript
 
+from lingpai.core import time_budget
 from lingpai.core.chance import SECOND, Chance, Clock
 from lingpai.core.errors import Cause, StoreDown
 from lingpai.core.outages import MUTE, Outage, StoreWatch
@@ -22,7 +23,7 @@ from lingpai.core.tracing import span
 TRACED = {"db.system.name": "valkey"}
 """What a trace says of a call."""
 PATIENCE = 0.8
-"""Seconds that an answer may take, connecting included."""
+"""Seconds that an answer may take, connecting included; a request has as many for all of its waits (`time_budget`)."""
 SOCKET_PATIENCE = 0.5
 """Seconds for one answer of the server, or for one connection."""
 SUSPICION = 0.1
@@ -87,12 +88,16 @@ class ValkeyClient:
         self._watch.admit()
         drops = self.pool.drops
         suspicion = asyncio.get_running_loop().call_later(SUSPICION, self._watch.suspect)
+        patience = time_budget.at_most(PATIENCE, self._clock)
         try:
-            async with asyncio.timeout(PATIENCE):
-                answer = await call()
+            with time_budget.waiting(self._clock):
+                async with asyncio.timeout(patience):
+                    answer = await call()
         except _ERRORS as error:
             cause = _cause(error)
-            if cause is None:
+            if type(error) is TimeoutError and patience < PATIENCE:
+                """It had waited elsewhere before, which says nothing of this server."""
+            elif cause is None:
                 log.error("valkey-refuses", reason=str(error))
             elif drops == self.pool.drops:  # else its connection is one of those that were let go of since it began
                 self._lost(cause, error)

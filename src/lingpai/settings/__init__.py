@@ -357,7 +357,7 @@ class Settings(msgspec.Struct, frozen=True):
     keep_alive_seconds: Annotated[
         int, Meta(ge=1, le=3_600, description="seconds that an idle connection stays open: more than the proxy in front keeps one")
     ] = 75
-    connections: ConnectionCount = 4_000
+    connections: ConnectionCount = 2_000
     node: Annotated[str, Meta(max_length=64, description="what this machine is called in the log; default its host name")] = ""
     socket_mode: SocketMode = "660"
     drain: Drain = Drain()

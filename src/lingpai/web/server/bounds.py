@@ -21,7 +21,7 @@ class Bounds:
     """How long nothing is read from it between two pieces of what is thrown away: a crowd that sends on and on must not keep the loop."""
     first_seconds: float = 2
     """How long a connection that has just been made may take, while its process ends, to begin its first request."""
-    connections: int = 4_000
+    connections: int = 2_000
     """How many there may be at once."""
     in_a_row: int = 4
     """Requests that one may send before the first of them is answered; what is more is refused."""

@@ -25,6 +25,7 @@ from lingpai.web.request.request import HEADERS
 from lingpai.web.server.bounds import Bounds
 from lingpai.web.server.connections import Connections
 from lingpai.web.server.cycle import FrontCycle
+from lingpai.web.server.deadline import Deadline
 from lingpai.web.server.last_word import last_word
 
 BETWEEN, HEAD, BODY = range(3)
@@ -57,9 +58,7 @@ class FrontProtocol(HttpToolsProtocol):
         self._fault = 0
         self._over = False
         """Nothing more is read from here."""
-        self._deadline = 0.0
-        self._due = 0.0
-        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = Deadline(self.loop, self._late)
         self._stalled: asyncio.TimerHandle | None = None
         self._unread_since = 0.0
         """When something began to wait here that the other end does not read."""
@@ -72,16 +71,16 @@ class FrontProtocol(HttpToolsProtocol):
         if transport.get_extra_info("socket").family == socket.AF_UNIX:
             self.client = (UNIX, 0)
         self._all.changed()
-        self._by(self._bounds.head_seconds)
+        self._deadline.by(self._bounds.head_seconds)
         if not self._all.make_room(self):
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disconnect()
         super().connection_lost(exc)
-        for timer in (self._timer, self._stalled):
-            if timer:
-                timer.cancel()
+        self._deadline.cancel()
+        if self._stalled:
+            self._stalled.cancel()
         self._forget()
         self._running = self._held = None
         self._all.changed()
@@ -144,7 +143,7 @@ class FrontProtocol(HttpToolsProtocol):
 
     def _expect_head(self) -> None:
         self._stage, self._seen, self._begun_within = HEAD, 0, False
-        self._by(self._bounds.head_seconds)
+        self._deadline.by(self._bounds.head_seconds)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._stage == HEAD:  # trailers come later, and count for nothing (RFC 9110, 6.5.1)
@@ -163,7 +162,7 @@ class FrontProtocol(HttpToolsProtocol):
         self._wants_close = not self.cycle.keep_alive
         self.cycle.keep_alive = True
         self._stage, self._seen = BODY, 0
-        self._by(self._bounds.body_seconds)
+        self._deadline.by(self._bounds.body_seconds)
 
     def _judge(self) -> int:
         """The status with which this head is refused; 0: with none."""
@@ -203,7 +202,8 @@ class FrontProtocol(HttpToolsProtocol):
         super().on_message_complete()
         if self._wants_close:
             self.cycle.keep_alive = False
-        self._stage, self._deadline = BETWEEN, 0.0
+        self._stage = BETWEEN
+        self._deadline.clear()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         cycle.__class__ = FrontCycle  # uvicorn makes them, and asks nobody which
@@ -227,7 +227,7 @@ class FrontProtocol(HttpToolsProtocol):
         super().on_response_complete()  # starts the next of those that came in a row
         if self.transport.is_closing():
             self._unread_since = self.loop.time()
-            self._by(self._bounds.body_seconds)
+            self._deadline.by(self._bounds.body_seconds)
         if self._busy() or self.transport.is_closing():
             return
         if self._over or self._stage == BODY:
@@ -253,7 +253,7 @@ class FrontProtocol(HttpToolsProtocol):
         if self._stage == BETWEEN:
             self._close(self._bounds.body_seconds)
         else:
-            self._by(self._bounds.first_seconds)
+            self._deadline.by(self._bounds.first_seconds)
 
     def timeout_keep_alive_handler(self) -> None:
         """It has asked nothing for long."""
@@ -264,7 +264,7 @@ class FrontProtocol(HttpToolsProtocol):
         """Ends, and does not wait longer than that for the other end to read what it was sent."""
         self._over = True
         self.transport.close()
-        self._by(seconds)
+        self._deadline.by(seconds)
 
     def _abort(self) -> None:
         self._disconnect()
@@ -293,7 +293,7 @@ class FrontProtocol(HttpToolsProtocol):
             since = self.timeout_keep_alive_task.when() - self._bounds.idle_seconds if self.timeout_keep_alive_task else 0.0
             # One that has just been answered is likely to ask again, and must not go before a crowd that never ends its heads and bodies.
             return int(self.loop.time() - since < FRESH_SECONDS), since
-        return 1, self._deadline - (self._bounds.head_seconds if self._stage == HEAD else self._bounds.body_seconds)
+        return 1, self._deadline.at - (self._bounds.head_seconds if self._stage == HEAD else self._bounds.body_seconds)
 
     def give_way(self) -> None:
         """As `Yielding` has it. Nothing more is read: what is on its way may cost the last word.
@@ -349,7 +349,7 @@ class FrontProtocol(HttpToolsProtocol):
             self.transport.write(self._last_word(HTTPStatus(self._fault)))
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        self._by(self._bounds.linger_seconds)
+        self._deadline.by(self._bounds.linger_seconds)
 
     def _last_word(self, status: HTTPStatus) -> bytes:
         request_id = new_request_id(self._clock, self._chance)
@@ -357,33 +357,11 @@ class FrontProtocol(HttpToolsProtocol):
         again = retry_after(self._chance, 1) if status is HTTPStatus.SERVICE_UNAVAILABLE else 0
         return last_word(status, self._all.default_headers, request_id, again)
 
-    def _by(self, seconds: float) -> None:
-        """What is awaited must be in by then. One timer a connection: it is moved only where it would come too late."""
-        self._deadline = self.loop.time() + seconds
-        if self._timer and self._due > self._deadline:
-            self._timer.cancel()
-            self._timer = None
-        if self._timer is None:
-            self._arm()
-
-    def _arm(self) -> None:
-        self._due = self._deadline
-        self._timer = self.loop.call_at(self._due, self._ring)
-
-    def _ring(self) -> None:
-        self._timer = None
-        if not self._deadline:
-            return
-        if self._deadline > self._due:
-            self._arm()
-        else:
-            self._late()
-
     def _late(self) -> None:
         if self._over or self.transport.is_closing() or (self._stage == HEAD and not self._seen_of_head()):
             self._abort()
         elif self._stage == HEAD and self._busy():
-            self._by(self._bounds.head_seconds)
+            self._deadline.by(self._bounds.head_seconds)
         else:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
 

@@ -313,6 +313,7 @@ async def answering(gallery: Gallery) -> None:
     await ada.press("pages.reset.button")
     await gallery.take("reset-done")
     await gallery.show("reset-bad", "/page/reset?email=ada@example.com&vcode=x")
+    await ada.page.get_by_role("textbox").fill(LONG)
     await ada.press("pages.bad_link.button")
     await gallery.take("forgot-link")
     await Maillink(town).forget(seed003.ADA_MAIL)

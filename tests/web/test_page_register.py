@@ -401,3 +401,9 @@ async def test_each_realm_has_its_own_policy(town: Town) -> None:
     reader = Reader(town)
     assert (await reader.open("/register?type=boss")).heading == "Registration is closed"
     assert (await reader.open("/register")).form("/page/register/code")
+
+
+@pytest.mark.parametrize("changes", [{"pages": ALL}])
+async def test_no_link_makes_the_page_of_a_code_say_other_peoples_words(town: Town) -> None:
+    page = await Reader(town).open("/register?way=code&again=1&account=call%20us%20now")
+    assert "call us" not in page.text

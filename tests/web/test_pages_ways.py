@@ -349,7 +349,7 @@ async def test_limited_forms_that_send_keep_what_was_typed(town: Town) -> None:
         await reader.open("/forgot?next=/me/data")
         await reader.send("/page/forgot", account=f"ada{number}@example.com")
     stays(reader.page, "/page/forgot", account="ada2@example.com", next="/me/data")
-    await reader.open("/register?next=/me/data")
+    await reader.open("/register?way=link&next=/me/data")
     page = await reader.send("/page/register", email=ADA, password=GOOD)
     stays(page, "/page/register", email=ADA, next="/me/data")
     await reader.open("/register?way=code&next=/me/data")

@@ -42,7 +42,8 @@ SELECT md5(concat(
     (SELECT string_agg(concat(pg_constraint), ',' ORDER BY oid) FROM pg_constraint WHERE connamespace = 'public'::regnamespace),
     (SELECT count(*) FROM pg_trigger), ',', (SELECT count(*) FROM pg_proc), ',', (SELECT count(*) FROM pg_namespace),
     (SELECT string_agg(version_num, ',') FROM alembic_version),
-    (SELECT string_agg(concat(pg_db_role_setting), ',') FROM pg_db_role_setting),
+    (SELECT string_agg(concat(setrole, setconfig), ',') FROM pg_db_role_setting
+        WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())),
     (SELECT concat_ws(' ', datallowconn, datconnlimit, datacl) FROM pg_database WHERE datname = current_database()),
     pg_database_size(current_database()) > 20000000));
 """

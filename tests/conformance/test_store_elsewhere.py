@@ -86,6 +86,7 @@ def test_a_migrated_database_holds_nothing_that_such_servers_lack(postgres: Post
 OF_POSTGRESQL = re.compile(r"\b(pg_(?!dump\b|basebackup\b)\w+|SET LOCAL|lock_timeout|SKIP LOCKED|FOR (?:NO KEY UPDATE|KEY SHARE))\b")
 TEXTS = {
     "store/backup/postgres.py": "by PostgreSQL's own programs, and of its own catalogue: another server brings its own backup",
+    "store/migrations/indexes.py": "how PostgreSQL builds beside the work; the others named here always do",
     "store/migrations/runner.py": "a transaction's lock, `pg_sleep` and `lock_timeout`, which both have",
     "store/migrations/versions/r0004_logins.py": "where a sequence goes on, which both have",
     "store/moving/arrival.py": "the same",

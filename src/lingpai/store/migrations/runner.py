@@ -1,7 +1,8 @@
 """Runs Alembic. All steps of a run are one transaction, which holds a lock from its start.
 
 Of two runs at once one waits, and then has nothing to do. Nodes may serve meanwhile: the transaction waits for none of their
-tables longer than they can wait for it, but begins again.
+tables longer than they can wait for it, but begins again. Indexes of tables that they write to are built before it (`indexes.py`);
+the steps that lead there are a transaction of their own then.
 """
 
 import asyncio
@@ -10,9 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import Any
 
-import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -22,14 +22,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from lingpai.core.errors import StoreDown, StoreMoving
-from lingpai.settings.postgresql import target_of
 from lingpai.store.installation import OLDEST_SCHEMA
+from lingpai.store.migrations.indexes import connect, connected, one_at_a_time
 from lingpai.store.postgres.faults import store_down
+from lingpai.store.postgres.hosts import Connected
 from lingpai.store.schema import installation
-
-if TYPE_CHECKING:
-    from asyncpg.connect_utils import SessionAttribute
-
 
 SQLITE = "sqlite:///"
 _GUARDED = "SELECT 1 FROM sqlite_master WHERE type = 'trigger' LIMIT 1"
@@ -50,7 +47,39 @@ _IN_THE_WAY = ("55P03", "40P01", "40001")
 
 def upgrade(url: str, revision: str) -> None:
     """Steps up to the revision."""
-    _run(url, lambda config: _move(config, command.upgrade, revision))
+    if url.startswith(SQLITE):
+        _run(url, _up(revision))
+    else:
+        asyncio.run(_upgrade_served(url, revision))
+
+
+def _up(revision: str) -> Callable[[Config], None]:
+    return lambda config: _move(config, command.upgrade, revision)
+
+
+async def _upgrade_served(url: str, revision: str) -> None:
+    """On PostgreSQL, where nodes may write meanwhile."""
+    async with connected(url) as connection:
+        if not await _bringing_indexes(connection, revision):
+            await _on_postgres(url, _up(revision))
+            return
+        async with one_at_a_time(url):
+            # Asked again, for another run may have taken them while this one waited.
+            for step in await _bringing_indexes(connection, revision):
+                await _on_postgres(url, _up(step.down_revision))
+                for index in step.indexes:
+                    await index.build(connection)
+            await _on_postgres(url, _up(revision))
+
+
+async def _bringing_indexes(connection: Connected, revision: str) -> list[Any]:
+    """The steps up to the revision that have indexes built before them, the first one first; none where there are no tables yet."""
+    if not await connection.fetchval("SELECT to_regclass('alembic_version') IS NOT NULL"):
+        return []
+    found = await connection.fetchval("SELECT version_num FROM alembic_version")
+    steps = [step.module for step in ScriptDirectory(str(Path(__file__).parent)).walk_revisions("base", revision)]
+    # Revisions are numbered without a gap.
+    return [step for step in reversed(steps) if found and step.revision > found and hasattr(step, "indexes")]
 
 
 def downgrade(url: str, revision: str) -> None:
@@ -152,10 +181,7 @@ def switch_to_wal(path: Path) -> None:
 
 
 async def _on_postgres(url: str, work: Callable[[Config], None]) -> None:
-    async def connect() -> "asyncpg.Connection[asyncpg.Record]":
-        return await asyncpg.connect(url, target_session_attrs=cast("SessionAttribute", target_of(url)))
-
-    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=partial(connect, url), poolclass=NullPool)
     for attempt in range(_TRIES):
         try:
             await _in_one_transaction(engine, work, pause=_PAUSE if attempt else 0)

@@ -316,6 +316,7 @@ async def answering(gallery: Gallery) -> None:
     await ada.page.get_by_role("textbox").fill(LONG)
     await ada.press("pages.bad_link.button")
     await gallery.take("forgot-link")
+    town.clock.advance(minutes=3)
     await Maillink(town).forget(seed003.ADA_MAIL)
     await ada.open_mail(seed003.ADA_MAIL, "/reset_password/verify")
     await gallery.take("reset")

@@ -11,7 +11,7 @@ ANSWERS = {"answer_one": "by the mill", "answer_two": "the tall one", "answer_th
 QUESTIONS = {"question_one": "First street?", "question_two": "First school?", "question_three": "First dog?"}
 
 PAGES: tuple[Deed, ...] = (
-    FormDeed("/page/register", {"email": ADA, "password": FIRST}, path="/register"),
+    FormDeed("/page/register", {"email": ADA, "password": FIRST}, path="/register?way=link"),
     FormDeed(path="/page/activate", mailed_to=ADA),
     FormDeed("/page/login", {"account": ADA, "password": FIRST}, path="/login?way=password"),
     FormDeed("/page/me/profile", {"nickname": "Ada"}, path="/me/profile"),

@@ -306,7 +306,7 @@ def test_an_instant_is_written_for_people_and_for_the_script_that_knows_their_zo
 async def test_what_is_marked_up_stays_so_in_a_text_and_all_else_is_escaped(person: httpx.AsyncClient) -> None:
     html = (await person.get("/sample", headers={"Accept-Language": "zh-CN"}, params={"told": "yes"})).text
     assert '<p>&lt;b&gt; 将在 <time datetime="1970-01-01T00:00:00Z">1970-01-01 00:00 UTC</time> 永久删除。</p>' in html
-    assert "<p>验证码已发送到 +86 139 9526 5229。</p>" in html
+    assert "<p>验证码已发送至 +86 139 9526 5229。</p>" in html
 
 
 @pytest.mark.parametrize(("text", "said"), [("+8613995265229", "+86 139 9526 5229"), ("+85251234567", "+852 5123 4567"), ("+1", "+1")])

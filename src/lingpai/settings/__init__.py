@@ -228,10 +228,7 @@ class Pages(msgspec.Struct, frozen=True):
 
     register: Annotated[
         tuple[Literal["link", "code", "phone"], ...],
-        Meta(
-            description="how one may register: a mailed link, a mailed code, a texted code; a mail address goes by the first of its two",
-            extra={"form": forms.registration},
-        ),
+        Meta(description="how one may register; a mail address goes by the first of link and code", extra={"form": forms.registration}),
     ] = ("link",)
     login: Annotated[
         tuple[Literal["code", "password"], ...],

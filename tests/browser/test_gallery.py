@@ -299,7 +299,7 @@ async def forgetting(gallery: Gallery) -> None:
     await gallery.show("forgot-over", f"/forgot?step=new&account={ADA}")
     await ada.go("/page/reset?email=ada@example.com&vcode=x")
     await ada.page.get_by_role("textbox").fill(EVE)
-    await ada.press("pages.bad_link.button")
+    await ada.sends("pages.bad_link.button")
     await gallery.take("forgot-link")
 
 

@@ -76,18 +76,24 @@ class Person:
         await self.page.get_by_role("button", name=self.word(key, **values), exact=True).click()
 
     async def sends(self, key: str, **again: str) -> None:
-        """Presses what a captcha stands before. Browsers with scripts work for it; others show a picture, and ask for the password `again`.
-
-        `again`: what is typed once more, by its label's key with underscores for dots.
-        """
+        """Presses what a captcha stands before: browsers with scripts work for it; what others meet, `passes` says."""
         async with self.page.expect_navigation(timeout=20_000):
             await self.press(key)
+        await self.passes(**again)
+
+    async def passes(self, **again: str) -> None:
+        """Where a form has come back with a picture: reads it, and types `again` what was not kept, by its label's key, its dots underscores."""
         if self.scripts or not await self.page.locator("[data-picture][src]").count():
             return
         for label, text in again.items():
             await self.fill(label.replace("_", "."), text)
         await self.fill("pages.captcha.label", await self.looks())
-        await self.press(key)
+        await self.field("pages.captcha.label").press("Enter")
+
+    async def enters(self) -> None:
+        """The Enter key, where it sends a form: and on to the next page."""
+        async with self.page.expect_navigation(timeout=20_000):
+            await self.page.keyboard.press("Enter")
 
     async def looks(self) -> str:
         """What the picture shows: whoever reads the house's own notes sees it."""

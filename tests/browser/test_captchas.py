@@ -34,7 +34,7 @@ async def fails(town: Town, times: int = 2) -> None:
 
 
 async def registers(person: Person) -> None:
-    await person.go("/register")
+    await person.go("/register?way=link")
     await person.fill("pages.email", ADA)
     await person.fill("pages.password", GOOD)
 
@@ -172,6 +172,5 @@ async def test_the_keyboard_alone_asks_for_a_code_by_phone(ada: Person) -> None:
     await ada.go("/login")
     await ada.field("pages.by_code.account").focus()
     await ada.page.keyboard.type(PHONE)
-    async with ada.page.expect_navigation(timeout=20_000):
-        await ada.page.keyboard.press("Enter")
+    await ada.enters()
     await ada.sees("pages.by_code.code_title")

@@ -35,7 +35,8 @@ async def test_the_keyboard_alone_registers_logs_in_and_out(ada: Person) -> None
     await ada.go("/register")
     await type_into(ada, "pages.email", ADA)
     await type_into(ada, "pages.password", GOOD)
-    await keys.press("Enter")
+    await ada.enters()
+    await ada.passes(pages_password=GOOD)
     await ada.sees("pages.sent.title")
     await ada.town.mails()
     await ada.go(f"/dev/inbox?to={ADA}")
@@ -93,7 +94,8 @@ async def test_a_double_click_sends_one_code_and_the_button_counts_down(ada: Per
     await ada.page.clock.run_for(61_000)
     await expect(again).to_be_enabled()
     ada.town.clock.advance(seconds=60)
-    await again.click()
+    async with ada.page.expect_navigation(timeout=20_000):
+        await again.click()
     await expect(again).to_be_disabled()
     assert len(await ada.town.mails(ADA)) == 2
 

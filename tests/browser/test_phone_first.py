@@ -160,7 +160,8 @@ async def test_the_keyboard_alone_registers_and_a_wrong_code_costs_nothing_else(
     keys = ada.page.keyboard
     await ada.go("/register")
     await type_into(ada, "pages.by_code.account", ADA)
-    await keys.press("Enter")
+    await ada.enters()
+    await ada.passes()
     await ada.sees("pages.by_code.code_title")
     for code in ("000000", await ada.code(ADA)):
         if not ada.scripts or code == "000000":
@@ -187,7 +188,8 @@ async def test_the_keyboard_alone_sets_a_new_password(ada: Person) -> None:
     keys = ada.page.keyboard
     await ada.go("/forgot")
     await type_into(ada, "pages.login.account", ADA)
-    await keys.press("Enter")
+    await ada.enters()
+    await ada.passes()
     await ada.sees("pages.by_code.code_title")
     await ada.field("pages.code.label").focus()
     await keys.type(await ada.code(ADA))

@@ -82,7 +82,7 @@ class Person:
         await self.passes(**again)
 
     async def passes(self, **again: str) -> None:
-        """Where a form has come back with a picture: reads it, and types `again` what was not kept, by its label's key, its dots underscores."""
+        """Where a form has come back with a picture: reads it, and types `again` what was not kept, by its label (`pages_password`)."""
         if self.scripts or not await self.page.locator("[data-picture][src]").count():
             return
         for label, text in again.items():

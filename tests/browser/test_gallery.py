@@ -68,13 +68,24 @@ async def entering(gallery: Gallery) -> None:
     await registered(town, LONG)
     await gallery.show("login", "/login?way=password")
     await ada.enter(LONG, GOOD)
+    await ada.sees("pages.not_activated.title")
     await gallery.take("not-activated")
     await ada.sends("pages.not_activated.button")
     await gallery.take("not-activated-again")
     await ada.go("/login")
     for _ in range(2):
         await ada.enter(ADA, WRONG)
+        await ada.is_told("refusal.bad-credentials")
     await gallery.take("login-captcha")
+    await looking_at_pictures(gallery)
+    await gallery.show("login-link-bad", "/login?authorization=nonsense")
+    await gallery.show("keep-bad", "/page/keep?token=nonsense")
+    await gallery.show("logout-done", "/logout")
+
+
+async def looking_at_pictures(gallery: Gallery) -> None:
+    """Where a browser cannot work, the third try of a login."""
+    ada = gallery.person
     await ada.page.route("**/page/captcha?kind=work", lambda route: route.abort())
     await ada.go("/login")
     await ada.enter(ADA, WRONG)
@@ -85,9 +96,6 @@ async def entering(gallery: Gallery) -> None:
     await gallery.take("login-spoken")
     await ada.page.unroute("**/page/captcha?kind=work")
     ada.complaints.clear()
-    await gallery.show("login-link-bad", "/login?authorization=nonsense")
-    await gallery.show("keep-bad", "/page/keep?token=nonsense")
-    await gallery.show("logout-done", "/logout")
 
 
 async def inside(gallery: Gallery) -> None:
@@ -312,6 +320,7 @@ async def answering(gallery: Gallery) -> None:
     await ada.sends("pages.forgot.button")
     await ada.page.locator("summary").click()
     await ada.press("pages.phone_first.by_questions")
+    await ada.sees("pages.questions.title")
     await gallery.take("forgot-questions")
     for number in ("one", "two", "three"):
         await ada.page.get_by_label(seed003.QUESTIONS[f"question_{number}"], exact=True).fill(seed003.ANSWERS[f"answer_{number}"])

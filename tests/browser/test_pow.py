@@ -28,7 +28,7 @@ PICTURE = b'{"id": "the picture\'s", "kind": "picture", "source": "data:,"}'
 FORM = b"""<!doctype html><html lang="en"><meta charset="utf-8"><title>form</title>
 <script src="/captcha.js" defer></script>
 <form action="/sent"><input id="email" type="email">
-<fieldset hidden data-captcha="/sent" data-work="/challenge" data-solver="/pow.js" data-doing="Verifying." data-done="No picture is needed.">
+<fieldset hidden data-captcha="/sent" data-work="/challenge" data-solver="/pow.js" data-doing="Verifying." data-done="Done.">
 <div data-person hidden><img id="picture" data-picture alt="the picture"><audio data-sound hidden></audio>
 <input id="answer" name="captcha" maxlength="16" required disabled data-answer></div>
 <input type="hidden" id="id" name="captcha_id" data-id><input type="hidden" id="kind" name="captcha_kind" data-kind><p role="status"></p>

@@ -32,6 +32,7 @@
     return () => {
       button.removeAttribute("aria-disabled");
       button.textContent = text;
+      button.style.minWidth = "";
     };
   };
 
@@ -116,6 +117,7 @@
     form.addEventListener("submit", (event) => {
       const button = event.submitter;
       const action = button?.hasAttribute("formaction") ? button.formAction : form.action;
+      if (button && "free" in button.dataset) return; // it sends no message
       if (event.defaultPrevented || ready || !person.hidden || !takes(action)) return;
       event.preventDefault();
       if (waiting) return;

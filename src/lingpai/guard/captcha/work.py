@@ -8,8 +8,8 @@ Nothing is kept of a challenge until it is spent: asking for many costs no memor
 """
 
 from functools import partial
+from typing import TYPE_CHECKING
 
-import altcha
 import msgspec
 
 from lingpai.core.chance import SECOND, Chance, Clock
@@ -18,6 +18,9 @@ from lingpai.ephemeral import Entry, Ephemeral
 from lingpai.guard.captcha import LIFE, WORK, Challenge
 from lingpai.guard.captcha.render_queue import RenderQueue
 from lingpai.guard.crypto import SecretBox
+
+if TYPE_CHECKING:
+    import altcha
 
 ALGORITHM = "PBKDF2/SHA-256"
 FEWEST, SPAN = 500, 3
@@ -41,6 +44,8 @@ class Work:
         self._cost = cost
 
     async def new(self, scope: str) -> Challenge:
+        import altcha  # noqa: PLC0415 - a start does without it
+
         key = WORK + self._chance.token(16)
         number = FEWEST + int(self._chance.code(SPAN))
         # Not as `expires_at`, which the library compares with a clock of its own.
@@ -66,8 +71,10 @@ class Work:
         # One that would live longer than any we make comes from before the clock was set back.
         return 0 < expires - self._clock.now() <= LIFE * SECOND
 
-    def _judged(self, payload: altcha.Payload, secret_box: SecretBox, scope: str) -> altcha.VerifySolutionResult:
+    def _judged(self, payload: "altcha.Payload", secret_box: SecretBox, scope: str) -> "altcha.VerifySolutionResult":
         """What the library says, under the other secret where it is not signed with this one and one rolls."""
+        import altcha  # noqa: PLC0415 - a start does without it
+
         ask, found = _secrets(secret_box, scope)
         verdict = altcha.verify_solution(payload, ask, hmac_key_secret=found)
         if verdict.invalid_signature is False or secret_box.beside is None:
@@ -80,7 +87,9 @@ def _secrets(secret_box: SecretBox, scope: str) -> tuple[bytes, bytes]:
     return secret_box.digest(scope, "captcha:work"), secret_box.digest("", "captcha:work:found")
 
 
-def _payload(answer: str) -> altcha.Payload:
+def _payload(answer: str) -> "altcha.Payload":
+    import altcha  # noqa: PLC0415 - a start does without it
+
     if len(answer) > LONGEST:
         raise BadCaptcha
     try:

@@ -20,8 +20,12 @@ from running import INHERITED, SECONDS, Running, serving
 PAGE = "<h1"
 CUT = 11
 """Characters by which an answer that is cut off, for the picture in it, is told from a refusal."""
-BLOCK = re.compile(r'((?:<p class="hint">[^<]*</p>\s*)?)<div class="command">\s*<pre id="([^"]+)">([^<]*)</pre>')
-EXAMPLE = re.compile(r'<section class="part" id="([^"]+)">.*?<h3>On success</h3>\s*(?:<pre>([^<]*)</pre>|<p>)', re.DOTALL)
+BLOCK = re.compile(r'((?:<p class="hint">[^<]*</p>\s*)?)<div class="command">\s*<pre id="(?![^"]*-answer")([^"]+)">([^<]*)</pre>')
+EXAMPLE = re.compile(
+    r'<section class="panel part" id="([^"]+)">(?:(?!</section>).)*?<h3>On success</h3>\s*'
+    r'(?:<div class="command">\s*<pre id="[^"]*-answer">([^<]*)</pre>|<p>)',
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True)

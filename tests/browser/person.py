@@ -143,18 +143,25 @@ class Person:
         await self.page.wait_for_url(f"{self.town.url}/me")
         await expect(self.page.locator(".row").get_by_text(known_by, exact=True)).to_be_visible()
 
-    async def log_in(self, account: str, password: str, path: str = "/login") -> None:
+    async def log_in(self, account: str, password: str, path: str = "/login", *, asked: bool = False) -> None:
         await self.go(path)
-        await self.enter(account, password)
+        await self.enter(account, password, asked=asked)
 
-    async def enter(self, account: str, password: str) -> None:
-        """The form of a login page that is open; where that first offers a code, whoever has a password goes on to the other way."""
+    async def enter(self, account: str, password: str, *, asked: bool = False) -> None:
+        """The form of a login page that is open; where that first offers a code, whoever has a password goes on to the other way.
+
+        `asked`: a picture comes in its place, and nothing is sent yet.
+        """
         await expect(self.page.locator("form[action^='/page/login']").first).to_be_visible()
         if await self.field("pages.by_code.account").count():
             await self.press("pages.by_code.way.password")
         await self.fill("pages.login.account", account)
         await self.fill("pages.password", password)
-        await self.press("pages.login.button")
+        if asked:
+            return await self.press("pages.login.button")
+        async with self.page.expect_navigation(timeout=20_000):
+            await self.press("pages.login.button")
+        return None
 
     async def log_out(self) -> None:
         await self.go("/me")

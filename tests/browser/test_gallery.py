@@ -88,7 +88,7 @@ async def looking_at_pictures(gallery: Gallery) -> None:
     ada = gallery.person
     await ada.page.route("**/page/captcha?kind=work", lambda route: route.abort())
     await ada.go("/login")
-    await ada.enter(ADA, WRONG)
+    await ada.enter(ADA, WRONG, asked=True)
     await ada.page.locator("[data-picture]").wait_for()
     await gallery.take("login-picture")
     await ada.press("pages.captcha.speak")

@@ -65,7 +65,8 @@ async def judged(page: Page, *only: str) -> list[str]:
 async def look(page: Page, eye: Eye, name: str, locale: str) -> None:
     """Sees the page as it is now in both sizes."""
     for size in SIZES[locale]:
-        assert await eye.see(page, f"{name}-{locale}", size, MISFITS) == [], name
+        found = await eye.see(page, f"{name}-{locale}", size, MISFITS)
+        assert found == [], (name, found)
 
 
 async def read_large(page: Page, name: str) -> None:

@@ -80,22 +80,25 @@ class Person:
         await self.page.get_by_role("button", name=self.word(key, **values), exact=True).click()
 
     async def sends(self, key: str, **again: str) -> None:
-        """Presses what a captcha stands before. Browsers with scripts work for it; others show a picture, and ask for the password `again`.
-
-        `again`: what is typed once more, by its label's key with underscores for dots.
-        """
+        """Presses what a captcha stands before: browsers with scripts work for it; what others meet, `passes` says."""
         async with self.page.expect_navigation(timeout=20_000):
             await self.press(key)
-        if not await self.is_shown_a_picture():
+        await self.passes(**again)
+
+    async def passes(self, **again: str) -> None:
+        """Where a form has come back with a picture: reads it, and types `again` what was not kept, by its label (`pages_password`)."""
+        if self.scripts or not await self.page.locator("[data-picture][src]").count():
             return
         for label, text in again.items():
             await self.fill(label.replace("_", "."), text)
         await self.fill("pages.captcha.label", await self.looks())
-        await self.press(key)
+        await self.field("pages.captcha.label").press("Enter")
 
-    async def is_shown_a_picture(self) -> bool:
-        """Whether the form came back with one, as it does to whoever has no scripts."""
-        return not self.scripts and await self.page.locator("[data-picture][src]").count() > 0
+    async def enters(self, **again: str) -> None:
+        """The Enter key, where it sends a form: and on to the next page, as `sends`."""
+        async with self.page.expect_navigation(timeout=20_000):
+            await self.page.keyboard.press("Enter")
+        await self.passes(**again)
 
     async def looks(self) -> str:
         """What the picture shows: whoever reads the house's own notes sees it."""
@@ -146,18 +149,25 @@ class Person:
         shown = half_shown(rules.phone(known_by).value if known_by.startswith("+") else known_by)
         await expect(self.page.locator(".row").get_by_text(shown, exact=True)).to_be_visible()
 
-    async def log_in(self, account: str, password: str, path: str = "/login") -> None:
+    async def log_in(self, account: str, password: str, path: str = "/login", *, asked: bool = False) -> None:
         await self.go(path)
-        await self.enter(account, password)
+        await self.enter(account, password, asked=asked)
 
-    async def enter(self, account: str, password: str) -> None:
-        """The form of a login page that is open; where that first offers a code, whoever has a password goes on to the other way."""
+    async def enter(self, account: str, password: str, *, asked: bool = False) -> None:
+        """The form of a login page that is open; where that first offers a code, whoever has a password goes on to the other way.
+
+        `asked`: a picture comes in its place, and nothing is sent yet.
+        """
         await expect(self.page.locator("form[action^='/page/login']").first).to_be_visible()
         if await self.field("pages.by_code.account").count():
             await self.press("pages.by_code.way.password")
         await self.fill("pages.login.account", account)
         await self.fill("pages.password", password)
-        await self.press("pages.login.button")
+        if asked:
+            return await self.press("pages.login.button")
+        async with self.page.expect_navigation(timeout=20_000):
+            await self.press("pages.login.button")
+        return None
 
     async def log_out(self) -> None:
         await self.go("/me")

@@ -77,7 +77,7 @@ async def test_a_login_that_failed_twice_elsewhere_takes_one_try_and_one_passwor
 async def test_where_a_browser_cannot_work_a_picture_comes_in_place_and_everything_stays(plain: Person) -> None:
     await member(plain.town)
     await fails(plain.town)
-    await plain.log_in(ADA, GOOD)
+    await plain.log_in(ADA, GOOD, asked=True)
     await expect(plain.page.locator("[data-picture]")).to_be_visible()
     await expect(plain.field("pages.captcha.label")).to_be_focused()
     await expect(plain.field("pages.password")).to_have_value(GOOD)
@@ -172,6 +172,5 @@ async def test_the_keyboard_alone_asks_for_a_code_by_phone(ada: Person) -> None:
     await ada.go("/login")
     await ada.field("pages.by_code.account").focus()
     await ada.page.keyboard.type(PHONE)
-    async with ada.page.expect_navigation(timeout=20_000):
-        await ada.page.keyboard.press("Enter")
+    await ada.enters()
     await ada.sees("pages.by_code.code_title")

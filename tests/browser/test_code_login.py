@@ -7,7 +7,7 @@ from playwright.async_api import Request, expect
 
 from browser.person import BOTH, CROSSED, STRAIGHT, Person, Visits
 from browser.test_gallery import asks, comes_by_phone, enters, left_behind
-from browser.test_keyboard import sends_by_keys, tab_to, type_into
+from browser.test_keyboard import tab_to, type_into
 from lingpai.settings import Legal, Pages
 from web.people import ADA, member
 
@@ -130,7 +130,7 @@ async def test_the_keyboard_alone_logs_in_by_a_code(ada: Person) -> None:
     await member(ada.town)
     await ada.go("/login")
     await type_into(ada, "pages.by_code.account", ADA)
-    await sends_by_keys(ada)
+    await ada.enters()
     await ada.sees("pages.by_code.code_title")
     if ada.scripts:
         await expect(ada.field("pages.code.label")).to_be_focused()

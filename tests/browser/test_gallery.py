@@ -87,9 +87,18 @@ async def guessing(gallery: Gallery) -> None:
         await ada.enter(ADA, WRONG)
         await ada.is_told("refusal.bad-credentials")
     await gallery.take("login-captcha")
+    await looking_at_pictures(gallery)
+    await gallery.show("login-link-bad", "/login?authorization=nonsense")
+    await gallery.show("keep-bad", "/page/keep?token=nonsense")
+    await gallery.show("logout-done", "/logout")
+
+
+async def looking_at_pictures(gallery: Gallery) -> None:
+    """Where a browser cannot work, the third try of a login."""
+    ada = gallery.person
     await ada.page.route("**/page/captcha?kind=work", lambda route: route.abort())
     await ada.go("/login")
-    await ada.enter(ADA, WRONG)
+    await ada.enter(ADA, WRONG, asked=True)
     await ada.page.locator("[data-picture]").wait_for()
     await gallery.take("login-picture")
     await ada.press("pages.captcha.speak")
@@ -329,6 +338,10 @@ async def forgetting(gallery: Gallery) -> None:
     await ada.is_told("beside.bad-code")
     await gallery.take("forgot-code-error")
     await gallery.show("forgot-over", f"/forgot?step=new&account={ADA}")
+    await ada.go("/page/reset?email=ada@example.com&vcode=x")
+    await ada.page.get_by_role("textbox").fill(EVE)
+    await ada.sends("pages.bad_link.button")
+    await gallery.take("forgot-link")
 
 
 async def answering(gallery: Gallery) -> None:
@@ -339,7 +352,8 @@ async def answering(gallery: Gallery) -> None:
     await ada.fill("pages.login.account", seed003.ADA)
     await ada.sends("pages.forgot.button")
     await ada.page.locator("summary").click()
-    await ada.sends("pages.phone_first.by_questions")
+    await ada.press("pages.phone_first.by_questions")
+    await ada.sees("pages.questions.title")
     await gallery.take("forgot-questions")
     for number in ("one", "two", "three"):
         await ada.page.get_by_label(seed003.QUESTIONS[f"question_{number}"], exact=True).fill(seed003.ANSWERS[f"answer_{number}"])
@@ -355,9 +369,6 @@ async def following_a_link(gallery: Gallery) -> None:
     """One that is worth nothing, and then one that is."""
     ada, town = gallery.person, gallery.person.town
     await gallery.show("reset-bad", "/page/reset?email=ada@example.com&vcode=x")
-    await ada.page.get_by_role("textbox").fill(LONG)
-    await ada.sends("pages.bad_link.button")
-    await gallery.take("forgot-link")
     town.clock.advance(minutes=3)
     await Maillink(town).forget(seed003.ADA_MAIL)
     await ada.open_mail(seed003.ADA_MAIL, "/reset_password/verify")

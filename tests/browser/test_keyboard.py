@@ -29,25 +29,13 @@ async def type_into(person: Person, key: str, text: str) -> None:
     await person.page.keyboard.type(text)
 
 
-async def sends_by_keys(person: Person, **again: str) -> None:
-    """Enter in a form that takes a captcha, as `Person.sends`: without scripts a picture is answered, by keys too."""
-    async with person.page.expect_navigation(timeout=20_000):
-        await person.page.keyboard.press("Enter")
-    if not await person.is_shown_a_picture():
-        return
-    for label, text in again.items():
-        await type_into(person, label.replace("_", "."), text)
-    await type_into(person, "pages.captcha.label", await person.looks())
-    await person.page.keyboard.press("Enter")
-
-
 @STRAIGHT
 async def test_the_keyboard_alone_registers_logs_in_and_out(ada: Person) -> None:
     keys = ada.page.keyboard
     await ada.go("/register")
     await type_into(ada, "pages.email", ADA)
     await type_into(ada, "pages.password", GOOD)
-    await sends_by_keys(ada, pages_password=GOOD)
+    await ada.enters(pages_password=GOOD)
     await ada.sees("pages.sent.title")
     await ada.town.mails()
     await ada.go(f"/dev/inbox?to={ADA}")

@@ -30,7 +30,7 @@ PAPERS = Pages(
     privacy=Legal("https://example.com/privacy"),
 )
 PRESSED = """() => {
-    const button = document.querySelector("main .primary"), before = button.offsetWidth;
+    const button = document.querySelector("main button.primary"), before = button.offsetWidth;
     for (let time = 0; time < 3; time++) button.click();
     button.form.requestSubmit();
     return {text: button.textContent, disabled: button.ariaDisabled, grown: button.offsetWidth - before};

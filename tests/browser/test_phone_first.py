@@ -7,7 +7,7 @@ from playwright.async_api import expect
 
 from browser.looking import MISFITS, judged
 from browser.person import BOTH, CROSSED, STRAIGHT, Person
-from browser.test_keyboard import sends_by_keys, tab_to, type_into
+from browser.test_keyboard import tab_to, type_into
 from lingpai.settings import Pages
 from lingpai.settings.outside import Sms
 from web import seed003
@@ -160,7 +160,7 @@ async def test_the_keyboard_alone_registers_and_a_wrong_code_costs_nothing_else(
     keys = ada.page.keyboard
     await ada.go("/register")
     await type_into(ada, "pages.by_code.account", ADA)
-    await sends_by_keys(ada)
+    await ada.enters()
     await ada.sees("pages.by_code.code_title")
     for code in ("000000", await ada.code(ADA)):
         if not ada.scripts or code == "000000":
@@ -187,7 +187,7 @@ async def test_the_keyboard_alone_sets_a_new_password(ada: Person) -> None:
     keys = ada.page.keyboard
     await ada.go("/forgot")
     await type_into(ada, "pages.login.account", ADA)
-    await sends_by_keys(ada)
+    await ada.enters()
     await ada.sees("pages.by_code.code_title")
     await ada.field("pages.code.label").focus()
     await keys.type(await ada.code(ADA))

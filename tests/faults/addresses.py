@@ -109,17 +109,20 @@ MORE = (
     AskedCall("maillink", "/send_activate_email", {"email": MAIL}),
 )
 """What a walk has no step for: names, phones, and whatever may be left out."""
-REGISTER_PAGE = AskedCall("maillink", "/page/register", {"email": MAIL, **_AGREED})
+_DRAWN = DrawnCaptcha("PICTURE", "/page/captcha", "id", jar=True)
+_PAID: Mapping[str, ExampleValue] = {"captcha_id": _DRAWN, "captcha": ReadCaptcha("ANSWER", _DRAWN), "captcha_kind": "picture"}
+REGISTER_PAGE = AskedCall("maillink", "/page/register", {"email": MAIL, **_AGREED, **_PAID})
 PAGES = (
     AskedCall("maillink", "/page/login", {"account": MAIL, "password": WRONG}),
-    AskedCall("maillink", "/page/login/code", {"account": MAIL}),
+    AskedCall("maillink", "/page/login/asks", {"account": MAIL}),
+    AskedCall("maillink", "/page/login/code", {"account": MAIL, **_PAID}),
     AskedCall("maillink", "/page/login/enter", {"account": MAIL, "code": "000000"}),
-    AskedCall("maillink", "/page/forgot", {"account": MAIL, "by": "code"}),
-    AskedCall("maillink", "/page/forgot", {"account": MAIL, "by": "link"}),
+    AskedCall("maillink", "/page/forgot", {"account": MAIL, "by": "code", **_PAID}),
+    AskedCall("maillink", "/page/forgot", {"account": MAIL, "by": "link", **_PAID}),
     AskedCall("maillink", "/page/forgot/code", {"account": MAIL, "code": "000000"}),
-    AskedCall("maillink", "/page/activate/again", {"email": MAIL}),
+    AskedCall("maillink", "/page/activate/again", {"email": MAIL, **_PAID}),
     REGISTER_PAGE,
-    AskedCall("maillink", "/page/register/code", {"account": MAIL, "way": "code"}),
+    AskedCall("maillink", "/page/register/code", {"account": MAIL, "way": "code", **_PAID}),
     AskedCall("maillink", "/page/register/enter", {"account": MAIL, "code": "000000"}),
     AskedCall("maillink", "/page/me/email", {"email": MAIL}, logged_in=True),
 )

@@ -82,6 +82,8 @@ def install(folder: Path, database_url: str, mail: MailServer, *more: str) -> In
         'trusted_proxies = ["127.0.0.1/32"]',
         "[mail]",
         f'smtp_url = "{mail.url()}"',
+        "[captcha]",
+        "pow_cost = 100",
         "[hashing]",
         "memory_kib = 1024",
         "time = 1",

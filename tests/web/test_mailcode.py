@@ -554,7 +554,7 @@ async def test_a_spoken_captcha_serves_who_cannot_see(ada: Mailcode) -> None:
 
 
 @pytest.mark.parametrize("changes", [{"captcha": CaptchaSettings(pow=False)}])
-async def test_work_is_offered_where_the_setting_says_so(ada: Mailcode) -> None:
+async def test_work_is_offered_unless_the_setting_says_otherwise(ada: Mailcode) -> None:
     assert not (await ada.ask("/public/captcha", kind="work")).yes
     assert not (await ada.ask("/public/captcha", kind="riddle")).yes
 

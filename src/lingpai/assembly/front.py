@@ -20,8 +20,9 @@ def app(services: "Services") -> "App":
     from lingpai.web.pages import reload
 
     pages = _pages(services.settings)
-    led = reload.calls((*pages, *(call for mount in mounts for call in mount.dialect.pages)))
-    return application(services, mounts, home(services), [*_reference(services.settings, mounts, pages), *pages, *led])
+    listed = [*_reference(services.settings, mounts, pages), *pages, *reload.calls(pages)]
+    theirs = reload.calls(call for mount in mounts for call in mount.dialect.pages)
+    return application(services, mounts, home(services), listed, theirs)
 
 
 def mounted(services: "Services", name: str) -> "Mount":
@@ -56,8 +57,10 @@ def _pages(settings: Settings) -> "Sequence[Call]":
     return (*common, *authorization.CALLS, *login_link.CALLS, *oauth.CALLS)
 
 
-def application(services: "Services", mounts: "Sequence[Mount]", home: "Mount", pages: "Sequence[Call]" = ()) -> "App":
-    """The application for these dialects and pages, with the service's own calls beside them."""
+def application(
+    services: "Services", mounts: "Sequence[Mount]", home: "Mount", pages: "Sequence[Call]" = (), unlisted: "Sequence[Call]" = ()
+) -> "App":
+    """The application for these dialects and pages, with the service's own calls beside them; `unlisted` pages stand in no reference."""
     from lingpai.web.endpoints import dev, health
     from lingpai.web.http.app import App
     from lingpai.web.pages.shared import assets
@@ -66,7 +69,7 @@ def application(services: "Services", mounts: "Sequence[Mount]", home: "Mount", 
 
     brand = branded(services.settings)
     own = (*health.CALLS, *openapi.calls(mounts, pages), *assets.calls(brand), *(dev.CALLS if services.settings.dev else ()))
-    return App(services, mounts, home, pages, own, brand)
+    return App(services, mounts, home, (*pages, *unlisted), own, brand)
 
 
 def _reference(settings: Settings, mounts: "Sequence[Mount]", pages: "Sequence[Call]") -> "Sequence[Call]":

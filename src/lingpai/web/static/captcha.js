@@ -117,6 +117,7 @@
     form.addEventListener("submit", (event) => {
       const button = event.submitter;
       const action = button?.hasAttribute("formaction") ? button.formAction : form.action;
+      if (button && "free" in button.dataset) return; // it sends no message
       if (event.defaultPrevented || ready || !person.hidden || !takes(action)) return;
       event.preventDefault();
       if (waiting) return;

@@ -9,10 +9,9 @@ from structlog.testing import capture_logs
 
 from lingpai.core.few_lines import MOST
 from lingpai.settings import Limits, Rate
-from lingpai.store.database import CROWD
 from lingpai.web.dialects import dialects
 from web.people import ADA, GOOD
-from web.town import Town
+from web.town import QUICK, Town
 
 BODIES: dict[tuple[str, str], dict[str, str]] = {
     ("maillink", "/login"): {"email": ADA, "password": GOOD},
@@ -115,10 +114,10 @@ async def test_where_so_many_wait_for_the_database_that_one_more_would_wait_in_v
     town.clock.auto = True
     store = town.house.services.store
     async with town.browser() as browser:
-        store._waiting = CROWD
+        store._waiting = QUICK.queue + 1
         reply = await browser.post(where(name, path, town), content=b'{"no": "JSON')
         assert reply.status_code == 503
-        store._waiting = CROWD - 1
+        store._waiting = QUICK.queue
         reply = await browser.post(where(name, path, town), content=b'{"no": "JSON')
         assert reply.status_code != 503
         store._waiting = 0

@@ -206,7 +206,8 @@ async def _services(
         longest=settings.passwords.max,
         familiar=(settings.product,),
         metrics=metrics,
-        crowded=lambda: store.use.crowded,
+        # A registration commits three times within the time of a request, some 4 ms each on a busy disk.
+        crowded=lambda: store.use.waiting > settings.hashing.queue * store.use.most,
     )
     stack.callback(passwords.close)
     captchas = _captchas(stack, settings, ephemeral, secret_box, clock, chance)

@@ -64,7 +64,14 @@ class Hashing(msgspec.Struct, frozen=True):
     time: Annotated[int, Meta(ge=1, le=64, description="passes over the memory")] = 2
     parallelism: Annotated[int, Meta(ge=1, le=16, description="lanes of one hash")] = 1
     threads: Annotated[int, Meta(ge=0, le=256, description="hashing threads of all processes together; 0: as many as cores")] = 0
-    queue: Annotated[int, Meta(ge=1, le=10_000, description="callers that may wait for a thread; one more is answered 503")] = 32
+    queue: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=10_000,
+            description="callers that may wait for a thread, or for each connection to the database; one more is answered 503",
+        ),
+    ] = 32
 
 
 class Limits(msgspec.Struct, frozen=True):

@@ -36,10 +36,6 @@ class SqlDialect:
     """Statements that were compiled before, by `Query.name`: the SQL, and the names of its values as it asks for them."""
 
 
-CROWD = 32
-"""Callers that wait for each connection, with some 4 ms for each on a busy disk."""
-
-
 @dataclass(frozen=True, slots=True)
 class PoolUse:
     """Connections that are lent, how many there may be, and how many callers wait for one."""
@@ -49,11 +45,6 @@ class PoolUse:
     waiting: int
     late: bool = False
     """Whether a commit goes on for which nobody waits any more. What it writes is not read yet; the next to write waits for it."""
-
-    @property
-    def crowded(self) -> bool:
-        """Whether so many wait that one more would wait in vain: a registration commits three times within `time_budget.REQUEST`."""
-        return self.waiting >= CROWD * self.most
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ QUESTIONS = {"question_one": "First street?", "question_two": "First school?", "
 
 PAGES: tuple[Deed, ...] = (
     FormDeed("/page/register", {"email": ADA, "password": FIRST}, path="/register?way=link"),
-    FormDeed(path="/page/activate", mailed_to=ADA),
-    FormDeed("/page/login", {"account": ADA, "password": FIRST}, path="/login?way=password"),
+    FormDeed(path="/page/activate", mailed_to=ADA, leads_on=True),
+    FormDeed("/page/login", {"account": ADA, "password": FIRST}, path="/login?way=password&switch=yes"),
     FormDeed("/page/me/profile", {"nickname": "Ada"}, path="/me/profile"),
     FormDeed("/page/me/phone", {"phone": PHONE}, path="/me/phone"),
     FormDeed("/page/me/phone", {"code": code_of(E164)}),

@@ -375,7 +375,8 @@ async def test_without_terms_there_is_nothing_to_agree_to(person: httpx.AsyncCli
 
 
 def test_all_static_files_together_are_small() -> None:
-    assert sum(file.stat().st_size for file in STATIC.iterdir()) < 40_000
+    """As they lie there; a browser gets them compressed, and never all: what a page loads is counted in tests/browser."""
+    assert sum(file.stat().st_size for file in STATIC.iterdir()) < 60_000
 
 
 def test_no_page_has_style_or_script_of_its_own() -> None:

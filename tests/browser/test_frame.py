@@ -18,8 +18,20 @@ from web.town import Town
 pytestmark = pytest.mark.browser
 
 KB = 1_000
-OWN = ("/me", "/me/security", "/me/safety", "/me/data", "/me/devices", "/me/password", "/me/link", "/me/invites", "/me/questions")
-BEFORE = ("/register", "/forgot", "/logout", "/connect/nobody", "/nowhere")
+OWN = (
+    "/me",
+    "/me/security",
+    "/me/safety",
+    "/me/data",
+    "/me/devices",
+    "/me/password",
+    "/me/link",
+    "/me/invites",
+    "/me/questions",
+    "/page/activate/done",
+    "/page/reset/done",
+)
+BEFORE = ("/register", "/forgot", "/logout", "/connect/nobody", "/nowhere", "/page/reset/done")
 
 
 @pytest.fixture

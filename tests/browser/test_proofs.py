@@ -129,21 +129,3 @@ async def test_the_keyboard_gets_home_by_the_logo(ada: Person) -> None:
     await ada.page.keyboard.press("Enter")
     await ada.sees("pages.logout.done_title")
     await expect(ada.page.get_by_role("link", name=ada.word("pages.proofs.home", product="Lingpai"))).to_be_visible()
-
-
-@pytest.mark.parametrize(("path", "most"), [("/login", 30_000), ("/page/activate/done", 60_000), ("/page/reset/done", 60_000)])
-async def test_no_page_weighs_more_than_a_ten_year_old_phone_bears(ada: Person, path: str, most: int) -> None:
-    await member(ada.town)
-    if path != "/login":
-        await ada.log_in(ADA, GOOD)
-        await ada.is_home(ADA)
-    weight = 0
-
-    async def weighs(response: Any) -> None:
-        nonlocal weight
-        weight += len(await response.body()) if response.status == 200 else 0
-
-    ada.page.on("response", weighs)
-    await ada.go(path)
-    await ada.page.wait_for_load_state("networkidle")
-    assert 0 < weight < most

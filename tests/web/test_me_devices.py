@@ -5,7 +5,9 @@ import re
 
 import pytest
 
+from lingpai.core.model import RequestContext
 from lingpai.core.words import TEXTS
+from lingpai.store import accounts
 from web.owners import Owner, elsewhere, owner
 from web.people import ADA, GOOD
 from web.reading import Page
@@ -45,6 +47,23 @@ async def test_devices_name_program_place_and_time_in_words(ada: Owner) -> None:
     assert page.text.index("This device") < page.text.index("OkHttp") < page.text.index("203.0.113.77")
     assert "Chrome, Windows" not in page, "they had not said so when they logged in"
     assert await phone.who()
+
+
+async def test_of_many_logins_a_page_shows_thirty_and_leads_on_to_the_others(ada: Owner) -> None:
+    services = ada.town.house.services
+    account = await accounts.find(services.store, "main", "email", ADA)
+    assert account
+    for _ in range(99):
+        await services.session_issuer.cookie(account, RequestContext("203.0.113.79", "203.0.113.79", "Mozilla/5.0 " * 20))
+    found, path = [], "/me/devices"
+    while path:
+        page = await ada.get(path)
+        assert len(page.content) < 30_000
+        found.append(re.findall(r'name="login" value="(\d+)"', page.text))
+        path = next(iter(re.findall(r'href="(/me/devices\?after=\d+)"', page.text)), "")
+        assert "Log out all other devices" in page.text
+    assert [len(page) for page in found] == [29, 30, 30, 10]
+    assert len({number for page in found for number in page}) == 99, "and each stands there once"
 
 
 async def test_one_login_is_ended_and_the_others_live_on(ada: Owner) -> None:

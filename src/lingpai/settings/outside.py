@@ -70,7 +70,7 @@ class Sms(msgspec.Struct, frozen=True):
         bool,
         Meta(
             description="end a code's text with the line @host #code, by which phones offer it to that host's pages alone; for gateways "
-            "that take a text as it is, not for those with templates"
+            "that take a text as it is; an approved template has that line in itself"
         ),
     ] = False
     daily_budget: Annotated[int, Meta(ge=1, le=10_000_000, description="messages a day in all; past it nothing is sent")] = 1_000

@@ -11,11 +11,14 @@ from lingpai.core.model import Session
 from lingpai.flows import Services, sessions
 from lingpai.web.pages.me.owner import Me, done_at, owner_only, show
 from lingpai.web.pages.shared.relative_time import ago
-from lingpai.web.request.calls import Call, Nothing, Reply
+from lingpai.web.pages.shared.return_context import at
+from lingpai.web.request.calls import Call, Reply
 from lingpai.web.request.fields import Text
 from lingpai.web.request.request import Request
 
 PATH = "/me/devices"
+SHOWN = 30
+"""Logins of a page: with all that one account may have (a hundred) it would weigh more than a page may."""
 
 
 def _number(text: str, name: str) -> int:
@@ -28,6 +31,12 @@ class DeviceWhich(msgspec.Struct, frozen=True, kw_only=True):
     """Which login is to end; none named: all the others."""
 
     login: Annotated[int, Text(1, 18, _number, optional=True)] = 0
+
+
+class DevicesAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """How many have been seen."""
+
+    after: Annotated[int, Text(1, 6, _number, optional=True)] = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +52,20 @@ class Login:
     jwt: bool
 
 
-async def listing(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
+async def listing(services: Services, request: Request, me: Me, asked: DevicesAsked) -> Reply:
     """GET /me/devices: this one first, then those that were used last."""
     found = await sessions.listing(services, me.login)
     found.sort(key=lambda one: (one.id != me.session.id, -one.seen_at))
-    return show("devices", request, me, logins=[_login(one, me, services.clock.now(), request) for one in found])
+    shown = found[asked.after : asked.after + SHOWN]
+    return show(
+        "devices",
+        request,
+        me,
+        logins=[_login(one, me, services.clock.now(), request) for one in shown],
+        many=len(found) > 1,
+        further=at(PATH, after=str(asked.after + SHOWN)) if len(found) > asked.after + SHOWN else "",
+        newest=not asked.after,
+    )
 
 
 async def end(services: Services, request: Request, me: Me, which: DeviceWhich) -> Reply:
@@ -73,6 +91,6 @@ def _login(one: Session, me: Me, now: int, request: Request) -> Login:
 
 
 CALLS = (
-    Call(("GET",), PATH, owner_only(listing), changes=False),
+    Call(("GET",), PATH, owner_only(listing), DevicesAsked, changes=False),
     Call(("POST",), f"/page{PATH}", owner_only(end), DeviceWhich),
 )

@@ -139,7 +139,7 @@ async def test_nobody_learns_whether_an_account_is_there(ada: Reader) -> None:
     assert len(said) == 1
 
 
-async def test_what_was_typed_stays_but_for_the_password(ada: Reader) -> None:
+async def test_what_was_typed_stays_but_for_a_password_that_was_wrong(ada: Reader) -> None:
     page = await ada.send("/page/login", account=ADA, password=WRONG)
     form = page.form("/page/login")
     assert (form.fields["account"], form.fields["password"]) == (ADA, "")

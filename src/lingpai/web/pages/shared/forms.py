@@ -26,7 +26,7 @@ from msgspec.structs import replace
 
 from lingpai.core import journal, pasted, words
 from lingpai.core.chance import SECOND
-from lingpai.core.errors import BadInput, Limited, Refusal, Taken, TooSoon, WeakPassword
+from lingpai.core.errors import BadCredentials, BadInput, Limited, Refusal, Taken, TooSoon, WeakPassword
 from lingpai.core.model import DEFAULT_LOCALE, Locale
 from lingpai.flows import Services
 from lingpai.guard.one_time.codes import is_word
@@ -41,7 +41,7 @@ _INSTANT = 15
 TYPED_LENGTH = 320
 """Characters of a field that are shown again: the longest address."""
 _SECRET = ("password", "code", "captcha", "answer", "token", "authorization")
-"""A field whose name has one of these in it is never shown again; but a code that was not what was wrong stays in its field."""
+"""A field whose name has one of these in it is not shown again; but what nothing is wrong with stays: a code, or a password."""
 _CODE = "code"
 _APART = dict.fromkeys(map(ord, "-\u2010\u2011\u2013"))
 Lead: TypeAlias = tuple[str, str]
@@ -105,7 +105,7 @@ def form_page(
     """
     if why:
         journal.answered(why.code, why.details)
-    form = _form(why, typed or {}, field_of or {}, label_of or {}, leads_of, request.locale, kept)
+    form = _form(why, typed or {}, field_of or {}, label_of or {}, leads_of, request.locale, kept, sent=request.method == "POST")
     if notice and not form.notice:
         form = dataclasses.replace(form, notice=notice)
     reply = page(template, request, form=form, **values)
@@ -135,6 +135,8 @@ def _form(
     leads_of: LeadsOf,
     locale: Locale,
     kept: tuple[str, ...],
+    *,
+    sent: bool,
 ) -> Form:
     faults = why.faults if isinstance(why, BadForm) else (why,) if why else ()
     errors, leads = {}, {}
@@ -142,11 +144,22 @@ def _form(
         where = _field(fault, field_of)
         errors[where] = _sentence(fault, _label(where, label_of, locale), locale)
         leads[where] = tuple(leads_of(fault))
+    kept = (*kept, *(_unjudged(typed, faults, errors) if sent else ()))
     shown = _shown(typed, kept=(*kept, _CODE) if why is not None and _CODE not in errors else kept)
     problem, notice = errors.pop("", ""), ""
     if isinstance(why, TooSoon):
         problem, notice = "", problem
     return Form(shown, errors, problem, notice, leads, locale, label_of)
+
+
+def _unjudged(typed: Mapping[str, Any], faults: Sequence[Refusal], errors: Mapping[str, str]) -> tuple[str, ...]:
+    """The passwords that stay in their fields in the answer to the form that brought them: none that something is wrong with, or may be.
+
+    They are that request's own, go with its answer, which nobody keeps (`no-store`), and are stored nowhere.
+    """
+    if "" in errors and any(isinstance(fault, BadCredentials) for fault in faults):
+        return ()
+    return tuple(name for name in typed if "password" in name and name not in errors)
 
 
 def _sentence(why: Refusal, label: str, locale: Locale) -> str:

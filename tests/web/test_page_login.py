@@ -149,7 +149,7 @@ async def test_what_was_typed_stays_but_for_a_password_that_was_judged_and_is_wr
 
 
 async def test_a_password_that_was_not_judged_stays(ada: Reader) -> None:
-    """An account that is missing, and a picture that nobody had been shown; then the picture once more, and one that was answered wrongly."""
+    """An account is missing; a picture is asked for that nobody had been shown, then another one; then its answer is wrong."""
     missing = await ada.send("/page/login", account="", password=GOOD)
     assert (set(missing.errors), missing.form("/page/login").fields["password"]) == ({"account"}, GOOD)
     assert missing.reply.headers["cache-control"] == "no-store"

@@ -4,7 +4,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from lingpai.core import rules
-from lingpai.core.errors import BadGrant, BadInput, ProviderSaysNo, Refusal, Taken, Unavailable, WrongPassword
+from lingpai.core.errors import BadGrant, BadInput, Refusal, Taken, Unavailable, WrongPassword
 from lingpai.core.model import Account, RequestContext
 from lingpai.guard.crypto import digest
 from lingpai.guard.sessions.issuing import IssuedSession
@@ -78,9 +78,8 @@ async def _account(services: Services, ctx: RequestContext, person: SocialPerson
 
 
 async def may_register(services: Services, ctx: RequestContext, person: SocialPerson) -> None:
-    """Raises ProviderSaysNo where the app may be another owner's, and NotInvited: nobody new is asked for more then."""
-    if not person.app_id:
-        raise ProviderSaysNo(person.provider)
+    """Raises ProviderSaysNo where the app may be another owner's, and NotInvited where the realm is not open to everybody."""
+    social_identities.check_app(person)
     await invitations.check(services.store, services.settings, ctx.realm, "", services.clock.now())
 
 

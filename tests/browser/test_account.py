@@ -10,6 +10,7 @@ from playwright.async_api import Browser, expect
 from browser.looking import Eye, look, read_large
 from browser.person import BOTH, CROSSED, LOCALES, STRAIGHT, Person, Visits, arrives
 from flows.births import born
+from lingpai.core import words
 from lingpai.core.model import Address, Locale
 from lingpai.settings import Invites, Legal, Pages
 from lingpai.settings.outside import Keys, Social
@@ -150,8 +151,10 @@ async def test_whoever_has_an_account_links_it_by_a_code_and_undoes_it_by_the_le
     if not ada.scripts:
         await ada.press("pages.newcomer.button")
     await ada.page.wait_for_url(re.compile(f"{ada.town.url}/me"))
-    await ada.reads("pages.me.done.linked")
+    third = words.third("qq", NICKNAME, ada.locale)
+    await ada.reads("pages.me.done.linked", third=third)
     await ada.open_mail(ADA, "/page/not-me")
+    await expect(ada.page.get_by_text(third)).to_be_visible()
     await ada.press("pages.not_me.button")
     await ada.go("/me")
     await ada.sees("pages.login.title")

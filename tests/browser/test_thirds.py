@@ -7,6 +7,7 @@ import pytest
 from playwright.async_api import Locator, expect
 
 from browser.person import CROSSED, LOCALES, STRAIGHT, Person, Visits
+from lingpai.core import words
 from lingpai.settings.outside import Keys, Social, WechatKeys
 from lingpai_testing import QQ, LoginProvider, Wechat, Weibo
 from web.people import ADA, GOOD, member
@@ -88,7 +89,7 @@ async def test_a_third_party_is_linked_logs_in_and_is_unlinked(ada: Person, anot
     await ada.act("pages.me.link_third", "provider.weibo")
     await agree(ada)
     await ada.page.wait_for_url(re.compile(f"{ada.town.url}/me/security"))
-    await ada.reads("pages.me.done.linked")
+    await ada.reads("pages.me.done.linked", third=words.third("weibo", NICKNAME, ada.locale))
     await ada.reads("pages.me.security.linked")
     async with another() as elsewhere:
         await elsewhere.go("/login")
@@ -97,7 +98,7 @@ async def test_a_third_party_is_linked_logs_in_and_is_unlinked(ada: Person, anot
         await elsewhere.is_home(ADA)
     await ada.act("pages.me.unlink.button", "provider.weibo")
     await ada.press("pages.me.unlink.button")
-    await ada.sees("pages.me.security.title")
+    await ada.reads("pages.me.done.unlinked", third=words.third("weibo", "", ada.locale))
     await expect(ada.page.get_by_text(ada.word("pages.me.security.linked"), exact=True)).to_have_count(0)
 
 

@@ -566,8 +566,13 @@ async def test_an_owner_links_a_provider_and_logs_in_by_it(trip: Trip) -> None:
     assert "lingpai_session" not in done.cookies, "linking is no login"
     assert await linked(trip) == (trip.name,)
     last = (await trip.town.mails(ADA))[-1]
-    assert "第三方" in last["text"]
+    named = words.third(trip.name, "艾达", "zh-Hans")
+    assert words.text(f"provider.{trip.name}", "zh-Hans") in named
+    assert "艾达" in named
+    assert named in last["text"]
+    assert named in html.unescape((await ada.browser.get(f"{SECURITY}?done=linked")).text)
     token = (await trip.town.link(ADA, "/page/not-me"))["token"]
+    assert named in html.unescape((await trip.browser.get("/page/not-me", params={"token": token})).text)
     later = another(trip)
     await later.log_in()
     assert (await later.mine()).email == ADA
@@ -682,7 +687,12 @@ async def test_an_owner_unlinks_a_provider(trip: Trip) -> None:
     done = await ada.browser.post("/page/me/unlink", data={"provider": trip.name})
     assert (done.status_code, done.headers["location"]) == (303, f"{SECURITY}?done=unlinked")
     assert await linked(trip) == ()
-    assert "解除" in (await trip.town.mails(ADA))[-1]["subject"]
+    last, named = (await trip.town.mails(ADA))[-1], words.third(trip.name, "", "zh-Hans")
+    assert "解除" in last["subject"]
+    assert words.text("letter.unlinked.why", "zh-Hans", product="Lingpai", third=named) in last["text"]
+    assert says(await ada.browser.get(f"{SECURITY}?done=unlinked"), "pages.me.done.unlinked", third=named)
+    token = (await trip.town.link(ADA, "/page/not-me"))["token"]
+    assert named in (await trip.browser.get("/page/not-me", params={"token": token})).text
     later = another(trip)
     await later.log_in()
     assert (await later.mine()).email is None, "that is somebody new"

@@ -191,9 +191,29 @@ async def test_whoever_has_an_account_links_it_by_its_password_and_its_owner_is_
     account = await guest.who()
     assert account
     assert (account.email, account.linked) == (ADA, ("qq",))
-    assert EN["pages.me.done.linked"] in await guest.see("/me?done=linked")
+    assert words.text("pages.me.done.linked", "en", third='the QQ account "艾达"') in await guest.see("/me?done=linked")
     letters = [mail["subject"] for mail in await town.mails(ADA)]
     assert TEXTS["zh-Hans"]["letter.linked.subject"].format(product="Lingpai") in letters
+
+
+@pytest.mark.parametrize("wanted", ["/me/data", "/me/security?reveal=yes"])
+async def test_a_page_of_ones_own_that_one_wanted_says_it_too(town: Town, guest: Guest, wanted: str) -> None:
+    await member(town)
+    await guest.come(next=wanted)
+    done = await guest.send("/page/connect/new/bind", account=ADA, password=GOOD)
+    assert done.headers["location"].startswith(wanted)
+    assert "is linked to the QQ account" in await guest.see(done.headers["location"])
+
+
+@pytest.mark.parametrize("papers", [Pages(next=("https://shop.example.com=Shop",))])
+async def test_on_the_way_to_an_application_a_page_says_it_and_leads_on(town: Town, guest: Guest) -> None:
+    await member(town)
+    await guest.come(next="https://shop.example.com/cart")
+    done = Seen(await guest.send("/page/connect/new/bind", account=ADA, password=GOOD))
+    assert words.text("pages.me.done.linked", "en", third=f'the QQ account "{NICK}"') in done
+    assert done.link("shop") == "https://shop.example.com/cart"
+    assert EN["pages.proofs.onward"].format(app="Shop") in done
+    assert await guest.who()
 
 
 async def test_the_letter_s_link_undoes_it(town: Town, guest: Guest) -> None:
@@ -204,6 +224,8 @@ async def test_the_letter_s_link_undoes_it(town: Town, guest: Guest) -> None:
     letter = next(mail for mail in await town.mails(ADA) if mail["subject"] == subject)
     token = re.search(r"/page/not-me\?token=([a-z2-7]+)", letter["text"])
     assert token
+    assert words.third("qq", NICK, "zh-Hans") in letter["text"]
+    assert f'the QQ account "{NICK}"' in await guest.see(f"/page/not-me?token={token[1]}")
     await guest.send("/page/not-me", token=token[1])
     assert (await guest.who(), await guest.count()) == (None, 0)
 

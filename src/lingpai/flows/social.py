@@ -27,11 +27,12 @@ from lingpai.social import NotVouched, Provider, ProviderError, ProviderName, So
 from lingpai.steps import newcomers, social_entry, social_identities
 from lingpai.steps.account_change import NothingChanged, changing
 from lingpai.steps.authentication import Authenticated, Fresh, activated, authenticated
+from lingpai.steps.letters import ThirdNamed
 from lingpai.steps.social_entry import SocialEntry, enter
 from lingpai.steps.social_entry import link as link_person
 from lingpai.store import accounts
 
-nickname = social_entry.nickname
+nickname, noted = social_entry.nickname, social_entry.noted
 JOURNEY_LIFE = 600
 """Seconds in which a browser has to be back: as long as a code of QQ or WeChat lives."""
 STATE_LENGTH = 43
@@ -189,7 +190,9 @@ async def unlink(services: Services, ctx: RequestContext, login: Fresh, name: Pr
         if not has_other_way_in(services, found, without=name):
             raise LastWayIn
         await accounts.remove_kind(change.tx, account_id=account.id, kind=name)
-        unlinked, change.detail = True, name
+        unlinked, change.detail, change.third = True, name, ThirdNamed(name)
+    if unlinked:
+        await social_entry.note_change(services, login, ThirdNamed(name))
     return unlinked
 
 

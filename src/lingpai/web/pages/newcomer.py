@@ -1,5 +1,6 @@
 """`/connect/new`: somebody comes by a third party whom nobody knows yet. They get an account, or show which is theirs."""
 
+import re
 from typing import Annotated, Any
 
 import msgspec
@@ -33,6 +34,7 @@ from lingpai.guard.throttling.messages import INTERVAL
 from lingpai.steps.newcomers import Newcomer
 from lingpai.steps.paying import paid
 from lingpai.steps.social_entry import nickname
+from lingpai.web.pages import page
 from lingpai.web.pages.shared import puzzles
 from lingpai.web.pages.shared.addresses import is_reachable, phone_prefix, prefixed, reachable, to_carry
 from lingpai.web.pages.shared.cancel_deletion import cancel_deletion_page
@@ -40,13 +42,15 @@ from lingpai.web.pages.shared.code_step import CodeSent, code_step
 from lingpai.web.pages.shared.consents import agreed, papers
 from lingpai.web.pages.shared.forms import TYPED_LENGTH, again, digits, form_page
 from lingpai.web.pages.shared.links import kind_of, links
-from lingpai.web.pages.shared.logged_in import logged_in
+from lingpai.web.pages.shared.logged_in import as_logged_in, logged_in
 from lingpai.web.pages.shared.return_context import HOME, ReturnContext, anybody, at, onward
 from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text, read, read_form
 from lingpai.web.request.request import Request
 
 PATH = "/connect/new"
+_SAYS_SO = re.compile(r"/me(/[a-z]+)?(\?[^#]*)?")
+"""A page of one's own space."""
 _FIELD_OF = {BadCaptcha: "captcha", BadCredentials: "password", NoSuchAccount: "account", NotOffered: "account"}
 
 
@@ -170,7 +174,16 @@ async def _go_in(services: Services, request: Request, found: Newcomer, outcome:
         await newcomer.bind(services, request.ctx, outcome)
     except BadGrant:
         return _gone()
-    return logged_in(request, outcome, at(HOME, done="linked") if found.next == HOME else found.next)
+    return _linked(services, request, found, outcome)
+
+
+def _linked(services: Services, request: Request, found: Newcomer, issued: IssuedSession) -> Reply:
+    """Says what happened: one's own space does, where that is where one goes; else a page that leads on."""
+    if _SAYS_SO.fullmatch(found.next):
+        return logged_in(request, issued, f"{found.next}{'&' if '?' in found.next else '?'}done=linked")
+    third = words.third(found.provider, nickname(found.nickname), request.locale)
+    reply = page("connect_linked.html", request, here=HOME, third=third, context=_context(services, found))
+    return as_logged_in(request, reply, issued)
 
 
 def _about_captcha(why: Refusal) -> bool:

@@ -26,7 +26,7 @@ from msgspec.structs import replace
 
 from lingpai.core import journal, pasted, words
 from lingpai.core.chance import SECOND
-from lingpai.core.errors import BadCredentials, BadInput, Limited, Refusal, Taken, TooSoon, WeakPassword
+from lingpai.core.errors import BadCode, BadCredentials, BadInput, Limited, Refusal, Taken, TooSoon, WeakPassword
 from lingpai.core.model import DEFAULT_LOCALE, Locale
 from lingpai.flows import Services
 from lingpai.guard.one_time.codes import is_word
@@ -41,8 +41,9 @@ _INSTANT = 15
 TYPED_LENGTH = 320
 """Characters of a field that are shown again: the longest address."""
 _SECRET = ("password", "code", "captcha", "answer", "token", "authorization")
-"""A field whose name has one of these in it is not shown again; but what nothing is wrong with stays: a code, or a password."""
-_CODE = "code"
+"""A field whose name has one of these in it is not shown again, but for those that stay."""
+_STAYING = ("code", "password", "old_password")
+"""These stay in the page that answers their own request for as long as nothing is wrong with them."""
 _APART = dict.fromkeys(map(ord, "-\u2010\u2011\u2013"))
 Lead: TypeAlias = tuple[str, str]
 """A way on: an address of ours, and the words of its link."""
@@ -102,10 +103,12 @@ def form_page(
     stands (BadInput, Taken and WeakPassword know their own); `label_of` calls a field otherwise than the locale's `field.…`;
     `leads_of` says what helps, behind what was refused; `notice` what is to be known though nothing was.
     `kept` names secrets that are shown again: those of the very request that is answered, with which they go; they are stored nowhere.
+    A password or a code is shown again too, where that request brought it and nothing is wrong with it (`docs/why.md`).
     """
     if why:
         journal.answered(why.code, why.details)
-    form = _form(why, typed or {}, field_of or {}, label_of or {}, leads_of, request.locale, kept, sent=request.method == "POST")
+    kept = (*kept, *_STAYING) if request.method == "POST" else kept
+    form = _form(why, typed or {}, field_of or {}, label_of or {}, leads_of, request.locale, kept)
     if notice and not form.notice:
         form = dataclasses.replace(form, notice=notice)
     reply = page(template, request, form=form, **values)
@@ -135,8 +138,6 @@ def _form(
     leads_of: LeadsOf,
     locale: Locale,
     kept: tuple[str, ...],
-    *,
-    sent: bool,
 ) -> Form:
     faults = why.faults if isinstance(why, BadForm) else (why,) if why else ()
     errors, leads = {}, {}
@@ -144,22 +145,12 @@ def _form(
         where = _field(fault, field_of)
         errors[where] = _sentence(fault, _label(where, label_of, locale), locale)
         leads[where] = tuple(leads_of(fault))
-    kept = (*kept, *(_unjudged(typed, faults, errors) if sent else ()))
-    shown = _shown(typed, kept=(*kept, _CODE) if why is not None and _CODE not in errors else kept)
+    wrong = _STAYING if "" in errors and isinstance(why, BadCredentials | BadCode) else tuple(name for name in _STAYING if name in errors)
+    shown = _shown(typed, kept=tuple(name for name in kept if name not in wrong))
     problem, notice = errors.pop("", ""), ""
     if isinstance(why, TooSoon):
         problem, notice = "", problem
     return Form(shown, errors, problem, notice, leads, locale, label_of)
-
-
-def _unjudged(typed: Mapping[str, Any], faults: Sequence[Refusal], errors: Mapping[str, str]) -> tuple[str, ...]:
-    """The passwords that stay in their fields in the answer to the form that brought them: none that something is wrong with, or may be.
-
-    They are that request's own, go with its answer, which nobody keeps (`no-store`), and are stored nowhere.
-    """
-    if "" in errors and any(isinstance(fault, BadCredentials) for fault in faults):
-        return ()
-    return tuple(name for name in typed if "password" in name and name not in errors)
 
 
 def _sentence(why: Refusal, label: str, locale: Locale) -> str:
@@ -205,8 +196,9 @@ def _label(name: str, label_of: Mapping[str, str], locale: Locale) -> str:
 
 
 def _shown(typed: Mapping[str, Any], *, kept: tuple[str, ...] = ()) -> dict[str, str]:
+    """What is too long is cut; a secret would be another one then, and goes."""
+    texts = {name: value for name, value in typed.items() if isinstance(value, str)}
+    secret = {name for name in texts if any(part in name for part in _SECRET)}
     return {
-        name: value[:TYPED_LENGTH]
-        for name, value in typed.items()
-        if isinstance(value, str) and (name in kept or not any(part in name for part in _SECRET))
+        name: value[:TYPED_LENGTH] for name, value in texts.items() if name not in secret or (name in kept and len(value) <= TYPED_LENGTH)
     }

@@ -161,15 +161,11 @@ async def _puzzle(services: Services, request: Request) -> CaptchaPuzzle:
 
 
 def _mendable(why: Refusal | None, request: Request) -> tuple[Refusal | None, str]:
-    """What to say of it, and what is to be known: who saw no picture has missed nothing, and loses nothing."""
+    """What to say of it, and what is to be known: who saw no picture has missed nothing."""
     about_it = isinstance(why, BadCaptcha) or (isinstance(why, BadInput) and why.field == "captcha")
     if request.fields.get("captcha_kind") in _SHOWN and not (why and why.details.get("person")):
         return (unanswered(request) or why) if about_it else why, ""
-    return (None, _notice(why)) if about_it else (why, "")
-
-
-def _notice(why: Refusal | None) -> str:
-    return "person" if why and why.details.get("person") else "asked"
+    return (None, "person" if why and why.details.get("person") else "asked") if about_it else (why, "")
 
 
 async def _draw(services: Services, prelogin_token: str, kind: ChallengeKind, ctx: RequestContext) -> CaptchaDrawn:

@@ -49,10 +49,11 @@ RESERVED: Final = (
     "abuse", "account", "accounts", "admin", "administrator", "anonymous", "api", "bot", "contact", "everyone", "help", "helpdesk",
     "hostmaster", "info", "lingpai", "login", "mail", "mailer-daemon", "moderator", "nobody", "no-reply", "noreply", "null", "official",
     "operator", "owner", "postmaster", "register", "root", "security", "service", "settings", "staff", "superuser", "support", "sysadmin",
-    "system", "team", "undefined", "webmaster", "www", "客服", "官方", "版主", "管理员", "系统", "系统管理员", "超级管理员", "运营",
+    "system", "team", "undefined", "webmaster", "www", "客服", "官方",
+    "官方客服", "在线客服", "人工客服", "版主", "管理员", "系统", "系统管理员", "超级管理员", "运营",
 )  # fmt: skip
 """Names that speak for the service; nor any that looks like one of them."""
-_RESERVED_KEYS = frozenset(skeleton.key(name) for name in RESERVED)
+_RESERVED_KEYS = frozenset(skeleton.key(name.replace("-", sign)) for name in RESERVED for sign in ("-", ""))
 
 
 def email(text: str, field: str = "email") -> Address:
@@ -177,15 +178,20 @@ def account_name(text: str, field: str = "account", *, high: int = ACCOUNT_LENGT
     if not skeleton.one_script("".join(filter(str.isalpha, text))):
         raise BadInput(field, "account-scripts")
     # Names from before there was the second half of this rule are still looked up.
-    digits = text if taken else "".join(character for character in text if character not in _SIGNS)
+    digits = text if taken else _bare(text)
     if digits.isdecimal() and len(digits) in _PHONE_DIGITS:
         raise BadInput(field, "account-digits")
     if not skeleton.faithful(text):
         raise BadInput(field, "account-capitals")
     key = skeleton.key(text)
-    if not taken and key in _RESERVED_KEYS:
+    if not taken and not _RESERVED_KEYS.isdisjoint((key, skeleton.key(_bare(text)))):
         raise BadInput(field, "account-reserved")
     return Address("name", text, key)
+
+
+def _bare(name: str) -> str:
+    """Without the signs that may stand in one: `admin_` speaks for the service as `admin` does."""
+    return "".join(character for character in name if character not in _SIGNS)
 
 
 def _fits_name(character: str) -> bool:

@@ -69,6 +69,9 @@ async def _undo(services: Services, ctx: RequestContext, disavowal: Disavowal) -
         removed = await _remove(tx, disavowal, services.clock.now())
         await sessions.end_all(tx, account_id=disavowal.account_id)
         await accounts.outdate_proofs(tx, account_id=disavowal.account_id)
+        # Whoever was put out knows the password still, until it is another one: in their browser they are a stranger, and their next
+        # login is told.
+        await accounts.forget_browsers(tx, account_id=disavowal.account_id, at=services.clock.now())
         await services.audit.note(tx, ctx, "not-me", account_id=disavowal.account_id, detail=disavowal.notice)
         account = await accounts.by_id(tx, disavowal.account_id)
         if account and removed and disavowal.kind == "closing":

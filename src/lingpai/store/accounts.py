@@ -84,6 +84,7 @@ _SET_FIRST = Query(
     .values(password=bindparam("new"), password_changed_at=bindparam("at"), security_stamp=_NEXT)
 )
 _OUTDATE = Query(update(accounts).where(_BY_ACCOUNT).values(security_stamp=_NEXT))
+_FORGET_BROWSERS = Query(update(accounts).where(_BY_ACCOUNT).values(password_changed_at=bindparam("at")))
 _UPGRADE = Query(update(accounts).where(_BY_ACCOUNT, accounts.c.password == bindparam("old")).values(password=bindparam("new")))
 _RENAME = Query(update(accounts).where(_BY_ACCOUNT).values(nickname=bindparam("new")))
 _SPEAK = Query(update(accounts).where(_BY_ACCOUNT).values(locale=bindparam("new")))
@@ -247,6 +248,11 @@ async def set_first_password(tx: Transaction, *, account_id: int, password: str,
 async def outdate_proofs(tx: Transaction, *, account_id: int) -> None:
     """Whatever was proved or asked for before is worth nothing from now on. A password, a lock and a closing do it by themselves."""
     await tx.execute(_OUTDATE, account_id=account_id)
+
+
+async def forget_browsers(tx: Transaction, *, account_id: int, at: int) -> None:
+    """No browser that has logged in before is known any more, as after a change of the password; that stays what it is."""
+    await tx.execute(_FORGET_BROWSERS, account_id=account_id, at=at)
 
 
 async def upgrade_password(tx: Transaction, *, account_id: int, old: str, new: str) -> bool:

@@ -10,7 +10,7 @@ from lingpai.core.chance import SECOND, Chance, Clock
 from lingpai.core.errors import NotLoggedIn, WrongPassword
 from lingpai.core.model import LINK, Account, LoginProof, RequestContext
 from lingpai.guard.crypto import digest, sid_digest
-from lingpai.guard.sessions.device_cookie import DeviceCookies
+from lingpai.guard.sessions.device_cookie import DeviceCookies, mark
 from lingpai.settings.logins import Sessions
 from lingpai.store import accounts, audit, sessions, zones
 from lingpai.store.database import Database, Transaction
@@ -223,7 +223,9 @@ class SessionIssuer:
             return False
         if upgraded and account.password:
             await accounts.upgrade_password(tx, account_id=account.id, old=account.password, new=upgraded)
-        if origin.zone and origin.zone != account.zone:
+        # A stranger's login does not change in which zone its owner reads of it.
+        trusted = account.zone is None or mark(account) in origin.known_to
+        if origin.zone and origin.zone != account.zone and trusted:
             await zones.dwell(tx, account_id=account.id, zone=origin.zone)
         if new.ends:
             await sessions.end(tx, digest=digest(new.ends))

@@ -40,6 +40,10 @@ _NOWHERE = series("nowhere", "call")
 log = structlog.get_logger("lingpai.web")
 
 
+FORMS = "/page/"
+"""Where the pages' forms are sent: by browsers alone, from pages of ours."""
+
+
 class App:
     """Serves the mounted dialects, the hosted pages, and the service's own calls.
 
@@ -170,8 +174,9 @@ class App:
         """Raises what stands against a call that changes something: looking ahead, another site, a link that was followed."""
         if call.changes and not request.spends:
             raise BadInput("purpose", "prefetch")
-        of_login = call.sets_session or call.begins_login
-        if call.changes and (of_login or b"cookie" in request.headers) and self._sites.foreign(request.headers):
+        # A page's form sets cookies too: of what this browser has begun, or that it is logged in no more.
+        of_browser = call.sets_session or call.begins_login or call.path.startswith(FORMS)
+        if call.changes and (of_browser or b"cookie" in request.headers) and self._sites.foreign(request.headers):
             raise CrossSite
         if call.refuses_navigation and request.method == "GET" and _navigates(request):
             raise CrossSite

@@ -7,6 +7,7 @@ import msgspec
 
 from lingpai.core import rules
 from lingpai.core.errors import BadCaptcha, BadInput, BadLink, Limited, MessagesSpent, Refusal, TooSoon, WeakPassword
+from lingpai.core.masked import half_shown
 from lingpai.core.model import Address, Purpose
 from lingpai.flows import Services, activate
 from lingpai.guard.one_time import link_tokens
@@ -141,7 +142,7 @@ async def done(services: Services, mount: Mount, request: Request, _: Nothing) -
         return to_login(services, request, context.end)
     if account.restricted or not account.email:
         return onward(HOME)
-    return page("activated.html", request, account=account, context=context)
+    return page("activated.html", request, account=account, email=half_shown(account.email), context=context)
 
 
 def _first_password(
@@ -192,12 +193,20 @@ async def sent(services: Services, mount: Mount, request: Request, typed: Activa
     return await signed_in(services, request, context, SENT) or sent_page(services, request, context, "activate", typed.email)
 
 
+def _mail_address(text: str) -> str:
+    """What a page shows as one, out of its own address: a link brings no words of somebody else's into our sentences."""
+    try:
+        return rules.email(text).value
+    except BadInput:
+        return ""
+
+
 def sent_page(services: Services, request: Request, context: ReturnContext, purpose: str, email: str, **values: Any) -> Reply:
     """Says that a link is on its way; `early` and `again` in the query tell of a wait."""
     seconds = left(services, request.fields)
     early = bool(request.fields.get("early")) and seconds > 0
     more = {"early": early, "seconds": seconds, "puzzle": puzzles.offered(services), **values}
-    return form_page("sent.html", request, typed={"email": email}, context=context, purpose=purpose, **more)
+    return form_page("sent.html", request, typed={"email": _mail_address(email)}, context=context, purpose=purpose, **more)
 
 
 async def by_token(services: Services, request: Request, purpose: Purpose, opened: ActivationOpened) -> tuple[MailedLink, ReturnContext]:

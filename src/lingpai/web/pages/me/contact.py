@@ -7,10 +7,12 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from lingpai.core import rules
-from lingpai.core.errors import BadCode, BadInput, Limited, MessagesSpent, NotOffered, Refusal, Taken, TooSoon
+from lingpai.core.errors import BadCaptcha, BadCode, BadInput, Limited, MessagesSpent, NotOffered, Refusal, Taken, TooSoon
 from lingpai.core.model import Account, Address
 from lingpai.flows import Services, contacts
-from lingpai.web.pages.me.owner import Me, done_at, owner_only, show
+from lingpai.steps.paying import paid
+from lingpai.web.pages.me.owner import Me, done_at, owner_only
+from lingpai.web.pages.shared import puzzles
 from lingpai.web.pages.shared.addresses import phone_prefix, prefixed
 from lingpai.web.pages.shared.forms import again, digits, left
 from lingpai.web.pages.shared.return_context import at, onward, typed_email
@@ -49,40 +51,38 @@ class Contact:
         """GET: asks for the address; with `?to=`, for the code that went there."""
         to = request.query.get("to", "")
         if not to:
-            return self._page(services, request, me)
+            return await self._page(services, request, me)
         try:
             address = self.clean(to, self.kind)
             if self._holds(me.account, address):
                 # Another tab has bound it.
                 return done_at("/me/security", self.kind)
-            return self._page(
-                services,
-                request,
-                me,
-                sent=address,
-                seconds=left(services, request.query) if "again" in request.query else RESEND,
-            )
+            seconds = left(services, request.query) if "again" in request.query else RESEND
+            return await self._page(services, request, me, sent=address, seconds=seconds)
         except BadInput as why:
-            return self._page(services, request, me, why)
+            return await self._page(services, request, me, why)
 
     async def act(self, services: Services, request: Request, me: Me, _: Nothing) -> Reply:
-        """POST: sends a code; with a `code` beside the address, binds it."""
+        """POST: sends a code; with a `code` beside the address, binds it. A message costs what it costs others (`steps/paying.py`)."""
+        if "show" in request.fields:
+            return await self._page(services, request, me)
         try:
             address = self._read(prefixed(services, request, self.kind).get(self.kind), me)
         except BadInput as why:
-            return self._page(services, request, me, why)
+            return await self._page(services, request, me, why)
         if "code" in request.fields and "resend" not in request.fields:
             return await self._bind(services, request, me, address)
         return await self._send(services, request, me, address)
 
     async def _send(self, services: Services, request: Request, me: Me, address: Address) -> Reply:
         try:
-            await contacts.ask(services, request.ctx, me.login, address)
+            async with paid(services, request.ctx, puzzles.answered(request), address):
+                await contacts.ask(services, request.ctx, me.login, address)
         except TooSoon as why:
             # The code that went out a moment ago may still be at hand.
-            return self._page(services, request, me, why, sent=address, seconds=why.seconds)
-        except (BadInput, NotOffered, Limited, MessagesSpent) as why:
-            return self._page(services, request, me, why)
+            return await self._page(services, request, me, why, sent=address, seconds=why.seconds)
+        except (BadInput, BadCaptcha, NotOffered, Limited, MessagesSpent) as why:
+            return await self._page(services, request, me, why)
         return onward(at(self.path, to=address.value, again=again(services, RESEND)))
 
     async def _bind(self, services: Services, request: Request, me: Me, address: Address) -> Reply:
@@ -90,9 +90,9 @@ class Contact:
             code = read(request.fields, ContactCode).code
             await contacts.bind(services, request.ctx, me.login, address, code)
         except (BadInput, BadCode, Limited) as why:
-            return self._page(services, request, me, why, sent=address, seconds=left(services, request.fields))
+            return await self._page(services, request, me, why, sent=address, seconds=left(services, request.fields))
         except Taken as why:
-            return self._page(services, request, me, why)
+            return await self._page(services, request, me, why)
         return done_at("/me/security", self.kind)
 
     def _read(self, text: Any, me: Me) -> Address:
@@ -105,13 +105,16 @@ class Contact:
         held = self.held(account)
         return bool(held) and self.clean(held, self.kind).key == address.key
 
-    def _page(
+    async def _page(
         self, services: Services, request: Request, me: Me, why: Refusal | None = None, *, sent: Address | None = None, **values: Any
     ) -> Reply:
         more = {"seconds": 0, "field_of": {BadCode: "code"}, **values}
         more["again"] = again(services, more["seconds"])
         more["prefix"] = phone_prefix(services, request, request.fields.get("phone"))
-        return show("contact", request, me, why, kind=self.kind, held=self.held(me.account), sent=sent, typed=request.fields, **more)
+        more |= {"kind": self.kind, "held": self.held(me.account), "sent": sent, "typed": request.fields, "account": me.account, "done": ""}
+        # With a code goes no message; a button of that page sends one more.
+        need: puzzles.CaptchaNeeded = "beside" if sent else "now"
+        return await puzzles.puzzled_page(services, "me/contact.html", request, why, need=need, **more)
 
     @property
     def calls(self) -> tuple[Call, Call]:

@@ -65,7 +65,10 @@ async def ways_shown(services: Services, request: Request, me: Me, *, full: bool
         "changed": ago(services.clock.now(), account.password_changed_at or account.created_at, request.locale, request.ctx.zone),
         "phones": texts(services) or account.phone is not None,
         "thirds": _thirds(services, request, account),
-        "asleep": [(way.number, _called(way, request), way.value) for way in await ways_in.asleep(services, account)],
+        "asleep": [
+            (way.number, _called(way, request), way.value if full else half_shown(way.value))
+            for way in await ways_in.asleep(services, account)
+        ],
     }
 
 

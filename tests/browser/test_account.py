@@ -60,7 +60,7 @@ async def test_a_name_is_chosen_and_one_logs_in_by_it(home: Person) -> None:
     await home.sees("pages.me.name.choose")
     await home.fill("pages.me.account", "13995265229")
     await home.press("pages.me.save")
-    await home.is_told("beside.account-digits")
+    await home.is_told("beside.name-digits")
     await home.fill("pages.me.account", "paula")
     await home.press("pages.me.save")
     await home.reads("pages.me.done.name")

@@ -596,7 +596,8 @@ async def test_nobody_links_without_a_login_of_the_last_ten_minutes(only_qq: Tri
     only_qq.town.clock.advance(minutes=11)
     for path in ("/page/me/link", "/page/me/unlink"):
         reply = await ada.browser.post(path, data={"provider": "qq"})
-        assert (reply.status_code, reply.headers["location"]) == (303, "/me/confirm?next=/me/security")
+        assert (reply.status_code, reply.headers["location"]) == (303, "/me/confirm?next=/me/security%3Fdone%3Dproved")
+    assert "刚才的操作" in (await ada.browser.get("/me/security?done=proved", headers={"Accept": "text/html"})).text
 
 
 async def test_another_site_starts_no_link(only_qq: Trip) -> None:

@@ -309,7 +309,7 @@ async def test_the_other_way_is_there_for_who_has_no_mail(town: Town) -> None:
     [
         ({"pages": Pages(register=("code",))}, PHONE, "email address"),
         ({"pages": Pages(register=("phone",))}, ADA, "phone number"),
-        ({"pages": ALL}, "ada", "phone number or an email"),
+        ({"pages": ALL}, "ada", "Enter a phone number or email."),
     ],
 )
 async def test_a_kind_of_address_that_is_not_taken_is_told_at_its_field(town: Town, typed: str, why: str) -> None:

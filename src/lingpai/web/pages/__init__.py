@@ -46,6 +46,7 @@ def page(template: str, request: Request, *, here: str = "", **values: Any) -> R
             brand=request.brand,
             product=request.brand.product,
             here=here or readable_at(request),
+            answered=request.method == "POST",
             request_id=request.ctx.request_id,
             **values,
         )

@@ -115,7 +115,7 @@ async def _stranded(services: Services, request: Request, name: ProviderName, an
     """No way ends here. Somebody who is logged in, or has come a moment ago, has most likely come back a second time, and goes on."""
     # Weibo sends who has refused back without the state (facts of the provider's documents).
     if answer.error and not answer.code:
-        return _cancelled(services, request, name)
+        return _cancelled(services, request, name, here=SECURITY if await inside(services, request) else "")
     if isinstance(why, DeadState) and await inside(services, request):
         return onward(HOME)
     if isinstance(why, DeadState) and await newcomer.peek(services, request.ctx):
@@ -177,7 +177,7 @@ async def _owner(services: Services, request: Request) -> Authenticated:
 
 
 def _to_confirm() -> Reply:
-    return onward(f"/me/confirm?{urlencode({'next': SECURITY}, safe='/')}")
+    return onward(f"/me/confirm?{urlencode({'next': f'{SECURITY}?done=proved'}, safe='/')}")
 
 
 def _called(request: Request, name: ProviderName) -> str:
@@ -198,9 +198,9 @@ def _missing(request: Request, name: ProviderName | None = None, *, here: str = 
     return _problem(request, "missing", text, 404, here=here, actions=((here, _way_out(here)),))
 
 
-def _cancelled(services: Services, request: Request, name: ProviderName, journey: Journey | None = None) -> Reply:
+def _cancelled(services: Services, request: Request, name: ProviderName, journey: Journey | None = None, *, here: str = "") -> Reply:
     text = words.text("pages.connect.cancelled", request.locale, provider=_called(request, name))
-    here = _back(services, journey)
+    here = here or _back(services, journey)
     return _problem(request, "cancelled", text, 200, here=here, actions=((here, _way_out(here)),))
 
 

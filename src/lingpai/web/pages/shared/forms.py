@@ -190,7 +190,9 @@ def _field(why: Refusal, field_of: Mapping[type[Refusal], str]) -> str:
 
 
 def _label(name: str, label_of: Mapping[str, str], locale: Locale) -> str:
-    return label_of.get(name) or words.label(name, locale)
+    """As it stands in the midst of a sentence: what an account is known by has a capital as a page's label, if its language has any."""
+    given = label_of.get(name) or words.label(name, locale)
+    return given[:1].lower() + given[1:] if name == "account" else given
 
 
 def _shown(typed: Mapping[str, Any], *, kept: tuple[str, ...] = ()) -> dict[str, str]:

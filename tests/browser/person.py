@@ -49,6 +49,8 @@ class Person:
         self.page = page
         self.locale = locale
         self.scripts = scripts
+        self.typed: list[str] = []
+        """What has been typed into, by its label."""
         self.asked: list[str] = []
         """Every address that the browser asked for."""
         self.expected = {urlsplit(town.url).netloc}
@@ -71,7 +73,13 @@ class Person:
         return self.page.get_by_label(re.compile(f"^{label}( {optional})?$"))
 
     async def fill(self, key: str, text: str, **values: str | int) -> None:
+        self.typed.append(key)
         await self.field(key, **values).fill(text)
+
+    async def type(self, key: str, text: str) -> None:
+        """As `fill`, key by key."""
+        self.typed.append(key)
+        await self.field(key).press_sequentially(text)
 
     async def choose(self, key: str) -> None:
         await self.page.get_by_role("radio", name=self.word(key), exact=True).check()

@@ -101,17 +101,24 @@ async def test_an_unknown_browser_is_told_of_stands_in_the_history_and_is_put_ou
 
 
 @STRAIGHT
-async def test_questions_are_chosen_from_a_list_and_what_was_typed_stays(home: Person) -> None:
+async def test_questions_are_chosen_from_a_list_or_written_and_what_was_typed_stays(home: Person) -> None:
     await home.go("/me/questions")
-    preset = home.word("pages.me.preset.teacher")
-    for number, (question, answer) in enumerate(((preset, "Elm"), (preset, "Oak"), ("My own?", "Rex")), 1):
-        await home.fill("pages.me.questions.question", question, number=number)
+
+    async def chooses(number: int, key: str) -> None:
+        await home.field("pages.me.questions.question", number=number).select_option(label=home.word(f"pages.me.preset.{key}"))
+
+    for number, (question, answer) in enumerate((("teacher", "Elm"), ("teacher", "Oak"), ("own", "Rex")), 1):
+        await chooses(number, question)
         await home.fill("pages.me.questions.answer", answer, number=number)
-    assert preset in await home.page.locator("#presets option").evaluate_all("all => all.map((one) => one.value)")
+    await expect(home.field("pages.me.preset.text", number=1)).to_be_hidden()
+    await home.fill("pages.me.preset.text", "My own?", number=3)
     await home.press("pages.me.save")
     await expect(home.page.locator("#failed")).to_be_visible()
-    await expect(home.field("pages.me.questions.answer", number=3)).to_have_value("Rex")
-    await home.fill("pages.me.questions.question", home.word("pages.me.preset.boss"), number=2)
+    for number, answer in enumerate(("Elm", "Oak", "Rex"), 1):
+        await expect(home.field("pages.me.questions.answer", number=number)).to_have_value(answer)
+    await expect(home.field("pages.me.preset.text", number=3)).to_have_value("My own?")
+    await expect(home.field("pages.me.questions.question", number=1)).to_have_value("teacher")
+    await chooses(2, "boss")
     await home.press("pages.me.save")
     await home.reads("pages.me.done.questions")
 

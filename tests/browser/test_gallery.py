@@ -198,7 +198,7 @@ async def asks(person: Person, address: str) -> None:
 
 async def enters(person: Person, address: str) -> None:
     """The code; where scripts run its last digit sends it."""
-    await person.field("pages.code.label").press_sequentially(await person.code(address))
+    await person.type("pages.code.label", await person.code(address))
     if not person.scripts:
         await person.press("pages.login.button")
     await expect(person.page.get_by_role("heading", level=1)).not_to_have_text(person.word("pages.by_code.code_title"))

@@ -1,5 +1,7 @@
 """What an account's owner sees of it at the pages, and what only after a proof: addresses, the name, who logged in, what was agreed to."""
 
+import re
+
 import pytest
 
 from lingpai.core import data, rules, words
@@ -8,7 +10,7 @@ from lingpai.core.words import TEXTS
 from lingpai.flows import Services
 from lingpai.settings import Legal, Pages
 from lingpai.settings.logins import Passwords
-from lingpai.store import accounts, consents
+from lingpai.store import accounts, consents, questions
 from lingpai.web.dialects.session.settings import SessionDialectSettings
 from lingpai.web.pages.me.questions import PRESETS
 from web.owners import CHROME, Owner, born, elsewhere, owner
@@ -183,10 +185,31 @@ def test_the_chinese_questions_to_choose_from_are_shown_to_strangers_too() -> No
     assert {TEXTS["zh-Hans"][f"pages.me.preset.{name}"] for name in PRESETS} <= known
 
 
-async def test_questions_can_be_chosen_from_a_list(ada: Owner) -> None:
-    page = (await ada.get("/me/questions")).text
-    assert page.count('list="presets"') == 3
-    assert all(f'<option value="{EN[f"pages.me.preset.{name}"]}">' in page for name in PRESETS)
+async def test_questions_are_chosen_from_a_list_or_written(ada: Owner) -> None:
+    page = await ada.see("/me/questions")
+    assert page.reply.text.count("<select") == 3
+    assert all(page.reply.text.count(f">{EN[f'pages.me.preset.{name}']}</option>") == 3 for name in PRESETS)
+    answers = {"answer_one": "Elm", "answer_two": "Oak", "answer_three": "Rex"}
+    chosen = {"preset_one": "teacher", "preset_two": "own", "question_two": "My own?", "preset_three": "pet"}
+    await ada.submit(page, "/page/me/questions", **chosen, **answers)
+    kept = await questions.of(ada.services.store, account_id=(await ada.who())[1].id)
+    assert kept
+    assert kept.texts == (EN["pages.me.preset.teacher"], "My own?", EN["pages.me.preset.pet"])
+
+
+async def test_what_was_chosen_and_answered_stays_beside_what_was_not(ada: Owner) -> None:
+    """All at once: a question that was not chosen, one that was not written, an answer that is missing."""
+    page = await ada.see("/me/questions")
+    typed = {"preset_one": "teacher", "answer_one": "Elm", "preset_two": "own", "answer_two": "Oak", "preset_three": ""}
+    refused = await ada.submit(page, "/page/me/questions", **typed)
+    assert set(refused.errors) == {"question_two", "question_three", "answer_three"}
+    assert {'"#preset_two"', '"#preset_three"', '"#answer_three"'} <= set(re.findall('"#[a-z_]+"', refused.reply.text))
+    fields = refused.form("/page/me/questions").fields
+    assert {name: fields[name] for name in typed} == typed
+    typed |= {"preset_two": "teacher", "question_three": "Where?", "answer_three": "x"}
+    alike = await ada.submit(page, "/page/me/questions", **typed)
+    assert list(alike.errors) == ["question_two"]
+    assert alike.form("/page/me/questions").fields["preset_three"] == "own", "written without a look at the list"
 
 
 @pytest.mark.parametrize("changes", [{"passwords": Passwords(max=16)}])

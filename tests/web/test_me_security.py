@@ -129,6 +129,30 @@ async def test_without_a_password_a_code_to_one_s_own_address_proves_it(town: To
     assert right.heading == EN["pages.me.password.set"]
 
 
+@pytest.mark.parametrize("by", ["email", "phone"])
+async def test_beside_the_password_a_code_proves_it_too(ada: Owner, by: str) -> None:
+    """Whoever has forgotten the password of an account with a phone alone has no other way."""
+    phone, account = rules.phone("13995265229"), await account_of(ada)
+    if by == "phone":
+        async with ada.services.store.begin() as tx:
+            await accounts.remove_kind(tx, account_id=account.id, kind="email")
+            await accounts.add_identifier(tx, account_id=account.id, realm="main", address=phone, proved_at=1, added_at=1)
+    shown, to = ("a***@example.com", ADA) if by == "email" else ("+86 139 **** 5229", phone.value)
+    ada.town.clock.advance(minutes=10)
+    page = await ada.see("/me/delete")
+    assert EN["pages.me.confirm.send"].format(to=shown) in page
+    page = await ada.submit(page, "/page/me/confirm", send="yes")
+    assert "password" not in page.form("/page/me/confirm").fields
+    assert EN[f"pages.by_code.nothing_{by}"] in page
+    assert page.link("/me/confirm") == "/me/confirm?next=/me/delete", "and back to the password"
+    wrong = await ada.submit(page, "/page/me/confirm", code="000000")
+    assert (wrong.status, list(wrong.errors)) == (422, ["code"])
+    ada.town.clock.advance(minutes=1)
+    again = await ada.submit(wrong, "/page/me/confirm", send="yes", code="")
+    right = await ada.submit(again, "/page/me/confirm", code=await ada.code(to))
+    assert right.heading == EN["pages.me.delete.title"]
+
+
 async def test_a_code_is_not_sent_twice_in_a_minute(town: Town) -> None:
     ada = await born(town, email=ADA)
     town.clock.advance(minutes=10)

@@ -18,7 +18,7 @@ by_password = authentication.confirm_by_password
 
 
 async def ask_code(services: Services, ctx: RequestContext, login: Authenticated) -> Address:
-    """Sends a code to the account's own address, for one that has no password. Returns where it went.
+    """Sends a code to the account's own address. Returns where it went.
 
     Raises StaleLogin where it has none, TooSoon, Limited.
     """

@@ -102,7 +102,7 @@ class Letters:
         await self._add(tx, "login_code", to, account, ctx.locale, _code(code, page), CODE_LIFE)
 
     async def confirm_code(self, tx: Transaction, ctx: RequestContext, account: Account | None, code: str, page: str = "") -> None:
-        """A code by which an account without a password shows that it is still its owner; None: the same work, and nobody is written to."""
+        """A code by which somebody who is logged in shows that they are still the owner; None: the same work, and nobody is written to."""
         await self._write(tx, "confirm_code", account, ctx.locale, _code(code, page), CODE_LIFE)
 
     async def notice(

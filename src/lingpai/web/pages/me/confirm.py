@@ -1,4 +1,4 @@
-"""`/me/confirm`: is it still you? By the password; without one by the third party, or by a code (`flows/reauthenticate.py`)."""
+"""`/me/confirm`: is it still you? By the password or a code; without a password by the third party too (`flows/reauthenticate.py`)."""
 
 import re
 from typing import Annotated, Any
@@ -57,11 +57,11 @@ async def ask(services: Services, request: Request, me: Me, asked: ConfirmAsked)
 async def prove(services: Services, request: Request, me: Me, asked: ConfirmAsked) -> Reply:
     """POST /page/me/confirm."""
     try:
-        if me.account.password:
-            await reauthenticate.by_password(services, request.ctx, me.login, read(request.fields, Secret).password)
-        elif asked.send:
+        if asked.send:
             await reauthenticate.ask_code(services, request.ctx, me.login)
             return onward(at("/me/confirm", next=asked.onward, sent="yes", again=again(services, RESEND)))
+        if me.account.password and "code" not in request.fields:
+            await reauthenticate.by_password(services, request.ctx, me.login, read(request.fields, Secret).password)
         else:
             await reauthenticate.by_code(services, request.ctx, me.login, read(request.fields, ConfirmCode).code)
     except TooSoon as why:
@@ -76,7 +76,6 @@ async def prove(services: Services, request: Request, me: Me, asked: ConfirmAske
 
 def _form(services: Services, request: Request, me: Me, asked: ConfirmAsked, why: Refusal | None = None, **values: Any) -> Reply:
     to, realm = reauthenticate.reached(me.account), me.account.realm
-    sent = bool(asked.sent) or isinstance(why, BadCode) or (isinstance(why, BadInput) and why.field == "code")
     more = {"seconds": 0, "field_of": {WrongPassword: "password", BadCode: "code"}, **values}
     return show(
         "confirm",
@@ -86,7 +85,9 @@ def _form(services: Services, request: Request, me: Me, asked: ConfirmAsked, why
         here=at("/me/confirm", next=asked.onward),
         next=asked.onward,
         reached=half_shown(to.value) if to else "",
-        sent=sent,
+        sent=bool(asked.sent) or "code" in request.fields,
+        by=to.kind if to else "",
+        by_password=at("/me/confirm", next=asked.onward),
         ways=[
             (name, for_realm(services, f"/connect/{name}", realm, next=asked.onward))
             for name in me.account.linked

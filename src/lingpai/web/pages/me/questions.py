@@ -1,7 +1,7 @@
 """`/me/questions`: three questions whose answers let one back in (`flows/questions.py`)."""
 
 from itertools import combinations
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -13,7 +13,7 @@ from lingpai.settings.realms import recovery_questions
 from lingpai.web.pages.me.owner import Me, done_at, owner_only, show
 from lingpai.web.pages.shared.return_context import onward
 from lingpai.web.request.calls import Call, Nothing, Reply
-from lingpai.web.request.fields import Text, read
+from lingpai.web.request.fields import Text, read_form
 from lingpai.web.request.request import Request
 
 QuestionText = Annotated[str, Text(1, 320, rules.question)]
@@ -26,6 +26,9 @@ PRESETS = (
 """Questions to choose from: keys of `pages.me.preset`. In Chinese each is one that a stranger is shown as a decoy too."""
 ANSWERS = ("answer_one", "answer_two", "answer_three")
 FIELDS = ("question_one", "question_two", "question_three")
+LISTS = ("preset_one", "preset_two", "preset_three")
+KINDS = {"preset": "question", "question": "question", "answer": "answer"}
+"""What a field is named after, and what the page calls it."""
 
 
 class QuestionsForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,13 +74,26 @@ async def save(services: Services, request: Request, me: Me, _: Nothing) -> Repl
     if not offered(services.settings, me.account.realm):
         return onward(SAFETY)
     try:
-        form = read(request.fields, QuestionsForm)
+        form = read_form(_asked(request), QuestionsForm)
         _differ(form.texts)
         mode = recovery_questions(services.settings, me.account.realm)
         await questions.put(services, request.ctx, me.login, form.texts, form.answers, mode=mode)
     except BadInput as why:
         return await _form(services, request, me, why)
     return done_at(SAFETY, "questions")
+
+
+def _asked(request: Request) -> dict[str, Any]:
+    """The fields, each question as it is asked: one that was chosen from the list in the words of the page."""
+    chosen = {name: request.fields.get(list_) for name, list_ in zip(FIELDS, LISTS, strict=True)}
+    shown = {name: words.text(f"pages.me.preset.{preset}", request.locale) for name, preset in chosen.items() if preset in PRESETS}
+    return {**request.fields, **shown}
+
+
+def _typed(request: Request) -> dict[str, Any]:
+    """What the form shows again: a question that was written without a look at the list is one's own."""
+    written = {list_: "own" for name, list_ in zip(FIELDS, LISTS, strict=True) if request.fields.get(name) and not request.fields.get(list_)}
+    return {**request.fields, **written}
 
 
 def _differ(texts: tuple[str, str, str]) -> None:
@@ -93,9 +109,9 @@ async def _form(services: Services, request: Request, me: Me, why: Refusal | Non
         request,
         me,
         why,
-        typed=request.fields,
+        typed=_typed(request) if why else {},
         kept=ANSWERS if why else (),
-        presets=PRESETS,
+        presets=[(name, words.text(f"pages.me.preset.{name}", request.locale)) for name in PRESETS],
         label_of=_labels(request),
         asked=await questions.has_questions(services, me.account),
     )
@@ -103,9 +119,10 @@ async def _form(services: Services, request: Request, me: Me, why: Refusal | Non
 
 def _labels(request: Request) -> dict[str, str]:
     """The fields as the page calls them, in the midst of a sentence."""
-    called = [(name, number, kind) for number, name in enumerate(("one", "two", "three"), 1) for kind in ("question", "answer")]
+    called = [(name, number, kind) for number, name in enumerate(("one", "two", "three"), 1) for kind in KINDS]
     return {
-        f"{kind}_{name}": words.text(f"pages.me.questions.{kind}", request.locale, number=number).lower() for name, number, kind in called
+        f"{kind}_{name}": words.text(f"pages.me.questions.{KINDS[kind]}", request.locale, number=number).lower()
+        for name, number, kind in called
     }
 
 

@@ -33,7 +33,7 @@ from lingpai.steps.newcomers import Newcomer
 from lingpai.steps.paying import paid
 from lingpai.steps.social_entry import nickname
 from lingpai.web.pages.shared import puzzles
-from lingpai.web.pages.shared.cancel_deletion import cancel_deletion_page
+from lingpai.web.pages.shared.cancel_deletion import to_cancel_deletion
 from lingpai.web.pages.shared.consents import agreed, papers
 from lingpai.web.pages.shared.forms import TYPED_LENGTH, digits, form_page
 from lingpai.web.pages.shared.links import kind_of, links
@@ -111,7 +111,7 @@ async def _act(services: Services, request: Request, found: Newcomer) -> Reply:
     if not isinstance(outcome, Step):
         return await _bound(services, request, found, outcome)
     if outcome.need == "cancel_deletion":
-        return cancel_deletion_page(request, _context(services, found), outcome)
+        return to_cancel_deletion(_context(services, found), outcome)
     # Only who reads its messages learns that there is none.
     raise NoSuchAccount
 

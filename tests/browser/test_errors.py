@@ -105,12 +105,39 @@ async def test_a_failed_forms_address_is_opened_again_and_leads_to_its_page(ada:
     await member(ada.town)
     await ada.log_in(ADA, WRONG, "/login?next=/me/data")
     await ada.is_told("refusal.bad-credentials")
-    there = ada.page.url
-    assert there == f"{ada.town.url}/page/login?next=%2Fme%2Fdata"
-    await ada.go(there)
+    await ada.go("/page/login?next=%2Fme%2Fdata")
     await ada.sees("pages.login.title")
     await ada.enter(ADA, GOOD)
     await ada.page.wait_for_url(f"{ada.town.url}/me/data")
+
+
+async def test_neither_back_nor_a_reload_sends_a_refused_form_once_more(ada: Person) -> None:
+    await member(ada.town)
+    await ada.log_in(ADA, WRONG, "/login?next=/me/data")
+    await ada.is_told("refusal.bad-credentials")
+    sent = posts(ada)
+    await ada.follow("pages.login.forgot")
+    await ada.sees("pages.forgot.title")
+    await ada.page.go_back()
+    await ada.sees("pages.login.title")
+    await ada.page.reload()
+    await ada.sees("pages.login.title")
+    assert sent == []
+    await expect(ada.page.locator("#account")).to_have_value(ADA)
+    await ada.enter(ADA, GOOD)
+    await ada.page.wait_for_url(f"{ada.town.url}/me/data")
+
+
+async def test_a_wrong_code_is_tried_once_however_often_its_page_is_reloaded(ada: Person) -> None:
+    await ada.go("/login")
+    await ada.fill("pages.by_code.account", ADA)
+    await ada.sends("pages.by_code.send")
+    await ada.fill("pages.code.label", "000000")
+    await ada.is_told("beside.bad-code")
+    sent = posts(ada)
+    await ada.page.reload()
+    await ada.sees("pages.by_code.code_title")
+    assert sent == []
 
 
 @pytest.mark.parametrize("locale", ["zh-Hans", "en"])

@@ -34,7 +34,8 @@ def page(template: str, request: Request, *, here: str = "", **values: Any) -> R
     A template knows `t(key, **values)` for words in the request's language, `when(instant)`, `spaced(phone)`, `breakable(address)`,
     `static(name)` for the address of a file in `/static/`, `locale`, `brand`, `product`, `request_id`, and the values given; a name that
     it does not know raises.
-    `here` is where the switch of languages leads back to, where that is not the request's own address (see `readable_at`).
+    `here` is where the switch of languages leads back to, where that is not the request's own address (see `readable_at`); a browser with
+    scripts has the answer to a form stand there too, so that Back and a reload send nothing once more.
     """
     html = (
         templates()
@@ -46,6 +47,7 @@ def page(template: str, request: Request, *, here: str = "", **values: Any) -> R
             brand=request.brand,
             product=request.brand.product,
             here=here or readable_at(request),
+            stands_at=_stands_at(request, here),
             request_id=request.ctx.request_id,
             **values,
         )
@@ -58,6 +60,13 @@ def readable_at(request: Request) -> str:
     if request.method == "POST":
         return request.path.removeprefix("/page")
     return request.path + ("?" + urlencode(request.query) if request.query else "")
+
+
+def _stands_at(request: Request, here: str) -> str:
+    """Where what answers a form can be had by GET: the page itself, or the form's own address, which leads to it (`reload.py`)."""
+    if request.method != "POST" or not request.path.startswith("/page/"):
+        return ""
+    return here or request.path
 
 
 def when(instant: int, locale: Locale = DEFAULT_LOCALE, *, zone: str = "", date: bool = False) -> Markup:

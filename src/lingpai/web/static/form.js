@@ -3,6 +3,9 @@
   const all = (selector) => document.querySelectorAll(selector);
   const of = (id) => document.getElementById(id);
 
+  // What answers a form stands where it can be had again: neither Back nor a reload sends the form once more.
+  if (document.body.dataset.standsAt) history.replaceState(null, "", document.body.dataset.standsAt);
+
   // No secret stays in the address bar, in the history, or in what a Referer or a copied address would tell;
   // nor what was done a moment ago, which a reload would say again.
   const address = new URL(location.href);

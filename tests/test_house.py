@@ -245,7 +245,7 @@ CHECKS = frozenset(
 """What makes the value that a flow takes: who is logged in, and who has just proved it. Nobody else can (docs/why.md)."""
 VIEWS = frozenset(
     (
-        *("account_name.changeable_at", "newcomer.peek", "profile.agreements", "sessions.history"),
+        *("account_name.changeable_at", "newcomer.closed", "newcomer.peek", "profile.agreements", "sessions.history"),
         *("code_login.proved", "code_login.recognisable", "create_account.asks_invite"),
         *("invites.given", "login.asks_captcha", "questions.has_questions", "reauthenticate.reached", "sessions.listing"),
         *("social.callback", "social.has_other_way_in", "ways_in.asleep"),
@@ -269,7 +269,9 @@ JOINS = {
     "web/pages/register.py by_link": _AGAIN,
     "web/pages/register.py enter": _AGAIN,
     "web/pages/register.py finish": _AGAIN,
-    "web/pages/newcomer.py _bound": f"whose account it is they show by a login, which ends where nothing is linked to it; {_AGAIN}",
+    "web/pages/newcomer.py bind": f"whose account it is they show by a login, which ends where nothing is linked to it; {_AGAIN}",
+    "web/pages/newcomer.py enter": "as `bind`, by the code that was sent",
+    "web/pages/newcomer.py send": _AGAIN,
 }
 """Calls of more than one flow, each with its reason."""
 

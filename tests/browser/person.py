@@ -79,26 +79,24 @@ class Person:
     async def press(self, key: str, **values: str | int) -> None:
         await self.page.get_by_role("button", name=self.word(key, **values), exact=True).click()
 
-    async def sends(self, key: str, **again: str) -> None:
+    async def sends(self, key: str) -> None:
         """Presses what a captcha stands before: browsers with scripts work for it; what others meet, `passes` says."""
         async with self.page.expect_navigation(timeout=20_000):
             await self.press(key)
-        await self.passes(**again)
+        await self.passes()
 
-    async def passes(self, **again: str) -> None:
-        """Where a form has come back with a picture: reads it, and types `again` what was not kept, by its label (`pages_password`)."""
+    async def passes(self) -> None:
+        """Where a form has come back with a picture: reads it. Everything else has stayed."""
         if self.scripts or not await self.page.locator("[data-picture][src]").count():
             return
-        for label, text in again.items():
-            await self.fill(label.replace("_", "."), text)
         await self.fill("pages.captcha.label", await self.looks())
         await self.field("pages.captcha.label").press("Enter")
 
-    async def enters(self, **again: str) -> None:
+    async def enters(self) -> None:
         """The Enter key, where it sends a form: and on to the next page, as `sends`."""
         async with self.page.expect_navigation(timeout=20_000):
             await self.page.keyboard.press("Enter")
-        await self.passes(**again)
+        await self.passes()
 
     async def looks(self) -> str:
         """What the picture shows: whoever reads the house's own notes sees it."""

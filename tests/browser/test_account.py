@@ -9,8 +9,10 @@ from playwright.async_api import Browser, expect
 
 from browser.looking import Eye, look, read_large
 from browser.person import BOTH, CROSSED, LOCALES, STRAIGHT, Person, Visits, arrives
-from lingpai.core.model import Locale
-from lingpai.settings import Legal, Pages
+from flows.births import born
+from lingpai.core import words
+from lingpai.core.model import Address, Locale
+from lingpai.settings import Invites, Legal, Pages
 from lingpai.settings.outside import Keys, Social
 from lingpai_testing import QQ
 from web.people import ADA, GOOD, member
@@ -23,10 +25,19 @@ MASKED = "a***@example.com"
 
 
 @pytest.fixture
-def changes(qq: QQ) -> dict[str, Any]:
+def policy() -> Any:
+    return "open"
+
+
+@pytest.fixture
+def changes(qq: QQ, policy: Any) -> dict[str, Any]:
     qq.person("ada", NICKNAME)
     papers = Pages(terms=Legal("https://example.com/terms", "2026-11"), privacy=Legal("https://example.com/privacy", "3"))
-    return {"social": Social(qq=Keys(app_id=qq.app_id, app_secret=qq.app_secret, base_url=qq.base_url)), "pages": papers}
+    return {
+        "social": Social(qq=Keys(app_id=qq.app_id, app_secret=qq.app_secret, base_url=qq.base_url)),
+        "pages": papers,
+        "invites": Invites(policy=policy),
+    }
 
 
 @pytest.fixture
@@ -49,7 +60,7 @@ async def test_a_name_is_chosen_and_one_logs_in_by_it(home: Person) -> None:
     await home.sees("pages.me.name.choose")
     await home.fill("pages.me.account", "13995265229")
     await home.press("pages.me.save")
-    await home.is_told("beside.account-digits")
+    await home.is_told("beside.name-digits")
     await home.fill("pages.me.account", "paula")
     await home.press("pages.me.save")
     await home.reads("pages.me.done.name")
@@ -131,16 +142,37 @@ async def test_whoever_has_an_account_links_it_by_a_code_and_undoes_it_by_the_le
     await ada.press("pages.newcomer.button")
     await ada.is_told("refusal.bad-credentials")
     await ada.sends("pages.by_code.send")
+    await ada.sees("pages.by_code.code_title")
+    await expect(ada.page.get_by_text(NICKNAME)).to_be_visible()
+    if ada.scripts:
+        await expect(ada.page.locator("[data-wait]")).to_be_disabled()
     code = ada.page.get_by_label(re.compile(f"^{re.escape(ada.word('pages.code.label'))}"))
     await code.fill(await ada.code(ADA))
     if not ada.scripts:
         await ada.press("pages.newcomer.button")
     await ada.page.wait_for_url(re.compile(f"{ada.town.url}/me"))
-    await ada.reads("pages.me.done.linked")
+    third = words.third("qq", NICKNAME, ada.locale)
+    await ada.reads("pages.me.done.linked", third=third)
     await ada.open_mail(ADA, "/page/not-me")
+    await expect(ada.page.get_by_text(third)).to_be_visible()
     await ada.press("pages.not_me.button")
     await ada.go("/me")
     await ada.sees("pages.login.title")
+
+
+@STRAIGHT
+@pytest.mark.parametrize("policy", ["closed"])
+async def test_where_registration_is_closed_an_owner_is_told_and_links_by_their_password(ada: Person) -> None:
+    await born(ada.town.house.services, Address("email", ADA, ADA), password=GOOD)
+    await ada.go("/connect/qq")
+    await ada.page.get_by_role("button", name=NICKNAME).click()
+    await ada.reads("pages.newcomer.closed", product="Lingpai", provider="QQ")
+    await expect(ada.page.locator("main form")).to_have_count(0)
+    await ada.follow("pages.newcomer.bind")
+    await ada.fill("pages.login.account", ADA)
+    await ada.fill("pages.password", GOOD)
+    await ada.press("pages.newcomer.button")
+    await ada.page.wait_for_url(re.compile(f"{ada.town.url}/me"))
 
 
 async def test_by_keyboard_alone_one_agrees_and_is_in(browser: Browser, town: Town, qq: QQ) -> None:
@@ -171,9 +203,13 @@ async def test_a_newcomer_s_pages_are_fit_for_everybody(browser: Browser, town: 
             ("new-unticked", "pages.by_code.free.button"),
             ("bind", "bind"),
             ("bind-wrong", "pages.newcomer.button"),
+            ("code", "code"),
         ):
             if press == "bind":
                 await ada.follow("pages.newcomer.bind")
+            elif press == "code":
+                await ada.fill("pages.login.account", ADA)
+                await ada.sends("pages.by_code.send")
             elif press:
                 await ada.page.locator("form[novalidate], main form").first.evaluate("form => form.noValidate = true")
                 await ada.press(press)

@@ -105,25 +105,11 @@ async def test_a_failed_forms_address_is_opened_again_and_leads_to_its_page(ada:
     await member(ada.town)
     await ada.log_in(ADA, WRONG, "/login?next=/me/data")
     await ada.is_told("refusal.bad-credentials")
-    await ada.go("/page/login?next=%2Fme%2Fdata")
+    there = ada.page.url
+    page = "/login?next=%2Fme%2Fdata&way=password&account=ada%40example.com" if ada.scripts else "/page/login?next=%2Fme%2Fdata"
+    assert there == f"{ada.town.url}{page}", "where there are scripts it stands at its page's own address"
+    await ada.go(there)
     await ada.sees("pages.login.title")
-    await ada.enter(ADA, GOOD)
-    await ada.page.wait_for_url(f"{ada.town.url}/me/data")
-
-
-async def test_neither_back_nor_a_reload_sends_a_refused_form_once_more(ada: Person) -> None:
-    await member(ada.town)
-    await ada.log_in(ADA, WRONG, "/login?next=/me/data")
-    await ada.is_told("refusal.bad-credentials")
-    sent = posts(ada)
-    await ada.follow("pages.login.forgot")
-    await ada.sees("pages.forgot.title")
-    await ada.page.go_back()
-    await ada.sees("pages.login.title")
-    await ada.page.reload()
-    await ada.sees("pages.login.title")
-    assert sent == []
-    await expect(ada.page.locator("#account")).to_have_value(ADA)
     await ada.enter(ADA, GOOD)
     await ada.page.wait_for_url(f"{ada.town.url}/me/data")
 
@@ -153,6 +139,44 @@ async def test_what_is_no_page_is_one_and_leads_on(ada: Person) -> None:
     await ada.page.locator("#account").evaluate("one => { one.maxLength = 30000; one.value = 'x'.repeat(20000) }")
     await ada.press("pages.by_code.send")
     await ada.sees("pages.trouble.title.413")
+    await ada.page.reload()
+    await ada.sees("pages.login.title")
+    await ada.page.locator("#account").evaluate("one => { one.maxLength = 30000; one.value = 'x'.repeat(20000) }")
+    await ada.press("pages.by_code.send")
+    await ada.sees("pages.trouble.title.413")
     assert await judged(ada.page) == []
     await ada.follow("pages.trouble.again")
     await ada.sees("pages.login.title")
+
+
+@pytest.mark.parametrize("scripts", [True], ids=["scripts"])
+async def test_a_reload_and_the_way_back_after_a_refused_form_send_nothing_again(ada: Person) -> None:
+    await member(ada.town)
+    await ada.log_in(ADA, WRONG)
+    await expect(ada.page.locator("#failed")).to_be_visible()
+    sent = posts(ada)
+    await ada.page.reload()
+    await expect(ada.page.locator("#failed")).to_have_count(0)
+    await ada.enter(ADA, WRONG)
+    await expect(ada.page.locator("#failed")).to_be_visible()
+    assert len(sent) == 1
+    await ada.go("/register")
+    await ada.page.go_back()
+    await expect(ada.page.locator("form[action^='/page/login']").first).to_be_visible()
+    assert len(sent) == 1
+
+
+@pytest.mark.parametrize("scripts", [True], ids=["scripts"])
+async def test_what_is_done_is_not_done_again_nor_denied_by_a_reload(ada: Person) -> None:
+    await member(ada.town)
+    await ada.log_in(ADA, GOOD)
+    await ada.is_home(ADA)
+    await ada.go("/me/delete")
+    await ada.page.locator("#sure").check()
+    await ada.press("pages.me.delete.button")
+    await ada.sees("pages.me.closed.title")
+    sent = posts(ada)
+    await ada.page.reload()
+    await ada.sees("pages.me.closed.title")
+    await expect(ada.page.get_by_text(ada.word("pages.proofs.ended"))).to_have_count(0)
+    assert sent == []

@@ -35,7 +35,7 @@ async def test_the_keyboard_alone_registers_logs_in_and_out(ada: Person) -> None
     await ada.go("/register")
     await type_into(ada, "pages.email", ADA)
     await type_into(ada, "pages.password", GOOD)
-    await ada.enters(pages_password=GOOD)
+    await ada.enters()
     await ada.sees("pages.sent.title")
     await ada.town.mails()
     await ada.go(f"/dev/inbox?to={ADA}")

@@ -7,6 +7,7 @@ import pytest
 from playwright.async_api import Locator, expect
 
 from browser.person import CROSSED, LOCALES, STRAIGHT, Person, Visits
+from lingpai.core import words
 from lingpai.settings.outside import Keys, Social, WechatKeys
 from lingpai_testing import QQ, LoginProvider, Wechat, Weibo
 from web.people import ADA, GOOD, member
@@ -45,6 +46,12 @@ async def agree(person: Person) -> None:
     await person.page.get_by_role("button", name=NICKNAME).click()
 
 
+async def creates(person: Person) -> None:
+    """Somebody new, who has no account to link."""
+    await person.sees("pages.newcomer.title")
+    await person.press("pages.by_code.free.button")
+
+
 def row(person: Person, name: str) -> Locator:
     """What the security page shows of this provider."""
     return person.page.locator(".row").filter(has=person.page.get_by_text(person.word(f"provider.{name}"), exact=True))
@@ -53,10 +60,12 @@ def row(person: Person, name: str) -> Locator:
 @CROSSED
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_third_party_logs_in_and_again_to_the_same_account(ada: Person, name: str) -> None:
-    for _ in range(2):
+    for new in (True, False):
         await ada.go("/login")
         await ada.follow(f"provider.{name}")
         await agree(ada)
+        if new:
+            await creates(ada)
         await ada.page.wait_for_url(f"{ada.town.url}/me")
         await expect(ada.page.get_by_role("heading", level=1)).to_have_text(NICKNAME)
         await ada.go("/me/security")
@@ -80,7 +89,7 @@ async def test_a_third_party_is_linked_logs_in_and_is_unlinked(ada: Person, anot
     await ada.act("pages.me.link_third", "provider.weibo")
     await agree(ada)
     await ada.page.wait_for_url(re.compile(f"{ada.town.url}/me/security"))
-    await ada.reads("pages.me.done.linked")
+    await ada.reads("pages.me.done.linked", third=words.third("weibo", NICKNAME, ada.locale))
     await ada.reads("pages.me.security.linked")
     async with another() as elsewhere:
         await elsewhere.go("/login")
@@ -89,7 +98,7 @@ async def test_a_third_party_is_linked_logs_in_and_is_unlinked(ada: Person, anot
         await elsewhere.is_home(ADA)
     await ada.act("pages.me.unlink.button", "provider.weibo")
     await ada.press("pages.me.unlink.button")
-    await ada.sees("pages.me.security.title")
+    await ada.reads("pages.me.done.unlinked", third=words.third("weibo", "", ada.locale))
     await expect(ada.page.get_by_text(ada.word("pages.me.security.linked"), exact=True)).to_have_count(0)
 
 
@@ -98,6 +107,7 @@ async def test_the_last_way_in_stays(ada: Person) -> None:
     await ada.go("/login")
     await ada.follow("provider.wechat")
     await agree(ada)
+    await creates(ada)
     await ada.page.wait_for_url(f"{ada.town.url}/me")
     await ada.go("/me/security")
     await expect(row(ada, "wechat")).to_contain_text(ada.word("pages.me.security.last_address"))

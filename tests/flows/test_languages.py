@@ -27,6 +27,7 @@ SAME_FOR_EVERY_NUMBER = {
     "pages.docs.limit.range": "the same",
     "pages.docs.found": "the browser counts as its reader types, and the number stands after a colon, which every number takes",
     "pages.form.resend_in": "the browser counts down in it, by a unit that every number takes",
+    "pages.form.resend_minutes": "the same",
 }
 """Texts with a number that have one form all the same, and why."""
 

@@ -34,8 +34,8 @@ VALUES: dict[str, dict[str, str | int]] = {
     "questions_changed": {"reset_url": HELP, "at": START, "ip": "203.0.113.7"},
     "email_changed": {"reset_url": HELP, "at": START, "ip": "203.0.113.7"},
     "phone_changed": {"reset_url": HELP, "at": START, "ip": "203.0.113.7"},
-    "linked": {"reset_url": HELP, "at": START, "ip": "203.0.113.7"},
-    "unlinked": {"reset_url": HELP, "at": START, "ip": "203.0.113.7"},
+    "linked": {"reset_url": HELP, "at": START, "ip": "203.0.113.7", "provider": "wechat", "nickname": "Ada"},
+    "unlinked": {"reset_url": HELP, "at": START, "ip": "203.0.113.7", "provider": "qq", "nickname": ""},
     "new_login": {"reset_url": HELP, "at": START, "ip": "203.0.113.7"},
     "new_device": {"reset_url": HELP, "at": START, "ip": "203.0.113.7", "agent": CHROME},
     "name_changed": {"reset_url": HELP, "at": START, "ip": "203.0.113.7"},
@@ -225,6 +225,25 @@ def test_a_letter_that_was_asked_for_carries_none_and_a_notice_from_before_is_st
     old = render(replace(LETTER, template="linked", locale=locale), older, "Lingpai")
     for message in [*(written(template, locale) for template in asked), old]:
         assert words.text("letter.not_me", locale) not in message.text
+
+
+@pytest.mark.parametrize(
+    ("provider", "nickname", "shown"),
+    [
+        ("wechat", "艾达", 'the WeChat account "艾达"'),
+        ("qq", "Dr. <b>Ada", 'the QQ account "Dr. <b>Ada"'),
+        ("qq", "", "a QQ account"),
+        ("", "", "a third-party account"),
+        *(("weibo", lure, "a Weibo account") for lure in ("evil.example", "http://evil", "www。evil。example", "eve@evil", "evil/x")),
+    ],
+)
+def test_the_letter_names_whom_it_is_about_and_no_nickname_makes_a_link(provider: str, nickname: str, shown: str) -> None:
+    """Written by a release that named nobody yet, too. Whoever links may have taken the account over, and would speak to its owner."""
+    named = {name: value for name, value in (("provider", provider), ("nickname", nickname)) if value}
+    values = {name: value for name, value in VALUES["linked"].items() if name not in ("provider", "nickname")} | named
+    message = render(replace(LETTER, template="linked", locale="en"), values, "Lingpai")
+    assert f"just linked to {shown}, which" in message.text
+    assert "<b>" not in (message.html or "")
 
 
 def test_a_letter_wears_the_products_colours(template: str, locale: Locale) -> None:

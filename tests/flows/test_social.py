@@ -23,7 +23,7 @@ from lingpai.core.errors import (
 )
 from lingpai.core.model import Account, Address, RequestContext
 from lingpai.core.steps import Step
-from lingpai.flows import Services, password, sessions, social
+from lingpai.flows import Services, newcomer, password, sessions, social
 from lingpai.settings import Invites
 from lingpai.social import ProviderName
 from lingpai.steps.social_entry import SocialEntry
@@ -62,7 +62,10 @@ async def away(
 async def home(services: Services, browser: RequestContext, state: str, code: str) -> SocialEntry | Step | None:
     """What comes of it once the browser is back."""
     journey = await social.back(services, browser, "qq", state)
-    return await social.finish(services, browser, journey, code)
+    outcome = await social.finish(services, browser, journey, code)
+    if isinstance(outcome, Step) and outcome.need == "agree":
+        return await newcomer.create(services, replace(browser, prelogin_token=outcome.state), ())
+    return outcome
 
 
 async def log_in(services: Services, friends: Friends, who: str = "ada") -> SocialEntry:

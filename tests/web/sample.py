@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lingpai.assembly.front import application
-from lingpai.core.errors import BadCode, BadInput, Limited, Refusal, TooSoon
+from lingpai.core.errors import BadCode, BadInput, Limited, Refusal, TooSoon, WrongPassword
 from lingpai.flows import Services
 from lingpai.web import pages
 from lingpai.web.dialects import maillink
@@ -20,6 +20,7 @@ WHY: dict[str, Refusal] = {
     "long": BadInput("password", "too-short", low=8, high=40),
     "code": BadCode(),
     "soon": TooSoon(42),
+    "credentials": WrongPassword(),
 }
 
 

@@ -82,7 +82,7 @@ async def test_a_name_is_chosen_at_its_page_and_logs_in(ada: Owner) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("13995265229", "beside.account-digits"),
+        ("13995265229", "beside.name-digits"),
         ("admin", "beside.account-reserved"),
         ("a b", "beside.account-characters"),
     ],
@@ -116,8 +116,8 @@ async def test_the_history_says_when_how_and_from_where_in_words(town: Town, ada
     assert not (await stranger.log_in(ADA, "wrong horse battery")).yes
     page = await ada.see("/me/history")
     assert "Chrome, Windows" not in page, "nobody has logged in by that yet"
-    assert "Password: wrong password, refused · 203.0.113.66" in page
-    assert "Password: logged in · 198.51.100." in page
+    assert "Password · failed (wrong password) · 203.0.113.66" in page
+    assert "Password · done · 198.51.100." in page
     assert "(the network you are on now)" in page
     assert "UTC" in page
 

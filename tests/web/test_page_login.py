@@ -139,13 +139,39 @@ async def test_nobody_learns_whether_an_account_is_there(ada: Reader) -> None:
     assert len(said) == 1
 
 
-async def test_what_was_typed_stays_but_for_the_password(ada: Reader) -> None:
+async def test_what_was_typed_stays_but_for_a_password_that_was_judged_and_is_wrong(ada: Reader) -> None:
     page = await ada.send("/page/login", account=ADA, password=WRONG)
     form = page.form("/page/login")
     assert (form.fields["account"], form.fields["password"]) == (ADA, "")
     assert WRONG not in page.reply.text
     assert form.kinds["account"]["autocomplete"] == "username"
     assert form.kinds["password"]["autocomplete"] == "current-password"
+
+
+async def test_a_password_that_was_not_judged_stays(ada: Reader) -> None:
+    """An account is missing; a picture is asked for that nobody had been shown, then another one; then its answer is wrong."""
+    missing = await ada.send("/page/login", account="", password=GOOD)
+    assert (set(missing.errors), missing.form("/page/login").fields["password"]) == ({"account"}, GOOD)
+    assert missing.reply.headers["cache-control"] == "no-store"
+    for _ in range(2):
+        await ada.post("/page/login", account=ADA, password=WRONG)
+    ada.browser.answers = False
+    shown = await ada.post("/page/login", account=ADA, password=GOOD)
+    assert (shown.status, shown.form("/page/login").fields["password"]) == (200, GOOD)
+    redraw = next(form for form in shown.forms if form.id == "redraw")
+    another = await ada.post(redraw.action, **redraw.fields, show="picture")
+    assert another.form("/page/login").fields["password"] == GOOD
+    misread = await ada.send("/page/login", captcha="no such characters")
+    assert (set(misread.errors), misread.form("/page/login").fields["password"]) == ({"captcha"}, GOOD)
+    judged = await ada.send("/page/login", password=WRONG, captcha=await ada.solve())
+    assert WRONG not in judged.reply.text
+
+
+async def test_no_address_fills_a_password_in_and_none_is_cut(ada: Reader) -> None:
+    for page in (await ada.open(f"/login?way=password&password={GOOD}"), await ada.open(f"/register?way=link&password={GOOD}")):
+        assert GOOD not in page.reply.text.replace(GOOD.replace(" ", "+"), "").replace(GOOD.replace(" ", "%20"), "")
+    long = await ada.post("/page/login", account="", password="x" * 321)
+    assert "x" * 320 not in long.reply.text
 
 
 async def test_an_empty_field_is_told_beside_it(ada: Reader) -> None:

@@ -107,6 +107,15 @@ async def test_an_address_that_is_none_is_told_beside_it(town: Town) -> None:
     assert set((await reader.send("/page/register", email="ada@", password=GOOD)).errors) == {"email"}
 
 
+async def test_a_good_password_stays_where_the_address_is_refused_and_a_weak_one_does_not(town: Town) -> None:
+    reader = Reader(town)
+    await reader.open("/register?way=link")
+    refused = await reader.send("/page/register", email="ada@example.test", password=GOOD)
+    assert (set(refused.errors), refused.form("/page/register").fields["password"]) == ({"email"}, GOOD)
+    weak = await reader.send("/page/register", email=ADA, password="password1")
+    assert (set(weak.errors), weak.form("/page/register").fields["password"]) == ({"password"}, "")
+
+
 async def test_who_asks_again_at_once_is_told_how_long_to_wait(town: Town) -> None:
     reader = Reader(town)
     await reader.open("/register")
@@ -300,7 +309,7 @@ async def test_the_other_way_is_there_for_who_has_no_mail(town: Town) -> None:
     [
         ({"pages": Pages(register=("code",))}, PHONE, "email address"),
         ({"pages": Pages(register=("phone",))}, ADA, "phone number"),
-        ({"pages": ALL}, "ada", "phone number or an email"),
+        ({"pages": ALL}, "ada", "Enter a phone number or email."),
     ],
 )
 async def test_a_kind_of_address_that_is_not_taken_is_told_at_its_field(town: Town, typed: str, why: str) -> None:

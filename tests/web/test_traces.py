@@ -186,7 +186,11 @@ async def test_so_it_is_at_every_page_that_takes_an_address(town: Town, stores: 
     assert differs == {}
 
 
-BIND = "/page/connect/bind"
+BIND = {
+    "/page/connect/new/bind": {"password": "not-the-password-7"},
+    "/page/connect/new/code": {},
+    "/page/connect/new/enter": {"code": "000000"},
+}
 
 
 async def test_so_it_is_for_whoever_comes_by_a_third_party_and_says_which_account_is_theirs(
@@ -195,8 +199,7 @@ async def test_so_it_is_for_whoever_comes_by_a_third_party_and_says_which_accoun
     person = walker(town, "maillink")
     await registered(person)
     trace, differs = Trace(town, monkeypatch), {}
-    ways = ({"password": "not-the-password-7"}, {"send": "yes"}, {"code": "000000"})
-    for number, fields in enumerate(ways):
+    for number, (path, fields) in enumerate(BIND.items()):
         done = []
         for whose in (person.email, f"nobody{number}@mail.example.com"):
             later(town, stores)
@@ -204,13 +207,13 @@ async def test_so_it_is_for_whoever_comes_by_a_third_party_and_says_which_accoun
             step = await newcomers.store(town.house.services, HERE, SocialPerson("qq", "1", "theirs"), "/me")
             guest.cookies.set("lingpai_visit", step.state, domain="127.0.0.1")
             trace.take()
-            reply = await sent(town, BIND, {**fields, "account": whose}, browser=guest)
+            reply = await sent(town, path, {**fields, "account": whose}, browser=guest)
             assert reply.status_code in (303, 422), reply.text
             assert reply.headers.get("location", "") != "/login", "the page has somebody to link"
             done.append(trace.take())
-        assert len(done[0]) > 3, fields
+        assert len(done[0]) > 3, path
         if done[0] != done[1]:
-            differs[(*fields,)] = [pair for pair in zip(*done, strict=False) if pair[0] != pair[1]][:3]
+            differs[path] = [pair for pair in zip(*done, strict=False) if pair[0] != pair[1]][:3]
     assert differs == {}
 
 
@@ -293,7 +296,7 @@ def test_every_call_and_every_form_that_takes_an_address_is_compared() -> None:
     compared = {path for name in NAMES for path in walked(name)}
     compared |= {"/session/login"}
     compared |= (
-        {path for _, _, path, _ in BY_NAME_OR_PHONE} | {path for _, path, _, _ in PAGES} | {path for _, path, *_ in LOGGED_IN} | {BIND}
+        {path for _, _, path, _ in BY_NAME_OR_PHONE} | {path for _, path, _, _ in PAGES} | {path for _, path, *_ in LOGGED_IN} | {*BIND}
     )
     calls = {
         ("" if call.rooted or call in dialect.pages else dialect.settings().prefix.rstrip("/")) + call.path

@@ -130,6 +130,12 @@ def country(region: str, locale: Locale) -> str:
     return TEXTS[locale].get(f"pages.region.{region.lower()}") or territory(region, locale)
 
 
+def third(provider: str, nickname: str, locale: Locale) -> str:
+    """A third party's account, in the midst of a sentence, as far as it is known."""
+    called = text(f"provider.{provider}", locale) if provider else ""
+    return text(f"third.{'named' if nickname and called else 'nameless' if called else 'unknown'}", locale, provider=called, name=nickname)
+
+
 def locale_of(tag: str | None) -> Locale | None:
     """The language that a tag (BCP 47, in any case) names; None for one that we do not speak, whose reader gets the default.
 

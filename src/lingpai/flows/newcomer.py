@@ -1,8 +1,8 @@
-"""Somebody new comes by a third party: agrees to what there is to agree to, and has an account; or says which one is theirs already."""
+"""Somebody new comes by a third party: has an account made for them, once they agree to what there is; or says which one is theirs."""
 
 import msgspec
 
-from lingpai.core.errors import Refusal
+from lingpai.core.errors import NotInvited, Refusal
 from lingpai.core.model import RequestContext
 from lingpai.flows import Services
 from lingpai.guard.crypto import digest
@@ -13,6 +13,15 @@ from lingpai.steps.social_entry import Consents, SocialEntry
 from lingpai.store import sessions
 
 peek = newcomers.peek
+
+
+async def closed(services: Services, ctx: RequestContext, found: newcomers.Newcomer) -> NotInvited | None:
+    """Why no account is made for them; None where one is. Their own they may link all the same."""
+    try:
+        await social_entry.may_register(services, ctx, found.person)
+    except NotInvited as why:
+        return why
+    return None
 
 
 async def create(services: Services, ctx: RequestContext, consents: Consents) -> SocialEntry:

@@ -27,11 +27,12 @@ from lingpai.social import NotVouched, Provider, ProviderError, ProviderName, So
 from lingpai.steps import newcomers, social_entry, social_identities
 from lingpai.steps.account_change import NothingChanged, changing
 from lingpai.steps.authentication import Authenticated, Fresh, activated, authenticated
-from lingpai.steps.social_entry import SocialEntry, enter, may_register
+from lingpai.steps.letters import ThirdNamed
+from lingpai.steps.social_entry import SocialEntry, enter
 from lingpai.steps.social_entry import link as link_person
 from lingpai.store import accounts
 
-nickname = social_entry.nickname
+nickname, noted = social_entry.nickname, social_entry.noted
 JOURNEY_LIFE = 600
 """Seconds in which a browser has to be back: as long as a code of QQ or WeChat lives."""
 STATE_LENGTH = 43
@@ -123,18 +124,18 @@ async def back(services: Services, ctx: RequestContext, name: ProviderName, stat
     return journey
 
 
-async def finish(services: Services, ctx: RequestContext, journey: Journey, code: str, *, asks: bool = False) -> SocialEntry | Step | None:
+async def finish(services: Services, ctx: RequestContext, journey: Journey, code: str) -> SocialEntry | Step | None:
     """Logs in, as `by_client` does, or links, and then returns None; `ctx` is of the journey's realm.
 
-    The owner of an account that waits for its deletion gets the Step that takes it back; somebody new, where the page `asks` what they
-    agree to, the Step that does (`flows/newcomer.py`). Linking: BadGrant unless the browser is still in
+    The owner of an account that waits for its deletion gets the Step that takes it back; somebody new the
+    Step that leads to an account, a new one or their own (`flows/newcomer.py`). Linking: BadGrant unless the browser is still in
     the session that began it; Taken where the person has an account already, and then nothing moves. Linking again changes nothing.
     """
     name = journey.name
     asked = _provider(services, name).by_code(code, callback(services, name), surface=journey.surface)
     person = await _vouched(services, ctx, name, asked)
     if not journey.link:
-        step = await _cancel_deletion_step(services, ctx, person) or (asks and await _newcomer_step(services, ctx, person, journey.next))
+        step = await _cancel_deletion_step(services, ctx, person) or await _newcomer_step(services, ctx, person, journey.next)
         return step or await enter(services, ctx, person)
     await link_person(services, ctx, await _owner(services, ctx, journey), person)
     return None
@@ -189,7 +190,9 @@ async def unlink(services: Services, ctx: RequestContext, login: Fresh, name: Pr
         if not has_other_way_in(services, found, without=name):
             raise LastWayIn
         await accounts.remove_kind(change.tx, account_id=account.id, kind=name)
-        unlinked, change.detail = True, name
+        unlinked, change.detail, change.third = True, name, ThirdNamed(name)
+    if unlinked:
+        await social_entry.note_change(services, login, ThirdNamed(name))
     return unlinked
 
 
@@ -232,11 +235,14 @@ async def _cancel_deletion_step(services: Services, ctx: RequestContext, person:
 
 
 async def _newcomer_step(services: Services, ctx: RequestContext, person: SocialPerson, to: str) -> Step | None:
-    """The step for somebody whom nobody knows yet; None for everybody else. Refuses as a login would."""
+    """The step for somebody whom nobody knows yet; None for everybody else. Refuses as a login would.
+
+    Whether they may register is not asked: whoever has an account links it where nobody may.
+    """
     try:
         if (await social_identities.find(services.store, ctx.realm, person)).accounts:
             return None
-        await may_register(services, ctx, person)
+        social_identities.check_app(person)
     except Refusal as why:
         await services.audit.note(services.store, ctx, "login.social", why.code, detail=f"{person.provider}: vouched for, and refused")
         raise

@@ -8,7 +8,7 @@ from typing import Literal
 from lingpai.core.errors import Refusal
 from lingpai.core.model import Account, RequestContext
 from lingpai.steps.authentication import Authenticated
-from lingpai.steps.letters import NOTHING, Added, Notice
+from lingpai.steps.letters import NOBODY, NOTHING, Added, Notice, ThirdNamed
 from lingpai.steps.services import Services
 from lingpai.steps.ways import WayIn
 from lingpai.store import accounts, sessions
@@ -36,6 +36,8 @@ class Change:
     """For the trail."""
     added: Added = NOTHING
     """What came to the account: the notice's reader can take it away again (contract, 10.15)."""
+    third: ThirdNamed = NOBODY
+    """Who was linked or unlinked."""
     ways: tuple[WayIn, ...] = ()
     """What the notice lists after a reset: what sleeps, and what stays (contract, 10.6)."""
 
@@ -71,7 +73,7 @@ async def changing(
             if change.ends != "none":
                 await sessions.end_all(tx, account_id=account.id, keep_digest=login.digest if login and change.ends == "others" else None)
             if change.notice:
-                await services.letters.notice(tx, ctx, change.notice, change.recipient, change.added, change.ways)
+                await services.letters.notice(tx, ctx, change.notice, change.recipient, change.added, change.ways, third=change.third)
             await services.audit.note(tx, ctx, event, account_id=account.id, detail=change.detail)
     except NothingChanged:
         return

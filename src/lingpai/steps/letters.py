@@ -1,8 +1,10 @@
 """Writing a letter: its values are sealed into a row of the transaction that caused it."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from lingpai.core import journal
 from lingpai.core.chance import SECOND, Clock
@@ -24,6 +26,18 @@ Notice = (
 Added = tuple[str, int]
 """What a change added, by which its notice's reader can take it away again: `Disavowal.kind` and `.added_at`."""
 NOTHING: Added = ("", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class ThirdNamed:
+    """A third party's account, as a notice and the pages name it."""
+
+    provider: str = ""
+    nickname: str = ""
+    """The person's name there, where it is known."""
+
+
+NOBODY = ThirdNamed()
 
 OF_DEVICES: tuple[Notice, ...] = ("new_login", "new_device")
 """Notices that say which browser it was."""
@@ -99,14 +113,17 @@ class Letters:
         account: Account | None,
         added: Added = NOTHING,
         ways: tuple[WayIn, ...] = (),
+        *,
         by: Kind | None = None,
+        third: ThirdNamed = NOBODY,
     ) -> None:
         """Tells the owner of what has happened, what was `added` by it, and after a reset which `ways` lead into the account.
 
-        None: the same work, and nobody is told. `by`: to its mail or to its phone; None: to its mail, else to its phone.
+        None: the same work, and nobody is told. `by`: to its mail or to its phone; None: to its mail, else to its phone. `third`: who was
+        linked or unlinked.
         """
         to = _reached(account, by)
-        values = self._notice(ctx, template, to, account, added) | self._listed(ways)
+        values = self._notice(ctx, template, to, account, added, third) | self._listed(ways)
         await self._add(tx, template, to, account, _spoken(account, ctx), values, NOTICE_LIFE)
 
     async def deletion(self, tx: Transaction, ctx: RequestContext, account: Account | None, url: str, days: int, deletes_at: int) -> None:
@@ -131,15 +148,20 @@ class Letters:
         lines = {asleep: "\n".join(f"{way.called} {way.value}" for way in ways if way.asleep is asleep) for asleep in (True, False)}
         return {"asleep": lines[True], "stays": lines[False], "security_url": self._security_url}
 
-    def _notice(self, ctx: RequestContext, template: str, to: Address, account: Account | None, added: Added) -> LetterFacts:
+    def _notice(
+        self, ctx: RequestContext, template: str, to: Address, account: Account | None, added: Added, third: ThirdNamed = NOBODY
+    ) -> LetterFacts:
         """What every notice says; by mail it carries a "not me", for nobody too, so that it is the same work (contract, 10.14)."""
         now = self._clock.now()
         values: LetterFacts = {"reset_url": ctx.links.help(to.value if to.kind == "email" else ""), "at": now, "ip": ctx.ip}
         values |= _zone(account.zone if account else None)
         if template in OF_DEVICES:
             values["agent"] = ctx.agent[:AGENT]
+        if third.provider:
+            values |= {"provider": third.provider, "nickname": third.nickname}
         if to.kind == "email" and self._not_me:
-            values["not_me"] = self._not_me.url(_disavowal(template, account, now, added))
+            named = replace(_disavowal(template, account, now, added), provider=third.provider, nickname=third.nickname)
+            values["not_me"] = self._not_me.url(named)
         return values
 
     async def _write(self, tx: Transaction, template: str, account: Account | None, locale: Locale, values: LetterFacts, life: int) -> None:

@@ -1,10 +1,13 @@
 """Letting in whom a third party vouches for: to the account that they have, to a new one, or to one that they are linked to."""
 
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
 
+import msgspec
+
 from lingpai.core import rules
-from lingpai.core.errors import BadGrant, BadInput, ProviderSaysNo, Refusal, Taken, Unavailable, WrongPassword
+from lingpai.core.errors import BadGrant, BadInput, Refusal, StoreDown, Taken, Unavailable, WrongPassword
 from lingpai.core.model import Account, RequestContext
 from lingpai.guard.crypto import digest
 from lingpai.guard.sessions.issuing import IssuedSession
@@ -12,6 +15,7 @@ from lingpai.social import SocialPerson
 from lingpai.steps import invitations, new_device, social_identities
 from lingpai.steps.account_change import NothingChanged, changing
 from lingpai.steps.authentication import Authenticated
+from lingpai.steps.letters import NOBODY, ThirdNamed
 from lingpai.steps.services import Services
 from lingpai.steps.social_identities import Overtaken
 from lingpai.store import accounts, sessions
@@ -19,6 +23,8 @@ from lingpai.store import consents as agreements
 
 Consents = tuple[tuple[str, str], ...]
 """What was agreed to: pairs of a document (`terms`, `privacy`) and its version."""
+NOTED = 600
+"""Seconds for which a page can say who was linked or unlinked."""
 TRIES = 8
 """Tries of a login that others keep overtaking: each time one of them has got through."""
 
@@ -78,9 +84,8 @@ async def _account(services: Services, ctx: RequestContext, person: SocialPerson
 
 
 async def may_register(services: Services, ctx: RequestContext, person: SocialPerson) -> None:
-    """Raises ProviderSaysNo where the app may be another owner's, and NotInvited: nobody new is asked for more then."""
-    if not person.app_id:
-        raise ProviderSaysNo(person.provider)
+    """Raises ProviderSaysNo where the app may be another owner's, and NotInvited where the realm is not open to everybody."""
+    social_identities.check_app(person)
     await invitations.check(services.store, services.settings, ctx.realm, "", services.clock.now())
 
 
@@ -132,7 +137,7 @@ async def link(services: Services, ctx: RequestContext, login: Authenticated, pe
 
     Raises Taken where the person has another account, and BadGrant where the login has ended, or the password was changed, meanwhile.
     """
-    account = login.account
+    account, third = login.account, ThirdNamed(person.provider, nickname(person.nickname))
     try:
         # The owner's reset, or a logout, may be first: BadGrant then.
         async with changing(services, ctx, account, "link", login=login, refusal=BadGrant, notice="linked") as change:
@@ -143,6 +148,28 @@ async def link(services: Services, ctx: RequestContext, login: Authenticated, pe
                 raise NothingChanged
             now = services.clock.now()
             await social_identities.add(change.tx, account.id, account.realm, traces.missing, at=now, added_at=now)
-            change.detail, change.added = person.provider, (person.provider, now)
+            change.detail, change.added, change.third = person.provider, (person.provider, now), third
     except Overtaken:
         raise Taken(field=person.provider) from None
+    await note_change(services, login, third)
+
+
+class LinkNoted(msgspec.Struct, frozen=True):
+    """Who was linked or unlinked in a login a moment ago."""
+
+    provider: str
+    nickname: str
+
+
+async def note_change(services: Services, login: Authenticated, third: ThirdNamed) -> None:
+    """For the next page of this login, which says what happened. It has happened: a lost store takes nothing back."""
+    with suppress(StoreDown):
+        await services.grants.store_under("linked", login.digest.hex(), LinkNoted(third.provider, third.nickname), NOTED)
+
+
+async def noted(services: Services, login: Authenticated) -> ThirdNamed:
+    """Whom that was about; nobody where it is not known any more."""
+    with suppress(StoreDown):
+        if found := await services.grants.peek("linked", login.digest.hex(), LinkNoted):
+            return ThirdNamed(found.provider, found.nickname)
+    return NOBODY

@@ -58,6 +58,12 @@ def _within(person: SocialPerson, app_id: str) -> Address:
     return Address(person.provider, person.openid, f"app:{app_id}:{person.openid}")
 
 
+def check_app(person: SocialPerson) -> None:
+    """Raises ProviderSaysNo where the app may be another owner's: then nobody new is let in, nor linked to an account."""
+    if not person.app_id:
+        raise ProviderSaysNo(person.provider)
+
+
 async def placed(tx: Transaction, realm: str, person: SocialPerson) -> SocialPerson:
     """The person within the app of ours that knows their openid, where the provider has named no app: no two apps give the same one."""
     for app_id in person.perhaps:

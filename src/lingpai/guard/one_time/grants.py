@@ -31,12 +31,13 @@ GrantKind = Literal[
     "proved",
     "newcomer",
     "outcome",
+    "linked",
 ]
 """A one-time login link; whom a recovery is about; whose reset a browser has asked for; what a browser has registered, and with which
 password; whose security questions were asked; a registration's first step; the right to set a new password; a login that has just been
 confirmed; a login under way at a third party, by a code and by a token; the right to take a deletion back; an address that was just proved,
 and opens no account by itself; whom a third party vouches for, and nobody knows yet; what was just done, which opens
-nothing."""
+nothing; who was linked or unlinked, for the page that says so."""
 T = TypeVar("T")
 
 

@@ -38,6 +38,10 @@ class Disavowal(msgspec.Struct, frozen=True, array_like=True):
     """What was added: a kind of identifier, `questions`, or `closing` for a deletion to come; empty for nothing."""
     added_at: int = 0
     """The instant that stands beside what was added; of a deletion, when it is to be."""
+    provider: str = ""
+    """The third party that was linked or unlinked."""
+    nickname: str = ""
+    """The person's name there."""
 
     def went_to(self, address: Address | None) -> bool:
         """Whether the notice was mailed to this address."""

@@ -30,6 +30,8 @@ LetterValues = Mapping[str, str | int]
 PLAIN = themed(Pages())
 """The colours of a product that has chosen none."""
 _ADDRESS = re.compile(r"\S*(?:@|://)\S*")
+_LINKED = re.compile(r"[@/:]|[.。．｡]\w")
+"""What an address has and a name has not."""
 _JOINTS = re.compile(r"(&amp;|[@.?=]|(?<![:/])/(?!/))")
 
 
@@ -85,7 +87,8 @@ FORMS = {
     "password_changed": LetterForm(link="reset_url", when="at"),
 }
 
-
+OF_THIRDS = ("linked", "unlinked")
+"""They name a third party's account."""
 UNSAID = frozenset(
     (
         "questions_tried",
@@ -174,6 +177,8 @@ def _sheet(letter: Letter, values: LetterValues, product: str, support: str) -> 
     if form.when:
         known |= {"at": words.date_time(int(values[form.when]), letter.locale, str(values.get("zone", ""))), "ip": _line(str(values["ip"]))}
 
+    if letter.template in OF_THIRDS:
+        known["third"] = _third(values, letter.locale)
     if "agent" in values:
         known["device"] = _line(device(str(values["agent"]), letter.locale))
 
@@ -203,6 +208,12 @@ def _sheet(letter: Letter, values: LetterValues, product: str, support: str) -> 
         not_me=(line("not_me"), _link(values["not_me"])) if "not_me" in values else None,
         footer=line("footer"),
     )
+
+
+def _third(values: LetterValues, locale: Locale) -> str:
+    """Who was linked. A nickname that mail programs would make a link of is left out: whoever links may be somebody else than who reads."""
+    nickname = _line(str(values.get("nickname", "")))
+    return words.third(str(values.get("provider", "")), "" if _LINKED.search(nickname) else nickname, locale)
 
 
 def _ways(locale: Locale, values: LetterValues) -> tuple[tuple[str, tuple[str, ...]], ...]:

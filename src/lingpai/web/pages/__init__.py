@@ -46,8 +46,8 @@ def page(template: str, request: Request, *, here: str = "", **values: Any) -> R
             locale=request.locale,
             brand=request.brand,
             product=request.brand.product,
-            here=here or readable_at(request),
-            stands_at=_stands_at(request, here),
+            here=here or _stands_at(request),
+            answered=request.method == "POST",
             request_id=request.ctx.request_id,
             **values,
         )
@@ -62,11 +62,11 @@ def readable_at(request: Request) -> str:
     return request.path + ("?" + urlencode(request.query) if request.query else "")
 
 
-def _stands_at(request: Request, here: str) -> str:
-    """Where what answers a form can be had by GET: the page itself, or the form's own address, which leads to it (`reload.py`)."""
-    if request.method != "POST" or not request.path.startswith("/page/"):
-        return ""
-    return here or request.path
+def _stands_at(request: Request) -> str:
+    """The same; where a form answers without saying which page it stands on, its own address leads there (`reload.py`)."""
+    if request.method != "POST":
+        return readable_at(request)
+    return request.path if request.path.startswith("/page/") else "/"
 
 
 def when(instant: int, locale: Locale = DEFAULT_LOCALE, *, zone: str = "", date: bool = False) -> Markup:

@@ -156,7 +156,7 @@ def first_password(
     request: Request, action: str, here: str, email: str, carried: Mapping[str, str], why: BadInput | WeakPassword | Limited | None = None
 ) -> Reply:
     """Says that the address is proved and that no password is kept, and asks for one (contract, 8.10)."""
-    return form_page("first_password.html", request, why, here=here, action=action, email=email, carried=carried)
+    return form_page("first_password.html", request, why, typed=request.fields, here=here, action=action, email=email, carried=carried)
 
 
 def _here(context: ReturnContext, link: MailedLink) -> str:

@@ -28,13 +28,12 @@ from lingpai.core.errors import (
     choose,
 )
 from lingpai.core.steps import Step
-from lingpai.flows import Services, reauthenticate, social
+from lingpai.flows import Services, newcomer, reauthenticate, social
 from lingpai.flows.social import Journey
 from lingpai.social import ProviderName
 from lingpai.steps.authentication import Authenticated, activated
 from lingpai.web.pages import page
 from lingpai.web.pages.shared.cancel_deletion import to_cancel_deletion
-from lingpai.web.pages.shared.consents import papers
 from lingpai.web.pages.shared.links import for_realm, kind_of, links
 from lingpai.web.pages.shared.return_context import HOME, ReturnContext, inside, onward, present, return_context
 from lingpai.web.pages.shared.session_ended import to_login
@@ -113,20 +112,21 @@ async def come_back(name: ProviderName, services: Services, mount: Mount, reques
 
 
 async def _stranded(services: Services, request: Request, name: ProviderName, answer: ConnectAnswer, why: BadGrant) -> Reply:
-    """No way ends here. Somebody who is logged in has most likely come back a second time, and goes on."""
+    """No way ends here. Somebody who is logged in, or has come a moment ago, has most likely come back a second time, and goes on."""
     # Weibo sends who has refused back without the state (facts of the provider's documents).
     if answer.error and not answer.code:
-        return _cancelled(services, request, name)
+        return _cancelled(services, request, name, here=SECURITY if await inside(services, request) else "")
     if isinstance(why, DeadState) and await inside(services, request):
         return onward(HOME)
+    if isinstance(why, DeadState) and await newcomer.peek(services, request.ctx):
+        return onward("/connect/new")
     return _failed(services, request, name, why)
 
 
 async def _arrive(services: Services, request: Request, journey: Journey, code: str) -> Reply:
     request.enter(journey.realm, links(services.settings, journey.realm))
     try:
-        asks = bool(papers(services, request.locale))
-        entered = await social.finish(services, request.ctx, journey, code, asks=asks)
+        entered = await social.finish(services, request.ctx, journey, code)
     except (ProviderSaysNo, NotInvited, NotActivated, BadGrant, Taken, Limited, Unavailable) as why:
         return _failed(services, request, journey.name, why, journey)
     if entered is None:
@@ -177,7 +177,7 @@ async def _owner(services: Services, request: Request) -> Authenticated:
 
 
 def _to_confirm() -> Reply:
-    return onward(f"/me/confirm?{urlencode({'next': SECURITY}, safe='/')}")
+    return onward(f"/me/confirm?{urlencode({'next': f'{SECURITY}?done=proved'}, safe='/')}")
 
 
 def _called(request: Request, name: ProviderName) -> str:
@@ -198,9 +198,9 @@ def _missing(request: Request, name: ProviderName | None = None, *, here: str = 
     return _problem(request, "missing", text, 404, here=here, actions=((here, _way_out(here)),))
 
 
-def _cancelled(services: Services, request: Request, name: ProviderName, journey: Journey | None = None) -> Reply:
+def _cancelled(services: Services, request: Request, name: ProviderName, journey: Journey | None = None, *, here: str = "") -> Reply:
     text = words.text("pages.connect.cancelled", request.locale, provider=_called(request, name))
-    here = _back(services, journey)
+    here = here or _back(services, journey)
     return _problem(request, "cancelled", text, 200, here=here, actions=((here, _way_out(here)),))
 
 

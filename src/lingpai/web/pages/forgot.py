@@ -137,7 +137,8 @@ async def _new_password(services: Services, request: Request, context: ReturnCon
 
 
 def _password_form(request: Request, context: ReturnContext, who: str, why: Refusal | None = None) -> Reply:
-    return form_page("forgot_password.html", request, why, here=context.to("/forgot", step="new", account=who), context=context, who=who)
+    here = context.to("/forgot", step="new", account=who)
+    return form_page("forgot_password.html", request, why, typed=request.fields, here=here, context=context, who=who)
 
 
 async def _link(services: Services, request: Request, context: ReturnContext, who: Address) -> Reply:

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from lingpai.core import words
 from lingpai.core.errors import BadGrant
 from lingpai.core.model import Account
 from lingpai.flows import Services, not_me, outcomes, recover
@@ -32,7 +33,8 @@ async def ask(services: Services, mount: Mount, request: Request, disowned: Diso
         disavowal, _ = await not_me.peek(services, request.ctx, disowned.token)
     except BadGrant:
         return await _bad(services, request, disowned)
-    return page("not_me.html", request, token=disowned.token, notice=disavowal.notice, at=disavowal.at)
+    third = words.third(disavowal.provider, disavowal.nickname, request.locale)
+    return page("not_me.html", request, token=disowned.token, notice=disavowal.notice, at=disavowal.at, third=third)
 
 
 async def disavow(services: Services, mount: Mount, request: Request, disowned: Disowned) -> Reply:

@@ -15,7 +15,7 @@ from lingpai.web.pages.shared.addresses import phone_prefix
 from lingpai.web.pages.shared.forms import form_page
 from lingpai.web.pages.shared.return_context import ReturnContext, onward, return_context, somebody
 from lingpai.web.request.calls import Call, Mount, Reply
-from lingpai.web.request.fields import Text, read_form
+from lingpai.web.request.fields import BadForm, Text, read_form
 from lingpai.web.request.request import Request
 
 _AnswerText = Annotated[str, Text(1, 64, rules.answer)]
@@ -72,8 +72,13 @@ async def answer(services: Services, mount: Mount, request: Request, wanted: Rec
     except Limited as why:
         return _over(services, request, context, wanted.account, why)
     except (BadInput, WrongAnswers, BadGrant) as why:
-        return await ask(services, request, context, wanted.account, why)
+        return await ask(services, request, context, wanted.account, _unanswered(why) if isinstance(why, BadForm) else why)
     return onward(context.to("/forgot", step="new", account=wanted.account.value), prelogin_token=prelogin_token)
+
+
+def _unanswered(why: BadForm) -> BadForm:
+    """Whose field is a question is told to answer it, and not to type it."""
+    return BadForm(BadInput(fault.field, "unanswered") if fault.reason == "missing" else fault for fault in why.faults)
 
 
 def _over(services: Services, request: Request, context: ReturnContext, who: Address, why: Limited) -> Reply:

@@ -59,7 +59,7 @@ async def done(services: Services, mount: Mount, request: Request, _: Nothing) -
 
 def _form(request: Request, context: ReturnContext, link: MailedLink, why: BadInput | WeakPassword | Limited | None = None) -> Reply:
     here = context.to("/page/reset", email=link.email.value, vcode=link.vcode)
-    return form_page("reset.html", request, why, here=here, link=link, context=context)
+    return form_page("reset.html", request, why, typed=request.fields, here=here, link=link, context=context)
 
 
 CALLS = (

@@ -3,16 +3,22 @@
   const all = (selector) => document.querySelectorAll(selector);
   const of = (id) => document.getElementById(id);
 
-  // What answers a form stands where it can be had again: neither Back nor a reload sends the form once more.
-  if (document.body.dataset.standsAt) history.replaceState(null, "", document.body.dataset.standsAt);
-
   // No secret stays in the address bar, in the history, or in what a Referer or a copied address would tell;
   // nor what was done a moment ago, which a reload would say again.
-  const address = new URL(location.href);
-  // Their names may have something before them where a mail program has changed the link.
-  const secrets = [...address.searchParams.keys()].filter((name) => /(^|[^a-z])(vcode|authorization|token|emailname|code|state|done)$/i.test(name));
-  for (const name of secrets) address.searchParams.delete(name);
-  if (secrets.length) history.replaceState(null, "", address.pathname + address.search);
+  const clean = (address) => {
+    // Their names may have something before them where a mail program has changed the link.
+    for (const name of [...address.searchParams.keys()])
+      if (/(^|[^a-z])(vcode|authorization|token|emailname|code|state|done)$/i.test(name)) address.searchParams.delete(name);
+    return address.pathname + address.search;
+  };
+  const shown = clean(new URL(location.href));
+  if (shown !== location.pathname + location.search) history.replaceState(null, "", shown);
+
+  // What answers a form stands at its page's own address: a reload or the way back reads it anew, and sends nothing again.
+  if ("answered" in document.body.dataset) {
+    const here = new URL(document.querySelector(".languages [name=back]").value, location.href);
+    if (here.origin === location.origin) history.replaceState(null, "", clean(here));
+  }
 
   of("failed")?.focus();
 
@@ -25,6 +31,7 @@
   for (const time of all("time[datetime]")) {
     const style = time.hasAttribute("data-date") ? {} : {timeStyle: "short"};
     time.textContent = new Intl.DateTimeFormat(document.documentElement.lang, {dateStyle: "medium", ...style}).format(new Date(time.dateTime));
+    if (/^\p{Script=Han}/u.test(time.nextSibling?.data ?? "")) time.after(" ");
   }
 
   // Another language keeps what was typed, of what these pages take from an address; no secret is among it.
@@ -122,7 +129,9 @@
     const tick = () => {
       const left = Math.ceil((end - performance.now()) / 1000);
       button.disabled = left > 0;
-      button.textContent = left > 0 ? button.dataset.waitText.replace("#", left) : text;
+      const {waitText, waitMinutes} = button.dataset;
+      const told = left > 60 ? waitMinutes.replace("#", Math.ceil(left / 60)) : waitText.replace("#", left);
+      button.textContent = left > 0 ? told : text;
       if (left > 0) setTimeout(tick, 250);
     };
     tick();

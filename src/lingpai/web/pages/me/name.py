@@ -39,8 +39,14 @@ async def save(services: Services, request: Request, me: Me, _: Nothing) -> Repl
     try:
         await account_name.choose(services, request.ctx, me.fresh, read(request.fields, NameForm).account)
     except (BadInput, Taken, Limited) as why:
-        return await _form(services, request, me, why)
+        return await _form(services, request, me, _of_a_name(why))
     return done_at(WAYS, "name")
+
+
+def _of_a_name(why: Refusal) -> Refusal:
+    """What looks like a phone number is no slip of one here, as it is where one logs in."""
+    looks = isinstance(why, BadInput) and why.details.get("reason") == "account-digits"
+    return BadInput("account", "name-digits") if looks else why
 
 
 async def _form(services: Services, request: Request, me: Me, why: Refusal | None = None) -> Reply:

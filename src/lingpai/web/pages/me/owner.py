@@ -12,9 +12,10 @@ import msgspec
 from lingpai.core import words
 from lingpai.core.errors import NotActivated, NotLoggedIn, Refusal, StaleLogin
 from lingpai.core.model import Account, Session
-from lingpai.flows import Services, reauthenticate
+from lingpai.flows import Services, reauthenticate, social
 from lingpai.settings.realms import query_name
 from lingpai.steps.authentication import Authenticated, Fresh
+from lingpai.steps.letters import NOBODY, ThirdNamed
 from lingpai.web.pages import readable_at
 from lingpai.web.pages.shared.forms import form_page
 from lingpai.web.pages.shared.return_context import HOME, at, onward, present
@@ -28,6 +29,8 @@ class Me(msgspec.Struct, frozen=True):
     """The request's login, and whose it is."""
 
     login: Authenticated
+    third: ThirdNamed = NOBODY
+    """Who was linked or unlinked a moment ago, for the page that says so."""
 
     @property
     def session(self) -> Session:
@@ -58,11 +61,12 @@ def owner_only(handler: OwnerHandler, *, sensitive: bool = False, unproved: bool
 
     async def answer(services: Services, mount: Mount, request: Request, taken: Any) -> Reply:
         try:
-            me = Me(await present(services, request))
+            login = await present(services, request)
+            me = Me(login, await social.noted(services, login) if request.query.get("done") in ("linked", "unlinked") else NOBODY)
             if me.account.restricted and not unproved:
                 raise NotActivated
             if sensitive:
-                me = Me(await reauthenticate.require(services, request.ctx, me.login))
+                me = msgspec.structs.replace(me, login=await reauthenticate.require(services, request.ctx, me.login))
             return _remembered(services, request, me, await handler(services, request, me, taken))
         except NotLoggedIn:
             if not request.wants_html:
@@ -87,7 +91,8 @@ def _remembered(services: Services, request: Request, me: Me, reply: Reply) -> R
 def show(template: str, request: Request, me: Me, why: Refusal | None = None, **values: Any) -> Reply:
     """A page of one's own space, as `form_page` makes it; it knows `account`, and says what has just been done (`?done=`)."""
     key = f"pages.me.done.{request.query.get('done', '')}"
-    done = words.text(key, request.locale) if request.method != "POST" and key in words.TEXTS[request.locale] else ""
+    third = words.third(me.third.provider, me.third.nickname, request.locale)
+    done = words.text(key, request.locale, third=third) if request.method != "POST" and key in words.TEXTS[request.locale] else ""
     return form_page(f"me/{template}.html", request, why, account=me.account, done=done, **values)
 
 

@@ -56,7 +56,8 @@ async def _form(services: Services, request: Request, me: Me, why: Refusal | Non
     proved = await reauthenticate.fresh(services, request.ctx, me.login)
     known = called(me.account) if proved else me.account.name or ""
     forgot = for_realm(services, "/forgot", me.account.realm, account=known)
-    return show("password", request, me, why, field_of={WrongPassword: "old_password"}, called=known, forgot=forgot)
+    fields = {"typed": request.fields, "field_of": {WrongPassword: "old_password"}}
+    return show("password", request, me, why, called=known, forgot=forgot, **fields)
 
 
 CALLS = (

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lingpai.core import pasted
 from lingpai.core.errors import BadCode, Refusal
 from lingpai.flows import Services
 from lingpai.web.pages.shared import puzzles
 from lingpai.web.pages.shared.forms import form_page, left
-from lingpai.web.pages.shared.return_context import ReturnContext
+from lingpai.web.pages.shared.return_context import ReturnContext, anybody
 from lingpai.web.request.calls import Reply
 from lingpai.web.request.request import Request
 
@@ -43,7 +42,7 @@ def code_step(
         here=context.to(sent.path, **here),
         context=context,
         to=sent.to,
-        by="email" if "@" in pasted.address(sent.to) else "phone",
+        by="phone" if anybody(sent.to).kind == "phone" else "email",
         early=bool(request.fields.get("early")) and seconds > 0 and not why,
         seconds=seconds,
         carried={**context.carried, **{name: value for name, value in keeps.items() if value}},

@@ -26,7 +26,7 @@ from msgspec.structs import replace
 
 from lingpai.core import journal, pasted, words
 from lingpai.core.chance import SECOND
-from lingpai.core.errors import BadInput, Limited, Refusal, Taken, TooSoon, WeakPassword
+from lingpai.core.errors import BadCode, BadCredentials, BadInput, Limited, Refusal, Taken, TooSoon, WeakPassword
 from lingpai.core.model import DEFAULT_LOCALE, Locale
 from lingpai.flows import Services
 from lingpai.guard.one_time.codes import is_word
@@ -41,8 +41,9 @@ _INSTANT = 15
 TYPED_LENGTH = 320
 """Characters of a field that are shown again: the longest address."""
 _SECRET = ("password", "code", "captcha", "answer", "token", "authorization")
-"""A field whose name has one of these in it is never shown again; but a code that was not what was wrong stays in its field."""
-_CODE = "code"
+"""A field whose name has one of these in it is not shown again, but for those that stay."""
+_STAYING = ("code", "password", "old_password")
+"""These stay in the page that answers their own request for as long as nothing is wrong with them."""
 _APART = dict.fromkeys(map(ord, "-\u2010\u2011\u2013"))
 Lead: TypeAlias = tuple[str, str]
 """A way on: an address of ours, and the words of its link."""
@@ -102,9 +103,11 @@ def form_page(
     stands (BadInput, Taken and WeakPassword know their own); `label_of` calls a field otherwise than the locale's `field.…`;
     `leads_of` says what helps, behind what was refused; `notice` what is to be known though nothing was.
     `kept` names secrets that are shown again: those of the very request that is answered, with which they go; they are stored nowhere.
+    A password or a code is shown again too, where that request brought it and nothing is wrong with it (`docs/why.md`).
     """
     if why:
         journal.answered(why.code, why.details)
+    kept = (*kept, *_STAYING) if request.method == "POST" else kept
     form = _form(why, typed or {}, field_of or {}, label_of or {}, leads_of, request.locale, kept)
     if notice and not form.notice:
         form = dataclasses.replace(form, notice=notice)
@@ -142,7 +145,8 @@ def _form(
         where = _field(fault, field_of)
         errors[where] = _sentence(fault, _label(where, label_of, locale), locale)
         leads[where] = tuple(leads_of(fault))
-    shown = _shown(typed, kept=(*kept, _CODE) if why is not None and _CODE not in errors else kept)
+    wrong = _STAYING if "" in errors and isinstance(why, BadCredentials | BadCode) else tuple(name for name in _STAYING if name in errors)
+    shown = _shown(typed, kept=tuple(name for name in kept if name not in wrong))
     problem, notice = errors.pop("", ""), ""
     if isinstance(why, TooSoon):
         problem, notice = "", problem
@@ -186,12 +190,15 @@ def _field(why: Refusal, field_of: Mapping[type[Refusal], str]) -> str:
 
 
 def _label(name: str, label_of: Mapping[str, str], locale: Locale) -> str:
-    return label_of.get(name) or words.label(name, locale)
+    """As it stands in the midst of a sentence: what an account is known by has a capital as a page's label, if its language has any."""
+    given = label_of.get(name) or words.label(name, locale)
+    return given[:1].lower() + given[1:] if name == "account" else given
 
 
 def _shown(typed: Mapping[str, Any], *, kept: tuple[str, ...] = ()) -> dict[str, str]:
+    """What is too long is cut; a secret would be another one then, and goes."""
+    texts = {name: value for name, value in typed.items() if isinstance(value, str)}
+    secret = {name for name in texts if any(part in name for part in _SECRET)}
     return {
-        name: value[:TYPED_LENGTH]
-        for name, value in typed.items()
-        if isinstance(value, str) and (name in kept or not any(part in name for part in _SECRET))
+        name: value[:TYPED_LENGTH] for name, value in texts.items() if name not in secret or (name in kept and len(value) <= TYPED_LENGTH)
     }

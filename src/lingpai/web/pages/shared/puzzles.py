@@ -1,7 +1,7 @@
 """The captcha of a page: work for the browser, which nobody sees; where that cannot run, a picture, or the same in sound.
 
 Nothing is drawn for a page that is only looked at. A browser with scripts that can work does so, and fetches a picture into the page where
-it cannot (`static/captcha.js`); one without scripts gets its form back, with a picture and with all but the password.
+it cannot (`static/captcha.js`); one without scripts gets its form back, with a picture and with all that was typed.
 """
 
 import base64
@@ -161,17 +161,11 @@ async def _puzzle(services: Services, request: Request) -> CaptchaPuzzle:
 
 
 def _mendable(why: Refusal | None, request: Request) -> tuple[Refusal | None, str]:
-    """What to say of it, and what is to be known: who saw no picture has missed nothing, and types but the password again."""
+    """What to say of it, and what is to be known: who saw no picture has missed nothing."""
     about_it = isinstance(why, BadCaptcha) or (isinstance(why, BadInput) and why.field == "captcha")
     if request.fields.get("captcha_kind") in _SHOWN and not (why and why.details.get("person")):
         return (unanswered(request) or why) if about_it else why, ""
-    return (None, _notice(why, request)) if about_it else (why, "")
-
-
-def _notice(why: Refusal | None, request: Request) -> str:
-    if why and why.details.get("person"):
-        return "person"
-    return "again" if request.fields.get("password") else "asked"
+    return (None, "person" if why and why.details.get("person") else "asked") if about_it else (why, "")
 
 
 async def _draw(services: Services, prelogin_token: str, kind: ChallengeKind, ctx: RequestContext) -> CaptchaDrawn:

@@ -128,7 +128,13 @@ def somebody(text: str, field: str = "account") -> Address:
     except BadInput:
         if clean.startswith("+"):  # which stands in no name
             raise
-        return rules.account_name(clean, field, taken=True)
+        try:
+            return rules.account_name(clean, field, taken=True)
+        except BadInput as why:
+            if why.reason == "account-digits":  # it was to be a number
+                raise
+            # Neither a number nor a name: which of them it was to be, nobody knows.
+            raise BadInput(field, "somebody") from why
 
 
 def typed_email(text: str, field: str = "email") -> Address:

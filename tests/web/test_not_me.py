@@ -70,7 +70,7 @@ async def test_the_click_stands_on_its_token_wherever_the_form_was_shown(ada: Ow
     async with ada.town.browser("203.0.113.77") as browser:
         browser.cookies.set("lingpai_visit", "v" * 43, domain="127.0.0.1")
         reply = await browser.post(PATH, data={"token": token}, headers=ELSEWHERE)
-    assert reply.status_code == 200
+    assert (reply.status_code, reply.headers["location"]) == (303, "/page/not-me/done")
     assert (await ada.get("/me")).headers["location"].startswith("/login")
 
 

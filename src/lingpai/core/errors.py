@@ -293,6 +293,10 @@ class BadGrant(BadProof):
     code = "bad-grant"
 
 
+class NotClosing(BadGrant):
+    """The right to take back a deletion that is not to be any more."""
+
+
 class DeadState(BadGrant):
     """A browser's way to a third party and back that nobody is on any more: it was ended, it is too old, or there never was one."""
 

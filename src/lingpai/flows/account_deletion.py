@@ -3,7 +3,7 @@
 from typing import Any
 
 from lingpai.core.chance import SECOND
-from lingpai.core.errors import BadGrant
+from lingpai.core.errors import BadGrant, NotClosing
 from lingpai.core.model import Account, RequestContext
 from lingpai.flows import Services
 from lingpai.guard.one_time.grants import DeletionGrant
@@ -50,10 +50,12 @@ async def close(services: Services, ctx: RequestContext, login: Fresh, keep_url:
 
 
 async def peek(services: Services, ctx: RequestContext, token: str) -> Account:
-    """Whose deletion it is; spends nothing. Raises BadGrant, and Limited for too many wrong ones."""
+    """Whose deletion it is; spends nothing. Raises NotClosing where it was taken back, BadGrant, and Limited for too many wrong ones."""
     await services.limits.check("check_client", ctx.client)
     kept = await services.grants.peek("keep", token, DeletionGrant)
     account = await accounts.by_id(services.store, kept.account_id) if kept else None
+    if account and account.deletes_at is None and account.locked_at is None:
+        raise NotClosing
     if kept is None or account is None or account.deletes_at != kept.deletes_at or kept.deletes_at <= services.clock.now():
         await services.limits.spend("check_client", ctx.client)
         raise BadGrant
@@ -61,14 +63,15 @@ async def peek(services: Services, ctx: RequestContext, token: str) -> Account:
 
 
 async def cancel_deletion(services: Services, ctx: RequestContext, token: str) -> Account:
-    """Takes the deletion back; logs nobody in. Raises as `peek` does."""
+    """Takes the deletion back; logs nobody in. Raises as `peek` does.
+
+    The token lives on, so that a second click says that nothing is to be deleted; it is good for this one deletion.
+    """
     account = await peek(services, ctx, token)
     now = services.clock.now()
     async with services.store.begin() as tx:
         if not await accounts.reopen(tx, account_id=account.id, deletes_at=account.deletes_at or 0, now=now):
-            raise BadGrant
+            raise NotClosing
         await services.audit.note(tx, ctx.within(account.realm), "keep", account_id=account.id)
         await deletions.note(services.settings, services.clock, services.metrics, "kept", account)
-    # Only now: were the store lost before, this would be the owner's last way back.
-    await services.grants.forget("keep", token)
     return account

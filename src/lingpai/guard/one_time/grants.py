@@ -30,13 +30,14 @@ GrantKind = Literal[
     "keep",
     "proved",
     "newcomer",
+    "outcome",
     "linked",
 ]
 """A one-time login link; whom a recovery is about; whose reset a browser has asked for; what a browser has registered, and with which
 password; whose security questions were asked; a registration's first step; the right to set a new password; a login that has just been
 confirmed; a login under way at a third party, by a code and by a token; the right to take a deletion back; an address that was just proved,
-and opens no account by itself; whom a third party vouches for, and nobody knows yet; who was linked or
-unlinked, for the page that says so."""
+and opens no account by itself; whom a third party vouches for, and nobody knows yet; what was just done, which opens
+nothing; who was linked or unlinked, for the page that says so."""
 T = TypeVar("T")
 
 
@@ -66,8 +67,9 @@ class Grants:
 
     async def cancel_deletion_step(self, account: Account) -> Step:
         """For the owner of an account that waits for its deletion: the step that takes the deletion back."""
-        at = account.deletes_at or 0
-        return Step("cancel_deletion", await self.give("keep", DeletionGrant(account.id, at), KEEP_LIFE), at)
+        at, token = account.deletes_at or 0, self._chance.token()
+        await self.store_under("keep", token, DeletionGrant(account.id, at), KEEP_LIFE)
+        return Step("cancel_deletion", token, at)
 
     async def store_under(self, kind: GrantKind, token: str, value: msgspec.Struct, life: float) -> None:
         """As `give`, under a token of 256 bits that the browser has already; an older one of this kind is gone."""

@@ -34,7 +34,8 @@ def page(template: str, request: Request, *, here: str = "", **values: Any) -> R
     A template knows `t(key, **values)` for words in the request's language, `when(instant)`, `spaced(phone)`, `breakable(address)`,
     `static(name)` for the address of a file in `/static/`, `locale`, `brand`, `product`, `request_id`, and the values given; a name that
     it does not know raises.
-    `here` is where the switch of languages leads back to, where that is not the request's own address (see `readable_at`).
+    `here` is where the switch of languages leads back to, where that is not the request's own address (see `readable_at`); a browser with
+    scripts has the answer to a form stand there too, so that Back and a reload send nothing once more.
     """
     html = (
         templates()
@@ -45,7 +46,7 @@ def page(template: str, request: Request, *, here: str = "", **values: Any) -> R
             locale=request.locale,
             brand=request.brand,
             product=request.brand.product,
-            here=here or readable_at(request),
+            here=here or _stands_at(request),
             answered=request.method == "POST",
             request_id=request.ctx.request_id,
             **values,
@@ -59,6 +60,13 @@ def readable_at(request: Request) -> str:
     if request.method == "POST":
         return request.path.removeprefix("/page")
     return request.path + ("?" + urlencode(request.query) if request.query else "")
+
+
+def _stands_at(request: Request) -> str:
+    """The same; where a form answers without saying which page it stands on, its own address leads there (`reload.py`)."""
+    if request.method != "POST":
+        return readable_at(request)
+    return request.path if request.path.startswith("/page/") else "/"
 
 
 def when(instant: int, locale: Locale = DEFAULT_LOCALE, *, zone: str = "", date: bool = False) -> Markup:

@@ -1,15 +1,16 @@
 """The pages behind an activation link: it logs in the browser that registered (contract, 8.11), and says everywhere else how to go on."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated, Any
 
 import msgspec
 
 from lingpai.core import rules
-from lingpai.core.errors import BadCaptcha, BadInput, BadLink, Limited, MessagesSpent, Refusal, TooSoon, WeakPassword
+from lingpai.core.errors import BadCaptcha, BadGrant, BadInput, BadLink, Limited, MessagesSpent, Refusal, TooSoon, WeakPassword
 from lingpai.core.masked import half_shown
-from lingpai.core.model import Address, Purpose
-from lingpai.flows import Services, activate
+from lingpai.core.model import Account, Address, Purpose
+from lingpai.flows import Services, activate, outcomes
 from lingpai.guard.one_time import link_tokens
 from lingpai.settings.realms import query_name
 from lingpai.steps import mailed_links
@@ -111,32 +112,32 @@ async def set_password(services: Services, mount: Mount, request: Request, link:
         return await bad_link(services, request, ActivationOpened(email=link.email.value, vcode=link.vcode))
     except (BadInput, WeakPassword, Limited) as why:
         return _first_password(request, context, link, why)
-    return await _active(services, request, context, link, found, "set" if found.set_before else "fresh")
+    token = await outcomes.remember(services, "activated", found.account, "set" if found.set_before else "fresh")
+    return onward(context.to(DONE), prelogin_token=token)
 
 
-async def _active(
-    services: Services, request: Request, context: ReturnContext, link: MailedLink, found: activate.Activation, what: str = ""
-) -> Reply:
-    """`what`: a key of `pages.active`, where the link alone does not say it."""
+async def _active(services: Services, request: Request, context: ReturnContext, link: MailedLink, found: activate.Activation) -> Reply:
     if found.asks_for_password:
         return _first_password(request, context, link)
     present = await current_account(services, request)
     if present and present.id == found.account.id:
         return onward(context.to(DONE))
-    return page(
-        "active.html",
-        request,
-        here=_here(context, link),
-        account=found.account,
-        what=what or ("fresh" if found.fresh else "already"),
-        other=shown_as(present) if present else "",
-        context=context,
-    )
+    return _says_active(request, context, _here(context, link), found.account, "fresh" if found.fresh else "already", present)
+
+
+def _says_active(request: Request, context: ReturnContext, here: str, account: Account, what: str, present: Account | None) -> Reply:
+    """`what`: a key of `pages.active`, or `set`; `present`: who is logged in here, who is another."""
+    other = shown_as(present) if present else ""
+    return page("active.html", request, here=here, account=account, what=what, other=other, context=context)
 
 
 async def done(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
-    """GET /page/activate/done: where the link has logged one in, or one is logged in; a reload says it again."""
-    context = return_context(services, request)
+    """GET /page/activate/done: where one is logged in, or the link has set a first password; a reload says it again."""
+    context, present = return_context(services, request), await current_account(services, request)
+    with suppress(BadGrant):
+        outcome, activated = await outcomes.remembered(services, request.ctx, "activated")
+        if present is None or present.id != activated.id:
+            return _says_active(request, context, "", activated, outcome.detail, present)
     account = await inside(services, request)
     if account is None:
         return to_login(services, request, context.end)

@@ -18,7 +18,7 @@ from lingpai.steps.proved_address import ProvedAddress
 from lingpai.web.pages import page
 from lingpai.web.pages.shared import puzzles
 from lingpai.web.pages.shared.addresses import phone_prefix, prefixed, reachable, texts, to_carry
-from lingpai.web.pages.shared.cancel_deletion import cancel_deletion_page
+from lingpai.web.pages.shared.cancel_deletion import to_cancel_deletion
 from lingpai.web.pages.shared.code_step import CodeSent, code_step
 from lingpai.web.pages.shared.consents import agreed, papers, unagreed
 from lingpai.web.pages.shared.forms import TYPED_LENGTH, Lead, again, digits, form_page
@@ -100,7 +100,7 @@ async def enter(services: Services, mount: Mount, request: Request, _: Nothing) 
     if not isinstance(outcome, Step):
         return logged_in(request, outcome, context.end)
     if outcome.need == "cancel_deletion":
-        return cancel_deletion_page(request, context, outcome)
+        return to_cancel_deletion(context, outcome)
     return onward(context.to("/login", step="new"), prelogin_token=outcome.state)
 
 

@@ -33,7 +33,7 @@ from lingpai.flows.social import Journey
 from lingpai.social import ProviderName
 from lingpai.steps.authentication import Authenticated, activated
 from lingpai.web.pages import page
-from lingpai.web.pages.shared.cancel_deletion import cancel_deletion_page
+from lingpai.web.pages.shared.cancel_deletion import to_cancel_deletion
 from lingpai.web.pages.shared.links import for_realm, kind_of, links
 from lingpai.web.pages.shared.return_context import HOME, ReturnContext, inside, onward, present, return_context
 from lingpai.web.pages.shared.session_ended import to_login
@@ -134,7 +134,7 @@ async def _arrive(services: Services, request: Request, journey: Journey, code: 
     if isinstance(entered, Step) and entered.need == "agree":
         return onward("/connect/new", prelogin_token=entered.state)
     if isinstance(entered, Step):
-        return cancel_deletion_page(request, ReturnContext(journey.realm, kind_of(services.settings, journey.realm)), entered)
+        return to_cancel_deletion(ReturnContext(journey.realm, kind_of(services.settings, journey.realm)), entered)
     # What was begun before the login ends with it: somebody may have planted its token.
     return onward(journey.next, session=entered.opened.token, device=entered.opened.device, prelogin_token="")
 

@@ -124,7 +124,7 @@ async def reset(services: Services, mount: Mount, request: Request, _: Nothing) 
         if isinstance(why, BadInput) and why.field == "account":
             return await _form(services, request, context, {"account": account}, why)
         return _password_form(request, context, account, why)
-    return replace(reset_done(request, done, context, account), prelogin_token="")
+    return await reset_done(services, request, done, context, account)
 
 
 async def _new_password(services: Services, request: Request, context: ReturnContext, account: str) -> Reply:

@@ -14,7 +14,7 @@ from lingpai.settings.realms import with_jwts
 from lingpai.web.pages import authorization, code_login
 from lingpai.web.pages.shared import puzzles
 from lingpai.web.pages.shared.addresses import is_reachable, phone_prefix, prefixed
-from lingpai.web.pages.shared.cancel_deletion import cancel_deletion_page
+from lingpai.web.pages.shared.cancel_deletion import to_cancel_deletion
 from lingpai.web.pages.shared.forms import TYPED_LENGTH, Lead, form_page
 from lingpai.web.pages.shared.logged_in import logged_in
 from lingpai.web.pages.shared.return_context import ReturnContext, anybody, return_context
@@ -83,7 +83,7 @@ async def enter(services: Services, mount: Mount, request: Request, _: Nothing) 
     except (BadInput, BadCredentials, BadCaptcha, Limited, NotOffered) as why:
         return await _again(services, request, context, why)
     if isinstance(opened, Step):
-        return cancel_deletion_page(request, context, opened)
+        return to_cancel_deletion(context, opened)
     return logged_in(request, opened, context.end)
 
 

@@ -37,7 +37,7 @@ from lingpai.steps.social_entry import nickname
 from lingpai.web.pages import page
 from lingpai.web.pages.shared import puzzles
 from lingpai.web.pages.shared.addresses import is_reachable, phone_prefix, prefixed, reachable, to_carry
-from lingpai.web.pages.shared.cancel_deletion import cancel_deletion_page
+from lingpai.web.pages.shared.cancel_deletion import to_cancel_deletion
 from lingpai.web.pages.shared.code_step import CodeSent, code_step
 from lingpai.web.pages.shared.consents import agreed, papers
 from lingpai.web.pages.shared.forms import TYPED_LENGTH, again, digits, form_page
@@ -167,7 +167,7 @@ async def _go_in(services: Services, request: Request, found: Newcomer, outcome:
     """In the account, and linked. Raises NoSuchAccount, Taken and NotActivated; the login has ended then."""
     if isinstance(outcome, Step):
         if outcome.need == "cancel_deletion":
-            return cancel_deletion_page(request, _context(services, found), outcome)
+            return to_cancel_deletion(_context(services, found), outcome)
         # Only who reads its messages learns that there is none.
         raise NoSuchAccount
     try:

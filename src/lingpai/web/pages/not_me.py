@@ -3,21 +3,22 @@
 from typing import Annotated, Any
 
 import msgspec
-from msgspec.structs import replace
 
 from lingpai.core import words
 from lingpai.core.errors import BadGrant
 from lingpai.core.model import Account
-from lingpai.flows import Services, not_me
+from lingpai.flows import Services, not_me, outcomes, recover
 from lingpai.guard.one_time.not_me import PATH
 from lingpai.web.pages import page
 from lingpai.web.pages.shared.forms import form_page
 from lingpai.web.pages.shared.links import for_realm, kind_of
-from lingpai.web.pages.shared.return_context import ReturnContext, current_account
+from lingpai.web.pages.shared.return_context import ReturnContext, current_account, onward
 from lingpai.web.pages.shared.signed_in import staying
-from lingpai.web.request.calls import Call, Mount, Reply
+from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text
 from lingpai.web.request.request import Request
+
+DONE = f"{PATH}/done"
 
 
 class Disowned(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,20 +45,27 @@ async def disavow(services: Services, mount: Mount, request: Request, disowned: 
         done = await not_me.disavow(services, request.ctx, disowned.token)
     except BadGrant:
         return await _bad(services, request, disowned)
-    realm = done.account.realm
-    if not done.token:
-        return _whom_to_ask(services, request, done.account, removed=done.removed)
-    context = ReturnContext(realm, kind_of(services.settings, realm))
-    account = done.account.email or ""
-    reply = form_page(
-        "not_me_reset.html", request, typed={"account": account}, here=context.to("/forgot"), context=context, removed=done.removed
-    )
-    return replace(reply, prelogin_token=done.token)
+    kind: outcomes.OutcomeKind = "disowned" if done.token else "disowned_elsewhere"
+    said = "removed" if done.removed else "ended"
+    return onward(DONE, prelogin_token=await outcomes.remember(services, kind, done.account, said, token=done.token))
 
 
-def _whom_to_ask(services: Services, request: Request, account: Account, *, removed: bool) -> Reply:
+async def done(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
+    """GET /page/not-me/done: what the click has done, and what is to be done next; a reload says it again."""
+    try:
+        outcome, account = await outcomes.remembered(services, request.ctx, "disowned", "disowned_elsewhere")
+        if outcome.kind == "disowned_elsewhere" or account.mail is None:
+            return _whom_to_ask(services, request, account, outcome.detail)
+        await recover.peek_grant(services, request.ctx.within(account.realm), account.mail)
+    except BadGrant:
+        return onward("/forgot")
+    context = ReturnContext(account.realm, kind_of(services.settings, account.realm))
+    return form_page("not_me_reset.html", request, typed={"account": account.email or ""}, context=context, said=outcome.detail)
+
+
+def _whom_to_ask(services: Services, request: Request, account: Account, said: str) -> Reply:
     forgot = for_realm(services, "/forgot", account.realm)
-    return page("not_me_done.html", request, here=forgot, removed=removed, forgot=forgot, number=account.id)
+    return page("not_me_done.html", request, said=said, forgot=forgot, number=account.id)
 
 
 async def _bad(services: Services, request: Request, disowned: Disowned) -> Reply:
@@ -73,4 +81,5 @@ def _stands_on_token(_: Any) -> bool:
 CALLS: tuple[Call, ...] = (
     Call(("GET",), PATH, ask, Disowned, changes=False, mailed=True),
     Call(("POST",), PATH, disavow, Disowned, exempt=_stands_on_token),
+    Call(("GET",), DONE, done, changes=False),
 )

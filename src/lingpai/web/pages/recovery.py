@@ -46,7 +46,7 @@ async def reset(services: Services, mount: Mount, request: Request, link: Mailed
         return await bad_link(services, request, ActivationOpened(email=link.email.value, vcode=link.vcode), purpose="reset")
     except (BadInput, WeakPassword, Limited) as why:
         return _form(request, context, link, why)
-    return reset_done(request, done, context, link.email.value)
+    return await reset_done(services, request, done, context, link.email.value)
 
 
 async def done(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:

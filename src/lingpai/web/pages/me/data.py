@@ -9,15 +9,16 @@ import msgspec
 from lingpai.core.chance import moment
 from lingpai.core.errors import BadGrant, BadInput, NotLoggedIn
 from lingpai.core.model import Account
-from lingpai.flows import Services, account_deletion, profile
+from lingpai.flows import Services, account_deletion, outcomes, profile
 from lingpai.store import personal
 from lingpai.web.pages.me.owner import Me, owner_only, show
-from lingpai.web.pages.shared.return_context import called
-from lingpai.web.request.calls import Call, Nothing, Reply
+from lingpai.web.pages.shared.forms import form_page
+from lingpai.web.pages.shared.return_context import called, onward
+from lingpai.web.request.calls import Call, Mount, Nothing, Reply
 from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
 
-PATH = "/me/data"
+PATH, CLOSED = "/me/data", "/me/delete/done"
 Export = msgspec.defstruct("Export", [(table, list[dict[str, Any]]) for table in personal.TABLES])
 """What is downloaded: a list of rows for each table."""
 
@@ -61,18 +62,29 @@ async def ask(services: Services, request: Request, me: Me, _: Nothing) -> Reply
 
 
 async def delete(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
-    """POST /page/me/delete: logged out everywhere. The answer itself says until when there is a way back: nobody is there to ask later."""
+    """POST /page/me/delete: logged out everywhere."""
     try:
         if not read(request.fields, Sure).sure:
             raise BadInput("sure", "sure")
     except BadInput as why:
         return _ask(services, request, me, why)
     try:
-        at = await account_deletion.close(services, request.ctx, me.fresh, f"{services.settings.public_url}/page/keep?token=")
+        await account_deletion.close(services, request.ctx, me.fresh, f"{services.settings.public_url}/page/keep?token=")
     except BadGrant:
         raise NotLoggedIn from None
-    reply = show("closed", request, me, here="/login", at=at, called=called(me.account), back=_way_back(services, me.account))
-    return msgspec.structs.replace(reply, session="")
+    return onward(CLOSED, session="", prelogin_token=await outcomes.remember(services, "closed", me.account))
+
+
+async def closed(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
+    """GET /me/delete/done: until when there is a way back; said in the browser that closed it, for nobody is logged in to ask."""
+    try:
+        account = (await outcomes.remembered(services, request.ctx, "closed"))[1]
+    except BadGrant:
+        return onward("/login")
+    if account.deletes_at is None:
+        return onward("/login")
+    back = _way_back(services, account)
+    return form_page("me/closed.html", request, done="", at=account.deletes_at, called=called(account), back=back)
 
 
 def _ask(services: Services, request: Request, me: Me, why: BadInput | None = None) -> Reply:
@@ -94,4 +106,5 @@ CALLS = (
     Call(("GET",), "/me/data.json", owner_only(download, sensitive=True, here=PATH), gives=Export, changes=False),
     Call(("GET",), "/me/delete", owner_only(ask, sensitive=True), changes=False),
     Call(("POST",), "/page/me/delete", owner_only(delete, sensitive=True)),
+    Call(("GET",), CLOSED, closed, changes=False),
 )

@@ -92,7 +92,9 @@ def _asked(request: Request) -> dict[str, Any]:
 
 def _typed(request: Request) -> dict[str, Any]:
     """What the form shows again: a question that was written without a look at the list is one's own."""
-    written = {list_: "own" for name, list_ in zip(FIELDS, LISTS, strict=True) if request.fields.get(name) and not request.fields.get(list_)}
+    written = {
+        list_: "own" for name, list_ in zip(FIELDS, LISTS, strict=True) if request.fields.get(name) and not request.fields.get(list_)
+    }
     return {**request.fields, **written}
 
 

@@ -3,11 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
-from msgspec.structs import replace
-
 from lingpai.core.chance import SECOND
+from lingpai.core.errors import BadGrant
 from lingpai.core.model import THIRD_PARTIES, Account, Session
-from lingpai.flows import Services, ways_in
+from lingpai.flows import Services, outcomes, ways_in
 from lingpai.flows.recover import ResetOutcome
 from lingpai.steps.ways import WayIn
 from lingpai.web.pages import page
@@ -23,23 +22,36 @@ _AT_ONCE = 60 * SECOND
 """Milliseconds between a reset and the login that it has opened, at most."""
 
 
-def reset_done(request: Request, reset: ResetOutcome, context: ReturnContext, who: str) -> Reply:
-    """On to `done_page` where the reset has logged the person in here (contract, 10.13); else says so at once, and leads to the login."""
+async def reset_done(services: Services, request: Request, reset: ResetOutcome, context: ReturnContext, who: str) -> Reply:
+    """On to `done_page`, which a reload asks for again; the reset may have logged the person in here (contract, 10.13).
+
+    `who`: the address as it was typed, for the login that follows.
+    """
     if reset.opened:
         return logged_in(request, reset.opened, context.to(DONE))
-    login = context.to("/login", account=who)
-    reply = page("reset_done.html", request, here=login, onward=login, inside=False, context=context, who=who, **_shown(reset.ways))
-    return replace(reply, device=reset.device)
+    token = await outcomes.remember(services, "reset", reset.account, who)
+    return onward(context.to(DONE), prelogin_token=token, device=reset.device)
 
 
 async def done_page(services: Services, request: Request) -> Reply:
-    """Says it where the login is one that a reset has just opened; a reload says it again. Raises NotLoggedIn."""
+    """Says it where the login is one that a reset has just opened, or the browser has just made one. Raises NotLoggedIn elsewhere."""
     context = return_context(services, request)
+    if reply := await _outside(services, request, context):
+        return reply
     login = await present(services, request)
     if not _by_reset(login.session, login.account):
         return onward(HOME)
     shown = _shown(await ways_in.listed(services, login.account))
     return page("reset_done.html", request, onward=context.end, inside=True, context=context, who=called(login.account), **shown)
+
+
+async def _outside(services: Services, request: Request, context: ReturnContext) -> Reply | None:
+    try:
+        outcome, account = await outcomes.remembered(services, request.ctx, "reset")
+    except BadGrant:
+        return None
+    login, shown = context.to("/login", account=outcome.detail), _shown(await ways_in.listed(services, account))
+    return page("reset_done.html", request, onward=login, inside=False, context=context, who=outcome.detail, **shown)
 
 
 def _by_reset(session: Session, account: Account) -> bool:

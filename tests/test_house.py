@@ -272,6 +272,7 @@ JOINS = {
     "web/pages/newcomer.py bind": f"whose account it is they show by a login, which ends where nothing is linked to it; {_AGAIN}",
     "web/pages/newcomer.py enter": "as `bind`, by the code that was sent",
     "web/pages/newcomer.py send": _AGAIN,
+    "web/pages/shared/reset_done.py done_page": "who is logged in, and what leads into their account: both only look",
 }
 """Calls of more than one flow, each with its reason."""
 

@@ -31,7 +31,7 @@ async def test_another_address_is_proved_and_the_old_one_told(home: Person) -> N
     await home.act("pages.me.change", "pages.email")
     await home.reads("pages.me.email.replaces", held=ADA)
     await home.fill("pages.me.email.new", NEW)
-    await home.press("pages.me.send_code")
+    await home.sends("pages.me.send_code")
     for code in ("000000", await home.code(NEW)):
         await home.fill("pages.code.label", code)
         if not home.scripts:

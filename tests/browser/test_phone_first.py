@@ -221,7 +221,7 @@ async def test_one_s_own_number_is_bound_by_a_code_alone_on_its_page(ada: Person
     await ada.log_in(seed003.ADA, seed003.GOOD)
     await ada.go("/me/phone")
     await ada.fill("pages.me.phone.new", "+86 138-0013-8000")
-    await ada.press("pages.me.send_code")
+    await ada.sends("pages.me.send_code")
     await ada.field("pages.code.label").press_sequentially(await ada.code("+8613800138000"))
     if not ada.scripts:
         await ada.press("pages.me.phone.bind")

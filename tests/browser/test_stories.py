@@ -175,7 +175,7 @@ async def test_who_signed_up_by_name_adds_an_address_and_questions_and_gets_back
     await ada.is_home(NAME)
     await ada.act("pages.me.add", "pages.email")
     await ada.fill("pages.me.email.new", ADA)
-    await ada.press("pages.me.send_code")
+    await ada.sends("pages.me.send_code")
     await ada.fill("pages.code.label", await ada.code(ADA))
     if not ada.scripts:
         await ada.press("pages.me.email.bind")
@@ -183,7 +183,8 @@ async def test_who_signed_up_by_name_adds_an_address_and_questions_and_gets_back
     await ada.follow("pages.me.safety.title")
     await ada.act("pages.me.set", "pages.me.questions.title")
     for number, name in enumerate(("one", "two", "three"), 1):
-        await ada.fill("pages.me.questions.question", QUESTIONS[f"question_{name}"], number=number)
+        await ada.field("pages.me.questions.question", number=number).select_option("own")
+        await ada.fill("pages.me.preset.text", QUESTIONS[f"question_{name}"], number=number)
         await ada.fill("pages.me.questions.answer", QUESTIONS[f"answer_{name}"], number=number)
     await ada.press("pages.me.save")
     await ada.reads("pages.me.done.questions")

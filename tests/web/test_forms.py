@@ -173,7 +173,7 @@ async def test_every_language_can_be_chosen_from_every_page(person: httpx.AsyncC
     for locale in LOCALES:
         assert f'value="{locale}" lang="{locale}"' in html
     posted = (await person.post("/page/sample", data={"email": "x"})).text
-    assert '<input type="hidden" name="back" value="/sample">' in posted
+    assert '<input type="hidden" name="back" value="/page/sample">' in posted, "which leads on to its page (`reload.py`)"
 
 
 @pytest.mark.parametrize("back", ["//evil.example", "https://evil.example", "/\\evil.example", "/a\r\nSet-Cookie: x=1", "evil", "/\u2028"])

@@ -58,13 +58,15 @@ async def test_of_two_registrations_with_different_passwords_neither_is_kept_and
     weak = await owner.browser.post("/page/activate/password", data={**link, "password": "password1"}, headers=SAME_ORIGIN)
     assert (weak.status_code, "设置密码" in weak.text) == (422, True)
     done = await owner.browser.post("/page/activate/password", data={**link, "password": CHOSEN}, headers=SAME_ORIGIN)
-    assert "账号已激活" in done.text
+    assert done.headers["location"] == "/page/activate/done"
+    assert "账号已激活" in (await owner.browser.get("/page/activate/done", headers={"Accept": "text/html"})).text
     assert (await owner.log_in(OWNER, CHOSEN)).yes
     assert not (await stranger.log_in(OWNER, STRANGERS)).yes
     assert "已激活，直接登录即可" in (await Maillink(town, town.browser("203.0.113.10")).prove(OWNER)).text
     assert (await owner.prove(OWNER)).headers["location"] == "/page/activate/done", "who is logged in goes on"
     late = await stranger.browser.post("/page/activate/password", data={**link, "password": STRANGERS}, headers=SAME_ORIGIN)
-    assert "已设置过密码" in late.text
+    assert late.headers["location"] == "/page/activate/done"
+    assert "已设置过密码" in (await stranger.browser.get("/page/activate/done", headers={"Accept": "text/html"})).text
     assert (await owner.log_in(OWNER, CHOSEN)).yes
 
 

@@ -26,8 +26,7 @@ async def ask(services: Services, ctx: RequestContext, login: Authenticated, add
     if not _is_current(account, address):
         await require_fresh(services, ctx, login, own_proof=own_proof)
     async with sending(services, ctx, "bind", address, known=_is_current(account, address)) as message:
-        who = guesser(ctx, "bind", account, address)
-        code = await new_code(services, ctx, message, who, address, _holder(login), ctx.code_length)
+        code = await new_code(services, ctx, message, guesser(ctx, "bind", account, address), address, _holder(login), ctx.code_length)
         async with services.store.begin() as tx:
             await services.letters.bind_code(tx, ctx, message.to(address), code.text, code.page)
             await services.audit.note(tx, ctx, "bind.ask", account_id=account.id)

@@ -10,10 +10,10 @@ from lingpai.core import rules
 from lingpai.core.errors import BadCaptcha, BadGrant, BadInput, BadLink, Limited, MessagesSpent, Refusal, TooSoon, WeakPassword
 from lingpai.core.masked import half_shown
 from lingpai.core.model import Account, Address, Purpose
-from lingpai.flows import Services, activate, outcomes
+from lingpai.flows import Services, activate
 from lingpai.guard.one_time import link_tokens
 from lingpai.settings.realms import query_name
-from lingpai.steps import mailed_links
+from lingpai.steps import mailed_links, outcomes
 from lingpai.steps.paying import paid
 from lingpai.web.pages import page
 from lingpai.web.pages.shared import puzzles

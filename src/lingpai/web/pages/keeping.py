@@ -6,7 +6,8 @@ from typing import Annotated
 import msgspec
 
 from lingpai.core.errors import BadGrant, NotClosing
-from lingpai.flows import Services, account_deletion, outcomes
+from lingpai.flows import Services, account_deletion
+from lingpai.steps import outcomes
 from lingpai.web.pages import page
 from lingpai.web.pages.shared.cancel_deletion import PATH
 from lingpai.web.pages.shared.links import for_realm, kind_of

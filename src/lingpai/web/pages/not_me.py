@@ -7,8 +7,9 @@ import msgspec
 from lingpai.core import words
 from lingpai.core.errors import BadGrant
 from lingpai.core.model import Account
-from lingpai.flows import Services, not_me, outcomes, recover
+from lingpai.flows import Services, not_me, recover
 from lingpai.guard.one_time.not_me import PATH
+from lingpai.steps import outcomes
 from lingpai.web.pages import page
 from lingpai.web.pages.shared.forms import form_page
 from lingpai.web.pages.shared.links import for_realm, kind_of
@@ -46,8 +47,8 @@ async def disavow(services: Services, mount: Mount, request: Request, disowned: 
     except BadGrant:
         return await _bad(services, request, disowned)
     kind: outcomes.OutcomeKind = "disowned" if done.token else "disowned_elsewhere"
-    said = "removed" if done.removed else "ended"
-    return onward(DONE, prelogin_token=await outcomes.remember(services, kind, done.account, said, token=done.token))
+    which = "removed" if done.removed else "ended"
+    return onward(DONE, prelogin_token=await outcomes.remember(services, kind, done.account, which, token=done.token))
 
 
 async def done(services: Services, mount: Mount, request: Request, _: Nothing) -> Reply:
@@ -60,12 +61,12 @@ async def done(services: Services, mount: Mount, request: Request, _: Nothing) -
     except BadGrant:
         return onward("/forgot")
     context = ReturnContext(account.realm, kind_of(services.settings, account.realm))
-    return form_page("not_me_reset.html", request, typed={"account": account.email or ""}, context=context, said=outcome.detail)
+    return form_page("not_me_reset.html", request, typed={"account": account.email or ""}, context=context, which=outcome.detail)
 
 
-def _whom_to_ask(services: Services, request: Request, account: Account, said: str) -> Reply:
+def _whom_to_ask(services: Services, request: Request, account: Account, which: str) -> Reply:
     forgot = for_realm(services, "/forgot", account.realm)
-    return page("not_me_done.html", request, said=said, forgot=forgot, number=account.id)
+    return page("not_me_done.html", request, which=which, forgot=forgot, number=account.id)
 
 
 async def _bad(services: Services, request: Request, disowned: Disowned) -> Reply:

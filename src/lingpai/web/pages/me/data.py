@@ -9,7 +9,8 @@ import msgspec
 from lingpai.core.chance import moment
 from lingpai.core.errors import BadGrant, BadInput, NotLoggedIn
 from lingpai.core.model import Account
-from lingpai.flows import Services, account_deletion, outcomes, profile
+from lingpai.flows import Services, account_deletion, profile
+from lingpai.steps import outcomes
 from lingpai.store import personal
 from lingpai.web.pages.me.owner import Me, owner_only, show
 from lingpai.web.pages.shared.forms import form_page

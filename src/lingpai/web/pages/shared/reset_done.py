@@ -6,8 +6,9 @@ from typing import Any
 from lingpai.core.chance import SECOND
 from lingpai.core.errors import BadGrant
 from lingpai.core.model import THIRD_PARTIES, Account, Session
-from lingpai.flows import Services, outcomes, ways_in
+from lingpai.flows import Services, ways_in
 from lingpai.flows.recover import ResetOutcome
+from lingpai.steps import outcomes
 from lingpai.steps.ways import WayIn
 from lingpai.web.pages import page
 from lingpai.web.pages.shared.logged_in import logged_in

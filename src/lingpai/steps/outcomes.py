@@ -7,7 +7,7 @@ import msgspec
 
 from lingpai.core.errors import BadGrant, StoreDown
 from lingpai.core.model import Account, RequestContext
-from lingpai.flows import Services
+from lingpai.steps.services import Services
 from lingpai.store import accounts
 
 OutcomeKind = Literal["reset", "disowned", "disowned_elsewhere", "kept", "closed", "activated"]
@@ -16,7 +16,7 @@ LIFE = 600
 """Seconds for which it is said again."""
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class ShownOutcome(msgspec.Struct, frozen=True):
     """What was done, and to whose account."""
 
     kind: OutcomeKind
@@ -30,15 +30,15 @@ async def remember(services: Services, kind: OutcomeKind, account: Account, deta
 
     `token`: a new one that stands for something else already. Raises nothing: what is done is done, and the page leads on without.
     """
-    outcome, token = Outcome(kind, account.id, detail), token or services.chance.token()
+    outcome, token = ShownOutcome(kind, account.id, detail), token or services.chance.token()
     with suppress(StoreDown):
         await services.grants.store_under("outcome", token, outcome, LIFE)
     return token
 
 
-async def remembered(services: Services, ctx: RequestContext, *kinds: OutcomeKind) -> tuple[Outcome, Account]:
+async def remembered(services: Services, ctx: RequestContext, *kinds: OutcomeKind) -> tuple[ShownOutcome, Account]:
     """What this browser has done, and the account as it is now; spends nothing. Raises BadGrant where it has not, or too long ago."""
-    outcome = await services.grants.peek("outcome", ctx.prelogin_token, Outcome) if ctx.prelogin_token else None
+    outcome = await services.grants.peek("outcome", ctx.prelogin_token, ShownOutcome) if ctx.prelogin_token else None
     account = await accounts.by_id(services.store, outcome.account_id) if outcome and outcome.kind in kinds else None
     if outcome is None or account is None:
         raise BadGrant

@@ -6,11 +6,11 @@ import pytest
 from msgspec.structs import replace
 
 from flows.births import told, written
-from flows.made import ADA, BOB, EVE, PASSWORD, born, here
+from flows.made import ADA, BOB, EVE, PASSWORD, born, here, logged_in
 from lingpai.core import rules
 from lingpai.core.errors import NotLoggedIn, WrongPassword
 from lingpai.core.model import Account, RequestContext
-from lingpai.flows import Services, login, not_me, sessions
+from lingpai.flows import Services, authorize, login, not_me, sessions
 from lingpai.flows.login import Try
 from lingpai.guard.sessions.issuing import IssuedSession
 from lingpai.settings.logins import Sessions
@@ -124,3 +124,32 @@ async def test_it_goes_back_a_page_at_a_time(services: Services) -> None:
     older, further = await sessions.history(services, seen, before=events[-1].id)
     assert (len(older), further) == (1, False)
     assert older[0].id < events[-1].id
+
+
+async def test_after_not_me_the_same_client_is_told_of_anew(services: Services) -> None:
+    """Whoever was put out knows the password still, until there is another one."""
+    await born(services, ADA)
+    await enter(services, here(7))
+    intruder = await enter(services, here(8))
+    word = str((await written(services))[-1].values["not_me"]).partition("token=")[2]
+    await not_me.disavow(services, here(7), word)
+    await enter(services, with_cookie(services, here(8), intruder))
+    assert await told(services) == [("new_device", ADA.value)] * 2
+
+
+async def test_a_browser_that_a_one_time_link_lets_in_is_told_too(services: Services) -> None:
+    account = await born(services, ADA)
+    person = await logged_in(services, account)
+    token = await authorize.new(services, person.ctx, person.login, 3_600)
+    assert await authorize.for_cookie(services, here(8), ("main",), token)
+    assert (await told(services))[-1] == ("new_device", ADA.value)
+
+
+async def test_of_its_changes_an_account_without_a_mail_address_is_told_by_three_texts_an_hour(town: Town) -> None:
+    services = town.house.services
+    account = await born(services, PHONE)
+    reached = [await services.messages.reached(account) is not None for _ in range(5)]
+    assert reached == [True, True, True, False, False]
+    assert await services.messages.reached(account, kept=True), "of a new password always"
+    town.clock.advance(hours=1)
+    assert await services.messages.reached(account)

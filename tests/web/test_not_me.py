@@ -64,13 +64,18 @@ async def test_neither_a_look_ahead_nor_a_scanner_does_anything(ada: Owner, head
     assert said("ended") in await reader.submit(await reader.see(f"{PATH}?token={token}"), PATH)
 
 
-async def test_the_click_stands_on_its_token_wherever_the_form_was_shown(ada: Owner) -> None:
-    """Mail programs show pages in frames of their own; a cookie is nothing that it needs (contract, 11.17)."""
+async def test_the_click_is_on_our_page_and_in_no_form_of_another_site(ada: Owner) -> None:
+    """Its answer lets a browser set a new password: for an account of that site's own, whose notice it had."""
     token = await changed(ada)
     async with ada.town.browser("203.0.113.77") as browser:
         browser.cookies.set("lingpai_visit", "v" * 43, domain="127.0.0.1")
         reply = await browser.post(PATH, data={"token": token}, headers=ELSEWHERE)
-    assert (reply.status_code, reply.headers["location"]) == (303, "/page/not-me/done")
+        assert (reply.status_code, "set-cookie" in reply.headers) == (403, False)
+        assert (await ada.get("/me")).status_code == 200
+        opened = await browser.get(PATH, params={"token": token}, headers={**ELSEWHERE, "Accept": "text/html"})
+        assert opened.status_code == 200, "the mail's link opens the page from wherever it is read"
+        done = await browser.post(PATH, data={"token": token}, headers={"Sec-Fetch-Site": "same-origin"})
+    assert (done.status_code, done.headers["location"]) == (303, "/page/not-me/done")
     assert (await ada.get("/me")).headers["location"].startswith("/login")
 
 

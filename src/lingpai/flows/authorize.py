@@ -10,6 +10,7 @@ from lingpai.core.errors import BadGrant, LinkOutlivesLogin, NoFurtherLink, NotL
 from lingpai.core.model import Account, RequestContext
 from lingpai.flows import Services
 from lingpai.guard.sessions.issuing import IssuedSession, RedeemedLink
+from lingpai.steps import new_device
 from lingpai.steps.authentication import Authenticated, Fresh, authenticated, fresh
 from lingpai.store import sessions
 
@@ -76,7 +77,16 @@ async def for_cookie(services: Services, ctx: RequestContext, realms: Collection
         if await _inside(services, ctx, account):
             await services.audit.note(services.store, ctx, "authorization.stay", account_id=account.id)
             return None
-        return await services.session_issuer.cookie_by_link(account, ctx, link)
+        return await _opened(services, ctx, account, link)
+
+
+async def _opened(services: Services, ctx: RequestContext, account: Account, link: RedeemedLink) -> IssuedSession:
+    """A browser's session, told to the owner as every login in an unknown one is."""
+    notice = await new_device.telling(services, ctx, account)
+    issued = await services.session_issuer.cookie_by_link(account, ctx, link, also=notice)
+    if notice:
+        services.bell.ring()
+    return issued
 
 
 async def _inside(services: Services, ctx: RequestContext, account: Account) -> bool:

@@ -99,6 +99,9 @@ class Limits(msgspec.Struct, frozen=True):
     new_device: Annotated[
         Rate, Meta(description="mails to an account's owner about logins in unknown browsers, of those from one client")
     ] = Rate(1, 86_400)
+    notice_texts: Annotated[
+        Rate, Meta(description="text messages that tell one account's owner of its changes; of a new password they are always told")
+    ] = Rate(3, 3_600)
     client_returned: Annotated[
         Rate, Meta(description="messages, checks and registrations, of each so many, that a client gets back for codes used rightly")
     ] = Rate(60, 3_600)

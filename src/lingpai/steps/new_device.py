@@ -23,7 +23,9 @@ async def telling(services: Services, ctx: RequestContext, account: Account) -> 
     if await _is_first(services, account):
         return None
     try:
-        await services.limits.spend("new_device", f"{account.realm}:{account.id} {ctx.client}")
+        # A new password, or a notice's "not me", begins anew.
+        since = account.password_changed_at or 0
+        await services.limits.spend("new_device", f"{account.realm}:{account.id}:{since} {ctx.client}")
     except Limited:
         return None
 

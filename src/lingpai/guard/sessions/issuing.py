@@ -117,10 +117,12 @@ class SessionIssuer:
             raise WrongPassword
         return IssuedSession(account, token, self._devices.write(origin.device, origin.known_to, account), lifetime)
 
-    async def cookie_by_link(self, account: Account, origin: RequestContext, link: RedeemedLink) -> IssuedSession:
+    async def cookie_by_link(
+        self, account: Account, origin: RequestContext, link: RedeemedLink, *, also: SessionWrite | None = None
+    ) -> IssuedSession:
         """As `cookie`, for a one-time link, and for no longer than was chosen for it; the account knows the browser no better by it."""
         token, lifetime = self._chance.token(), min(self._hours * HOUR, link.lifetime)
-        await self._open(account, origin, _New(digest(token), lifetime, LoginProof("link", LINK), origin.session, link), None)
+        await self._open(account, origin, _New(digest(token), lifetime, LoginProof("link", LINK), origin.session, link, also), None)
         return IssuedSession(account, token, None, lifetime)
 
     async def jwt_by_link(self, account: Account, origin: RequestContext, link: RedeemedLink) -> str:

@@ -144,6 +144,9 @@ class MessageThrottle:
             return account
         phone = Address("phone", account.phone, account.phone)
         try:
+            if not kept:
+                # Each of them is paid for by whoever is logged in, who may do and undo the same thing all day.
+                await self._limits.spend("notice_texts", f"{account.realm}:{account.id}")
             if sms_budgets := self._offered(phone):
                 await sms_budgets.start(phone, ordinary=not kept)
         except (BadInput, Limited, NotOffered):

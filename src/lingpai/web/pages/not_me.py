@@ -1,6 +1,6 @@
 """Where the "not me" of a notice leads (contract, 10.15)."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
@@ -39,7 +39,7 @@ async def ask(services: Services, mount: Mount, request: Request, disowned: Diso
 
 
 async def disavow(services: Services, mount: Mount, request: Request, disowned: Disowned) -> Reply:
-    """POST /page/not-me: the click. It stands on the token, as the link does (contract, 11.17), and logs nobody in."""
+    """POST /page/not-me: the click, on that page: another site's form would have somebody set a password for an account of its own."""
     if not request.spends:
         return await ask(services, mount, request, disowned)
     try:
@@ -75,12 +75,8 @@ async def _bad(services: Services, request: Request, disowned: Disowned) -> Repl
     )
 
 
-def _stands_on_token(_: Any) -> bool:
-    return True
-
-
 CALLS: tuple[Call, ...] = (
     Call(("GET",), PATH, ask, Disowned, changes=False, mailed=True),
-    Call(("POST",), PATH, disavow, Disowned, exempt=_stands_on_token),
+    Call(("POST",), PATH, disavow, Disowned),
     Call(("GET",), DONE, done, changes=False),
 )

@@ -45,6 +45,8 @@ class Eye:
     async def see(self, page: Page, name: str, size: Size, misfits: str, *only: str) -> list[str]:
         """What is wrong with the page in this size; a picture where something is, or if it is asked for."""
         width, scheme = size
+        # A click returns before the page that it leads to has its style: nothing of that has its size yet.
+        await page.wait_for_load_state("load")
         await page.set_viewport_size({"width": width, "height": 720})
         await page.emulate_media(color_scheme=scheme)
         found = [*await page.evaluate(misfits), *(await judged(page, *only) if width == NARROW or self.thorough else ())]

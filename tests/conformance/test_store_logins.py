@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 
 from fakes import START
-from lingpai.core.model import LoginProof, Session
+from lingpai.core.model import AGENT_LENGTH, LoginProof, Session
 from lingpai.store import accounts, schema, sessions
 from lingpai.store.database import Database, Query, Transaction
 from rows import DAY, digest, login, new_account, new_login, until_blocked
@@ -69,7 +69,7 @@ async def test_a_login_says_how_it_was_proved_and_when_and_where_it_began(databa
         "created_at": START,
         "ends_at": START + DAY,
         "ip": "192.0.2.7",
-        "agent": "x" * sessions.AGENT,
+        "agent": "x" * AGENT_LENGTH,
         "family_ends_at": START + 9 * DAY,
     }
     found = await of(database, "token")

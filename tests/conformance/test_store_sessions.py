@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 
 from fakes import START
-from lingpai.core.model import LoginProof, Session
+from lingpai.core.model import AGENT_LENGTH, LoginProof, Session
 from lingpai.store import accounts, sessions
 from lingpai.store.database import Database
 from rows import DAY, FAMILY, digest, login, new_account, new_login, until_blocked
@@ -79,7 +79,7 @@ async def test_an_account_without_a_password_can_have_a_session(database: Databa
             agent="x" * 999,
         )
     assert added
-    assert len((await sessions.of(database, account_id=made, now=START))[0].agent) == sessions.AGENT
+    assert len((await sessions.of(database, account_id=made, now=START))[0].agent) == AGENT_LENGTH
 
 
 async def test_a_session_of_another_realm_than_the_account_is_not_added(database: Database) -> None:

@@ -65,6 +65,8 @@ class Links:
 
 NOWHERE: Final = Links("", "", "")
 """For who mails nothing."""
+AGENT_LENGTH = 255
+"""Characters kept of what a program says it is."""
 
 
 class RequestContext(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from lingpai.core import journal
 from lingpai.core.chance import SECOND, Clock
-from lingpai.core.model import Account, Address, Kind, Locale, RequestContext
+from lingpai.core.model import AGENT_LENGTH, Account, Address, Kind, Locale, RequestContext
 from lingpai.guard.crypto import SecretBox
 from lingpai.guard.one_time.codes import ACTIVATION_LIFE, CODE_LIFE, RESET_LIFE
 from lingpai.guard.one_time.not_me import Disavowal, NotMeLinks, mailbox
@@ -41,8 +41,6 @@ NOBODY = ThirdNamed()
 
 OF_DEVICES: tuple[Notice, ...] = ("new_login", "new_device")
 """Notices that say which browser it was."""
-AGENT = 255
-"""Characters kept of what a program says it is."""
 
 LETTERS = "letters"
 """The context under which letters are sealed."""
@@ -156,7 +154,7 @@ class Letters:
         values: LetterFacts = {"reset_url": ctx.links.help(to.value if to.kind == "email" else ""), "at": now, "ip": ctx.ip}
         values |= _zone(account.zone if account else None)
         if template in OF_DEVICES:
-            values["agent"] = ctx.agent[:AGENT]
+            values["agent"] = ctx.agent[:AGENT_LENGTH]
         if third.provider:
             values |= {"provider": third.provider, "nickname": third.nickname}
         if to.kind == "email" and self._not_me:

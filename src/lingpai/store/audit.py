@@ -4,15 +4,13 @@ from dataclasses import dataclass
 
 from lingpai.core import journal
 from lingpai.core.chance import Clock
-from lingpai.core.model import RequestContext
+from lingpai.core.model import AGENT_LENGTH, RequestContext
 from lingpai.store.database import Query, Transaction, reader
 from lingpai.store.deferred import BigInteger, audit, bindparam, delete, insert, or_, select
 
 RENEWAL = "renewal"
 """The detail of a login's entry where it is no new one, but a JWT that was renewed."""
 _HIGHEST = 2**63 - 1
-AGENT = 255
-"""Characters kept of what a program says it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +80,7 @@ async def add(
         event=event,
         result=result,
         ip=origin.ip,
-        agent=origin.agent[:AGENT],
+        agent=origin.agent[:AGENT_LENGTH],
         request_id=origin.request_id,
         detail=detail,
     )

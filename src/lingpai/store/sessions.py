@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from lingpai.core.model import PASSWORD, Account, LoginProof, Session
+from lingpai.core.model import AGENT_LENGTH, PASSWORD, Account, LoginProof, Session
 from lingpai.store.account_rows import COLUMNS, account_reader, joined_identifier
 from lingpai.store.accounts import lock_if_unchanged
 from lingpai.store.database import Query, Transaction, picker, reader
@@ -33,8 +33,6 @@ from lingpai.store.deferred import (
 
 SEEN_EVERY = 600_000
 """Milliseconds between two writes of when a session was last seen: a check must not cost a write."""
-AGENT = 255
-"""Characters kept of what a program says it is."""
 LOGINS = 100
 """Live logins that one account has (contract, 11.14)."""
 JWTS = 8
@@ -232,7 +230,7 @@ async def add(
         "kind": proof.kind,
         "amr": proof.amr,
         "ip": ip,
-        "agent": agent[:AGENT],
+        "agent": agent[:AGENT_LENGTH],
     }
     opened = await tx.row(
         _OPEN, password=password, at=at, expires_at=expires_at, family_ends_at=proof.family_ends_at or expires_at, **origin
@@ -271,7 +269,7 @@ async def renew(
     """
     await tx.row(_LOCK_ACCOUNT, account_id=account_id)
     row = await tx.row(
-        _RENEW, account_id=account_id, asking=asking, digest=digest, at=at, expires_at=expires_at, ip=ip, agent=agent[:AGENT]
+        _RENEW, account_id=account_id, asking=asking, digest=digest, at=at, expires_at=expires_at, ip=ip, agent=agent[:AGENT_LENGTH]
     )
     if row is None:
         return None

@@ -35,7 +35,7 @@ from lingpai.steps.authentication import Authenticated, activated
 from lingpai.web.pages import page
 from lingpai.web.pages.shared.cancel_deletion import to_cancel_deletion
 from lingpai.web.pages.shared.links import for_realm, kind_of, links
-from lingpai.web.pages.shared.return_context import HOME, ReturnContext, inside, onward, present, return_context
+from lingpai.web.pages.shared.return_context import HOME, SECURITY, ReturnContext, inside, onward, present, return_context
 from lingpai.web.pages.shared.session_ended import to_login
 from lingpai.web.pages.shared.thirds import surface_of
 from lingpai.web.request.calls import Call, Handler, Mount, Nothing, Reply
@@ -43,7 +43,6 @@ from lingpai.web.request.fields import Text
 from lingpai.web.request.request import Request
 
 NAMES: tuple[ProviderName, ...] = get_args(ProviderName)
-SECURITY = "/me/security"
 STATUSES: Mapping[type[Refusal], int] = {
     Refusal: 409,
     ProviderSaysNo: 403,

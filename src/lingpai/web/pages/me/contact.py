@@ -15,7 +15,7 @@ from lingpai.web.pages.me.owner import Me, done_at, owner_only
 from lingpai.web.pages.shared import puzzles
 from lingpai.web.pages.shared.addresses import phone_prefix, prefixed
 from lingpai.web.pages.shared.forms import again, digits, left
-from lingpai.web.pages.shared.return_context import at, onward, typed_email
+from lingpai.web.pages.shared.return_context import SECURITY, at, onward, typed_email
 from lingpai.web.request.calls import Call, Nothing, Reply
 from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
@@ -56,7 +56,7 @@ class Contact:
             address = self.clean(to, self.kind)
             if self._holds(me.account, address):
                 # Another tab has bound it.
-                return done_at("/me/security", self.kind)
+                return done_at(SECURITY, self.kind)
             seconds = left(services, request.query) if "again" in request.query else RESEND
             return await self._page(services, request, me, sent=address, seconds=seconds)
         except BadInput as why:
@@ -93,7 +93,7 @@ class Contact:
             return await self._page(services, request, me, why, sent=address, seconds=left(services, request.fields))
         except Taken as why:
             return await self._page(services, request, me, why)
-        return done_at("/me/security", self.kind)
+        return done_at(SECURITY, self.kind)
 
     def _read(self, text: Any, me: Me) -> Address:
         address: Address = Text(1, 320, self.clean).read(text, self.kind, digits=True)

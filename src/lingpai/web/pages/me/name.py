@@ -10,13 +10,12 @@ from lingpai.core.model import Address
 from lingpai.flows import Services, account_name
 from lingpai.settings.realms import names_accounts
 from lingpai.web.pages.me.owner import Me, done_at, owner_only, show
-from lingpai.web.pages.shared.return_context import onward
+from lingpai.web.pages.shared.return_context import SECURITY, onward
 from lingpai.web.request.calls import Call, Nothing, Reply
 from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
 
 PATH = "/me/name"
-WAYS = "/me/security"
 
 
 class NameForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,19 +27,19 @@ class NameForm(msgspec.Struct, frozen=True, kw_only=True):
 async def form(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """GET /me/name; where the realm's accounts have none, on to the ways in."""
     if not names_accounts(services.settings, me.account.realm):
-        return onward(WAYS)
+        return onward(SECURITY)
     return await _form(services, request, me)
 
 
 async def save(services: Services, request: Request, me: Me, _: Nothing) -> Reply:
     """POST /page/me/name."""
     if not names_accounts(services.settings, me.account.realm):
-        return onward(WAYS)
+        return onward(SECURITY)
     try:
         await account_name.choose(services, request.ctx, me.fresh, read(request.fields, NameForm).account)
     except (BadInput, Taken, Limited) as why:
         return await _form(services, request, me, _of_a_name(why))
-    return done_at(WAYS, "name")
+    return done_at(SECURITY, "name")
 
 
 def _of_a_name(why: Refusal) -> Refusal:

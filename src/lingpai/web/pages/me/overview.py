@@ -9,7 +9,7 @@ from lingpai.web.pages.me.owner import Me, done_at, owner_only, show
 from lingpai.web.pages.me.safety import safety_shown
 from lingpai.web.pages.me.security import ways_shown
 from lingpai.web.pages.shared.addresses import texts
-from lingpai.web.pages.shared.return_context import HOME, onward, shown_as
+from lingpai.web.pages.shared.return_context import HOME, SECURITY, onward, shown_as
 from lingpai.web.request.calls import Call, Nothing, Reply
 from lingpai.web.request.request import Request
 
@@ -40,7 +40,7 @@ async def again(services: Services, request: Request, me: Me, _: Nothing) -> Rep
 
 def still_open(services: Services, account: Account, *, asleep: bool) -> list[tuple[str, str, str]]:
     """What its owner has still to do: a key of `pages.me.open`, where it is done, and how that is called (`pages.me`)."""
-    found = [("asleep", "/me/security", "settle")] if asleep else []
+    found = [("asleep", SECURITY, "settle")] if asleep else []
     if not account.email:
         found.append(("email", "/me/email", "add"))
     if account.phone and not account.phone_proved_at:

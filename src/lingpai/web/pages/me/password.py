@@ -9,7 +9,7 @@ from lingpai.core.errors import BadInput, Refusal, WeakPassword, WrongPassword
 from lingpai.flows import Services, password, reauthenticate
 from lingpai.web.pages.me.owner import Me, done_at, owner_only, show
 from lingpai.web.pages.shared.links import for_realm
-from lingpai.web.pages.shared.return_context import called
+from lingpai.web.pages.shared.return_context import SECURITY, called
 from lingpai.web.request.calls import Call, Nothing, Reply
 from lingpai.web.request.fields import Text, read
 from lingpai.web.request.request import Request
@@ -40,7 +40,7 @@ async def change(services: Services, request: Request, me: Me, _: Nothing) -> Re
         device = await _changed(services, request, me)
     except (BadInput, WeakPassword, WrongPassword) as why:
         return await _form(services, request, me, why)
-    return done_at("/me/security", "password", device=device)
+    return done_at(SECURITY, "password", device=device)
 
 
 async def _changed(services: Services, request: Request, me: Me) -> str:

@@ -17,7 +17,7 @@ from lingpai.web.pages.me.owner import Me, done_at, owner_only, show
 from lingpai.web.pages.shared.addresses import texts
 from lingpai.web.pages.shared.forms import digits
 from lingpai.web.pages.shared.relative_time import ago
-from lingpai.web.pages.shared.return_context import onward
+from lingpai.web.pages.shared.return_context import SECURITY, onward
 from lingpai.web.pages.shared.thirds import wechat_elsewhere
 from lingpai.web.request.calls import Call, Nothing, Reply
 from lingpai.web.request.fields import Text
@@ -76,7 +76,7 @@ async def settle(services: Services, request: Request, me: Me, chosen: SleepingC
     """POST /page/me/way: its owner confirms what sleeps since a reset, or removes it."""
     act = ways_in.remove if chosen.act == "remove" else ways_in.wake
     await act(services, request.ctx, me.fresh, int(chosen.way))
-    return done_at("/me/security", "way-removed" if chosen.act == "remove" else "way-confirmed")
+    return done_at(SECURITY, "way-removed" if chosen.act == "remove" else "way-confirmed")
 
 
 def _called(way: ways_in.SleepingWay, request: Request) -> str:
@@ -88,7 +88,7 @@ def _called(way: ways_in.SleepingWay, request: Request) -> str:
 async def ask_unlink(services: Services, request: Request, me: Me, which: ConnectWhich) -> Reply:
     """GET /me/unlink: says what is lost, and asks; changes nothing."""
     if which.provider not in me.account.linked:
-        return onward("/me/security")
+        return onward(SECURITY)
     return show("unlink", request, me, provider=which.provider, called=words.text(f"provider.{which.provider}", request.locale))
 
 
@@ -114,7 +114,7 @@ def _last(services: Services, account: Account, name: ProviderName) -> str:
 
 
 CALLS = (
-    Call(("GET",), "/me/security", owner_only(overview), changes=False),
-    Call(("POST",), "/page/me/way", owner_only(settle, sensitive=True, here="/me/security"), SleepingChosen),
-    Call(("GET",), "/me/unlink", owner_only(ask_unlink, sensitive=True, here="/me/security"), ConnectWhich, changes=False),
+    Call(("GET",), SECURITY, owner_only(overview), changes=False),
+    Call(("POST",), "/page/me/way", owner_only(settle, sensitive=True, here=SECURITY), SleepingChosen),
+    Call(("GET",), "/me/unlink", owner_only(ask_unlink, sensitive=True, here=SECURITY), ConnectWhich, changes=False),
 )

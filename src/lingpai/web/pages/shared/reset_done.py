@@ -12,12 +12,10 @@ from lingpai.steps import outcomes
 from lingpai.steps.ways import WayIn
 from lingpai.web.pages import page
 from lingpai.web.pages.shared.logged_in import logged_in
-from lingpai.web.pages.shared.return_context import HOME, ReturnContext, called, onward, present, return_context
+from lingpai.web.pages.shared.return_context import HOME, SECURITY, ReturnContext, called, onward, present, return_context
 from lingpai.web.request.calls import Reply
 from lingpai.web.request.request import Request
 
-SECURITY = "/me/security"
-"""Where all of them stand: what sleeps is confirmed or removed there, and what stays has its own page behind it."""
 DONE = "/page/reset/done"
 _AT_ONCE = 60 * SECOND
 """Milliseconds between a reset and the login that it has opened, at most."""

@@ -26,6 +26,8 @@ from lingpai.web.request.request import Request
 
 HOME = "/me"
 """Where one goes who asked for nothing else."""
+SECURITY = "/me/security"
+"""Where all ways into one's account stand: each with what may be done about it, or with the page behind it where that is."""
 _LONGEST = 320
 
 

@@ -142,7 +142,8 @@ async def send(services: Services, mount: Mount, request: Request, _: Nothing) -
     except TooSoon as wait:
         early, seconds = "yes", wait.seconds
     except (BadInput, BadCaptcha, NotOffered, Limited, MessagesSpent) as why:
-        texting = _about_captcha(why)
+        # Nothing else is missing: the page with the picture asks for nothing else.
+        texting = puzzles.about_captcha(why)
         return await _own_page(services, request, found, why, need="now" if texting else "perhaps", texting=texting)
     return onward(at(PATH, bind="yes", account=asked, early=early, again=again(services, seconds)))
 
@@ -184,11 +185,6 @@ def _linked(services: Services, request: Request, found: Newcomer, issued: Issue
     third = words.third(found.provider, nickname(found.nickname), request.locale)
     reply = page("connect_linked.html", request, here=HOME, third=third, context=_context(services, found))
     return as_logged_in(request, reply, issued)
-
-
-def _about_captcha(why: Refusal) -> bool:
-    """Nothing else is missing: the page with the picture asks for nothing else."""
-    return isinstance(why, BadCaptcha) or (isinstance(why, BadInput) and why.field == "captcha")
 
 
 async def _new_page(services: Services, request: Request, found: Newcomer, why: Refusal | None = None) -> Reply:

@@ -139,6 +139,11 @@ def unanswered(request: Request) -> BadInput | None:
     return BadInput("captcha", "captcha-missing") if shown and not answer(request) else None
 
 
+def about_captcha(why: Refusal | None) -> bool:
+    """Whether it was the captcha that was refused, or missing."""
+    return isinstance(why, BadCaptcha) or (isinstance(why, BadInput) and why.field == "captcha")
+
+
 async def _after(services: Services, request: Request, why: Refusal | None) -> CaptchaPuzzle | None:
     """After a rate limit that of pictures may be spent too: then none, and the next try brings one."""
     works = request.fields.get("captcha_kind") == "work" and not isinstance(why, BadCaptcha)
@@ -162,7 +167,7 @@ async def _puzzle(services: Services, request: Request) -> CaptchaPuzzle:
 
 def _mendable(why: Refusal | None, request: Request) -> tuple[Refusal | None, str]:
     """What to say of it, and what is to be known: who saw no picture has missed nothing."""
-    about_it = isinstance(why, BadCaptcha) or (isinstance(why, BadInput) and why.field == "captcha")
+    about_it = about_captcha(why)
     if request.fields.get("captcha_kind") in _SHOWN and not (why and why.details.get("person")):
         return (unanswered(request) or why) if about_it else why, ""
     return (None, "person" if why and why.details.get("person") else "asked") if about_it else (why, "")

@@ -1,6 +1,5 @@
 """Writing a letter: its values are sealed into a row of the transaction that caused it."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
@@ -28,8 +27,7 @@ Added = tuple[str, int]
 NOTHING: Added = ("", 0)
 
 
-@dataclass(frozen=True, slots=True)
-class ThirdNamed:
+class ThirdNamed(msgspec.Struct, frozen=True):
     """A third party's account, as a notice and the pages name it."""
 
     provider: str = ""

@@ -4,8 +4,6 @@ import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass
 
-import msgspec
-
 from lingpai.core import rules
 from lingpai.core.errors import BadGrant, BadInput, Refusal, StoreDown, Taken, Unavailable, WrongPassword
 from lingpai.core.model import Account, RequestContext
@@ -154,22 +152,14 @@ async def link(services: Services, ctx: RequestContext, login: Authenticated, pe
     await note_change(services, login, third)
 
 
-class LinkNoted(msgspec.Struct, frozen=True):
-    """Who was linked or unlinked in a login a moment ago."""
-
-    provider: str
-    nickname: str
-
-
 async def note_change(services: Services, login: Authenticated, third: ThirdNamed) -> None:
     """For the next page of this login, which says what happened. It has happened: a lost store takes nothing back."""
     with suppress(StoreDown):
-        await services.grants.store_under("linked", login.digest.hex(), LinkNoted(third.provider, third.nickname), NOTED)
+        await services.grants.store_under("linked", login.digest.hex(), third, NOTED)
 
 
 async def noted(services: Services, login: Authenticated) -> ThirdNamed:
     """Whom that was about; nobody where it is not known any more."""
     with suppress(StoreDown):
-        if found := await services.grants.peek("linked", login.digest.hex(), LinkNoted):
-            return ThirdNamed(found.provider, found.nickname)
+        return await services.grants.peek("linked", login.digest.hex(), ThirdNamed) or NOBODY
     return NOBODY
